@@ -1,0 +1,349 @@
+//! Columns: their kinds, which parse and check values, and the standard set.
+
+use std::{fmt, sync::Arc};
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    edit::{Code, Rejection},
+    limits::{Limits, NAME_BYTES},
+    number,
+    time::Timestamp,
+    value::{Literal, Value},
+};
+
+/// A column's name within its watchlist: a slug such as `price`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ColumnKey(pub Arc<str>);
+
+impl From<&str> for ColumnKey {
+    fn from(key: &str) -> Self {
+        Self(key.into())
+    }
+}
+
+impl fmt::Display for ColumnKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a column holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ColumnKind {
+    /// Any text.
+    Text,
+    /// A decimal; `decimals` is for display only.
+    Number {
+        /// Figures shown after the point, 0 to 28.
+        decimals: u8,
+    },
+    /// A decimal in per cent.
+    Percent {
+        /// Figures shown after the point, 0 to 28. Derived percents are rounded to it.
+        decimals: u8,
+    },
+    /// Yes or no.
+    Flag,
+    /// A moment.
+    Time,
+    /// One of these words.
+    Choice(Vec<Arc<str>>),
+}
+
+/// How a derived column is computed from others of its row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Derive {
+    /// `of` minus `from`.
+    Difference {
+        /// The column that is subtracted from.
+        of: ColumnKey,
+        /// The column that is subtracted.
+        from: ColumnKey,
+    },
+    /// `of` minus `from`, in per cent of `from`.
+    PercentDifference {
+        /// The column that is subtracted from.
+        of: ColumnKey,
+        /// The column that is subtracted and divided by.
+        from: ColumnKey,
+    },
+    /// When `of` was last set.
+    ChangedAt {
+        /// The column that is watched.
+        of: ColumnKey,
+    },
+}
+
+/// One column as the protocol writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name within the watchlist.
+    pub key: ColumnKey,
+    /// What people read above it.
+    pub title: Arc<str>,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Where it is computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derive: Option<Derive>,
+    /// Hidden from everyone, its cells kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
+}
+
+impl Column {
+    /// A plain column.
+    pub fn new(key: &str, title: &str, kind: ColumnKind) -> Self {
+        Self { key: key.into(), title: title.into(), kind, derive: None, removed: false }
+    }
+
+    fn derived(key: &str, title: &str, kind: ColumnKind, derive: Derive) -> Self {
+        Self { derive: Some(derive), ..Self::new(key, title, kind) }
+    }
+}
+
+impl Derive {
+    /// The columns it reads.
+    pub fn inputs(&self) -> impl Iterator<Item = &ColumnKey> {
+        let (of, from) = match self {
+            Derive::Difference { of, from } | Derive::PercentDifference { of, from } => (of, Some(from)),
+            Derive::ChangedAt { of } => (of, None),
+        };
+        std::iter::once(of).chain(from)
+    }
+}
+
+/// The columns of a watchlist for which nobody said otherwise, in their order.
+pub fn standard_columns() -> Vec<Column> {
+    let money = ColumnKind::Number { decimals: 2 };
+    let percent = ColumnKind::Percent { decimals: 2 };
+    let (price, close) = (ColumnKey::from("price"), ColumnKey::from("previousClose"));
+    let change = Derive::Difference { of: price.clone(), from: close.clone() };
+    let change_pct = Derive::PercentDifference { of: price.clone(), from: close };
+    let last_change = Derive::ChangedAt { of: price };
+    vec![
+        Column::new("symbol", "Symbol", ColumnKind::Text),
+        Column::new("company", "Company", ColumnKind::Text),
+        Column::new("price", "Price", money.clone()),
+        Column::derived("change", "Change", money.clone(), change),
+        Column::derived("changePct", "Change %", percent, change_pct),
+        Column::derived("lastChange", "Last change", ColumnKind::Time, last_change),
+        Column::new("previousClose", "Previous close", money.clone()),
+        Column::new("target", "Target", money),
+        Column::new("note", "Note", ColumnKind::Text),
+    ]
+}
+
+impl ColumnKind {
+    /// Reads a value as it travels.
+    ///
+    /// # Errors
+    /// `invalidValue` or `tooLong`, saying what this kind takes.
+    pub fn read(&self, literal: &Literal, limits: &Limits) -> Result<Value, Rejection> {
+        let text = match literal {
+            Literal::Empty => return Ok(Value::Empty),
+            Literal::Flag(flag) => {
+                return if *self == ColumnKind::Flag { Ok(Value::Flag(*flag)) } else { Err(self.refuse(literal)) };
+            }
+            Literal::Foreign(_) => return Err(self.refuse(literal)),
+            Literal::Text(text) => text,
+        };
+        match self {
+            ColumnKind::Text => {
+                if text.len() > limits.text_bytes {
+                    let message = format!("a text of {} bytes; a cell takes {}", text.len(), limits.text_bytes);
+                    return Err(Rejection::new(Code::TooLong, message));
+                }
+                Ok(if text.is_empty() { Value::Empty } else { Value::Text(text.clone()) })
+            }
+            ColumnKind::Number { .. } | ColumnKind::Percent { .. } => number::parse_exact(text)
+                .map(Value::Number)
+                .map_err(|error| Rejection::new(Code::InvalidValue, error.to_string())),
+            ColumnKind::Time => text
+                .parse::<Timestamp>()
+                .map(Value::Time)
+                .map_err(|error| Rejection::new(Code::InvalidValue, error.to_string())),
+            ColumnKind::Choice(words) => match words.iter().find(|word| *word == text) {
+                Some(word) => Ok(Value::Text(word.clone())),
+                None => Err(self.refuse(literal)),
+            },
+            ColumnKind::Flag => Err(self.refuse(literal)),
+        }
+    }
+
+    fn refuse(&self, literal: &Literal) -> Rejection {
+        let takes = match self {
+            ColumnKind::Text => "text".to_owned(),
+            ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
+                "a number, written as a decimal string such as \"71.80\"".to_owned()
+            }
+            ColumnKind::Flag => "true or false".to_owned(),
+            ColumnKind::Time => "a time, written as \"2026-11-22T20:00:00.000Z\"".to_owned(),
+            ColumnKind::Choice(words) => format!("one of: {}", words.join(", ")),
+        };
+        Rejection::new(Code::InvalidValue, format!("{literal} is not what the column takes: {takes}"))
+    }
+
+    /// Carries a value over from another kind; `None` where it means nothing in this one.
+    pub fn convert(&self, value: &Value, limits: &Limits) -> Option<Value> {
+        let literal = match (self, value) {
+            (ColumnKind::Text, Value::Flag(flag)) => Literal::Text(flag.to_string().into()),
+            (ColumnKind::Flag, Value::Text(text)) => match text.as_ref() {
+                "true" => Literal::Flag(true),
+                "false" => Literal::Flag(false),
+                _ => return None,
+            },
+            _ => value.to_literal(),
+        };
+        self.read(&literal, limits).ok()
+    }
+
+    /// Figures shown after the point, for kinds that have any.
+    pub fn decimals(&self) -> Option<u32> {
+        match self {
+            ColumnKind::Number { decimals } | ColumnKind::Percent { decimals } => Some(u32::from(*decimals)),
+            ColumnKind::Text | ColumnKind::Flag | ColumnKind::Time | ColumnKind::Choice(_) => None,
+        }
+    }
+
+    /// Whether it holds decimals.
+    pub fn is_numeric(&self) -> bool {
+        self.decimals().is_some()
+    }
+
+    /// Writes a value for people, without a time zone: times are the desktop's to place. Empty is empty.
+    pub fn format(&self, value: &Value) -> String {
+        match (self, value) {
+            (ColumnKind::Number { decimals } | ColumnKind::Percent { decimals }, Value::Number(number)) => {
+                number::format_grouped(*number, u32::from(*decimals))
+            }
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Text(text)) => text.to_string(),
+            (_, Value::Flag(true)) => "yes".to_owned(),
+            (_, Value::Flag(false)) => "no".to_owned(),
+            (_, Value::Time(time)) => time.to_string(),
+            (_, Value::Empty) => String::new(),
+        }
+    }
+
+    /// Reads what a person typed into a cell that holds `present`. Empty text empties the cell.
+    ///
+    /// # Errors
+    /// A sentence for the person.
+    pub fn parse_typed(&self, text: &str, present: &Value, separators: number::Separators) -> Result<Value, String> {
+        if text.trim().is_empty() {
+            return Ok(Value::Empty);
+        }
+        let limits = Limits::default();
+        match self {
+            ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
+                let text = if matches!(self, ColumnKind::Percent { .. }) {
+                    text.trim().trim_end_matches('%')
+                } else {
+                    text
+                };
+                let number: Decimal = number::parse_typed(text, present.as_number(), separators)
+                    .map_err(|error| error.to_string())?;
+                Ok(Value::Number(number))
+            }
+            ColumnKind::Flag => match text.trim().to_lowercase().as_str() {
+                "yes" | "y" | "true" | "1" | "x" => Ok(Value::Flag(true)),
+                "no" | "n" | "false" | "0" => Ok(Value::Flag(false)),
+                _ => Err(format!("{:?} is neither yes nor no", text.trim())),
+            },
+            ColumnKind::Choice(words) => {
+                let typed = text.trim().to_lowercase();
+                let found = words.iter().find(|word| word.to_lowercase() == typed);
+                found.map(|word| Value::Text(word.clone())).ok_or_else(|| format!("choose one of: {}", words.join(", ")))
+            }
+            ColumnKind::Text | ColumnKind::Time => {
+                let literal = Literal::from(if *self == ColumnKind::Time { text.trim() } else { text });
+                self.read(&literal, &limits).map_err(|rejection| rejection.message)
+            }
+        }
+    }
+
+    /// Checks that the kind itself is sound.
+    ///
+    /// # Errors
+    /// `invalidValue`: too many decimals, or choices that are none, empty or twice the same.
+    pub fn check(&self, limits: &Limits) -> Result<(), Rejection> {
+        let invalid = |message: String| Err(Rejection::new(Code::InvalidValue, message));
+        match self {
+            ColumnKind::Number { decimals } | ColumnKind::Percent { decimals } if *decimals > 28 => {
+                invalid(format!("{decimals} decimals; at most 28 can be shown"))
+            }
+            ColumnKind::Choice(words) => {
+                if words.is_empty() || words.iter().any(|word| word.trim().is_empty()) {
+                    return invalid("a choice needs at least one word, and no empty ones".to_owned());
+                }
+                if let Some(long) = words.iter().find(|word| word.len() > limits.text_bytes) {
+                    return Err(Rejection::new(Code::TooLong, format!("a choice of {} bytes", long.len())));
+                }
+                let mut sorted: Vec<_> = words.iter().collect();
+                sorted.sort();
+                match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                    Some(pair) => invalid(format!("the choice {:?} stands twice", pair[0])),
+                    None => Ok(()),
+                }
+            }
+            ColumnKind::Number { .. }
+            | ColumnKind::Percent { .. }
+            | ColumnKind::Text
+            | ColumnKind::Flag
+            | ColumnKind::Time => Ok(()),
+        }
+    }
+}
+
+impl ColumnKey {
+    /// Checks that the key is a slug: 1 to 64 letters, digits, `_` or `-`.
+    ///
+    /// # Errors
+    /// `invalidValue` with the key.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let slug = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=64).contains(&self.0.len()) && self.0.bytes().all(slug) {
+            Ok(())
+        } else {
+            let message = format!("the column key {} is not 1 to 64 letters, digits, _ or -", Literal::from(&*self.0));
+            Err(Rejection::new(Code::InvalidValue, message))
+        }
+    }
+
+    /// A key made from a title, as `previousClose` from `Previous close`.
+    pub fn from_title(title: &str) -> Self {
+        let mut key = String::new();
+        for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+            let lower = word.to_ascii_lowercase();
+            if key.is_empty() {
+                key.push_str(&lower);
+            } else {
+                key.push_str(&lower[..1].to_ascii_uppercase());
+                key.push_str(&lower[1..]);
+            }
+        }
+        key.truncate(48);
+        if key.is_empty() { Self::from("column") } else { Self(key.into()) }
+    }
+}
+
+/// Checks a name or a title: something to read, at most 256 bytes.
+///
+/// # Errors
+/// `invalidValue` or `tooLong`.
+pub fn check_title(what: &str, title: &str) -> Result<(), Rejection> {
+    if title.trim().is_empty() {
+        return Err(Rejection::new(Code::InvalidValue, format!("{what} is empty")));
+    }
+    if title.len() > NAME_BYTES {
+        let message = format!("{what} has {} bytes; at most {NAME_BYTES} are taken", title.len());
+        return Err(Rejection::new(Code::TooLong, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Derived columns: pure functions of a row that both ends share. They never travel.
+
+use rust_decimal::Decimal;
+
+use crate::{
+    column::{ColumnKey, ColumnKind, Derive},
+    number,
+    value::Value,
+    watchlist::{Columns, Row},
+};
+
+/// What a derived column shows for a row; empty where an input is empty or the divisor nought.
+pub fn value(derive: &Derive, kind: &ColumnKind, row: &Row, columns: &Columns) -> Value {
+    let number = |key: &ColumnKey| columns.get(key).and_then(|entry| row.stored(entry.slot).as_number());
+    let derived = match derive {
+        Derive::Difference { of, from } => difference(number(of), number(from)).map(Value::Number),
+        Derive::PercentDifference { of, from } => {
+            let decimals = kind.decimals().unwrap_or(2);
+            percent_difference(number(of), number(from), decimals).map(Value::Number)
+        }
+        Derive::ChangedAt { of } => columns.get(of).and_then(|entry| row.changed(entry.slot)).map(Value::Time),
+    };
+    derived.unwrap_or_default()
+}
+
+fn difference(of: Option<Decimal>, from: Option<Decimal>) -> Option<Decimal> {
+    of?.checked_sub(from?)
+}
+
+fn percent_difference(of: Option<Decimal>, from: Option<Decimal>, decimals: u32) -> Option<Decimal> {
+    let from = from?;
+    let ratio = difference(of, Some(from))?.checked_div(from)?;
+    let mut percent = number::round(ratio.checked_mul(Decimal::ONE_HUNDRED)?, decimals);
+    percent.rescale(decimals);
+    Some(percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn percent(of: &str, from: &str) -> Option<String> {
+        let number = |text: &str| number::parse_exact(text).ok();
+        percent_difference(number(of), number(from), 2).map(|percent| percent.to_string())
+    }
+
+    #[test]
+    fn percents_are_rounded_half_away_from_zero() {
+        assert_eq!(percent("71.72", "71.70").as_deref(), Some("0.03"));
+        assert_eq!(percent("100.005", "100").as_deref(), Some("0.01"));
+        assert_eq!(percent("99.995", "100").as_deref(), Some("-0.01"));
+        assert_eq!(percent("30", "20").as_deref(), Some("50.00"));
+    }
+
+    #[test]
+    fn nothing_comes_of_nothing() {
+        assert_eq!(percent("71.72", "0"), None);
+        assert_eq!(percent("", "70"), None);
+        assert_eq!(percent("9999999999999999999999999999", "0.0000000000000000000000000001"), None);
+    }
+}

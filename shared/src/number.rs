@@ -1,0 +1,254 @@
+//! Decimals: exactly as the wire writes them, and as people type and read them.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// U+2212, the minus sign that is as wide as a plus.
+pub const MINUS: char = '\u{2212}';
+
+/// The most significant digits a decimal may have.
+pub const MAX_DIGITS: usize = 28;
+
+/// Why a text is not a number. Each says what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotANumber {
+    /// The text has something in it that no number has.
+    #[error("{0:?} is not a number")]
+    Malformed(String),
+    /// More digits than a decimal holds exactly.
+    #[error("{0:?} has more than 28 digits")]
+    TooManyDigits(String),
+    /// `+5 %` of an empty cell.
+    #[error("{0:?} changes the present value, and the cell is empty")]
+    NothingToChange(String),
+}
+
+/// Reads a decimal as the protocol writes it: `-?digits(.digits)?`, at most 28 significant digits.
+///
+/// # Errors
+/// Anything else, exponents and signs with a plus among them.
+pub fn parse_exact(text: &str) -> Result<Decimal, NotANumber> {
+    let malformed = || NotANumber::Malformed(text.chars().take(64).collect());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match unsigned.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (unsigned, None),
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || fraction.is_some_and(|part| !digits(part)) {
+        return Err(malformed());
+    }
+    if whole.len() > 1 && whole.starts_with('0') {
+        return Err(malformed());
+    }
+    let too_many = || NotANumber::TooManyDigits(text.chars().take(64).collect());
+    let fraction = fraction.unwrap_or("");
+    let significant = if whole == "0" { fraction.trim_start_matches('0').len() } else { whole.len() + fraction.len() };
+    if significant > MAX_DIGITS || fraction.len() > MAX_DIGITS {
+        return Err(too_many());
+    }
+    Decimal::from_str_exact(text).map_err(|_out_of_range| too_many())
+}
+
+/// Reads what a person typed into a number cell: grouping (`1,234.50`, `1 234,50`), `1.2k`, `3m`, and, with
+/// a present value, `+0.5` and `-2%` relative to it. A lone `-5` is minus five; a leading `+` is always relative.
+///
+/// # Errors
+/// What cannot be read, with the text in the message.
+pub fn parse_typed(text: &str, present: Option<Decimal>, separators: Separators) -> Result<Decimal, NotANumber> {
+    let trimmed = text.trim();
+    let shown = || trimmed.chars().take(64).collect::<String>();
+    let plain: String = trimmed.chars().map(|c| if c == MINUS { '-' } else { c }).collect();
+    let (percent, plain) = match plain.strip_suffix('%') {
+        Some(rest) => (true, rest.trim_end().to_owned()),
+        None => (false, plain),
+    };
+    let relative = plain.starts_with('+') || percent && plain.starts_with('-');
+    let magnitude = parse_magnitude(plain.trim_start_matches('+'), separators).ok_or_else(|| {
+        if plain.chars().filter(char::is_ascii_digit).count() > MAX_DIGITS {
+            NotANumber::TooManyDigits(shown())
+        } else {
+            NotANumber::Malformed(shown())
+        }
+    })?;
+    if percent && !relative {
+        return Err(NotANumber::Malformed(shown()));
+    }
+    if !relative {
+        return Ok(magnitude);
+    }
+    let present = present.ok_or_else(|| NotANumber::NothingToChange(shown()))?;
+    let step = if percent { present.checked_mul(magnitude).map(|product| product / Decimal::ONE_HUNDRED) } else { Some(magnitude) };
+    step.and_then(|step| present.checked_add(step))
+        .map(|sum| if percent { round(sum, present.scale().max(2)) } else { sum })
+        .ok_or_else(|| NotANumber::TooManyDigits(shown()))
+}
+
+/// Which characters a person's locale puts between thousands and before decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separators {
+    /// `1,234.50`
+    Point,
+    /// `1 234,50` or `1.234,50`
+    Comma,
+}
+
+impl Separators {
+    /// From a POSIX locale name such as `de_DE.UTF-8`; a point where it is not known.
+    pub fn of_locale(locale: &str) -> Self {
+        const COMMA: &[&str] = &[
+            "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it", "lt",
+            "lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi",
+        ];
+        const POINT_AFTER_ALL: &[&str] = &["es_MX", "de_CH", "it_CH", "es_US", "es_PR", "es_GT", "es_HN", "es_NI", "es_PA", "es_PE", "es_SV", "es_DO"];
+        let name = locale.split(['.', '@']).next().unwrap_or("");
+        let language = name.split(['_', '-']).next().unwrap_or("");
+        if COMMA.contains(&language) && !POINT_AFTER_ALL.contains(&name) { Separators::Comma } else { Separators::Point }
+    }
+}
+
+fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
+    let (text, factor) = match text.chars().last()? {
+        'k' | 'K' => (&text[..text.len() - 1], 1_000),
+        'm' | 'M' => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    let plain = ungroup(text.trim(), separators)?;
+    let plain = match plain.strip_prefix('.') {
+        Some(rest) => format!("0.{rest}"),
+        None => plain.replacen("-.", "-0.", 1),
+    };
+    let negative = plain.starts_with('-');
+    let digits = plain.trim_start_matches('-').trim_start_matches('0');
+    let digits = if digits.is_empty() || digits.starts_with('.') { format!("0{digits}") } else { digits.to_owned() };
+    if negative && plain.matches('-').count() > 1 {
+        return None;
+    }
+    let number = parse_exact(&digits).ok()?;
+    let number = if factor == 1 { number } else { number.checked_mul(Decimal::from(factor))?.normalize() };
+    Some(if negative { -number } else { number })
+}
+
+/// Removes grouping and turns the decimal separator into a point; `None` where groups are not of three.
+fn ungroup(text: &str, separators: Separators) -> Option<String> {
+    let (decimal, group) = match separators {
+        Separators::Point => ('.', ','),
+        Separators::Comma => (',', '.'),
+    };
+    // A lone separator of the other kind is taken as a decimal one: `71.80` typed on a German desk is a price.
+    let other = text.matches(group).count() == 1 && !text.contains(decimal);
+    let tail = text.rsplit(group).next().map_or(0, str::len);
+    let decimal = if other && tail != 3 { group } else { decimal };
+    let (whole, fraction) = match text.split_once(decimal) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let is_group = |c: char| (c == group && group != decimal) || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'');
+    let mut plain = String::with_capacity(text.len());
+    for (index, part) in whole.split(is_group).enumerate() {
+        if index > 0 && (part.len() != 3 || plain.trim_start_matches('-').is_empty()) {
+            return None;
+        }
+        plain.push_str(part);
+    }
+    if let Some(fraction) = fraction {
+        plain.push('.');
+        plain.push_str(fraction);
+    }
+    Some(plain)
+}
+
+/// Rounds half away from zero, as people expect of prices.
+pub fn round(number: Decimal, decimals: u32) -> Decimal {
+    number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// Writes a number for people: fixed decimals, thousands grouped by commas, U+2212 as its minus.
+pub fn format_grouped(number: Decimal, decimals: u32) -> String {
+    let mut rounded = round(number, decimals);
+    rounded.rescale(decimals);
+    let negative = rounded.is_sign_negative() && !rounded.is_zero();
+    let digits = rounded.abs().to_string();
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits.as_str(), None),
+    };
+    let mut shown = String::with_capacity(digits.len() + whole.len() / 3 + 3);
+    if negative {
+        shown.push(MINUS);
+    }
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        shown.push('.');
+        shown.push_str(fraction);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Option<String> {
+        let present = parse_exact("70.00").ok();
+        parse_typed(text, present, Separators::Point).ok().map(|number| number.to_string())
+    }
+
+    #[test]
+    fn exact_keeps_the_digits_given() {
+        for text in ["71.80", "0", "-0.5", "9999999999999999999999999999", "0.0000000000000000000000000001"] {
+            assert_eq!(parse_exact(text).unwrap().to_string(), text);
+        }
+        for text in ["", ".", "1.", ".5", "+1", "1e3", "1.2.3", " 1", "01", "1,2", "٣", "1e9999", "NaN"] {
+            assert!(parse_exact(text).is_err(), "{text}");
+        }
+        assert!(matches!(parse_exact("12345678901234567890123456789"), Err(NotANumber::TooManyDigits(_))));
+        assert!(parse_exact("0.00000000000000000000000000001").is_err());
+    }
+
+    #[test]
+    fn typed_takes_what_people_write() {
+        for (text, number) in [
+            ("1,234.50", "1234.50"),
+            ("1 234.5", "1234.5"),
+            ("1.2k", "1200"),
+            ("3m", "3000000"),
+            ("+0.5", "70.50"),
+            ("-2%", "68.60"),
+            ("+10%", "77.00"),
+            ("-5", "-5"),
+            ("\u{2212}5.25", "-5.25"),
+            (".5", "0.5"),
+            ("-.5", "-0.5"),
+            ("007", "7"),
+            ("71,8", "71.8"),
+        ] {
+            assert_eq!(typed(text).as_deref(), Some(number), "{text}");
+        }
+        for text in ["", "1.2.3", "abc", "1,23,4", "k", "%", "5%", "--5", "1e5", ",123"] {
+            assert_eq!(typed(text), None, "{text}");
+        }
+        let german = parse_typed("1.234,50", None, Separators::Comma).unwrap();
+        assert_eq!(german.to_string(), "1234.50");
+        assert_eq!(parse_typed("71.80", None, Separators::Comma).unwrap().to_string(), "71.80");
+    }
+
+    #[test]
+    fn relative_needs_a_present_value() {
+        let error = parse_typed("+1", None, Separators::Point).unwrap_err();
+        assert!(matches!(error, NotANumber::NothingToChange(_)));
+    }
+
+    #[test]
+    fn formats_for_people() {
+        let shown = |text: &str, decimals| format_grouped(parse_exact(text).unwrap(), decimals);
+        assert_eq!(shown("1234567.5", 2), "1,234,567.50");
+        assert_eq!(shown("-0.005", 2), "\u{2212}0.01");
+        assert_eq!(shown("-0.001", 2), "0.00");
+        assert_eq!(shown("999", 0), "999");
+    }
+}

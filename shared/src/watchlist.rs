@@ -1,0 +1,93 @@
+//! A watchlist's state: columns, and rows in their order. Both ends hold it in this form; changes to it
+//! are in [`apply`].
+
+pub mod apply;
+mod columns;
+mod inverse;
+mod rows;
+
+use std::sync::Arc;
+
+pub use columns::{ColumnEntry, Columns};
+pub use rows::{Row, Rows};
+
+use crate::{
+    column::{Column, ColumnKey, check_title},
+    derive,
+    edit::Rejection,
+    ids::RowId,
+    limits::Limits,
+    value::Value,
+};
+
+/// A named table: columns, and rows in an order of their own. Cloning shares the rows.
+#[derive(Clone, Debug)]
+pub struct Watchlist {
+    name: Arc<str>,
+    columns: Columns,
+    rows: Rows,
+}
+
+impl Watchlist {
+    /// An empty watchlist.
+    ///
+    /// # Errors
+    /// A name or columns that are not sound, with the reason.
+    pub fn new(name: &str, columns: Vec<Column>, limits: &Limits) -> Result<Self, Rejection> {
+        check_title("the watchlist's name", name)?;
+        Ok(Self { name: name.into(), columns: Columns::new(columns, limits)?, rows: Rows::default() })
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its columns, hidden ones among them.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// What a cell shows, derived columns included; empty where there is no such row.
+    pub fn cell(&self, row: RowId, column: &ColumnKey) -> Value {
+        match (self.rows.get(row), self.columns.get(column)) {
+            (Some(row), Some(entry)) => self.value(row, entry),
+            _ => Value::Empty,
+        }
+    }
+
+    /// What a row shows in a column.
+    pub fn value(&self, row: &Row, entry: &ColumnEntry) -> Value {
+        match &entry.column.derive {
+            None => row.stored(entry.slot).clone(),
+            Some(derive) => derive::value(derive, &entry.column.kind, row, &self.columns),
+        }
+    }
+
+    /// Adds a row read from a snapshot.
+    ///
+    /// # Errors
+    /// The row stands here already.
+    pub fn load_row(&mut self, row: Row) -> Result<(), Rejection> {
+        self.rows.insert(Arc::new(row))
+    }
+
+    /// Whether two hold the same: name, columns, rows with their values and times, in the same order.
+    pub fn same_as(&self, other: &Watchlist) -> bool {
+        self.name == other.name
+            && self.columns.iter().map(|entry| &entry.column).eq(other.columns.iter().map(|entry| &entry.column))
+            && self.rows.len() == other.rows.len()
+            && self.rows.iter().zip(other.rows.iter()).all(|(a, b)| {
+                a.id == b.id
+                    && a.position == b.position
+                    && self.columns.iter().zip(other.columns.iter()).all(|(in_a, in_b)| {
+                        a.stored(in_a.slot) == b.stored(in_b.slot) && a.changed(in_a.slot) == b.changed(in_b.slot)
+                    })
+            })
+    }
+}

@@ -1,0 +1,171 @@
+//! The rows of a watchlist, found by id and by place.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    edit::{Code, Rejection},
+    ids::RowId,
+    position::Position,
+    time::Timestamp,
+    value::Value,
+};
+
+/// One row. Cells are by slot; those past the end are empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub id: RowId,
+    /// Its place; equal places are ordered by id.
+    pub position: Position,
+    pub(super) cells: Vec<Value>,
+    pub(super) changed: Vec<(usize, Timestamp)>,
+}
+
+static EMPTY: Value = Value::Empty;
+
+impl Row {
+    /// A row without cells.
+    pub fn new(id: RowId, position: Position) -> Self {
+        Self { id, position, cells: Vec::new(), changed: Vec::new() }
+    }
+
+    /// What is kept in a slot; derived columns keep nothing.
+    pub fn stored(&self, slot: usize) -> &Value {
+        self.cells.get(slot).unwrap_or(&EMPTY)
+    }
+
+    /// When the slot was last set, for columns whose time is kept.
+    pub fn changed(&self, slot: usize) -> Option<Timestamp> {
+        self.changed.iter().find(|(kept, _)| *kept == slot).map(|(_, at)| *at)
+    }
+
+    /// Puts a value into a slot and gives back what was there.
+    pub fn store(&mut self, slot: usize, value: Value) -> Value {
+        if self.cells.len() <= slot {
+            self.cells.reserve_exact(slot + 1 - self.cells.len());
+            self.cells.resize(slot + 1, Value::Empty);
+        }
+        std::mem::replace(&mut self.cells[slot], value)
+    }
+
+    /// Notes when a slot was set, or forgets it, and gives back the time before.
+    pub fn note_changed(&mut self, slot: usize, at: Option<Timestamp>) -> Option<Timestamp> {
+        let index = self.changed.iter().position(|(kept, _)| *kept == slot);
+        match (index, at) {
+            (Some(index), Some(at)) => Some(std::mem::replace(&mut self.changed[index].1, at)),
+            (Some(index), None) => Some(self.changed.swap_remove(index).1),
+            (None, Some(at)) => {
+                self.changed.push((slot, at));
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn order_key(&self) -> (&Position, RowId) {
+        (&self.position, self.id)
+    }
+}
+
+/// Rows in their order. Rows are shared when cloned, so a copy for another thread is cheap.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    slab: Vec<Option<Arc<Row>>>,
+    free: Vec<u32>,
+    by_id: HashMap<RowId, u32>,
+    ordered: Vec<u32>,
+}
+
+impl Rows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ordered.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ordered.is_empty()
+    }
+
+    /// A row by its id.
+    pub fn get(&self, id: RowId) -> Option<&Arc<Row>> {
+        self.by_id.get(&id).map(|handle| self.at_handle(*handle))
+    }
+
+    /// The row at a place, from 0.
+    pub fn at(&self, index: usize) -> Option<&Arc<Row>> {
+        self.ordered.get(index).map(|handle| self.at_handle(*handle))
+    }
+
+    /// A row's place, from 0.
+    pub fn index_of(&self, id: RowId) -> Option<usize> {
+        let row = self.get(id)?;
+        self.find(row).ok()
+    }
+
+    /// All rows in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
+        self.ordered.iter().map(|handle| self.at_handle(*handle))
+    }
+
+    fn at_handle(&self, handle: u32) -> &Arc<Row> {
+        self.slab[handle as usize].as_ref().expect("handles in use point at rows")
+    }
+
+    fn find(&self, row: &Row) -> Result<usize, usize> {
+        let compare = |handle: &u32| self.at_handle(*handle).order_key().cmp(&row.order_key());
+        // Lists mostly grow at their end.
+        match self.ordered.last() {
+            Some(last) if compare(last).is_lt() => Err(self.ordered.len()),
+            _ => self.ordered.binary_search_by(compare),
+        }
+    }
+
+    pub(super) fn insert(&mut self, row: Arc<Row>) -> Result<(), Rejection> {
+        if self.by_id.contains_key(&row.id) {
+            return Err(Rejection::new(Code::DuplicateRow, format!("there is a row {} already", row.id)));
+        }
+        let place = self.find(&row).unwrap_or_else(|place| place);
+        let id = row.id;
+        let handle = match self.free.pop() {
+            Some(handle) => {
+                self.slab[handle as usize] = Some(row);
+                handle
+            }
+            None => {
+                self.slab.push(Some(row));
+                u32::try_from(self.slab.len() - 1).expect("the row limit is far below 2^32")
+            }
+        };
+        self.by_id.insert(id, handle);
+        self.ordered.insert(place, handle);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, id: RowId) -> Result<Arc<Row>, Rejection> {
+        let place = self.index_of(id).ok_or_else(|| unknown(id))?;
+        let handle = self.ordered.remove(place);
+        self.by_id.remove(&id);
+        self.free.push(handle);
+        Ok(self.slab[handle as usize].take().expect("handles in use point at rows"))
+    }
+
+    /// Changes a row's cells in place; its id and position must stay.
+    pub(super) fn change<T>(&mut self, id: RowId, change: impl FnOnce(&mut Row) -> T) -> Result<T, Rejection> {
+        let handle = *self.by_id.get(&id).ok_or_else(|| unknown(id))?;
+        let row = self.slab[handle as usize].as_mut().expect("handles in use point at rows");
+        Ok(change(Arc::make_mut(row)))
+    }
+
+    /// Gives a row another place and gives back the one before.
+    pub(super) fn relocate(&mut self, id: RowId, position: Position) -> Result<Position, Rejection> {
+        let mut row = self.remove(id)?;
+        let before = std::mem::replace(&mut Arc::make_mut(&mut row).position, position);
+        self.insert(row)?;
+        Ok(before)
+    }
+}
+
+fn unknown(id: RowId) -> Rejection {
+    Rejection::new(Code::UnknownRow, format!("there is no row {id}"))
+}
