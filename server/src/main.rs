@@ -1,1 +1,19 @@
-fn main(){}
+//! The server's program; see `afterglow-server --help`.
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+use server::cli::{Cli, run};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("AFTERGLOW_LOG").unwrap_or_else(|_unset| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("afterglow-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

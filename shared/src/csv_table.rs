@@ -12,7 +12,7 @@ use crate::{
     position::Position,
     time::Timestamp,
     value::Literal,
-    watchlist::Watchlist,
+    watchlist::Frozen,
 };
 
 /// A file read: the columns of the watchlist that it makes, and its rows' cells in order.
@@ -209,12 +209,12 @@ impl CsvTable {
 }
 
 /// Writes a watchlist's visible columns, derived ones among them, as CSV with the columns' titles above.
-pub fn write(watchlist: &Watchlist) -> Vec<u8> {
+pub fn write(watchlist: &Frozen) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let columns: Vec<_> = watchlist.columns().visible().collect();
+    let columns: Vec<_> = watchlist.columns.visible().collect();
     let titles = columns.iter().map(|entry| entry.column.title.to_string());
     writer.write_record(titles).expect("writing to memory does not fail");
-    for row in watchlist.rows().iter() {
+    for row in &watchlist.rows {
         let fields = columns.iter().map(|entry| match watchlist.value(row, entry).to_literal() {
             Literal::Empty | Literal::Foreign(_) => String::new(),
             Literal::Flag(flag) => flag.to_string(),

@@ -3,21 +3,23 @@
 
 pub mod apply;
 mod columns;
+mod frozen;
 mod inverse;
 mod rows;
 
 use std::sync::Arc;
 
 pub use columns::{ColumnEntry, Columns};
+pub use frozen::Frozen;
 pub use rows::{Row, Rows};
 
 use crate::{
     column::{Column, ColumnKey, check_title},
-    derive,
     edit::Rejection,
     ids::RowId,
     limits::Limits,
     value::Value,
+    wire::server::SnapshotRow,
 };
 
 /// A named table: columns, and rows in an order of their own. Cloning shares the rows.
@@ -63,17 +65,23 @@ impl Watchlist {
 
     /// What a row shows in a column.
     pub fn value(&self, row: &Row, entry: &ColumnEntry) -> Value {
-        match &entry.column.derive {
-            None => row.stored(entry.slot).clone(),
-            Some(derive) => derive::value(derive, &entry.column.kind, row, &self.columns),
-        }
+        row.value(entry, &self.columns)
     }
 
-    /// Adds a row read from a snapshot.
+    /// Puts a snapshot's row where it stands; its cells are read by their columns' kinds.
     ///
     /// # Errors
-    /// The row stands here already.
-    pub fn load_row(&mut self, row: Row) -> Result<(), Rejection> {
+    /// A cell that its column cannot hold, or a row that stands here already.
+    pub fn load_wire_row(&mut self, wire: &SnapshotRow) -> Result<(), Rejection> {
+        let lifted = Limits { text_bytes: usize::MAX, ..Limits::default() };
+        let mut row = Row::new(wire.row, wire.position.clone());
+        for (key, literal) in &wire.cells {
+            let entry = self.columns.known(key)?;
+            row.store(entry.slot, entry.column.kind.read(literal, &lifted)?);
+        }
+        for (key, at) in &wire.changed {
+            row.note_changed(self.columns.known(key)?.slot, Some(*at));
+        }
         self.rows.insert(Arc::new(row))
     }
 

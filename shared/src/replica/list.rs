@@ -9,13 +9,13 @@ use crate::{
     ids::{ClientId, EditId, Epoch, Revision, RowId, WatchlistId, WindowId},
     limits::Limits,
     watchlist::{
-        Row, Watchlist,
+        Watchlist,
         apply::{Mode, Undo},
     },
     wire::{
         At,
         client::{ClientMessage, Open},
-        server::{Changes, Person, Resumed, Snapshot, SnapshotRow},
+        server::{Changes, Person, Resumed, Snapshot},
     },
 };
 
@@ -246,8 +246,7 @@ impl ListReplica {
             return None;
         }
         for row in &part.rows {
-            let row = read_row(row, &loading.state)?;
-            loading.state.load_row(row).ok()?;
+            loading.state.load_wire_row(row).ok()?;
         }
         loading.next_part += 1;
         if part.part < loading.parts {
@@ -443,18 +442,4 @@ impl Before {
             _ => Effect::Shape,
         }
     }
-}
-
-/// Reads a row of a snapshot into a watchlist's columns; `None` where it does not fit them.
-fn read_row(wire: &SnapshotRow, into: &Watchlist) -> Option<Row> {
-    let lifted = Limits { text_bytes: usize::MAX, ..Limits::default() };
-    let mut row = Row::new(wire.row, wire.position.clone());
-    for (key, literal) in &wire.cells {
-        let entry = into.columns().get(key)?;
-        row.store(entry.slot, entry.column.kind.read(literal, &lifted).ok()?);
-    }
-    for (key, at) in &wire.changed {
-        row.note_changed(into.columns().get(key)?.slot, Some(*at));
-    }
-    Some(row)
 }

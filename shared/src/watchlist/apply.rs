@@ -140,10 +140,7 @@ impl Watchlist {
         // A conflated range may hide a column before the sets that came ahead of it, so a confirmed set may
         // meet a hidden column; anybody else's may not.
         let entry = match mode {
-            Mode::Confirmed { .. } => self
-                .columns
-                .get(&set.column)
-                .ok_or_else(|| Rejection::new(Code::UnknownColumn, format!("there is no column {}", set.column)))?,
+            Mode::Confirmed { .. } => self.columns.known(&set.column)?,
             Mode::Judge { .. } | Mode::Pending { .. } => self.columns.visible_column(&set.column)?,
         };
         if entry.column.derive.is_some() {
@@ -179,10 +176,7 @@ impl Watchlist {
         let mut row = Row::new(insert.row, read_position(&insert.position)?);
         for (key, literal) in &insert.cells {
             // Hidden columns are taken: a row that is brought back brings its hidden cells along.
-            let entry = self
-                .columns
-                .get(key)
-                .ok_or_else(|| Rejection::new(Code::UnknownColumn, format!("there is no column {key}")))?;
+            let entry = self.columns.known(key)?;
             if entry.column.derive.is_some() {
                 return Err(read_only(key));
             }
@@ -231,10 +225,7 @@ impl Watchlist {
         undo: &mut Undo,
     ) -> Result<(), Rejection> {
         kind.check(&mode.limits())?;
-        let entry = self
-            .columns
-            .get(key)
-            .ok_or_else(|| Rejection::new(Code::UnknownColumn, format!("there is no column {key}")))?;
+        let entry = self.columns.known(key)?;
         let same_family = std::mem::discriminant(&entry.column.kind) == std::mem::discriminant(kind);
         if entry.column.derive.is_some() && !same_family {
             return Err(read_only(key));

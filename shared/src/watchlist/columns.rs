@@ -64,6 +64,14 @@ impl Columns {
         self.by_key.get(key).map(|index| &self.ordered[*index])
     }
 
+    /// A column by its key, hidden or not.
+    ///
+    /// # Errors
+    /// `unknownColumn`.
+    pub fn known(&self, key: &ColumnKey) -> Result<&ColumnEntry, Rejection> {
+        self.get(key).ok_or_else(|| unknown(key))
+    }
+
     /// A column that people see.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::{ColumnEntry, Columns};
 use crate::{
+    derive,
     edit::{Code, Rejection},
     ids::RowId,
     position::Position,
@@ -32,6 +34,14 @@ impl Row {
     /// What is kept in a slot; derived columns keep nothing.
     pub fn stored(&self, slot: usize) -> &Value {
         self.cells.get(slot).unwrap_or(&EMPTY)
+    }
+
+    /// What the row shows in a column, derived or not.
+    pub fn value(&self, entry: &ColumnEntry, columns: &Columns) -> Value {
+        match &entry.column.derive {
+            None => self.stored(entry.slot).clone(),
+            Some(derive) => derive::value(derive, &entry.column.kind, self, columns),
+        }
     }
 
     /// When the slot was last set, for columns whose time is kept.

@@ -1,0 +1,219 @@
+//! The command line of `afterglow-server`.
+
+use std::{
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::{
+    csv_table::CsvTable,
+    ids::{ClientId, EditId, RowId, WatchlistId},
+    limits::Limits,
+};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::{clock, data_folder::DataFolder, remote::Remote, settings::Settings,
+    start::{StartError, start},
+};
+
+/// Orders, keeps and sends the edits of shared watchlists.
+#[derive(Parser, Debug)]
+#[command(name = "afterglow-server", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: CliCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum CliCommand {
+    /// Serve a data folder until SIGINT or SIGTERM; the first line on stdout says where.
+    Serve(ServeArgs),
+    /// Make a watchlist from a CSV file and print its id.
+    Import(ImportArgs),
+    /// Write a watchlist to stdout.
+    Export(ExportArgs),
+    /// Print every watchlist: id, name and rows, separated by tabs.
+    List(Target),
+}
+
+#[derive(Args, Debug)]
+struct ServeArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Where the journal, the token and the lock are.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// A TOML file with settings.
+    #[arg(long, env = "AFTERGLOW_SETTINGS")]
+    settings: Option<PathBuf>,
+}
+
+/// Which watchlists: those of a data folder, or of a server.
+#[derive(Args, Debug)]
+struct Target {
+    /// A data folder; asked through the server that holds it, if one runs.
+    #[arg(long, env = "AFTERGLOW_DATA_DIR", conflicts_with = "connect")]
+    data_dir: Option<PathBuf>,
+    /// A server, as http://127.0.0.1:7878.
+    #[arg(long, env = "AFTERGLOW_CONNECT", requires = "token_file")]
+    connect: Option<String>,
+    /// The file with the server's token.
+    #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct ImportArgs {
+    /// The file; its first line names the columns.
+    file: PathBuf,
+    /// What the watchlist is to be called.
+    #[arg(long)]
+    name: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args, Debug)]
+struct ExportArgs {
+    /// The watchlist's id.
+    id: Uuid,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Csv,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// One sentence for stderr.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        CliCommand::Serve(args) => serve(args),
+        CliCommand::Import(args) => import(&args),
+        CliCommand::Export(args) => {
+            let ExportArgs { id, format: Format::Csv, target } = args;
+            with_server(&target, |remote| print(&remote.csv(WatchlistId(id))?))
+        }
+        CliCommand::List(target) => with_server(&target, |remote| {
+            let list = remote.list()?.list;
+            let line = |summary: &shared::wire::server::Summary| {
+                format!("{}\t{}\t{}\n", summary.watchlist, summary.name.replace(['\t', '\n', '\r'], " "), summary.rows)
+            };
+            print(list.iter().map(line).collect::<String>().as_bytes())
+        }),
+    }
+}
+
+/// The data folder of this user, by the platform's rules.
+///
+/// # Errors
+/// The platform names no home for this user.
+pub fn default_data_dir() -> anyhow::Result<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "afterglow")
+        .context("this user has no home folder; name a data folder with --data-dir")?;
+    Ok(folders.data_dir().to_owned())
+}
+
+/// What others see of this machine's user.
+pub fn user_name() -> String {
+    let named = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
+}
+
+fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let mut settings = Settings::read(args.settings.as_deref(), |name| std::env::var(name).ok())?;
+    settings.listen = args.listen.unwrap_or(settings.listen);
+    settings.data_dir = args.data_dir.unwrap_or(settings.data_dir);
+    if settings.data_dir.as_os_str().is_empty() {
+        settings.data_dir = default_data_dir()?;
+    }
+    let folder = DataFolder::take(&settings.data_dir)?;
+    Runtime::new().context("the runtime cannot start")?.block_on(async {
+        let running = start(settings, folder, &user_name(), clock::system()).await.map_err(one_sentence)?;
+        print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
+        stop_asked().await?;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+#[cfg(unix)]
+async fn stop_asked() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_asked() -> anyhow::Result<()> {
+    Ok(tokio::signal::ctrl_c().await?)
+}
+
+/// Asks the server of the target; a data folder that nobody serves is served for as long as it takes.
+fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if let (Some(base), Some(token_file)) = (&target.connect, &target.token_file) {
+        let token = fs::read_to_string(token_file)
+            .with_context(|| format!("the token file {} cannot be read", token_file.display()))?;
+        return act(&Remote::new(base, &token));
+    }
+    let data_dir = target.data_dir.clone().map_or_else(default_data_dir, Ok)?;
+    if let Some(remote) = Remote::of_folder(&data_dir) {
+        return act(&remote);
+    }
+    let folder = DataFolder::take(&data_dir)?;
+    let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
+    let runtime = Runtime::new().context("the runtime cannot start")?;
+    let running = runtime.block_on(start(settings, folder, &user_name(), clock::system())).map_err(one_sentence)?;
+    let remote = Remote::new(&format!("http://{}", running.serving.address), running.token());
+    let done = act(&remote);
+    runtime.block_on(running.stop());
+    done
+}
+
+fn import(args: &ImportArgs) -> anyhow::Result<()> {
+    let table = read_table(&args.file)?;
+    with_server(&args.target, |remote| {
+        let id = remote.create(&args.name, &table.columns)?;
+        let client = ClientId(Uuid::new_v4());
+        let inserts = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
+        for (changes, edit) in inserts.iter().zip(1..) {
+            remote.edit(id, client, EditId(edit), changes)?;
+        }
+        print(format!("{id}\n").as_bytes())
+    })
+}
+
+fn read_table(file: &Path) -> anyhow::Result<CsvTable> {
+    let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    CsvTable::read(&bytes, &Limits::default()).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
+}
+
+/// An error with what caused it, in one line.
+fn one_sentence(error: StartError) -> anyhow::Error {
+    anyhow::anyhow!("{:#}", anyhow::Error::new(error))
+}
+
+fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        // Whoever reads may have had enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => bail!("stdout cannot be written: {error}"),
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,212 @@
+//! The calls under `/api/v1`. They take the same way as a socket's messages.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, Query, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use shared::{
+    column::{Column, ColumnKey},
+    csv_table,
+    edit::{Change, Code, Commit, Rejection},
+    ids::{ClientId, EditId, Epoch, Revision, RowId, WatchlistId},
+    watchlist::Frozen,
+    wire::{
+        At,
+        codec::Encoding,
+        server::{SnapshotRow, User, Watchlists},
+    },
+};
+use tokio::sync::oneshot;
+
+use super::{HttpContext, problem::Problem};
+use crate::{
+    hub,
+    journal::{HistoryFilter, Verdict},
+    room::{Command, EditRequest, Reply},
+    session::history_limit,
+};
+
+type Body = Result<Bytes, BytesRejection>;
+
+#[derive(Deserialize)]
+pub(super) struct Create {
+    name: Arc<str>,
+    #[serde(default)]
+    columns: Option<Vec<Column>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Created {
+    watchlist: WatchlistId,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Edit {
+    client: ClientId,
+    edit: EditId,
+    changes: Vec<Change>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Accepted {
+    revision: Revision,
+}
+
+#[derive(Serialize)]
+pub(super) struct Whole {
+    watchlist: WatchlistId,
+    name: Arc<str>,
+    columns: Vec<Column>,
+    epoch: Epoch,
+    revision: Revision,
+    rows: Vec<SnapshotRow>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ReadQuery {
+    #[serde(default)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Json,
+    Csv,
+}
+
+#[derive(Deserialize)]
+pub(super) struct HistoryQuery {
+    row: Option<RowId>,
+    column: Option<ColumnKey>,
+    before: Option<Revision>,
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+pub(super) struct History {
+    commits: Vec<Commit>,
+}
+
+pub(super) async fn list(State(context): State<HttpContext>) -> Json<Watchlists> {
+    Json(Watchlists { list: context.session.hub.list() })
+}
+
+pub(super) async fn create(
+    State(context): State<HttpContext>,
+    body: Body,
+) -> Result<(StatusCode, Json<Created>), Problem> {
+    let create: Create = read_body(&context, body)?;
+    let watchlist = context.session.hub.create(None, &create.name, create.columns).await?;
+    Ok((StatusCode::CREATED, Json(Created { watchlist })))
+}
+
+pub(super) async fn delete(State(context): State<HttpContext>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    context.session.hub.delete(read_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn restore(State(context): State<HttpContext>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    context.session.hub.restore(read_id(&id)?).await?;
+    Ok(StatusCode::OK)
+}
+
+pub(super) async fn read(
+    State(context): State<HttpContext>,
+    Path(id): Path<String>,
+    query: Result<Query<ReadQuery>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
+    let id = read_id(&id)?;
+    let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
+    let (reply, answer) = oneshot::channel();
+    room.send(Command::Read(reply)).await.map_err(|_gone| not_served())?;
+    let (frozen, at) = answer.await.map_err(|_gone| not_served())?;
+    let tag = format!("\"{}-{}\"", at.epoch, at.revision);
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    // A large watchlist takes a while to write; other requests go on meanwhile.
+    let body = tokio::task::spawn_blocking(move || match format {
+        Format::Csv => csv_table::write(&frozen),
+        Format::Json => whole_json(id, &frozen, at),
+    });
+    let body = body.await.expect("writing does not panic");
+    let kind = match format {
+        Format::Csv => "text/csv; charset=utf-8",
+        Format::Json => "application/json",
+    };
+    let tag = HeaderValue::from_str(&tag).expect("a tag is hexadecimal and digits");
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::ETAG, tag)], body).into_response())
+}
+
+fn whole_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
+    let whole = Whole {
+        watchlist,
+        name: frozen.name.clone(),
+        columns: frozen.wire_columns(),
+        epoch: at.epoch,
+        revision: at.revision,
+        rows: frozen.rows.iter().map(|row| frozen.wire_row(row, true)).collect(),
+    };
+    Encoding::Json.encode(&whole)
+}
+
+pub(super) async fn edit(
+    State(context): State<HttpContext>,
+    Extension(user): Extension<Arc<User>>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Accepted>, Problem> {
+    let id = read_id(&id)?;
+    let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
+    let Edit { client, edit, changes } = read_body(&context, body)?;
+    let (reply, answer) = oneshot::channel();
+    let request = EditRequest { user, client, edit, changes, reply: Reply::Once(reply) };
+    room.send(Command::Edit(request)).await.map_err(|_gone| not_served())?;
+    match answer.await.map_err(|_gone| not_served())? {
+        Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
+        Verdict::Rejected(rejection) => Err(rejection.into()),
+    }
+}
+
+pub(super) async fn history(
+    State(context): State<HttpContext>,
+    Path(id): Path<String>,
+    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<History>, Problem> {
+    let Query(query) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
+    let filter = HistoryFilter {
+        row: query.row,
+        column: query.column,
+        before: query.before,
+        limit: history_limit(query.limit),
+    };
+    let commits = context.session.hub.history(read_id(&id)?, filter).await?;
+    Ok(Json(History { commits }))
+}
+
+fn read_id(text: &str) -> Result<WatchlistId, Problem> {
+    let id = text.parse().map(WatchlistId);
+    id.map_err(|_not_a_uuid| Rejection::new(Code::UnknownWatchlist, "a watchlist is named by its UUID").into())
+}
+
+fn read_body<T: serde::de::DeserializeOwned>(context: &HttpContext, body: Body) -> Result<T, Problem> {
+    let body = body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(context.session.settings.limits.message_bytes),
+        _ => Problem::bad_message(error.body_text()),
+    })?;
+    Encoding::Json.decode(&body).map_err(Problem::bad_message)
+}
+
+fn not_served() -> Rejection {
+    Rejection::new(Code::Unavailable, "the watchlist cannot be served at present")
+}

@@ -1,0 +1,86 @@
+//! From an HTTP request to a session. The frames are written here rather than by a library, so that one
+//! encoded batch is shared by every socket (see `frame`); reading is left to tungstenite.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use hyper_util::rt::TokioIo;
+use shared::wire::{codec::Encoding, server::User};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{handshake::derive_accept_key, protocol::{Role, WebSocketConfig}},
+};
+use tracing::debug;
+
+use super::{HttpContext, problem::Problem};
+use crate::{
+    fanout::ConnectionId,
+    session::{self, Peer},
+};
+
+/// Enough for a handful of cells; larger messages grow the buffer while they are read.
+const READ_BUFFER: usize = 4 * 1024;
+
+pub(super) async fn upgrade(
+    State(context): State<HttpContext>,
+    Extension(user): Extension<Arc<User>>,
+    mut request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers();
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| {
+        has_token(headers, header::CONNECTION, "upgrade")
+            && has_token(headers, header::UPGRADE, "websocket")
+            && has_token(headers, header::SEC_WEBSOCKET_VERSION, "13")
+    });
+    let key = key.ok_or_else(|| Problem::bad_message("/ws takes WebSocket upgrades only (RFC 6455, version 13)"))?;
+    let encoding = chosen_encoding(headers).ok_or_else(|| {
+        Problem::bad_message("offer the WebSocket subprotocol afterglow.v1.json or afterglow.v1.msgpack")
+    })?;
+    let accept = derive_accept_key(key.as_bytes());
+    let limit = context.session.settings.limits.message_bytes;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit));
+    let connection = ConnectionId(context.connections.fetch_add(1, Ordering::Relaxed));
+    let upgrading = hyper::upgrade::on(&mut request);
+    let peer = Peer { connection, user, encoding };
+    context.tasks.spawn(async move {
+        match upgrading.await {
+            Ok(upgraded) => {
+                let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+                session::run(context.session, peer, socket).await;
+            }
+            Err(error) => debug!(%error, "a connection was lost while it was upgraded"),
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "Upgrade".to_owned()),
+        (header::UPGRADE, "websocket".to_owned()),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+        (header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol().to_owned()),
+    ];
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response())
+}
+
+fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
+}
+
+/// The first of the client's subprotocols that is known.
+fn chosen_encoding(headers: &HeaderMap) -> Option<Encoding> {
+    tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offered| Encoding::ALL.into_iter().find(|encoding| encoding.subprotocol() == offered))
+}

@@ -1,0 +1,172 @@
+//! Another process's server, asked over HTTP: what the command line does, and how a process finds out who
+//! serves a data folder.
+
+use std::{fmt, fs, path::Path, time::Duration};
+
+use serde::Deserialize;
+use shared::{
+    column::Column,
+    edit::Change,
+    ids::{ClientId, EditId, WatchlistId},
+    wire::server::Watchlists,
+};
+use ureq::{Agent, http::StatusCode};
+use uuid::Uuid;
+
+use crate::{
+    auth::TOKEN_FILE,
+    data_folder::{DataFolder, Serving},
+};
+
+/// A server and the token for it.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    base: String,
+    token: String,
+    agent: Agent,
+}
+
+/// Why a server did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// It does not answer.
+    #[error("the server at {base} cannot be reached: {source}")]
+    Unreachable {
+        /// Which server.
+        base: String,
+        /// Why.
+        source: Box<ureq::Error>,
+    },
+    /// It says no.
+    #[error("the server at {base} refuses: {message}")]
+    Refused {
+        /// Which server.
+        base: String,
+        /// What it says.
+        message: String,
+    },
+    /// It says something else than expected.
+    #[error("the server at {base} does not answer as an Afterglow server: {message}")]
+    Odd {
+        /// Which server.
+        base: String,
+        /// What is odd.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Health {
+    instance: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    watchlist: WatchlistId,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Remote {
+    /// A server by its address, as `http://127.0.0.1:7878`.
+    pub fn new(base: &str, token: &str) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let base = base.trim_end_matches('/').to_owned();
+        Self { base, token: token.trim().to_owned(), agent: config.build().into() }
+    }
+
+    /// The server of a data folder, where one runs. It is only told the token after it has shown by its
+    /// instance id that it is the one that wrote its address there.
+    pub fn of_folder(data_dir: &Path) -> Option<Self> {
+        let serving = DataFolder::find(data_dir)?;
+        let token = fs::read_to_string(data_dir.join(TOKEN_FILE)).ok()?;
+        is_serving(&serving).then(|| Self::new(&format!("http://{}", serving.address), &token))
+    }
+
+    /// The server's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The token for it.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The watchlists there are.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn list(&self) -> Result<Watchlists, RemoteError> {
+        self.json(&self.call("GET", "/api/v1/watchlists", None)?)
+    }
+
+    /// Makes a watchlist.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn create(&self, name: &str, columns: &[Column]) -> Result<WatchlistId, RemoteError> {
+        let body = serde_json::json!({ "name": name, "columns": columns });
+        let created: Created = self.json(&self.call("POST", "/api/v1/watchlists", Some(&body))?)?;
+        Ok(created.watchlist)
+    }
+
+    /// Sends one edit and waits until it is on disk.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn edit(&self, id: WatchlistId, client: ClientId, edit: EditId, changes: &[Change]) -> Result<(), RemoteError> {
+        let body = serde_json::json!({ "client": client, "edit": edit, "changes": changes });
+        self.call("POST", &format!("/api/v1/watchlists/{id}/edits"), Some(&body)).map(drop)
+    }
+
+    /// A watchlist as CSV.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn csv(&self, id: WatchlistId) -> Result<Vec<u8>, RemoteError> {
+        self.call("GET", &format!("/api/v1/watchlists/{id}?format=csv"), None)
+    }
+
+    fn call(&self, method: &str, path: &str, body: Option<&serde_json::Value>) -> Result<Vec<u8>, RemoteError> {
+        let url = format!("{}{path}", self.base);
+        let bearer = format!("Bearer {}", self.token);
+        let answer = match body {
+            Some(body) => self.agent.post(&url).header("Authorization", &bearer).send_json(body),
+            None => {
+                debug_assert_eq!(method, "GET");
+                self.agent.get(&url).header("Authorization", &bearer).call()
+            }
+        };
+        let unreachable = |source| RemoteError::Unreachable { base: self.base.clone(), source: Box::new(source) };
+        let mut answer = answer.map_err(unreachable)?;
+        let status = answer.status();
+        let bytes = answer.body_mut().with_config().limit(1 << 32).read_to_vec().map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let message = match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => problem.detail,
+            Err(_) if status == StatusCode::UNAUTHORIZED => "the token is wrong".to_owned(),
+            Err(_) => status.to_string(),
+        };
+        Err(RemoteError::Refused { base: self.base.clone(), message })
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, RemoteError> {
+        let odd = |error: &dyn fmt::Display| RemoteError::Odd { base: self.base.clone(), message: error.to_string() };
+        serde_json::from_slice(bytes).map_err(|error| odd(&error))
+    }
+}
+
+/// Whether the process that wrote this is still the one that answers there.
+pub fn is_serving(serving: &Serving) -> bool {
+    let config = Agent::config_builder().timeout_global(Some(Duration::from_secs(1)));
+    let agent: Agent = config.build().into();
+    let health = agent.get(format!("http://{}/healthz", serving.address)).call();
+    let health = health.ok().and_then(|mut answer| answer.body_mut().read_json::<Health>().ok());
+    health.is_some_and(|health| health.instance == serving.instance)
+}

@@ -1,0 +1,105 @@
+//! The answers that a room remembers, so that an edit sent again gets its first one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sha2::{Digest, Sha256};
+use shared::{edit::Change, ids::EditId, limits::ANSWERS_KEPT};
+
+use crate::journal::{AnswerRecord, Sender, Verdict};
+
+/// Senders whose answers are held in memory; the others are read again when they come back.
+const SENDERS_HELD: usize = 1024;
+
+/// What is remembered of an edit's number.
+pub(super) enum Memory {
+    /// It was never judged.
+    New,
+    /// It was judged so, and is the same edit.
+    Same(Verdict),
+    /// It was judged with other changes.
+    Other,
+    /// It is older than what is kept.
+    Forgotten,
+}
+
+#[derive(Default)]
+pub(super) struct Answers {
+    senders: HashMap<Sender, OfSender>,
+    uses: u64,
+}
+
+#[derive(Default)]
+struct OfSender {
+    answers: BTreeMap<EditId, ([u8; 16], Verdict)>,
+    /// Numbers below this were answered once and are no longer known.
+    forgotten_below: Option<EditId>,
+    last_use: u64,
+}
+
+impl Answers {
+    pub(super) fn holds(&self, sender: Sender) -> bool {
+        self.senders.contains_key(&sender)
+    }
+
+    /// Takes what the journal has of a sender.
+    pub(super) fn load(&mut self, sender: Sender, records: Vec<AnswerRecord>) {
+        if self.senders.len() >= SENDERS_HELD
+            && let Some(oldest) = self.senders.iter().min_by_key(|(_, held)| held.last_use).map(|(sender, _)| *sender)
+        {
+            self.senders.remove(&oldest);
+        }
+        let mut held = OfSender::default();
+        for record in records {
+            held.answers.insert(record.edit, (record.digest, record.verdict));
+        }
+        held.trim();
+        self.senders.insert(sender, held);
+    }
+
+    pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Memory {
+        self.uses += 1;
+        let Some(held) = self.senders.get_mut(&sender) else { return Memory::New };
+        held.last_use = self.uses;
+        match held.answers.get(&edit) {
+            Some((known, verdict)) if known == digest => Memory::Same(verdict.clone()),
+            Some(_) => Memory::Other,
+            None if held.forgotten_below.is_some_and(|below| edit < below) => Memory::Forgotten,
+            None => Memory::New,
+        }
+    }
+
+    /// Remembers an answer; gives the number below which the sender's are no longer kept, where that is new.
+    pub(super) fn remember(&mut self, record: &AnswerRecord) -> Option<EditId> {
+        let held = self.senders.entry(record.sender).or_default();
+        held.answers.insert(record.edit, (record.digest, record.verdict.clone()));
+        held.trim()
+    }
+
+    /// Takes a remembered answer back: it did not reach the disk.
+    pub(super) fn unlearn(&mut self, sender: Sender) {
+        // What was trimmed for it is in the journal still, so the sender is read again.
+        self.senders.remove(&sender);
+    }
+}
+
+impl OfSender {
+    fn trim(&mut self) -> Option<EditId> {
+        let mut trimmed = false;
+        while self.answers.len() > ANSWERS_KEPT {
+            self.answers.pop_first();
+            trimmed = true;
+        }
+        if trimmed {
+            self.forgotten_below = self.answers.first_key_value().map(|(edit, _)| *edit);
+        }
+        self.forgotten_below.filter(|_| trimmed)
+    }
+}
+
+/// Tells an edit from another under the same number; with it the bytes that its changes take once written.
+pub(super) fn digest(changes: &[Change]) -> ([u8; 16], usize) {
+    let canonical = serde_json::to_vec(changes).expect("changes are plain data");
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&Sha256::digest(&canonical)[..16]);
+    (digest, canonical.len())
+}

@@ -1,0 +1,166 @@
+//! What an administrator may set, with the defaults that suit a desk.
+
+use std::{fs, net::SocketAddr, path::{Path, PathBuf}, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use shared::limits::Limits;
+
+/// Settings of a server. The file is TOML with these names; flags and environment variables go before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the journal, the token and the lock are.
+    pub data_dir: PathBuf,
+    /// What is too much.
+    pub limits: Limits,
+    /// While changes keep coming, one batch leaves per so many milliseconds.
+    pub flush_interval_ms: u64,
+    /// Edits per second that one connection may send for long; 0 lifts the limit.
+    pub edits_per_second: u32,
+    /// Edits that one connection may send at once.
+    pub edits_burst: u32,
+    /// How many bytes may wait for a slow connection before it is conflated.
+    pub outbox_bytes: usize,
+    /// How often to ping, in seconds.
+    pub ping_seconds: u64,
+    /// A connection that is silent for so long is dropped, in seconds.
+    pub silence_seconds: u64,
+    /// How long a new connection may take to say hello, in seconds.
+    pub hello_seconds: u64,
+    /// Deleted watchlists are kept for so many days.
+    pub deleted_days: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            data_dir: PathBuf::new(),
+            limits: Limits::default(),
+            flush_interval_ms: 16,
+            edits_per_second: 200,
+            edits_burst: 400,
+            outbox_bytes: 64 * 1024,
+            ping_seconds: 15,
+            silence_seconds: 40,
+            hello_seconds: 5,
+            deleted_days: 30,
+        }
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("the settings file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file or a variable does not say what it should.
+    #[error("{origin}: {message}")]
+    Wrong {
+        /// The file, or the environment.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// Reads the file, where there is one, and lets environment variables go before it: every setting's name in
+    /// capitals behind `AFTERGLOW_`, as `AFTERGLOW_LISTEN` or `AFTERGLOW_LIMITS_ROWS`.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn read(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut table = toml::Table::new();
+        let mut origin = "the environment".to_owned();
+        if let Some(path) = file {
+            origin = format!("the settings file {}", path.display());
+            let text = fs::read_to_string(path)
+                .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+            table = text.parse().map_err(|error: toml::de::Error| SettingsError::Wrong {
+                origin: origin.clone(),
+                message: error.to_string().trim().replace('\n', " "),
+            })?;
+        }
+        let names = toml::Table::try_from(Self::default()).expect("settings are plain data");
+        overlay(&mut table, &names, "AFTERGLOW", &variable)?;
+        let read: Result<Self, toml::de::Error> = table.try_into();
+        read.map_err(|error| SettingsError::Wrong { origin, message: error.message().to_owned() })
+    }
+
+    /// The flush interval as a duration.
+    pub fn flush_interval(&self) -> Duration {
+        Duration::from_millis(self.flush_interval_ms)
+    }
+}
+
+/// Puts environment variables into the table, each read as the kind that its default has.
+fn overlay(
+    table: &mut toml::Table,
+    names: &toml::Table,
+    prefix: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), SettingsError> {
+    for (key, default) in names {
+        let name = format!("{prefix}_{}", key.to_uppercase());
+        if let toml::Value::Table(inner) = default {
+            let entry = table.entry(key.clone()).or_insert_with(|| toml::Table::new().into());
+            if let toml::Value::Table(entry) = entry {
+                overlay(entry, inner, &name, variable)?;
+            }
+            continue;
+        }
+        let Some(text) = variable(&name) else { continue };
+        let value = match default {
+            toml::Value::Integer(_) => text.parse().map(toml::Value::Integer).map_err(|error| SettingsError::Wrong {
+                origin: format!("the environment variable {name}"),
+                message: format!("{text:?} is not a whole number ({error})"),
+            })?,
+            _ => toml::Value::String(text),
+        };
+        table.insert(key.clone(), value);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        fs::write(&file, "listen = \"127.0.0.1:1\"\nflush_interval_ms = 5\n[limits]\nrows = 7\n").unwrap();
+        let variable = |name: &str| match name {
+            "AFTERGLOW_LISTEN" => Some("127.0.0.1:2".to_owned()),
+            "AFTERGLOW_LIMITS_COLUMNS" => Some("9".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::read(Some(&file), variable).unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!((settings.flush_interval_ms, settings.limits.rows, settings.limits.columns), (5, 7, 9));
+        assert_eq!(settings.outbox_bytes, Settings::default().outbox_bytes);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |name: &'static str, value: &'static str| {
+            Settings::read(None, move |asked| (asked == name).then(|| value.to_owned())).unwrap_err().to_string()
+        };
+        assert!(wrong("AFTERGLOW_LIMITS_ROWS", "many").contains("AFTERGLOW_LIMITS_ROWS"));
+        assert!(wrong("AFTERGLOW_LISTEN", "here").contains("environment"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        fs::write(&file, "lisen = 1").unwrap();
+        assert!(Settings::read(Some(&file), |_| None).unwrap_err().to_string().contains("lisen"));
+    }
+}
