@@ -1,1 +1,14 @@
+//! The desktop: windows on shared watchlists. `main` is only the command line around [`app::run`].
 
+pub mod action;
+pub mod app;
+pub mod args;
+pub mod dispatch;
+pub mod grid;
+pub mod host;
+pub mod net;
+pub mod panels;
+pub mod settings;
+pub mod store;
+pub mod theme;
+pub mod window;

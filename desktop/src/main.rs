@@ -1,1 +1,22 @@
-fn main(){}
+//! The desktop's program; see `afterglow --help`.
+
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+use desktop::{app, args::Args};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let quiet = "info,egui_winit=error,winit=error,ewebsock=warn,sqlx=warn,zbus=error";
+    let filter = EnvFilter::try_from_env("AFTERGLOW_LOG").unwrap_or_else(|_unset| EnvFilter::new(quiet));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match app::run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("afterglow: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

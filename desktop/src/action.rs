@@ -1,0 +1,50 @@
+//! Everything that a person can have done, as data. Windows emit actions; only `dispatch` acts.
+
+use std::path::PathBuf;
+
+use shared::{
+    edit::Change,
+    ids::{WatchlistId, WindowId},
+};
+
+use crate::settings::ThemeChoice;
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Change a watchlist, from a window.
+    Edit {
+        /// Which.
+        watchlist: WatchlistId,
+        /// From where: the window that does not glow for it.
+        window: WindowId,
+        /// What.
+        changes: Vec<Change>,
+    },
+    /// Take back the window's last edit.
+    Undo(WindowId),
+    /// Make the window's last undone edit again.
+    Redo(WindowId),
+    /// Show a watchlist in a window.
+    Show(WindowId, WatchlistId),
+    /// Make a watchlist and show it.
+    Create(WindowId, String),
+    /// Delete a watchlist; it can be restored.
+    Delete(WatchlistId),
+    /// Bring a deleted watchlist back.
+    Restore(WatchlistId),
+    /// Make a watchlist from a CSV file and show it.
+    Import(WindowId, PathBuf),
+    /// Say something to the person.
+    Say(String),
+    /// Connect at once.
+    Reconnect,
+    /// Another window.
+    OpenWindow,
+    /// This window no longer.
+    CloseWindow(WindowId),
+    /// Dark, light, or as the system has it.
+    SetTheme(ThemeChoice),
+    /// A notice was read.
+    DismissNotice(u64),
+}

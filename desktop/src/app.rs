@@ -1,0 +1,235 @@
+//! Starting, and the windows of this process: the root is the first, the others are deferred viewports of it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use egui::{Context, Ui, ViewportBuilder, ViewportCommand, ViewportId};
+use shared::ids::WindowId;
+
+use crate::{
+    args::Args,
+    dispatch::Core,
+    host::{Host, Named},
+    net::Net,
+    settings::Workspace,
+    store::Store,
+    theme,
+    window::Window,
+};
+
+const SIZE: [f32; 2] = [1240.0, 760.0];
+const SMALLEST: [f32; 2] = [640.0, 400.0];
+const ICON: &[u8] = include_bytes!("../../assets/icon/afterglow-256.png");
+
+type Shared<T> = Arc<Mutex<T>>;
+
+/// Runs the desktop until its last window is closed.
+///
+/// # Errors
+/// One sentence: what is missing and what to do.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let data_dir = match &args.data_dir {
+        Some(data_dir) => data_dir.clone(),
+        None => server::cli::default_data_dir()?,
+    };
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display()))?;
+    let (workspace, said) = Workspace::read(&data_dir);
+    let first = workspace.windows.first().and_then(|window| window.size).unwrap_or(SIZE);
+    let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
+    let viewport = builder("Afterglow", first).with_icon(icon);
+    let options = eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
+    let host = args.connect.is_none().then(|| Host::new(&data_dir));
+    let own_host = host.clone();
+    let ran = eframe::run_native(
+        "afterglow",
+        options,
+        Box::new(move |creation| {
+            let app = App::new(&args, &data_dir, workspace, said, own_host, &creation.egui_ctx)?;
+            Ok(Box::new(app))
+        }),
+    );
+    if let Some(host) = host {
+        host.stop();
+    }
+    ran.map_err(|error| anyhow::anyhow!("{}", in_words(&error)))
+}
+
+/// Why no window opens, and which packages are missing.
+fn in_words(error: &eframe::Error) -> String {
+    match error {
+        eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => format!(
+            "there is no display to open a window on ({error}). Start it in a graphical session, or set DISPLAY; on a \
+             machine without the X11 libraries install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0"
+        ),
+        eframe::Error::Glutin(_) | eframe::Error::NoGlutinConfigs(..) | eframe::Error::OpenGL(_) => format!(
+            "OpenGL cannot be used here ({error}). Install libgl1 libegl1 libgl1-mesa-dri, which also draw without a \
+             graphics card"
+        ),
+        eframe::Error::AppCreation(error) => error.to_string(),
+    }
+}
+
+fn builder(title: &str, size: [f32; 2]) -> ViewportBuilder {
+    ViewportBuilder::default()
+        .with_title(title)
+        .with_app_id("afterglow")
+        .with_inner_size(size)
+        .with_min_inner_size(SMALLEST)
+        .with_drag_and_drop(true)
+}
+
+/// The windows of this process.
+struct App {
+    core: Shared<Core>,
+    root: Shared<Window>,
+    clock: Clock,
+    /// The viewports that show something, which the network wakes.
+    awake: Shared<Vec<ViewportId>>,
+    /// Whether the first window is still open.
+    root_open: bool,
+}
+
+/// Time since the start, and the time of day.
+#[derive(Clone, Copy)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+impl App {
+    fn new(
+        args: &Args,
+        data_dir: &Path,
+        workspace: Workspace,
+        said: Option<String>,
+        host: Option<Host>,
+        ctx: &Context,
+    ) -> anyhow::Result<Self> {
+        theme::install(ctx);
+        theme::choose(ctx, workspace.theme);
+        let awake: Shared<Vec<ViewportId>> = Arc::new(Mutex::new(vec![ViewportId::ROOT]));
+        let wake = {
+            let (ctx, awake) = (ctx.clone(), awake.clone());
+            move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport))
+        };
+        let outbox = outbox_folder(data_dir, args.connect.as_deref());
+        let mut store = Store::open(&outbox).with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
+        let net = match (host, &args.connect) {
+            (Some(host), _) => Net::start(host, wake),
+            (None, base) => {
+                let base = base.clone().unwrap_or_default();
+                Net::start(Named { base, token_file: args.token_file.clone() }, wake)
+            }
+        };
+        if let Some(said) = said {
+            store.say(said, None, Duration::ZERO);
+        }
+        let saved = workspace.windows.clone();
+        let mut core = Core::new(store, net.context("the network thread cannot start")?, data_dir, workspace, ctx.clone());
+        let count = args.windows.map_or(saved.len().max(1), usize::from);
+        for index in 0..count {
+            let id = core.next_window();
+            core.windows.push(Arc::new(Mutex::new(Window::new(id, None, saved.get(index)))));
+        }
+        let root = core.windows[0].clone();
+        let clock = Clock(Instant::now());
+        Ok(Self { core: Arc::new(Mutex::new(core)), root, clock, awake, root_open: true })
+    }
+
+    /// The other windows, each a viewport of its own.
+    fn show_others(&self, ui: &Ui) {
+        let others: Vec<Shared<Window>> = lock(&self.core).windows.iter().filter(|window| !Arc::ptr_eq(window, &self.root)).cloned().collect();
+        let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
+        for window in others {
+            let (id, size) = {
+                let window = lock(&window);
+                (window.id(), window.size().unwrap_or(SIZE))
+            };
+            let viewport = viewport_of(id);
+            awake.push(viewport);
+            let (core, clock) = (self.core.clone(), self.clock);
+            let draw = move |ui: &mut Ui, _class: egui::ViewportClass| {
+                draw(ui, &window, &core, clock);
+                if ui.input(|input| input.viewport().close_requested()) {
+                    lock(&core).windows.retain(|open| !Arc::ptr_eq(open, &window));
+                    wake_root(ui);
+                }
+            };
+            ui.show_viewport_deferred(viewport, builder("Afterglow", size), draw);
+        }
+        *lock(&self.awake) = awake;
+    }
+
+    /// The root's window was closed: it hides while others are open, and ends the program after the last.
+    fn close_root(&mut self, ui: &Ui) {
+        let mut core = lock(&self.core);
+        if self.root_open {
+            let is_last = core.windows.len() == 1;
+            core.remember(None, self.clock.now(), is_last);
+            core.windows.retain(|open| !Arc::ptr_eq(open, &self.root));
+        }
+        self.root_open = false;
+        if !core.windows.is_empty() {
+            ui.send_viewport_cmd(ViewportCommand::CancelClose);
+            ui.send_viewport_cmd(ViewportCommand::Visible(false));
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        if ui.input(|input| input.viewport().close_requested()) {
+            self.close_root(ui);
+        }
+        if self.root_open {
+            draw(ui, &self.root, &self.core, self.clock);
+        } else if lock(&self.core).windows.is_empty() {
+            ui.send_viewport_cmd(ViewportCommand::Close);
+        }
+        self.show_others(ui);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        let now = self.clock.now();
+        let mut core = lock(&self.core);
+        if !core.windows.is_empty() {
+            core.remember(None, now, true);
+        }
+    }
+}
+
+fn draw(ui: &mut Ui, window: &Shared<Window>, core: &Shared<Core>, clock: Clock) {
+    let mut window = lock(window);
+    window.show(ui, &mut lock(core), clock.now(), jiff::Timestamp::now());
+}
+
+fn viewport_of(window: WindowId) -> ViewportId {
+    ViewportId::from_hash_of(("window", window.0))
+}
+
+/// The root opens and closes the other windows, also while it is hidden.
+pub(crate) fn wake_root(ctx: &Context) {
+    ctx.send_viewport_cmd_to(ViewportId::ROOT, ViewportCommand::RequestPaintWhileHidden);
+    ctx.request_repaint_of(ViewportId::ROOT);
+}
+
+/// Edits wait apart for each server: ids and numbers of one mean nothing to another.
+fn outbox_folder(data_dir: &Path, connect: Option<&str>) -> PathBuf {
+    let name = connect.map_or_else(
+        || "own".to_owned(),
+        |base| base.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect(),
+    );
+    data_dir.join("outboxes").join(name)
+}
+
+fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,240 @@
+//! The only place that acts: what the windows share, fed by the network and by actions.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use egui::Context;
+use shared::{
+    csv_table::CsvTable,
+    ids::{RowId, WatchlistId, WindowId},
+    limits::Limits,
+};
+use uuid::Uuid;
+
+use crate::{
+    action::Action,
+    net::{Net, NetEvent},
+    settings::{ThemeChoice, Workspace},
+    store::{Connection, Store},
+    window::Window,
+};
+
+/// Messages that one frame takes at most; the rest waits for the next one, so that the windows stay usable.
+const MESSAGES_A_FRAME: usize = 2_000;
+/// How long a notice stays.
+const NOTICE: Duration = Duration::from_secs(12);
+
+/// What every window of this process shares.
+pub struct Core {
+    /// What is shown.
+    pub store: Store,
+    /// The open windows, the first of which is the root's.
+    pub windows: Vec<Arc<std::sync::Mutex<Window>>>,
+    /// Which colours.
+    pub theme: ThemeChoice,
+    /// Watchlists that were deleted here and can be brought back.
+    pub deleted: Vec<(WatchlistId, Arc<str>)>,
+    net: Net,
+    data_dir: PathBuf,
+    saved: Workspace,
+    saved_at: Duration,
+    imports: (mpsc::SyncSender<Import>, mpsc::Receiver<Import>),
+    next_window: u64,
+    ctx: Context,
+}
+
+/// A CSV file that was read on its own thread.
+struct Import {
+    window: WindowId,
+    name: String,
+    table: Result<CsvTable, String>,
+}
+
+impl Core {
+    /// Everything that the windows share, with no window open yet.
+    pub fn new(store: Store, net: Net, data_dir: &Path, saved: Workspace, ctx: Context) -> Self {
+        Self {
+            store,
+            windows: Vec::new(),
+            theme: saved.theme,
+            deleted: Vec::new(),
+            net,
+            data_dir: data_dir.to_owned(),
+            saved,
+            saved_at: Duration::ZERO,
+            imports: mpsc::sync_channel(4),
+            next_window: 1,
+            ctx,
+        }
+    }
+
+    /// An id for another window.
+    pub fn next_window(&mut self) -> WindowId {
+        let id = WindowId(self.next_window);
+        self.next_window += 1;
+        id
+    }
+
+    /// Takes what the network brought and sends what waits.
+    pub fn drain(&mut self, now: Duration) {
+        for _ in 0..MESSAGES_A_FRAME {
+            match self.net.poll() {
+                None => break,
+                Some(NetEvent::Connecting) => self.store.connecting(),
+                Some(NetEvent::Connected) => self.store.connected(),
+                Some(NetEvent::Message(message)) => self.store.receive(*message, now),
+                Some(NetEvent::RoundTrip(took)) => self.store.round_trip(took),
+                Some(NetEvent::Down { reason, retry_at }) => self.store.down(reason, retry_at, now),
+            }
+        }
+        while let Ok(import) = self.imports.1.try_recv() {
+            self.take_import(import, now);
+        }
+        self.store.tick(now);
+        self.store.expire_notices(now, NOTICE);
+        self.flush();
+    }
+
+    /// How long until a window has something new to show by itself.
+    pub fn wake_after(&self, now: Duration) -> Option<Duration> {
+        let millis = |at: u64| Duration::from_millis(at).saturating_sub(now);
+        let retry = self.store.replica().wake_at().map(millis);
+        let countdown = matches!(self.store.connection(), Connection::Down { .. }).then_some(Duration::from_secs(1));
+        let notice = self.store.notices().first().map(|notice| (notice.at + NOTICE).saturating_sub(now));
+        [retry, countdown, notice].into_iter().flatten().min()
+    }
+
+    fn flush(&mut self) {
+        while self.net.has_room() {
+            match self.store.poll_send() {
+                Some(message) => self.net.send(message),
+                None => break,
+            }
+        }
+    }
+
+    /// Does what was asked. `window` is the one that asks, already taken apart from the others.
+    pub fn act(&mut self, action: Action, window: &mut Window, now: Duration) {
+        match action {
+            Action::Edit { watchlist, window, changes } => {
+                if let Err(rejection) = self.store.edit(watchlist, window, changes) {
+                    self.store.say(format!("This cannot be done: {rejection}."), None, now);
+                }
+            }
+            Action::Undo(window) => {
+                if !self.store.undo(window, now) {
+                    self.store.say("There is nothing to undo in this window.", None, now);
+                }
+            }
+            Action::Redo(window) => {
+                if !self.store.redo(window, now) {
+                    self.store.say("There is nothing to redo in this window.", None, now);
+                }
+            }
+            Action::Show(_, watchlist) => window.show_list(watchlist),
+            Action::Create(id, name) => {
+                let watchlist = WatchlistId(Uuid::now_v7());
+                let asked = self.store.create(id, watchlist, &name, None, Vec::new());
+                self.say_offline_unless(asked, now);
+            }
+            Action::Delete(watchlist) => {
+                let name = self.name_of(watchlist);
+                let asked = self.store.delete(watchlist);
+                if asked {
+                    self.deleted.retain(|(id, _)| *id != watchlist);
+                    self.deleted.push((watchlist, name));
+                }
+                self.say_offline_unless(asked, now);
+            }
+            Action::Restore(watchlist) => {
+                let asked = self.store.restore(watchlist);
+                if asked {
+                    self.deleted.retain(|(id, _)| *id != watchlist);
+                }
+                self.say_offline_unless(asked, now);
+            }
+            Action::Import(window, path) => self.import(window, path, now),
+            Action::Say(text) => self.store.say(text, None, now),
+            Action::Reconnect => self.net.try_now(),
+            Action::OpenWindow => {
+                let id = self.next_window();
+                let opened = Window::new(id, window.list(), None);
+                self.windows.push(Arc::new(std::sync::Mutex::new(opened)));
+                crate::app::wake_root(&self.ctx);
+            }
+            Action::CloseWindow(_) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Action::SetTheme(choice) => {
+                self.theme = choice;
+                crate::theme::choose(&self.ctx, choice);
+            }
+            Action::DismissNotice(notice) => self.store.dismiss(notice),
+        }
+        self.flush();
+    }
+
+    fn say_offline_unless(&mut self, asked: bool, now: Duration) {
+        if !asked {
+            self.store.say("This needs the server, and there is no connection to it at present.", None, now);
+        }
+    }
+
+    fn name_of(&self, watchlist: WatchlistId) -> Arc<str> {
+        let summaries = self.store.replica().summaries().unwrap_or_default();
+        let found = summaries.iter().find(|summary| summary.watchlist == watchlist);
+        found.map_or_else(|| "watchlist".into(), |summary| summary.name.clone())
+    }
+
+    /// Reads a CSV file on a thread of its own: it may be large, or on a slow disk.
+    fn import(&mut self, window: WindowId, path: PathBuf, now: Duration) {
+        let (done, ctx) = (self.imports.0.clone(), self.ctx.clone());
+        let read = move || {
+            let name = path.file_stem().map_or_else(|| "Import".to_owned(), |stem| stem.to_string_lossy().into_owned());
+            let bytes = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+            let table = bytes.and_then(|bytes| {
+                CsvTable::read(&bytes, &Limits::default()).map_err(|error| format!("{} was not imported: {error}.", path.display()))
+            });
+            // The windows are gone where nobody takes it.
+            drop(done.send(Import { window, name, table }));
+            ctx.request_repaint();
+        };
+        if let Err(error) = thread::Builder::new().name("afterglow-import".to_owned()).spawn(read) {
+            self.store.say(format!("The import cannot start: {error}."), None, now);
+        }
+    }
+
+    fn take_import(&mut self, import: Import, now: Duration) {
+        match import.table {
+            Ok(table) => {
+                let fill = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
+                let id = WatchlistId(Uuid::now_v7());
+                let asked = self.store.create(import.window, id, &import.name, Some(table.columns), fill);
+                self.say_offline_unless(asked, now);
+            }
+            Err(message) => self.store.say(message, None, now),
+        }
+    }
+
+    /// Remembers the windows, where anything is other than what was remembered. `own` is a window that the
+    /// caller holds.
+    pub fn remember(&mut self, own: Option<&Window>, now: Duration, at_once: bool) {
+        if !at_once && now.saturating_sub(self.saved_at) < Duration::from_secs(2) {
+            return;
+        }
+        self.saved_at = now;
+        let windows = self.windows.iter().filter_map(|window| match (window.try_lock(), own) {
+            (Ok(window), _) => Some(window.saved()),
+            (Err(_), own) => own.map(Window::saved),
+        });
+        let workspace = Workspace::new(self.theme, windows.collect());
+        if workspace != self.saved {
+            if let Err(error) = workspace.write(&self.data_dir) {
+                tracing::warn!(%error, "the windows cannot be remembered");
+            }
+            self.saved = workspace;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Where everything is in one frame: columns, rows in view, and the scroll bars.
+
+use std::ops::Range;
+
+use egui::{Pos2, Rect, pos2, vec2};
+use shared::{
+    column::{ColumnKey, ColumnKind},
+    watchlist::{ColumnEntry, Watchlist},
+};
+
+use super::GridState;
+
+/// Height of the header, in points.
+pub(super) const HEADER: f32 = 26.0;
+/// Height of a row, in points.
+pub(super) const ROW: f32 = 22.0;
+/// Between a cell's edge and its text, in points.
+pub(super) const PADDING: f32 = 8.0;
+/// Room for the arrow behind a number, in points.
+pub(super) const ARROW: f32 = 12.0;
+/// Width of a scroll bar, in points.
+pub(super) const BAR: f32 = 12.0;
+pub(super) const MIN_WIDTH: f32 = 36.0;
+pub(super) const MAX_WIDTH: f32 = 800.0;
+/// How near the pointer has to be to a column's edge to drag it, in points.
+const GRIP: f32 = 4.0;
+
+/// One visible column.
+#[derive(Clone, Debug)]
+pub(super) struct ColumnLayout {
+    pub(super) entry: ColumnEntry,
+    /// Its left edge on screen.
+    pub(super) left: f32,
+    pub(super) width: f32,
+    pub(super) frozen: bool,
+}
+
+/// The frame's geometry.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) rect: Rect,
+    pub(super) columns: Vec<ColumnLayout>,
+    /// Where rows are painted.
+    pub(super) body: Rect,
+    /// The right edge of the frozen columns.
+    pub(super) frozen_right: f32,
+    pub(super) vertical_bar: Rect,
+    pub(super) horizontal_bar: Rect,
+    /// Rows to show, the empty one at the end among them.
+    pub(super) rows: usize,
+    pub(super) scroll_row: f64,
+    scroll_x: f32,
+    scrolled_width: f32,
+}
+
+impl Layout {
+    pub(super) fn new(rect: Rect, watchlist: &Watchlist, state: &GridState) -> Self {
+        let widths: Vec<(ColumnEntry, f32)> = watchlist
+            .columns()
+            .visible()
+            .map(|entry| (entry.clone(), state.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))))
+            .collect();
+        let total: f32 = widths.iter().map(|(_, width)| width).sum();
+        let frozen_width = widths.first().map_or(0.0, |(_, width)| *width).min(rect.width() * 0.6);
+        let needs_bar = total > rect.width() - BAR;
+        let bottom = if needs_bar { BAR } else { 0.0 };
+        let body = Rect::from_min_max(rect.min + vec2(0.0, HEADER), rect.max - vec2(BAR, bottom));
+        let vertical_bar = Rect::from_min_max(pos2(body.right(), body.top()), pos2(rect.right(), body.bottom()));
+        let horizontal_bar =
+            Rect::from_min_max(pos2(body.left() + frozen_width, body.bottom()), pos2(body.right(), rect.bottom()));
+        let mut left = rect.left();
+        let columns = widths
+            .into_iter()
+            .enumerate()
+            .map(|(index, (entry, width))| {
+                let frozen = index == 0;
+                let width = if frozen { frozen_width } else { width };
+                let column = ColumnLayout { entry, left: if frozen { left } else { left - state.scroll_x }, width, frozen };
+                left += width;
+                column
+            })
+            .collect();
+        Self {
+            rect,
+            columns,
+            body,
+            frozen_right: rect.left() + frozen_width,
+            vertical_bar,
+            horizontal_bar,
+            rows: watchlist.rows().len() + 1,
+            scroll_row: state.scroll_row,
+            scroll_x: state.scroll_x,
+            scrolled_width: total - frozen_width,
+        }
+    }
+
+    /// Whole rows that fit.
+    pub(super) fn page_rows(&self) -> usize {
+        (self.body.height() / ROW).floor().max(1.0) as usize
+    }
+
+    pub(super) fn last_scroll_row(&self) -> f64 {
+        (self.rows as f64 - f64::from(self.body.height() / ROW)).max(0.0)
+    }
+
+    pub(super) fn last_scroll_x(&self) -> f32 {
+        (self.scrolled_width - (self.body.right() - self.frozen_right)).max(0.0)
+    }
+
+    /// The rows of which anything is in view.
+    pub(super) fn visible_rows(&self) -> Range<usize> {
+        let first = self.scroll_row.floor().max(0.0);
+        let last = (self.scroll_row + f64::from(self.body.height() / ROW)).ceil();
+        first as usize..(last as usize).min(self.rows)
+    }
+
+    pub(super) fn row_top(&self, index: usize) -> f32 {
+        self.body.top() + ((index as f64 - self.scroll_row) * f64::from(ROW)) as f32
+    }
+
+    pub(super) fn cell_rect(&self, index: usize, column: &ColumnLayout) -> Rect {
+        Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.width, ROW))
+    }
+
+    pub(super) fn column(&self, key: &ColumnKey) -> Option<&ColumnLayout> {
+        self.columns.iter().find(|column| column.entry.column.key == *key)
+    }
+
+    fn column_at(&self, x: f32) -> Option<&ColumnLayout> {
+        let frozen = x < self.frozen_right;
+        self.columns.iter().find(|column| column.frozen == frozen && (column.left..column.left + column.width).contains(&x))
+    }
+
+    /// The cell under a point of the body.
+    pub(super) fn cell_at(&self, position: Pos2) -> Option<(usize, ColumnKey)> {
+        if !self.body.contains(position) {
+            return None;
+        }
+        let index = (self.scroll_row + f64::from((position.y - self.body.top()) / ROW)).floor() as usize;
+        let column = self.column_at(position.x)?;
+        (index < self.rows).then(|| (index, column.entry.column.key.clone()))
+    }
+
+    /// The column whose right edge is under a point of the header.
+    pub(super) fn edge_at(&self, position: Option<Pos2>) -> Option<(ColumnKey, f32)> {
+        let position = position.filter(|position| {
+            self.rect.contains(*position) && position.y < self.body.top() && position.x < self.body.right()
+        })?;
+        let found = self.columns.iter().rev().find(|column| {
+            let edge = column.left + column.width;
+            (edge - position.x).abs() <= GRIP && (column.frozen || edge > self.frozen_right)
+        })?;
+        Some((found.entry.column.key.clone(), found.width))
+    }
+
+    /// The handle of the vertical bar.
+    pub(super) fn vertical_handle(&self) -> Rect {
+        let shown = f64::from(self.body.height() / ROW) / self.rows as f64;
+        let height = (self.vertical_bar.height() * shown as f32).clamp(24.0_f32.min(self.vertical_bar.height()), self.vertical_bar.height());
+        let last = self.last_scroll_row();
+        let share = if last > 0.0 { (self.scroll_row / last) as f32 } else { 0.0 };
+        let top = self.vertical_bar.top() + (self.vertical_bar.height() - height) * share;
+        Rect::from_min_size(pos2(self.vertical_bar.left(), top), vec2(BAR, height))
+    }
+
+    /// The handle of the horizontal bar; nothing where all columns fit.
+    pub(super) fn horizontal_handle(&self) -> Option<Rect> {
+        let last = self.last_scroll_x();
+        if last <= 0.0 {
+            return None;
+        }
+        let bar = self.horizontal_bar;
+        let width = (bar.width() * bar.width() / self.scrolled_width).max(24.0).min(bar.width());
+        let left = bar.left() + (bar.width() - width) * self.scroll_x / last;
+        Some(Rect::from_min_size(pos2(left, bar.top()), vec2(width, BAR)))
+    }
+
+    /// The first row to show when the vertical handle is dragged to `y`.
+    pub(super) fn row_at_bar(&self, y: f32) -> f64 {
+        let handle = self.vertical_handle().height();
+        let track = (self.vertical_bar.height() - handle).max(1.0);
+        let share = ((y - self.vertical_bar.top() - handle / 2.0) / track).clamp(0.0, 1.0);
+        f64::from(share) * self.last_scroll_row()
+    }
+
+    /// The horizontal scroll when the handle is dragged to `x`.
+    pub(super) fn x_at_bar(&self, x: f32) -> f32 {
+        let handle = self.horizontal_handle().map_or(0.0, |handle| handle.width());
+        let track = (self.horizontal_bar.width() - handle).max(1.0);
+        ((x - self.horizontal_bar.left() - handle / 2.0) / track).clamp(0.0, 1.0) * self.last_scroll_x()
+    }
+
+    /// Where a row's mark is on the vertical bar.
+    pub(super) fn mark_y(&self, index: usize) -> f32 {
+        self.vertical_bar.top() + self.vertical_bar.height() * (index as f32 + 0.5) / self.rows as f32
+    }
+}
+
+fn default_width(entry: &ColumnEntry) -> f32 {
+    let by_title = entry.column.title.chars().count() as f32 * 7.0 + 2.0 * PADDING;
+    let by_kind: f32 = match (&*entry.column.key.0, &entry.column.kind) {
+        ("symbol", _) => 88.0,
+        ("company", _) => 240.0,
+        ("note", _) => 220.0,
+        (_, ColumnKind::Text) => 150.0,
+        (_, ColumnKind::Number { .. } | ColumnKind::Percent { .. }) => 104.0,
+        (_, ColumnKind::Time) => 104.0,
+        (_, ColumnKind::Flag) => 64.0,
+        (_, ColumnKind::Choice(_)) => 96.0,
+    };
+    by_kind.max(by_title.min(200.0) + if entry.column.kind.is_numeric() { ARROW } else { 0.0 })
+}

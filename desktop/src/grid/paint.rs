@@ -1,0 +1,215 @@
+//! Painting: the cells in view and nothing else, in two clip rectangles.
+
+use std::sync::Arc;
+
+use egui::{
+    Align, Color32, Galley, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, pos2,
+    text::{LayoutJob, TextWrapping},
+    vec2,
+};
+use shared::{
+    column::{ColumnKind, Derive},
+    number::MINUS,
+    value::Value,
+    watchlist::Row,
+};
+
+use super::{
+    GridState, GridView, inner,
+    layout::{ARROW, ColumnLayout, Layout, ROW},
+};
+use crate::{
+    store::glow::{Direction, RowGlow},
+    theme::{self, Palette, mix, readable},
+};
+
+/// Paints header, rows, cursor and scroll bars.
+pub(super) fn paint(ui: &Ui, state: &GridState, view: &GridView<'_>, layout: &Layout, pointer: Option<Pos2>) {
+    let painter = ui.painter_at(layout.rect);
+    painter.rect_filled(layout.rect, 0, view.palette.ground);
+    let scrolled = Rect::from_min_max(pos2(layout.frozen_right, layout.body.top()), layout.body.max);
+    let frozen = Rect::from_min_max(layout.body.min, pos2(layout.frozen_right, layout.body.bottom()));
+    for (clip, is_frozen) in [(scrolled, false), (frozen, true)] {
+        let painter = painter.with_clip_rect(clip.intersect(painter.clip_rect()));
+        rows(&painter, state, view, layout, is_frozen, pointer);
+    }
+    header(&painter, view, layout);
+    painter.vline(layout.frozen_right - 0.5, layout.rect.top()..=layout.body.bottom(), Stroke::new(1.0, view.palette.hairline));
+    bars(&painter, view, layout, pointer);
+}
+
+fn rows(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &Layout, frozen: bool, pointer: Option<Pos2>) {
+    let clip = painter.clip_rect();
+    let hovered = pointer.and_then(|pointer| layout.cell_at(pointer)).map(|(index, _)| index);
+    for index in layout.visible_rows() {
+        let top = layout.row_top(index);
+        let band = Rect::from_min_max(pos2(clip.left(), top), pos2(clip.right(), top + ROW));
+        let row = view.watchlist.rows().at(index);
+        let glow = row.and_then(|row| view.glow?.row(row.id, view.window, view.now));
+        let strength = glow.as_ref().map_or(0.0, |glow| glow.strength);
+        let ground = mix(view.palette.ground, view.palette.glow, strength);
+        if strength > 0.0 {
+            painter.rect_filled(band, 0, ground);
+        } else if hovered == Some(index) {
+            painter.rect_filled(band, 0, mix(view.palette.ground, view.palette.hover, 0.5));
+        }
+        painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, view.palette.hairline));
+        for column in layout.columns.iter().filter(|column| column.frozen == frozen) {
+            let rect = layout.cell_rect(index, column);
+            if rect.right() < clip.left() || rect.left() > clip.right() {
+                continue;
+            }
+            match row {
+                Some(row) => cell(painter, view, column, row, rect, ground, glow.as_ref()),
+                None if frozen => {
+                    text(painter, inner(rect), "New symbol", Align::LEFT, view.palette.muted, theme::small());
+                }
+                None => {}
+            }
+        }
+    }
+    if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(view.watchlist))
+        && let Some(column) = layout.column(&cursor.column).filter(|column| column.frozen == frozen)
+    {
+        let rect = layout.cell_rect(index, column);
+        painter.rect_stroke(rect, 2, Stroke::new(2.0, view.palette.accent), StrokeKind::Inside);
+    }
+}
+
+fn cell(
+    painter: &Painter,
+    view: &GridView<'_>,
+    column: &ColumnLayout,
+    row: &Row,
+    rect: Rect,
+    ground: Color32,
+    glow: Option<&RowGlow<'_>>,
+) {
+    let entry = &column.entry;
+    let palette = view.palette;
+    let changed = glow.and_then(|glow| glow.cells.iter().find(|(key, _, _)| **key == entry.column.key));
+    if let Some((_, strength, direction)) = changed {
+        let edge = mix(ground, palette.glow_edge, *strength);
+        painter.rect_stroke(rect.shrink(1.0), 2, Stroke::new(1.5, edge), StrokeKind::Inside);
+        if let Some(direction) = direction {
+            arrow(painter, rect, *direction, palette, ground, *strength);
+        }
+    }
+    let value = view.watchlist.value(row, entry);
+    if !value.is_empty() {
+        let (shown, color, align) = format(&value, column, view);
+        let font = if column.frozen { theme::strong() } else { theme::text() };
+        let mut room = inner(rect);
+        if entry.column.kind.is_numeric() {
+            room.max.x -= ARROW;
+        }
+        text(painter, room, &shown, align, readable(color, ground), font);
+    }
+    if (view.pending)(row.id, &entry.column.key) {
+        let corner = rect.right_top();
+        let points = vec![corner + vec2(-7.0, 0.0), corner, corner + vec2(0.0, 7.0)];
+        painter.add(Shape::convex_polygon(points, palette.accent, Stroke::NONE));
+    }
+}
+
+/// A cell's text, its colour, and where it stands.
+fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) -> (String, Color32, Align) {
+    let palette = view.palette;
+    let kind = &column.entry.column.kind;
+    let is_change = matches!(column.entry.column.derive, Some(Derive::Difference { .. } | Derive::PercentDifference { .. }));
+    match value {
+        Value::Number(_) if is_change => {
+            let shown = kind.format(value);
+            let is_nought = shown.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
+            match (is_nought, shown.starts_with(MINUS)) {
+                (true, _) => (shown, palette.muted, Align::RIGHT),
+                (false, true) => (shown, palette.down, Align::RIGHT),
+                (false, false) => (format!("+{shown}"), palette.up, Align::RIGHT),
+            }
+        }
+        Value::Number(_) => (kind.format(value), palette.text, Align::RIGHT),
+        Value::Time(time) => {
+            let local = time.to_jiff().to_zoned(view.zone.clone());
+            let pattern = if local.date() == view.today { "%H:%M:%S" } else { "%Y-%m-%d" };
+            (local.strftime(pattern).to_string(), palette.muted, Align::RIGHT)
+        }
+        Value::Text(text) => (shown_safely(text), palette.text, Align::LEFT),
+        Value::Flag(_) | Value::Empty => (kind.format(value), palette.text, Align::LEFT),
+    }
+}
+
+/// One line of text: control and direction characters do not act.
+fn shown_safely(text: &str) -> String {
+    let acts = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.chars().any(acts) { text.chars().map(|c| if acts(c) { '\u{b7}' } else { c }).collect() } else { text.to_owned() }
+}
+
+fn text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {
+    let galley = lay_out(painter, text, font, room.width());
+    let x = if align == Align::RIGHT { room.right() - galley.size().x } else { room.left() };
+    let y = room.center().y - galley.size().y / 2.0;
+    painter.galley_with_override_text_color(pos2(x, y.round()), galley, color);
+}
+
+fn lay_out(painter: &Painter, text: &str, font: egui::FontId, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, Color32::PLACEHOLDER);
+    job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
+    painter.layout_job(job)
+}
+
+fn arrow(painter: &Painter, rect: Rect, direction: Direction, palette: &Palette, ground: Color32, strength: f32) {
+    let (color, tip) = match direction {
+        Direction::Up => (palette.up, -4.0),
+        Direction::Down => (palette.down, 4.0),
+    };
+    let center = pos2(rect.right() - ARROW / 2.0 - 4.0, rect.center().y);
+    let points = vec![center + vec2(-4.0, -tip), center + vec2(4.0, -tip), center + vec2(0.0, tip)];
+    // It fades with the row, but later: which way it went is read longer than that it changed.
+    let color = mix(ground, readable(color, ground), strength.sqrt());
+    painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
+}
+
+fn header(painter: &Painter, view: &GridView<'_>, layout: &Layout) {
+    let palette = view.palette;
+    let band = Rect::from_min_max(layout.rect.min, pos2(layout.rect.right(), layout.body.top()));
+    painter.rect_filled(band, 0, palette.bars);
+    painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.hairline));
+    for frozen in [false, true] {
+        let left = if frozen { layout.rect.left() } else { layout.frozen_right };
+        let right = if frozen { layout.frozen_right } else { layout.rect.right() };
+        let painter = painter.with_clip_rect(Rect::from_x_y_ranges(left..=right, band.y_range()).intersect(painter.clip_rect()));
+        for column in layout.columns.iter().filter(|column| column.frozen == frozen) {
+            let rect = Rect::from_min_max(pos2(column.left, band.top()), pos2(column.left + column.width, band.bottom()));
+            let kind = &column.entry.column.kind;
+            let mut room = inner(rect);
+            let align = if kind.is_numeric() || *kind == ColumnKind::Time { Align::RIGHT } else { Align::LEFT };
+            if kind.is_numeric() {
+                room.max.x -= ARROW;
+            }
+            text(&painter, room, &column.entry.column.title, align, palette.muted, theme::small());
+        }
+    }
+}
+
+fn bars(painter: &Painter, view: &GridView<'_>, layout: &Layout, pointer: Option<Pos2>) {
+    let palette = view.palette;
+    let handle = |rect: Rect, bar: Rect| {
+        let near = pointer.is_some_and(|pointer| bar.contains(pointer));
+        let color = if near { palette.muted } else { mix(palette.ground, palette.muted, 0.45) };
+        painter.rect_filled(rect.shrink(3.0), 3, color);
+    };
+    if layout.last_scroll_row() > 0.0 {
+        handle(layout.vertical_handle(), layout.vertical_bar);
+    }
+    if let Some(rect) = layout.horizontal_handle() {
+        handle(rect, layout.horizontal_bar);
+    }
+    let in_view = layout.visible_rows();
+    for (row, strength) in view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)) {
+        if let Some(index) = view.watchlist.rows().index_of(row).filter(|index| !in_view.contains(index)) {
+            let y = layout.mark_y(index);
+            let mark = Rect::from_min_max(pos2(layout.vertical_bar.left() + 2.0, y - 1.0), pos2(layout.vertical_bar.right() - 2.0, y + 1.0));
+            painter.rect_filled(mark, 1, mix(palette.ground, palette.glow_edge, strength.sqrt()));
+        }
+    }
+}

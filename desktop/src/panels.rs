@@ -1,0 +1,6 @@
+//! What stands around the grid: bars, notices and dialogs. They read what is shared and emit actions.
+
+pub mod dialogs;
+pub mod notices;
+pub mod status;
+pub mod top_bar;

@@ -1,0 +1,132 @@
+//! The dialogs: a name for a watchlist, and a file to import.
+
+use std::{
+    path::PathBuf,
+    sync::mpsc::{Receiver, TryRecvError, sync_channel},
+    thread,
+};
+
+use egui::{Id, Key, Modal, TextEdit, Ui};
+use shared::{
+    column::check_title,
+    edit::{Change, Rename},
+    ids::{WatchlistId, WindowId},
+};
+
+use crate::action::Action;
+
+/// A dialog that is open.
+pub struct Dialog {
+    kind: Kind,
+    text: String,
+    is_new: bool,
+    browsing: Option<Receiver<Option<PathBuf>>>,
+}
+
+enum Kind {
+    NewWatchlist,
+    Rename(WatchlistId),
+    Import,
+}
+
+impl Dialog {
+    /// Asks for a new watchlist's name.
+    pub fn new_watchlist() -> Self {
+        Self::with(Kind::NewWatchlist, "")
+    }
+
+    /// Asks for another name.
+    pub fn rename(watchlist: WatchlistId, name: &str) -> Self {
+        Self::with(Kind::Rename(watchlist), name)
+    }
+
+    /// Asks for a CSV file.
+    pub fn import() -> Self {
+        Self::with(Kind::Import, "")
+    }
+
+    fn with(kind: Kind, text: &str) -> Self {
+        Self { kind, text: text.to_owned(), is_new: true, browsing: None }
+    }
+
+    /// Shows the dialog; gives it back while it stays open, and what was asked.
+    pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
+        self.take_browsed();
+        let (title, hint, done) = match self.kind {
+            Kind::NewWatchlist => ("New watchlist", "Name", "Create"),
+            Kind::Rename(_) => ("Rename watchlist", "Name", "Rename"),
+            Kind::Import => ("Import a CSV file", "Path of the file; its first line names the columns", "Import"),
+        };
+        let error = match self.kind {
+            Kind::Import => None,
+            Kind::NewWatchlist | Kind::Rename(_) => check_title("the name", self.text.trim()).err(),
+        };
+        let is_ready = error.is_none() && !self.text.trim().is_empty();
+        let mut confirmed = false;
+        let modal = Modal::new(Id::unique("dialog")).show(ui, |ui| {
+            ui.set_width(400.0);
+            ui.heading(title);
+            let field = ui.add(TextEdit::singleline(&mut self.text).hint_text(hint).desired_width(f32::INFINITY).margin(6.0));
+            if std::mem::take(&mut self.is_new) {
+                field.request_focus();
+            }
+            confirmed = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            if let Some(error) = error.filter(|_| !self.text.is_empty()) {
+                ui.colored_label(ui.visuals().error_fg_color, error.message);
+            }
+            ui.horizontal(|ui| {
+                if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
+                    self.browse(ui);
+                }
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    confirmed |= ui.add_enabled(is_ready, egui::Button::new(done)).clicked();
+                    if ui.button("Cancel").clicked() {
+                        ui.close();
+                    }
+                });
+            });
+        });
+        if confirmed && is_ready {
+            return (None, Some(self.action(window)));
+        }
+        if modal.should_close() { (None, None) } else { (Some(self), None) }
+    }
+
+    fn action(self, window: WindowId) -> Action {
+        let text = self.text.trim().to_owned();
+        match self.kind {
+            Kind::NewWatchlist => Action::Create(window, text),
+            Kind::Rename(watchlist) => {
+                let changes = vec![Change::Rename(Rename { name: text.as_str().into() })];
+                Action::Edit { watchlist, window, changes }
+            }
+            Kind::Import => Action::Import(window, PathBuf::from(text)),
+        }
+    }
+
+    /// Opens the system's own file dialog, on a thread: it may take its time.
+    fn browse(&mut self, ui: &Ui) {
+        let (sender, receiver) = sync_channel(1);
+        let ctx = ui.ctx().clone();
+        let viewport = ctx.viewport_id();
+        let ask = move || {
+            let file = rfd::FileDialog::new().add_filter("CSV", &["csv", "CSV", "txt"]).pick_file();
+            // The dialog was closed where nobody takes it.
+            drop(sender.send(file));
+            ctx.request_repaint_of(viewport);
+        };
+        let started = thread::Builder::new().name("afterglow-browse".to_owned()).spawn(ask);
+        self.browsing = started.is_ok().then_some(receiver);
+    }
+
+    fn take_browsed(&mut self) {
+        match self.browsing.as_ref().map(Receiver::try_recv) {
+            Some(Ok(file)) => {
+                self.text = file.map_or_else(|| std::mem::take(&mut self.text), |file| file.to_string_lossy().into_owned());
+                self.browsing = None;
+            }
+            Some(Err(TryRecvError::Disconnected)) => self.browsing = None,
+            Some(Err(TryRecvError::Empty)) | None => {}
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What is said to the person, at the lower right, until it is read or old.
+
+use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
+
+use crate::{
+    action::Action,
+    dispatch::Core,
+    theme::{self, Palette},
+};
+
+/// How many are shown at once; older ones come up as these go.
+const SHOWN: usize = 4;
+const WIDTH: f32 = 360.0;
+
+/// Shows the notices.
+pub fn show(ui: &Ui, core: &Core, palette: &Palette) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if core.store.notices().is_empty() {
+        return actions;
+    }
+    let corner = vec2(-20.0, -theme::STATUS_BAR - 16.0);
+    Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(ui, |ui| {
+        for notice in core.store.notices().iter().take(SHOWN) {
+            let frame = Frame::new()
+                .fill(palette.raised)
+                .stroke(Stroke::new(1.0, palette.hairline))
+                .corner_radius(theme::RADIUS)
+                .inner_margin(12);
+            frame.show(ui, |ui| {
+                ui.set_width(WIDTH);
+                ui.label(&notice.text);
+                ui.horizontal(|ui| {
+                    if let Some(watchlist) = notice.restore
+                        && ui.button("Restore").clicked()
+                    {
+                        actions.push(Action::Restore(watchlist));
+                        actions.push(Action::DismissNotice(notice.id));
+                    }
+                    if ui.button("Dismiss").clicked() {
+                        actions.push(Action::DismissNotice(notice.id));
+                    }
+                });
+            });
+        }
+    });
+    actions
+}

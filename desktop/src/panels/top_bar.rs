@@ -1,0 +1,151 @@
+//! The bar above the grid: watchlists as tabs, the connection, and the menu.
+
+use std::time::{Duration, Instant};
+
+use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
+use shared::wire::server::Summary;
+
+use super::dialogs::Dialog;
+use crate::{
+    action::Action,
+    dispatch::Core,
+    settings::ThemeChoice,
+    store::Connection,
+    theme::{self, Palette},
+    window::Window,
+};
+
+/// Shows the bar.
+pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) -> Vec<Action> {
+    let mut actions = Vec::new();
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.spacing_mut().item_spacing.x = 12.0;
+        menu(ui, window, core, &mut actions);
+        connection(ui, core.store.connection(), palette, &mut actions);
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            tabs(ui, window, core, palette, &mut actions);
+        });
+    });
+    actions
+}
+
+fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, actions: &mut Vec<Action>) {
+    let room = (ui.available_width() - 36.0).max(60.0);
+    egui::ScrollArea::horizontal()
+        .id_salt("tabs")
+        .max_width(room)
+        .auto_shrink([true, false])
+        .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
+        .show(ui, |ui| {
+            ui.horizontal_centered(|ui| {
+                for summary in core.store.replica().summaries().unwrap_or_default() {
+                    tab(ui, window, core, palette, summary, actions);
+                }
+            });
+        });
+    let plus = ui.add(Button::new(RichText::new("+").font(theme::strong()).color(palette.muted)).frame(false));
+    egui::Popup::menu(&plus.on_hover_text("New watchlist")).show(|ui| {
+        if ui.button("New watchlist…").clicked() {
+            window.dialog = Some(Dialog::new_watchlist());
+            ui.close();
+        }
+        if ui.button("Import a CSV file…").clicked() {
+            window.dialog = Some(Dialog::import());
+            ui.close();
+        }
+    });
+}
+
+fn tab(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, summary: &Summary, actions: &mut Vec<Action>) {
+    let is_shown = window.list() == Some(summary.watchlist);
+    // A name that was changed here a moment ago is shown before the server has said it to all.
+    let name = core.store.watchlist(summary.watchlist).map_or(&summary.name, |watchlist| watchlist.name());
+    let shown: String = if name.chars().count() > 28 { name.chars().take(27).chain(['…']).collect() } else { name.to_string() };
+    let text = RichText::new(shown).font(if is_shown { theme::strong() } else { theme::text() });
+    let text = text.color(if is_shown { palette.text } else { palette.muted });
+    let fill = if is_shown { palette.ground } else { Color32::TRANSPARENT };
+    let tab = ui.add(Button::new(text).fill(fill).stroke(egui::Stroke::NONE).min_size(vec2(0.0, 26.0)));
+    if is_shown {
+        let line = tab.rect.with_min_y(tab.rect.bottom() - 2.0);
+        ui.painter().rect_filled(line, 1, palette.accent);
+    }
+    if tab.clicked() {
+        actions.push(Action::Show(window.id(), summary.watchlist));
+    }
+    if tab.double_clicked() {
+        window.dialog = Some(Dialog::rename(summary.watchlist, name));
+    }
+    tab.context_menu(|ui| {
+        if ui.button("Rename…").clicked() {
+            window.dialog = Some(Dialog::rename(summary.watchlist, name));
+            ui.close();
+        }
+        if ui.button("Delete").clicked() {
+            actions.push(Action::Delete(summary.watchlist));
+            ui.close();
+        }
+    });
+}
+
+fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: &mut Vec<Action>) {
+    let (color, text) = match connection {
+        Connection::Up { round_trip: None } => (palette.up, "connected".to_owned()),
+        Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
+        Connection::Connecting => (palette.muted, "connecting…".to_owned()),
+        Connection::Down { reason, retry_at } => {
+            let left = retry_at.saturating_duration_since(Instant::now()).as_secs();
+            let next = if left == 0 { "trying again".to_owned() } else { format!("next try in {left} s") };
+            (palette.down, format!("Offline: {reason} \u{2013} {next}"))
+        }
+    };
+    let is_down = matches!(connection, Connection::Down { .. });
+    if is_down && ui.button("Try now").clicked() {
+        actions.push(Action::Reconnect);
+    }
+    let text = RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
+    let room = (ui.available_width() * 0.6).max(80.0);
+    ui.scope(|ui| {
+        ui.set_max_width(room);
+        ui.add(egui::Label::new(text).truncate()).on_hover_text("The connection to the server, and how long its answer takes");
+    });
+    let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
+    ui.painter().circle_filled(dot.center(), 4.0, color);
+}
+
+fn round_trip(took: Duration) -> String {
+    match took.as_millis() {
+        0 => "< 1 ms".to_owned(),
+        millis => format!("{millis} ms"),
+    }
+}
+
+fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>) {
+    let button = ui.add(Button::new("Settings").frame(false));
+    egui::Popup::menu(&button).show(|ui| {
+        ui.set_min_width(200.0);
+        for (title, choice) in
+            [("System colours", ThemeChoice::System), ("Dark", ThemeChoice::Dark), ("Light", ThemeChoice::Light)]
+        {
+            if ui.add(Button::selectable(core.theme == choice, title)).clicked() {
+                actions.push(Action::SetTheme(choice));
+                ui.close();
+            }
+        }
+        ui.separator();
+        if ui.add(Button::new("New window").shortcut_text("Ctrl+N")).clicked() {
+            actions.push(Action::OpenWindow);
+            ui.close();
+        }
+        if ui.button("Import a CSV file…").clicked() {
+            window.dialog = Some(Dialog::import());
+            ui.close();
+        }
+        for (watchlist, name) in &core.deleted {
+            if ui.button(format!("Restore “{name}”")).clicked() {
+                actions.push(Action::Restore(*watchlist));
+                ui.close();
+            }
+        }
+    });
+}

@@ -1,0 +1,120 @@
+//! What this person's windows remember, in one file of the data folder.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use shared::ids::WatchlistId;
+use tracing::warn;
+
+const FILE: &str = "workspace.json";
+/// The version of the file's form; another one is kept aside.
+const VERSION: u32 = 1;
+
+/// Which colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThemeChoice {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+}
+
+/// One window as it was left.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SavedWindow {
+    /// What it showed.
+    pub watchlist: Option<WatchlistId>,
+    /// Its width and height in points.
+    pub size: Option<[f32; 2]>,
+    /// Widths that the person set, by column key.
+    pub widths: std::collections::BTreeMap<String, f32>,
+}
+
+/// Everything that is remembered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    version: u32,
+    /// Which colours.
+    #[serde(default)]
+    pub theme: ThemeChoice,
+    /// Every window, in the order of their opening.
+    #[serde(default)]
+    pub windows: Vec<SavedWindow>,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self::new(ThemeChoice::default(), Vec::new())
+    }
+}
+
+impl Workspace {
+    /// These colours and windows, in the present form.
+    pub fn new(theme: ThemeChoice, windows: Vec<SavedWindow>) -> Self {
+        Self { version: VERSION, theme, windows }
+    }
+
+    /// Reads what was remembered. A file that cannot be understood is kept aside, and said so.
+    pub fn read(data_dir: &Path) -> (Self, Option<String>) {
+        let path = data_dir.join(FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(_) => return (Self::default(), None),
+        };
+        let read = serde_json::from_slice::<Self>(&text).map_err(|error| error.to_string());
+        let read = read.and_then(|read| match read.version {
+            VERSION => Ok(read),
+            other => Err(format!("it has version {other}")),
+        });
+        match read {
+            Ok(workspace) => (workspace, None),
+            Err(reason) => {
+                let aside = path.with_extension("json.unread");
+                let kept = fs::rename(&path, &aside).is_ok();
+                warn!(reason, kept, "the saved windows cannot be read");
+                let message = format!("The saved windows could not be read; they are kept in {}.", aside.display());
+                (Self::default(), Some(message))
+            }
+        }
+    }
+
+    /// Remembers, whole or not at all.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
+        let path: PathBuf = data_dir.join(FILE);
+        let new = path.with_extension("json.new");
+        fs::write(&new, serde_json::to_vec_pretty(self)?)?;
+        fs::rename(new, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_kept_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace { theme: ThemeChoice::Light, ..Workspace::default() };
+        workspace.write(folder.path()).unwrap();
+        assert_eq!(Workspace::read(folder.path()), (workspace, None));
+        for text in ["{\"version\":1,\"the", "{\"version\":99}"] {
+            fs::write(folder.path().join(FILE), text).unwrap();
+            let (read, said) = Workspace::read(folder.path());
+            assert_eq!(read, Workspace::default());
+            assert!(said.unwrap().contains("kept"));
+            assert_eq!(fs::read_to_string(folder.path().join("workspace.json.unread")).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! What the windows show: the replica, what glows, the edits that wait, and what is to be said to the person.
+//! It knows neither the network nor egui.
+
+pub mod glow;
+pub mod outbox;
+pub mod undo;
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use shared::{
+    edit::{Change, Code, Rejection},
+    ids::{RequestId, WatchlistId, WindowId},
+    limits::Limits,
+    replica::{Event, KeptEdit, Outcome, Replica},
+    value::Value,
+    watchlist::Watchlist,
+    wire::{client::ClientMessage, server::ServerMessage},
+};
+
+use self::{
+    glow::Glow,
+    outbox::Outbox,
+    undo::{Edits, UndoStacks},
+};
+
+/// How the connection is, in words for the person.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Connection {
+    /// A try is under way.
+    Connecting,
+    /// The socket is open and the server has answered.
+    Up {
+        /// The last round trip.
+        round_trip: Option<Duration>,
+    },
+    /// There is none.
+    Down {
+        /// Why.
+        reason: String,
+        /// When the next try is.
+        retry_at: Instant,
+    },
+}
+
+/// Something to be said to the person, until it is dismissed or old.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// Names it.
+    pub id: u64,
+    /// What.
+    pub text: String,
+    /// A watchlist that can be brought back from here.
+    pub restore: Option<WatchlistId>,
+    /// When it was said, on the store's clock.
+    pub at: Duration,
+}
+
+/// Everything that the windows of this process share.
+pub struct Store {
+    replica: Replica,
+    glow: HashMap<WatchlistId, Glow>,
+    outbox: Outbox,
+    undo: UndoStacks,
+    connection: Connection,
+    notices: Vec<Notice>,
+    next_notice: u64,
+    /// What windows wait to show once it is made.
+    creating: HashMap<RequestId, (WindowId, Vec<Vec<Change>>)>,
+    /// Watchlists to be shown, and then their first edits made.
+    made: Vec<(WindowId, WatchlistId)>,
+    /// Edits of a new watchlist that is still to be loaded.
+    filling: HashMap<WatchlistId, (WindowId, Vec<Vec<Change>>)>,
+}
+
+impl Store {
+    /// Opens the outbox in a folder and starts from what it holds.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn open(outbox_folder: &Path) -> std::io::Result<Self> {
+        let (outbox, contents) = Outbox::open(outbox_folder)?;
+        let app = concat!("afterglow/", env!("CARGO_PKG_VERSION"));
+        let replica = Replica::new(contents.client, app, Limits::default(), contents.next_edit, contents.kept);
+        Ok(Self {
+            replica,
+            glow: HashMap::new(),
+            outbox,
+            undo: UndoStacks::default(),
+            connection: Connection::Connecting,
+            notices: Vec::new(),
+            next_notice: 1,
+            creating: HashMap::new(),
+            made: Vec::new(),
+            filling: HashMap::new(),
+        })
+    }
+
+    /// What is known of the server.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// A watchlist as the windows show it.
+    pub fn watchlist(&self, id: WatchlistId) -> Option<&Watchlist> {
+        self.replica.list(id)?.state()
+    }
+
+    /// What glows in a watchlist.
+    pub fn glow(&self, id: WatchlistId) -> Option<&Glow> {
+        self.glow.get(&id)
+    }
+
+    /// How the connection is.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What is to be said, oldest first.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// Whether anything glows at `now`.
+    pub fn is_glowing(&self, now: Duration) -> bool {
+        self.glow.values().any(|glow| glow.is_glowing(now))
+    }
+
+    /// Says something to the person.
+    pub fn say(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
+        let notice = Notice { id: self.next_notice, text: text.into(), restore, at: now };
+        self.next_notice += 1;
+        // The same thing said twice in a row is said once.
+        if self.notices.last().is_none_or(|last| last.text != notice.text) {
+            self.notices.push(notice);
+        }
+    }
+
+    /// The person has read it.
+    pub fn dismiss(&mut self, notice: u64) {
+        self.notices.retain(|held| held.id != notice);
+    }
+
+    /// Forgets notices that were up for long enough.
+    pub fn expire_notices(&mut self, now: Duration, after: Duration) {
+        self.notices.retain(|notice| now.saturating_sub(notice.at) < after);
+    }
+
+    /// A try to connect begins.
+    pub fn connecting(&mut self) {
+        if !matches!(self.connection, Connection::Down { .. }) {
+            self.connection = Connection::Connecting;
+        }
+    }
+
+    /// The socket is open.
+    pub fn connected(&mut self) {
+        self.connection = Connection::Connecting;
+        self.replica.connected();
+    }
+
+    /// How long the last ping took.
+    pub fn round_trip(&mut self, took: Duration) {
+        if let Connection::Up { round_trip } = &mut self.connection {
+            *round_trip = Some(took);
+        }
+    }
+
+    /// There is no connection.
+    pub fn down(&mut self, reason: String, retry_at: Instant, now: Duration) {
+        self.connection = Connection::Down { reason, retry_at };
+        self.replica.disconnected();
+        self.settle(now);
+    }
+
+    /// A message came.
+    pub fn receive(&mut self, message: ServerMessage, now: Duration) {
+        self.replica.handle(message, millis(now));
+        self.settle(now);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Duration) {
+        self.replica.tick(millis(now));
+        for glow in self.glow.values_mut() {
+            glow.fade(now);
+        }
+    }
+
+    /// The next message to send.
+    pub fn poll_send(&mut self) -> Option<ClientMessage> {
+        self.replica.poll_send()
+    }
+
+    /// Watchlists that were made for a window and are to be shown in it.
+    pub fn take_made(&mut self) -> Vec<(WindowId, WatchlistId)> {
+        std::mem::take(&mut self.made)
+    }
+
+    /// A watchlist that was made for another window than the one that asked.
+    pub fn put_back_made(&mut self, window: WindowId, watchlist: WatchlistId) {
+        self.made.push((window, watchlist));
+    }
+
+    /// Wants a watchlist's changes.
+    pub fn open_list(&mut self, watchlist: WatchlistId) {
+        self.replica.open(watchlist);
+    }
+
+    /// No window shows a watchlist any longer.
+    pub fn close_list(&mut self, watchlist: WatchlistId) {
+        self.replica.close(watchlist);
+        self.glow.remove(&watchlist);
+    }
+
+    /// Makes an edit of a window: shown at once, kept on disk, sent when it can be. Changes that change
+    /// nothing are left out. An edit of unchanged values is no edit.
+    ///
+    /// # Errors
+    /// What would be refused for its size or its values is refused here.
+    pub fn edit(&mut self, watchlist: WatchlistId, window: WindowId, changes: Vec<Change>) -> Result<(), Rejection> {
+        let Some(state) = self.watchlist(watchlist) else {
+            return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
+        };
+        let changes: Vec<Change> = changes.into_iter().filter(|change| changes_something(state, change)).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let inverse = self.replica.inverse(watchlist, &changes);
+        let kept = self.replica.edit(watchlist, window, changes.clone())?;
+        self.outbox.keep(&kept);
+        self.undo.made(window, Edits { watchlist, changes: inverse, again: changes, edit: kept.edit });
+        Ok(())
+    }
+
+    /// Takes back a window's last edit, as a new guarded edit; false where there is none.
+    pub fn undo(&mut self, window: WindowId, now: Duration) -> bool {
+        let Some(step) = self.undo.pop_undo(window) else { return false };
+        match self.replay(window, step.watchlist, step.changes.clone()) {
+            Ok(kept) => {
+                // Guards of the edit itself no longer hold once it was taken back and made again.
+                let again = step.again.into_iter().map(Change::without_guard).collect();
+                let undone = Edits { watchlist: step.watchlist, changes: step.changes, again, edit: kept.edit };
+                self.undo.undone(window, undone);
+            }
+            Err(rejection) => self.say(format!("This cannot be undone: {rejection}."), None, now),
+        }
+        true
+    }
+
+    /// Makes a window's last undone edit again; false where there is none.
+    pub fn redo(&mut self, window: WindowId, now: Duration) -> bool {
+        let Some(step) = self.undo.pop_redo(window) else { return false };
+        let inverse = self.replica.inverse(step.watchlist, &step.again);
+        match self.replay(window, step.watchlist, step.again.clone()) {
+            Ok(kept) => {
+                let made = Edits { watchlist: step.watchlist, changes: inverse, again: step.again, edit: kept.edit };
+                self.undo.remade(window, made);
+            }
+            Err(rejection) => self.say(format!("This cannot be made again: {rejection}."), None, now),
+        }
+        true
+    }
+
+    fn replay(&mut self, window: WindowId, watchlist: WatchlistId, changes: Vec<Change>) -> Result<KeptEdit, Rejection> {
+        let kept = self.replica.edit(watchlist, window, changes)?;
+        self.outbox.keep(&kept);
+        Ok(kept)
+    }
+
+    /// Makes a watchlist, fills it, and shows it in a window. False while not connected.
+    pub fn create(
+        &mut self,
+        window: WindowId,
+        id: WatchlistId,
+        name: &str,
+        columns: Option<Vec<shared::column::Column>>,
+        fill: Vec<Vec<Change>>,
+    ) -> bool {
+        match self.replica.create(id, name, columns) {
+            Some(request) => {
+                self.creating.insert(request, (window, fill));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Deletes a watchlist. False while not connected.
+    pub fn delete(&mut self, watchlist: WatchlistId) -> bool {
+        self.replica.delete(watchlist).is_some()
+    }
+
+    /// Brings a deleted watchlist back. False while not connected.
+    pub fn restore(&mut self, watchlist: WatchlistId) -> bool {
+        self.replica.restore(watchlist).is_some()
+    }
+
+    fn settle(&mut self, now: Duration) {
+        for event in self.replica.take_events() {
+            self.take(event, now);
+        }
+    }
+
+    fn take(&mut self, event: Event, now: Duration) {
+        match event {
+            Event::Welcomed => self.connection = Connection::Up { round_trip: None },
+            Event::Loaded { watchlist } => {
+                self.glow.entry(watchlist).or_default().clear();
+                self.fill(watchlist, now);
+            }
+            Event::Committed { watchlist, window, effects, .. } => {
+                self.glow.entry(watchlist).or_default().note(&effects, window, now);
+            }
+            Event::Settled { watchlist, edit, window, outcome, changes } => {
+                self.outbox.answered(edit);
+                if let Outcome::Rejected(rejection) = outcome {
+                    self.undo.refused(window, edit);
+                    let text = self.refusal(watchlist, &rejection, &changes);
+                    self.say(text, None, now);
+                }
+            }
+            Event::Unavailable { .. } => {
+                self.say("The server cannot store edits at present. Yours are kept here and sent again.", None, now);
+            }
+            Event::Created { request, watchlist } => {
+                if let Some((window, fill)) = self.creating.remove(&request) {
+                    self.made.push((window, watchlist));
+                    if !fill.is_empty() {
+                        self.filling.insert(watchlist, (window, fill));
+                    }
+                }
+            }
+            Event::Deleted { watchlist, .. } => self.say("The watchlist is deleted.", Some(watchlist), now),
+            Event::RequestFailed { request, message, .. } => {
+                self.creating.remove(&request);
+                self.say(sentence(&message), None, now);
+            }
+            Event::ServerError { message, .. } => self.say(sentence(&message), None, now),
+            Event::Closed { watchlist } => {
+                self.glow.remove(&watchlist);
+                self.undo.forget(watchlist);
+            }
+            Event::Watchlists
+            | Event::Pending { .. }
+            | Event::People { .. }
+            | Event::Restored { .. }
+            | Event::History { .. } => {}
+        }
+    }
+
+    /// Puts the rows of an import into its new watchlist.
+    fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
+        let Some((window, edits)) = self.filling.remove(&watchlist) else { return };
+        for changes in edits {
+            match self.replica.edit(watchlist, window, changes) {
+                Ok(kept) => self.outbox.keep(&kept),
+                Err(rejection) => {
+                    self.say(format!("The import stopped: {rejection}."), None, now);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A refused edit in words, with what the person had put there.
+    fn refusal(&self, watchlist: WatchlistId, rejection: &Rejection, changes: &[Change]) -> String {
+        let change = rejection.change.and_then(|index| changes.get(index));
+        let place = match (change, self.watchlist(watchlist)) {
+            (Some(Change::Set(set)), Some(state)) => {
+                let title = state.columns().get(&set.column).map_or_else(|| set.column.to_string(), |entry| entry.column.title.to_string());
+                let first = state.columns().visible().next().map(|entry| state.cell(set.row, &entry.column.key));
+                let row = match first {
+                    Some(Value::Text(text)) => format!("{text} "),
+                    _ => String::new(),
+                };
+                format!("Your {} for {row}{title}", set.value)
+            }
+            _ => "Your edit".to_owned(),
+        };
+        match (rejection.code, &rejection.current) {
+            (Code::Conflict, Some(current)) => {
+                let by = rejection.by.as_deref().unwrap_or("somebody");
+                format!("{place} was not taken: {by} has set it to {current} meanwhile.")
+            }
+            _ => format!("{place} was not taken: {}.", rejection.message),
+        }
+    }
+}
+
+fn changes_something(state: &Watchlist, change: &Change) -> bool {
+    match change {
+        Change::Set(set) => {
+            let Some(entry) = state.columns().get(&set.column) else { return true };
+            let present = state.cell(set.row, &set.column);
+            entry.column.kind.read(&set.value, &Limits::default()).ok() != Some(present)
+        }
+        Change::Rename(rename) => rename.name != *state.name(),
+        _ => true,
+    }
+}
+
+fn sentence(message: &str) -> String {
+    let mut text = message.to_owned();
+    if let Some(first) = text.get_mut(0..1) {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}
+
+fn millis(now: Duration) -> u64 {
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,195 @@
+//! What glows: rows that somebody else changed, fading over two seconds. Time is handed in.
+
+use std::{collections::HashMap, time::Duration};
+
+use shared::{
+    column::ColumnKey,
+    ids::{RowId, WindowId},
+    replica::Effect,
+    value::Value,
+};
+
+/// How long a glow lasts unless the person set another time.
+pub const DURATION: Duration = Duration::from_secs(2);
+
+/// Which way a number went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It is larger.
+    Up,
+    /// It is smaller.
+    Down,
+}
+
+/// How strong a row and its cells glow in one window, and which way its numbers went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowGlow<'a> {
+    /// 1 at arrival, 0 where nothing glows.
+    pub strength: f32,
+    /// The cells that changed, each with its own strength.
+    pub cells: Vec<(&'a ColumnKey, f32, Option<Direction>)>,
+}
+
+/// The glowing rows of one watchlist.
+#[derive(Debug)]
+pub struct Glow {
+    rows: HashMap<RowId, Vec<Flash>>,
+    duration: Duration,
+    last: Option<Duration>,
+}
+
+/// What one origin changed in a row. Its own window does not show it.
+#[derive(Debug)]
+struct Flash {
+    origin: Option<WindowId>,
+    at: Duration,
+    cells: Vec<(ColumnKey, Duration, Option<Direction>)>,
+}
+
+impl Default for Glow {
+    fn default() -> Self {
+        Self { rows: HashMap::new(), duration: DURATION, last: None }
+    }
+}
+
+impl Glow {
+    /// A commit came at `now`, on any steady clock; `origin` is this process's window that made it.
+    pub fn note(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
+        for effect in effects {
+            match effect {
+                Effect::Cell { row, column, before, after } if before != after => {
+                    let flash = self.flash(*row, origin, now);
+                    flash.cells.retain(|(key, _, _)| key != column);
+                    flash.cells.push((column.clone(), now, direction(before, after)));
+                }
+                Effect::Inserted { row } => drop(self.flash(*row, origin, now)),
+                Effect::Removed { row, .. } => drop(self.rows.remove(row)),
+                Effect::Cell { .. } | Effect::Moved { .. } | Effect::Shape => {}
+            }
+        }
+    }
+
+    fn flash(&mut self, row: RowId, origin: Option<WindowId>, now: Duration) -> &mut Flash {
+        self.last = Some(now);
+        let flashes = self.rows.entry(row).or_default();
+        let index = flashes.iter().position(|flash| flash.origin == origin).unwrap_or_else(|| {
+            flashes.push(Flash { origin, at: now, cells: Vec::new() });
+            flashes.len() - 1
+        });
+        flashes[index].at = now;
+        &mut flashes[index]
+    }
+
+    /// Forgets what has faded.
+    pub fn fade(&mut self, now: Duration) {
+        if !self.is_glowing(now) {
+            self.rows.clear();
+            self.last = None;
+        } else if self.rows.len() > 1_024 {
+            let duration = self.duration;
+            self.rows.retain(|_, flashes| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration));
+        }
+    }
+
+    /// Nothing glows any longer, as after a snapshot.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.last = None;
+    }
+
+    /// Whether anything may glow at `now`.
+    pub fn is_glowing(&self, now: Duration) -> bool {
+        self.last.is_some_and(|last| now.saturating_sub(last) < self.duration)
+    }
+
+    /// How a row glows in a window at `now`.
+    pub fn row(&self, row: RowId, window: WindowId, now: Duration) -> Option<RowGlow<'_>> {
+        let flashes = self.rows.get(&row)?;
+        let mut glow = RowGlow::default();
+        for flash in flashes.iter().filter(|flash| flash.origin != Some(window)) {
+            glow.strength = glow.strength.max(strength(now, flash.at, self.duration));
+            for (column, at, direction) in &flash.cells {
+                let strength = strength(now, *at, self.duration);
+                if strength > 0.0 {
+                    glow.cells.push((column, strength, *direction));
+                }
+            }
+        }
+        (glow.strength > 0.0).then_some(glow)
+    }
+
+    /// The rows that glow in a window at `now`, in no order.
+    pub fn glowing(&self, window: WindowId, now: Duration) -> impl Iterator<Item = (RowId, f32)> {
+        self.rows.keys().filter_map(move |row| Some((*row, self.row(*row, window, now)?.strength)))
+    }
+}
+
+/// (1 - t/d)², from 1 at once to 0 after the duration.
+fn strength(now: Duration, at: Duration, duration: Duration) -> f32 {
+    if duration.is_zero() {
+        return 0.0;
+    }
+    let left = 1.0 - now.saturating_sub(at).as_secs_f32() / duration.as_secs_f32();
+    if left <= 0.0 { 0.0 } else { left * left }
+}
+
+fn direction(before: &Value, after: &Value) -> Option<Direction> {
+    match after.as_number()?.cmp(&before.as_number()?) {
+        std::cmp::Ordering::Greater => Some(Direction::Up),
+        std::cmp::Ordering::Less => Some(Direction::Down),
+        std::cmp::Ordering::Equal => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::number::parse_exact;
+
+    use super::*;
+
+    const ROW: RowId = RowId(uuid::Uuid::from_u128(1));
+
+    fn price(before: &str, after: &str) -> Effect {
+        let number = |text: &str| Value::Number(parse_exact(text).unwrap());
+        Effect::Cell { row: ROW, column: "price".into(), before: number(before), after: number(after) }
+    }
+
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(100.0 + seconds)
+    }
+
+    fn strength_at(glow: &Glow, window: u64, seconds: f64) -> f32 {
+        glow.row(ROW, WindowId(window), at(seconds)).map_or(0.0, |row| row.strength)
+    }
+
+    #[test]
+    fn fades_by_the_square_over_two_seconds() {
+        let mut glow = Glow::default();
+        glow.note(&[price("71.70", "71.72")], None, at(0.0));
+        for (seconds, expected) in [(0.0, 1.0), (0.5, 0.5625), (1.0, 0.25), (1.5, 0.0625), (2.0, 0.0)] {
+            assert!((strength_at(&glow, 1, seconds) - expected).abs() < 1e-3, "{seconds}");
+        }
+        assert!(glow.is_glowing(at(1.99)) && !glow.is_glowing(at(2.0)));
+        glow.note(&[price("71.72", "71.70")], None, at(1.0));
+        assert!((strength_at(&glow, 1, 1.0) - 1.0).abs() < 1e-3);
+        let row = glow.row(ROW, WindowId(1), at(1.0)).unwrap();
+        assert_eq!(row.cells, [(&ColumnKey::from("price"), 1.0, Some(Direction::Down))]);
+    }
+
+    #[test]
+    fn the_window_that_made_it_does_not_glow_and_the_others_do() {
+        let mut glow = Glow::default();
+        glow.note(&[price("1", "2")], Some(WindowId(1)), at(0.0));
+        assert!(strength_at(&glow, 1, 0.0) < 0.1 && strength_at(&glow, 2, 0.0) > 0.9);
+        glow.note(&[price("2", "3")], None, at(0.5));
+        assert!(strength_at(&glow, 1, 0.5) > 0.9);
+    }
+
+    #[test]
+    fn the_same_value_again_glows_nothing() {
+        let mut glow = Glow::default();
+        glow.note(&[price("71.8", "71.80")], None, at(0.0));
+        assert!(!glow.is_glowing(at(0.0)));
+        assert_eq!(glow.row(ROW, WindowId(1), at(0.0)), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! The look: colours, type and sizes. Nothing else in the program names a raw colour.
+
+mod contrast;
+mod fonts;
+pub mod palette;
+
+use egui::{
+    Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, ThemePreference, Vec2, Visuals,
+    style::{WidgetVisuals, Widgets},
+};
+
+pub use contrast::{mix, readable};
+pub use fonts::MEDIUM;
+pub use palette::Palette;
+
+use crate::settings::ThemeChoice;
+
+/// Height of the bar above the grid, in points.
+pub const TOP_BAR: f32 = 36.0;
+/// Height of the bar below the grid, in points.
+pub const STATUS_BAR: f32 = 22.0;
+/// The one corner radius.
+pub const RADIUS: u8 = 4;
+/// Size of text in the grid, in points.
+pub const TEXT: f32 = 13.0;
+/// Size of headers and bars, in points.
+pub const SMALL: f32 = 12.0;
+
+/// Text in the grid.
+pub fn text() -> FontId {
+    FontId::proportional(TEXT)
+}
+
+/// One weight up.
+pub fn strong() -> FontId {
+    FontId::new(TEXT, FontFamily::Name(MEDIUM.into()))
+}
+
+/// Headers and bars.
+pub fn small() -> FontId {
+    FontId::proportional(SMALL)
+}
+
+/// Loads the fonts and both styles.
+pub fn install(ctx: &Context) {
+    ctx.set_fonts(fonts::definitions());
+    for theme in [Theme::Dark, Theme::Light] {
+        ctx.set_style_of(theme, style(Palette::of(theme), theme));
+    }
+    ctx.options_mut(|options| options.quit_shortcuts.clear());
+}
+
+/// Takes the person's choice.
+pub fn choose(ctx: &Context, choice: ThemeChoice) {
+    ctx.set_theme(match choice {
+        ThemeChoice::System => ThemePreference::System,
+        ThemeChoice::Dark => ThemePreference::Dark,
+        ThemeChoice::Light => ThemePreference::Light,
+    });
+}
+
+fn style(palette: &Palette, theme: Theme) -> Style {
+    let mut style = Style { visuals: visuals(palette, theme), ..Style::default() };
+    let sizes = [
+        (TextStyle::Small, FontId::proportional(11.0)),
+        (TextStyle::Body, FontId::proportional(TEXT)),
+        (TextStyle::Button, FontId::proportional(TEXT)),
+        (TextStyle::Monospace, FontId::monospace(TEXT)),
+        (TextStyle::Heading, FontId::new(16.0, FontFamily::Name(MEDIUM.into()))),
+    ];
+    style.text_styles = sizes.into();
+    style.spacing.item_spacing = Vec2::new(8.0, 8.0);
+    style.spacing.button_padding = Vec2::new(8.0, 4.0);
+    style.spacing.window_margin = Margin::same(16);
+    style.spacing.menu_margin = Margin::same(4);
+    style.spacing.interact_size.y = 24.0;
+    style.interaction.selectable_labels = false;
+    style
+}
+
+fn visuals(palette: &Palette, theme: Theme) -> Visuals {
+    let mut visuals = match theme {
+        Theme::Dark => Visuals::dark(),
+        Theme::Light => Visuals::light(),
+    };
+    let widget = |fill, stroke, text| WidgetVisuals {
+        bg_fill: fill,
+        weak_bg_fill: fill,
+        bg_stroke: stroke,
+        corner_radius: CornerRadius::same(RADIUS),
+        fg_stroke: Stroke::new(1.0, text),
+        expansion: 0.0,
+    };
+    let hairline = Stroke::new(1.0, palette.hairline);
+    visuals.widgets = Widgets {
+        noninteractive: widget(palette.bars, hairline, palette.text),
+        inactive: widget(palette.raised, hairline, palette.text),
+        hovered: widget(palette.hover, Stroke::new(1.0, palette.muted), palette.text),
+        active: widget(palette.hover, Stroke::new(1.0, palette.accent), palette.text),
+        open: widget(palette.hover, hairline, palette.text),
+    };
+    visuals.override_text_color = Some(palette.text);
+    visuals.selection.bg_fill = mix(palette.ground, palette.accent, 0.35);
+    visuals.selection.stroke = Stroke::new(1.0, palette.accent);
+    visuals.hyperlink_color = palette.accent;
+    visuals.error_fg_color = palette.down;
+    visuals.panel_fill = palette.ground;
+    visuals.window_fill = palette.bars;
+    visuals.window_stroke = hairline;
+    visuals.extreme_bg_color = palette.ground;
+    visuals.window_corner_radius = CornerRadius::same(RADIUS);
+    visuals.menu_corner_radius = CornerRadius::same(RADIUS);
+    visuals
+}
