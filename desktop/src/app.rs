@@ -36,13 +36,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(data_dir) => data_dir.clone(),
         None => server::cli::default_data_dir()?,
     };
-    std::fs::create_dir_all(&data_dir)
-        .with_context(|| format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display()))?;
+    std::fs::create_dir_all(&data_dir).with_context(|| {
+        format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display())
+    })?;
     let (workspace, said) = Workspace::read(&data_dir);
     let first = workspace.windows.first().and_then(|window| window.size).unwrap_or(SIZE);
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
     let viewport = builder("Afterglow", first).with_icon(icon);
-    let options = eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
+    let options =
+        eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
     let host = args.connect.is_none().then(|| Host::new(&data_dir));
     let own_host = host.clone();
     let ran = eframe::run_native(
@@ -121,7 +123,8 @@ impl App {
             move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport))
         };
         let outbox = outbox_folder(data_dir, args.connect.as_deref());
-        let mut store = Store::open(&outbox).with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
+        let mut store = Store::open(&outbox)
+            .with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
         let net = match (host, &args.connect) {
             (Some(host), _) => Net::start(host, wake),
             (None, base) => {
@@ -133,7 +136,13 @@ impl App {
             store.say(said, None, Duration::ZERO);
         }
         let saved = workspace.windows.clone();
-        let mut core = Core::new(store, net.context("the network thread cannot start")?, data_dir, workspace, ctx.clone());
+        let mut core = Core::new(
+            store,
+            net.context("the network thread cannot start")?,
+            data_dir,
+            workspace,
+            ctx.clone(),
+        );
         let count = args.windows.map_or(saved.len().max(1), usize::from);
         for index in 0..count {
             let id = core.next_window();
@@ -146,7 +155,12 @@ impl App {
 
     /// The other windows, each a viewport of its own.
     fn show_others(&self, ui: &Ui) {
-        let others: Vec<Shared<Window>> = lock(&self.core).windows.iter().filter(|window| !Arc::ptr_eq(window, &self.root)).cloned().collect();
+        let others: Vec<Shared<Window>> = lock(&self.core)
+            .windows
+            .iter()
+            .filter(|window| !Arc::ptr_eq(window, &self.root))
+            .cloned()
+            .collect();
         let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
         for window in others {
             let (id, size) = {

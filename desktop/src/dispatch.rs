@@ -103,7 +103,8 @@ impl Core {
     pub fn wake_after(&self, now: Duration) -> Option<Duration> {
         let millis = |at: u64| Duration::from_millis(at).saturating_sub(now);
         let retry = self.store.replica().wake_at().map(millis);
-        let countdown = matches!(self.store.connection(), Connection::Down { .. }).then_some(Duration::from_secs(1));
+        let countdown =
+            matches!(self.store.connection(), Connection::Down { .. }).then_some(Duration::from_secs(1));
         let notice = self.store.notices().first().map(|notice| (notice.at + NOTICE).saturating_sub(now));
         [retry, countdown, notice].into_iter().flatten().min()
     }
@@ -192,10 +193,14 @@ impl Core {
     fn import(&mut self, window: WindowId, path: PathBuf, now: Duration) {
         let (done, ctx) = (self.imports.0.clone(), self.ctx.clone());
         let read = move || {
-            let name = path.file_stem().map_or_else(|| "Import".to_owned(), |stem| stem.to_string_lossy().into_owned());
-            let bytes = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+            let name = path
+                .file_stem()
+                .map_or_else(|| "Import".to_owned(), |stem| stem.to_string_lossy().into_owned());
+            let bytes =
+                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
             let table = bytes.and_then(|bytes| {
-                CsvTable::read(&bytes, &Limits::default()).map_err(|error| format!("{} was not imported: {error}.", path.display()))
+                CsvTable::read(&bytes, &Limits::default())
+                    .map_err(|error| format!("{} was not imported: {error}.", path.display()))
             });
             // The windows are gone where nobody takes it.
             drop(done.send(Import { window, name, table }));

@@ -171,7 +171,8 @@ fn context_menu(
     actions: &mut Vec<GridAction>,
 ) {
     if response.secondary_clicked()
-        && let Some((index, column)) = response.interact_pointer_pos().and_then(|position| layout.cell_at(position))
+        && let Some((index, column)) =
+            response.interact_pointer_pos().and_then(|position| layout.cell_at(position))
         && state.editor.is_none()
     {
         state.cursor = Some(Cursor { row: view.watchlist.rows().at(index).map(|row| row.id), column });
@@ -194,7 +195,13 @@ fn context_menu(
     });
 }
 
-fn obey(state: &mut GridState, view: &GridView<'_>, layout: &Layout, command: Command, actions: &mut Vec<GridAction>) {
+fn obey(
+    state: &mut GridState,
+    view: &GridView<'_>,
+    layout: &Layout,
+    command: Command,
+    actions: &mut Vec<GridAction>,
+) {
     if state.editor.is_some() {
         return;
     }

@@ -322,7 +322,9 @@ fn open(endpoint: &Endpoint, attempt: u64, out: Out, links: mpsc::Sender<Link>) 
             WsEvent::Message(WsMessage::Pong(_)) => drop(links.try_send(Link::Pong)),
             WsEvent::Message(_) => drop(links.try_send(Link::Heard)),
             WsEvent::Error(error) => drop(links.try_send(Link::Ended(refusal_in_words(&base, &error)))),
-            WsEvent::Closed => drop(links.try_send(Link::Ended("the server closed the connection".to_owned()))),
+            WsEvent::Closed => {
+                drop(links.try_send(Link::Ended("the server closed the connection".to_owned())))
+            }
         }
         ControlFlow::Continue(())
     };
@@ -358,8 +360,8 @@ fn refusal_in_words(base: &str, error: &str) -> String {
     }
 }
 
-/// Somewhere in 0..1, different in every process and at every moment.
-fn random() -> f64 {
-    let bits = uuid::Uuid::new_v4().as_u128() >> 96;
-    bits as f64 / f64::from(u32::MAX)
+/// Any number, different in every process and at every moment.
+fn random() -> u32 {
+    let [a, b, c, d, ..] = uuid::Uuid::new_v4().into_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }

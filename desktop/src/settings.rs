@@ -81,7 +81,8 @@ impl Workspace {
                 let aside = path.with_extension("json.unread");
                 let kept = fs::rename(&path, &aside).is_ok();
                 warn!(reason, kept, "the saved windows cannot be read");
-                let message = format!("The saved windows could not be read; they are kept in {}.", aside.display());
+                let message =
+                    format!("The saved windows could not be read; they are kept in {}.", aside.display());
                 (Self::default(), Some(message))
             }
         }

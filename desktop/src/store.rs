@@ -6,7 +6,7 @@ pub mod outbox;
 pub mod undo;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
     time::{Duration, Instant},
 };
@@ -62,10 +62,12 @@ pub struct Notice {
 /// Everything that the windows of this process share.
 pub struct Store {
     replica: Replica,
-    glow: HashMap<WatchlistId, Glow>,
+    glow: BTreeMap<WatchlistId, Glow>,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
+    /// The last one on this connection; it may be known before the server's welcome.
+    round_trip: Option<Duration>,
     notices: Vec<Notice>,
     next_notice: u64,
     /// What windows wait to show once it is made.
@@ -84,13 +86,15 @@ impl Store {
     pub fn open(outbox_folder: &Path) -> std::io::Result<Self> {
         let (outbox, contents) = Outbox::open(outbox_folder)?;
         let app = concat!("afterglow/", env!("CARGO_PKG_VERSION"));
-        let replica = Replica::new(contents.client, app, Limits::default(), contents.next_edit, contents.kept);
+        let replica =
+            Replica::new(contents.client, app, Limits::default(), contents.next_edit, contents.kept);
         Ok(Self {
             replica,
-            glow: HashMap::new(),
+            glow: BTreeMap::new(),
             outbox,
             undo: UndoStacks::default(),
             connection: Connection::Connecting,
+            round_trip: None,
             notices: Vec::new(),
             next_notice: 1,
             creating: HashMap::new(),
@@ -159,11 +163,13 @@ impl Store {
     /// The socket is open.
     pub fn connected(&mut self) {
         self.connection = Connection::Connecting;
+        self.round_trip = None;
         self.replica.connected();
     }
 
     /// How long the last ping took.
     pub fn round_trip(&mut self, took: Duration) {
+        self.round_trip = Some(took);
         if let Connection::Up { round_trip } = &mut self.connection {
             *round_trip = Some(took);
         }
@@ -221,11 +227,17 @@ impl Store {
     ///
     /// # Errors
     /// What would be refused for its size or its values is refused here.
-    pub fn edit(&mut self, watchlist: WatchlistId, window: WindowId, changes: Vec<Change>) -> Result<(), Rejection> {
+    pub fn edit(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        changes: Vec<Change>,
+    ) -> Result<(), Rejection> {
         let Some(state) = self.watchlist(watchlist) else {
             return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
         };
-        let changes: Vec<Change> = changes.into_iter().filter(|change| changes_something(state, change)).collect();
+        let changes: Vec<Change> =
+            changes.into_iter().filter(|change| changes_something(state, change)).collect();
         if changes.is_empty() {
             return Ok(());
         }
@@ -243,7 +255,8 @@ impl Store {
             Ok(kept) => {
                 // Guards of the edit itself no longer hold once it was taken back and made again.
                 let again = step.again.into_iter().map(Change::without_guard).collect();
-                let undone = Edits { watchlist: step.watchlist, changes: step.changes, again, edit: kept.edit };
+                let undone =
+                    Edits { watchlist: step.watchlist, changes: step.changes, again, edit: kept.edit };
                 self.undo.undone(window, undone);
             }
             Err(rejection) => self.say(format!("This cannot be undone: {rejection}."), None, now),
@@ -257,7 +270,8 @@ impl Store {
         let inverse = self.replica.inverse(step.watchlist, &step.again);
         match self.replay(window, step.watchlist, step.again.clone()) {
             Ok(kept) => {
-                let made = Edits { watchlist: step.watchlist, changes: inverse, again: step.again, edit: kept.edit };
+                let made =
+                    Edits { watchlist: step.watchlist, changes: inverse, again: step.again, edit: kept.edit };
                 self.undo.remade(window, made);
             }
             Err(rejection) => self.say(format!("This cannot be made again: {rejection}."), None, now),
@@ -265,7 +279,12 @@ impl Store {
         true
     }
 
-    fn replay(&mut self, window: WindowId, watchlist: WatchlistId, changes: Vec<Change>) -> Result<KeptEdit, Rejection> {
+    fn replay(
+        &mut self,
+        window: WindowId,
+        watchlist: WatchlistId,
+        changes: Vec<Change>,
+    ) -> Result<KeptEdit, Rejection> {
         let kept = self.replica.edit(watchlist, window, changes)?;
         self.outbox.keep(&kept);
         Ok(kept)
@@ -307,7 +326,7 @@ impl Store {
 
     fn take(&mut self, event: Event, now: Duration) {
         match event {
-            Event::Welcomed => self.connection = Connection::Up { round_trip: None },
+            Event::Welcomed => self.connection = Connection::Up { round_trip: self.round_trip },
             Event::Loaded { watchlist } => {
                 self.glow.entry(watchlist).or_default().clear();
                 self.fill(watchlist, now);
@@ -324,7 +343,11 @@ impl Store {
                 }
             }
             Event::Unavailable { .. } => {
-                self.say("The server cannot store edits at present. Yours are kept here and sent again.", None, now);
+                self.say(
+                    "The server cannot store edits at present. Yours are kept here and sent again.",
+                    None,
+                    now,
+                );
             }
             Event::Created { request, watchlist } => {
                 if let Some((window, fill)) = self.creating.remove(&request) {
@@ -371,8 +394,12 @@ impl Store {
         let change = rejection.change.and_then(|index| changes.get(index));
         let place = match (change, self.watchlist(watchlist)) {
             (Some(Change::Set(set)), Some(state)) => {
-                let title = state.columns().get(&set.column).map_or_else(|| set.column.to_string(), |entry| entry.column.title.to_string());
-                let first = state.columns().visible().next().map(|entry| state.cell(set.row, &entry.column.key));
+                let title = state
+                    .columns()
+                    .get(&set.column)
+                    .map_or_else(|| set.column.to_string(), |entry| entry.column.title.to_string());
+                let first =
+                    state.columns().visible().next().map(|entry| state.cell(set.row, &entry.column.key));
                 let row = match first {
                     Some(Value::Text(text)) => format!("{text} "),
                     _ => String::new(),

@@ -5,7 +5,8 @@ mod fonts;
 pub mod palette;
 
 use egui::{
-    Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, ThemePreference, Vec2, Visuals,
+    Context, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, ThemePreference,
+    Vec2, Visuals,
     style::{WidgetVisuals, Widgets},
 };
 

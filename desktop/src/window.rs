@@ -96,12 +96,18 @@ impl Window {
         let mut actions = self.dropped_files(ui);
         let palette = Palette::of(ui.theme());
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
-        Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(ui, |ui| {
-            actions.extend(top_bar::show(ui, self, core, palette));
-        });
-        Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(ui, |ui| {
-            status::show(ui, self, core, palette);
-        });
+        Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
+            ui,
+            |ui| {
+                actions.extend(top_bar::show(ui, self, core, palette));
+            },
+        );
+        Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
+            ui,
+            |ui| {
+                status::show(ui, self, core, palette);
+            },
+        );
         CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
         actions.extend(notices::show(ui, core, palette));
         if let Some(dialog) = self.dialog.take() {
@@ -141,9 +147,8 @@ impl Window {
             return;
         };
         let replica = core.store.replica().list(id);
-        let pending = |row, column: &ColumnKey| {
-            replica.is_some_and(|list| list.pending_window(row, column).is_some())
-        };
+        let pending =
+            |row, column: &ColumnKey| replica.is_some_and(|list| list.pending_window(row, column).is_some());
         let view = GridView {
             watchlist,
             glow: core.store.glow(id),
@@ -178,7 +183,8 @@ impl Window {
             }
         }
         if let Some(summaries) = core.store.replica().summaries() {
-            let is_there = self.list.is_some_and(|list| summaries.iter().any(|summary| summary.watchlist == list));
+            let is_there =
+                self.list.is_some_and(|list| summaries.iter().any(|summary| summary.watchlist == list));
             if !is_there {
                 let oldest = summaries.first().map(|summary| summary.watchlist);
                 if self.list != oldest {
@@ -197,7 +203,6 @@ impl Window {
         files.iter().map(|file| Action::Import(self.id, file.path().to_owned())).collect()
     }
 
-
     fn keep_size(&mut self, ui: &Ui) {
         let size = ui.input(|input| input.viewport().inner_rect.map(|rect| rect.size()));
         if let Some(size) = size.filter(|size| size.x >= 1.0 && size.y >= 1.0) {
@@ -206,7 +211,10 @@ impl Window {
     }
 
     fn keep_title(&mut self, ui: &Ui, core: &Core) {
-        let name = self.list.and_then(|list| core.store.watchlist(list)).map(|watchlist| watchlist.name().to_string());
+        let name = self
+            .list
+            .and_then(|list| core.store.watchlist(list))
+            .map(|watchlist| watchlist.name().to_string());
         let title = name.map_or_else(|| "Afterglow".to_owned(), |name| format!("{name} \u{2013} Afterglow"));
         if title != self.title {
             ui.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));

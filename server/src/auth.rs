@@ -105,7 +105,8 @@ fn read_or_write(path: &Path, make: impl FnOnce() -> String) -> io::Result<Strin
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let half_written = path.with_extension("new");
-            let _ = fs::remove_file(&half_written).is_ok();
+            // What a crash left half written is of no use.
+            drop(fs::remove_file(&half_written));
             let mut file = options.open(&half_written)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
@@ -149,7 +150,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let auth = Auth::open(folder.path(), "ann").unwrap();
         let bearer = format!("Bearer {}", auth.token());
-        for (origin, taken) in [("http://evil.example", false), ("null", false), ("http://127.0.0.1:7878", true)] {
+        for (origin, taken) in
+            [("http://evil.example", false), ("null", false), ("http://127.0.0.1:7878", true)]
+        {
             let given = headers(&[
                 (header::AUTHORIZATION, &bearer),
                 (header::HOST, "127.0.0.1:7878"),

@@ -17,7 +17,11 @@ use shared::{
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use crate::{clock, data_folder::DataFolder, remote::Remote, settings::Settings,
+use crate::{
+    clock,
+    data_folder::DataFolder,
+    remote::Remote,
+    settings::Settings,
     start::{StartError, start},
 };
 
@@ -110,7 +114,12 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::List(target) => with_server(&target, |remote| {
             let list = remote.list()?.list;
             let line = |summary: &shared::wire::server::Summary| {
-                format!("{}\t{}\t{}\n", summary.watchlist, summary.name.replace(['\t', '\n', '\r'], " "), summary.rows)
+                format!(
+                    "{}\t{}\t{}\n",
+                    summary.watchlist,
+                    summary.name.replace(['\t', '\n', '\r'], " "),
+                    summary.rows
+                )
             };
             print(list.iter().map(line).collect::<String>().as_bytes())
         }),
@@ -142,26 +151,32 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     }
     let folder = DataFolder::take(&settings.data_dir)?;
     Runtime::new().context("the runtime cannot start")?.block_on(async {
+        // Listened for before anybody is told that there is a server to stop.
+        let stop_asked = stop_asked()?;
         let running = start(settings, folder, &user_name(), clock::system()).await.map_err(one_sentence)?;
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
-        stop_asked().await?;
+        stop_asked.await?;
         running.stop().await;
         Ok(())
     })
 }
 
+/// Listens from now on; what it gives ends at SIGINT or SIGTERM.
 #[cfg(unix)]
-async fn stop_asked() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
-    }
+fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn stop_asked() -> anyhow::Result<()> {
-    Ok(tokio::signal::ctrl_c().await?)
+fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
+    Ok(async { Ok(tokio::signal::ctrl_c().await?) })
 }
 
 /// Asks the server of the target; a data folder that nobody serves is served for as long as it takes.
@@ -176,9 +191,11 @@ fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>)
         return act(&remote);
     }
     let folder = DataFolder::take(&data_dir)?;
-    let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
+    let settings =
+        Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
     let runtime = Runtime::new().context("the runtime cannot start")?;
-    let running = runtime.block_on(start(settings, folder, &user_name(), clock::system())).map_err(one_sentence)?;
+    let running =
+        runtime.block_on(start(settings, folder, &user_name(), clock::system())).map_err(one_sentence)?;
     let remote = Remote::new(&format!("http://{}", running.serving.address), running.token());
     let done = act(&remote);
     runtime.block_on(running.stop());

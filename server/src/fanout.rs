@@ -115,8 +115,12 @@ impl Outbox {
         queued
     }
 
-    /// Asks the writer to say when it has written everything. False where it has already.
+    /// Asks the writer to say when it has written everything. False where it has already; a writer that is
+    /// gone never will.
     fn wait_for_room(&self) -> bool {
+        if self.items.is_closed() {
+            return true;
+        }
         self.state.behind.store(true, Ordering::SeqCst);
         let drained = self.state.queued.load(Ordering::SeqCst) == 0;
         !(drained && self.state.behind.swap(false, Ordering::SeqCst))
@@ -246,18 +250,27 @@ impl Fanout {
                     frames.insert(key, frame);
                 }
                 match frames.get(&key) {
-                    Some(frame) if subscription.push(Outgoing::Frame(frame.clone())) => subscription.sent = to,
+                    Some(frame) if subscription.push(Outgoing::Frame(frame.clone())) => {
+                        subscription.sent = to
+                    }
                     _ => subscription.ready = false,
                 }
             }
             self.flushed = to;
         }
-        let late: Vec<ConnectionId> =
-            self.subscriptions.iter().filter(|(_, subscription)| !subscription.ready).map(|(id, _)| *id).collect();
+        let late: Vec<ConnectionId> = self
+            .subscriptions
+            .iter()
+            .filter(|(_, subscription)| !subscription.ready)
+            .map(|(id, _)| *id)
+            .collect();
         let mut owed = Vec::new();
         for connection in late {
             // Whoever has written everything in this very moment would not say so again.
-            let drained = self.subscriptions.get(&connection).is_some_and(|late| !late.subscriber.outbox.wait_for_room());
+            let drained = self
+                .subscriptions
+                .get(&connection)
+                .is_some_and(|late| !late.subscriber.outbox.wait_for_room());
             if drained && self.catch_up(connection) != Need::Nothing {
                 owed.push(connection);
             }
@@ -294,12 +307,17 @@ impl Fanout {
         let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
         let fits = commits.first().is_some_and(|first| first.revision == subscription.sent.next());
         let (Some(last), true) = (commits.last(), fits) else { return Need::Nothing };
-        let frame = changes_frame(self.watchlist, subscription.sent, commits, subscription.subscriber.encoding);
+        let frame =
+            changes_frame(self.watchlist, subscription.sent, commits, subscription.subscriber.encoding);
         if subscription.push(Outgoing::Frame(frame)) {
             subscription.sent = last.revision;
             return self.catch_up(connection);
         }
-        if subscription.subscriber.outbox.wait_for_room() { Need::Nothing } else { Need::Journal(subscription.sent) }
+        if subscription.subscriber.outbox.wait_for_room() {
+            Need::Nothing
+        } else {
+            Need::Journal(subscription.sent)
+        }
     }
 
     /// Sends everyone who is in the watchlist; those who have no room get it with their catch-up.
@@ -358,9 +376,18 @@ impl Log {
         to
     }
 
-    fn frame(&self, watchlist: WatchlistId, from: Revision, to: Revision, encoding: Encoding) -> Option<Frame> {
-        let commits: Vec<Arc<Commit>> =
-            self.since(from)?.map(|(commit, _)| commit.clone()).take_while(|commit| commit.revision <= to).collect();
+    fn frame(
+        &self,
+        watchlist: WatchlistId,
+        from: Revision,
+        to: Revision,
+        encoding: Encoding,
+    ) -> Option<Frame> {
+        let commits: Vec<Arc<Commit>> = self
+            .since(from)?
+            .map(|(commit, _)| commit.clone())
+            .take_while(|commit| commit.revision <= to)
+            .collect();
         Some(changes_frame(watchlist, from, &commits, encoding))
     }
 }
@@ -375,6 +402,10 @@ fn changes_frame<C: std::borrow::Borrow<Commit>>(
     let kept = conflate(commits);
     let changes_in = |commits: &mut dyn Iterator<Item = usize>| commits.sum::<usize>();
     let before = changes_in(&mut commits.iter().map(|commit| commit.borrow().changes.len()));
-    let conflated = changes_in(&mut kept.iter().map(|commit| commit.changes.len())) < before || kept.len() < commits.len();
-    Frame::encode(encoding, &ServerMessage::Changes(Changes { watchlist, from, to, conflated, commits: kept }))
+    let conflated = changes_in(&mut kept.iter().map(|commit| commit.changes.len())) < before
+        || kept.len() < commits.len();
+    Frame::encode(
+        encoding,
+        &ServerMessage::Changes(Changes { watchlist, from, to, conflated, commits: kept }),
+    )
 }

@@ -55,7 +55,12 @@ impl Hub {
             deleted: record.deleted_at.is_some(),
         });
         let changed = context.renamed.clone();
-        Ok(Self { entries: Mutex::new(entries.collect()), context, changed, managing: tokio::sync::Mutex::default() })
+        Ok(Self {
+            entries: Mutex::new(entries.collect()),
+            context,
+            changed,
+            managing: tokio::sync::Mutex::default(),
+        })
     }
 
     /// The watchlists there are, oldest first, as of now.
@@ -99,7 +104,10 @@ impl Hub {
         let id = id.unwrap_or_else(|| WatchlistId(Uuid::now_v7()));
         match self.entries().iter().find(|entry| entry.id == id) {
             Some(entry) if entry.deleted => {
-                return Err(Rejection::new(Code::UnknownWatchlist, format!("watchlist {id} was deleted; restore it")));
+                return Err(Rejection::new(
+                    Code::UnknownWatchlist,
+                    format!("watchlist {id} was deleted; restore it"),
+                ));
             }
             Some(_) => return Ok(id),
             None => {}
@@ -108,8 +116,10 @@ impl Hub {
         let watchlist = Watchlist::new(name, columns, &self.context.settings.limits)?;
         let epoch = Epoch(Uuid::new_v4());
         let at = At { epoch, revision: Revision(0) };
-        let part = watchlist.freeze().parts(id, at, usize::MAX).next().expect("a snapshot has at least one part");
-        let record = Record { id, epoch, name: name.into(), revision: Revision(0), rows: 0, deleted_at: None };
+        let part =
+            watchlist.freeze().parts(id, at, usize::MAX).next().expect("a snapshot has at least one part");
+        let record =
+            Record { id, epoch, name: name.into(), revision: Revision(0), rows: 0, deleted_at: None };
         let first = StoredPart { snapshot: part, authors: Vec::new() };
         self.context.journal.create(record, first).await.map_err(|error| unavailable(&error))?;
         let live = Arc::new(Live::new(name.into(), Revision(0), 0));

@@ -16,5 +16,3 @@ pub mod room;
 pub mod session;
 pub mod settings;
 pub mod start;
-
-

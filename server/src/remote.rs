@@ -73,7 +73,8 @@ struct Problem {
 impl Remote {
     /// A server by its address, as `http://127.0.0.1:7878`.
     pub fn new(base: &str, token: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let config =
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
         let base = base.trim_end_matches('/').to_owned();
         Self { base, token: token.trim().to_owned(), agent: config.build().into() }
     }
@@ -118,7 +119,13 @@ impl Remote {
     ///
     /// # Errors
     /// See [`RemoteError`].
-    pub fn edit(&self, id: WatchlistId, client: ClientId, edit: EditId, changes: &[Change]) -> Result<(), RemoteError> {
+    pub fn edit(
+        &self,
+        id: WatchlistId,
+        client: ClientId,
+        edit: EditId,
+        changes: &[Change],
+    ) -> Result<(), RemoteError> {
         let body = serde_json::json!({ "client": client, "edit": edit, "changes": changes });
         self.call("POST", &format!("/api/v1/watchlists/{id}/edits"), Some(&body)).map(drop)
     }
@@ -131,7 +138,12 @@ impl Remote {
         self.call("GET", &format!("/api/v1/watchlists/{id}?format=csv"), None)
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<&serde_json::Value>) -> Result<Vec<u8>, RemoteError> {
+    fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Vec<u8>, RemoteError> {
         let url = format!("{}{path}", self.base);
         let bearer = format!("Bearer {}", self.token);
         let answer = match body {
@@ -141,7 +153,8 @@ impl Remote {
                 self.agent.get(&url).header("Authorization", &bearer).call()
             }
         };
-        let unreachable = |source| RemoteError::Unreachable { base: self.base.clone(), source: Box::new(source) };
+        let unreachable =
+            |source| RemoteError::Unreachable { base: self.base.clone(), source: Box::new(source) };
         let mut answer = answer.map_err(unreachable)?;
         let status = answer.status();
         let bytes = answer.body_mut().with_config().limit(1 << 32).read_to_vec().map_err(unreachable)?;
@@ -157,7 +170,10 @@ impl Remote {
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, RemoteError> {
-        let odd = |error: &dyn fmt::Display| RemoteError::Odd { base: self.base.clone(), message: error.to_string() };
+        let odd = |error: &dyn fmt::Display| RemoteError::Odd {
+            base: self.base.clone(),
+            message: error.to_string(),
+        };
         serde_json::from_slice(bytes).map_err(|error| odd(&error))
     }
 }

@@ -82,7 +82,9 @@ impl<E: Into<SocketError>> From<E> for End {
             SocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 End::Error(ErrorCode::TooLarge, format!("a message of {size} bytes; {max_size} are taken"))
             }
-            SocketError::Utf8(_) => End::Error(ErrorCode::BadMessage, "a text frame that is not UTF-8".to_owned()),
+            SocketError::Utf8(_) => {
+                End::Error(ErrorCode::BadMessage, "a text frame that is not UTF-8".to_owned())
+            }
             SocketError::Protocol(error) => End::Error(ErrorCode::BadMessage, error.to_string()),
             _ => End::Gone,
         }
@@ -90,13 +92,18 @@ impl<E: Into<SocketError>> From<E> for End {
 }
 
 /// Serves a connection until it ends.
-pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(context: SessionContext, peer: Peer, socket: WebSocketStream<S>) {
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    context: SessionContext,
+    peer: Peer,
+    socket: WebSocketStream<S>,
+) {
     let (outbox, items, state) = Outbox::new(context.settings.outbox_bytes);
     let (answer_to, answers) = mpsc::channel(EDITS_IN_FLIGHT);
     let mut socket = Socket { socket, encoding: peer.encoding, patience: context.settings.silence() };
     let end = match hello(&context, &mut socket).await {
         Ok(client) => {
-            let pace = Pace::new(context.settings.edits_per_second, context.settings.edits_burst, Instant::now());
+            let pace =
+                Pace::new(context.settings.edits_per_second, context.settings.edits_burst, Instant::now());
             let mut session = Session {
                 context,
                 peer,
@@ -126,7 +133,12 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut Socket<S>,
 ) -> Result<ClientId, End> {
     let patience = Duration::from_secs(context.settings.hello_seconds);
-    let expected = || End::Error(ErrorCode::HelloExpected, "the first message has to be hello, within five seconds".to_owned());
+    let expected = || {
+        End::Error(
+            ErrorCode::HelloExpected,
+            "the first message has to be hello, within five seconds".to_owned(),
+        )
+    };
     let first = tokio::select! {
         () = context.stop.cancelled() => return Err(restarting()),
         first = timeout(patience, socket.read()) => first.map_err(|_elapsed| expected())??,
@@ -218,7 +230,11 @@ impl Session {
         ServerMessage::Watchlists(Watchlists { list: self.context.hub.list() })
     }
 
-    async fn take<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut Socket<S>, bytes: &[u8]) -> Result<(), End> {
+    async fn take<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        bytes: &[u8],
+    ) -> Result<(), End> {
         let message = match self.peer.encoding.decode_client(bytes) {
             Ok(message) => message,
             Err(DecodeError::BadMessage(message)) => return Err(End::Error(ErrorCode::BadMessage, message)),
@@ -229,7 +245,9 @@ impl Session {
             }
         };
         match message {
-            ClientMessage::Hello(_) => Err(End::Error(ErrorCode::BadMessage, "hello was said already".to_owned())),
+            ClientMessage::Hello(_) => {
+                Err(End::Error(ErrorCode::BadMessage, "hello was said already".to_owned()))
+            }
             ClientMessage::Edit(edit) => self.edit(socket, edit).await,
             ClientMessage::Open(open) => self.open(socket, open).await,
             ClientMessage::Close(close) => {
@@ -242,7 +260,8 @@ impl Session {
             ClientMessage::Presence(presence) => {
                 if let Some(room) = self.rooms.get(&presence.watchlist) {
                     let client::Presence { window, cell, editing, .. } = presence;
-                    let command = Command::Presence { connection: self.peer.connection, window, cell, editing };
+                    let command =
+                        Command::Presence { connection: self.peer.connection, window, cell, editing };
                     drop(room.send(command).await);
                 }
                 Ok(())
@@ -267,7 +286,11 @@ impl Session {
         }
     }
 
-    async fn edit<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut Socket<S>, edit: client::Edit) -> Result<(), End> {
+    async fn edit<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        edit: client::Edit,
+    ) -> Result<(), End> {
         self.pace.take(Instant::now());
         let client::Edit { watchlist, edit, changes } = edit;
         let room = self.rooms.get(&watchlist).filter(|room| !room.is_gone()).cloned();
@@ -288,10 +311,15 @@ impl Session {
         socket.send(&rejected(watchlist, edit, rejection)).await
     }
 
-    async fn open<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut Socket<S>, open: client::Open) -> Result<(), End> {
+    async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        open: client::Open,
+    ) -> Result<(), End> {
         let watchlist = open.watchlist;
         let error = |code, message: String| {
-            let error = server::Error { code, message: message.into(), request: None, watchlist: Some(watchlist) };
+            let error =
+                server::Error { code, message: message.into(), request: None, watchlist: Some(watchlist) };
             ServerMessage::Error(error)
         };
         let limit = self.context.settings.limits.open_watchlists;
@@ -323,8 +351,12 @@ impl Session {
         socket: &mut Socket<S>,
         ask: client::History,
     ) -> Result<(), End> {
-        let filter =
-            HistoryFilter { row: ask.row, column: ask.column, before: ask.before, limit: history_limit(ask.limit) };
+        let filter = HistoryFilter {
+            row: ask.row,
+            column: ask.column,
+            before: ask.before,
+            limit: history_limit(ask.limit),
+        };
         let message = match self.context.hub.history(ask.watchlist, filter).await {
             Ok(commits) => {
                 let mut history = server::History { request: ask.request, commits };
@@ -454,7 +486,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     async fn read(&mut self) -> Result<ClientMessage, End> {
         loop {
             if let Some(bytes) = self.next().await? {
-                return self.encoding.decode_client(&bytes).map_err(|error| End::Error(ErrorCode::BadMessage, error.to_string()));
+                return self
+                    .encoding
+                    .decode_client(&bytes)
+                    .map_err(|error| End::Error(ErrorCode::BadMessage, error.to_string()));
             }
         }
     }
@@ -471,7 +506,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             raw.write_all(frames).await.map_err(SocketError::Io)?;
             raw.flush().await.map_err(SocketError::Io)
         };
-        timeout(self.patience, write).await.map_err(|_elapsed| End::Gone)?.map_err(|_lost: SocketError| End::Gone)
+        timeout(self.patience, write)
+            .await
+            .map_err(|_elapsed| End::Gone)?
+            .map_err(|_lost: SocketError| End::Gone)
     }
 
     async fn close(&mut self, code: ErrorCode, message: String) {
@@ -511,7 +549,9 @@ fn rejected(watchlist: WatchlistId, edit: EditId, rejection: Rejection) -> Serve
 fn answer_message(answered: Answered) -> ServerMessage {
     let Answered { watchlist, edit, verdict } = answered;
     match verdict {
-        Verdict::Accepted(revision) => ServerMessage::Accepted(server::Accepted { watchlist, edit, revision }),
+        Verdict::Accepted(revision) => {
+            ServerMessage::Accepted(server::Accepted { watchlist, edit, revision })
+        }
         Verdict::Rejected(rejection) => rejected(watchlist, edit, rejection),
     }
 }

@@ -1,6 +1,11 @@
 //! What an administrator may set, with the defaults that suit a desk.
 
-use std::{fs, net::SocketAddr, path::{Path, PathBuf}, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use shared::limits::Limits;
@@ -78,7 +83,10 @@ impl Settings {
     ///
     /// # Errors
     /// See [`SettingsError`].
-    pub fn read(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn read(
+        file: Option<&Path>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
         let mut table = toml::Table::new();
         let mut origin = "the environment".to_owned();
         if let Some(path) = file {
@@ -120,10 +128,12 @@ fn overlay(
         }
         let Some(text) = variable(&name) else { continue };
         let value = match default {
-            toml::Value::Integer(_) => text.parse().map(toml::Value::Integer).map_err(|error| SettingsError::Wrong {
-                origin: format!("the environment variable {name}"),
-                message: format!("{text:?} is not a whole number ({error})"),
-            })?,
+            toml::Value::Integer(_) => {
+                text.parse().map(toml::Value::Integer).map_err(|error| SettingsError::Wrong {
+                    origin: format!("the environment variable {name}"),
+                    message: format!("{text:?} is not a whole number ({error})"),
+                })?
+            }
             _ => toml::Value::String(text),
         };
         table.insert(key.clone(), value);
@@ -154,7 +164,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let wrong = |name: &'static str, value: &'static str| {
-            Settings::read(None, move |asked| (asked == name).then(|| value.to_owned())).unwrap_err().to_string()
+            Settings::read(None, move |asked| (asked == name).then(|| value.to_owned()))
+                .unwrap_err()
+                .to_string()
         };
         assert!(wrong("AFTERGLOW_LIMITS_ROWS", "many").contains("AFTERGLOW_LIMITS_ROWS"));
         assert!(wrong("AFTERGLOW_LISTEN", "here").contains("environment"));

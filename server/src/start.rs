@@ -64,7 +64,12 @@ pub struct Running {
 ///
 /// # Errors
 /// See [`StartError`]; nothing is left behind.
-pub async fn start(settings: Settings, folder: DataFolder, user_name: &str, clock: Clock) -> Result<Running, StartError> {
+pub async fn start(
+    settings: Settings,
+    folder: DataFolder,
+    user_name: &str,
+    clock: Clock,
+) -> Result<Running, StartError> {
     if !settings.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(settings.listen));
     }
@@ -82,7 +87,8 @@ pub async fn start(settings: Settings, folder: DataFolder, user_name: &str, cloc
     };
     let hub = Arc::new(Hub::open(context).await?);
     let address = settings.listen;
-    let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let serving = Serving { address, instance: Uuid::new_v4() };
     let session = SessionContext { hub, settings, clock, stop: stop.clone() };

@@ -148,7 +148,11 @@ impl ColumnKind {
         let text = match literal {
             Literal::Empty => return Ok(Value::Empty),
             Literal::Flag(flag) => {
-                return if *self == ColumnKind::Flag { Ok(Value::Flag(*flag)) } else { Err(self.refuse(literal)) };
+                return if *self == ColumnKind::Flag {
+                    Ok(Value::Flag(*flag))
+                } else {
+                    Err(self.refuse(literal))
+                };
             }
             Literal::Foreign(_) => return Err(self.refuse(literal)),
             Literal::Text(text) => text,
@@ -156,7 +160,8 @@ impl ColumnKind {
         match self {
             ColumnKind::Text => {
                 if text.len() > limits.text_bytes {
-                    let message = format!("a text of {} bytes; a cell takes {}", text.len(), limits.text_bytes);
+                    let message =
+                        format!("a text of {} bytes; a cell takes {}", text.len(), limits.text_bytes);
                     return Err(Rejection::new(Code::TooLong, message));
                 }
                 Ok(if text.is_empty() { Value::Empty } else { Value::Text(text.clone()) })
@@ -235,7 +240,12 @@ impl ColumnKind {
     ///
     /// # Errors
     /// A sentence for the person.
-    pub fn parse_typed(&self, text: &str, present: &Value, separators: number::Separators) -> Result<Value, String> {
+    pub fn parse_typed(
+        &self,
+        text: &str,
+        present: &Value,
+        separators: number::Separators,
+    ) -> Result<Value, String> {
         if text.trim().is_empty() {
             return Ok(Value::Empty);
         }
@@ -259,7 +269,9 @@ impl ColumnKind {
             ColumnKind::Choice(words) => {
                 let typed = text.trim().to_lowercase();
                 let found = words.iter().find(|word| word.to_lowercase() == typed);
-                found.map(|word| Value::Text(word.clone())).ok_or_else(|| format!("choose one of: {}", words.join(", ")))
+                found
+                    .map(|word| Value::Text(word.clone()))
+                    .ok_or_else(|| format!("choose one of: {}", words.join(", ")))
             }
             ColumnKind::Text | ColumnKind::Time => {
                 let literal = Literal::from(if *self == ColumnKind::Time { text.trim() } else { text });
@@ -311,7 +323,8 @@ impl ColumnKey {
         if (1..=64).contains(&self.0.len()) && self.0.bytes().all(slug) {
             Ok(())
         } else {
-            let message = format!("the column key {} is not 1 to 64 letters, digits, _ or -", Literal::from(&*self.0));
+            let message =
+                format!("the column key {} is not 1 to 64 letters, digits, _ or -", Literal::from(&*self.0));
             Err(Rejection::new(Code::InvalidValue, message))
         }
     }

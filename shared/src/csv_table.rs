@@ -31,7 +31,9 @@ pub enum CsvError {
     #[error("the file is empty: its first line has to name the columns")]
     Empty,
     /// A line with more or fewer fields than the header.
-    #[error("line {line} has {found} fields and the first line names {expected} columns: mend that line (a comma inside a field needs quotes around the field)")]
+    #[error(
+        "line {line} has {found} fields and the first line names {expected} columns: mend that line (a comma inside a field needs quotes around the field)"
+    )]
     Ragged {
         /// Where, from 1.
         line: u64,
@@ -91,7 +93,8 @@ impl CsvTable {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         check_quotes(bytes)?;
         let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
-        let header: Vec<String> = reader.headers().map_err(|error| refusal(&error))?.iter().map(str::to_owned).collect();
+        let header: Vec<String> =
+            reader.headers().map_err(|error| refusal(&error))?.iter().map(str::to_owned).collect();
         if header.iter().all(|title| title.trim().is_empty()) && header.len() <= 1 {
             return Err(CsvError::Empty);
         }
@@ -125,7 +128,11 @@ impl CsvTable {
             }
         }
         if table.columns.len() > limits.columns {
-            return Err(CsvError::TooLarge { what: "columns", found: table.columns.len(), limit: limits.columns });
+            return Err(CsvError::TooLarge {
+                what: "columns",
+                found: table.columns.len(),
+                limit: limits.columns,
+            });
         }
         let (price, close) = (ColumnKey::from("price"), ColumnKey::from("previousClose"));
         if let Some(change) = change
@@ -140,14 +147,17 @@ impl CsvTable {
     /// The edits that insert the rows behind everything that stands in an empty watchlist, each within the
     /// limits, with ids from `new_row`.
     pub fn inserts(&self, limits: &Limits, mut new_row: impl FnMut() -> RowId) -> Vec<Vec<Change>> {
-        let positions = Position::between(None, None, self.rows.len()).expect("an empty list has room for every row");
+        let positions =
+            Position::between(None, None, self.rows.len()).expect("an empty list has room for every row");
         let budget = limits.message_bytes / 2;
         let mut edits: Vec<Vec<Change>> = Vec::new();
         let mut bytes = usize::MAX;
         for (cells, position) in self.rows.iter().zip(&positions) {
             let change = Change::insert(new_row(), position, cells.clone());
             let size = serde_json::to_vec(&change).map_or(0, |json| json.len());
-            if bytes.saturating_add(size) > budget || edits.last().is_some_and(|edit| edit.len() >= limits.changes) {
+            if bytes.saturating_add(size) > budget
+                || edits.last().is_some_and(|edit| edit.len() >= limits.changes)
+            {
                 edits.push(Vec::new());
                 bytes = 0;
             }
@@ -157,15 +167,24 @@ impl CsvTable {
         edits
     }
 
-    fn fill_standard(&mut self, column: &Column, title: &str, fields: &[String], lines: &[u64]) -> Result<(), CsvError> {
+    fn fill_standard(
+        &mut self,
+        column: &Column,
+        title: &str,
+        fields: &[String],
+        lines: &[u64],
+    ) -> Result<(), CsvError> {
         for ((row, field), line) in self.rows.iter_mut().zip(fields).zip(lines) {
             let literal = if column.kind.is_numeric() {
                 if field.trim().is_empty() {
                     continue;
                 }
-                let number = number::parse_exact(field.trim())
-                    .or_else(|_strict| number::parse_typed(field.trim_start_matches(['$', '€', '£']), None, Separators::Point));
-                Literal::Text(number.map_err(|error| bad_value(*line, title, &error.to_string()))?.to_string().into())
+                let number = number::parse_exact(field.trim()).or_else(|_strict| {
+                    number::parse_typed(field.trim_start_matches(['$', '€', '£']), None, Separators::Point)
+                });
+                Literal::Text(
+                    number.map_err(|error| bad_value(*line, title, &error.to_string()))?.to_string().into(),
+                )
             } else {
                 Literal::from(field.as_str())
             };
@@ -178,7 +197,11 @@ impl CsvTable {
     }
 
     fn fill_own(&mut self, title: &str, fields: &[String]) {
-        let title = if title.trim().is_empty() { format!("Column {}", self.columns.len() + 1) } else { title.to_owned() };
+        let title = if title.trim().is_empty() {
+            format!("Column {}", self.columns.len() + 1)
+        } else {
+            title.to_owned()
+        };
         let mut key = ColumnKey::from_title(&title);
         let stem = key.clone();
         let mut count = 2;
@@ -200,7 +223,9 @@ impl CsvTable {
     fn derive_close(&mut self, price: &ColumnKey, close: &ColumnKey, change: &[String]) {
         for (row, change) in self.rows.iter_mut().zip(change) {
             let Some(Literal::Text(price)) = row.get(price) else { continue };
-            let difference = number::parse_exact(price).ok().zip(number::parse_exact(change.trim().trim_start_matches('+')).ok());
+            let difference = number::parse_exact(price)
+                .ok()
+                .zip(number::parse_exact(change.trim().trim_start_matches('+')).ok());
             if let Some(previous) = difference.and_then(|(price, change)| price.checked_sub(change)) {
                 row.insert(close.clone(), Literal::Text(previous.to_string().into()));
             }
@@ -253,8 +278,11 @@ fn guess_kind(fields: &[String]) -> ColumnKind {
     if filled().next().is_none() {
         return ColumnKind::Text;
     }
-    let exact = |field: &String| number::parse_exact(field).ok().filter(|number| number.to_string() == **field);
-    if let Some(scales) = filled().map(|field| exact(field).map(|number| number.scale())).collect::<Option<Vec<u32>>>() {
+    let exact =
+        |field: &String| number::parse_exact(field).ok().filter(|number| number.to_string() == **field);
+    if let Some(scales) =
+        filled().map(|field| exact(field).map(|number| number.scale())).collect::<Option<Vec<u32>>>()
+    {
         let decimals = scales.into_iter().max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
         return ColumnKind::Number { decimals: decimals.min(8) };
     }
@@ -325,10 +353,16 @@ mod tests {
 
     #[test]
     fn other_headers_become_columns_of_the_kind_that_keeps_them_exactly() {
-        let table = read("\"\",Date,Founded,CIK,Code,Done\n1,2007-01-03,1902,66740.5,007,true\n2,,2013 (1888),7,1,false\n").unwrap();
+        let table = read(
+            "\"\",Date,Founded,CIK,Code,Done\n1,2007-01-03,1902,66740.5,007,true\n2,,2013 (1888),7,1,false\n",
+        )
+        .unwrap();
         let kinds: Vec<_> = table.columns[9..].iter().map(|column| column.kind.clone()).collect();
         let number = |decimals| ColumnKind::Number { decimals };
-        assert_eq!(kinds, [number(0), ColumnKind::Text, ColumnKind::Text, number(1), ColumnKind::Text, ColumnKind::Flag]);
+        assert_eq!(
+            kinds,
+            [number(0), ColumnKind::Text, ColumnKind::Text, number(1), ColumnKind::Text, ColumnKind::Flag]
+        );
         assert_eq!(cell(&table, 0, "code"), Some(&"007".into()));
         assert_eq!(cell(&table, 1, "date"), None);
     }
@@ -336,9 +370,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         assert_eq!(read(""), Err(CsvError::Empty));
-        assert_eq!(read("Symbol,Price\nMMM,71.72\nAA\n"), Err(CsvError::Ragged { line: 3, found: 1, expected: 2 }));
+        assert_eq!(
+            read("Symbol,Price\nMMM,71.72\nAA\n"),
+            Err(CsvError::Ragged { line: 3, found: 1, expected: 2 })
+        );
         assert!(matches!(read("Symbol,Price\nMMM,1.2.3\n"), Err(CsvError::BadValue { line: 2, .. })));
         assert_eq!(read("Symbol,Note\nMMM,\"never closed\nAA,x\n"), Err(CsvError::OpenQuote { line: 2 }));
-        assert_eq!(CsvTable::read(b"Symbol\n\xff\xfe\n", &Limits::default()), Err(CsvError::NotText { line: 2 }));
+        assert_eq!(
+            CsvTable::read(b"Symbol\n\xff\xfe\n", &Limits::default()),
+            Err(CsvError::NotText { line: 2 })
+        );
     }
 }

@@ -18,7 +18,9 @@ pub fn value(derive: &Derive, kind: &ColumnKind, row: &Row, columns: &Columns) -
             let decimals = kind.decimals().unwrap_or(2);
             percent_difference(number(of), number(from), decimals).map(Value::Number)
         }
-        Derive::ChangedAt { of } => columns.get(of).and_then(|entry| row.changed(entry.slot)).map(Value::Time),
+        Derive::ChangedAt { of } => {
+            columns.get(of).and_then(|entry| row.changed(entry.slot)).map(Value::Time)
+        }
     };
     derived.unwrap_or_default()
 }

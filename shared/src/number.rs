@@ -42,7 +42,8 @@ pub fn parse_exact(text: &str) -> Result<Decimal, NotANumber> {
     }
     let too_many = || NotANumber::TooManyDigits(text.chars().take(64).collect());
     let fraction = fraction.unwrap_or("");
-    let significant = if whole == "0" { fraction.trim_start_matches('0').len() } else { whole.len() + fraction.len() };
+    let significant =
+        if whole == "0" { fraction.trim_start_matches('0').len() } else { whole.len() + fraction.len() };
     if significant > MAX_DIGITS || fraction.len() > MAX_DIGITS {
         return Err(too_many());
     }
@@ -54,7 +55,11 @@ pub fn parse_exact(text: &str) -> Result<Decimal, NotANumber> {
 ///
 /// # Errors
 /// What cannot be read, with the text in the message.
-pub fn parse_typed(text: &str, present: Option<Decimal>, separators: Separators) -> Result<Decimal, NotANumber> {
+pub fn parse_typed(
+    text: &str,
+    present: Option<Decimal>,
+    separators: Separators,
+) -> Result<Decimal, NotANumber> {
     let trimmed = text.trim();
     let shown = || trimmed.chars().take(64).collect::<String>();
     let plain: String = trimmed.chars().map(|c| if c == MINUS { '-' } else { c }).collect();
@@ -77,7 +82,11 @@ pub fn parse_typed(text: &str, present: Option<Decimal>, separators: Separators)
         return Ok(magnitude);
     }
     let present = present.ok_or_else(|| NotANumber::NothingToChange(shown()))?;
-    let step = if percent { present.checked_mul(magnitude).map(|product| product / Decimal::ONE_HUNDRED) } else { Some(magnitude) };
+    let step = if percent {
+        present.checked_mul(magnitude).map(|product| product / Decimal::ONE_HUNDRED)
+    } else {
+        Some(magnitude)
+    };
     step.and_then(|step| present.checked_add(step))
         .map(|sum| if percent { round(sum, present.scale().max(2)) } else { sum })
         .ok_or_else(|| NotANumber::TooManyDigits(shown()))
@@ -96,13 +105,21 @@ impl Separators {
     /// From a POSIX locale name such as `de_DE.UTF-8`; a point where it is not known.
     pub fn of_locale(locale: &str) -> Self {
         const COMMA: &[&str] = &[
-            "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it", "lt",
-            "lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi",
+            "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is",
+            "it", "lt", "lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr",
+            "uk", "vi",
         ];
-        const POINT_AFTER_ALL: &[&str] = &["es_MX", "de_CH", "it_CH", "es_US", "es_PR", "es_GT", "es_HN", "es_NI", "es_PA", "es_PE", "es_SV", "es_DO"];
+        const POINT_AFTER_ALL: &[&str] = &[
+            "es_MX", "de_CH", "it_CH", "es_US", "es_PR", "es_GT", "es_HN", "es_NI", "es_PA", "es_PE",
+            "es_SV", "es_DO",
+        ];
         let name = locale.split(['.', '@']).next().unwrap_or("");
         let language = name.split(['_', '-']).next().unwrap_or("");
-        if COMMA.contains(&language) && !POINT_AFTER_ALL.contains(&name) { Separators::Comma } else { Separators::Point }
+        if COMMA.contains(&language) && !POINT_AFTER_ALL.contains(&name) {
+            Separators::Comma
+        } else {
+            Separators::Point
+        }
     }
 }
 
@@ -119,7 +136,8 @@ fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
     };
     let negative = plain.starts_with('-');
     let digits = plain.trim_start_matches('-').trim_start_matches('0');
-    let digits = if digits.is_empty() || digits.starts_with('.') { format!("0{digits}") } else { digits.to_owned() };
+    let digits =
+        if digits.is_empty() || digits.starts_with('.') { format!("0{digits}") } else { digits.to_owned() };
     if negative && plain.matches('-').count() > 1 {
         return None;
     }
@@ -142,7 +160,8 @@ fn ungroup(text: &str, separators: Separators) -> Option<String> {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (text, None),
     };
-    let is_group = |c: char| (c == group && group != decimal) || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'');
+    let is_group =
+        |c: char| (c == group && group != decimal) || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'');
     let mut plain = String::with_capacity(text.len());
     for (index, part) in whole.split(is_group).enumerate() {
         if index > 0 && (part.len() != 3 || plain.trim_start_matches('-').is_empty()) {

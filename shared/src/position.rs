@@ -13,7 +13,9 @@ pub struct Position(Box<[u8]>);
 
 /// Why a text is not a position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a position: lower-case hexadecimal of whole bytes, 2 to 256 characters, not ending in 00")]
+#[error(
+    "{text:?} is not a position: lower-case hexadecimal of whole bytes, 2 to 256 characters, not ending in 00"
+)]
 pub struct NotAPosition {
     text: String,
 }
@@ -49,7 +51,11 @@ impl Position {
     /// `count` places, in order and evenly spread, strictly between two others; an absent one is the list's
     /// end. `None` where the places would be longer than a position may be (or the two are not in order):
     /// a neighbour has to move then.
-    pub fn between(after: Option<&Position>, before: Option<&Position>, count: usize) -> Option<Vec<Position>> {
+    pub fn between(
+        after: Option<&Position>,
+        before: Option<&Position>,
+        count: usize,
+    ) -> Option<Vec<Position>> {
         match (after, before) {
             (Some(after), None) => Some(Self::following(after, count)),
             _ => Self::spread(after, before, count),
@@ -89,7 +95,8 @@ impl Position {
         for start in (common.saturating_sub(1)..POSITION_BYTES).step_by(4) {
             let prefix: Vec<u8> = (0..start).map(|index| low.get(index).copied().unwrap_or(0)).collect();
             let window = |bytes: &[u8]| {
-                (start..start + 8).fold(0u128, |sum, index| sum << 8 | u128::from(bytes.get(index).copied().unwrap_or(0)))
+                (start..start + 8)
+                    .fold(0u128, |sum, index| sum << 8 | u128::from(bytes.get(index).copied().unwrap_or(0)))
             };
             let bottom = window(low);
             let shares_prefix = high.is_some_and(|high| high.len() >= start && high[..start] == prefix[..]);
@@ -160,7 +167,8 @@ mod tests {
     use super::*;
 
     fn position() -> impl Strategy<Value = Position> {
-        prop::collection::vec(any::<u8>(), 1..12).prop_filter_map("ends in 00", |bytes| Position::from_bytes(bytes.into()))
+        prop::collection::vec(any::<u8>(), 1..12)
+            .prop_filter_map("ends in 00", |bytes| Position::from_bytes(bytes.into()))
     }
 
     proptest! {

@@ -163,7 +163,12 @@ impl Replica {
         }
         for (request, what) in std::mem::take(&mut self.requests) {
             let message = "the connection was lost before the server answered".into();
-            self.events.push(Event::RequestFailed { request, code: ErrorCode::Unavailable, message, watchlist: what.watchlist() });
+            self.events.push(Event::RequestFailed {
+                request,
+                code: ErrorCode::Unavailable,
+                message,
+                watchlist: what.watchlist(),
+            });
         }
     }
 
@@ -189,7 +194,12 @@ impl Replica {
     ///
     /// # Errors
     /// An edit that the server would refuse for its size or its values is refused here, before it is kept.
-    pub fn edit(&mut self, watchlist: WatchlistId, window: WindowId, changes: Vec<Change>) -> Result<KeptEdit, Rejection> {
+    pub fn edit(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        changes: Vec<Change>,
+    ) -> Result<KeptEdit, Rejection> {
         self.check_size(watchlist, &changes)?;
         let list = self
             .lists
@@ -212,16 +222,38 @@ impl Replica {
     }
 
     /// Tells the server where a window is.
-    pub fn presence(&mut self, watchlist: WatchlistId, window: WindowId, cell: Option<CellRef>, editing: bool) {
-        if matches!(self.link, Link::Up(_)) && self.lists.get(&watchlist).is_some_and(|list| list.is_asked()) {
-            self.outgoing.push_back(ClientMessage::Presence(client::Presence { watchlist, window, cell, editing }));
+    pub fn presence(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        cell: Option<CellRef>,
+        editing: bool,
+    ) {
+        if matches!(self.link, Link::Up(_)) && self.lists.get(&watchlist).is_some_and(|list| list.is_asked())
+        {
+            self.outgoing.push_back(ClientMessage::Presence(client::Presence {
+                watchlist,
+                window,
+                cell,
+                editing,
+            }));
         }
     }
 
     /// Asks for a new watchlist; `None` while not connected.
-    pub fn create(&mut self, watchlist: WatchlistId, name: &str, columns: Option<Vec<Column>>) -> Option<RequestId> {
+    pub fn create(
+        &mut self,
+        watchlist: WatchlistId,
+        name: &str,
+        columns: Option<Vec<Column>>,
+    ) -> Option<RequestId> {
         self.request(Request::Create, |request| {
-            ClientMessage::Create(client::Create { request, watchlist: Some(watchlist), name: name.into(), columns })
+            ClientMessage::Create(client::Create {
+                request,
+                watchlist: Some(watchlist),
+                name: name.into(),
+                columns,
+            })
         })
     }
 
@@ -241,13 +273,22 @@ impl Replica {
 
     /// Asks for commits, newest first; `None` while not connected.
     pub fn history(&mut self, ask: client::History) -> Option<RequestId> {
-        self.request(Request::History(ask.watchlist), |request| ClientMessage::History(client::History { request, ..ask }))
+        self.request(Request::History(ask.watchlist), |request| {
+            ClientMessage::History(client::History { request, ..ask })
+        })
     }
 
-    /// Lets time pass: edits that the server could not store are sent again. Call it when [`Self::wake_at`] says.
+    /// Lets time pass: what the server could not store or serve is asked for again. Call it when [`Self::wake_at`] says.
     pub fn tick(&mut self, now_ms: u64) {
         if self.retry_at.is_some_and(|at| at <= now_ms) {
             self.retry_at = None;
+            if matches!(self.link, Link::Up(_)) {
+                for (watchlist, list) in &mut self.lists {
+                    if list.is_wanted() && !list.is_asked() {
+                        self.outgoing.push_back(list.ask(*watchlist));
+                    }
+                }
+            }
             self.send_edits();
         }
     }
@@ -299,11 +340,13 @@ impl Replica {
             }
             ServerMessage::Resumed(resumed) => {
                 let watchlist = resumed.watchlist;
-                self.with_list(watchlist, |list, _limits, events| list.resumed(&resumed, events));
+                self.with_list(watchlist, |list, limits, events| list.resumed(&resumed, limits, events));
             }
             ServerMessage::Changes(changes) => {
                 let (watchlist, client) = (changes.watchlist, self.client);
-                self.with_list(watchlist, |list, limits, events| list.changes(&changes, client, limits, events));
+                self.with_list(watchlist, |list, limits, events| {
+                    list.changes(&changes, client, limits, events)
+                });
             }
             ServerMessage::Accepted(accepted) => {
                 let (watchlist, edit, revision) = (accepted.watchlist, accepted.edit, accepted.revision);
@@ -321,7 +364,7 @@ impl Replica {
                     self.events.push(Event::People { watchlist: presence.watchlist });
                 }
             }
-            ServerMessage::Error(error) => self.failed(&error),
+            ServerMessage::Error(error) => self.failed(&error, now_ms),
         }
     }
 
@@ -344,7 +387,7 @@ impl Replica {
         }
     }
 
-    fn failed(&mut self, error: &crate::wire::server::Error) {
+    fn failed(&mut self, error: &crate::wire::server::Error, now_ms: u64) {
         let request = error.request.and_then(|request| Some((request, self.requests.remove(&request)?)));
         if let Some((request, what)) = request {
             let (code, message) = (error.code, error.message.clone());
@@ -359,6 +402,12 @@ impl Replica {
             self.forget_if_unused(watchlist);
             self.events.push(Event::Closed { watchlist });
             return;
+        }
+        if let (Some(watchlist), ErrorCode::Unavailable) = (error.watchlist, error.code) {
+            if let Some(list) = self.lists.get_mut(&watchlist) {
+                list.not_served();
+            }
+            self.retry_at.get_or_insert(now_ms + RETRY_UNAVAILABLE_MS);
         }
         self.events.push(Event::ServerError { code: error.code, message: error.message.clone() });
     }
@@ -416,8 +465,14 @@ impl Replica {
             return;
         }
         for (edit, watchlist) in &self.unanswered {
-            let Some(changes) = self.lists.get_mut(watchlist).and_then(|list| list.send(*edit)) else { continue };
-            self.outgoing.push_back(ClientMessage::Edit(client::Edit { watchlist: *watchlist, edit: *edit, changes }));
+            let Some(changes) = self.lists.get_mut(watchlist).and_then(|list| list.send(*edit)) else {
+                continue;
+            };
+            self.outgoing.push_back(ClientMessage::Edit(client::Edit {
+                watchlist: *watchlist,
+                edit: *edit,
+                changes,
+            }));
             room -= 1;
             if room == 0 {
                 break;
@@ -435,7 +490,8 @@ impl Replica {
         }
         // A handful of cells cannot come near the limit; only large edits are worth encoding twice.
         if changes.len() > 16 || self.limits.message_bytes < Limits::default().message_bytes {
-            let edit = ClientMessage::Edit(client::Edit { watchlist, edit: EditId::MAX, changes: changes.to_vec() });
+            let edit =
+                ClientMessage::Edit(client::Edit { watchlist, edit: EditId::MAX, changes: changes.to_vec() });
             let bytes = Encoding::Json.encode(&edit).len();
             if bytes > self.limits.message_bytes {
                 let message = format!("an edit of {bytes} bytes; {} are taken", self.limits.message_bytes);
@@ -445,7 +501,11 @@ impl Replica {
         Ok(())
     }
 
-    fn request(&mut self, what: Request, message: impl FnOnce(RequestId) -> ClientMessage) -> Option<RequestId> {
+    fn request(
+        &mut self,
+        what: Request,
+        message: impl FnOnce(RequestId) -> ClientMessage,
+    ) -> Option<RequestId> {
         if !matches!(self.link, Link::Up(_)) {
             return None;
         }
@@ -467,7 +527,9 @@ impl Request {
     fn watchlist(self) -> Option<WatchlistId> {
         match self {
             Request::Create => None,
-            Request::Delete(watchlist) | Request::Restore(watchlist) | Request::History(watchlist) => Some(watchlist),
+            Request::Delete(watchlist) | Request::Restore(watchlist) | Request::History(watchlist) => {
+                Some(watchlist)
+            }
         }
     }
 }

@@ -88,13 +88,18 @@ impl Watchlist {
     /// Whether two hold the same: name, columns, rows with their values and times, in the same order.
     pub fn same_as(&self, other: &Watchlist) -> bool {
         self.name == other.name
-            && self.columns.iter().map(|entry| &entry.column).eq(other.columns.iter().map(|entry| &entry.column))
+            && self
+                .columns
+                .iter()
+                .map(|entry| &entry.column)
+                .eq(other.columns.iter().map(|entry| &entry.column))
             && self.rows.len() == other.rows.len()
             && self.rows.iter().zip(other.rows.iter()).all(|(a, b)| {
                 a.id == b.id
                     && a.position == b.position
                     && self.columns.iter().zip(other.columns.iter()).all(|(in_a, in_b)| {
-                        a.stored(in_a.slot) == b.stored(in_b.slot) && a.changed(in_a.slot) == b.changed(in_b.slot)
+                        a.stored(in_a.slot) == b.stored(in_b.slot)
+                            && a.changed(in_a.slot) == b.changed(in_b.slot)
                     })
             })
     }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use egui::{Align2, Color32, Key, Modifiers, Rect, Stroke, StrokeKind, TextEdit, Ui, text::{CCursor, CCursorRange}, vec2};
+use egui::{
+    Align2, Color32, Key, Modifiers, Rect, Stroke, StrokeKind, TextEdit, Ui,
+    text::{CCursor, CCursorRange},
+    vec2,
+};
 use rust_decimal::Decimal;
 use shared::{
     column::{ColumnKey, ColumnKind},
@@ -14,7 +18,12 @@ use shared::{
     watchlist::Watchlist,
 };
 
-use super::{GridAction, GridState, GridView, keys::Step, layout::{Layout, ROW}, state::Cursor};
+use super::{
+    GridAction, GridState, GridView,
+    keys::Step,
+    layout::{Layout, ROW},
+    state::Cursor,
+};
 use crate::theme;
 
 /// How an editor is opened.
@@ -49,7 +58,12 @@ pub struct Editor {
 }
 
 /// Opens the editor on the cursor's cell, where it can be edited.
-pub(super) fn open(state: &mut GridState, view: &GridView<'_>, opening: Opening, actions: &mut Vec<GridAction>) {
+pub(super) fn open(
+    state: &mut GridState,
+    view: &GridView<'_>,
+    opening: Opening,
+    actions: &mut Vec<GridAction>,
+) {
     let Some(cursor) = state.cursor.clone() else { return };
     let Some(entry) = view.watchlist.columns().get(&cursor.column) else { return };
     if entry.column.derive.is_some() {
@@ -68,7 +82,16 @@ pub(super) fn open(state: &mut GridState, view: &GridView<'_>, opening: Opening,
     };
     let typed_over = matches!(opening, Opening::Typed(_));
     let last_index = state.cursor_index(view.watchlist).unwrap_or(0);
-    let editor = Editor { cursor, text, seen: value, typed_over, error: None, asked: false, opening: Some(opening), last_index };
+    let editor = Editor {
+        cursor,
+        text,
+        seen: value,
+        typed_over,
+        error: None,
+        asked: false,
+        opening: Some(opening),
+        last_index,
+    };
     state.editor = Some(editor);
 }
 
@@ -84,14 +107,21 @@ pub(super) fn clear(state: &mut GridState, view: &GridView<'_>, actions: &mut Ve
 pub(super) fn step(state: &mut GridState, view: &GridView<'_>, up: bool, actions: &mut Vec<GridAction>) {
     let Some((row, column, value)) = editable_cell(state, view) else { return };
     let kind = view.watchlist.columns().get(&column).map(|entry| &entry.column.kind);
-    if let (Some(number), Some(stepped)) = (value.as_number(), kind.and_then(|kind| stepped(&value, kind, up))) {
+    if let (Some(number), Some(stepped)) =
+        (value.as_number(), kind.and_then(|kind| stepped(&value, kind, up)))
+    {
         debug_assert_ne!(number, stepped);
         actions.push(set(row, &column, Value::Number(stepped).to_literal(), &value));
     }
 }
 
 /// Adds an empty row beside the cursor's.
-pub(super) fn insert_row(state: &mut GridState, view: &GridView<'_>, below: bool, actions: &mut Vec<GridAction>) {
+pub(super) fn insert_row(
+    state: &mut GridState,
+    view: &GridView<'_>,
+    below: bool,
+    actions: &mut Vec<GridAction>,
+) {
     let rows = view.watchlist.rows();
     let index = state.cursor_index(view.watchlist).unwrap_or(rows.len());
     let place = if below { (index + 1).min(rows.len()) } else { index };
@@ -168,7 +198,11 @@ fn try_commit(
     actions: &mut Vec<GridAction>,
 ) -> Result<(), String> {
     let Cursor { row, column } = editor.cursor.clone();
-    let entry = view.watchlist.columns().visible_column(&column).map_err(|_gone| "this column was removed".to_owned())?;
+    let entry = view
+        .watchlist
+        .columns()
+        .visible_column(&column)
+        .map_err(|_gone| "this column was removed".to_owned())?;
     let value = entry.column.kind.parse_typed(&editor.text, &editor.seen, view.separators)?;
     let Some(row) = row else {
         if !value.is_empty() {
@@ -227,8 +261,7 @@ pub(super) fn show(
     let before = editor.text.clone();
     let field = TextEdit::singleline(&mut editor.text)
         .id(id)
-        .frame(egui::Frame::NONE)
-        .margin(vec2(6.0, 2.0))
+        .frame(egui::Frame::new().inner_margin(egui::Margin::symmetric(6, 4)))
         .font(theme::text())
         .desired_width(rect.width());
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect));
@@ -240,7 +273,11 @@ pub(super) fn show(
     if let Some(opening) = editor.opening.take() {
         output.response.request_focus();
         let end = CCursor::new(editor.text.chars().count());
-        let range = if opening == Opening::All { CCursorRange::two(CCursor::default(), end) } else { CCursorRange::one(end) };
+        let range = if opening == Opening::All {
+            CCursorRange::two(CCursor::default(), end)
+        } else {
+            CCursorRange::one(end)
+        };
         output.state.cursor.set_char_range(Some(range));
         output.state.store(ui, id);
     } else if !output.response.has_focus() && view.takes_keys {
@@ -260,7 +297,11 @@ pub(super) fn show(
 
 /// Where the cursor goes after a commit. A row that was just typed does not stand in the watchlist yet.
 fn follow(state: &mut GridState, view: &GridView<'_>, step: Step, layout: &Layout) {
-    let is_new = state.cursor.as_ref().and_then(|cursor| cursor.row).is_some_and(|row| view.watchlist.rows().get(row).is_none());
+    let is_new = state
+        .cursor
+        .as_ref()
+        .and_then(|cursor| cursor.row)
+        .is_some_and(|row| view.watchlist.rows().get(row).is_none());
     if is_new && step == Step::Down {
         if let Some(cursor) = &mut state.cursor {
             cursor.row = None;
@@ -303,7 +344,8 @@ impl Keys {
                 (Modifiers::NONE, Key::ArrowRight, Step::Right),
             ];
             let arrows = if typed_over { &arrows[..] } else { &[] };
-            let found = always.iter().chain(arrows).find(|(modifiers, key, _)| input.consume_key(*modifiers, *key));
+            let found =
+                always.iter().chain(arrows).find(|(modifiers, key, _)| input.consume_key(*modifiers, *key));
             Self { escape, commit: found.map(|(_, _, step)| Some(*step)), step }
         })
     }
@@ -311,7 +353,9 @@ impl Keys {
 
 fn editor_rect(editor: &Editor, layout: &Layout) -> Rect {
     let column = layout.column(&editor.cursor.column);
-    let cell = column.map_or(Rect::from_min_size(layout.body.min, vec2(160.0, ROW)), |column| layout.cell_rect(editor.last_index, column));
+    let cell = column.map_or(Rect::from_min_size(layout.body.min, vec2(160.0, ROW)), |column| {
+        layout.cell_rect(editor.last_index, column)
+    });
     let width = cell.width().max(120.0);
     Rect::from_min_size(cell.min, vec2(width, ROW)).expand2(vec2(0.0, 1.0))
 }
@@ -336,7 +380,9 @@ fn note(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
         (format!("now {}", entry.column.kind.format(&present)), palette.accent)
     } else {
         match entry.column.kind.parse_typed(&editor.text, &editor.seen, view.separators) {
-            Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => (format!("= {}", plain(&value)), palette.muted),
+            Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
+                (format!("= {}", plain(&value)), palette.muted)
+            }
             _ => return,
         }
     };
@@ -369,7 +415,8 @@ fn plain(value: &Value) -> String {
 fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
     let step = Decimal::new(1, kind.decimals()?);
     let number = value.as_number()?;
-    if up { number.checked_add(step) } else { number.checked_sub(step) }.filter(|stepped| number::parse_exact(&stepped.to_string()).is_ok())
+    if up { number.checked_add(step) } else { number.checked_sub(step) }
+        .filter(|stepped| number::parse_exact(&stepped.to_string()).is_ok())
 }
 
 fn editable_cell(state: &GridState, view: &GridView<'_>) -> Option<(RowId, ColumnKey, Value)> {

@@ -1,5 +1,7 @@
 //! Where everything is in one frame: columns, rows in view, and the scroll bars.
 
+#![expect(clippy::cast_possible_truncation, reason = "pixels and rows in view are computed here")]
+
 use std::ops::Range;
 
 use egui::{Pos2, Rect, pos2, vec2};
@@ -58,16 +60,24 @@ impl Layout {
         let widths: Vec<(ColumnEntry, f32)> = watchlist
             .columns()
             .visible()
-            .map(|entry| (entry.clone(), state.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))))
+            .map(|entry| {
+                (
+                    entry.clone(),
+                    state.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry)),
+                )
+            })
             .collect();
         let total: f32 = widths.iter().map(|(_, width)| width).sum();
         let frozen_width = widths.first().map_or(0.0, |(_, width)| *width).min(rect.width() * 0.6);
         let needs_bar = total > rect.width() - BAR;
         let bottom = if needs_bar { BAR } else { 0.0 };
         let body = Rect::from_min_max(rect.min + vec2(0.0, HEADER), rect.max - vec2(BAR, bottom));
-        let vertical_bar = Rect::from_min_max(pos2(body.right(), body.top()), pos2(rect.right(), body.bottom()));
-        let horizontal_bar =
-            Rect::from_min_max(pos2(body.left() + frozen_width, body.bottom()), pos2(body.right(), rect.bottom()));
+        let vertical_bar =
+            Rect::from_min_max(pos2(body.right(), body.top()), pos2(rect.right(), body.bottom()));
+        let horizontal_bar = Rect::from_min_max(
+            pos2(body.left() + frozen_width, body.bottom()),
+            pos2(body.right(), rect.bottom()),
+        );
         let mut left = rect.left();
         let columns = widths
             .into_iter()
@@ -75,7 +85,12 @@ impl Layout {
             .map(|(index, (entry, width))| {
                 let frozen = index == 0;
                 let width = if frozen { frozen_width } else { width };
-                let column = ColumnLayout { entry, left: if frozen { left } else { left - state.scroll_x }, width, frozen };
+                let column = ColumnLayout {
+                    entry,
+                    left: if frozen { left } else { left - state.scroll_x },
+                    width,
+                    frozen,
+                };
                 left += width;
                 column
             })
@@ -128,7 +143,9 @@ impl Layout {
 
     fn column_at(&self, x: f32) -> Option<&ColumnLayout> {
         let frozen = x < self.frozen_right;
-        self.columns.iter().find(|column| column.frozen == frozen && (column.left..column.left + column.width).contains(&x))
+        self.columns
+            .iter()
+            .find(|column| column.frozen == frozen && (column.left..column.left + column.width).contains(&x))
     }
 
     /// The cell under a point of the body.
@@ -156,7 +173,8 @@ impl Layout {
     /// The handle of the vertical bar.
     pub(super) fn vertical_handle(&self) -> Rect {
         let shown = f64::from(self.body.height() / ROW) / self.rows as f64;
-        let height = (self.vertical_bar.height() * shown as f32).clamp(24.0_f32.min(self.vertical_bar.height()), self.vertical_bar.height());
+        let height = (self.vertical_bar.height() * shown as f32)
+            .clamp(24.0_f32.min(self.vertical_bar.height()), self.vertical_bar.height());
         let last = self.last_scroll_row();
         let share = if last > 0.0 { (self.scroll_row / last) as f32 } else { 0.0 };
         let top = self.vertical_bar.top() + (self.vertical_bar.height() - height) * share;

@@ -34,11 +34,22 @@ pub(super) fn paint(ui: &Ui, state: &GridState, view: &GridView<'_>, layout: &La
         rows(&painter, state, view, layout, is_frozen, pointer);
     }
     header(&painter, view, layout);
-    painter.vline(layout.frozen_right - 0.5, layout.rect.top()..=layout.body.bottom(), Stroke::new(1.0, view.palette.hairline));
+    painter.vline(
+        layout.frozen_right - 0.5,
+        layout.rect.top()..=layout.body.bottom(),
+        Stroke::new(1.0, view.palette.hairline),
+    );
     bars(&painter, view, layout, pointer);
 }
 
-fn rows(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &Layout, frozen: bool, pointer: Option<Pos2>) {
+fn rows(
+    painter: &Painter,
+    state: &GridState,
+    view: &GridView<'_>,
+    layout: &Layout,
+    frozen: bool,
+    pointer: Option<Pos2>,
+) {
     let clip = painter.clip_rect();
     let hovered = pointer.and_then(|pointer| layout.cell_at(pointer)).map(|(index, _)| index);
     for index in layout.visible_rows() {
@@ -68,7 +79,8 @@ fn rows(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &Layo
             }
         }
     }
-    if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(view.watchlist))
+    if let (Some(cursor), None, Some(index)) =
+        (&state.cursor, &state.editor, state.cursor_index(view.watchlist))
         && let Some(column) = layout.column(&cursor.column).filter(|column| column.frozen == frozen)
     {
         let rect = layout.cell_rect(index, column);
@@ -116,7 +128,10 @@ fn cell(
 fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) -> (String, Color32, Align) {
     let palette = view.palette;
     let kind = &column.entry.column.kind;
-    let is_change = matches!(column.entry.column.derive, Some(Derive::Difference { .. } | Derive::PercentDifference { .. }));
+    let is_change = matches!(
+        column.entry.column.derive,
+        Some(Derive::Difference { .. } | Derive::PercentDifference { .. })
+    );
     match value {
         Value::Number(_) if is_change => {
             let shown = kind.format(value);
@@ -140,8 +155,15 @@ fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) -> (String,
 
 /// One line of text: control and direction characters do not act.
 fn shown_safely(text: &str) -> String {
-    let acts = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.chars().any(acts) { text.chars().map(|c| if acts(c) { '\u{b7}' } else { c }).collect() } else { text.to_owned() }
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.chars().any(acts) {
+        text.chars().map(|c| if acts(c) { '\u{b7}' } else { c }).collect()
+    } else {
+        text.to_owned()
+    }
 }
 
 fn text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {
@@ -157,7 +179,14 @@ fn lay_out(painter: &Painter, text: &str, font: egui::FontId, width: f32) -> Arc
     painter.layout_job(job)
 }
 
-fn arrow(painter: &Painter, rect: Rect, direction: Direction, palette: &Palette, ground: Color32, strength: f32) {
+fn arrow(
+    painter: &Painter,
+    rect: Rect,
+    direction: Direction,
+    palette: &Palette,
+    ground: Color32,
+    strength: f32,
+) {
     let (color, tip) = match direction {
         Direction::Up => (palette.up, -4.0),
         Direction::Down => (palette.down, 4.0),
@@ -177,12 +206,18 @@ fn header(painter: &Painter, view: &GridView<'_>, layout: &Layout) {
     for frozen in [false, true] {
         let left = if frozen { layout.rect.left() } else { layout.frozen_right };
         let right = if frozen { layout.frozen_right } else { layout.rect.right() };
-        let painter = painter.with_clip_rect(Rect::from_x_y_ranges(left..=right, band.y_range()).intersect(painter.clip_rect()));
+        let painter = painter.with_clip_rect(
+            Rect::from_x_y_ranges(left..=right, band.y_range()).intersect(painter.clip_rect()),
+        );
         for column in layout.columns.iter().filter(|column| column.frozen == frozen) {
-            let rect = Rect::from_min_max(pos2(column.left, band.top()), pos2(column.left + column.width, band.bottom()));
+            let rect = Rect::from_min_max(
+                pos2(column.left, band.top()),
+                pos2(column.left + column.width, band.bottom()),
+            );
             let kind = &column.entry.column.kind;
             let mut room = inner(rect);
-            let align = if kind.is_numeric() || *kind == ColumnKind::Time { Align::RIGHT } else { Align::LEFT };
+            let align =
+                if kind.is_numeric() || *kind == ColumnKind::Time { Align::RIGHT } else { Align::LEFT };
             if kind.is_numeric() {
                 room.max.x -= ARROW;
             }
@@ -208,7 +243,10 @@ fn bars(painter: &Painter, view: &GridView<'_>, layout: &Layout, pointer: Option
     for (row, strength) in view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)) {
         if let Some(index) = view.watchlist.rows().index_of(row).filter(|index| !in_view.contains(index)) {
             let y = layout.mark_y(index);
-            let mark = Rect::from_min_max(pos2(layout.vertical_bar.left() + 2.0, y - 1.0), pos2(layout.vertical_bar.right() - 2.0, y + 1.0));
+            let mark = Rect::from_min_max(
+                pos2(layout.vertical_bar.left() + 2.0, y - 1.0),
+                pos2(layout.vertical_bar.right() - 2.0, y + 1.0),
+            );
             painter.rect_filled(mark, 1, mix(palette.ground, palette.glow_edge, strength.sqrt()));
         }
     }

@@ -8,7 +8,11 @@ use shared::{
     watchlist::{ColumnEntry, Watchlist},
 };
 
-use super::{Editor, keys::Step, layout::{Layout, ROW}};
+use super::{
+    Editor,
+    keys::Step,
+    layout::{Layout, ROW},
+};
 
 /// A cell by what it is, not by where it stands: it stays with its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +64,8 @@ impl GridState {
             return;
         };
         let at = |index: usize| watchlist.rows().at(index).map(|row| row.id);
-        let cursor = self.cursor.get_or_insert_with(|| Cursor { row: at(0), column: first.column.key.clone() });
+        let cursor =
+            self.cursor.get_or_insert_with(|| Cursor { row: at(0), column: first.column.key.clone() });
         if watchlist.columns().visible_column(&cursor.column).is_err() {
             cursor.column = first.column.key.clone();
         }
@@ -78,7 +83,9 @@ impl GridState {
         };
         let index = editor.last_index as f64;
         match self.held_offset {
-            Some(offset) => self.scroll_row = (index - offset).clamp(0.0, layout.last_scroll_row().max(index)),
+            Some(offset) => {
+                self.scroll_row = (index - offset).clamp(0.0, layout.last_scroll_row().max(index))
+            }
             None => self.held_offset = Some(index - self.scroll_row),
         }
     }
@@ -146,7 +153,13 @@ fn index_of(cursor: &Cursor, watchlist: &Watchlist) -> Option<usize> {
 }
 
 /// The next or previous cell that can be edited, wrapping to the row after or before.
-fn neighbour(columns: &[&ColumnEntry], index: usize, column: usize, forward: bool, last_row: usize) -> (usize, usize) {
+fn neighbour(
+    columns: &[&ColumnEntry],
+    index: usize,
+    column: usize,
+    forward: bool,
+    last_row: usize,
+) -> (usize, usize) {
     let (mut row, mut at) = (index, column);
     for _ in 0..=columns.len() {
         match (forward, at + 1 < columns.len(), at > 0) {
@@ -167,7 +180,9 @@ fn neighbour(columns: &[&ColumnEntry], index: usize, column: usize, forward: boo
 mod tests {
     use std::collections::BTreeMap;
 
-    use shared::{column::standard_columns, edit::Change, limits::Limits, position::Position, watchlist::apply::Mode};
+    use shared::{
+        column::standard_columns, edit::Change, limits::Limits, position::Position, watchlist::apply::Mode,
+    };
     use uuid::Uuid;
 
     use super::*;
@@ -180,8 +195,10 @@ mod tests {
         let limits = Limits::default();
         let mut watchlist = Watchlist::new("Test", standard_columns(), &limits).unwrap();
         let positions = Position::between(None, None, usize::try_from(rows).unwrap()).unwrap();
-        let inserts: Vec<Change> =
-            (1..=rows).zip(&positions).map(|(number, position)| Change::insert(row(number), position, BTreeMap::new())).collect();
+        let inserts: Vec<Change> = (1..=rows)
+            .zip(&positions)
+            .map(|(number, position)| Change::insert(row(number), position, BTreeMap::new()))
+            .collect();
         watchlist.apply(&inserts, &Mode::Pending { limits: &limits }).unwrap();
         watchlist
     }
@@ -218,10 +235,16 @@ mod tests {
     fn the_cursor_stays_with_its_row_and_finds_a_neighbour_when_it_is_removed() {
         let mut watchlist = watchlist(3);
         let limits = Limits::default();
-        let mut state = GridState { cursor: Some(Cursor { row: Some(row(2)), column: "price".into() }), ..GridState::default() };
+        let mut state = GridState {
+            cursor: Some(Cursor { row: Some(row(2)), column: "price".into() }),
+            ..GridState::default()
+        };
         state.settle(&watchlist);
-        let first = Position::between(None, Some(&watchlist.rows().at(0).unwrap().position), 1).unwrap().remove(0);
-        watchlist.apply(&[Change::insert(row(9), &first, BTreeMap::new())], &Mode::Pending { limits: &limits }).unwrap();
+        let first =
+            Position::between(None, Some(&watchlist.rows().at(0).unwrap().position), 1).unwrap().remove(0);
+        watchlist
+            .apply(&[Change::insert(row(9), &first, BTreeMap::new())], &Mode::Pending { limits: &limits })
+            .unwrap();
         state.settle(&watchlist);
         assert_eq!(state.cursor_index(&watchlist), Some(2));
         watchlist.apply(&[Change::remove(row(2), None)], &Mode::Pending { limits: &limits }).unwrap();

@@ -55,7 +55,9 @@ impl Dialog {
         let (title, hint, done) = match self.kind {
             Kind::NewWatchlist => ("New watchlist", "Name", "Create"),
             Kind::Rename(_) => ("Rename watchlist", "Name", "Rename"),
-            Kind::Import => ("Import a CSV file", "Path of the file; its first line names the columns", "Import"),
+            Kind::Import => {
+                ("Import a CSV file", "Path of the file; its first line names the columns", "Import")
+            }
         };
         let error = match self.kind {
             Kind::Import => None,
@@ -66,7 +68,9 @@ impl Dialog {
         let modal = Modal::new(Id::unique("dialog")).show(ui, |ui| {
             ui.set_width(400.0);
             ui.heading(title);
-            let field = ui.add(TextEdit::singleline(&mut self.text).hint_text(hint).desired_width(f32::INFINITY).margin(6.0));
+            let field = ui.add(
+                TextEdit::singleline(&mut self.text).hint_text(hint).desired_width(f32::INFINITY).margin(6.0),
+            );
             if std::mem::take(&mut self.is_new) {
                 field.request_focus();
             }
@@ -122,7 +126,10 @@ impl Dialog {
     fn take_browsed(&mut self) {
         match self.browsing.as_ref().map(Receiver::try_recv) {
             Some(Ok(file)) => {
-                self.text = file.map_or_else(|| std::mem::take(&mut self.text), |file| file.to_string_lossy().into_owned());
+                self.text = file.map_or_else(
+                    || std::mem::take(&mut self.text),
+                    |file| file.to_string_lossy().into_owned(),
+                );
                 self.browsing = None;
             }
             Some(Err(TryRecvError::Disconnected)) => self.browsing = None,

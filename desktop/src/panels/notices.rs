@@ -19,29 +19,32 @@ pub fn show(ui: &Ui, core: &Core, palette: &Palette) -> Vec<Action> {
         return actions;
     }
     let corner = vec2(-20.0, -theme::STATUS_BAR - 16.0);
-    Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(ui, |ui| {
-        for notice in core.store.notices().iter().take(SHOWN) {
-            let frame = Frame::new()
-                .fill(palette.raised)
-                .stroke(Stroke::new(1.0, palette.hairline))
-                .corner_radius(theme::RADIUS)
-                .inner_margin(12);
-            frame.show(ui, |ui| {
-                ui.set_width(WIDTH);
-                ui.label(&notice.text);
-                ui.horizontal(|ui| {
-                    if let Some(watchlist) = notice.restore
-                        && ui.button("Restore").clicked()
-                    {
-                        actions.push(Action::Restore(watchlist));
-                        actions.push(Action::DismissNotice(notice.id));
-                    }
-                    if ui.button("Dismiss").clicked() {
-                        actions.push(Action::DismissNotice(notice.id));
-                    }
+    Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(
+        ui,
+        |ui| {
+            for notice in core.store.notices().iter().take(SHOWN) {
+                let frame = Frame::new()
+                    .fill(palette.raised)
+                    .stroke(Stroke::new(1.0, palette.hairline))
+                    .corner_radius(theme::RADIUS)
+                    .inner_margin(12);
+                frame.show(ui, |ui| {
+                    ui.set_width(WIDTH);
+                    ui.label(&notice.text);
+                    ui.horizontal(|ui| {
+                        if let Some(watchlist) = notice.restore
+                            && ui.button("Restore").clicked()
+                        {
+                            actions.push(Action::Restore(watchlist));
+                            actions.push(Action::DismissNotice(notice.id));
+                        }
+                        if ui.button("Dismiss").clicked() {
+                            actions.push(Action::DismissNotice(notice.id));
+                        }
+                    });
                 });
-            });
-        }
-    });
+            }
+        },
+    );
     actions
 }

@@ -44,7 +44,8 @@ fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, action
                 }
             });
         });
-    let plus = ui.add(Button::new(RichText::new("+").font(theme::strong()).color(palette.muted)).frame(false));
+    let plus =
+        ui.add(Button::new(RichText::new("+").font(theme::strong()).color(palette.muted)).frame(false));
     egui::Popup::menu(&plus.on_hover_text("New watchlist")).show(|ui| {
         if ui.button("New watchlist…").clicked() {
             window.dialog = Some(Dialog::new_watchlist());
@@ -57,11 +58,22 @@ fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, action
     });
 }
 
-fn tab(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, summary: &Summary, actions: &mut Vec<Action>) {
+fn tab(
+    ui: &mut Ui,
+    window: &mut Window,
+    core: &Core,
+    palette: &Palette,
+    summary: &Summary,
+    actions: &mut Vec<Action>,
+) {
     let is_shown = window.list() == Some(summary.watchlist);
     // A name that was changed here a moment ago is shown before the server has said it to all.
     let name = core.store.watchlist(summary.watchlist).map_or(&summary.name, |watchlist| watchlist.name());
-    let shown: String = if name.chars().count() > 28 { name.chars().take(27).chain(['…']).collect() } else { name.to_string() };
+    let shown: String = if name.chars().count() > 28 {
+        name.chars().take(27).chain(['…']).collect()
+    } else {
+        name.to_string()
+    };
     let text = RichText::new(shown).font(if is_shown { theme::strong() } else { theme::text() });
     let text = text.color(if is_shown { palette.text } else { palette.muted });
     let fill = if is_shown { palette.ground } else { Color32::TRANSPARENT };
@@ -103,11 +115,13 @@ fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: 
     if is_down && ui.button("Try now").clicked() {
         actions.push(Action::Reconnect);
     }
-    let text = RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
+    let text =
+        RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
     let room = (ui.available_width() * 0.6).max(80.0);
     ui.scope(|ui| {
         ui.set_max_width(room);
-        ui.add(egui::Label::new(text).truncate()).on_hover_text("The connection to the server, and how long its answer takes");
+        ui.add(egui::Label::new(text).truncate())
+            .on_hover_text("The connection to the server, and how long its answer takes");
     });
     let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
@@ -124,9 +138,11 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
     let button = ui.add(Button::new("Settings").frame(false));
     egui::Popup::menu(&button).show(|ui| {
         ui.set_min_width(200.0);
-        for (title, choice) in
-            [("System colours", ThemeChoice::System), ("Dark", ThemeChoice::Dark), ("Light", ThemeChoice::Light)]
-        {
+        for (title, choice) in [
+            ("System colours", ThemeChoice::System),
+            ("Dark", ThemeChoice::Dark),
+            ("Light", ThemeChoice::Light),
+        ] {
             if ui.add(Button::selectable(core.theme == choice, title)).clicked() {
                 actions.push(Action::SetTheme(choice));
                 ui.close();

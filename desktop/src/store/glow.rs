@@ -87,7 +87,8 @@ impl Glow {
             self.last = None;
         } else if self.rows.len() > 1_024 {
             let duration = self.duration;
-            self.rows.retain(|_, flashes| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration));
+            self.rows
+                .retain(|_, flashes| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration));
         }
     }
 

@@ -67,7 +67,8 @@ impl Outbox {
         let mut free = Vec::new();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            let client = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<Uuid>().ok());
+            let client =
+                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<Uuid>().ok());
             let is_lock = path.extension().is_some_and(|extension| extension == "lock");
             if let (Some(client), true) = (client, is_lock)
                 && let Some(lock) = try_lock(&path)?
@@ -82,7 +83,8 @@ impl Outbox {
             None => {
                 let client = ClientId(Uuid::now_v7());
                 let path = folder.join(format!("{client}.lock"));
-                let lock = try_lock(&path)?.ok_or_else(|| io::Error::other("a new outbox is in use already"))?;
+                let lock =
+                    try_lock(&path)?.ok_or_else(|| io::Error::other("a new outbox is in use already"))?;
                 (client, lock, Held::default())
             }
         };
@@ -92,9 +94,14 @@ impl Outbox {
         compact(&path, reserved, &held.kept)?;
         let file = File::options().append(true).open(&path)?;
         let (lines, receiver) = mpsc::sync_channel(QUEUE);
-        let writer = thread::Builder::new().name("afterglow-outbox".to_owned()).spawn(move || write_all(file, &receiver))?;
+        let writer = thread::Builder::new()
+            .name("afterglow-outbox".to_owned())
+            .spawn(move || write_all(file, &receiver))?;
         let kept = held.kept.into_values().collect();
-        Ok((Self { lines: Some(lines), writer: Some(writer), reserved, _lock: lock }, Contents { client, next_edit, kept }))
+        Ok((
+            Self { lines: Some(lines), writer: Some(writer), reserved, _lock: lock },
+            Contents { client, next_edit, kept },
+        ))
     }
 
     /// Keeps an edit until it is answered.
@@ -174,7 +181,10 @@ fn compact(path: &Path, reserved: EditId, kept: &BTreeMap<EditId, KeptEdit>) -> 
     let mut file = File::create(&new)?;
     write_line(&mut file, &Line::Reserved(reserved))?;
     for edit in kept.values().cloned() {
-        write_line(&mut file, &Line::Kept { edit: edit.edit, watchlist: edit.watchlist, changes: edit.changes })?;
+        write_line(
+            &mut file,
+            &Line::Kept { edit: edit.edit, watchlist: edit.watchlist, changes: edit.changes },
+        )?;
     }
     file.sync_all()?;
     fs::rename(new, path)
@@ -189,7 +199,8 @@ fn write_line(file: &mut File, line: &Line) -> io::Result<()> {
 fn write_all(mut file: File, lines: &mpsc::Receiver<Line>) {
     while let Ok(first) = lines.recv() {
         // What waits goes to the disk together.
-        let written = std::iter::once(first).chain(lines.try_iter()).try_for_each(|line| write_line(&mut file, &line));
+        let written =
+            std::iter::once(first).chain(lines.try_iter()).try_for_each(|line| write_line(&mut file, &line));
         if let Err(error) = written.and_then(|()| file.sync_data()) {
             warn!(%error, "the outbox cannot be written: edits made while offline would not survive a restart");
         }

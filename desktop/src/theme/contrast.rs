@@ -1,9 +1,13 @@
 //! Text that can be read on whatever glows beneath it.
 
+#![expect(clippy::cast_possible_truncation, clippy::disallowed_methods, reason = "colours are computed here")]
+
 use egui::Color32;
 
 /// The contrast that text keeps to its ground (WCAG 2.2, success criterion 1.4.3).
 const ENOUGH: f32 = 4.5;
+/// The contrast that a changed colour is taken to, where black or white reach it.
+const GOOD: f32 = 7.0;
 
 /// Between two colours, straight in sRGB: 0 is the first, 1 the second.
 pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
@@ -18,9 +22,13 @@ pub fn readable(color: Color32, ground: Color32) -> Color32 {
         return color;
     }
     // One of the two ends always reaches 4.5.
-    let end = if contrast(Color32::BLACK, ground) >= contrast(Color32::WHITE, ground) { Color32::BLACK } else { Color32::WHITE };
+    let end = if contrast(Color32::BLACK, ground) >= contrast(Color32::WHITE, ground) {
+        Color32::BLACK
+    } else {
+        Color32::WHITE
+    };
     let steps = (1..=8).map(|step| mix(color, end, step as f32 / 8.0));
-    steps.into_iter().find(|mixed| contrast(*mixed, ground) >= ENOUGH).unwrap_or(end)
+    steps.into_iter().find(|mixed| contrast(*mixed, ground) >= GOOD).unwrap_or(end)
 }
 
 fn contrast(a: Color32, b: Color32) -> f32 {

@@ -31,6 +31,7 @@ pub struct Palette {
     pub glow_edge: Color32,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the theme's colours are named here")]
 const fn rgb(hex: u32) -> Color32 {
     let [_, red, green, blue] = hex.to_be_bytes();
     Color32::from_rgb(red, green, blue)

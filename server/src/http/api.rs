@@ -108,12 +108,18 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(Created { watchlist })))
 }
 
-pub(super) async fn delete(State(context): State<HttpContext>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(
+    State(context): State<HttpContext>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     context.session.hub.delete(read_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn restore(State(context): State<HttpContext>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn restore(
+    State(context): State<HttpContext>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     context.session.hub.restore(read_id(&id)?).await?;
     Ok(StatusCode::OK)
 }
@@ -196,7 +202,9 @@ pub(super) async fn history(
 
 fn read_id(text: &str) -> Result<WatchlistId, Problem> {
     let id = text.parse().map(WatchlistId);
-    id.map_err(|_not_a_uuid| Rejection::new(Code::UnknownWatchlist, "a watchlist is named by its UUID").into())
+    id.map_err(|_not_a_uuid| {
+        Rejection::new(Code::UnknownWatchlist, "a watchlist is named by its UUID").into()
+    })
 }
 
 fn read_body<T: serde::de::DeserializeOwned>(context: &HttpContext, body: Body) -> Result<T, Problem> {

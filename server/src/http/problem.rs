@@ -16,7 +16,7 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     #[serde(flatten)]
-    rejection: Option<Rejection>,
+    rejection: Option<Box<Rejection>>,
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -27,7 +27,7 @@ impl Problem {
     fn new(status: StatusCode, code: Option<Code>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let title = status.canonical_reason().unwrap_or("error");
-        let rejection = code.map(|code| Rejection::new(code, detail.clone()));
+        let rejection = code.map(|code| Box::new(Rejection::new(code, detail.clone())));
         Self { status, title, detail, rejection }
     }
 
@@ -40,16 +40,25 @@ impl Problem {
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Some(Code::TooLarge), format!("a body of more than {limit} bytes"))
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Some(Code::TooLarge),
+            format!("a body of more than {limit} bytes"),
+        )
     }
 
     pub(super) fn unauthorized() -> Self {
-        let detail = "send the token as `Authorization: Bearer …`; it is in local.token in the server's data folder";
+        let detail =
+            "send the token as `Authorization: Bearer …`; it is in local.token in the server's data folder";
         Self::new(StatusCode::UNAUTHORIZED, None, detail)
     }
 
     pub(super) fn foreign_origin() -> Self {
-        Self::new(StatusCode::FORBIDDEN, Some(Code::Forbidden), "pages of other sites may not ask this server")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Some(Code::Forbidden),
+            "pages of other sites may not ask this server",
+        )
     }
 
     pub(super) fn unavailable(cause: &(dyn std::error::Error + 'static)) -> Self {
@@ -79,7 +88,7 @@ impl From<Rejection> for Problem {
             | Code::TooOld => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let title = status.canonical_reason().unwrap_or("error");
-        Self { status, title, detail: rejection.message.clone(), rejection: Some(rejection) }
+        Self { status, title, detail: rejection.message.clone(), rejection: Some(Box::new(rejection)) }
     }
 }
 

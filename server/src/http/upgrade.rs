@@ -14,7 +14,10 @@ use hyper_util::rt::TokioIo;
 use shared::wire::{codec::Encoding, server::User};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{handshake::derive_accept_key, protocol::{Role, WebSocketConfig}},
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 use tracing::debug;
 
@@ -38,7 +41,8 @@ pub(super) async fn upgrade(
             && has_token(headers, header::UPGRADE, "websocket")
             && has_token(headers, header::SEC_WEBSOCKET_VERSION, "13")
     });
-    let key = key.ok_or_else(|| Problem::bad_message("/ws takes WebSocket upgrades only (RFC 6455, version 13)"))?;
+    let key =
+        key.ok_or_else(|| Problem::bad_message("/ws takes WebSocket upgrades only (RFC 6455, version 13)"))?;
     let encoding = chosen_encoding(headers).ok_or_else(|| {
         Problem::bad_message("offer the WebSocket subprotocol afterglow.v1.json or afterglow.v1.msgpack")
     })?;
@@ -55,7 +59,9 @@ pub(super) async fn upgrade(
     context.tasks.spawn(async move {
         match upgrading.await {
             Ok(upgraded) => {
-                let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+                let socket =
+                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config))
+                        .await;
                 session::run(context.session, peer, socket).await;
             }
             Err(error) => debug!(%error, "a connection was lost while it was upgraded"),

@@ -14,7 +14,9 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Record, Sender, StoredPart, Verdict};
+use super::{
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Record, Sender, StoredPart, Verdict,
+};
 
 /// The journal's file in the data folder.
 pub const FILE: &str = "journal.sqlite";
@@ -50,27 +52,50 @@ impl SqliteJournal {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
         let damaged = |error: sqlx::Error| {
-            JournalError::NotOurs(format!("{} cannot be read as a journal of Afterglow: {error}. Move it away, or restore a backup in its place", path.display()))
+            JournalError::NotOurs(format!(
+                "{} cannot be read as a journal of Afterglow: {error}. Move it away, or restore a backup in its place",
+                path.display()
+            ))
         };
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(damaged)?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(damaged)?;
         if is_new {
             sqlx::raw_sql("PRAGMA application_id = 0x4146474C").execute(&writer).await.map_err(store)?;
         }
-        let (id,): (i64,) = sqlx::query_as("PRAGMA application_id").fetch_one(&writer).await.map_err(damaged)?;
+        let (id,): (i64,) =
+            sqlx::query_as("PRAGMA application_id").fetch_one(&writer).await.map_err(damaged)?;
         if id != APPLICATION_ID {
-            return Err(JournalError::NotOurs(format!("{} is not a journal of Afterglow: move it away", path.display())));
+            return Err(JournalError::NotOurs(format!(
+                "{} is not a journal of Afterglow: move it away",
+                path.display()
+            )));
         }
         MIGRATIONS.run(&writer).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::VersionMissing(_) => {
-                JournalError::NotOurs(format!("{} was written by a newer Afterglow: use that version", path.display()))
-            }
-            other => JournalError::NotOurs(format!("{} cannot be brought to this version: {other}", path.display())),
+            sqlx::migrate::MigrateError::VersionMissing(_) => JournalError::NotOurs(format!(
+                "{} was written by a newer Afterglow: use that version",
+                path.display()
+            )),
+            other => JournalError::NotOurs(format!(
+                "{} cannot be brought to this version: {other}",
+                path.display()
+            )),
         })?;
-        let (sound,): (String,) = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&writer).await.map_err(damaged)?;
+        let (sound,): (String,) =
+            sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&writer).await.map_err(damaged)?;
         if sound != "ok" {
-            return Err(JournalError::NotOurs(format!("{} is damaged ({sound}): restore a backup in its place", path.display())));
+            return Err(JournalError::NotOurs(format!(
+                "{} is damaged ({sound}): restore a backup in its place",
+                path.display()
+            )));
         }
-        let readers = SqlitePoolOptions::new().max_connections(3).connect_with(options.read_only(true)).await.map_err(store)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(3)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(store)?;
         Ok(Self { writer, readers })
     }
 
@@ -79,8 +104,9 @@ impl SqliteJournal {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
         let key = key_of(&mut transaction, id).await?;
         for commits in batch.commits.chunks(CHUNK) {
-            let mut insert =
-                QueryBuilder::<Sqlite>::new("INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes) ");
+            let mut insert = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes) ",
+            );
             insert.push_values(commits, |mut row, commit| {
                 row.push_bind(key)
                     .push_bind(signed(commit.revision.0))
@@ -94,8 +120,9 @@ impl SqliteJournal {
             insert.build().execute(&mut *transaction).await.map_err(store)?;
         }
         for answers in batch.answers.chunks(CHUNK) {
-            let mut insert =
-                QueryBuilder::<Sqlite>::new("INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection) ");
+            let mut insert = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection) ",
+            );
             insert.push_values(answers, |mut row, answer| {
                 let (revision, rejection) = match &answer.verdict {
                     Verdict::Accepted(revision) => (Some(signed(revision.0)), None),
@@ -155,14 +182,15 @@ impl SqliteJournal {
     async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
         let mut connection = self.writer.acquire().await.map_err(store)?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-        let (key,): (i64,) =
-            sqlx::query_as("INSERT INTO watchlists (id, epoch, name, revision, rows) VALUES (?, ?, ?, 0, 0) RETURNING key")
-                .bind(record.id.0)
-                .bind(record.epoch.0)
-                .bind(record.name.to_string())
-                .fetch_one(&mut *transaction)
-                .await
-                .map_err(store)?;
+        let (key,): (i64,) = sqlx::query_as(
+            "INSERT INTO watchlists (id, epoch, name, revision, rows) VALUES (?, ?, ?, 0, 0) RETURNING key",
+        )
+        .bind(record.id.0)
+        .bind(record.epoch.0)
+        .bind(record.name.to_string())
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(store)?;
         insert_part(&mut transaction, key, &first).await?;
         transaction.commit().await.map_err(store)
     }
@@ -181,19 +209,30 @@ impl SqliteJournal {
         rows.iter()
             .map(|row| {
                 let data: Vec<u8> = row.try_get(0).map_err(store)?;
-                Encoding::MessagePack.decode(&data).map_err(|error| JournalError::Damaged(format!("a snapshot: {error}")))
+                Encoding::MessagePack
+                    .decode(&data)
+                    .map_err(|error| JournalError::Damaged(format!("a snapshot: {error}")))
             })
             .collect()
     }
 
-    async fn read_history(&self, id: WatchlistId, filter: HistoryFilter) -> Result<Vec<Commit>, JournalError> {
+    async fn read_history(
+        &self,
+        id: WatchlistId,
+        filter: HistoryFilter,
+    ) -> Result<Vec<Commit>, JournalError> {
         let mut found = Vec::new();
         let mut before = filter.before.map_or(i64::MAX, |revision| signed(revision.0));
         while found.len() < filter.limit {
             let mut query = QueryBuilder::<Sqlite>::new(format!("{COMMITS} WHERE w.id = "));
             query.push_bind(id.0).push(" AND c.revision < ").push_bind(before);
             // A coarse sieve in the store, the exact one below.
-            for needle in filter.row.map(|row| row.to_string()).iter().chain(filter.column.as_ref().map(|key| key.to_string()).iter()) {
+            for needle in filter
+                .row
+                .map(|row| row.to_string())
+                .iter()
+                .chain(filter.column.as_ref().map(|key| key.to_string()).iter())
+            {
                 query.push(" AND instr(c.changes, ").push_bind(needle.clone()).push(") > 0");
             }
             query.push(" ORDER BY c.revision DESC LIMIT 512");
@@ -202,7 +241,11 @@ impl SqliteJournal {
             let Some(last) = commits.last() else { break };
             before = signed(last.revision.0);
             let full_page = commits.len() == 512;
-            found.extend(commits.into_iter().filter(|commit| commit.changes.iter().any(|change| filter.matches(change))));
+            found.extend(
+                commits
+                    .into_iter()
+                    .filter(|commit| commit.changes.iter().any(|change| filter.matches(change))),
+            );
             if !full_page {
                 break;
             }
@@ -230,10 +273,12 @@ impl HistoryFilter {
 impl Journal for SqliteJournal {
     fn watchlists(&self) -> Answer<'_, Vec<Record>> {
         Box::pin(async {
-            let rows = sqlx::query("SELECT id, epoch, name, revision, rows, deleted_at FROM watchlists ORDER BY key")
-                .fetch_all(&self.readers)
-                .await
-                .map_err(store)?;
+            let rows = sqlx::query(
+                "SELECT id, epoch, name, revision, rows, deleted_at FROM watchlists ORDER BY key",
+            )
+            .fetch_all(&self.readers)
+            .await
+            .map_err(store)?;
             rows.iter().map(read_record).collect()
         })
     }
@@ -326,21 +371,30 @@ const COMMITS: &str = "SELECT c.revision, c.at, c.user, c.name, c.client, c.edit
      FROM commits c JOIN watchlists w ON w.key = c.watchlist";
 
 async fn key_of(connection: &mut SqliteConnection, id: WatchlistId) -> Result<i64, JournalError> {
-    let found: Option<(i64,)> =
-        sqlx::query_as("SELECT key FROM watchlists WHERE id = ?").bind(id.0).fetch_optional(connection).await.map_err(store)?;
+    let found: Option<(i64,)> = sqlx::query_as("SELECT key FROM watchlists WHERE id = ?")
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await
+        .map_err(store)?;
     found.map(|(key,)| key).ok_or_else(|| JournalError::Damaged(format!("there is no watchlist {id} in it")))
 }
 
-async fn insert_part(connection: &mut SqliteConnection, key: i64, part: &StoredPart) -> Result<(), JournalError> {
-    sqlx::query("INSERT OR REPLACE INTO snapshots (watchlist, revision, part, parts, data) VALUES (?, ?, ?, ?, ?)")
-        .bind(key)
-        .bind(signed(part.snapshot.revision.0))
-        .bind(i64::try_from(part.snapshot.part).unwrap_or(i64::MAX))
-        .bind(i64::try_from(part.snapshot.parts).unwrap_or(i64::MAX))
-        .bind(Encoding::MessagePack.encode(part))
-        .execute(connection)
-        .await
-        .map_err(store)?;
+async fn insert_part(
+    connection: &mut SqliteConnection,
+    key: i64,
+    part: &StoredPart,
+) -> Result<(), JournalError> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO snapshots (watchlist, revision, part, parts, data) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(key)
+    .bind(signed(part.snapshot.revision.0))
+    .bind(i64::try_from(part.snapshot.part).unwrap_or(i64::MAX))
+    .bind(i64::try_from(part.snapshot.parts).unwrap_or(i64::MAX))
+    .bind(Encoding::MessagePack.encode(part))
+    .execute(connection)
+    .await
+    .map_err(store)?;
     Ok(())
 }
 
@@ -380,12 +434,13 @@ fn read_answer(row: &SqliteRow, sender: Sender) -> Result<AnswerRecord, JournalE
     let rejection: Option<String> = row.try_get(3).map_err(store)?;
     let verdict = match (revision, rejection) {
         (Some(revision), None) => Verdict::Accepted(Revision(unsigned(revision)?)),
-        (None, Some(json)) => {
-            Verdict::Rejected(serde_json::from_str::<Rejection>(&json).map_err(|error| damaged(error.to_string()))?)
-        }
+        (None, Some(json)) => Verdict::Rejected(
+            serde_json::from_str::<Rejection>(&json).map_err(|error| damaged(error.to_string()))?,
+        ),
         _ => return Err(damaged("neither accepted nor rejected".to_owned())),
     };
-    let digest = <[u8; 16]>::try_from(digest).map_err(|digest| damaged(format!("a digest of {} bytes", digest.len())))?;
+    let digest = <[u8; 16]>::try_from(digest)
+        .map_err(|digest| damaged(format!("a digest of {} bytes", digest.len())))?;
     Ok(AnswerRecord { sender, edit, digest, verdict })
 }
 

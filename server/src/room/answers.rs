@@ -44,7 +44,8 @@ impl Answers {
     /// Takes what the journal has of a sender.
     pub(super) fn load(&mut self, sender: Sender, records: Vec<AnswerRecord>) {
         if self.senders.len() >= SENDERS_HELD
-            && let Some(oldest) = self.senders.iter().min_by_key(|(_, held)| held.last_use).map(|(sender, _)| *sender)
+            && let Some(oldest) =
+                self.senders.iter().min_by_key(|(_, held)| held.last_use).map(|(sender, _)| *sender)
         {
             self.senders.remove(&oldest);
         }
@@ -54,6 +55,11 @@ impl Answers {
         }
         held.trim();
         self.senders.insert(sender, held);
+    }
+
+    /// Whether an edit of a sender that is held was answered.
+    pub(super) fn is_answered(&self, sender: Sender, edit: EditId) -> bool {
+        self.senders.get(&sender).is_some_and(|held| held.answers.contains_key(&edit))
     }
 
     pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Memory {

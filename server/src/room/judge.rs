@@ -68,19 +68,33 @@ impl Judge {
     }
 
     /// Judges an edit. A new answer is added to what is to be written; an old one is given again.
-    pub(super) fn judge(&mut self, request: &EditRequest, now: Timestamp, unwritten: &mut Unwritten) -> Verdict {
+    pub(super) fn judge(
+        &mut self,
+        request: &EditRequest,
+        now: Timestamp,
+        unwritten: &mut Unwritten,
+    ) -> Verdict {
         if !request.edit.is_valid() {
-            return refused(Code::BadMessage, format!("edit {} is not a number from 1 to 2^53-1", request.edit));
+            return refused(
+                Code::BadMessage,
+                format!("edit {} is not a number from 1 to 2^53-1", request.edit),
+            );
         }
         let sender = sender_of(request);
         let (digest, bytes) = digest(&request.changes);
         match self.answers.recall(sender, request.edit, &digest) {
             Memory::Same(verdict) => return verdict,
             Memory::Other => {
-                return refused(Code::EditReused, format!("edit {} was sent before with other changes", request.edit));
+                return refused(
+                    Code::EditReused,
+                    format!("edit {} was sent before with other changes", request.edit),
+                );
             }
             Memory::Forgotten => {
-                return refused(Code::TooOld, format!("edit {} is older than the answers that are kept", request.edit));
+                return refused(
+                    Code::TooOld,
+                    format!("edit {} is older than the answers that are kept", request.edit),
+                );
             }
             Memory::New => {}
         }
@@ -112,14 +126,18 @@ impl Judge {
             return Err(Rejection::new(Code::BadMessage, "an edit has at least one change"));
         }
         if request.changes.len() > self.limits.changes {
-            let message = format!("{} changes; one edit takes {}", request.changes.len(), self.limits.changes);
+            let message =
+                format!("{} changes; one edit takes {}", request.changes.len(), self.limits.changes);
             return Err(Rejection::new(Code::TooLarge, message));
         }
         let at = now.max(self.last_at);
         let authorship = &self.authorship;
         let changed_since = |row, as_of| authorship.changed_since(row, request.client, as_of);
         let mode = Mode::Judge { limits: &self.limits, at, changed_since: &changed_since };
-        let undo = self.watchlist.apply(&request.changes, &mode).map_err(|rejection| self.with_author(rejection, request))?;
+        let undo = self
+            .watchlist
+            .apply(&request.changes, &mode)
+            .map_err(|rejection| self.with_author(rejection, request))?;
         let commit = Commit {
             revision: self.revision.next(),
             by: Author {

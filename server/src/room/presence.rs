@@ -28,7 +28,10 @@ impl People {
         editing: bool,
     ) {
         let known = self.windows.contains_key(&(connection, window));
-        if !known && self.windows.range((connection, WindowId(0))..=(connection, WindowId(u64::MAX))).count() >= WINDOWS {
+        if !known
+            && self.windows.range((connection, WindowId(0))..=(connection, WindowId(u64::MAX))).count()
+                >= WINDOWS
+        {
             return;
         }
         let person = server::Person { client: who.0, window, name: who.1, cell, editing };

@@ -1,7 +1,7 @@
 //! The room's task: it takes commands, has batches written, and paces what leaves.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -87,7 +87,8 @@ async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<Judge, Jo
     let parts = context.journal.snapshot(watchlist).await?;
     let first = parts.first().ok_or_else(|| damaged("it has no snapshot".to_owned()))?;
     let revision = first.snapshot.revision;
-    let state = Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &context.settings.limits);
+    let state =
+        Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &context.settings.limits);
     let state = state.map_err(|rejection| damaged(rejection.message))?;
     let mut judge = Judge::new(state, revision, context.settings.limits);
     for part in parts {
@@ -102,7 +103,9 @@ async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<Judge, Jo
             if commit.revision != judge.revision.next() {
                 return Err(damaged(format!("revision {} is missing", judge.revision.next())));
             }
-            judge.replay(commit).map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
+            judge
+                .replay(commit)
+                .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
         }
         if commits.len() < 10_000 {
             return Ok(judge);
@@ -123,8 +126,8 @@ struct Room {
     last_flush: Option<Instant>,
     flush_at: Option<Instant>,
     people_at: Option<Instant>,
-    /// Connections whose edits are refused until this one is sent again.
-    blocked: HashMap<ConnectionId, EditId>,
+    /// Edits that were refused as unavailable, by connection: the first has to come again before any other.
+    blocked: HashMap<ConnectionId, BTreeSet<EditId>>,
     /// The state may not be what the journal holds: a write failed.
     suspect: bool,
     encoded: BTreeMap<Encoding, Weak<SnapshotFrames>>,
@@ -229,7 +232,9 @@ impl Room {
             }
             // A caller that is gone wants no answer.
             Command::Read(caller) => drop(caller.send((self.judge.watchlist.freeze(), self.at()))),
-            Command::Encoded { encoding, revision, frames } => self.snapshot_encoded(encoding, revision, &frames),
+            Command::Encoded { encoding, revision, frames } => {
+                self.snapshot_encoded(encoding, revision, &frames)
+            }
             Command::Saved(revision) => {
                 self.saving = false;
                 self.saved = revision.unwrap_or(self.saved).max(self.saved);
@@ -256,10 +261,6 @@ impl Room {
         let mut unwritten = Unwritten::default();
         let mut judged: Vec<(EditRequest, Verdict)> = Vec::with_capacity(requests.len());
         for request in requests {
-            if self.is_blocked(&request) {
-                self.unavailable(request);
-                continue;
-            }
             let sender = sender_of(&request);
             if !self.judge.answers.holds(sender) {
                 match self.context.journal.answers(self.watchlist, sender).await {
@@ -271,13 +272,20 @@ impl Room {
                     }
                 }
             }
+            if self.is_blocked(&request) {
+                self.unavailable(request);
+                continue;
+            }
             let verdict = self.judge.judge(&request, (self.context.clock)(), &mut unwritten);
             judged.push((request, verdict));
         }
         if !unwritten.is_empty()
             && let Err(error) = self.write(&mut unwritten).await
         {
-            error!(error = &error as &dyn std::error::Error, "edits could not be written; they are refused as unavailable");
+            error!(
+                error = &error as &dyn std::error::Error,
+                "edits could not be written; they are refused as unavailable"
+            );
             self.judge.take_back(unwritten);
             self.suspect = true;
             // What the journal holds decides before anybody is answered.
@@ -345,7 +353,9 @@ impl Room {
         // Opening again starts over.
         drop(self.fanout.unsubscribe(subscriber.connection));
         let head = self.judge.revision;
-        let resume = at.filter(|at| at.epoch == self.epoch && at.revision <= head && self.is_worth_resuming(at.revision));
+        let resume = at.filter(|at| {
+            at.epoch == self.epoch && at.revision <= head && self.is_worth_resuming(at.revision)
+        });
         let Some(at) = resume else { return self.send_snapshot(subscriber) };
         let resumed = Resumed { watchlist: self.watchlist, epoch: self.epoch, revision: head };
         let frame = Frame::encode(subscriber.encoding, &ServerMessage::Resumed(resumed));
@@ -463,7 +473,8 @@ impl Room {
 
     fn deleted(&mut self) {
         self.flush();
-        let message = ServerMessage::Closed(Closed { watchlist: self.watchlist, reason: ClosedReason::Deleted });
+        let message =
+            ServerMessage::Closed(Closed { watchlist: self.watchlist, reason: ClosedReason::Deleted });
         let waiting = self.waiting.values().flatten();
         for subscriber in self.fanout.subscribers().chain(waiting) {
             subscriber.outbox.push_always(Outgoing::Frame(Frame::encode(subscriber.encoding, &message)));
@@ -491,22 +502,26 @@ impl Room {
         }
     }
 
-    /// Whether an earlier edit of the connection has to come again first.
+    /// Whether an earlier edit of the connection has to come again first: the first of those that were refused
+    /// as unavailable and that the journal does not hold after all.
     fn is_blocked(&mut self, request: &EditRequest) -> bool {
         let Some(connection) = request.reply.connection() else { return false };
-        match self.blocked.get(&connection) {
-            Some(first) if *first == request.edit => {
-                self.blocked.remove(&connection);
-                false
-            }
-            Some(_) => true,
-            None => false,
+        let Some(refused) = self.blocked.get_mut(&connection) else { return false };
+        let sender = sender_of(request);
+        refused.retain(|edit| !self.judge.answers.is_answered(sender, *edit));
+        let is_blocked = refused.first().is_some_and(|first| *first != request.edit);
+        if !is_blocked {
+            refused.remove(&request.edit);
         }
+        if refused.is_empty() {
+            self.blocked.remove(&connection);
+        }
+        is_blocked
     }
 
     fn unavailable(&mut self, request: EditRequest) {
         if let Some(connection) = request.reply.connection() {
-            self.blocked.entry(connection).or_insert(request.edit);
+            self.blocked.entry(connection).or_default().insert(request.edit);
         }
         let edit = request.edit;
         request.reply.answer(self.watchlist, edit, unavailable());
@@ -528,7 +543,11 @@ impl Room {
         self.context.tasks.spawn(async move {
             let mut saved = Some(at.revision);
             for snapshot in frozen.parts(watchlist, at, STORED_PART_BYTES) {
-                let authors = snapshot.rows.iter().filter_map(|row| Some((row.row, authors.get(&row.row)?.clone()))).collect();
+                let authors = snapshot
+                    .rows
+                    .iter()
+                    .filter_map(|row| Some((row.row, authors.get(&row.row)?.clone())))
+                    .collect();
                 if let Err(error) = journal.save_part(watchlist, StoredPart { snapshot, authors }).await {
                     warn!(error = &error as &dyn std::error::Error, "a snapshot could not be stored");
                     saved = None;
@@ -580,9 +599,15 @@ fn text_bytes(commit: &Commit) -> usize {
     let of = |literal: &Literal| if let Literal::Text(text) = literal { text.len() } else { 4 };
     let change = |change: &Change| match change {
         Change::Set(set) => of(&set.value),
-        Change::Insert(insert) => insert.cells.iter().map(|(key, literal)| key.0.len() + 8 + of(literal)).sum(),
+        Change::Insert(insert) => {
+            insert.cells.iter().map(|(key, literal)| key.0.len() + 8 + of(literal)).sum()
+        }
         Change::SetColumn(_) | Change::AddColumn(_) => 1024,
-        Change::Move(_) | Change::Remove(_) | Change::RemoveColumn(_) | Change::RestoreColumn(_) | Change::Rename(_) => 256,
+        Change::Move(_)
+        | Change::Remove(_)
+        | Change::RemoveColumn(_)
+        | Change::RestoreColumn(_)
+        | Change::Rename(_) => 256,
     };
     commit.changes.iter().map(change).sum()
 }

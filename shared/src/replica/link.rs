@@ -16,12 +16,11 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The delay before the next try; `random` is anywhere in 0..1.
-    pub fn next_delay_ms(&mut self, random: f64) -> u64 {
+    /// The delay before the next try; `random` is any number, and every one as likely as the others.
+    pub fn next_delay_ms(&mut self, random: u32) -> u64 {
         let bound = FIRST_DELAY_MS.saturating_mul(1 << self.failures.min(16)).min(LONGEST_DELAY_MS);
         self.failures = self.failures.saturating_add(1);
-        let share = (random.clamp(0.0, 1.0) * 1_000.0) as u64;
-        bound * share / 1_000
+        (bound * u64::from(random)) / u64::from(u32::MAX)
     }
 
     /// A connection came about: the next loss starts from the shortest delay.
@@ -85,11 +84,11 @@ mod tests {
     #[test]
     fn delays_double_to_ten_seconds_and_are_jittered_down_to_nothing() {
         let mut backoff = Backoff::default();
-        let bounds: Vec<u64> = (0..8).map(|_| backoff.next_delay_ms(1.0)).collect();
+        let bounds: Vec<u64> = (0..8).map(|_| backoff.next_delay_ms(u32::MAX)).collect();
         assert_eq!(bounds, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
-        assert_eq!(backoff.next_delay_ms(0.0), 0);
+        assert_eq!(backoff.next_delay_ms(0), 0);
         backoff.reset();
-        assert_eq!(backoff.next_delay_ms(0.5), 125);
+        assert_eq!(backoff.next_delay_ms(u32::MAX / 2), 124);
     }
 
     #[test]

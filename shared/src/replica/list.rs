@@ -110,7 +110,11 @@ impl ListReplica {
     /// The window whose pending edit last changed a cell.
     pub fn pending_window(&self, row: RowId, column: &ColumnKey) -> Option<WindowId> {
         let marks = self.marks.get(&row)?;
-        marks.iter().rev().find(|mark| mark.column.as_ref().is_none_or(|marked| marked == column)).map(|mark| mark.window)
+        marks
+            .iter()
+            .rev()
+            .find(|mark| mark.column.as_ref().is_none_or(|marked| marked == column))
+            .map(|mark| mark.window)
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -137,6 +141,12 @@ impl ListReplica {
         self.sync = Sync::Asked;
         self.loading = None;
         ClientMessage::Open(Open { watchlist, at: self.at })
+    }
+
+    /// The server cannot serve it at present: it is asked for again later.
+    pub(super) fn not_served(&mut self) {
+        self.sync = Sync::Idle;
+        self.loading = None;
     }
 
     pub(super) fn disconnected(&mut self) {
@@ -197,8 +207,15 @@ impl ListReplica {
         self.state.as_mut().map(|state| state.inverse(changes, as_of)).unwrap_or_default()
     }
 
-    pub(super) fn push_pending(&mut self, edit: EditId, window: WindowId, changes: Vec<Change>, limits: &Limits) {
-        let shown = self.state.as_mut().and_then(|state| state.apply(&changes, &Mode::Pending { limits }).ok());
+    pub(super) fn push_pending(
+        &mut self,
+        edit: EditId,
+        window: WindowId,
+        changes: Vec<Change>,
+        limits: &Limits,
+    ) {
+        let shown =
+            self.state.as_mut().and_then(|state| state.apply(&changes, &Mode::Pending { limits }).ok());
         for change in &changes {
             let (row, column) = match change {
                 Change::Set(set) => (set.row, Some(set.column.clone())),
@@ -226,7 +243,7 @@ impl ListReplica {
             Some(false) => Next::Carry,
             Some(true) => {
                 events.push(Event::Loaded { watchlist });
-                self.settle_reached(watchlist, events);
+                self.settle_reached(watchlist, limits, events);
                 Next::Carry
             }
             None => self.start_over(),
@@ -242,7 +259,8 @@ impl ListReplica {
             self.loading = Some(Loading { epoch, revision, parts, next_part: 1, state });
         }
         let loading = self.loading.as_mut()?;
-        if loading.next_part != part.part || loading.revision != part.revision || loading.epoch != part.epoch {
+        if loading.next_part != part.part || loading.revision != part.revision || loading.epoch != part.epoch
+        {
             return None;
         }
         for row in &part.rows {
@@ -273,12 +291,12 @@ impl ListReplica {
         Next::OpenAgain
     }
 
-    pub(super) fn resumed(&mut self, resumed: &Resumed, events: &mut Vec<Event>) -> Next {
+    pub(super) fn resumed(&mut self, resumed: &Resumed, limits: &Limits, events: &mut Vec<Event>) -> Next {
         match self.at {
             _ if self.sync != Sync::Asked => Next::Carry,
             Some(at) if at.epoch == resumed.epoch && self.state.is_some() => {
                 self.sync = Sync::Live;
-                self.settle_reached(resumed.watchlist, events);
+                self.settle_reached(resumed.watchlist, limits, events);
                 Next::Carry
             }
             _ => self.start_over(),
@@ -309,11 +327,17 @@ impl ListReplica {
         }
         self.at = Some(At { epoch: at.epoch, revision: changes.to });
         self.show_pending(limits);
-        self.settle_reached(changes.watchlist, events);
+        self.settle_reached(changes.watchlist, limits, events);
         Next::Carry
     }
 
-    fn confirm(&mut self, watchlist: WatchlistId, commit: &Commit, client: ClientId, events: &mut Vec<Event>) -> bool {
+    fn confirm(
+        &mut self,
+        watchlist: WatchlistId,
+        commit: &Commit,
+        client: ClientId,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let Some(state) = &mut self.state else { return false };
         let mut effects = Vec::with_capacity(commit.changes.len());
         for change in &commit.changes {
@@ -361,7 +385,7 @@ impl ListReplica {
     }
 
     /// Drops the pending edits whose answer is held and whose revision the state has reached.
-    fn settle_reached(&mut self, watchlist: WatchlistId, events: &mut Vec<Event>) {
+    fn settle_reached(&mut self, watchlist: WatchlistId, limits: &Limits, events: &mut Vec<Event>) {
         let Some(at) = self.at else { return };
         let reached: Vec<(EditId, Revision)> = self
             .pending
@@ -369,9 +393,14 @@ impl ListReplica {
             .filter_map(|pending| Some((pending.edit, pending.accepted?)))
             .filter(|(_, revision)| *revision <= at.revision)
             .collect();
+        if reached.is_empty() {
+            return;
+        }
+        self.hide_pending();
         for (edit, revision) in reached {
             self.settle(watchlist, edit, Outcome::Accepted(revision), events);
         }
+        self.show_pending(limits);
     }
 
     fn settle(&mut self, watchlist: WatchlistId, edit: EditId, outcome: Outcome, events: &mut Vec<Event>) {
@@ -388,7 +417,13 @@ impl ListReplica {
             }
         }
         self.settled.push(edit);
-        events.push(Event::Settled { watchlist, edit, window: pending.window, outcome, changes: pending.changes });
+        events.push(Event::Settled {
+            watchlist,
+            edit,
+            window: pending.window,
+            outcome,
+            changes: pending.changes,
+        });
     }
 
     fn hide_pending(&mut self) {
@@ -419,7 +454,9 @@ impl Before {
     fn of(change: &Change, state: &Watchlist) -> Self {
         match change {
             Change::Set(set) => Before::Cell(state.cell(set.row, &set.column)),
-            Change::Remove(remove) => state.rows().index_of(remove.row).map_or(Before::Nothing, Before::Place),
+            Change::Remove(remove) => {
+                state.rows().index_of(remove.row).map_or(Before::Nothing, Before::Place)
+            }
             Change::Insert(_)
             | Change::Move(_)
             | Change::AddColumn(_)

@@ -119,11 +119,12 @@ impl Watchlist {
             Change::SetColumn(set) => self.set_column(set, mode, undo),
             Change::RemoveColumn(column) => {
                 self.columns.visible_column(&column.key)?;
-                self.change_columns(undo, |columns| columns.update(&column.key, |column| column.removed = true))
+                self.change_columns(undo, |columns| {
+                    columns.update(&column.key, |column| column.removed = true)
+                })
             }
-            Change::RestoreColumn(column) => {
-                self.change_columns(undo, |columns| columns.update(&column.key, |column| column.removed = false))
-            }
+            Change::RestoreColumn(column) => self
+                .change_columns(undo, |columns| columns.update(&column.key, |column| column.removed = false)),
             Change::Rename(rename) => {
                 check_title("the watchlist's name", &rename.name)?;
                 undo.0.push(UndoStep::Name(std::mem::replace(&mut self.name, rename.name.clone())));
@@ -195,8 +196,13 @@ impl Watchlist {
     }
 
     fn add_column(&mut self, add: &AddColumn, mode: &Mode<'_>, undo: &mut Undo) -> Result<(), Rejection> {
-        let column =
-            Column { key: add.key.clone(), title: add.title.clone(), kind: add.kind.clone(), derive: None, removed: false };
+        let column = Column {
+            key: add.key.clone(),
+            title: add.title.clone(),
+            kind: add.kind.clone(),
+            derive: None,
+            removed: false,
+        };
         self.change_columns(undo, |columns| columns.add(column, add.after.as_ref(), &mode.limits()))
     }
 
@@ -206,7 +212,9 @@ impl Watchlist {
         }
         if let Some(title) = &set.title {
             check_title("the column's title", title)?;
-            self.change_columns(undo, |columns| columns.update(&set.key, |column| column.title = title.clone()))?;
+            self.change_columns(undo, |columns| {
+                columns.update(&set.key, |column| column.title = title.clone())
+            })?;
         }
         if let Some(after) = &set.after {
             self.change_columns(undo, |columns| columns.set_place(&set.key, after))?;
@@ -244,7 +252,9 @@ impl Watchlist {
 
     fn is_computed_from(&self, key: &ColumnKey) -> bool {
         let derived = self.columns.iter().filter_map(|entry| entry.column.derive.as_ref());
-        derived.filter(|derive| !matches!(derive, Derive::ChangedAt { .. })).any(|derive| derive.inputs().any(|input| input == key))
+        derived
+            .filter(|derive| !matches!(derive, Derive::ChangedAt { .. }))
+            .any(|derive| derive.inputs().any(|input| input == key))
     }
 
     fn convert_cells(
@@ -254,14 +264,19 @@ impl Watchlist {
         mode: &Mode<'_>,
         undo: &mut Undo,
     ) -> Result<(), Rejection> {
-        let filled: Vec<(RowId, Value)> =
-            self.rows.iter().map(|row| (row.id, row.stored(slot).clone())).filter(|(_, value)| !value.is_empty()).collect();
+        let filled: Vec<(RowId, Value)> = self
+            .rows
+            .iter()
+            .map(|row| (row.id, row.stored(slot).clone()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
         for (row, value) in filled {
             let converted = match kind.convert(&value, &mode.limits()) {
                 Some(converted) => converted,
                 None if matches!(mode, Mode::Confirmed { .. }) => Value::Empty,
                 None => {
-                    let message = format!("{} in row {row} cannot be read in the new kind", value.to_literal());
+                    let message =
+                        format!("{} in row {row} cannot be read in the new kind", value.to_literal());
                     return Err(Rejection::new(Code::InvalidValue, message));
                 }
             };

@@ -108,7 +108,11 @@ impl Columns {
         Ok(())
     }
 
-    pub(super) fn update(&mut self, key: &ColumnKey, update: impl FnOnce(&mut Column)) -> Result<(), Rejection> {
+    pub(super) fn update(
+        &mut self,
+        key: &ColumnKey,
+        update: impl FnOnce(&mut Column),
+    ) -> Result<(), Rejection> {
         let index = *self.by_key.get(key).ok_or_else(|| unknown(key))?;
         update(&mut Arc::make_mut(&mut self.ordered)[index].column);
         Ok(())
@@ -117,7 +121,10 @@ impl Columns {
     /// Puts a column behind another, or first.
     pub(super) fn set_place(&mut self, key: &ColumnKey, after: &Option<ColumnKey>) -> Result<(), Rejection> {
         if after.as_ref() == Some(key) {
-            return Err(Rejection::new(Code::InvalidValue, format!("the column {key} cannot stand behind itself")));
+            return Err(Rejection::new(
+                Code::InvalidValue,
+                format!("the column {key} cannot stand behind itself"),
+            ));
         }
         if let Some(place) = self.place(Some(after))? {
             self.relocate(key, place);
@@ -129,7 +136,9 @@ impl Columns {
         match after {
             None => Ok(None),
             Some(None) => Ok(Some(None)),
-            Some(Some(key)) => self.by_key.get(key).map(|index| Some(Some(*index))).ok_or_else(|| unknown(key)),
+            Some(Some(key)) => {
+                self.by_key.get(key).map(|index| Some(Some(*index))).ok_or_else(|| unknown(key))
+            }
         }
     }
 
@@ -156,7 +165,10 @@ impl Columns {
         }
         let twice = self.ordered.iter().any(|entry| entry.column.key == column.key);
         if twice {
-            return Err(Rejection::new(Code::DuplicateColumn, format!("there is a column {} already", column.key)));
+            return Err(Rejection::new(
+                Code::DuplicateColumn,
+                format!("there is a column {} already", column.key),
+            ));
         }
         Ok(())
     }
@@ -178,8 +190,9 @@ impl Columns {
         for entry in ordered.iter_mut() {
             entry.tracked = tracked.contains(&entry.column.key);
         }
-        self.by_key =
-            Arc::new(ordered.iter().enumerate().map(|(index, entry)| (entry.column.key.clone(), index)).collect());
+        self.by_key = Arc::new(
+            ordered.iter().enumerate().map(|(index, entry)| (entry.column.key.clone(), index)).collect(),
+        );
     }
 }
 

@@ -27,7 +27,11 @@ pub struct Frozen {
 impl Watchlist {
     /// What is there now, to be read while the watchlist goes on.
     pub fn freeze(&self) -> Frozen {
-        Frozen { name: self.name.clone(), columns: self.columns.clone(), rows: self.rows.iter().cloned().collect() }
+        Frozen {
+            name: self.name.clone(),
+            columns: self.columns.clone(),
+            rows: self.rows.iter().cloned().collect(),
+        }
     }
 }
 
@@ -63,7 +67,9 @@ impl Frozen {
 
     /// The parts of a snapshot, each of about `part_bytes` once written.
     pub fn parts(&self, watchlist: WatchlistId, at: At, part_bytes: usize) -> impl Iterator<Item = Snapshot> {
-        let per_row = |row: &Row| 80 + self.columns.iter().map(|entry| cell_bytes(row.stored(entry.slot))).sum::<usize>();
+        let per_row = |row: &Row| {
+            80 + self.columns.iter().map(|entry| cell_bytes(row.stored(entry.slot))).sum::<usize>()
+        };
         let mut ends = Vec::new();
         let mut bytes = 0;
         for (index, row) in self.rows.iter().enumerate() {

@@ -39,7 +39,12 @@ impl Watchlist {
             Change::Set(set) => {
                 let row = self.rows.get(set.row)?;
                 let value = row.stored(self.columns.get(&set.column)?.slot).to_literal();
-                Some(Change::Set(Set { row: set.row, column: set.column.clone(), value, was: Some(set.value.clone()) }))
+                Some(Change::Set(Set {
+                    row: set.row,
+                    column: set.column.clone(),
+                    value,
+                    was: Some(set.value.clone()),
+                }))
             }
             Change::Insert(insert) => Some(Change::remove(insert.row, as_of)),
             Change::Move(moved) => Some(Change::move_to(moved.row, &self.rows.get(moved.row)?.position)),

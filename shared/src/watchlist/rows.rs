@@ -161,7 +161,11 @@ impl Rows {
     }
 
     /// Changes a row's cells in place; its id and position must stay.
-    pub(super) fn change<T>(&mut self, id: RowId, change: impl FnOnce(&mut Row) -> T) -> Result<T, Rejection> {
+    pub(super) fn change<T>(
+        &mut self,
+        id: RowId,
+        change: impl FnOnce(&mut Row) -> T,
+    ) -> Result<T, Rejection> {
         let handle = *self.by_id.get(&id).ok_or_else(|| unknown(id))?;
         let row = self.slab[handle as usize].as_mut().expect("handles in use point at rows");
         Ok(change(Arc::make_mut(row)))

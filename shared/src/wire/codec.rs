@@ -117,7 +117,9 @@ impl Encoding {
         struct Kind {
             r#type: String,
         }
-        let kind = self.decode::<Kind>(bytes).map_err(|error| DecodeError::BadMessage(format!("not a message: {error}")))?;
+        let kind = self
+            .decode::<Kind>(bytes)
+            .map_err(|error| DecodeError::BadMessage(format!("not a message: {error}")))?;
         Ok(kind.r#type)
     }
 
@@ -132,7 +134,9 @@ impl Encoding {
             edit: EditId,
         }
         self.body("edit", bytes).map_err(|error| match self.decode::<Named>(bytes) {
-            Ok(Named { watchlist, edit }) => DecodeError::BadEdit { watchlist, edit, message: error.to_string() },
+            Ok(Named { watchlist, edit }) => {
+                DecodeError::BadEdit { watchlist, edit, message: error.to_string() }
+            }
             Err(_) => error,
         })
     }

@@ -1,0 +1,138 @@
+//! The program itself: flags, outputs and exit codes.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_afterglow-server"));
+    command.env("USER", "ann").env_remove("AFTERGLOW_DATA_DIR").env_remove("AFTERGLOW_LISTEN");
+    command
+}
+
+fn run(arguments: &[&str], data_dir: &Path) -> Output {
+    program().args(arguments).arg("--data-dir").arg(data_dir).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// One sentence on stderr, under the logs, and exit code 1.
+fn sentence(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr.lines().filter(|line| line.starts_with("afterglow-server: ")).collect()
+}
+
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(data_dir: &Path) -> Self {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
+        let mut child = program()
+            .args(arguments)
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let address = first.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
+        Self { child, address }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+const COMPANIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv");
+
+#[test]
+fn import_list_and_export_work_with_and_without_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    for served in [false, true] {
+        let _server = served.then(|| Served::start(folder.path()));
+        let id = stdout(&run(&["import", COMPANIES, "--name", "Companies"], folder.path()));
+        let id = id.trim_end();
+        let listed = stdout(&run(&["list"], folder.path()));
+        assert!(listed.lines().any(|line| line == format!("{id}\tCompanies\t20")), "{listed}");
+        let csv = stdout(&run(&["export", id, "--format", "csv"], folder.path()));
+        assert_eq!(csv.lines().count(), 21);
+        assert!(csv.contains("\nMMM,3m Co,71.72,0.02,0.03,"), "{csv}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_says_where_and_ends_well_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Served::start(folder.path());
+    assert!(server.address.starts_with("127.0.0.1:"));
+    let pid = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_is_said_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = sentence(&run(&["serve", "--listen", &address], folder.path()));
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    let said = sentence(&run(&["serve", "--listen", "0.0.0.0:0"], folder.path()));
+    assert!(said.contains("loopback"), "{said}");
+    let file = folder.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    let said = sentence(&run(&["serve", "--listen", "127.0.0.1:0"], &file.join("below")));
+    assert!(said.contains("--data-dir"), "{said}");
+    let broken = folder.path().join("broken.csv");
+    std::fs::write(&broken, "Symbol,Price\nMMM,71.72\nAA\n").unwrap();
+    let said = sentence(&run(&["import", broken.to_str().unwrap(), "--name", "x"], folder.path()));
+    assert!(said.contains("line 3"), "{said}");
+    assert_eq!(stdout(&run(&["list"], folder.path())), "", "a broken file makes no watchlist");
+    assert_eq!(program().arg("frolic").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_journal_that_is_not_ours_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.sqlite");
+    std::fs::write(&journal, "my diary").unwrap();
+    let said = sentence(&run(&["list"], folder.path()));
+    assert!(said.contains("not a journal"), "{said}");
+    assert_eq!(std::fs::read_to_string(&journal).unwrap(), "my diary");
+}
+
+#[test]
+fn a_journal_cut_short_is_refused_with_words() {
+    let folder = tempfile::tempdir().unwrap();
+    stdout(&run(&["import", COMPANIES, "--name", "Companies"], folder.path()));
+    let journal = folder.path().join("journal.sqlite");
+    let whole = std::fs::read(&journal).unwrap();
+    std::fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
+    let said = sentence(&run(&["list"], folder.path()));
+    assert!(said.contains("restore a backup"), "{said}");
+}
+
+#[test]
+fn two_servers_do_not_serve_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = Served::start(folder.path());
+    let said = sentence(&run(&["serve", "--listen", "127.0.0.1:0"], folder.path()));
+    assert!(said.contains("served by another process"), "{said}");
+}

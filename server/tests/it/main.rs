@@ -1,0 +1,10 @@
+//! The server against real sockets, a real disk and, in simulation, a hostile network.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+mod command_line;
+mod http_calls;
+mod python_client;
+mod sessions;
+mod simulation;
+mod support;

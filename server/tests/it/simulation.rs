@@ -1,0 +1,388 @@
+//! Several replicas and one server in simulated time: delays, lost connections, re-sends, failing writes and
+//! deaths of the server. Whatever happened, in the end everyone shows the same, every accepted edit is there
+//! once, and nothing waits.
+//!
+//! A failing seed runs alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`.
+
+mod journal;
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use fastrand::Rng;
+use futures_util::{SinkExt, StreamExt};
+use server::{
+    clock::Clock,
+    fanout::ConnectionId,
+    hub::Hub,
+    room::RoomContext,
+    session::{self, Peer, SessionContext},
+    settings::Settings,
+};
+use shared::{
+    edit::Change,
+    ids::{ClientId, EditId, RowId, UserId, WatchlistId, WindowId},
+    limits::Limits,
+    position::Position,
+    replica::{Event, Outcome, Replica},
+    time::Timestamp,
+    value::Literal,
+    watchlist::Watchlist,
+    wire::{
+        codec::Encoding,
+        server::{Role, SnapshotRow, User},
+    },
+};
+use tokio::{io::DuplexStream, sync::watch, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::Role as SocketRole},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use self::journal::{Disk, SimulatedJournal};
+
+const RUNS: u64 = 4_000;
+const CLIENTS: usize = 3;
+const STEPS: usize = 60;
+
+#[test]
+fn every_interleaving_ends_with_all_equal_and_every_accepted_edit_once() {
+    let one = std::env::var("AFTERGLOW_SEED")
+        .ok()
+        .map(|seed| seed.parse::<u64>().expect("AFTERGLOW_SEED is a number"));
+    let seeds = one.map_or(0..RUNS, |seed| seed..seed + 1);
+    let next = AtomicU64::new(seeds.start);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_time()
+                        .start_paused(true)
+                        .build();
+                    let survived = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                        runtime.unwrap().block_on(Simulation::run(seed))
+                    }));
+                    assert!(survived.is_ok(), "seed {seed} failed; run it alone with AFTERGLOW_SEED={seed}");
+                }
+            });
+        }
+    });
+}
+
+struct Simulation {
+    rng: Rng,
+    disk: Arc<Disk>,
+    server: Option<SimulatedServer>,
+    clients: Vec<SimulatedClient>,
+    list: WatchlistId,
+    connections: u64,
+}
+
+struct SimulatedServer {
+    hub: Arc<Hub>,
+    context: SessionContext,
+    tasks: TaskTracker,
+}
+
+struct SimulatedClient {
+    replica: Replica,
+    socket: Option<WebSocketStream<DuplexStream>>,
+    accepted: BTreeSet<EditId>,
+    rejected: BTreeSet<EditId>,
+    made: u64,
+}
+
+fn user() -> Arc<User> {
+    Arc::new(User { id: UserId(Uuid::from_u128(1)), name: "ann".into(), role: Role::Editor })
+}
+
+thread_local! {
+    static START: Cell<Option<tokio::time::Instant>> = const { Cell::new(None) };
+}
+
+/// Simulated time since the run began.
+fn now() -> Duration {
+    START.get().expect("a run has begun").elapsed()
+}
+
+impl Simulation {
+    async fn run(seed: u64) {
+        START.set(Some(tokio::time::Instant::now()));
+        let disk = Arc::new(Disk::new(seed));
+        let mut rng = Rng::with_seed(seed);
+        let list = WatchlistId(Uuid::from_u128(7));
+        let clients = (0..CLIENTS)
+            .map(|number| {
+                let client = ClientId(Uuid::from_u128(100 + number as u128));
+                let replica = Replica::new(client, "simulation", Limits::default(), EditId(1), Vec::new());
+                SimulatedClient {
+                    replica,
+                    socket: None,
+                    accepted: BTreeSet::new(),
+                    rejected: BTreeSet::new(),
+                    made: 0,
+                }
+            })
+            .collect();
+        rng.u64(..);
+        let mut simulation = Self { rng, disk, server: None, clients, list, connections: 0 };
+        simulation.start_server().await;
+        simulation.server.as_ref().unwrap().hub.create(Some(list), "Simulated", None).await.unwrap();
+        simulation.disk.set_hostile(true);
+        for _ in 0..STEPS {
+            simulation.step().await;
+        }
+        simulation.disk.set_hostile(false);
+        simulation.settle().await;
+        simulation.check();
+    }
+
+    async fn start_server(&mut self) {
+        let journal = Arc::new(SimulatedJournal::new(self.disk.clone()));
+        let clock: Clock = Arc::new(|| Timestamp::from_millis(i64::try_from(now().as_millis()).unwrap()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        // A small outbox, so that catch-ups are common.
+        let settings = Arc::new(Settings { outbox_bytes: 2_000, ..Settings::default() });
+        let context = RoomContext {
+            journal,
+            clock: clock.clone(),
+            settings: settings.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            renamed: watch::channel(()).0,
+        };
+        let hub = Arc::new(Hub::open(context).await.unwrap());
+        let context = SessionContext { hub: hub.clone(), settings, clock, stop };
+        self.server = Some(SimulatedServer { hub, context, tasks });
+    }
+
+    /// The server dies: whatever it still does reaches neither the disk nor anybody.
+    async fn kill_server(&mut self) {
+        self.disk.next_generation();
+        if let Some(server) = self.server.take() {
+            server.context.stop.cancel();
+            server.tasks.close();
+        }
+        for client in &mut self.clients {
+            client.cut();
+        }
+        self.start_server().await;
+    }
+
+    async fn step(&mut self) {
+        let who = self.rng.usize(..CLIENTS);
+        match self.rng.u32(..100) {
+            0..45 => self.edit(who),
+            45..80 => {
+                let long = Duration::from_millis(self.rng.u64(..40));
+                self.pump(who, long).await;
+            }
+            80..88 => tokio::time::sleep(Duration::from_millis(self.rng.u64(..60))).await,
+            88..95 => self.clients[who].cut(),
+            95..98 => self.connect(who),
+            _ => self.kill_server().await,
+        }
+        if self.clients[who].socket.is_none() && self.rng.bool() {
+            self.connect(who);
+        }
+    }
+
+    fn connect(&mut self, who: usize) {
+        self.clients[who].cut();
+        let Some(server) = &self.server else { return };
+        let (near, far) = tokio::io::duplex(8 * 1024);
+        self.connections += 1;
+        let encoding = Encoding::MessagePack;
+        let peer = Peer { connection: ConnectionId(self.connections), user: user(), encoding };
+        let context = server.context.clone();
+        server.tasks.spawn(async move {
+            let socket = WebSocketStream::from_raw_socket(far, SocketRole::Server, None).await;
+            session::run(context, peer, socket).await;
+        });
+        let client = &mut self.clients[who];
+        client.replica.connected();
+        client.replica.open(self.list);
+        client.socket = Some(
+            futures_util::FutureExt::now_or_never(WebSocketStream::from_raw_socket(
+                near,
+                SocketRole::Client,
+                None,
+            ))
+            .unwrap(),
+        );
+    }
+
+    fn edit(&mut self, who: usize) {
+        let changes = {
+            let Some(state) = self.clients[who].replica.list(self.list).and_then(|list| list.state()) else {
+                return;
+            };
+            let rows: Vec<RowId> = state.rows().iter().map(|row| row.id).collect();
+            let any = |rng: &mut Rng| rows[rng.usize(..rows.len())];
+            let number = self.rng.u32(..100);
+            match self.rng.u32(..10) {
+                _ if rows.is_empty() => vec![self.insert()],
+                0..2 => vec![self.insert()],
+                2 => vec![Change::remove(any(&mut self.rng), None)],
+                3 => {
+                    let position = Position::from_hex(&format!("{:02x}80", self.rng.u8(1..255))).unwrap();
+                    vec![Change::move_to(any(&mut self.rng), &position)]
+                }
+                4 => {
+                    let (one, other) = (any(&mut self.rng), any(&mut self.rng));
+                    let set = |row, value: u32| {
+                        Change::set(row, &"target".into(), Literal::from(value.to_string().as_str()))
+                    };
+                    vec![set(one, number), set(other, number + 1)]
+                }
+                _ => {
+                    let row = any(&mut self.rng);
+                    let was = state.cell(row, &"price".into()).to_literal();
+                    let value = Literal::from(number.to_string().as_str());
+                    if self.rng.bool() {
+                        vec![Change::set_guarded(row, &"price".into(), value, was)]
+                    } else {
+                        vec![Change::set(row, &"price".into(), value)]
+                    }
+                }
+            }
+        };
+        let client = &mut self.clients[who];
+        if client.replica.edit(self.list, WindowId(1), changes).is_ok() {
+            client.made += 1;
+        }
+    }
+
+    fn insert(&mut self) -> Change {
+        // From a small set, so that rows are inserted twice and again after their removal.
+        let row = RowId(Uuid::from_u128(1_000 + u128::from(self.rng.u32(..12))));
+        let position = Position::from_hex(&format!("{:02x}", self.rng.u8(1..255))).unwrap();
+        let cells = BTreeMap::from([("symbol".into(), Literal::from("S"))]);
+        Change::insert(row, &position, cells)
+    }
+
+    /// Lets a client send and hear for so long.
+    async fn pump(&mut self, who: usize, long: Duration) {
+        let client = &mut self.clients[who];
+        client.replica.tick(u64::try_from(now().as_millis()).unwrap());
+        let Some(socket) = &mut client.socket else { return };
+        let end = tokio::time::Instant::now() + long;
+        loop {
+            while let Some(message) = client.replica.poll_send() {
+                let bytes = Encoding::MessagePack.encode(&message);
+                let sent = timeout(Duration::from_millis(50), socket.send(Message::binary(bytes))).await;
+                if !matches!(sent, Ok(Ok(()))) {
+                    return client.cut();
+                }
+            }
+            let left =
+                end.saturating_duration_since(tokio::time::Instant::now()).max(Duration::from_millis(1));
+            match timeout(left, socket.next()).await {
+                Err(_) => break,
+                Ok(Some(Ok(Message::Binary(bytes)))) => {
+                    let message = Encoding::MessagePack.decode_server(&bytes).unwrap();
+                    client.replica.handle(message, u64::try_from(now().as_millis()).unwrap());
+                }
+                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => {
+                    client.cut();
+                    break;
+                }
+                Ok(Some(Ok(_))) => {}
+            }
+            if tokio::time::Instant::now() >= end {
+                break;
+            }
+        }
+        client.collect();
+    }
+
+    /// The faults end: everyone connects and is heard out.
+    async fn settle(&mut self) {
+        for _ in 0..400 {
+            for who in 0..CLIENTS {
+                if self.clients[who].socket.is_none() {
+                    self.connect(who);
+                }
+                self.pump(who, Duration::from_millis(20)).await;
+            }
+            let head = self.disk.head();
+            let is_settled = |client: &SimulatedClient| {
+                client.replica.waiting() == 0
+                    && client.replica.list(self.list).is_some_and(|list| {
+                        list.waiting() == 0 && list.at().is_some_and(|at| at.revision == head)
+                    })
+            };
+            if self.clients.iter().all(is_settled) {
+                return;
+            }
+        }
+        for client in &self.clients {
+            let list = client.replica.list(self.list).unwrap();
+            eprintln!(
+                "waiting {} and {}, {:?}, {:?}",
+                client.replica.waiting(),
+                list.waiting(),
+                list.at(),
+                list.sync()
+            );
+        }
+        panic!("not settled at revision {}", self.disk.head());
+    }
+
+    fn check(&self) {
+        let truth = self.disk.replayed(self.list);
+        for client in &self.clients {
+            let shown = client.replica.list(self.list).unwrap().state().unwrap();
+            let (shown_rows, true_rows) = (rows_of(shown), rows_of(&truth));
+            assert!(shown.same_as(&truth), "shown {shown_rows:#?}\nis not {true_rows:#?}");
+            let id = client.replica.client();
+            let written = self.disk.edits_of(id);
+            let once: BTreeSet<EditId> = written.iter().copied().collect();
+            assert_eq!(once.len(), written.len(), "an edit was applied twice");
+            assert_eq!(once, client.accepted, "exactly the accepted edits are on disk");
+            assert_eq!(client.accepted.len() + client.rejected.len(), usize::try_from(client.made).unwrap());
+        }
+    }
+}
+
+/// The rows in order, as they travel: to be read when they differ.
+fn rows_of(watchlist: &Watchlist) -> Vec<SnapshotRow> {
+    let frozen = watchlist.freeze();
+    frozen.rows.iter().map(|row| frozen.wire_row(row, false)).collect()
+}
+
+impl SimulatedClient {
+    fn cut(&mut self) {
+        if self.socket.take().is_some() {
+            self.replica.disconnected();
+            self.collect();
+        }
+    }
+
+    fn collect(&mut self) {
+        for event in self.replica.take_events() {
+            if let Event::Settled { edit, outcome, .. } = event {
+                let first = match outcome {
+                    Outcome::Accepted(_) => self.accepted.insert(edit),
+                    Outcome::Rejected(_) => self.rejected.insert(edit),
+                };
+                assert!(first, "{edit} was answered twice");
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A journal in memory on a hostile disk: writes take a while, fail before or after they were done, and stop
+//! when the server that made them dies.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use fastrand::Rng;
+use futures_util::future::BoxFuture;
+use server::journal::{
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Record, Sender, StoredPart,
+};
+use shared::{
+    edit::Commit,
+    ids::{ClientId, EditId, Revision, WatchlistId},
+    limits::Limits,
+    time::Timestamp,
+    watchlist::{Watchlist, apply::Mode},
+};
+
+pub struct Disk {
+    held: Mutex<Held>,
+    generation: AtomicU64,
+    hostile: AtomicBool,
+}
+
+struct Held {
+    rng: Rng,
+    record: Option<Record>,
+    first: Option<StoredPart>,
+    commits: Vec<Commit>,
+    answers: BTreeMap<(Sender, EditId), AnswerRecord>,
+}
+
+/// One server's way to the disk.
+pub struct SimulatedJournal {
+    disk: Arc<Disk>,
+    generation: u64,
+}
+
+impl Disk {
+    pub fn new(seed: u64) -> Self {
+        let rng = Rng::with_seed(seed ^ 0xD15C);
+        let held = Held { rng, record: None, first: None, commits: Vec::new(), answers: BTreeMap::new() };
+        Self { held: Mutex::new(held), generation: AtomicU64::new(0), hostile: AtomicBool::new(false) }
+    }
+
+    pub fn set_hostile(&self, hostile: bool) {
+        self.hostile.store(hostile, Ordering::SeqCst);
+    }
+
+    pub fn next_generation(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn head(&self) -> Revision {
+        self.held().commits.last().map_or(Revision(0), |commit| commit.revision)
+    }
+
+    pub fn edits_of(&self, client: ClientId) -> Vec<EditId> {
+        self.held()
+            .commits
+            .iter()
+            .filter(|commit| commit.by.client == client)
+            .map(|commit| commit.by.edit)
+            .collect()
+    }
+
+    /// The state that the commits make, from nothing.
+    pub fn replayed(&self, _list: WatchlistId) -> Watchlist {
+        let held = self.held();
+        let first = &held.first.as_ref().unwrap().snapshot;
+        let mut state = Watchlist::new(&first.name, first.columns.clone(), &Limits::default()).unwrap();
+        for commit in &held.commits {
+            state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
+        }
+        state
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap()
+    }
+}
+
+fn fault() -> JournalError {
+    JournalError::Store("a simulated fault".into())
+}
+
+impl SimulatedJournal {
+    pub fn new(disk: Arc<Disk>) -> Self {
+        let generation = disk.generation.load(Ordering::SeqCst);
+        Self { disk, generation }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.disk.generation.load(Ordering::SeqCst) == self.generation
+    }
+
+    /// Takes a while, and perhaps fails.
+    async fn access(&self, per_mille_failing: u32) -> Result<(), JournalError> {
+        let (wait, fails) = {
+            let rng = &mut self.disk.held().rng;
+            (rng.u64(..12), rng.u32(..1_000) < per_mille_failing)
+        };
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let hostile = self.disk.hostile.load(Ordering::SeqCst);
+        if !self.is_alive() || fails && hostile { Err(fault()) } else { Ok(()) }
+    }
+}
+
+impl Journal for SimulatedJournal {
+    fn watchlists(&self) -> Answer<'_, Vec<Record>> {
+        Box::pin(async { Ok(self.disk.held().record.clone().into_iter().collect()) })
+    }
+
+    fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
+        Box::pin(async {
+            let mut held = self.disk.held();
+            held.record = Some(record);
+            held.first = Some(first);
+            Ok(())
+        })
+    }
+
+    fn set_deleted(&self, _id: WatchlistId, _at: Option<Timestamp>) -> Answer<'_, ()> {
+        Box::pin(async { Err(fault()) })
+    }
+
+    fn purge(&self, _before: Timestamp) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn snapshot(&self, _id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
+        Box::pin(async {
+            self.access(30).await?;
+            Ok(self.disk.held().first.clone().into_iter().collect())
+        })
+    }
+
+    fn commits(&self, _id: WatchlistId, after: Revision, limit: usize) -> Answer<'_, Vec<Commit>> {
+        Box::pin(async move {
+            self.access(30).await?;
+            Ok(self
+                .disk
+                .held()
+                .commits
+                .iter()
+                .filter(|commit| commit.revision > after)
+                .take(limit)
+                .cloned()
+                .collect())
+        })
+    }
+
+    fn history(&self, _id: WatchlistId, _filter: HistoryFilter) -> Answer<'_, Vec<Commit>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn answers(&self, _id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
+        Box::pin(async move {
+            self.access(30).await?;
+            Ok(self.disk.held().answers.values().filter(|answer| answer.sender == sender).cloned().collect())
+        })
+    }
+
+    fn append(&self, _id: WatchlistId, batch: Batch) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.access(60).await?;
+            let mut held = self.disk.held();
+            for commit in &batch.commits {
+                let head = held.commits.last().map_or(0, |commit| commit.revision.0);
+                assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
+                held.commits.push((**commit).clone());
+            }
+            for answer in batch.answers {
+                let again = held.answers.insert((answer.sender, answer.edit), answer);
+                assert!(again.is_none(), "an edit was answered twice");
+            }
+            // Written, and the server is told that it was not.
+            let lies = self.disk.hostile.load(Ordering::SeqCst) && held.rng.u32(..1_000) < 40;
+            if lies { Err(fault()) } else { Ok(()) }
+        })
+    }
+
+    fn save_part(&self, _id: WatchlistId, _part: StoredPart) -> Answer<'_, ()> {
+        Box::pin(async { Err(fault()) })
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}

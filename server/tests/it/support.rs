@@ -1,0 +1,164 @@
+//! A server on port 0 with a data folder of its own, and a client that speaks JSON over a real socket.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use server::{
+    clock,
+    data_folder::DataFolder,
+    settings::Settings,
+    start::{Running, start},
+};
+use tempfile::TempDir;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest, http::Response},
+};
+use uuid::Uuid;
+
+/// Nothing here takes longer, however busy the machine is.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct TestServer {
+    pub running: Running,
+    pub folder: Arc<TempDir>,
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        Self::on(Arc::new(tempfile::tempdir().unwrap()), Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        Self::on(Arc::new(tempfile::tempdir().unwrap()), settings).await
+    }
+
+    pub async fn on(folder: Arc<TempDir>, settings: Settings) -> Self {
+        let taken = DataFolder::take(folder.path()).unwrap();
+        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..settings };
+        let running = start(settings, taken, "ann", clock::system()).await.unwrap();
+        Self { running, folder }
+    }
+
+    pub async fn restart(self) -> Self {
+        let folder = self.folder.clone();
+        self.running.stop().await;
+        Self::on(folder, Settings::default()).await
+    }
+
+    pub fn base(&self) -> String {
+        format!("http://{}", self.running.serving.address)
+    }
+
+    pub async fn client(&self) -> Client {
+        let (socket, _) = self.connect(&[("authorization", &self.bearer()), JSON]).await.unwrap();
+        Client { socket, id: Uuid::new_v4(), edit: 0 }
+    }
+
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.running.token())
+    }
+
+    pub async fn connect(
+        &self,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(WebSocketStream<TcpStream>, Response<Option<Vec<u8>>>), tokio_tungstenite::tungstenite::Error>
+    {
+        let address = self.running.serving.address;
+        let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        client_async(request, TcpStream::connect(address).await.unwrap()).await
+    }
+}
+
+pub const JSON: (&str, &str) = ("sec-websocket-protocol", "afterglow.v1.json");
+
+pub struct Client {
+    pub socket: WebSocketStream<TcpStream>,
+    pub id: Uuid,
+    pub edit: u64,
+}
+
+impl Client {
+    /// Says hello and takes the welcome and the list of watchlists.
+    pub async fn greet(&mut self) -> Value {
+        self.send(&json!({ "type": "hello", "client": self.id, "app": "test/1" })).await;
+        let welcome = self.expect("welcome").await;
+        self.expect("watchlists").await;
+        welcome
+    }
+
+    pub async fn send(&mut self, message: &Value) {
+        self.send_text(&message.to_string()).await;
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next message; `None` once the connection is closed.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("a message comes in time") {
+                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next message of a type; others are passed over.
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.next().await.unwrap_or_else(|| panic!("closed before {kind}"));
+            if message["type"] == kind {
+                return message;
+            }
+        }
+    }
+
+    pub async fn create(&mut self, name: &str) -> String {
+        let id = Uuid::now_v7();
+        self.send(&json!({ "type": "create", "request": 1, "watchlist": id, "name": name })).await;
+        self.expect("created").await["watchlist"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn open(&mut self, watchlist: &str) -> Value {
+        self.send(&json!({ "type": "open", "watchlist": watchlist })).await;
+        self.expect("snapshot").await
+    }
+
+    /// Sends an edit under the next number, which it gives.
+    pub async fn edit(&mut self, watchlist: &str, changes: Value) -> u64 {
+        self.edit += 1;
+        let edit = self.edit;
+        self.send(&json!({ "type": "edit", "watchlist": watchlist, "edit": edit, "changes": changes })).await;
+        edit
+    }
+
+    /// Sends an edit and takes its answer.
+    pub async fn edit_answered(&mut self, watchlist: &str, changes: Value) -> Value {
+        let edit = self.edit(watchlist, changes).await;
+        self.answer(edit).await
+    }
+
+    pub async fn answer(&mut self, edit: u64) -> Value {
+        loop {
+            let message = self.next().await.expect("an answer comes");
+            if message["edit"] == edit && (message["type"] == "accepted" || message["type"] == "rejected") {
+                return message;
+            }
+        }
+    }
+}
+
+/// Inserts a row and gives its id with the change.
+pub fn insert(position: &str, cells: Value) -> (String, Value) {
+    let row = Uuid::now_v7().to_string();
+    let change = json!({ "insert": { "row": row, "position": position, "cells": cells } });
+    (row, change)
+}
