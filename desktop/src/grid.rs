@@ -79,11 +79,8 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
         click(ui, state, view, &layout, &response, &mut actions);
         response.request_focus();
     }
-    let nothing_has_keys = ui.memory(|memory| memory.focused().is_none());
-    if view.takes_keys && nothing_has_keys && state.editor.is_none() {
+    if has_keys(ui, id, state, view) {
         response.request_focus();
-    }
-    if response.has_focus() && state.editor.is_none() {
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
         for command in ui.input(|input| keys::commands(&input.events, input.modifiers)) {
@@ -101,6 +98,16 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
         }
     }
     actions
+}
+
+/// Whether the keyboard is the grid's: unless something else was given it on purpose. An arrow that came before
+/// the grid had locked it has moved the focus to a neighbour, and is meant for the grid all the same.
+fn has_keys(ui: &Ui, id: egui::Id, state: &GridState, view: &GridView<'_>) -> bool {
+    if !view.takes_keys || state.editor.is_some() || ui.text_edit_focused() || egui::Popup::is_any_open(ui) {
+        return false;
+    }
+    let focused = ui.memory(|memory| memory.focused());
+    focused.is_none_or(|focused| focused == id) || ui.input(|input| keys::navigates(&input.events))
 }
 
 fn scroll(ui: &Ui, state: &mut GridState, layout: &Layout, response: &egui::Response) {

@@ -70,7 +70,7 @@ impl DataFolder {
         }
         // The address of the process before is of no use to anyone any longer.
         match fs::remove_file(path.join(ADDRESS_FILE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(error)),
             _ => Ok(Self { path: path.to_owned(), _lock: lock }),
         }
     }

@@ -130,6 +130,9 @@ fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
         _ => (text, 1),
     };
     let plain = ungroup(text.trim(), separators)?;
+    if !plain.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let plain = match plain.strip_prefix('.') {
         Some(rest) => format!("0.{rest}"),
         None => plain.replacen("-.", "-0.", 1),

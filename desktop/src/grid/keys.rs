@@ -64,6 +64,14 @@ pub(super) fn commands(events: &[Event], modifiers: Modifiers) -> Vec<Command> {
         .collect()
 }
 
+/// Whether an arrow or Tab was pressed.
+pub(super) fn navigates(events: &[Event]) -> bool {
+    let moves = |key: &Key| {
+        matches!(key, Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight | Key::Tab)
+    };
+    events.iter().any(|event| matches!(event, Event::Key { key, pressed: true, .. } if moves(key)))
+}
+
 fn of_key(key: Key, modifiers: Modifiers) -> Option<Command> {
     let step = |step| Some(Command::Move(step));
     match (key, modifiers.command, modifiers.shift) {

@@ -1,5 +1,6 @@
 //! The server against real sockets, a real disk and, in simulation, a hostile network.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod command_line;

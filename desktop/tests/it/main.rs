@@ -1,0 +1,10 @@
+//! The program itself, in real windows under Xvfb, as a person uses it: typed into with `xdotool`, and read
+//! back pixel by pixel.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+mod embedded;
+mod screen;
+mod shared_server;
+mod support;

@@ -1,0 +1,209 @@
+//! A screen of its own, its windows and their pixels.
+
+use std::{
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use x11rb::{
+    connection::Connection,
+    protocol::xproto::{ConnectionExt, ImageFormat},
+    rust_connection::RustConnection,
+};
+
+/// Nothing that these tests wait for takes longer, however busy the machine is.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// An X server without a screen, and a window manager on it.
+pub struct Screen {
+    display: String,
+    server: Child,
+    manager: Child,
+    connection: RustConnection,
+    root: u32,
+}
+
+/// A colour as it is on the screen: red, green, blue.
+pub type Pixel = [u8; 3];
+
+/// The frame round the cursor, in the dark theme.
+pub const CURSOR: Pixel = [0x4C, 0x9B, 0xE8];
+/// The left edge of the price column.
+pub const PRICE: i32 = 88 + 240;
+
+/// The upper part of a row, above its text: behind the top bar and the header, each row has 22 points.
+pub fn row(index: i32) -> i32 {
+    36 + 26 + 22 * index + 4
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// What a test needs besides the program; names what is missing.
+fn missing() -> Option<String> {
+    let has =
+        |tool: &&str| Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success());
+    let missing: Vec<&str> = ["Xvfb", "xdotool", "openbox"].into_iter().filter(|tool| !has(tool)).collect();
+    (!missing.is_empty()).then(|| missing.join(", "))
+}
+
+impl Screen {
+    /// A screen, or `None` where the tools for one are not installed; where they are required, a failure.
+    pub fn open() -> Option<Self> {
+        if let Some(missing) = missing() {
+            let required = std::env::var_os("AFTERGLOW_REQUIRE_SERVICES").is_some();
+            assert!(!required, "required and not installed: {missing}");
+            eprintln!("SKIPPED: not installed: {missing} (Debian: xvfb xdotool openbox)");
+            return None;
+        }
+        let number = 200 + std::process::id() % 1_000 * 8 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let display = format!(":{number}");
+        let server = Command::new("Xvfb")
+            .args([&display, "-screen", "0", "1500x1000x24", "-nolisten", "tcp"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (connection, screen) = wait_for("the X server", || x11rb::connect(Some(&display)).ok());
+        let root = connection.setup().roots[screen].root;
+        let manager = Command::new("openbox")
+            .env("DISPLAY", &display)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Some(Self { display, server, manager, connection, root })
+    }
+
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
+    /// The window of a process, once it shows the companies, moved and sized.
+    pub fn place(&self, process: u32, [x, y, width, height]: [i32; 4]) -> Window<'_> {
+        let id = wait_for("the window", || {
+            let process = process.to_string();
+            let found =
+                self.xdotool(&["search", "--all", "--onlyvisible", "--pid", &process, "--name", "Companies"]);
+            found.lines().last().map(str::to_owned)
+        });
+        let window = Window { screen: self, id };
+        wait_for("the window's place and size", || {
+            self.xdotool(&["windowmove", &window.id, &x.to_string(), &y.to_string()]);
+            self.xdotool(&["windowsize", &window.id, &width.to_string(), &height.to_string()]);
+            let size = self.connection.get_geometry(window.number()).unwrap().reply().unwrap();
+            let is_sized = (i32::from(size.width), i32::from(size.height)) == (width, height);
+            let (left, top) = window.corner();
+            (is_sized && (left - x).abs() < 8 && (top - y).abs() < 40 && window.pixel(1, row(0)) != [0, 0, 0])
+                .then_some(())
+        });
+        window
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> String {
+        let ran = Command::new("xdotool").env("DISPLAY", &self.display).args(arguments).output().unwrap();
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
+    /// One pixel of the screen.
+    pub fn pixel(&self, x: i32, y: i32) -> Pixel {
+        let (x, y) = (i16::try_from(x).unwrap(), i16::try_from(y).unwrap());
+        let image = self
+            .connection
+            .get_image(ImageFormat::Z_PIXMAP, self.root, x, y, 1, 1, u32::MAX)
+            .unwrap()
+            .reply()
+            .unwrap();
+        let [blue, green, red, ..] = image.data[..] else { panic!("a pixel has four bytes") };
+        [red, green, blue]
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        for child in [&mut self.manager, &mut self.server] {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// A window of the program.
+pub struct Window<'a> {
+    screen: &'a Screen,
+    id: String,
+}
+
+impl Window<'_> {
+    fn number(&self) -> u32 {
+        self.id.parse().unwrap()
+    }
+
+    /// Puts the cursor into the price of a row, and is sure that it is there.
+    pub fn go_to_price(&self, index: i32) {
+        let edge = || self.pixel(PRICE + 1, row(index));
+        wait_for("the cursor", || {
+            self.keys(&["ctrl+Home", "Right", "Right"]);
+            (0..index).for_each(|_| self.keys(&["Down"]));
+            let pressed = Instant::now();
+            // A frame later it is there, or a key came before the window had the keyboard.
+            while edge() != CURSOR && pressed.elapsed() < Duration::from_millis(700) {
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+            (edge() == CURSOR).then_some(())
+        });
+    }
+
+    fn focus(&self) {
+        self.screen.xdotool(&["windowactivate", "--sync", &self.id]);
+    }
+
+    /// Presses keys, by their X names.
+    pub fn keys(&self, keys: &[&str]) {
+        self.focus();
+        let mut arguments = vec!["key", "--delay", "30"];
+        arguments.extend(keys);
+        self.screen.xdotool(&arguments);
+    }
+
+    /// Types text.
+    pub fn text(&self, text: &str) {
+        self.focus();
+        self.screen.xdotool(&["type", "--delay", "30", text]);
+    }
+
+    /// Closes it as a person does: the window manager asks it to.
+    pub fn close(&self) {
+        self.keys(&["alt+F4"]);
+    }
+
+    /// What is at a place of the window's own area.
+    pub fn pixel(&self, x: i32, y: i32) -> Pixel {
+        let (left, top) = self.corner();
+        self.screen.pixel(left + x, top + y)
+    }
+
+    fn corner(&self) -> (i32, i32) {
+        let (connection, root) = (&self.screen.connection, self.screen.root);
+        let place = connection.translate_coordinates(self.number(), root, 0, 0).unwrap().reply().unwrap();
+        (i32::from(place.dst_x), i32::from(place.dst_y))
+    }
+
+    /// A place for quick looks: finding the corner takes as long as a frame.
+    pub fn spot(&self, x: i32, y: i32) -> impl Fn() -> Pixel {
+        let (left, top) = self.corner();
+        move || self.screen.pixel(left + x, top + y)
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what} did not come within {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}

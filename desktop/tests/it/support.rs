@@ -1,0 +1,114 @@
+//! The programs, started and ended, and a server asked over HTTP.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use server::remote::Remote;
+use shared::ids::WatchlistId;
+
+use crate::screen::{Screen, wait_for};
+
+/// A process that is killed when the test is done with it.
+pub struct Process(Child);
+
+impl Process {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// SIGKILL, as a power cut would.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    pub fn wait(&mut self) {
+        wait_for("the process's end", || self.0.try_wait().unwrap());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The desktop on a screen.
+pub fn desktop(screen: &Screen, data_dir: &Path, arguments: &[&str]) -> Process {
+    let child = Command::new(env!("CARGO_BIN_EXE_afterglow"))
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .env("DISPLAY", screen.display())
+        .env("LIBGL_ALWAYS_SOFTWARE", "1")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("AFTERGLOW_CONNECT")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    Process(child)
+}
+
+/// The server's program, which stands beside the desktop's.
+fn server_program() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_afterglow")).with_file_name("afterglow-server");
+    assert!(program.exists(), "{} is not built: run `cargo test --workspace`", program.display());
+    program
+}
+
+/// A server process on a port of its own.
+pub struct ServerProcess {
+    pub process: Process,
+    pub base: String,
+}
+
+impl ServerProcess {
+    /// On a free port, or on the one that it had before.
+    pub fn start(data_dir: &Path, listen: &str) -> Self {
+        let mut child = Command::new(server_program())
+            .args(["serve", "--listen", listen, "--data-dir"])
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let base = first.trim_end().strip_prefix("listening on ").unwrap().to_owned();
+        Self { process: Process(child), base }
+    }
+
+    pub fn address(&self) -> &str {
+        self.base.strip_prefix("http://").unwrap()
+    }
+}
+
+/// Makes a watchlist from the twenty companies.
+pub fn import_companies(data_dir: &Path) -> WatchlistId {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv");
+    let ran = Command::new(server_program())
+        .args(["import", file, "--name", "Companies", "--data-dir"])
+        .arg(data_dir)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    WatchlistId(String::from_utf8(ran.stdout).unwrap().trim().parse().unwrap())
+}
+
+/// The price of a symbol, as the server has it.
+pub fn price_of(remote: &Remote, watchlist: WatchlistId, symbol: &str) -> Option<String> {
+    let csv = String::from_utf8(remote.csv(watchlist).ok()?).unwrap();
+    let line = csv.lines().find(|line| line.split(',').next() == Some(symbol))?;
+    // No company before this one's price has a comma in its name.
+    line.split(',').nth(2).map(str::to_owned)
+}
+
+/// How many revisions a watchlist has.
+pub fn revision_of(remote: &Remote, watchlist: WatchlistId) -> u64 {
+    let list = remote.list().unwrap().list;
+    list.iter().find(|summary| summary.watchlist == watchlist).unwrap().revision.0
+}

@@ -1,0 +1,98 @@
+//! A conflated range gives exactly the state at its end, from the state at its beginning.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use shared::{
+    column::{ColumnKey, ColumnKind, standard_columns},
+    conflate::conflate,
+    edit::{AddColumn, Author, Change, Commit, KeyOnly, SetColumn},
+    ids::{ClientId, EditId, Revision, RowId, UserId},
+    limits::Limits,
+    position::Position,
+    time::Timestamp,
+    value::Literal,
+    watchlist::{Watchlist, apply::Mode},
+};
+use uuid::Uuid;
+
+fn row() -> impl Strategy<Value = RowId> {
+    (1u128..6).prop_map(|number| RowId(Uuid::from_u128(number)))
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let place = (1u8..255).prop_map(|byte| Position::from_hex(&format!("{byte:02x}")).unwrap());
+    let text = prop_oneof![Just("1"), Just("2.50"), Just("words")];
+    let column = prop_oneof![Just("price"), Just("note"), Just("extra")].prop_map(ColumnKey::from);
+    let kind = prop_oneof![Just(ColumnKind::Text), Just(ColumnKind::Number { decimals: 2 })];
+    prop_oneof![
+        6 => (row(), column, text).prop_map(|(row, column, text)| Change::set(row, &column, text.into())),
+        3 => (row(), place.clone()).prop_map(|(row, place)| {
+            Change::insert(row, &place, BTreeMap::from([("price".into(), Literal::from("9"))]))
+        }),
+        2 => row().prop_map(|row| Change::remove(row, None)),
+        1 => (row(), place).prop_map(|(row, place)| Change::move_to(row, &place)),
+        1 => kind.clone().prop_map(|kind| {
+            Change::AddColumn(AddColumn { key: "extra".into(), title: "Extra".into(), kind, after: None })
+        }),
+        1 => kind.prop_map(|kind| {
+            Change::SetColumn(SetColumn { key: "extra".into(), title: None, kind: Some(kind), after: None })
+        }),
+        1 => Just(Change::RemoveColumn(KeyOnly { key: "extra".into() })),
+        1 => Just(Change::RestoreColumn(KeyOnly { key: "extra".into() })),
+    ]
+}
+
+/// The edits that a server would accept, as commits, with the state after each.
+fn accepted(edits: Vec<Vec<Change>>) -> (Vec<Commit>, Vec<Watchlist>) {
+    let limits = Limits::default();
+    let mut state = Watchlist::new("Test", standard_columns(), &limits).unwrap();
+    let (mut commits, mut states): (Vec<Commit>, Vec<Watchlist>) = (Vec::new(), vec![state.clone()]);
+    for changes in edits {
+        let revision = Revision(commits.len() as u64 + 1);
+        let at = Timestamp::from_millis(i64::try_from(revision.0).unwrap());
+        let mode = Mode::Judge { limits: &limits, at, changed_since: &|_, _| false };
+        if state.apply(&changes, &mode).is_ok() {
+            let by = Author {
+                user: UserId(Uuid::nil()),
+                name: "ann".into(),
+                client: ClientId(Uuid::nil()),
+                edit: EditId(revision.0),
+            };
+            commits.push(Commit { revision, by, at, changes });
+            states.push(state.clone());
+        }
+    }
+    (commits, states)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_range_conflated_gives_the_state_at_its_end(
+        edits in prop::collection::vec(prop::collection::vec(change(), 1..4), 1..30),
+        from in 0usize..30,
+        to in 0usize..30,
+    ) {
+        let (commits, states) = accepted(edits);
+        let (from, to) = (from.min(commits.len()), to.min(commits.len()));
+        prop_assume!(from <= to);
+        let kept = conflate(&commits[from..to]);
+        let mut state = states[from].clone();
+        for commit in &kept {
+            prop_assert!(!commit.changes.is_empty());
+            state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
+        }
+        prop_assert!(state.same_as(&states[to]), "{:#?}\nis not\n{:#?}", state, states[to]);
+        // No cell is set twice.
+        let mut sets: Vec<_> = kept.iter().flat_map(|commit| &commit.changes).filter_map(|change| match change {
+            Change::Set(set) => Some((set.row, set.column.clone())),
+            _ => None,
+        }).collect();
+        let count = sets.len();
+        sets.sort();
+        sets.dedup();
+        prop_assert_eq!(sets.len(), count);
+    }
+}

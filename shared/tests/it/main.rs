@@ -1,0 +1,8 @@
+//! What holds for the crate as others use it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod arrows;
+mod conflation;
+mod golden;
+mod undo;
