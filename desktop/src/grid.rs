@@ -83,9 +83,7 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
-        for command in ui.input(|input| keys::commands(&input.events, input.modifiers)) {
-            obey(state, view, &layout, command, &mut actions);
-        }
+        obey_keys(ui, state, view, &layout, &mut actions);
     }
     context_menu(state, view, &layout, &response, &mut actions);
     // What was done may have moved the view.
@@ -168,6 +166,29 @@ fn click(
         edit::open(state, view, edit::Opening::All, actions);
     }
     ui.request_repaint();
+}
+
+/// Does what the frame's keys ask, in their order. What was typed behind the key that opened the editor is the
+/// editor's, which has the keyboard from the next frame on: on a slow screen that is a whole word.
+fn obey_keys(
+    ui: &Ui,
+    state: &mut GridState,
+    view: &GridView<'_>,
+    layout: &Layout,
+    actions: &mut Vec<GridAction>,
+) {
+    let (events, modifiers) = ui.input(|input| (input.events.clone(), input.modifiers));
+    for (index, event) in events.iter().enumerate() {
+        if let Some(command) = keys::command(event, modifiers) {
+            obey(state, view, layout, command, actions);
+        }
+        if state.editor.is_some() {
+            state.typed_ahead =
+                events[index + 1..].iter().filter(|event| keys::is_typed(event)).cloned().collect();
+            ui.request_repaint();
+            return;
+        }
+    }
 }
 
 fn context_menu(

@@ -9,12 +9,12 @@ use std::{
         mpsc as std_mpsc,
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use ewebsock::{WsEvent, WsMessage, WsSender};
 use shared::{
-    replica::link::{Backoff, Heartbeat},
+    replica::link::{Backoff, Heartbeat, SILENCE_MS},
     wire::{
         client::ClientMessage,
         codec::Encoding,
@@ -32,6 +32,8 @@ const EVENTS: usize = 512;
 const OUTGOING: usize = 512;
 /// A round trip is told again after so long, and only where it changed by a fifth: each telling is a frame.
 const TELL_ROUND_TRIP: Duration = Duration::from_secs(15);
+/// The wall clock that went on by so much more than the steady one says that the machine slept.
+const ASLEEP: Duration = Duration::from_secs(10);
 /// How often the connection is looked after.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -170,6 +172,7 @@ impl Out {
 #[derive(Debug)]
 enum Link {
     Opened,
+    Welcomed,
     Heard,
     Pong,
     Ended(String),
@@ -235,14 +238,16 @@ async fn connect(
     let now_ms = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut heartbeat = Heartbeat::new(0);
     let mut look = interval(LOOK);
+    let mut looked = (Instant::now(), SystemTime::now());
     let (mut opened, mut pinged) = (false, None::<Instant>);
     let mut told_at: Option<(Instant, Duration)> = None;
     let reason = loop {
         tokio::select! {
+            biased;
             told = link.recv() => match told {
+                Some(Link::Welcomed) => backoff.reset(),
                 Some(Link::Opened) => {
                     opened = true;
-                    backoff.reset();
                     heartbeat = Heartbeat::new(now_ms());
                     look.reset_immediately();
                 }
@@ -262,6 +267,15 @@ async fn connect(
                 None => break "the connection ended".to_owned(),
             },
             _ = look.tick() => {
+                if !opened && now_ms() >= SILENCE_MS {
+                    break "the server does not answer".to_owned();
+                }
+                let (by_wall, by_clock) = (looked.1.elapsed().unwrap_or_default(), looked.0.elapsed());
+                looked = (Instant::now(), SystemTime::now());
+                if by_wall > by_clock + ASLEEP {
+                    backoff.reset();
+                    break "the machine was asleep".to_owned();
+                }
                 if opened && heartbeat.ping_due(now_ms()) {
                     pinged.get_or_insert_with(Instant::now);
                     socket.send(WsMessage::Ping(Vec::new()));
@@ -275,6 +289,7 @@ async fn connect(
                 Some(Command::Send(message)) if opened => {
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
+                Some(Command::TryNow) if !opened => break "trying again".to_owned(),
                 Some(Command::Send(_) | Command::TryNow) => {}
             }
         }
@@ -303,8 +318,9 @@ fn open(endpoint: &Endpoint, attempt: u64, out: Out, links: mpsc::Sender<Link>) 
         let _ended = &ended;
         match event {
             WsEvent::Opened => {
-                out.tell_of(attempt, NetEvent::Connected);
+                // Known here first, so that no message is taken for a connection that is not there yet.
                 drop(links.try_send(Link::Opened));
+                out.tell_of(attempt, NetEvent::Connected);
             }
             WsEvent::Message(WsMessage::Binary(bytes)) => match Encoding::MessagePack.decode_server(&bytes) {
                 Ok(message) => {
@@ -314,8 +330,9 @@ fn open(endpoint: &Endpoint, attempt: u64, out: Out, links: mpsc::Sender<Link>) 
                     {
                         drop(links.try_send(Link::Ended(in_words(error.code, &error.message))));
                     }
+                    let is_welcome = matches!(message, ServerMessage::Welcome(_));
                     out.tell_of(attempt, NetEvent::Message(Box::new(message)));
-                    drop(links.try_send(Link::Heard));
+                    drop(links.try_send(if is_welcome { Link::Welcomed } else { Link::Heard }));
                 }
                 Err(error) => drop(links.try_send(Link::Ended(format!("the server sent nonsense: {error}")))),
             },

@@ -27,6 +27,9 @@ use self::{
     undo::{Edits, UndoStacks},
 };
 
+/// Watchlists that are kept up to date at once; more than there can be windows.
+const OPEN_LISTS: usize = 32;
+
 /// How the connection is, in words for the person.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Connection {
@@ -74,6 +77,8 @@ pub struct Store {
     creating: HashMap<RequestId, (WindowId, Vec<Vec<Change>>)>,
     /// Watchlists to be shown, and then their first edits made.
     made: Vec<(WindowId, WatchlistId)>,
+    /// The watchlists that are kept up to date, those shown last at the end.
+    opened: Vec<WatchlistId>,
     /// Edits of a new watchlist that is still to be loaded.
     filling: HashMap<WatchlistId, (WindowId, Vec<Vec<Change>>)>,
 }
@@ -99,6 +104,7 @@ impl Store {
             next_notice: 1,
             creating: HashMap::new(),
             made: Vec::new(),
+            opened: Vec::new(),
             filling: HashMap::new(),
         })
     }
@@ -211,15 +217,17 @@ impl Store {
         self.made.push((window, watchlist));
     }
 
-    /// Wants a watchlist's changes.
+    /// Wants a watchlist's changes. Those that no window has shown for longest are given up: a connection has
+    /// only so many open.
     pub fn open_list(&mut self, watchlist: WatchlistId) {
+        self.opened.retain(|opened| *opened != watchlist);
+        self.opened.push(watchlist);
         self.replica.open(watchlist);
-    }
-
-    /// No window shows a watchlist any longer.
-    pub fn close_list(&mut self, watchlist: WatchlistId) {
-        self.replica.close(watchlist);
-        self.glow.remove(&watchlist);
+        if self.opened.len() > OPEN_LISTS {
+            let given_up = self.opened.remove(0);
+            self.replica.close(given_up);
+            self.glow.remove(&given_up);
+        }
     }
 
     /// Makes an edit of a window: shown at once, kept on disk, sent when it can be. Changes that change
@@ -251,10 +259,10 @@ impl Store {
     /// Takes back a window's last edit, as a new guarded edit; false where there is none.
     pub fn undo(&mut self, window: WindowId, now: Duration) -> bool {
         let Some(step) = self.undo.pop_undo(window) else { return false };
+        // What makes it again is guarded by what taking it back leaves there.
+        let again = self.replica.inverse(step.watchlist, &step.changes);
         match self.replay(window, step.watchlist, step.changes.clone()) {
             Ok(kept) => {
-                // Guards of the edit itself no longer hold once it was taken back and made again.
-                let again = step.again.into_iter().map(Change::without_guard).collect();
                 let undone =
                     Edits { watchlist: step.watchlist, changes: step.changes, again, edit: kept.edit };
                 self.undo.undone(window, undone);

@@ -5,6 +5,8 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
@@ -19,11 +21,14 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_folder::DataFolder,
+    data_folder::{DataFolder, FolderError},
     remote::Remote,
     settings::Settings,
     start::{StartError, start},
 };
+
+/// How long a process that has taken a data folder may take to say where it serves it.
+const STARTING: Duration = Duration::from_secs(5);
 
 /// Orders, keeps and sends the edits of shared watchlists.
 #[derive(Parser, Debug)]
@@ -187,10 +192,10 @@ fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>)
         return act(&Remote::new(base, &token));
     }
     let data_dir = target.data_dir.clone().map_or_else(default_data_dir, Ok)?;
-    if let Some(remote) = Remote::of_folder(&data_dir) {
-        return act(&remote);
-    }
-    let folder = DataFolder::take(&data_dir)?;
+    let folder = match serve_or_join(&data_dir)? {
+        Either::Join(remote) => return act(&remote),
+        Either::Serve(folder) => folder,
+    };
     let settings =
         Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
     let runtime = Runtime::new().context("the runtime cannot start")?;
@@ -200,6 +205,26 @@ fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>)
     let done = act(&remote);
     runtime.block_on(running.stop());
     done
+}
+
+enum Either {
+    Serve(DataFolder),
+    Join(Remote),
+}
+
+/// Takes a data folder, or finds who serves it: a process that has just taken it says where a moment later.
+fn serve_or_join(data_dir: &Path) -> anyhow::Result<Either> {
+    let started = Instant::now();
+    loop {
+        if let Some(remote) = Remote::of_folder(data_dir) {
+            return Ok(Either::Join(remote));
+        }
+        match DataFolder::take(data_dir) {
+            Ok(folder) => return Ok(Either::Serve(folder)),
+            Err(FolderError::Served { .. }) if started.elapsed() < STARTING => thread::sleep(STARTING / 50),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {

@@ -32,6 +32,8 @@ const LOG_BYTES: usize = 4 << 20;
 const CUT_BYTES: usize = 512 * 1024;
 /// Items that may wait for a connection, whatever their size.
 const OUTBOX_ITEMS: usize = 256;
+/// Of these, so many are for answers that must come: snapshots, and that a watchlist was closed.
+const RESERVED_ITEMS: usize = 128;
 
 /// Something for a connection to write.
 #[derive(Clone, Debug)]
@@ -94,12 +96,17 @@ impl Outbox {
     /// Queues an item unless too much waits already. An empty outbox takes anything.
     pub fn push(&self, item: Outgoing) -> bool {
         let weight = self.weight(&item);
-        let before = self.state.queued.fetch_add(weight, Ordering::SeqCst);
-        let fits = before == 0 || before + weight <= self.limit;
-        if fits && self.items.try_send(item).is_ok() {
+        let with_it =
+            |before: usize| (before == 0 || before + weight <= self.limit).then_some(before + weight);
+        let queued = &self.state.queued;
+        let has_slot = self.items.capacity() > RESERVED_ITEMS;
+        if !has_slot || queued.fetch_update(Ordering::SeqCst, Ordering::SeqCst, with_it).is_err() {
+            return false;
+        }
+        if self.items.try_send(item).is_ok() {
             return true;
         }
-        self.state.queued.fetch_sub(weight, Ordering::SeqCst);
+        queued.fetch_sub(weight, Ordering::SeqCst);
         false
     }
 
@@ -118,12 +125,9 @@ impl Outbox {
     /// Asks the writer to say when it has written everything. False where it has already; a writer that is
     /// gone never will.
     fn wait_for_room(&self) -> bool {
-        if self.items.is_closed() {
-            return true;
-        }
+        // Cleared by the writer alone: other rooms may wait as well, and asking once too often is harmless.
         self.state.behind.store(true, Ordering::SeqCst);
-        let drained = self.state.queued.load(Ordering::SeqCst) == 0;
-        !(drained && self.state.behind.swap(false, Ordering::SeqCst))
+        self.items.is_closed() || self.state.queued.load(Ordering::SeqCst) != 0
     }
 }
 

@@ -322,6 +322,7 @@ impl Session {
                 server::Error { code, message: message.into(), request: None, watchlist: Some(watchlist) };
             ServerMessage::Error(error)
         };
+        self.rooms.retain(|_, room| !room.is_gone());
         let limit = self.context.settings.limits.open_watchlists;
         if !self.rooms.contains_key(&watchlist) && self.rooms.len() >= limit {
             let message = format!("a connection has at most {limit} watchlists open");

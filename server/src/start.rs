@@ -4,6 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 use axum::serve::ListenerExt;
@@ -23,6 +24,9 @@ use crate::{
     session::SessionContext,
     settings::Settings,
 };
+
+/// How long connections that do not listen may hold up the end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a server does not start. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +136,9 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        if tokio::time::timeout(PATIENCE, self.tasks.wait()).await.is_err() {
+            warn!("some connections did not end in time");
+        }
         self.journal.close().await;
         drop(self.folder);
         info!("stopped");

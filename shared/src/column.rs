@@ -294,8 +294,10 @@ impl ColumnKind {
                 if words.is_empty() || words.iter().any(|word| word.trim().is_empty()) {
                     return invalid("a choice needs at least one word, and no empty ones".to_owned());
                 }
-                if let Some(long) = words.iter().find(|word| word.len() > limits.text_bytes) {
-                    return Err(Rejection::new(Code::TooLong, format!("a choice of {} bytes", long.len())));
+                let bytes: usize = words.iter().map(|word| word.len()).sum();
+                if bytes > limits.text_bytes {
+                    let message = format!("choices of {bytes} bytes in all; {} are taken", limits.text_bytes);
+                    return Err(Rejection::new(Code::TooLong, message));
                 }
                 let mut sorted: Vec<_> = words.iter().collect();
                 sorted.sort();

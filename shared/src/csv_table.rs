@@ -102,7 +102,14 @@ impl CsvTable {
         let mut fields: Vec<Vec<String>> = vec![Vec::new(); header.len()];
         for record in reader.records() {
             let record = record.map_err(|error| refusal(&error))?;
-            lines.push(record.position().map_or(0, csv::Position::line));
+            let line = record.position().map_or(0, csv::Position::line);
+            lines.push(line);
+            if let Some((title, field)) =
+                header.iter().zip(record.iter()).find(|(_, field)| field.len() > limits.text_bytes)
+            {
+                let message = format!("a text of {} bytes; a cell takes {}", field.len(), limits.text_bytes);
+                return Err(bad_value(line, title, &message));
+            }
             for (column, field) in fields.iter_mut().zip(record.iter()) {
                 column.push(field.to_owned());
             }

@@ -141,7 +141,7 @@ fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
     let digits = plain.trim_start_matches('-').trim_start_matches('0');
     let digits =
         if digits.is_empty() || digits.starts_with('.') { format!("0{digits}") } else { digits.to_owned() };
-    if negative && plain.matches('-').count() > 1 {
+    if plain.matches('-').count() > usize::from(negative) {
         return None;
     }
     let number = parse_exact(&digits).ok()?;
@@ -251,7 +251,7 @@ mod tests {
         ] {
             assert_eq!(typed(text).as_deref(), Some(number), "{text}");
         }
-        for text in ["", "1.2.3", "abc", "1,23,4", "k", "%", "5%", "--5", "1e5", ",123"] {
+        for text in ["", "1.2.3", "abc", "1,23,4", "k", "%", "5%", "--5", "0-5", "1e5", ",123"] {
             assert_eq!(typed(text), None, "{text}");
         }
         let german = parse_typed("1.234,50", None, Separators::Comma).unwrap();

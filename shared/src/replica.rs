@@ -488,15 +488,12 @@ impl Replica {
             let message = format!("{} changes; one edit takes {}", changes.len(), self.limits.changes);
             return Err(Rejection::new(Code::TooLarge, message));
         }
-        // A handful of cells cannot come near the limit; only large edits are worth encoding twice.
-        if changes.len() > 16 || self.limits.message_bytes < Limits::default().message_bytes {
-            let edit =
-                ClientMessage::Edit(client::Edit { watchlist, edit: EditId::MAX, changes: changes.to_vec() });
-            let bytes = Encoding::Json.encode(&edit).len();
-            if bytes > self.limits.message_bytes {
-                let message = format!("an edit of {bytes} bytes; {} are taken", self.limits.message_bytes);
-                return Err(Rejection::new(Code::TooLarge, message));
-            }
+        let edit =
+            ClientMessage::Edit(client::Edit { watchlist, edit: EditId::MAX, changes: changes.to_vec() });
+        let bytes = Encoding::Json.encode(&edit).len();
+        if bytes > self.limits.message_bytes {
+            let message = format!("an edit of {bytes} bytes; {} are taken", self.limits.message_bytes);
+            return Err(Rejection::new(Code::TooLarge, message));
         }
         Ok(())
     }

@@ -244,6 +244,10 @@ pub(super) fn show(
     {
         editor.last_index = index;
     }
+    if editor.opening.is_none() {
+        let ahead = std::mem::take(&mut state.typed_ahead);
+        ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
+    }
     let keys = Keys::take(ui, editor.typed_over);
     if keys.escape {
         return true;

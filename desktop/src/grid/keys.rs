@@ -50,18 +50,20 @@ pub enum Command {
     Redo,
 }
 
-/// What the events of a frame ask for, in order.
-pub(super) fn commands(events: &[Event], modifiers: Modifiers) -> Vec<Command> {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Key { key, pressed: true, modifiers, .. } => of_key(*key, *modifiers),
-            Event::Text(text) if !modifiers.command && !text.chars().any(char::is_control) && text != " " => {
-                Some(Command::Type(text.clone()))
-            }
-            _ => None,
-        })
-        .collect()
+/// What an event asks for; `modifiers` are those held in its frame.
+pub(super) fn command(event: &Event, modifiers: Modifiers) -> Option<Command> {
+    match event {
+        Event::Key { key, pressed: true, modifiers, .. } => of_key(*key, *modifiers),
+        Event::Text(text) if !modifiers.command && !text.chars().any(char::is_control) && text != " " => {
+            Some(Command::Type(text.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an event is typing, and not the pointer or the window.
+pub(super) fn is_typed(event: &Event) -> bool {
+    matches!(event, Event::Text(_) | Event::Key { .. } | Event::Paste(_))
 }
 
 /// Whether an arrow or Tab was pressed.
@@ -108,16 +110,16 @@ fn of_key(key: Key, modifiers: Modifiers) -> Option<Command> {
 mod tests {
     use super::*;
 
-    fn press(key: Key, modifiers: Modifiers) -> Vec<Command> {
+    fn press(key: Key, modifiers: Modifiers) -> Option<Command> {
         let event = Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
-        commands(&[event], modifiers)
+        command(&event, modifiers)
     }
 
     #[test]
     fn every_key_has_its_command() {
         use Step as S;
         let (none, ctrl, shift) = (Modifiers::NONE, Modifiers::COMMAND, Modifiers::SHIFT);
-        for (key, modifiers, command) in [
+        for (key, modifiers, expected) in [
             (Key::Enter, none, Command::OpenAll),
             (Key::F2, none, Command::Open),
             (Key::Home, ctrl, Command::Move(S::First)),
@@ -133,15 +135,15 @@ mod tests {
             (Key::Z, ctrl, Command::Undo),
             (Key::Z, ctrl | shift, Command::Redo),
         ] {
-            assert_eq!(press(key, modifiers), [command], "{key:?} {modifiers:?}");
+            assert_eq!(press(key, modifiers), Some(expected), "{key:?} {modifiers:?}");
         }
-        assert_eq!(press(Key::Escape, none), []);
+        assert_eq!(press(Key::Escape, none), None);
     }
 
     #[test]
     fn printable_text_is_typed_and_shortcuts_are_not() {
         let text = Event::Text("7".to_owned());
-        assert_eq!(commands(std::slice::from_ref(&text), Modifiers::NONE), [Command::Type("7".to_owned())]);
-        assert_eq!(commands(&[text], Modifiers::COMMAND), []);
+        assert_eq!(command(&text, Modifiers::NONE), Some(Command::Type("7".to_owned())));
+        assert_eq!(command(&text, Modifiers::COMMAND), None);
     }
 }

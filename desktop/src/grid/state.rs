@@ -39,6 +39,8 @@ pub struct GridState {
     pub widths: HashMap<ColumnKey, f32>,
     /// The width that the column had when its edge was taken hold of.
     pub(super) resizing: Option<f32>,
+    /// What was typed in the frame that opened the editor, behind the key that did.
+    pub(super) typed_ahead: Vec<egui::Event>,
     /// Where the cursor's row stood, should it be removed.
     last_index: usize,
     /// How far below the view's top the edited row stands, in rows.

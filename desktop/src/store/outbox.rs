@@ -162,8 +162,12 @@ fn read(path: &Path) -> io::Result<Held> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(held),
         opened => opened?,
     };
-    for line in BufReader::new(file).lines() {
-        match serde_json::from_str(&line?) {
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line?;
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&line) {
             Ok(Line::Reserved(reserved)) => held.reserved = held.reserved.max(reserved),
             Ok(Line::Kept { edit, watchlist, changes }) => {
                 held.kept.insert(edit, KeptEdit { edit, watchlist, changes });
@@ -191,7 +195,9 @@ fn compact(path: &Path, reserved: EditId, kept: &BTreeMap<EditId, KeptEdit>) -> 
 }
 
 fn write_line(file: &mut File, line: &Line) -> io::Result<()> {
-    let mut bytes = serde_json::to_vec(line).expect("an edit is plain data");
+    // It begins on a line of its own, also where the one before was cut short.
+    let mut bytes = vec![b'\n'];
+    bytes.append(&mut serde_json::to_vec(line).expect("an edit is plain data"));
     bytes.push(b'\n');
     file.write_all(&bytes)
 }

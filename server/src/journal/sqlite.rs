@@ -41,7 +41,6 @@ impl SqliteJournal {
     /// The file is not ours, is damaged, or cannot be opened; it is left as it is.
     pub async fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let path = data_dir.join(FILE);
-        let is_new = !path.exists();
         check_header(&path)?;
         let options = SqliteConnectOptions::from_str("sqlite:")
             .map_err(store)?
@@ -59,10 +58,16 @@ impl SqliteJournal {
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // After a failed COMMIT sqlx still counts a transaction that SQLite has rolled back: such a connection
+            // is not used again.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
             .map_err(damaged)?;
-        if is_new {
+        // Empty: new, or left so by a process that died while it made the file.
+        let (tables,): (i64,) =
+            sqlx::query_as("SELECT count(*) FROM sqlite_schema").fetch_one(&writer).await.map_err(damaged)?;
+        if tables == 0 {
             sqlx::raw_sql("PRAGMA application_id = 0x4146474C").execute(&writer).await.map_err(store)?;
         }
         let (id,): (i64,) =

@@ -31,8 +31,6 @@ pub(super) struct Answers {
 #[derive(Default)]
 struct OfSender {
     answers: BTreeMap<EditId, ([u8; 16], Verdict)>,
-    /// Numbers below this were answered once and are no longer known.
-    forgotten_below: Option<EditId>,
     last_use: u64,
 }
 
@@ -69,7 +67,7 @@ impl Answers {
         match held.answers.get(&edit) {
             Some((known, verdict)) if known == digest => Memory::Same(verdict.clone()),
             Some(_) => Memory::Other,
-            None if held.forgotten_below.is_some_and(|below| edit < below) => Memory::Forgotten,
+            None if held.is_full() && held.first().is_some_and(|first| edit < first) => Memory::Forgotten,
             None => Memory::New,
         }
     }
@@ -89,16 +87,22 @@ impl Answers {
 }
 
 impl OfSender {
+    /// Whether as many are held as are kept: older ones may have been answered and be forgotten.
+    fn is_full(&self) -> bool {
+        self.answers.len() >= ANSWERS_KEPT
+    }
+
+    fn first(&self) -> Option<EditId> {
+        self.answers.first_key_value().map(|(edit, _)| *edit)
+    }
+
+    /// Forgets the oldest beyond what is kept; gives the first that is left, where any was forgotten.
     fn trim(&mut self) -> Option<EditId> {
-        let mut trimmed = false;
+        let count = self.answers.len();
         while self.answers.len() > ANSWERS_KEPT {
             self.answers.pop_first();
-            trimmed = true;
         }
-        if trimmed {
-            self.forgotten_below = self.answers.first_key_value().map(|(edit, _)| *edit);
-        }
-        self.forgotten_below.filter(|_| trimmed)
+        self.first().filter(|_| self.answers.len() < count)
     }
 }
 

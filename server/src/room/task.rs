@@ -7,8 +7,10 @@ use std::{
 };
 
 use shared::{
-    edit::{Code, Commit},
+    edit::{Change, Code, Commit},
     ids::{EditId, Epoch, Revision, WatchlistId},
+    limits::Limits,
+    value::Literal,
     watchlist::Watchlist,
     wire::{
         At,
@@ -42,9 +44,13 @@ const PART_BYTES: usize = 16 * 1024;
 /// A part of a snapshot as it is stored, in bytes.
 const STORED_PART_BYTES: usize = 1 << 20;
 /// Commits that one catch-up reads from the journal.
-const CATCH_UP_COMMITS: usize = 2_000;
+const CATCH_UP_COMMITS: usize = 128;
+/// A catch-up from the journal is cut before so many bytes.
+const CATCH_UP_BYTES: usize = 512 * 1024;
 /// A new snapshot is stored after so many commits, or as many as there are rows.
 const SNAPSHOT_EVERY: u64 = 10_000;
+/// Commits that are read at once when a watchlist is loaded.
+const LOADED_COMMITS: usize = 1_000;
 /// How often people who move are told about.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -72,23 +78,30 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
     let tasks = context.tasks.clone();
     tasks.spawn(async move {
         match load(&context, watchlist).await {
-            Ok(judge) => Room::new(context, watchlist, epoch, live, judge, own).run(commands).await,
+            Ok((judge, saved)) => {
+                let mut room = Room::new(context, watchlist, epoch, live, judge, own);
+                room.saved = saved;
+                room.save_if_due();
+                room.run(commands).await;
+            }
             Err(error) => {
                 error!(%watchlist, error = &error as &dyn std::error::Error, "the watchlist cannot be loaded");
-                refuse_all(watchlist, commands);
+                refuse_all(watchlist, commands).await;
             }
         }
     });
     RoomHandle { commands: sender }
 }
 
-async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<Judge, JournalError> {
+/// Reads a watchlist; gives it with the revision of the snapshot that it was read from.
+async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<(Judge, Revision), JournalError> {
     let damaged = |what: String| JournalError::Damaged(format!("watchlist {watchlist}: {what}"));
     let parts = context.journal.snapshot(watchlist).await?;
     let first = parts.first().ok_or_else(|| damaged("it has no snapshot".to_owned()))?;
     let revision = first.snapshot.revision;
-    let state =
-        Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &context.settings.limits);
+    // What was accepted under other limits is there all the same.
+    let lifted = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..context.settings.limits };
+    let state = Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &lifted);
     let state = state.map_err(|rejection| damaged(rejection.message))?;
     let mut judge = Judge::new(state, revision, context.settings.limits);
     for part in parts {
@@ -97,8 +110,13 @@ async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<Judge, Jo
         }
         judge.authorship.load(part.authors);
     }
+    if revision > Revision(0) {
+        // Times go on from where they were, whatever the clock says.
+        let head = context.journal.commits(watchlist, Revision(revision.0 - 1), 1).await?;
+        judge.last_at = head.first().map_or(judge.last_at, |commit| commit.at);
+    }
     loop {
-        let commits = context.journal.commits(watchlist, judge.revision, 10_000).await?;
+        let commits = context.journal.commits(watchlist, judge.revision, LOADED_COMMITS).await?;
         for commit in &commits {
             if commit.revision != judge.revision.next() {
                 return Err(damaged(format!("revision {} is missing", judge.revision.next())));
@@ -107,8 +125,8 @@ async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<Judge, Jo
                 .replay(commit)
                 .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
         }
-        if commits.len() < 10_000 {
-            return Ok(judge);
+        if commits.len() < LOADED_COMMITS {
+            return Ok((judge, revision));
         }
     }
 }
@@ -185,13 +203,13 @@ impl Room {
                     }
                 }
             }
-            for connection in std::mem::take(&mut self.owed) {
+            while let Some(connection) = self.owed.pop() {
                 let need = self.fanout.catch_up(connection);
                 self.serve_need(connection, need).await;
             }
         }
         self.flush();
-        refuse_all(self.watchlist, commands);
+        refuse_all(self.watchlist, commands).await;
     }
 
     /// Judges and writes the edits first, so that everything else sees what is on disk. False once deleted.
@@ -205,8 +223,10 @@ impl Room {
         if !edits.is_empty() {
             self.edits(edits).await;
         }
-        for command in others {
+        let mut others = others.into_iter();
+        while let Some(command) = others.next() {
             if !self.act(command).await {
+                others.for_each(|rest| refuse(self.watchlist, rest));
                 return false;
             }
         }
@@ -224,7 +244,10 @@ impl Room {
                 self.pace_people();
             }
             Command::Presence { connection, window, cell, editing } => {
-                if let Some(subscriber) = self.fanout.subscriber(connection) {
+                let waiting =
+                    || self.waiting.values().flatten().find(|waiting| waiting.connection == connection);
+                let cell = cell.filter(|cell| self.judge.watchlist.columns().get(&cell.column).is_some());
+                if let Some(subscriber) = self.fanout.subscriber(connection).or_else(waiting) {
                     let who = (subscriber.client, subscriber.name.clone());
                     self.people.place(connection, who, window, cell, editing);
                     self.pace_people();
@@ -324,8 +347,7 @@ impl Room {
             return;
         }
         for commit in commits {
-            let bytes = 128 + commit.changes.len() * 96 + text_bytes(commit);
-            self.fanout.push(commit.clone(), bytes);
+            self.fanout.push(commit.clone(), size_of(commit));
         }
         let rows = self.judge.watchlist.rows().len();
         if self.live.set(self.judge.watchlist.name(), self.judge.revision, rows) {
@@ -346,6 +368,7 @@ impl Room {
         if self.fanout.is_dirty() {
             self.owed.extend(self.fanout.flush());
             self.last_flush = Some(Instant::now());
+            self.pace_people();
         }
     }
 
@@ -395,13 +418,22 @@ impl Room {
                 Ok(commits) => commits,
                 Err(error) => {
                     warn!(error = &error as &dyn std::error::Error, "a catch-up could not be read");
+                    // Only a snapshot of this moment will do.
+                    self.encoded.clear();
                     if let Some(subscriber) = self.fanout.unsubscribe(connection) {
                         self.send_snapshot(subscriber);
                     }
                     return;
                 }
             };
-            need = self.fanout.catch_up_from(connection, &commits);
+            let mut bytes = 0;
+            let fit = commits.iter().take_while(|commit| {
+                let is_first = bytes == 0;
+                bytes += size_of(commit);
+                is_first || bytes <= CATCH_UP_BYTES
+            });
+            let fit = fit.count();
+            need = self.fanout.catch_up_from(connection, &commits[..fit]);
         }
     }
 
@@ -469,6 +501,7 @@ impl Room {
         let only_missed = !std::mem::take(&mut self.people.changed);
         let message = ServerMessage::Presence(self.people.message(self.watchlist));
         self.fanout.send_people(&message, only_missed);
+        self.pace_people();
     }
 
     fn deleted(&mut self) {
@@ -485,7 +518,7 @@ impl Room {
     /// Reads the state from the journal again after a failed write; false while the journal cannot be read.
     async fn reload(&mut self) -> bool {
         match load(&self.context, self.watchlist).await {
-            Ok(judge) => {
+            Ok((judge, _)) => {
                 let known = self.fanout.durable();
                 // The write may have come about after all: then everyone is told.
                 let missed = self.context.journal.commits(self.watchlist, known, usize::MAX >> 1).await;
@@ -567,49 +600,52 @@ fn unavailable() -> Verdict {
 }
 
 /// Answers what waits for a room that cannot serve, so that nobody waits for ever.
-fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Receiver<Command>) {
+async fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Receiver<Command>) {
     commands.close();
-    while let Ok(command) = commands.try_recv() {
-        match command {
-            Command::Edit(EditRequest { edit, reply, .. }) => reply.answer(watchlist, edit, unavailable()),
-            Command::Open { subscriber, .. } => {
-                let error = shared::wire::server::Error {
-                    code: ErrorCode::Unavailable,
-                    message: "the watchlist cannot be served at present".into(),
-                    request: None,
-                    watchlist: Some(watchlist),
-                };
-                let frame = Frame::encode(subscriber.encoding, &ServerMessage::Error(error));
-                subscriber.outbox.push_always(Outgoing::Frame(frame));
-            }
-            Command::Leave(_)
-            | Command::CatchUp(_)
-            | Command::Presence { .. }
-            | Command::Read(_)
-            | Command::Encoded { .. }
-            | Command::Saved(_)
-            | Command::Delete => {}
-        }
+    while let Some(command) = commands.recv().await {
+        refuse(watchlist, command);
     }
 }
 
-/// Text that a commit carries, for its size.
-fn text_bytes(commit: &Commit) -> usize {
-    use shared::{edit::Change, value::Literal};
+fn refuse(watchlist: WatchlistId, command: Command) {
+    match command {
+        Command::Edit(EditRequest { edit, reply, .. }) => reply.answer(watchlist, edit, unavailable()),
+        Command::Open { subscriber, .. } => {
+            let error = shared::wire::server::Error {
+                code: ErrorCode::Unavailable,
+                message: "the watchlist cannot be served at present".into(),
+                request: None,
+                watchlist: Some(watchlist),
+            };
+            let frame = Frame::encode(subscriber.encoding, &ServerMessage::Error(error));
+            subscriber.outbox.push_always(Outgoing::Frame(frame));
+        }
+        Command::Leave(_)
+        | Command::CatchUp(_)
+        | Command::Presence { .. }
+        | Command::Read(_)
+        | Command::Encoded { .. }
+        | Command::Saved(_)
+        | Command::Delete => {}
+    }
+}
+
+/// About how many bytes a commit takes once written.
+fn size_of(commit: &Commit) -> usize {
     let of = |literal: &Literal| if let Literal::Text(text) = literal { text.len() } else { 4 };
     let change = |change: &Change| match change {
         Change::Set(set) => of(&set.value),
         Change::Insert(insert) => {
             insert.cells.iter().map(|(key, literal)| key.0.len() + 8 + of(literal)).sum()
         }
-        Change::SetColumn(_) | Change::AddColumn(_) => 1024,
+        Change::SetColumn(_) | Change::AddColumn(_) => 8 * 1024,
         Change::Move(_)
         | Change::Remove(_)
         | Change::RemoveColumn(_)
         | Change::RestoreColumn(_)
         | Change::Rename(_) => 256,
     };
-    commit.changes.iter().map(change).sum()
+    128 + commit.changes.iter().map(|step| 96 + change(step)).sum::<usize>()
 }
 
 async fn until(at: Option<Instant>) {

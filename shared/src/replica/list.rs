@@ -253,7 +253,7 @@ impl ListReplica {
     /// Takes one part; true when it was the last, `None` where the parts do not fit together.
     fn load_part(&mut self, part: Snapshot, limits: &Limits) -> Option<bool> {
         if part.part == 1 {
-            let lifted = Limits { columns: usize::MAX, ..*limits };
+            let lifted = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..*limits };
             let state = Watchlist::new(&part.name, part.columns, &lifted).ok()?;
             let (epoch, revision, parts) = (part.epoch, part.revision, part.parts);
             self.loading = Some(Loading { epoch, revision, parts, next_part: 1, state });
