@@ -234,7 +234,12 @@ fn obey(
         return;
     }
     match command {
-        Command::Move(step) => state.step(view.watchlist, step, layout.page_rows()),
+        Command::Move(step) => {
+            state.step(view.watchlist, step, layout.page_rows());
+            if matches!(step, keys::Step::RowStart | keys::Step::First) {
+                state.scroll_x = 0.0;
+            }
+        }
         Command::Open => edit::open(state, view, edit::Opening::End, actions),
         Command::OpenAll => edit::open(state, view, edit::Opening::All, actions),
         Command::Type(text) => edit::open(state, view, edit::Opening::Typed(text), actions),

@@ -11,6 +11,7 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
@@ -22,9 +23,17 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
 use server::auth::TOKEN_FILE;
-use shared::wire::{codec::Encoding, server::ServerMessage};
+use shared::{
+    edit::Change,
+    ids::{ClientId, EditId, RequestId, RowId, WatchlistId},
+    position::Position,
+    wire::{
+        client::{self, ClientMessage},
+        codec::Encoding,
+        server::ServerMessage,
+    },
+};
 use tokio::{net::TcpStream, sync::Semaphore};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -103,11 +112,8 @@ impl Server {
         let stream = TcpStream::connect(&self.address).await.unwrap();
         let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
         let (mut socket, _) = client_async_with_config(request, stream, Some(config)).await.unwrap();
-        send(
-            &mut socket,
-            &json!({ "type": "hello", "client": Uuid::new_v4().as_bytes().to_vec(), "app": "bench" }),
-        )
-        .await;
+        let hello = client::Hello { client: ClientId(Uuid::new_v4()), app: "bench".into() };
+        send(&mut socket, &ClientMessage::Hello(hello)).await;
         socket
     }
 }
@@ -119,9 +125,12 @@ impl Drop for Server {
     }
 }
 
-/// Ids travel as strings as well: both encodings read either form.
-async fn send(socket: &mut Socket, message: &serde_json::Value) {
+async fn send(socket: &mut Socket, message: &ClientMessage) {
     socket.send(Message::binary(Encoding::MessagePack.encode(message))).await.unwrap();
+}
+
+fn edit(watchlist: WatchlistId, number: u64, changes: Vec<Change>) -> ClientMessage {
+    ClientMessage::Edit(client::Edit { watchlist, edit: EditId(number), changes })
 }
 
 async fn next(socket: &mut Socket) -> ServerMessage {
@@ -135,17 +144,16 @@ async fn next(socket: &mut Socket) -> ServerMessage {
 async fn measure(window: usize, edits: u64) -> Run {
     let server = Server::start();
     let mut publisher = server.connect().await;
-    let list = Uuid::now_v7().to_string();
-    send(&mut publisher, &json!({ "type": "create", "request": 1, "watchlist": list, "name": "Bench" }))
-        .await;
+    let list = WatchlistId(Uuid::now_v7());
+    let create =
+        client::Create { request: RequestId(1), watchlist: Some(list), name: "Bench".into(), columns: None };
+    send(&mut publisher, &ClientMessage::Create(create)).await;
     while !matches!(next(&mut publisher).await, ServerMessage::Created(_)) {}
-    let rows: Vec<String> = (0..EDITS).map(|_| Uuid::now_v7().to_string()).collect();
-    let inserts: Vec<_> = rows
-        .iter()
-        .zip(1..)
-        .map(|(row, number)| json!({ "insert": { "row": row, "position": format!("80{number:04x}80") } }))
-        .collect();
-    send(&mut publisher, &json!({ "type": "edit", "watchlist": list, "edit": 1, "changes": inserts })).await;
+    let rows: Vec<RowId> = (0..EDITS).map(|_| RowId(Uuid::now_v7())).collect();
+    let positions = Position::between(None, None, rows.len()).unwrap();
+    let inserts =
+        rows.iter().zip(&positions).map(|(row, position)| Change::insert(*row, position, BTreeMap::new()));
+    send(&mut publisher, &edit(list, 1, inserts.collect())).await;
     while !matches!(next(&mut publisher).await, ServerMessage::Accepted(_)) {}
 
     let empty = server.resident_kib();
@@ -154,7 +162,7 @@ async fn measure(window: usize, edits: u64) -> Run {
     let last = 1 + edits;
     for _ in 0..SUBSCRIBERS {
         let mut socket = server.connect().await;
-        send(&mut socket, &json!({ "type": "open", "watchlist": list })).await;
+        send(&mut socket, &ClientMessage::Open(client::Open { watchlist: list, at: None })).await;
         loop {
             if let ServerMessage::Snapshot(part) = next(&mut socket).await
                 && part.part == part.parts
@@ -182,13 +190,9 @@ async fn measure(window: usize, edits: u64) -> Run {
     let (mut sent, mut answered) = (0, 0);
     while answered < edits {
         while sent < edits && sent - answered < window as u64 {
-            let row = &rows[usize::try_from(sent).unwrap()];
-            let change = json!({ "set": { "row": row, "column": "price", "value": format!("{sent}.25") } });
-            send(
-                &mut publisher,
-                &json!({ "type": "edit", "watchlist": list, "edit": 2 + sent, "changes": [change] }),
-            )
-            .await;
+            let row = rows[usize::try_from(sent).unwrap()];
+            let change = Change::set(row, &"price".into(), format!("{sent}.25").as_str().into());
+            send(&mut publisher, &edit(list, 2 + sent, vec![change])).await;
             sent += 1;
         }
         if let ServerMessage::Accepted(_) = next(&mut publisher).await {

@@ -6,7 +6,9 @@
 mod answers;
 pub mod authorship;
 mod judge;
+mod load;
 mod presence;
+mod refuse;
 mod task;
 
 use std::sync::{

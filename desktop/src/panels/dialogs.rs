@@ -65,31 +65,36 @@ impl Dialog {
         };
         let is_ready = error.is_none() && !self.text.trim().is_empty();
         let mut confirmed = false;
-        let modal = Modal::new(Id::unique("dialog")).show(ui, |ui| {
-            ui.set_width(400.0);
-            ui.heading(title);
-            let field = ui.add(
-                TextEdit::singleline(&mut self.text).hint_text(hint).desired_width(f32::INFINITY).margin(6.0),
-            );
-            if std::mem::take(&mut self.is_new) {
-                field.request_focus();
-            }
-            confirmed = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-            if let Some(error) = error.filter(|_| !self.text.is_empty()) {
-                ui.colored_label(ui.visuals().error_fg_color, error.message);
-            }
-            ui.horizontal(|ui| {
-                if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
-                    self.browse(ui);
+        let modal = Modal::new(Id::unique("dialog"))
+            .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
+            .show(ui, |ui| {
+                ui.set_width(400.0);
+                ui.heading(title);
+                let field = ui.add(
+                    TextEdit::singleline(&mut self.text)
+                        .hint_text(hint)
+                        .desired_width(f32::INFINITY)
+                        .margin(6.0),
+                );
+                if std::mem::take(&mut self.is_new) {
+                    field.request_focus();
                 }
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    confirmed |= ui.add_enabled(is_ready, egui::Button::new(done)).clicked();
-                    if ui.button("Cancel").clicked() {
-                        ui.close();
+                confirmed = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+                if let Some(error) = error.filter(|_| !self.text.is_empty()) {
+                    ui.colored_label(ui.visuals().error_fg_color, error.message);
+                }
+                ui.horizontal(|ui| {
+                    if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
+                        self.browse(ui);
                     }
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        confirmed |= ui.add_enabled(is_ready, egui::Button::new(done)).clicked();
+                        if ui.button("Cancel").clicked() {
+                            ui.close();
+                        }
+                    });
                 });
             });
-        });
         if confirmed && is_ready {
             return (None, Some(self.action(window)));
         }

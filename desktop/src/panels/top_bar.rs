@@ -108,7 +108,7 @@ fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: 
         Connection::Down { reason, retry_at } => {
             let left = retry_at.saturating_duration_since(Instant::now()).as_secs();
             let next = if left == 0 { "trying again".to_owned() } else { format!("next try in {left} s") };
-            (palette.down, format!("Offline: {reason} \u{2013} {next}"))
+            (palette.down, format!("Offline, {next}: {reason}"))
         }
     };
     let is_down = matches!(connection, Connection::Down { .. });

@@ -7,15 +7,13 @@ use std::{
 };
 
 use shared::{
-    edit::{Change, Code, Commit},
+    edit::{Change, Commit},
     ids::{EditId, Epoch, Revision, WatchlistId},
-    limits::Limits,
     value::Literal,
-    watchlist::Watchlist,
     wire::{
         At,
         codec::Encoding,
-        server::{Closed, ClosedReason, ErrorCode, Resumed, ServerMessage},
+        server::{Closed, ClosedReason, Resumed, ServerMessage},
     },
 };
 use tokio::{
@@ -28,8 +26,9 @@ use tracing::{error, info, warn};
 use super::{
     Command, EditRequest, Live, QUEUE, RoomHandle,
     judge::{Judge, Unwritten, sender_of},
+    load::load,
     presence::People,
-    refused,
+    refuse::{refuse, refuse_all, unavailable},
 };
 use crate::{
     clock::Clock,
@@ -49,8 +48,6 @@ const CATCH_UP_COMMITS: usize = 128;
 const CATCH_UP_BYTES: usize = 512 * 1024;
 /// A new snapshot is stored after so many commits, or as many as there are rows.
 const SNAPSHOT_EVERY: u64 = 10_000;
-/// Commits that are read at once when a watchlist is loaded.
-const LOADED_COMMITS: usize = 1_000;
 /// How often people who move are told about.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -91,44 +88,6 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
         }
     });
     RoomHandle { commands: sender }
-}
-
-/// Reads a watchlist; gives it with the revision of the snapshot that it was read from.
-async fn load(context: &RoomContext, watchlist: WatchlistId) -> Result<(Judge, Revision), JournalError> {
-    let damaged = |what: String| JournalError::Damaged(format!("watchlist {watchlist}: {what}"));
-    let parts = context.journal.snapshot(watchlist).await?;
-    let first = parts.first().ok_or_else(|| damaged("it has no snapshot".to_owned()))?;
-    let revision = first.snapshot.revision;
-    // What was accepted under other limits is there all the same.
-    let lifted = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..context.settings.limits };
-    let state = Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &lifted);
-    let state = state.map_err(|rejection| damaged(rejection.message))?;
-    let mut judge = Judge::new(state, revision, context.settings.limits);
-    for part in parts {
-        for row in &part.snapshot.rows {
-            judge.watchlist.load_wire_row(row).map_err(|rejection| damaged(rejection.message))?;
-        }
-        judge.authorship.load(part.authors);
-    }
-    if revision > Revision(0) {
-        // Times go on from where they were, whatever the clock says.
-        let head = context.journal.commits(watchlist, Revision(revision.0 - 1), 1).await?;
-        judge.last_at = head.first().map_or(judge.last_at, |commit| commit.at);
-    }
-    loop {
-        let commits = context.journal.commits(watchlist, judge.revision, LOADED_COMMITS).await?;
-        for commit in &commits {
-            if commit.revision != judge.revision.next() {
-                return Err(damaged(format!("revision {} is missing", judge.revision.next())));
-            }
-            judge
-                .replay(commit)
-                .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
-        }
-        if commits.len() < LOADED_COMMITS {
-            return Ok((judge, revision));
-        }
-    }
 }
 
 struct Room {
@@ -592,41 +551,6 @@ impl Room {
                 drop(own.send(Command::Saved(saved)).await);
             }
         });
-    }
-}
-
-fn unavailable() -> Verdict {
-    refused(Code::Unavailable, "the server cannot store edits at present; it keeps trying")
-}
-
-/// Answers what waits for a room that cannot serve, so that nobody waits for ever.
-async fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Receiver<Command>) {
-    commands.close();
-    while let Some(command) = commands.recv().await {
-        refuse(watchlist, command);
-    }
-}
-
-fn refuse(watchlist: WatchlistId, command: Command) {
-    match command {
-        Command::Edit(EditRequest { edit, reply, .. }) => reply.answer(watchlist, edit, unavailable()),
-        Command::Open { subscriber, .. } => {
-            let error = shared::wire::server::Error {
-                code: ErrorCode::Unavailable,
-                message: "the watchlist cannot be served at present".into(),
-                request: None,
-                watchlist: Some(watchlist),
-            };
-            let frame = Frame::encode(subscriber.encoding, &ServerMessage::Error(error));
-            subscriber.outbox.push_always(Outgoing::Frame(frame));
-        }
-        Command::Leave(_)
-        | Command::CatchUp(_)
-        | Command::Presence { .. }
-        | Command::Read(_)
-        | Command::Encoded { .. }
-        | Command::Saved(_)
-        | Command::Delete => {}
     }
 }
 

@@ -1,0 +1,46 @@
+//! What a room that cannot serve answers, so that nobody waits for ever.
+
+use shared::{
+    edit::Code,
+    ids::WatchlistId,
+    wire::server::{self, ErrorCode, ServerMessage},
+};
+use tokio::sync::mpsc;
+
+use super::{Command, EditRequest, refused};
+use crate::{fanout::Outgoing, frame::Frame, journal::Verdict};
+
+pub(super) fn unavailable() -> Verdict {
+    refused(Code::Unavailable, "the server cannot store edits at present; it keeps trying")
+}
+
+/// Answers everything that waits, and takes no more.
+pub(super) async fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Receiver<Command>) {
+    commands.close();
+    while let Some(command) = commands.recv().await {
+        refuse(watchlist, command);
+    }
+}
+
+pub(super) fn refuse(watchlist: WatchlistId, command: Command) {
+    match command {
+        Command::Edit(EditRequest { edit, reply, .. }) => reply.answer(watchlist, edit, unavailable()),
+        Command::Open { subscriber, .. } => {
+            let error = server::Error {
+                code: ErrorCode::Unavailable,
+                message: "the watchlist cannot be served at present".into(),
+                request: None,
+                watchlist: Some(watchlist),
+            };
+            let frame = Frame::encode(subscriber.encoding, &ServerMessage::Error(error));
+            subscriber.outbox.push_always(Outgoing::Frame(frame));
+        }
+        Command::Leave(_)
+        | Command::CatchUp(_)
+        | Command::Presence { .. }
+        | Command::Read(_)
+        | Command::Encoded { .. }
+        | Command::Saved(_)
+        | Command::Delete => {}
+    }
+}
