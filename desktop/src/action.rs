@@ -41,8 +41,6 @@ pub enum Action {
     Reconnect,
     /// Another window.
     OpenWindow,
-    /// This window no longer.
-    CloseWindow(WindowId),
     /// Dark, light, or as the system has it.
     SetTheme(ThemeChoice),
     /// A notice was read.

@@ -167,7 +167,6 @@ impl Core {
                 self.windows.push(Arc::new(std::sync::Mutex::new(opened)));
                 crate::app::wake_root(&self.ctx);
             }
-            Action::CloseWindow(_) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             Action::SetTheme(choice) => {
                 self.theme = choice;
                 crate::theme::choose(&self.ctx, choice);

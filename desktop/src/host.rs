@@ -57,11 +57,6 @@ impl Host {
         Self { data_dir: data_dir.to_owned(), serving: Arc::default() }
     }
 
-    /// Whether this process serves.
-    pub fn is_serving(&self) -> bool {
-        self.serving().is_some()
-    }
-
     /// Stops serving, so that another process can. Every edit that was accepted is on disk.
     pub fn stop(&self) {
         let Some(Serving { running, runtime }) = self.serving().take() else { return };

@@ -199,11 +199,6 @@ impl Fanout {
         self.flushed < self.durable()
     }
 
-    /// Whether nobody has the watchlist open.
-    pub fn is_empty(&self) -> bool {
-        self.subscriptions.is_empty()
-    }
-
     /// Adds a commit that is on disk.
     pub fn push(&mut self, commit: Arc<Commit>, bytes: usize) {
         self.log.push(commit, bytes, self.flushed);

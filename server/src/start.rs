@@ -126,11 +126,6 @@ impl Running {
         self.auth.token()
     }
 
-    /// Ends once the server is being stopped.
-    pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
-    }
-
     /// Tells every client, lets what is being written be written, and closes the journal. The data folder is
     /// free for another process afterwards.
     pub async fn stop(self) {

@@ -86,11 +86,6 @@ impl Columns {
         index.checked_sub(1).map(|index| &self.ordered[index].column.key)
     }
 
-    /// Whether both are the very same columns, cheaply: false may still mean equal.
-    pub fn is_same(&self, other: &Columns) -> bool {
-        Arc::ptr_eq(&self.ordered, &other.ordered)
-    }
-
     pub(super) fn add(
         &mut self,
         column: Column,
