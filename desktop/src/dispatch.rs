@@ -110,6 +110,9 @@ impl Core {
     }
 
     fn flush(&mut self) {
+        if self.net.has_room() && self.store.take_stale_connection() {
+            self.net.renew();
+        }
         while self.net.has_room() {
             match self.store.poll_send() {
                 Some(message) => self.net.send(message),

@@ -85,6 +85,7 @@ pub enum NetEvent {
 enum Command {
     Send(Box<ClientMessage>),
     TryNow,
+    Renew,
 }
 
 /// The windows' end of the connection. Dropping it ends the thread.
@@ -130,6 +131,11 @@ impl Net {
     /// Tries to connect at once.
     pub fn try_now(&self) {
         drop(self.commands.try_send(Command::TryNow));
+    }
+
+    /// Ends the connection and makes it anew, as after a loss; asked only where [`Self::has_room`].
+    pub fn renew(&self) {
+        drop(self.commands.try_send(Command::Renew));
     }
 }
 
@@ -215,7 +221,7 @@ async fn wait(commands: &mut mpsc::Receiver<Command>, until: Instant) -> bool {
                 None => return false,
                 Some(Command::TryNow) => return true,
                 // There is nobody to send it to; the replica sends it again.
-                Some(Command::Send(_)) => {}
+                Some(Command::Send(_) | Command::Renew) => {}
             }
         }
     }
@@ -290,6 +296,7 @@ async fn connect(
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
                 Some(Command::TryNow) if !opened => break "trying again".to_owned(),
+                Some(Command::Renew) => break "going on under a new id".to_owned(),
                 Some(Command::Send(_) | Command::TryNow) => {}
             }
         }

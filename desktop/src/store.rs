@@ -13,13 +13,14 @@ use std::{
 
 use shared::{
     edit::{Change, Code, Rejection},
-    ids::{RequestId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, RequestId, WatchlistId, WindowId},
     limits::Limits,
     replica::{Event, KeptEdit, Outcome, Replica},
     value::Value,
     watchlist::Watchlist,
     wire::{client::ClientMessage, server::ServerMessage},
 };
+use uuid::Uuid;
 
 use self::{
     glow::Glow,
@@ -81,6 +82,8 @@ pub struct Store {
     opened: Vec<WatchlistId>,
     /// Edits of a new watchlist that is still to be loaded.
     filling: HashMap<WatchlistId, (WindowId, Vec<Vec<Change>>)>,
+    /// The connection greeted the server under an id that is given up.
+    is_connection_stale: bool,
 }
 
 impl Store {
@@ -106,6 +109,7 @@ impl Store {
             made: Vec::new(),
             opened: Vec::new(),
             filling: HashMap::new(),
+            is_connection_stale: false,
         })
     }
 
@@ -205,6 +209,11 @@ impl Store {
     /// The next message to send.
     pub fn poll_send(&mut self) -> Option<ClientMessage> {
         self.replica.poll_send()
+    }
+
+    /// Whether the connection is to be made anew; asked once for each time.
+    pub fn take_stale_connection(&mut self) -> bool {
+        std::mem::take(&mut self.is_connection_stale)
     }
 
     /// Watchlists that were made for a window and are to be shown in it.
@@ -357,6 +366,7 @@ impl Store {
                     now,
                 );
             }
+            Event::NumbersReused => self.renew(now),
             Event::Created { request, watchlist } => {
                 if let Some((window, fill)) = self.creating.remove(&request) {
                     self.made.push((window, watchlist));
@@ -380,6 +390,31 @@ impl Store {
             | Event::People { .. }
             | Event::Restored { .. }
             | Event::History { .. } => {}
+        }
+    }
+
+    /// Goes on under a new client id: the server holds other edits under this one's numbers.
+    fn renew(&mut self, now: Duration) {
+        let client = ClientId(Uuid::now_v7());
+        let renamed = self.replica.renew(client);
+        for (old, kept) in &renamed {
+            self.undo.renumber(*old, kept.edit);
+        }
+        self.is_connection_stale = true;
+        let kept: Vec<KeptEdit> = renamed.into_iter().map(|(_, kept)| kept).collect();
+        let next = kept.last().map_or(EditId(1), |last| last.edit.next());
+        match self.outbox.renew(client, next, &kept) {
+            Ok(()) => self.say(
+                "Another copy of this computer's Afterglow data has made edits under the same id (was the data \
+                 folder copied, or restored from a backup?). Yours are sent again under a new one.",
+                None,
+                now,
+            ),
+            Err(error) => self.say(
+                format!("Edits made while offline would not survive a restart: they cannot be kept ({error})."),
+                None,
+                now,
+            ),
         }
     }
 

@@ -10,6 +10,7 @@ mod load;
 mod presence;
 mod refuse;
 mod task;
+mod withheld;
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -25,6 +26,7 @@ use shared::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use task::{RoomContext, spawn};
+pub use withheld::Withheld;
 
 use crate::{
     fanout::{ConnectionId, SnapshotFrames, Subscriber},
@@ -94,7 +96,7 @@ pub struct EditRequest {
 /// Where an edit's answer goes.
 pub enum Reply {
     /// To a connection.
-    Connection(ConnectionId, mpsc::Sender<Answered>),
+    Connection(mpsc::Sender<Answered>, Arc<Withheld>),
     /// To a caller that waits for this one.
     Once(oneshot::Sender<Verdict>),
 }
@@ -149,14 +151,15 @@ impl Reply {
         match self {
             // The channel holds as many answers as a connection may have edits under way; one that is gone
             // asks again when it is back.
-            Reply::Connection(_, answers) => drop(answers.try_send(Answered { watchlist, edit, verdict })),
+            Reply::Connection(answers, _) => drop(answers.try_send(Answered { watchlist, edit, verdict })),
             Reply::Once(caller) => drop(caller.send(verdict)),
         }
     }
 
-    fn connection(&self) -> Option<ConnectionId> {
+    /// The edits that are withheld from its connection; a caller that waits for one edit has no others.
+    fn withheld(&self) -> Option<&Arc<Withheld>> {
         match self {
-            Reply::Connection(connection, _) => Some(*connection),
+            Reply::Connection(_, withheld) => Some(withheld),
             Reply::Once(_) => None,
         }
     }

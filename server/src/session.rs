@@ -35,8 +35,8 @@ use crate::{
     fanout::{ConnectionId, Outbox, OutboxState, Outgoing, SnapshotFrames, Subscriber},
     frame::{Frame, MAX_MESSAGE_BYTES},
     hub::{self, Hub},
-    journal::{HistoryFilter, Verdict},
-    room::{Answered, Command, EditRequest, Reply, RoomHandle},
+    journal::{HistoryFilter, Sender, Verdict},
+    room::{Answered, Command, EditRequest, Reply, RoomHandle, Withheld},
     settings::Settings,
 };
 
@@ -102,6 +102,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let mut socket = Socket { socket, encoding: peer.encoding, patience: context.settings.silence() };
     let end = match hello(&context, &mut socket).await {
         Ok(client) => {
+            let sender = Sender { user: peer.user.id, client };
             let pace =
                 Pace::new(context.settings.edits_per_second, context.settings.edits_burst, Instant::now());
             let mut session = Session {
@@ -110,6 +111,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                 client,
                 outbox,
                 answer_to,
+                withheld: Arc::new(Withheld::new(sender)),
                 rooms: BTreeMap::new(),
                 in_flight: 0,
                 pace,
@@ -155,6 +157,7 @@ struct Session {
     client: ClientId,
     outbox: Outbox,
     answer_to: mpsc::Sender<Answered>,
+    withheld: Arc<Withheld>,
     rooms: BTreeMap<WatchlistId, RoomHandle>,
     in_flight: usize,
     pace: Pace,
@@ -293,17 +296,20 @@ impl Session {
     ) -> Result<(), End> {
         self.pace.take(Instant::now());
         let client::Edit { watchlist, edit, changes } = edit;
+        self.withheld.read(watchlist, edit);
         let room = self.rooms.get(&watchlist).filter(|room| !room.is_gone()).cloned();
-        let Some(room) = room.or_else(|| self.context.hub.room(watchlist)) else {
-            return socket.send(&rejected(watchlist, edit, hub::unknown(watchlist))).await;
-        };
-        let reply = Reply::Connection(self.peer.connection, self.answer_to.clone());
-        let request = EditRequest { user: self.peer.user.clone(), client: self.client, edit, changes, reply };
-        if room.send(Command::Edit(request)).await.is_ok() {
-            self.in_flight += 1;
-            return Ok(());
+        if let Some(room) = room.or_else(|| self.context.hub.room(watchlist)) {
+            let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
+            let user = self.peer.user.clone();
+            let request = EditRequest { user, client: self.client, edit, changes, reply };
+            if room.send(Command::Edit(request)).await.is_ok() {
+                self.in_flight += 1;
+                return Ok(());
+            }
         }
-        let rejection = if self.context.hub.room(watchlist).is_some() {
+        let is_served = self.context.hub.room(watchlist).is_some();
+        let rejection = if is_served || !self.withheld.admits(watchlist, edit) {
+            self.withheld.withhold(watchlist, edit);
             Rejection::new(Code::Unavailable, "the watchlist cannot be served at present")
         } else {
             hub::unknown(watchlist)

@@ -157,6 +157,11 @@ impl Change {
         Change::Remove(Remove { row, as_of })
     }
 
+    /// Gives the watchlist another name.
+    pub fn rename(name: &str) -> Self {
+        Change::Rename(Rename { name: name.into() })
+    }
+
     /// The row it is about, where it is about one.
     pub fn row(&self) -> Option<RowId> {
         match self {

@@ -49,6 +49,16 @@ enum Link {
     Up(User),
 }
 
+/// How far a client is whose numbers the server holds other edits under: it needs a new id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Renewal {
+    None,
+    /// What may have been answered under the old id has to be answered first; nothing else is sent.
+    Draining,
+    /// The caller was asked for a new id.
+    Asked,
+}
+
 /// One client: what it knows of the server's watchlists, and the edits it has yet to have answered.
 #[derive(Debug)]
 pub struct Replica {
@@ -63,6 +73,7 @@ pub struct Replica {
     /// Every unanswered edit in order, with its watchlist.
     unanswered: BTreeMap<EditId, WatchlistId>,
     requests: BTreeMap<RequestId, Request>,
+    renewal: Renewal,
     retry_at: Option<u64>,
     outgoing: VecDeque<ClientMessage>,
     events: Vec<Event>,
@@ -91,6 +102,7 @@ impl Replica {
             lists: BTreeMap::new(),
             unanswered: BTreeMap::new(),
             requests: BTreeMap::new(),
+            renewal: Renewal::None,
             retry_at: None,
             outgoing: VecDeque::new(),
             events: Vec::new(),
@@ -99,7 +111,7 @@ impl Replica {
             replica.next_edit = replica.next_edit.max(edit.edit.next());
             replica.unanswered.insert(edit.edit, edit.watchlist);
             let list = replica.lists.entry(edit.watchlist).or_default();
-            list.push_pending(edit.edit, WindowId(0), edit.changes, &replica.limits);
+            list.push_pending((client, edit.edit), WindowId(0), edit.changes, true, &replica.limits);
         }
         replica
     }
@@ -137,12 +149,23 @@ impl Replica {
         self.unanswered.len()
     }
 
-    /// The edits that wait for an answer, in order.
-    pub fn unanswered(&self) -> impl Iterator<Item = KeptEdit> {
-        self.unanswered.iter().filter_map(|(edit, watchlist)| {
-            let changes = self.lists.get(watchlist)?.pending_changes(*edit)?.to_vec();
-            Some(KeptEdit { edit: *edit, watchlist: *watchlist, changes })
-        })
+    /// Goes on as another client, as [`Event::NumbersReused`] asks: the unanswered edits get new numbers, which
+    /// no earlier edit had. Gives each with its old number. The connection is to be made anew.
+    pub fn renew(&mut self, client: ClientId) -> Vec<(EditId, KeptEdit)> {
+        self.disconnected();
+        self.client = client;
+        self.renewal = Renewal::None;
+        let mut renamed = Vec::with_capacity(self.unanswered.len());
+        for (old, watchlist) in std::mem::take(&mut self.unanswered) {
+            let edit = self.next_edit;
+            self.next_edit = edit.next();
+            self.unanswered.insert(edit, watchlist);
+            let Some(list) = self.lists.get_mut(&watchlist) else { continue };
+            list.rename(old, client, edit);
+            let changes = list.pending_changes(edit).unwrap_or_default().to_vec();
+            renamed.push((old, KeptEdit { edit, watchlist, changes }));
+        }
+        renamed
     }
 
     /// The connection is up: greets the server.
@@ -208,7 +231,7 @@ impl Replica {
             .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"))?;
         let edit = self.next_edit;
         list.check(&changes, &self.limits)?;
-        list.push_pending(edit, window, changes.clone(), &self.limits);
+        list.push_pending((self.client, edit), window, changes.clone(), false, &self.limits);
         self.next_edit = edit.next();
         self.unanswered.insert(edit, watchlist);
         self.events.push(Event::Pending { watchlist });
@@ -355,6 +378,9 @@ impl Replica {
             ServerMessage::Rejected(rejected) if rejected.rejection.code == Code::Unavailable => {
                 self.unavailable(rejected.watchlist, rejected.edit, now_ms);
             }
+            ServerMessage::Rejected(rejected) if rejected.rejection.code == Code::EditReused => {
+                self.reused(rejected.watchlist, rejected.edit);
+            }
             ServerMessage::Rejected(rejected) => {
                 self.answered(rejected.watchlist, rejected.edit, Outcome::Rejected(rejected.rejection));
             }
@@ -377,6 +403,7 @@ impl Replica {
         }
         self.events.push(Event::Welcomed);
         self.send_edits();
+        self.ask_for_id_if_due();
     }
 
     fn requested(&mut self, request: RequestId) {
@@ -422,6 +449,34 @@ impl Replica {
         }
         self.forget_if_unused(watchlist);
         self.send_edits();
+        self.ask_for_id_if_due();
+    }
+
+    /// The server holds another edit under this number: somebody used it before, with a copy of what this
+    /// client keeps. The edit waits for a new one.
+    fn reused(&mut self, watchlist: WatchlistId, edit: EditId) {
+        if !self.unanswered.contains_key(&edit) {
+            return;
+        }
+        if let Some(list) = self.lists.get_mut(&watchlist) {
+            list.mark_reused(edit);
+        }
+        if self.renewal == Renewal::None {
+            self.renewal = Renewal::Draining;
+        }
+        self.send_edits();
+        self.ask_for_id_if_due();
+    }
+
+    /// Only once no edit can be answered under the old id any more: sent under two names it would be two edits.
+    fn ask_for_id_if_due(&mut self) {
+        let may_be_answered = |(edit, watchlist): (&EditId, &WatchlistId)| {
+            self.lists.get(watchlist).is_some_and(|list| list.may_be_answered(*edit))
+        };
+        if self.renewal == Renewal::Draining && !self.unanswered.iter().any(may_be_answered) {
+            self.renewal = Renewal::Asked;
+            self.events.push(Event::NumbersReused);
+        }
     }
 
     /// The server could not store it: it and every later edit of the watchlist are sent again after a while.
@@ -452,6 +507,7 @@ impl Replica {
             }
         }
         self.send_edits();
+        self.ask_for_id_if_due();
     }
 
     /// Sends unanswered edits in their order, as many as may be in flight.
@@ -464,8 +520,10 @@ impl Replica {
         if room == 0 || in_flight == self.unanswered.len() {
             return;
         }
+        let only_tried = self.renewal != Renewal::None;
         for (edit, watchlist) in &self.unanswered {
-            let Some(changes) = self.lists.get_mut(watchlist).and_then(|list| list.send(*edit)) else {
+            let Some(changes) = self.lists.get_mut(watchlist).and_then(|list| list.send(*edit, only_tried))
+            else {
                 continue;
             };
             self.outgoing.push_back(ClientMessage::Edit(client::Edit {

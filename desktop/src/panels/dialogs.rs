@@ -9,7 +9,7 @@ use std::{
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
     column::check_title,
-    edit::{Change, Rename},
+    edit::Change,
     ids::{WatchlistId, WindowId},
 };
 
@@ -106,7 +106,7 @@ impl Dialog {
         match self.kind {
             Kind::NewWatchlist => Action::Create(window, text),
             Kind::Rename(watchlist) => {
-                let changes = vec![Change::Rename(Rename { name: text.as_str().into() })];
+                let changes = vec![Change::rename(&text)];
                 Action::Edit { watchlist, window, changes }
             }
             Kind::Import => Action::Import(window, PathBuf::from(text)),

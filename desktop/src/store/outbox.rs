@@ -1,10 +1,11 @@
 //! Edits that were not answered yet, on this machine's disk: they survive a restart and are sent once.
 //!
 //! Each outbox has a client id of its own and is locked by the process that uses it. Its file is a log of
-//! lines, JSON each; a last line cut short by a crash is as if it was never written.
+//! lines, JSON each; a last line cut short by a crash is as if it was never written. One that goes on under
+//! another id is replaced by a new file that names it, so that its edits are never in two outboxes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -35,6 +36,8 @@ enum Line {
     Kept { edit: EditId, watchlist: WatchlistId, changes: Vec<Change> },
     /// An edit was answered.
     Answered(EditId),
+    /// What this client had kept is in here, under other numbers.
+    Replaces(ClientId),
 }
 
 /// What an outbox held when it was opened.
@@ -51,10 +54,18 @@ pub struct Contents {
 /// An outbox that this process uses. Lines are written by a thread, so that no window waits for the disk.
 #[derive(Debug)]
 pub struct Outbox {
-    lines: Option<mpsc::SyncSender<Line>>,
-    writer: Option<thread::JoinHandle<()>>,
+    folder: PathBuf,
+    client: ClientId,
+    writer: Option<Writer>,
     reserved: EditId,
-    _lock: File,
+    lock: File,
+}
+
+/// The thread that writes lines, and the way to it.
+#[derive(Debug)]
+struct Writer {
+    lines: mpsc::SyncSender<Line>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Outbox {
@@ -64,44 +75,35 @@ impl Outbox {
     /// The folder cannot be read or written.
     pub fn open(folder: &Path) -> io::Result<(Self, Contents)> {
         fs::create_dir_all(folder)?;
-        let mut free = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let client =
-                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<Uuid>().ok());
-            let is_lock = path.extension().is_some_and(|extension| extension == "lock");
-            if let (Some(client), true) = (client, is_lock)
-                && let Some(lock) = try_lock(&path)?
-            {
-                let held = read(&data_path(folder, ClientId(client)))?;
-                free.push((ClientId(client), lock, held));
-            }
-        }
-        free.sort_by_key(|(client, _, held)| (held.kept.is_empty(), *client));
-        let (client, lock, held) = match free.into_iter().next() {
+        let (client, lock, held) = match free(folder)?.into_iter().next() {
             Some(found) => found,
             None => {
                 let client = ClientId(Uuid::now_v7());
-                let path = folder.join(format!("{client}.lock"));
-                let lock =
-                    try_lock(&path)?.ok_or_else(|| io::Error::other("a new outbox is in use already"))?;
-                (client, lock, Held::default())
+                (client, new_lock(folder, client)?, Held::default())
             }
         };
         let next_edit = held.reserved.max(EditId(1));
         let reserved = EditId(next_edit.0 + BLOCK);
-        let path = data_path(folder, client);
-        compact(&path, reserved, &held.kept)?;
-        let file = File::options().append(true).open(&path)?;
-        let (lines, receiver) = mpsc::sync_channel(QUEUE);
-        let writer = thread::Builder::new()
-            .name("afterglow-outbox".to_owned())
-            .spawn(move || write_all(file, &receiver))?;
-        let kept = held.kept.into_values().collect();
-        Ok((
-            Self { lines: Some(lines), writer: Some(writer), reserved, _lock: lock },
-            Contents { client, next_edit, kept },
-        ))
+        let kept: Vec<KeptEdit> = held.kept.into_values().collect();
+        let writer = Some(begin(folder, client, held.replaces, reserved, &kept)?);
+        let outbox = Self { folder: folder.to_owned(), client, writer, reserved, lock };
+        Ok((outbox, Contents { client, next_edit, kept }))
+    }
+
+    /// Goes on as another client, with the edits that are unanswered still; the old one's are gone with it.
+    ///
+    /// # Errors
+    /// The folder cannot be written; then nothing is kept any longer.
+    pub fn renew(&mut self, client: ClientId, next_edit: EditId, kept: &[KeptEdit]) -> io::Result<()> {
+        self.end();
+        let reserved = EditId(next_edit.0 + BLOCK);
+        let begun = new_lock(&self.folder, client)
+            .and_then(|lock| Ok((begin(&self.folder, client, Some(self.client), reserved, kept)?, lock)));
+        // Also where that failed: its edits go under their new names from here, and would be made twice.
+        forget(&self.folder, std::mem::replace(&mut self.client, client))?;
+        let (writer, lock) = begun?;
+        (self.writer, self.lock, self.reserved) = (Some(writer), lock, reserved);
+        Ok(())
     }
 
     /// Keeps an edit until it is answered.
@@ -120,20 +122,23 @@ impl Outbox {
     }
 
     fn write(&self, line: Line) {
-        if let Some(lines) = &self.lines
-            && lines.send(line).is_err()
-        {
+        if self.writer.as_ref().is_none_or(|writer| writer.lines.send(line).is_err()) {
             warn!("the outbox is no longer written");
+        }
+    }
+
+    /// Waits until every line is on disk.
+    fn end(&mut self) {
+        if let Some(Writer { lines, thread }) = self.writer.take() {
+            drop(lines);
+            drop(thread.join());
         }
     }
 }
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.lines = None;
-        if let Some(writer) = self.writer.take() {
-            drop(writer.join());
-        }
+        self.end();
     }
 }
 
@@ -141,6 +146,69 @@ impl Drop for Outbox {
 struct Held {
     reserved: EditId,
     kept: BTreeMap<EditId, KeptEdit>,
+    replaces: Option<ClientId>,
+}
+
+/// The outboxes that no process uses, locked: those with unanswered edits first.
+fn free(folder: &Path) -> io::Result<Vec<(ClientId, File, Held)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let is_data = path.extension().is_some_and(|extension| extension == "jsonl");
+        if let (Some(client), true) = (stem.and_then(|stem| stem.parse().ok()).map(ClientId), is_data) {
+            // One that is in use may name another that it has replaced and not yet deleted.
+            found.push((client, try_lock(&lock_path(folder, client))?));
+        }
+    }
+    let (mut free, mut replaced) = (Vec::new(), BTreeSet::new());
+    for (client, lock) in found {
+        let Some(held) = read(&data_path(folder, client))? else { continue };
+        replaced.extend(held.replaces);
+        free.extend(lock.map(|lock| (client, lock, held)));
+    }
+    for (client, ..) in free.extract_if(.., |(client, ..)| replaced.contains(client)) {
+        forget(folder, client)?;
+    }
+    free.sort_by_key(|(client, _, held)| (held.kept.is_empty(), *client));
+    Ok(free)
+}
+
+/// Deletes an outbox whose edits another holds.
+fn forget(folder: &Path, client: ClientId) -> io::Result<()> {
+    for path in [data_path(folder, client), lock_path(folder, client)] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is still of use into a new file and goes on from there.
+fn begin(
+    folder: &Path,
+    client: ClientId,
+    replaces: Option<ClientId>,
+    reserved: EditId,
+    kept: &[KeptEdit],
+) -> io::Result<Writer> {
+    let path = data_path(folder, client);
+    compact(&path, replaces, reserved, kept)?;
+    let file = File::options().append(true).open(&path)?;
+    let (lines, receiver) = mpsc::sync_channel(QUEUE);
+    let thread = thread::Builder::new()
+        .name("afterglow-outbox".to_owned())
+        .spawn(move || write_all(file, &receiver))?;
+    Ok(Writer { lines, thread })
+}
+
+fn lock_path(folder: &Path, client: ClientId) -> PathBuf {
+    folder.join(format!("{client}.lock"))
+}
+
+fn new_lock(folder: &Path, client: ClientId) -> io::Result<File> {
+    try_lock(&lock_path(folder, client))?.ok_or_else(|| io::Error::other("a new outbox is in use already"))
 }
 
 fn data_path(folder: &Path, client: ClientId) -> PathBuf {
@@ -156,10 +224,11 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn read(path: &Path) -> io::Result<Held> {
+/// What a file holds; `None` where there is no file.
+fn read(path: &Path) -> io::Result<Option<Held>> {
     let mut held = Held::default();
     let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(held),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
     for line in BufReader::new(file).split(b'\n') {
@@ -173,22 +242,22 @@ fn read(path: &Path) -> io::Result<Held> {
                 held.kept.insert(edit, KeptEdit { edit, watchlist, changes });
             }
             Ok(Line::Answered(edit)) => drop(held.kept.remove(&edit)),
+            Ok(Line::Replaces(client)) => held.replaces = Some(client),
             Err(error) => warn!(%error, path = %path.display(), "a line of the outbox is cut short"),
         }
     }
-    Ok(held)
+    Ok(Some(held))
 }
 
-/// Writes what is still of use into a new file and puts it in the old one's place.
-fn compact(path: &Path, reserved: EditId, kept: &BTreeMap<EditId, KeptEdit>) -> io::Result<()> {
+/// Writes a file whole and puts it in the old one's place.
+fn compact(path: &Path, replaces: Option<ClientId>, reserved: EditId, kept: &[KeptEdit]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
-    write_line(&mut file, &Line::Reserved(reserved))?;
-    for edit in kept.values().cloned() {
-        write_line(
-            &mut file,
-            &Line::Kept { edit: edit.edit, watchlist: edit.watchlist, changes: edit.changes },
-        )?;
+    for line in replaces.map(Line::Replaces).into_iter().chain([Line::Reserved(reserved)]) {
+        write_line(&mut file, &line)?;
+    }
+    for KeptEdit { edit, watchlist, changes } in kept.iter().cloned() {
+        write_line(&mut file, &Line::Kept { edit, watchlist, changes })?;
     }
     file.sync_all()?;
     fs::rename(new, path)
@@ -248,8 +317,30 @@ mod tests {
         drop((one, two));
         let path = data_path(folder.path(), of_one.client);
         let mut file = File::options().append(true).open(path).unwrap();
-        file.write_all(b"{\"kept\":{\"edit\":2,\"watch").unwrap();
+        // Cut within a character, too.
+        file.write_all(b"{\"kept\":{\"edit\":2,\"watch\xE2\x82").unwrap();
         let (_again, contents) = Outbox::open(folder.path()).unwrap();
         assert_eq!((contents.client, contents.kept), (of_one.client, vec![edit(1)]));
+    }
+
+    #[test]
+    fn edits_go_on_under_another_id_and_are_never_in_two_outboxes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut outbox, old) = Outbox::open(folder.path()).unwrap();
+        outbox.keep(&edit(1));
+        outbox.end();
+        let before = fs::read(data_path(folder.path(), old.client)).unwrap();
+        let new = ClientId(Uuid::now_v7());
+        outbox.renew(new, EditId(6), &[edit(5)]).unwrap();
+        outbox.keep(&edit(6));
+        drop(outbox);
+        // A crash after the new file was written and before the old one was deleted.
+        fs::write(data_path(folder.path(), old.client), before).unwrap();
+        let (first, contents) = Outbox::open(folder.path()).unwrap();
+        assert_eq!((contents.client, contents.kept), (new, vec![edit(5), edit(6)]));
+        let (_second, contents) = Outbox::open(folder.path()).unwrap();
+        assert_eq!(contents.kept, [], "the old one is gone");
+        assert!(contents.client != old.client && contents.client != new);
+        drop(first);
     }
 }

@@ -71,6 +71,14 @@ impl UndoStacks {
         }
     }
 
+    /// An edit that waits has another number.
+    pub fn renumber(&mut self, old: EditId, new: EditId) {
+        self.windows.iter_mut().for_each(|(_, stacks)| {
+            let held = stacks.undo.iter_mut().chain(&mut stacks.redo);
+            held.filter(|held| held.edit == old).for_each(|held| held.edit = new);
+        });
+    }
+
     /// A watchlist is no longer there.
     pub fn forget(&mut self, watchlist: WatchlistId) {
         self.windows.iter_mut().for_each(|(_, stacks)| {

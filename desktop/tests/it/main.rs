@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod copied_outbox;
 mod dropped_file;
 mod embedded;
+mod headless;
 mod screen;
 mod shared_server;
 mod support;

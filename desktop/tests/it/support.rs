@@ -47,7 +47,8 @@ pub fn desktop(screen: &Screen, data_dir: &Path, arguments: &[&str]) -> Process 
         .env("LIBGL_ALWAYS_SOFTWARE", "1")
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("AFTERGLOW_CONNECT")
-        .stderr(Stdio::null())
+        // What goes wrong in it is read beside the test that failed.
+        .env("AFTERGLOW_LOG", "warn")
         .spawn()
         .unwrap();
     Process(child)

@@ -55,9 +55,9 @@ impl Answers {
         self.senders.insert(sender, held);
     }
 
-    /// Whether an edit of a sender that is held was answered.
-    pub(super) fn is_answered(&self, sender: Sender, edit: EditId) -> bool {
-        self.senders.get(&sender).is_some_and(|held| held.answers.contains_key(&edit))
+    /// How an edit of a sender that is held was answered.
+    pub(super) fn verdict(&self, sender: Sender, edit: EditId) -> Option<&Verdict> {
+        self.senders.get(&sender)?.answers.get(&edit).map(|(_, verdict)| verdict)
     }
 
     pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Memory {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     edit::{Author, Change, Code, Commit, Rejection},
-    ids::Revision,
+    ids::{EditId, Revision},
     limits::Limits,
     time::Timestamp,
     watchlist::{
@@ -42,6 +42,11 @@ pub(super) struct Unwritten {
 impl Unwritten {
     pub(super) fn is_empty(&self) -> bool {
         self.batch.answers.is_empty()
+    }
+
+    /// Whether an edit's answer is among them.
+    pub(super) fn answers(&self, sender: Sender, edit: EditId) -> bool {
+        self.batch.answers.iter().any(|record| record.sender == sender && record.edit == edit)
     }
 }
 

@@ -8,10 +8,15 @@ use shared::{
 use tokio::sync::mpsc;
 
 use super::{Command, EditRequest, refused};
-use crate::{fanout::Outgoing, frame::Frame, journal::Verdict};
+use crate::{fanout::Outgoing, frame::Frame};
 
-pub(super) fn unavailable() -> Verdict {
-    refused(Code::Unavailable, "the server cannot store edits at present; it keeps trying")
+/// Answers an edit `unavailable`: later ones of its connection wait until it is sent again.
+pub(super) fn withhold(watchlist: WatchlistId, request: EditRequest) {
+    if let Some(withheld) = request.reply.withheld() {
+        withheld.withhold(watchlist, request.edit);
+    }
+    let unavailable = refused(Code::Unavailable, "the server cannot store edits at present; it keeps trying");
+    request.reply.answer(watchlist, request.edit, unavailable);
 }
 
 /// Answers everything that waits, and takes no more.
@@ -24,7 +29,7 @@ pub(super) async fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Recei
 
 pub(super) fn refuse(watchlist: WatchlistId, command: Command) {
     match command {
-        Command::Edit(EditRequest { edit, reply, .. }) => reply.answer(watchlist, edit, unavailable()),
+        Command::Edit(request) => withhold(watchlist, request),
         Command::Open { subscriber, .. } => {
             let error = server::Error {
                 code: ErrorCode::Unavailable,

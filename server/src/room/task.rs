@@ -1,14 +1,17 @@
 //! The room's task: it takes commands, has batches written, and paces what leaves.
 
+mod edits;
+mod snapshots;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use shared::{
     edit::{Change, Commit},
-    ids::{EditId, Epoch, Revision, WatchlistId},
+    ids::{Epoch, Revision, WatchlistId},
     value::Literal,
     wire::{
         At,
@@ -25,29 +28,24 @@ use tracing::{error, info, warn};
 
 use super::{
     Command, EditRequest, Live, QUEUE, RoomHandle,
-    judge::{Judge, Unwritten, sender_of},
+    judge::Judge,
     load::load,
     presence::People,
-    refuse::{refuse, refuse_all, unavailable},
+    refuse::{refuse, refuse_all},
+    withheld::Withheld,
 };
 use crate::{
     clock::Clock,
     fanout::{ConnectionId, Fanout, Need, Outgoing, SnapshotFrames, Subscriber},
     frame::Frame,
-    journal::{Journal, JournalError, StoredPart, Verdict},
+    journal::Journal,
     settings::Settings,
 };
 
-/// A part of a snapshot as it travels, in bytes.
-const PART_BYTES: usize = 16 * 1024;
-/// A part of a snapshot as it is stored, in bytes.
-const STORED_PART_BYTES: usize = 1 << 20;
 /// Commits that one catch-up reads from the journal.
 const CATCH_UP_COMMITS: usize = 128;
 /// A catch-up from the journal is cut before so many bytes.
 const CATCH_UP_BYTES: usize = 512 * 1024;
-/// A new snapshot is stored after so many commits, or as many as there are rows.
-const SNAPSHOT_EVERY: u64 = 10_000;
 /// How often people who move are told about.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -103,8 +101,9 @@ struct Room {
     last_flush: Option<Instant>,
     flush_at: Option<Instant>,
     people_at: Option<Instant>,
-    /// Edits that were refused as unavailable, by connection: the first has to come again before any other.
-    blocked: HashMap<ConnectionId, BTreeSet<EditId>>,
+    /// Connections from which edits were withheld that may be stored, and when to find out.
+    uncertain: Vec<Arc<Withheld>>,
+    resolve_at: Option<Instant>,
     /// The state may not be what the journal holds: a write failed.
     suspect: bool,
     encoded: BTreeMap<Encoding, Weak<SnapshotFrames>>,
@@ -137,7 +136,8 @@ impl Room {
             last_flush: None,
             flush_at: None,
             people_at: None,
-            blocked: HashMap::new(),
+            uncertain: Vec::new(),
+            resolve_at: None,
             suspect: false,
             encoded: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -156,6 +156,7 @@ impl Room {
                 () = stop.cancelled() => break,
                 () = until(self.flush_at) => self.flush(),
                 () = until(self.people_at) => self.send_people(),
+                () = until(self.resolve_at) => self.resolve().await,
                 count = commands.recv_many(&mut taken, QUEUE) => {
                     if count == 0 || !self.take(taken).await {
                         break;
@@ -231,73 +232,6 @@ impl Room {
 
     fn at(&self) -> At {
         At { epoch: self.epoch, revision: self.judge.revision }
-    }
-
-    async fn edits(&mut self, requests: Vec<EditRequest>) {
-        if self.suspect && !self.reload().await {
-            for request in requests {
-                self.unavailable(request);
-            }
-            return;
-        }
-        let mut unwritten = Unwritten::default();
-        let mut judged: Vec<(EditRequest, Verdict)> = Vec::with_capacity(requests.len());
-        for request in requests {
-            let sender = sender_of(&request);
-            if !self.judge.answers.holds(sender) {
-                match self.context.journal.answers(self.watchlist, sender).await {
-                    Ok(records) => self.judge.answers.load(sender, records),
-                    Err(error) => {
-                        warn!(error = &error as &dyn std::error::Error, "answers could not be read");
-                        self.unavailable(request);
-                        continue;
-                    }
-                }
-            }
-            if self.is_blocked(&request) {
-                self.unavailable(request);
-                continue;
-            }
-            let verdict = self.judge.judge(&request, (self.context.clock)(), &mut unwritten);
-            judged.push((request, verdict));
-        }
-        if !unwritten.is_empty()
-            && let Err(error) = self.write(&mut unwritten).await
-        {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "edits could not be written; they are refused as unavailable"
-            );
-            self.judge.take_back(unwritten);
-            self.suspect = true;
-            // What the journal holds decides before anybody is answered.
-            self.reload().await;
-            for (request, _) in judged {
-                self.unavailable(request);
-            }
-            return;
-        }
-        for (request, verdict) in judged {
-            let edit = request.edit;
-            request.reply.answer(self.watchlist, edit, verdict);
-        }
-        self.publish(&unwritten.batch.commits);
-    }
-
-    /// Writes a batch while flushes go on.
-    async fn write(&mut self, unwritten: &mut Unwritten) -> Result<(), JournalError> {
-        let mut batch = unwritten.batch.clone();
-        batch.name = self.judge.watchlist.name().clone();
-        batch.rows = self.judge.watchlist.rows().len();
-        let journal = self.context.journal.clone();
-        let mut write = journal.append(self.watchlist, batch);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut write => return done,
-                () = until(self.flush_at) => self.flush(),
-            }
-        }
     }
 
     /// Commits are on disk: they may be seen.
@@ -396,54 +330,11 @@ impl Room {
         }
     }
 
-    /// Sends the watchlist whole: a snapshot that others are being sent, where it will do, or a new one.
-    fn send_snapshot(&mut self, subscriber: Subscriber) {
-        let encoding = subscriber.encoding;
-        let held = self.encoded.get(&encoding).and_then(Weak::upgrade);
-        if let Some(frames) = held.filter(|frames| self.is_worth_resuming(frames.revision)) {
-            return self.hand_snapshot(subscriber, &frames);
-        }
-        let waiting = self.waiting.entry(encoding).or_default();
-        waiting.push(subscriber);
-        if waiting.len() > 1 {
-            return;
-        }
-        let (frozen, at, watchlist) = (self.judge.watchlist.freeze(), self.at(), self.watchlist);
-        let own = self.own.clone();
-        let encode = move || {
-            let parts = frozen.parts(watchlist, at, PART_BYTES);
-            parts.map(|part| Frame::encode(encoding, &ServerMessage::Snapshot(part))).collect::<Vec<Frame>>()
-        };
-        self.context.tasks.spawn(async move {
-            let frames = tokio::task::spawn_blocking(encode).await.expect("encoding does not panic");
-            let frames = Arc::new(SnapshotFrames { revision: at.revision, frames });
-            if let Some(own) = own.upgrade() {
-                // The room is gone where it does not take this.
-                drop(own.send(Command::Encoded { encoding, revision: at.revision, frames }).await);
-            }
-        });
-    }
-
-    fn snapshot_encoded(&mut self, encoding: Encoding, revision: Revision, frames: &Arc<SnapshotFrames>) {
-        debug_assert!(revision <= self.judge.revision, "snapshots are of what is on disk");
-        self.encoded.insert(encoding, Arc::downgrade(frames));
-        for subscriber in self.waiting.remove(&encoding).unwrap_or_default() {
-            self.hand_snapshot(subscriber, frames);
-        }
-    }
-
-    fn hand_snapshot(&mut self, subscriber: Subscriber, frames: &Arc<SnapshotFrames>) {
-        if subscriber.outbox.push_always(Outgoing::Snapshot(frames.clone())) {
-            self.joined(subscriber, frames.revision);
-        }
-    }
-
     fn leave(&mut self, connection: ConnectionId) {
         self.fanout.unsubscribe(connection);
         for waiting in self.waiting.values_mut() {
             waiting.retain(|subscriber| subscriber.connection != connection);
         }
-        self.blocked.remove(&connection);
         self.people.leave(connection);
         self.pace_people();
     }
@@ -472,85 +363,6 @@ impl Room {
             subscriber.outbox.push_always(Outgoing::Frame(Frame::encode(subscriber.encoding, &message)));
         }
         info!(watchlist = %self.watchlist, "deleted");
-    }
-
-    /// Reads the state from the journal again after a failed write; false while the journal cannot be read.
-    async fn reload(&mut self) -> bool {
-        match load(&self.context, self.watchlist).await {
-            Ok((judge, _)) => {
-                let known = self.fanout.durable();
-                // The write may have come about after all: then everyone is told.
-                let missed = self.context.journal.commits(self.watchlist, known, usize::MAX >> 1).await;
-                let Ok(missed) = missed else { return false };
-                self.judge = judge;
-                self.suspect = false;
-                self.publish(&missed.into_iter().map(Arc::new).collect::<Vec<_>>());
-                true
-            }
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "the journal cannot be read");
-                false
-            }
-        }
-    }
-
-    /// Whether an earlier edit of the connection has to come again first: the first of those that were refused
-    /// as unavailable and that the journal does not hold after all.
-    fn is_blocked(&mut self, request: &EditRequest) -> bool {
-        let Some(connection) = request.reply.connection() else { return false };
-        let Some(refused) = self.blocked.get_mut(&connection) else { return false };
-        let sender = sender_of(request);
-        refused.retain(|edit| !self.judge.answers.is_answered(sender, *edit));
-        let is_blocked = refused.first().is_some_and(|first| *first != request.edit);
-        if !is_blocked {
-            refused.remove(&request.edit);
-        }
-        if refused.is_empty() {
-            self.blocked.remove(&connection);
-        }
-        is_blocked
-    }
-
-    fn unavailable(&mut self, request: EditRequest) {
-        if let Some(connection) = request.reply.connection() {
-            self.blocked.entry(connection).or_default().insert(request.edit);
-        }
-        let edit = request.edit;
-        request.reply.answer(self.watchlist, edit, unavailable());
-    }
-
-    fn save_if_due(&mut self) {
-        let rows = self.judge.watchlist.rows().len() as u64;
-        if self.saving || self.judge.revision.0 - self.saved.0 < SNAPSHOT_EVERY.max(rows) {
-            return;
-        }
-        self.saving = true;
-        let (frozen, at, watchlist) = (self.judge.watchlist.freeze(), self.at(), self.watchlist);
-        let authors: HashMap<_, _> = frozen
-            .rows
-            .iter()
-            .filter_map(|row| Some((row.id, self.judge.authorship.get(row.id)?.clone())))
-            .collect();
-        let (journal, own) = (self.context.journal.clone(), self.own.clone());
-        self.context.tasks.spawn(async move {
-            let mut saved = Some(at.revision);
-            for snapshot in frozen.parts(watchlist, at, STORED_PART_BYTES) {
-                let authors = snapshot
-                    .rows
-                    .iter()
-                    .filter_map(|row| Some((row.row, authors.get(&row.row)?.clone())))
-                    .collect();
-                if let Err(error) = journal.save_part(watchlist, StoredPart { snapshot, authors }).await {
-                    warn!(error = &error as &dyn std::error::Error, "a snapshot could not be stored");
-                    saved = None;
-                    break;
-                }
-            }
-            if let Some(own) = own.upgrade() {
-                // The room is gone where it does not take this.
-                drop(own.send(Command::Saved(saved)).await);
-            }
-        });
     }
 }
 

@@ -1,8 +1,13 @@
 //! The protocol's rules over real sockets.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use server::settings::Settings;
-use shared::limits::Limits;
+use server::{clock::Clock, settings::Settings};
+use shared::{
+    limits::{ANSWERS_KEPT, Limits},
+    time::Timestamp,
+};
 use tokio_tungstenite::tungstenite::{Error, http::StatusCode};
 use uuid::Uuid;
 
@@ -297,8 +302,52 @@ async fn people_come_and_go() {
         people,
         json!([{ "client": bob.id, "window": 1, "name": "ann", "cell": cell, "editing": true }])
     );
+    let nowhere = json!({ "row": row, "column": "nothing" });
+    bob.send(
+        &json!({ "type": "presence", "watchlist": list, "window": 1, "cell": nowhere, "editing": false }),
+    )
+    .await;
+    assert_eq!(ann.expect("presence").await["people"][0]["cell"], Value::Null, "no such column");
     drop(bob);
     assert_eq!(ann.expect("presence").await["people"], json!([]));
+}
+
+#[tokio::test]
+async fn times_never_go_back_whatever_the_clock_does() {
+    let clock_at = |millis: i64| -> Clock { Arc::new(move || Timestamp::from_millis(millis)) };
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let server = TestServer::at(folder, Settings::default(), clock_at(1_790_000_000_000)).await;
+    let (_, list, row) = with_row(&server).await;
+    let server = server.restart_at(clock_at(1_000)).await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let before = client.open(&list).await["rows"][0]["changed"]["price"].clone();
+    client.edit_answered(&list, json!([set(&row, json!("72"))])).await;
+    assert_eq!(client.expect("changes").await["commits"][0]["at"], before);
+}
+
+#[tokio::test]
+async fn an_edit_older_than_the_answers_that_are_kept_is_too_old_also_after_a_restart() {
+    let kept = u64::try_from(ANSWERS_KEPT).unwrap();
+    let lifted = Settings { edits_per_second: 0, ..Settings::default() };
+    let server = TestServer::with(lifted).await;
+    let (mut client, list, row) = with_row(&server).await;
+    for _ in 0..kept + 10 {
+        let last = client.edit(&list, json!([set(&row, json!("72"))])).await;
+        if last % 200 == 0 {
+            client.answer(last).await;
+        }
+    }
+    client.answer(client.edit).await;
+    let server = server.restart().await;
+    let mut back = Client { id: client.id, ..server.client().await };
+    back.greet().await;
+    let oldest_kept = kept + 11 - kept + 1;
+    for (edit, code) in [(oldest_kept - 1, json!("tooOld")), (oldest_kept, json!(null))] {
+        back.edit = edit - 1;
+        let answer = back.edit_answered(&list, json!([set(&row, json!("72"))])).await;
+        assert_eq!(answer["code"], code, "{edit}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! Several replicas and one server in simulated time: delays, lost connections, re-sends, failing writes and
-//! deaths of the server. Whatever happened, in the end everyone shows the same, every accepted edit is there
-//! once, and nothing waits.
+//! Several replicas and one server in simulated time: delays, lost connections, re-sends, failing writes, deaths
+//! of the server and of clients, and clients that come back from an old copy of what they kept. Whatever happened,
+//! in the end everyone shows the same, every accepted edit is there once, and nothing waits.
 //!
 //! A failing seed runs alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`.
 
@@ -28,11 +28,11 @@ use server::{
     settings::Settings,
 };
 use shared::{
-    edit::Change,
+    edit::{Change, Code, Rejection},
     ids::{ClientId, EditId, RowId, UserId, WatchlistId, WindowId},
     limits::Limits,
     position::Position,
-    replica::{Event, Outcome, Replica},
+    replica::{Event, KeptEdit, Outcome, Replica},
     time::Timestamp,
     value::Literal,
     watchlist::Watchlist,
@@ -54,6 +54,7 @@ use self::journal::{Disk, SimulatedJournal};
 const RUNS: u64 = 4_000;
 const CLIENTS: usize = 3;
 const STEPS: usize = 60;
+const LISTS: [WatchlistId; 2] = [WatchlistId(Uuid::from_u128(7)), WatchlistId(Uuid::from_u128(8))];
 
 #[test]
 fn every_interleaving_ends_with_all_equal_and_every_accepted_edit_once() {
@@ -89,8 +90,11 @@ struct Simulation {
     disk: Arc<Disk>,
     server: Option<SimulatedServer>,
     clients: Vec<SimulatedClient>,
-    list: WatchlistId,
     connections: u64,
+    /// Edits made so far, by anybody.
+    made: u64,
+    /// Whether clients come back from old copies: then no two edits are alike.
+    restores: bool,
 }
 
 struct SimulatedServer {
@@ -102,9 +106,23 @@ struct SimulatedServer {
 struct SimulatedClient {
     replica: Replica,
     socket: Option<WebSocketStream<DuplexStream>>,
-    accepted: BTreeSet<EditId>,
-    rejected: BTreeSet<EditId>,
-    made: u64,
+    /// What its outbox holds, and the first number that it never used.
+    outbox: SimulatedOutbox,
+    /// A copy of that, taken earlier.
+    copy: Option<(ClientId, SimulatedOutbox)>,
+    answers: BTreeMap<Name, Outcome>,
+    /// Edits that it no longer knows of, since it came back from a copy: they were made or they were not.
+    lost: BTreeSet<Name>,
+    renewals: u128,
+}
+
+/// What an edit is known by: one that comes back from a copy may use its number again in another watchlist.
+type Name = (WatchlistId, ClientId, EditId);
+
+#[derive(Clone)]
+struct SimulatedOutbox {
+    next: EditId,
+    kept: BTreeMap<EditId, KeptEdit>,
 }
 
 fn user() -> Arc<User> {
@@ -125,24 +143,14 @@ impl Simulation {
         START.set(Some(tokio::time::Instant::now()));
         let disk = Arc::new(Disk::new(seed));
         let mut rng = Rng::with_seed(seed);
-        let list = WatchlistId(Uuid::from_u128(7));
-        let clients = (0..CLIENTS)
-            .map(|number| {
-                let client = ClientId(Uuid::from_u128(100 + number as u128));
-                let replica = Replica::new(client, "simulation", Limits::default(), EditId(1), Vec::new());
-                SimulatedClient {
-                    replica,
-                    socket: None,
-                    accepted: BTreeSet::new(),
-                    rejected: BTreeSet::new(),
-                    made: 0,
-                }
-            })
-            .collect();
+        let clients = (0..CLIENTS).map(|number| SimulatedClient::new(100 + number as u128)).collect();
         rng.u64(..);
-        let mut simulation = Self { rng, disk, server: None, clients, list, connections: 0 };
+        let restores = seed.is_multiple_of(4);
+        let mut simulation = Self { rng, disk, server: None, clients, connections: 0, made: 0, restores };
         simulation.start_server().await;
-        simulation.server.as_ref().unwrap().hub.create(Some(list), "Simulated", None).await.unwrap();
+        for list in LISTS {
+            simulation.server.as_ref().unwrap().hub.create(Some(list), "Simulated", None).await.unwrap();
+        }
         simulation.disk.set_hostile(true);
         for _ in 0..STEPS {
             simulation.step().await;
@@ -193,13 +201,25 @@ impl Simulation {
                 self.pump(who, long).await;
             }
             80..88 => tokio::time::sleep(Duration::from_millis(self.rng.u64(..60))).await,
-            88..95 => self.clients[who].cut(),
+            88..94 => self.clients[who].cut(),
+            94 => self.clients[who].restart(),
+            95 if self.restores => self.restore(who).await,
             95..98 => self.connect(who),
             _ => self.kill_server().await,
         }
         if self.clients[who].socket.is_none() && self.rng.bool() {
             self.connect(who);
         }
+    }
+
+    /// A client takes a copy of what it keeps, or comes back from the one that it took.
+    async fn restore(&mut self, who: usize) {
+        if self.clients[who].copy.is_some() {
+            self.clients[who].cut();
+            // What its former self had sent is judged by now.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        self.clients[who].copy_or_restore();
     }
 
     fn connect(&mut self, who: usize) {
@@ -216,7 +236,7 @@ impl Simulation {
         });
         let client = &mut self.clients[who];
         client.replica.connected();
-        client.replica.open(self.list);
+        LISTS.into_iter().for_each(|list| client.replica.open(list));
         client.socket = Some(
             futures_util::FutureExt::now_or_never(WebSocketStream::from_raw_socket(
                 near,
@@ -228,8 +248,9 @@ impl Simulation {
     }
 
     fn edit(&mut self, who: usize) {
-        let changes = {
-            let Some(state) = self.clients[who].replica.list(self.list).and_then(|list| list.state()) else {
+        let list = LISTS[usize::from(self.rng.u8(..4) == 0)];
+        let mut changes = {
+            let Some(state) = self.clients[who].replica.list(list).and_then(|list| list.state()) else {
                 return;
             };
             let rows: Vec<RowId> = state.rows().iter().map(|row| row.id).collect();
@@ -262,9 +283,14 @@ impl Simulation {
                 }
             }
         };
+        self.made += 1;
+        if self.restores {
+            changes.push(Change::rename(&format!("Edit {}", self.made)));
+        }
         let client = &mut self.clients[who];
-        if client.replica.edit(self.list, WindowId(1), changes).is_ok() {
-            client.made += 1;
+        if let Ok(kept) = client.replica.edit(list, WindowId(1), changes) {
+            client.outbox.next = kept.edit.next();
+            client.outbox.kept.insert(kept.edit, kept);
         }
     }
 
@@ -280,6 +306,7 @@ impl Simulation {
     async fn pump(&mut self, who: usize, long: Duration) {
         let client = &mut self.clients[who];
         client.replica.tick(u64::try_from(now().as_millis()).unwrap());
+        client.collect();
         let Some(socket) = &mut client.socket else { return };
         let end = tokio::time::Instant::now() + long;
         loop {
@@ -320,43 +347,59 @@ impl Simulation {
                 }
                 self.pump(who, Duration::from_millis(20)).await;
             }
-            let head = self.disk.head();
+            let disk = &self.disk;
             let is_settled = |client: &SimulatedClient| {
                 client.replica.waiting() == 0
-                    && client.replica.list(self.list).is_some_and(|list| {
-                        list.waiting() == 0 && list.at().is_some_and(|at| at.revision == head)
+                    && LISTS.into_iter().all(|id| {
+                        client.replica.list(id).is_some_and(|list| {
+                            list.waiting() == 0 && list.at().is_some_and(|at| at.revision == disk.head(id))
+                        })
                     })
             };
             if self.clients.iter().all(is_settled) {
                 return;
             }
         }
-        for client in &self.clients {
-            let list = client.replica.list(self.list).unwrap();
+        for (client, list) in self.clients.iter().flat_map(|client| LISTS.map(|list| (client, list))) {
+            let (waiting, head) = (client.replica.waiting(), self.disk.head(list));
+            let list = client.replica.list(list).unwrap();
             eprintln!(
-                "waiting {} and {}, {:?}, {:?}",
-                client.replica.waiting(),
+                "waiting {waiting} and {}, {:?} of {head}, {:?}",
                 list.waiting(),
                 list.at(),
                 list.sync()
             );
         }
-        panic!("not settled at revision {}", self.disk.head());
+        panic!("not settled");
     }
 
     fn check(&self) {
-        let truth = self.disk.replayed(self.list);
+        let written = self.disk.edits();
+        let once: BTreeSet<Name> = written.iter().copied().collect();
+        assert_eq!(once.len(), written.len(), "an edit was applied twice");
+        let mut accepted = BTreeSet::new();
+        let mut lost: BTreeSet<Name> = BTreeSet::new();
         for client in &self.clients {
-            let shown = client.replica.list(self.list).unwrap().state().unwrap();
-            let (shown_rows, true_rows) = (rows_of(shown), rows_of(&truth));
-            assert!(shown.same_as(&truth), "shown {shown_rows:#?}\nis not {true_rows:#?}");
-            let id = client.replica.client();
-            let written = self.disk.edits_of(id);
-            let once: BTreeSet<EditId> = written.iter().copied().collect();
-            assert_eq!(once.len(), written.len(), "an edit was applied twice");
-            assert_eq!(once, client.accepted, "exactly the accepted edits are on disk");
-            assert_eq!(client.accepted.len() + client.rejected.len(), usize::try_from(client.made).unwrap());
+            for list in LISTS {
+                let truth = self.disk.replayed(list);
+                let shown = client.replica.list(list).unwrap().state().unwrap();
+                let (shown_rows, true_rows) = (rows_of(shown), rows_of(&truth));
+                assert!(shown.same_as(&truth), "shown {shown_rows:#?}\nis not {true_rows:#?}");
+            }
+            assert!(client.outbox.kept.is_empty(), "every edit was answered: {:?}", client.outbox.kept);
+            let is_accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted(_));
+            accepted.extend(
+                client.answers.iter().filter(|(_, outcome)| is_accepted(outcome)).map(|(name, _)| *name),
+            );
+            lost.extend(&client.lost);
         }
+        assert!(
+            accepted.is_subset(&once),
+            "an accepted edit is not on disk: {:?}",
+            accepted.difference(&once)
+        );
+        let unknown: Vec<_> = once.difference(&accepted).filter(|name| !lost.contains(name)).collect();
+        assert!(unknown.is_empty(), "on disk, and its client was not told: {unknown:?}");
     }
 }
 
@@ -367,6 +410,19 @@ fn rows_of(watchlist: &Watchlist) -> Vec<SnapshotRow> {
 }
 
 impl SimulatedClient {
+    fn new(id: u128) -> Self {
+        let client = ClientId(Uuid::from_u128(id));
+        Self {
+            replica: Replica::new(client, "simulation", Limits::default(), EditId(1), Vec::new()),
+            socket: None,
+            outbox: SimulatedOutbox { next: EditId(1), kept: BTreeMap::new() },
+            copy: None,
+            answers: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            renewals: 0,
+        }
+    }
+
     fn cut(&mut self) {
         if self.socket.take().is_some() {
             self.replica.disconnected();
@@ -374,14 +430,61 @@ impl SimulatedClient {
         }
     }
 
+    /// Its process dies and starts again from its outbox.
+    fn restart(&mut self) {
+        self.cut();
+        self.begin(self.replica.client());
+    }
+
+    fn begin(&mut self, client: ClientId) {
+        let kept = self.outbox.kept.values().cloned().collect();
+        self.replica = Replica::new(client, "simulation", Limits::default(), self.outbox.next, kept);
+    }
+
+    fn copy_or_restore(&mut self) {
+        match self.copy.take() {
+            None => self.copy = Some((self.replica.client(), self.outbox.clone())),
+            Some((client, outbox)) => {
+                let forgotten = std::mem::replace(&mut self.outbox, outbox).kept;
+                let name = |kept: KeptEdit| (kept.watchlist, self.replica.client(), kept.edit);
+                self.lost.extend(forgotten.into_values().map(name));
+                self.begin(client);
+            }
+        }
+    }
+
     fn collect(&mut self) {
         for event in self.replica.take_events() {
-            if let Event::Settled { edit, outcome, .. } = event {
-                let first = match outcome {
-                    Outcome::Accepted(_) => self.accepted.insert(edit),
-                    Outcome::Rejected(_) => self.rejected.insert(edit),
-                };
-                assert!(first, "{edit} was answered twice");
+            match event {
+                Event::Settled { watchlist, edit, outcome, .. } => {
+                    self.outbox.kept.remove(&edit).expect("an edit is settled once");
+                    let name = (watchlist, self.replica.client(), edit);
+                    let first = self.answers.entry(name).or_insert_with(|| outcome.clone());
+                    assert_eq!(*first, outcome, "{edit} was answered otherwise before");
+                    let is_reused = |rejection: &Rejection| {
+                        matches!(rejection.code, Code::EditReused | Code::Unavailable)
+                    };
+                    assert!(
+                        !matches!(&outcome, Outcome::Rejected(rejection) if is_reused(rejection)),
+                        "{edit} was given up"
+                    );
+                }
+                Event::NumbersReused => {
+                    self.renewals += 1;
+                    let client =
+                        ClientId(Uuid::from_u128(self.replica.client().0.as_u128() + 1_000 * self.renewals));
+                    self.socket = None;
+                    let renamed = self.replica.renew(client);
+                    let old: Vec<EditId> = self.outbox.kept.keys().copied().collect();
+                    assert!(
+                        old.iter().eq(renamed.iter().map(|(old, _)| old)),
+                        "every edit that waits goes on"
+                    );
+                    self.outbox.kept = renamed.into_iter().map(|(_, kept)| (kept.edit, kept)).collect();
+                    let last = self.outbox.kept.last_key_value();
+                    self.outbox.next = last.map_or(self.outbox.next, |(edit, _)| edit.next());
+                }
+                _ => {}
             }
         }
     }

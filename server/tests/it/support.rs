@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use server::{
-    clock,
+    clock::{self, Clock},
     data_folder::DataFolder,
     settings::Settings,
     start::{Running, start},
@@ -35,17 +35,26 @@ impl TestServer {
         Self::on(Arc::new(tempfile::tempdir().unwrap()), settings).await
     }
 
-    pub async fn on(folder: Arc<TempDir>, settings: Settings) -> Self {
+    async fn on(folder: Arc<TempDir>, settings: Settings) -> Self {
+        Self::at(folder, settings, clock::system()).await
+    }
+
+    /// With a clock of its own.
+    pub async fn at(folder: Arc<TempDir>, settings: Settings, clock: Clock) -> Self {
         let taken = DataFolder::take(folder.path()).unwrap();
         let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..settings };
-        let running = start(settings, taken, "ann", clock::system()).await.unwrap();
+        let running = start(settings, taken, "ann", clock).await.unwrap();
         Self { running, folder }
     }
 
     pub async fn restart(self) -> Self {
+        self.restart_at(clock::system()).await
+    }
+
+    pub async fn restart_at(self, clock: Clock) -> Self {
         let folder = self.folder.clone();
         self.running.stop().await;
-        Self::on(folder, Settings::default()).await
+        Self::at(folder, Settings::default(), clock).await
     }
 
     pub fn base(&self) -> String {

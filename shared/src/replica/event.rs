@@ -36,6 +36,11 @@ pub enum Event {
     Settled { watchlist: WatchlistId, edit: EditId, window: WindowId, outcome: Outcome, changes: Vec<Change> },
     /// The server cannot store edits at present; they wait here.
     Unavailable { watchlist: WatchlistId },
+    /// The server holds other edits under this client's numbers: it needs a new id, by [`Replica::renew`], and
+    /// the person is to be told.
+    ///
+    /// [`Replica::renew`]: super::Replica::renew
+    NumbersReused,
     /// Who is in a watchlist is new.
     People { watchlist: WatchlistId },
     /// A watchlist is no longer there.

@@ -64,10 +64,17 @@ struct Loading {
 
 #[derive(Debug)]
 struct Pending {
+    /// Under whose name it is sent, with its number.
+    client: ClientId,
     edit: EditId,
     window: WindowId,
     changes: Vec<Change>,
+    /// Under way on this connection.
     sent: bool,
+    /// The server may have seen it, on this connection or an earlier one.
+    tried: bool,
+    /// Its number was another edit's: it needs a new one of a new client.
+    reused: bool,
     accepted: Option<Revision>,
     /// How to take it off the shown state; `None` where it cannot be shown on what others made meanwhile.
     shown: Option<Undo>,
@@ -174,13 +181,39 @@ impl ListReplica {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.pending.iter().filter(|pending| pending.sent && pending.accepted.is_none()).count()
+        let in_flight = |pending: &&Pending| pending.sent && pending.accepted.is_none() && !pending.reused;
+        self.pending.iter().filter(in_flight).count()
     }
 
-    /// Marks an edit as sent and hands out its changes; `None` where it is under way already.
-    pub(super) fn send(&mut self, edit: EditId) -> Option<Vec<Change>> {
-        let pending = self.pending.iter_mut().find(|pending| pending.edit == edit && !pending.sent)?;
-        pending.sent = true;
+    /// Whether the server may yet answer an edit under the name that it has.
+    pub(super) fn may_be_answered(&self, edit: EditId) -> bool {
+        self.pending.iter().any(|pending| pending.edit == edit && pending.tried && !pending.reused)
+    }
+
+    /// The server holds another edit under this one's name.
+    pub(super) fn mark_reused(&mut self, edit: EditId) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.edit == edit) {
+            pending.reused = true;
+        }
+    }
+
+    /// Gives an edit a new name, under which it was never sent.
+    pub(super) fn rename(&mut self, edit: EditId, client: ClientId, new: EditId) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.edit == edit) {
+            (pending.client, pending.edit) = (client, new);
+            (pending.sent, pending.tried, pending.reused) = (false, false, false);
+        }
+        for mark in self.marks.values_mut().flatten().filter(|mark| mark.edit == edit) {
+            mark.edit = new;
+        }
+    }
+
+    /// Marks an edit as sent and hands out its changes; `None` where it is under way already, or waits for a
+    /// new name. With `only_tried`, one that the server cannot have seen stays here.
+    pub(super) fn send(&mut self, edit: EditId, only_tried: bool) -> Option<Vec<Change>> {
+        let may_go = |pending: &Pending| !pending.sent && !pending.reused && (pending.tried || !only_tried);
+        let pending = self.pending.iter_mut().find(|pending| pending.edit == edit && may_go(pending))?;
+        (pending.sent, pending.tried) = (true, true);
         Some(pending.changes.clone())
     }
 
@@ -207,11 +240,13 @@ impl ListReplica {
         self.state.as_mut().map(|state| state.inverse(changes, as_of)).unwrap_or_default()
     }
 
+    /// Shows an edit that waits. `tried` says whether the server may have seen it.
     pub(super) fn push_pending(
         &mut self,
-        edit: EditId,
+        (client, edit): (ClientId, EditId),
         window: WindowId,
         changes: Vec<Change>,
+        tried: bool,
         limits: &Limits,
     ) {
         let shown =
@@ -230,7 +265,17 @@ impl ListReplica {
             };
             self.marks.entry(row).or_default().push(Mark { edit, window, column });
         }
-        self.pending.push_back(Pending { edit, window, changes, sent: false, accepted: None, shown });
+        self.pending.push_back(Pending {
+            client,
+            edit,
+            window,
+            changes,
+            sent: false,
+            tried,
+            reused: false,
+            accepted: None,
+            shown,
+        });
     }
 
     pub(super) fn snapshot(&mut self, part: Snapshot, limits: &Limits, events: &mut Vec<Event>) -> Next {
@@ -347,18 +392,18 @@ impl ListReplica {
             }
             effects.push(before.effect(change, state));
         }
-        let own = (commit.by.client == client).then_some(commit.by.edit);
-        let window = own.map(|edit| self.window_of(edit).unwrap_or(WindowId(0)));
+        let own = self.pending.iter().find(|pending| {
+            (pending.client, pending.edit) == (commit.by.client, commit.by.edit) && !pending.reused
+        });
+        let own = own.map(|pending| (pending.edit, pending.window));
+        let from_here = (commit.by.client == client).then_some(WindowId(0));
+        let window = own.map(|(_, window)| window).or(from_here);
         let (revision, by, at) = (commit.revision, commit.by.clone(), commit.at);
         events.push(Event::Committed { watchlist, revision, by, at, window, effects });
-        if let Some(edit) = own {
+        if let Some((edit, _)) = own {
             self.settle(watchlist, edit, Outcome::Accepted(commit.revision), events);
         }
         true
-    }
-
-    fn window_of(&self, edit: EditId) -> Option<WindowId> {
-        self.pending.iter().find(|pending| pending.edit == edit).map(|pending| pending.window)
     }
 
     pub(super) fn answered(

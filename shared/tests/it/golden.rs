@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use shared::{
     column::{ColumnKind, standard_columns},
-    edit::{AddColumn, Author, Change, Code, Commit, KeyOnly, Rejection, Rename, SetColumn},
+    edit::{AddColumn, Author, Change, Code, Commit, KeyOnly, Rejection, SetColumn},
     ids::{ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
     position::Position,
     value::Literal,
@@ -73,7 +73,7 @@ fn changes() -> Vec<Change> {
         }),
         Change::RemoveColumn(KeyOnly { key: "target".into() }),
         Change::RestoreColumn(KeyOnly { key: "target".into() }),
-        Change::Rename(Rename { name: "Core book".into() }),
+        Change::rename("Core book"),
     ]
 }
 

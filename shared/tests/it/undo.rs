@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::{
     column::{ColumnKind, standard_columns},
-    edit::{AddColumn, Change, Code, KeyOnly, Rename, SetColumn},
+    edit::{AddColumn, Change, Code, KeyOnly, SetColumn},
     ids::{Revision, RowId},
     limits::Limits,
     position::Position,
@@ -61,7 +61,7 @@ fn edits() -> Vec<Vec<Change>> {
         vec![Change::move_to(row(2), &place("20"))],
         vec![Change::AddColumn(text("new"))],
         vec![Change::RemoveColumn(KeyOnly { key: "price".into() }), Change::remove(row(1), None)],
-        vec![Change::Rename(Rename { name: "Other".into() })],
+        vec![Change::rename("Other")],
         vec![Change::SetColumn(SetColumn {
             key: "target".into(),
             title: Some("Target price".into()),

@@ -31,8 +31,12 @@ pub struct Disk {
 
 struct Held {
     rng: Rng,
-    record: Option<Record>,
-    first: Option<StoredPart>,
+    lists: BTreeMap<WatchlistId, HeldList>,
+}
+
+struct HeldList {
+    record: Record,
+    first: StoredPart,
     commits: Vec<Commit>,
     answers: BTreeMap<(Sender, EditId), AnswerRecord>,
 }
@@ -46,7 +50,7 @@ pub struct SimulatedJournal {
 impl Disk {
     pub fn new(seed: u64) -> Self {
         let rng = Rng::with_seed(seed ^ 0xD15C);
-        let held = Held { rng, record: None, first: None, commits: Vec::new(), answers: BTreeMap::new() };
+        let held = Held { rng, lists: BTreeMap::new() };
         Self { held: Mutex::new(held), generation: AtomicU64::new(0), hostile: AtomicBool::new(false) }
     }
 
@@ -58,25 +62,24 @@ impl Disk {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub fn head(&self) -> Revision {
-        self.held().commits.last().map_or(Revision(0), |commit| commit.revision)
+    pub fn head(&self, list: WatchlistId) -> Revision {
+        self.held().lists[&list].commits.last().map_or(Revision(0), |commit| commit.revision)
     }
 
-    pub fn edits_of(&self, client: ClientId) -> Vec<EditId> {
-        self.held()
-            .commits
-            .iter()
-            .filter(|commit| commit.by.client == client)
-            .map(|commit| commit.by.edit)
-            .collect()
+    /// Every edit that was committed, over all watchlists.
+    pub fn edits(&self) -> Vec<(WatchlistId, ClientId, EditId)> {
+        let held = self.held();
+        let commits =
+            held.lists.iter().flat_map(|(id, list)| list.commits.iter().map(|commit| (*id, commit)));
+        commits.map(|(id, commit)| (id, commit.by.client, commit.by.edit)).collect()
     }
 
     /// The state that the commits make, from nothing.
-    pub fn replayed(&self, _list: WatchlistId) -> Watchlist {
+    pub fn replayed(&self, list: WatchlistId) -> Watchlist {
         let held = self.held();
-        let first = &held.first.as_ref().unwrap().snapshot;
+        let first = &held.lists[&list].first.snapshot;
         let mut state = Watchlist::new(&first.name, first.columns.clone(), &Limits::default()).unwrap();
-        for commit in &held.commits {
+        for commit in &held.lists[&list].commits {
             state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
         }
         state
@@ -115,14 +118,13 @@ impl SimulatedJournal {
 
 impl Journal for SimulatedJournal {
     fn watchlists(&self) -> Answer<'_, Vec<Record>> {
-        Box::pin(async { Ok(self.disk.held().record.clone().into_iter().collect()) })
+        Box::pin(async { Ok(self.disk.held().lists.values().map(|list| list.record.clone()).collect()) })
     }
 
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
         Box::pin(async {
-            let mut held = self.disk.held();
-            held.record = Some(record);
-            held.first = Some(first);
+            let (id, commits, answers) = (record.id, Vec::new(), BTreeMap::new());
+            self.disk.held().lists.insert(id, HeldList { record, first, commits, answers });
             Ok(())
         })
     }
@@ -135,19 +137,17 @@ impl Journal for SimulatedJournal {
         Box::pin(async { Ok(()) })
     }
 
-    fn snapshot(&self, _id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
-        Box::pin(async {
+    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
+        Box::pin(async move {
             self.access(30).await?;
-            Ok(self.disk.held().first.clone().into_iter().collect())
+            Ok(vec![self.disk.held().lists[&id].first.clone()])
         })
     }
 
-    fn commits(&self, _id: WatchlistId, after: Revision, limit: usize) -> Answer<'_, Vec<Commit>> {
+    fn commits(&self, id: WatchlistId, after: Revision, limit: usize) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
             self.access(30).await?;
-            Ok(self
-                .disk
-                .held()
+            Ok(self.disk.held().lists[&id]
                 .commits
                 .iter()
                 .filter(|commit| commit.revision > after)
@@ -161,24 +161,26 @@ impl Journal for SimulatedJournal {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn answers(&self, _id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
+    fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
         Box::pin(async move {
             self.access(30).await?;
-            Ok(self.disk.held().answers.values().filter(|answer| answer.sender == sender).cloned().collect())
+            let held = self.disk.held();
+            Ok(held.lists[&id].answers.values().filter(|answer| answer.sender == sender).cloned().collect())
         })
     }
 
-    fn append(&self, _id: WatchlistId, batch: Batch) -> Answer<'_, ()> {
+    fn append(&self, id: WatchlistId, batch: Batch) -> Answer<'_, ()> {
         Box::pin(async move {
             self.access(60).await?;
             let mut held = self.disk.held();
+            let list = held.lists.get_mut(&id).unwrap();
             for commit in &batch.commits {
-                let head = held.commits.last().map_or(0, |commit| commit.revision.0);
+                let head = list.commits.last().map_or(0, |commit| commit.revision.0);
                 assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
-                held.commits.push((**commit).clone());
+                list.commits.push((**commit).clone());
             }
             for answer in batch.answers {
-                let again = held.answers.insert((answer.sender, answer.edit), answer);
+                let again = list.answers.insert((answer.sender, answer.edit), answer);
                 assert!(again.is_none(), "an edit was answered twice");
             }
             // Written, and the server is told that it was not.

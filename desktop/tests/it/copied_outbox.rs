@@ -1,0 +1,77 @@
+//! A data folder that comes back from an old copy: the numbers of its outbox were used already, for other edits.
+
+use std::{fs, path::Path};
+
+use desktop::action::Action;
+use shared::{
+    edit::Change,
+    ids::{RowId, WindowId},
+    value::{Literal, Value},
+};
+
+use crate::{headless::Headless, screen::wait_for};
+
+/// Sets the note of a company, and waits for nothing.
+fn note(headless: &mut Headless, row: RowId, text: &str) {
+    let watchlist = headless.window.list().unwrap();
+    let changes = vec![Change::set(row, &"note".into(), Literal::from(text))];
+    let action = Action::Edit { watchlist, window: WindowId(1), changes };
+    headless.core.act(action, &mut headless.window, std::time::Duration::ZERO);
+}
+
+fn notes(headless: &Headless) -> Vec<String> {
+    let shown = headless.shown().unwrap();
+    let note = |row: RowId| match shown.cell(row, &"note".into()) {
+        Value::Text(text) => text.to_string(),
+        other => panic!("a note is text: {other:?}"),
+    };
+    shown.rows().iter().take(4).map(|row| note(row.id)).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn an_outbox_from_an_old_copy_goes_on_under_a_new_id_and_no_edit_is_lost_or_made_twice() {
+    let (folder, copied) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let outboxes = folder.path().join("outboxes");
+    let headless = Headless::start(folder.path());
+    let rows: Vec<RowId> = headless.shown().unwrap().rows().iter().map(|row| row.id).collect();
+    headless.stop();
+    copy(&outboxes, copied.path());
+    let mut headless = Headless::start(folder.path());
+    let first = headless.core.store.replica().client();
+    note(&mut headless, rows[0], "before the copy came back");
+    headless.settle();
+    headless.stop();
+    fs::remove_dir_all(&outboxes).unwrap();
+    copy(copied.path(), &outboxes);
+
+    let mut headless = Headless::start(folder.path());
+    assert_eq!(headless.core.store.replica().client(), first);
+    note(&mut headless, rows[1], "one");
+    note(&mut headless, rows[2], "two");
+    headless.settle();
+    let renewed = headless.core.store.replica().client();
+    assert_ne!(renewed, first);
+    let said = headless.core.store.notices().iter().any(|notice| notice.text.contains("Another copy"));
+    assert!(said, "{:?}", headless.core.store.notices());
+    wait_for("the connection under the new id", || {
+        headless.frame(Vec::new());
+        headless.core.store.replica().user().map(drop)
+    });
+    note(&mut headless, rows[3], "three");
+    headless.settle();
+    assert_eq!(notes(&headless), ["before the copy came back", "one", "two", "three"]);
+    headless.stop();
+
+    let headless = Headless::start(folder.path());
+    assert_eq!(headless.core.store.replica().client(), renewed, "the old outbox is gone");
+    assert_eq!(notes(&headless), ["before the copy came back", "one", "two", "three"]);
+    headless.stop();
+}

@@ -1,0 +1,123 @@
+//! The edits of one connection that were answered `unavailable`: until the first of them is sent again, every
+//! later one gets the same, whichever watchlist it is for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use shared::{
+    ids::{EditId, WatchlistId},
+    limits::ANSWERS_KEPT,
+};
+
+use crate::journal::Sender;
+
+/// Shared by a connection's session and the rooms that judge its edits.
+#[derive(Debug)]
+pub struct Withheld {
+    sender: Sender,
+    /// Whether each was read again since; no more than answers are kept of one client.
+    edits: Mutex<BTreeMap<(EditId, WatchlistId), bool>>,
+}
+
+impl Withheld {
+    /// Nothing is withheld from a new connection.
+    pub fn new(sender: Sender) -> Self {
+        Self { sender, edits: Mutex::default() }
+    }
+
+    /// Whose edits these are.
+    pub fn sender(&self) -> Sender {
+        self.sender
+    }
+
+    /// Those of one watchlist.
+    pub fn of(&self, watchlist: WatchlistId) -> Vec<EditId> {
+        self.edits().keys().filter(|(_, of)| *of == watchlist).map(|(edit, _)| *edit).collect()
+    }
+
+    /// The session has read an edit and hands it on.
+    pub fn read(&self, watchlist: WatchlistId, edit: EditId) {
+        if let Some(again) = self.edits().get_mut(&(edit, watchlist)) {
+            *again = true;
+        }
+    }
+
+    /// Whether an edit may be judged; if so it is no longer withheld. Within a watchlist the room's own order
+    /// decides: an edit that was read before the withheld one came again stands before it in the room's queue.
+    pub fn admits(&self, watchlist: WatchlistId, edit: EditId) -> bool {
+        let mut edits = self.edits();
+        let earlier = edits.range(..(edit, watchlist)).filter(|((number, _), _)| *number < edit);
+        let is_admitted = earlier.into_iter().all(|((_, of), again)| *of != watchlist && *again);
+        if is_admitted {
+            edits.remove(&(edit, watchlist));
+        }
+        is_admitted
+    }
+
+    /// An edit is answered `unavailable`.
+    pub fn withhold(&self, watchlist: WatchlistId, edit: EditId) {
+        let mut edits = self.edits();
+        edits.insert((edit, watchlist), false);
+        if edits.len() > ANSWERS_KEPT {
+            edits.pop_last();
+        }
+    }
+
+    /// An edit is stored: its client has its answer, or sees the commit, and need not send it again.
+    pub fn stored(&self, watchlist: WatchlistId, edit: EditId) {
+        self.edits().remove(&(edit, watchlist));
+    }
+
+    fn edits(&self) -> MutexGuard<'_, BTreeMap<(EditId, WatchlistId), bool>> {
+        self.edits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::{ClientId, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ONE: WatchlistId = WatchlistId(Uuid::from_u128(1));
+    const OTHER: WatchlistId = WatchlistId(Uuid::from_u128(2));
+
+    fn withheld(edits: &[(WatchlistId, u64)]) -> Withheld {
+        let (user, client) = (UserId(Uuid::from_u128(8)), ClientId(Uuid::from_u128(9)));
+        let withheld = Withheld::new(Sender { user, client });
+        edits.iter().for_each(|(watchlist, edit)| withheld.withhold(*watchlist, EditId(*edit)));
+        withheld
+    }
+
+    #[test]
+    fn later_edits_of_every_watchlist_wait_until_the_first_is_read_again() {
+        let withheld = withheld(&[(ONE, 5)]);
+        assert!(!withheld.admits(ONE, EditId(6)) && !withheld.admits(OTHER, EditId(6)));
+        assert!(withheld.admits(OTHER, EditId(4)), "an earlier one that is sent again is not held up");
+        withheld.read(ONE, EditId(5));
+        assert!(withheld.admits(OTHER, EditId(6)));
+        assert!(!withheld.admits(ONE, EditId(6)), "it stands before the fifth in the room's queue");
+        assert!(withheld.admits(ONE, EditId(5)) && withheld.admits(ONE, EditId(6)));
+    }
+
+    #[test]
+    fn each_refused_edit_has_to_come_again_before_those_after_it() {
+        let withheld = withheld(&[(ONE, 5), (OTHER, 6), (ONE, 7)]);
+        withheld.read(ONE, EditId(5));
+        assert!(withheld.admits(ONE, EditId(5)));
+        assert!(!withheld.admits(ONE, EditId(7)), "the sixth has not come again");
+        withheld.stored(OTHER, EditId(6));
+        assert!(withheld.admits(ONE, EditId(7)));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let withheld = withheld(&[]);
+        (0..10_000).for_each(|edit| withheld.withhold(ONE, EditId(edit)));
+        assert_eq!(withheld.edits().len(), ANSWERS_KEPT);
+        assert!(!withheld.admits(ONE, EditId(1)));
+    }
+}
