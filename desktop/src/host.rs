@@ -81,7 +81,7 @@ impl Host {
             .build()
             .map_err(|error| format!("the embedded server cannot start: {error}"))?;
         let running = runtime.block_on(start(settings, folder, &user_name(), clock::system()));
-        let running = running.map_err(|error| error.to_string())?;
+        let running = running.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
         let endpoint = Endpoint {
             base: format!("http://{}", running.serving.address),
             token: running.token().to_owned(),
@@ -136,7 +136,7 @@ impl Locate for Host {
                 let remote = remote.ok_or_else(|| "another window is starting up".to_owned())?;
                 Ok(Endpoint { base: remote.base().to_owned(), token: remote.token().to_owned() })
             }
-            Err(error @ FolderError::Unwritable { .. }) => Err(error.to_string()),
+            Err(error @ FolderError::Unwritable { .. }) => Err(format!("{:#}", anyhow::Error::new(error))),
         }
     }
 

@@ -80,7 +80,10 @@ impl Auth {
 }
 
 /// Takes requests without an `Origin` (they come from programs) and those of this server's own pages.
-fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+///
+/// # Errors
+/// [`Refusal::ForeignOrigin`].
+pub fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let origin_host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);

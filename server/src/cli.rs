@@ -24,7 +24,7 @@ use crate::{
     data_folder::{DataFolder, FolderError},
     remote::Remote,
     settings::Settings,
-    start::{StartError, start},
+    start::start,
 };
 
 /// How long a process that has taken a data folder may take to say where it serves it.
@@ -67,10 +67,11 @@ struct ServeArgs {
 #[derive(Args, Debug)]
 struct Target {
     /// A data folder; asked through the server that holds it, if one runs.
-    #[arg(long, env = "AFTERGLOW_DATA_DIR", conflicts_with = "connect")]
+    /// Without a flag AFTERGLOW_CONNECT or AFTERGLOW_DATA_DIR says it.
+    #[arg(long, conflicts_with = "connect")]
     data_dir: Option<PathBuf>,
     /// A server, as http://127.0.0.1:7878.
-    #[arg(long, env = "AFTERGLOW_CONNECT", requires = "token_file")]
+    #[arg(long, requires = "token_file")]
     connect: Option<String>,
     /// The file with the server's token.
     #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
@@ -102,6 +103,16 @@ struct ExportArgs {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     Csv,
+}
+
+impl Cli {
+    /// What is logged unless somebody says otherwise: a command that is done in a moment says only what went wrong.
+    pub fn log_filter(&self) -> &'static str {
+        match self.command {
+            CliCommand::Serve(_) => "info,sqlx=warn",
+            CliCommand::Import(_) | CliCommand::Export(_) | CliCommand::List(_) => "off",
+        }
+    }
 }
 
 /// Does what the command line says.
@@ -158,7 +169,7 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     Runtime::new().context("the runtime cannot start")?.block_on(async {
         // Listened for before anybody is told that there is a server to stop.
         let stop_asked = stop_asked()?;
-        let running = start(settings, folder, &user_name(), clock::system()).await.map_err(one_sentence)?;
+        let running = start(settings, folder, &user_name(), clock::system()).await?;
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
         stop_asked.await?;
         running.stop().await;
@@ -186,12 +197,21 @@ fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
 
 /// Asks the server of the target; a data folder that nobody serves is served for as long as it takes.
 fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    if let (Some(base), Some(token_file)) = (&target.connect, &target.token_file) {
+    // A flag counts more than a variable: with either flag the other's variable is not looked at.
+    let variable = |name: &str, other: bool| std::env::var(name).ok().filter(|_| !other);
+    let connect = target.connect.clone();
+    let connect = connect.or_else(|| variable("AFTERGLOW_CONNECT", target.data_dir.is_some()));
+    if let Some(base) = connect {
+        let token_file = target.token_file.as_ref();
+        let token_file = token_file
+            .with_context(|| format!("{base} asks for a token: name its file with --token-file"))?;
         let token = fs::read_to_string(token_file)
             .with_context(|| format!("the token file {} cannot be read", token_file.display()))?;
-        return act(&Remote::new(base, &token));
+        return act(&Remote::new(&base, &token));
     }
-    let data_dir = target.data_dir.clone().map_or_else(default_data_dir, Ok)?;
+    let data_dir =
+        target.data_dir.clone().or_else(|| variable("AFTERGLOW_DATA_DIR", false).map(PathBuf::from));
+    let data_dir = data_dir.map_or_else(default_data_dir, Ok)?;
     let folder = match serve_or_join(&data_dir)? {
         Either::Join(remote) => return act(&remote),
         Either::Serve(folder) => folder,
@@ -199,8 +219,7 @@ fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>)
     let settings =
         Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
     let runtime = Runtime::new().context("the runtime cannot start")?;
-    let running =
-        runtime.block_on(start(settings, folder, &user_name(), clock::system())).map_err(one_sentence)?;
+    let running = runtime.block_on(start(settings, folder, &user_name(), clock::system()))?;
     let remote = Remote::new(&format!("http://{}", running.serving.address), running.token());
     let done = act(&remote);
     runtime.block_on(running.stop());
@@ -243,11 +262,6 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
 fn read_table(file: &Path) -> anyhow::Result<CsvTable> {
     let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     CsvTable::read(&bytes, &Limits::default()).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
-}
-
-/// An error with what caused it, in one line.
-fn one_sentence(error: StartError) -> anyhow::Error {
-    anyhow::anyhow!("{:#}", anyhow::Error::new(error))
 }
 
 fn print(bytes: &[u8]) -> anyhow::Result<()> {

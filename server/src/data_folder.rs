@@ -27,7 +27,7 @@ pub struct Serving {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// It cannot be made or written.
-    #[error("the data folder {} cannot be written: {source}. Choose another with --data-dir, or mend its permissions", path.display())]
+    #[error("the data folder {} cannot be written; choose another with --data-dir, or mend its permissions", path.display())]
     Unwritable {
         /// Which.
         path: PathBuf,

@@ -209,10 +209,21 @@ impl Fanout {
         self.log.since(revision).map(|commits| commits.map(|(_, bytes)| bytes).sum())
     }
 
-    /// A connection has `sent`, or will once its outbox is written; it is caught up from there.
-    pub fn subscribe(&mut self, subscriber: Subscriber, sent: Revision) -> Need {
+    /// Bytes of the commits after a revision once conflated, where all of them are in memory.
+    pub fn conflated_bytes_since(
+        &self,
+        revision: Revision,
+        size_of: impl Fn(&Commit) -> usize,
+    ) -> Option<usize> {
+        let commits: Vec<Arc<Commit>> = self.log.since(revision)?.map(|(commit, _)| commit.clone()).collect();
+        Some(conflate(&commits).iter().map(size_of).sum())
+    }
+
+    /// A connection has `sent`, or will once its outbox is written; it is caught up from there. `has_people` says
+    /// whether there is anybody to tell it of.
+    pub fn subscribe(&mut self, subscriber: Subscriber, sent: Revision, has_people: bool) -> Need {
         let connection = subscriber.connection;
-        let subscription = Subscription { subscriber, sent, ready: false, people_missed: true };
+        let subscription = Subscription { subscriber, sent, ready: false, people_missed: has_people };
         self.subscriptions.insert(connection, subscription);
         self.catch_up(connection)
     }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use self::problem::Problem;
 use crate::{
-    auth::{Auth, Refusal},
+    auth::{Auth, Refusal, check_origin},
     session::SessionContext,
 };
 
@@ -62,8 +62,9 @@ pub fn router(context: HttpContext) -> Router {
         .route("/ws", get(upgrade::upgrade))
         .layer(DefaultBodyLimit::max(limit))
         .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(middleware::from_fn_with_state(context.clone(), check))
-        .route("/healthz", get(health))
+        .merge(Router::new().route("/healthz", get(health)).layer(middleware::from_fn(own_pages_only)))
         .with_state(context)
 }
 
@@ -75,6 +76,13 @@ async fn check(State(context): State<HttpContext>, mut request: Request, next: N
         }
         Err(Refusal::Unauthorized) => Problem::unauthorized().into_response(),
         Err(Refusal::ForeignOrigin) => Problem::foreign_origin().into_response(),
+    }
+}
+
+async fn own_pages_only(request: Request, next: Next) -> Response {
+    match check_origin(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(_foreign) => Problem::foreign_origin().into_response(),
     }
 }
 

@@ -121,7 +121,13 @@ impl Hub {
         let record =
             Record { id, epoch, name: name.into(), revision: Revision(0), rows: 0, deleted_at: None };
         let first = StoredPart { snapshot: part, authors: Vec::new() };
-        self.context.journal.create(record, first).await.map_err(|error| unavailable(&error))?;
+        if let Err(error) = self.context.journal.create(record, first).await {
+            // What is said to have failed may be there all the same.
+            let there = self.context.journal.watchlists().await.unwrap_or_default();
+            if !there.iter().any(|record| record.id == id) {
+                return Err(unavailable(&error));
+            }
+        }
         let live = Arc::new(Live::new(name.into(), Revision(0), 0));
         self.entries().push(Entry { id, epoch, live, room: None, deleted: false });
         self.changed.send_replace(());

@@ -118,6 +118,20 @@ pub struct HistoryFilter {
     pub limit: usize,
 }
 
+/// How much is read at most, but one commit whatever its size.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// So many commits.
+    pub commits: usize,
+    /// So many bytes of them as they are stored.
+    pub bytes: usize,
+}
+
+impl Most {
+    /// Everything.
+    pub const ALL: Most = Most { commits: usize::MAX, bytes: usize::MAX };
+}
+
 /// Keeps watchlists.
 pub trait Journal: Send + Sync + 'static {
     /// Every watchlist, deleted ones among them, oldest first.
@@ -130,8 +144,8 @@ pub trait Journal: Send + Sync + 'static {
     fn purge(&self, before: Timestamp) -> Answer<'_, ()>;
     /// The newest whole snapshot, part by part.
     fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>>;
-    /// Commits after `after`, oldest first, at most `limit`.
-    fn commits(&self, id: WatchlistId, after: Revision, limit: usize) -> Answer<'_, Vec<Commit>>;
+    /// Commits after `after`, oldest first: none only where there are none.
+    fn commits(&self, id: WatchlistId, after: Revision, most: Most) -> Answer<'_, Vec<Commit>>;
     /// Commits, newest first.
     fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>>;
     /// A sender's answers.

@@ -30,7 +30,7 @@ pub struct Remote {
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// It does not answer.
-    #[error("the server at {base} cannot be reached: {source}")]
+    #[error("the server at {base} cannot be reached")]
     Unreachable {
         /// Which server.
         base: String,

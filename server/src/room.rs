@@ -44,6 +44,8 @@ pub enum Command {
         subscriber: Subscriber,
         /// From where.
         at: Option<At>,
+        /// Its edits that have to come again before others.
+        withheld: Arc<Withheld>,
     },
     /// A connection wants no more of it.
     Leave(ConnectionId),
@@ -88,9 +90,17 @@ pub struct EditRequest {
     /// Its number there.
     pub edit: EditId,
     /// What it changes.
-    pub changes: Vec<Change>,
+    pub changes: Result<Vec<Change>, Unreadable>,
     /// Where the answer goes.
     pub reply: Reply,
+}
+
+/// An edit whose changes cannot be read. It is answered, and the answer kept, as any other's.
+pub struct Unreadable {
+    /// Its bytes as they came.
+    pub bytes: Vec<u8>,
+    /// What is wrong with them.
+    pub message: String,
 }
 
 /// Where an edit's answer goes.

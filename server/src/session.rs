@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use shared::{
-    edit::{Code, Rejection},
+    edit::{Change, Code, Rejection},
     ids::{ClientId, EditId, RequestId, WatchlistId},
     limits::EDITS_IN_FLIGHT,
     wire::{
@@ -36,7 +36,7 @@ use crate::{
     frame::{Frame, MAX_MESSAGE_BYTES},
     hub::{self, Hub},
     journal::{HistoryFilter, Sender, Verdict},
-    room::{Answered, Command, EditRequest, Reply, RoomHandle, Withheld},
+    room::{Answered, Command, EditRequest, Reply, RoomHandle, Unreadable, Withheld},
     settings::Settings,
 };
 
@@ -197,11 +197,11 @@ impl Session {
                             socket.send(&self.watchlists()).await?;
                         }
                     }
-                    _ = ping.tick() => {
-                        if self.heard.elapsed() >= self.context.settings.silence() {
-                            return Err(End::Gone);
-                        }
-                        socket.write(Frame::ping().bytes()).await?;
+                    _ = ping.tick() => socket.write(Frame::ping().bytes()).await?,
+                    () = sleep_until(self.heard + self.context.settings.silence()) => {
+                        let silence = self.context.settings.silence().as_secs();
+                        let message = format!("nothing was heard of this client for {silence} seconds");
+                        return Err(End::Error(ErrorCode::Unavailable, message));
                     }
                     () = sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => {}
                     message = socket.next(), if reads => {
@@ -242,16 +242,17 @@ impl Session {
             Ok(message) => message,
             Err(DecodeError::BadMessage(message)) => return Err(End::Error(ErrorCode::BadMessage, message)),
             Err(DecodeError::BadEdit { watchlist, edit, message }) => {
-                self.pace.take(Instant::now());
-                let rejection = Rejection::new(Code::BadMessage, message);
-                return socket.send(&rejected(watchlist, edit, rejection)).await;
+                let unreadable = Unreadable { bytes: bytes.to_vec(), message };
+                return self.edit(socket, watchlist, edit, Err(unreadable)).await;
             }
         };
         match message {
             ClientMessage::Hello(_) => {
                 Err(End::Error(ErrorCode::BadMessage, "hello was said already".to_owned()))
             }
-            ClientMessage::Edit(edit) => self.edit(socket, edit).await,
+            ClientMessage::Edit(client::Edit { watchlist, edit, changes }) => {
+                self.edit(socket, watchlist, edit, Ok(changes)).await
+            }
             ClientMessage::Open(open) => self.open(socket, open).await,
             ClientMessage::Close(close) => {
                 if let Some(room) = self.rooms.remove(&close.watchlist) {
@@ -292,10 +293,11 @@ impl Session {
     async fn edit<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut Socket<S>,
-        edit: client::Edit,
+        watchlist: WatchlistId,
+        edit: EditId,
+        changes: Result<Vec<Change>, Unreadable>,
     ) -> Result<(), End> {
         self.pace.take(Instant::now());
-        let client::Edit { watchlist, edit, changes } = edit;
         self.withheld.read(watchlist, edit);
         let room = self.rooms.get(&watchlist).filter(|room| !room.is_gone()).cloned();
         if let Some(room) = room.or_else(|| self.context.hub.room(watchlist)) {
@@ -345,7 +347,8 @@ impl Session {
             encoding: self.peer.encoding,
             outbox: self.outbox.clone(),
         };
-        if room.send(Command::Open { subscriber, at: open.at }).await.is_err() {
+        let command = Command::Open { subscriber, at: open.at, withheld: self.withheld.clone() };
+        if room.send(command).await.is_err() {
             let message = "the watchlist cannot be served at present".to_owned();
             return socket.send(&error(ErrorCode::Unavailable, message)).await;
         }
@@ -481,7 +484,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 let message = format!("a frame of the other kind than {} has", self.encoding.subprotocol());
                 Err(End::Error(ErrorCode::BadMessage, message))
             }
-            (Message::Close(_), _) => Err(End::Gone),
+            (Message::Close(_), _) => {
+                // The answer to it waits in the reader. Whoever is gone already does not miss it.
+                drop(timeout(CLOSING, futures_util::SinkExt::flush(&mut self.socket)).await);
+                Err(End::Gone)
+            }
             (Message::Ping(_) | Message::Pong(_) | Message::Frame(_), _) => {
                 // Answers to pings wait in the reader until something is written.
                 futures_util::SinkExt::flush(&mut self.socket).await?;

@@ -35,7 +35,7 @@ pub enum StartError {
     #[error("{0} is not a loopback address: without accounts this server listens on 127.0.0.1 or [::1] only")]
     NotLoopback(SocketAddr),
     /// The port is taken, or not allowed.
-    #[error("cannot listen on {address}: {source}. Choose another port with --listen")]
+    #[error("cannot listen on {address}; choose another port with --listen")]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -43,10 +43,10 @@ pub enum StartError {
         source: io::Error,
     },
     /// The token could not be read or written.
-    #[error("the data folder's token cannot be used: {0}")]
+    #[error("the data folder's token cannot be used")]
     Token(#[source] io::Error),
     /// The address could not be written into the data folder.
-    #[error("the data folder cannot be written: {0}")]
+    #[error("the data folder cannot be written")]
     Announce(#[source] io::Error),
     /// The journal cannot be opened.
     #[error(transparent)]

@@ -23,7 +23,7 @@ use crate::{
         CellRef,
         client::{self, ClientMessage},
         codec::Encoding,
-        server::{ErrorCode, ServerMessage, Summary, User},
+        server::{ErrorCode, Rejected, ServerMessage, Summary, User},
     },
 };
 
@@ -209,6 +209,7 @@ impl Replica {
         if list.want(false) && matches!(self.link, Link::Up(_)) {
             self.outgoing.push_back(ClientMessage::Close(client::Close { watchlist }));
         }
+        list.settle_accepted(watchlist, &mut self.events);
         list.forget_state();
         self.forget_if_unused(watchlist);
     }
@@ -350,12 +351,7 @@ impl Replica {
                 self.events.push(Event::History { request: history.request, commits: history.commits });
             }
             ServerMessage::Closed(closed) => {
-                if let Some(list) = self.lists.get_mut(&closed.watchlist) {
-                    list.want(false);
-                    list.forget_state();
-                }
-                self.forget_if_unused(closed.watchlist);
-                self.events.push(Event::Closed { watchlist: closed.watchlist });
+                self.give_up(closed.watchlist);
             }
             ServerMessage::Snapshot(snapshot) => {
                 let watchlist = snapshot.watchlist;
@@ -378,7 +374,7 @@ impl Replica {
             ServerMessage::Rejected(rejected) if rejected.rejection.code == Code::Unavailable => {
                 self.unavailable(rejected.watchlist, rejected.edit, now_ms);
             }
-            ServerMessage::Rejected(rejected) if rejected.rejection.code == Code::EditReused => {
+            ServerMessage::Rejected(rejected) if self.is_reused(&rejected) => {
                 self.reused(rejected.watchlist, rejected.edit);
             }
             ServerMessage::Rejected(rejected) => {
@@ -422,12 +418,7 @@ impl Replica {
             return;
         }
         if let (Some(watchlist), ErrorCode::UnknownWatchlist) = (error.watchlist, error.code) {
-            if let Some(list) = self.lists.get_mut(&watchlist) {
-                list.want(false);
-                list.forget_state();
-            }
-            self.forget_if_unused(watchlist);
-            self.events.push(Event::Closed { watchlist });
+            self.give_up(watchlist);
             return;
         }
         if let (Some(watchlist), ErrorCode::Unavailable) = (error.watchlist, error.code) {
@@ -437,6 +428,17 @@ impl Replica {
             self.retry_at.get_or_insert(now_ms + RETRY_UNAVAILABLE_MS);
         }
         self.events.push(Event::ServerError { code: error.code, message: error.message.clone() });
+    }
+
+    /// A watchlist is no longer there.
+    fn give_up(&mut self, watchlist: WatchlistId) {
+        if let Some(list) = self.lists.get_mut(&watchlist) {
+            list.want(false);
+            list.settle_accepted(watchlist, &mut self.events);
+            list.forget_state();
+        }
+        self.forget_if_unused(watchlist);
+        self.events.push(Event::Closed { watchlist });
     }
 
     fn answered(&mut self, watchlist: WatchlistId, edit: EditId, outcome: Outcome) {
@@ -452,6 +454,18 @@ impl Replica {
         self.ask_for_id_if_due();
     }
 
+    /// Whether the server holds other edits under this one's number: it says so, or that a number which is new
+    /// here is old to it.
+    fn is_reused(&self, rejected: &Rejected) -> bool {
+        match rejected.rejection.code {
+            Code::EditReused => true,
+            Code::TooOld => {
+                self.lists.get(&rejected.watchlist).is_some_and(|list| list.was_made_here(rejected.edit))
+            }
+            _ => false,
+        }
+    }
+
     /// The server holds another edit under this number: somebody used it before, with a copy of what this
     /// client keeps. The edit waits for a new one.
     fn reused(&mut self, watchlist: WatchlistId, edit: EditId) {
@@ -461,11 +475,15 @@ impl Replica {
         if let Some(list) = self.lists.get_mut(&watchlist) {
             list.mark_reused(edit);
         }
+        self.begin_renewal();
+        self.send_edits();
+        self.ask_for_id_if_due();
+    }
+
+    fn begin_renewal(&mut self) {
         if self.renewal == Renewal::None {
             self.renewal = Renewal::Draining;
         }
-        self.send_edits();
-        self.ask_for_id_if_due();
     }
 
     /// Only once no edit can be answered under the old id any more: sent under two names it would be two edits.
@@ -499,12 +517,16 @@ impl Replica {
         for edit in list.take_settled() {
             self.unanswered.remove(&edit);
         }
+        let has_reused = list.has_reused();
         match next {
             list::Next::Carry => {}
             list::Next::OpenAgain => {
                 let ask = list.ask(watchlist);
                 self.outgoing.push_back(ask);
             }
+        }
+        if has_reused {
+            self.begin_renewal();
         }
         self.send_edits();
         self.ask_for_id_if_due();

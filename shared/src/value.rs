@@ -112,8 +112,8 @@ impl Serialize for Literal {
             Literal::Empty => serializer.serialize_unit(),
             Literal::Flag(flag) => serializer.serialize_bool(*flag),
             Literal::Text(text) => serializer.serialize_str(text),
-            // Written as empty: what is refused is never sent on, only digested to know it again.
-            Literal::Foreign(_) => serializer.serialize_unit(),
+            // What is refused is never sent on, only digested to know it again: not to be taken for another.
+            Literal::Foreign(what) => [what].serialize(serializer),
         }
     }
 }

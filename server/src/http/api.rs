@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, Query, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, Path, Query, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ use super::{HttpContext, problem::Problem};
 use crate::{
     hub,
     journal::{HistoryFilter, Verdict},
-    room::{Command, EditRequest, Reply},
+    room::{Command, EditRequest, Reply, Unreadable},
     session::history_limit,
 };
 
@@ -46,11 +46,10 @@ pub(super) struct Created {
     watchlist: WatchlistId,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Edit {
+struct Edit {
     client: ClientId,
     edit: EditId,
-    changes: Vec<Change>,
+    changes: Result<Vec<Change>, Unreadable>,
 }
 
 #[derive(Serialize)]
@@ -110,28 +109,27 @@ pub(super) async fn create(
 
 pub(super) async fn delete(
     State(context): State<HttpContext>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    context.session.hub.delete(read_id(&id)?).await?;
+    context.session.hub.delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn restore(
     State(context): State<HttpContext>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    context.session.hub.restore(read_id(&id)?).await?;
+    context.session.hub.restore(id).await?;
     Ok(StatusCode::OK)
 }
 
 pub(super) async fn read(
     State(context): State<HttpContext>,
-    Path(id): Path<String>,
+    Named(id): Named,
     query: Result<Query<ReadQuery>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
-    let id = read_id(&id)?;
     let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
     let (reply, answer) = oneshot::channel();
     room.send(Command::Read(reply)).await.map_err(|_gone| not_served())?;
@@ -169,12 +167,12 @@ fn whole_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
 pub(super) async fn edit(
     State(context): State<HttpContext>,
     Extension(user): Extension<Arc<User>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Json<Accepted>, Problem> {
-    let id = read_id(&id)?;
     let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
-    let Edit { client, edit, changes } = read_body(&context, body)?;
+    let bytes = read_bytes(&context, body)?;
+    let Edit { client, edit, changes } = read_edit(&bytes)?;
     let (reply, answer) = oneshot::channel();
     let request = EditRequest { user, client, edit, changes, reply: Reply::Once(reply) };
     room.send(Command::Edit(request)).await.map_err(|_gone| not_served())?;
@@ -186,7 +184,7 @@ pub(super) async fn edit(
 
 pub(super) async fn history(
     State(context): State<HttpContext>,
-    Path(id): Path<String>,
+    Named(id): Named,
     query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<History>, Problem> {
     let Query(query) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
@@ -196,23 +194,54 @@ pub(super) async fn history(
         before: query.before,
         limit: history_limit(query.limit),
     };
-    let commits = context.session.hub.history(read_id(&id)?, filter).await?;
+    let commits = context.session.hub.history(id, filter).await?;
     Ok(Json(History { commits }))
 }
 
-fn read_id(text: &str) -> Result<WatchlistId, Problem> {
-    let id = text.parse().map(WatchlistId);
-    id.map_err(|_not_a_uuid| {
-        Rejection::new(Code::UnknownWatchlist, "a watchlist is named by its UUID").into()
-    })
+/// The watchlist that a path names.
+pub(super) struct Named(WatchlistId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, state).await.ok();
+        named
+            .and_then(|Path(text)| text.parse().ok())
+            .map(|id| Self(WatchlistId(id)))
+            .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "a watchlist is named by its UUID").into())
+    }
 }
 
 fn read_body<T: serde::de::DeserializeOwned>(context: &HttpContext, body: Body) -> Result<T, Problem> {
-    let body = body.map_err(|error| match error.status() {
+    Encoding::Json.decode(&read_bytes(context, body)?).map_err(Problem::bad_message)
+}
+
+fn read_bytes(context: &HttpContext, body: Body) -> Result<Bytes, Problem> {
+    body.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(context.session.settings.limits.message_bytes),
         _ => Problem::bad_message(error.body_text()),
-    })?;
-    Encoding::Json.decode(&body).map_err(Problem::bad_message)
+    })
+}
+
+/// An edit that can be named is answered as one, whatever its changes are.
+fn read_edit(bytes: &[u8]) -> Result<Edit, Problem> {
+    #[derive(Deserialize)]
+    struct Named {
+        client: ClientId,
+        edit: EditId,
+    }
+    #[derive(Deserialize)]
+    struct Changed {
+        changes: Vec<Change>,
+    }
+    let Named { client, edit } = Encoding::Json.decode(bytes).map_err(Problem::bad_message)?;
+    let changes = Encoding::Json.decode::<Changed>(bytes).map(|changed| changed.changes);
+    Ok(Edit {
+        client,
+        edit,
+        changes: changes.map_err(|message| Unreadable { bytes: bytes.to_vec(), message }),
+    })
 }
 
 fn not_served() -> Rejection {

@@ -35,6 +35,10 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, None, "there is nothing at this path; the calls are under /api/v1")
     }
 
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, None, "this path has no such method")
+    }
+
     pub(super) fn bad_message(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Some(Code::BadMessage), detail)
     }

@@ -2,6 +2,7 @@
 
 use std::{path::Path, str::FromStr, time::Duration};
 
+use futures_util::TryStreamExt;
 use shared::{
     edit::{Author, Change, Commit, Rejection},
     ids::{ClientId, EditId, Epoch, Revision, UserId, WatchlistId},
@@ -15,7 +16,8 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Record, Sender, StoredPart, Verdict,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, Record, Sender, StoredPart,
+    Verdict,
 };
 
 /// The journal's file in the data folder.
@@ -226,36 +228,25 @@ impl SqliteJournal {
         id: WatchlistId,
         filter: HistoryFilter,
     ) -> Result<Vec<Commit>, JournalError> {
+        let before = filter.before.map_or(i64::MAX, |revision| signed(revision.0));
+        let mut query = QueryBuilder::<Sqlite>::new(format!("{COMMITS} WHERE w.id = "));
+        query.push_bind(id.0).push(" AND c.revision < ").push_bind(before);
+        // A coarse sieve in the store, the exact one below.
+        let needles = filter.row.map(|row| row.to_string()).into_iter();
+        for needle in needles.chain(filter.column.as_ref().map(|key| key.to_string())) {
+            query.push(" AND instr(c.changes, ").push_bind(needle).push(") > 0");
+        }
+        query.push(" ORDER BY c.revision DESC");
+        let mut rows = query.build().fetch(&self.readers);
         let mut found = Vec::new();
-        let mut before = filter.before.map_or(i64::MAX, |revision| signed(revision.0));
-        while found.len() < filter.limit {
-            let mut query = QueryBuilder::<Sqlite>::new(format!("{COMMITS} WHERE w.id = "));
-            query.push_bind(id.0).push(" AND c.revision < ").push_bind(before);
-            // A coarse sieve in the store, the exact one below.
-            for needle in filter
-                .row
-                .map(|row| row.to_string())
-                .iter()
-                .chain(filter.column.as_ref().map(|key| key.to_string()).iter())
-            {
-                query.push(" AND instr(c.changes, ").push_bind(needle.clone()).push(") > 0");
-            }
-            query.push(" ORDER BY c.revision DESC LIMIT 512");
-            let rows = query.build().fetch_all(&self.readers).await.map_err(store)?;
-            let commits = rows.iter().map(read_commit).collect::<Result<Vec<Commit>, _>>()?;
-            let Some(last) = commits.last() else { break };
-            before = signed(last.revision.0);
-            let full_page = commits.len() == 512;
-            found.extend(
-                commits
-                    .into_iter()
-                    .filter(|commit| commit.changes.iter().any(|change| filter.matches(change))),
-            );
-            if !full_page {
-                break;
+        while found.len() < filter.limit
+            && let Some(row) = rows.try_next().await.map_err(store)?
+        {
+            let (commit, _) = read_commit(&row)?;
+            if commit.changes.iter().any(|change| filter.matches(change)) {
+                found.push(commit);
             }
         }
-        found.truncate(filter.limit);
         Ok(found)
     }
 }
@@ -319,13 +310,22 @@ impl Journal for SqliteJournal {
         Box::pin(self.read_snapshot(id))
     }
 
-    fn commits(&self, id: WatchlistId, after: Revision, limit: usize) -> Answer<'_, Vec<Commit>> {
+    fn commits(&self, id: WatchlistId, after: Revision, most: Most) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
             let mut query = QueryBuilder::<Sqlite>::new(format!("{COMMITS} WHERE w.id = "));
             query.push_bind(id.0).push(" AND c.revision > ").push_bind(signed(after.0));
-            query.push(" ORDER BY c.revision LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-            let rows = query.build().fetch_all(&self.readers).await.map_err(store)?;
-            rows.iter().map(read_commit).collect()
+            query.push(" ORDER BY c.revision LIMIT ");
+            query.push_bind(i64::try_from(most.commits).unwrap_or(i64::MAX));
+            let mut rows = query.build().fetch(&self.readers);
+            let (mut commits, mut bytes) = (Vec::new(), 0);
+            while bytes < most.bytes
+                && let Some(row) = rows.try_next().await.map_err(store)?
+            {
+                let (commit, size) = read_commit(&row)?;
+                bytes += size;
+                commits.push(commit);
+            }
+            Ok(commits)
         })
     }
 
@@ -414,10 +414,11 @@ fn read_record(row: &SqliteRow) -> Result<Record, JournalError> {
     })
 }
 
-fn read_commit(row: &SqliteRow) -> Result<Commit, JournalError> {
+/// A commit, and the bytes that its changes take.
+fn read_commit(row: &SqliteRow) -> Result<(Commit, usize), JournalError> {
     let revision = Revision(unsigned(row.try_get(0).map_err(store)?)?);
     let changes: String = row.try_get(6).map_err(store)?;
-    Ok(Commit {
+    let commit = Commit {
         revision,
         at: Timestamp::from_millis(row.try_get(1).map_err(store)?),
         by: Author {
@@ -428,7 +429,8 @@ fn read_commit(row: &SqliteRow) -> Result<Commit, JournalError> {
         },
         changes: serde_json::from_str(&changes)
             .map_err(|error| JournalError::Damaged(format!("the changes of revision {revision}: {error}")))?,
-    })
+    };
+    Ok((commit, changes.len()))
 }
 
 fn read_answer(row: &SqliteRow, sender: Sender) -> Result<AnswerRecord, JournalError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sha2::{Digest, Sha256};
 use shared::{edit::Change, ids::EditId, limits::ANSWERS_KEPT};
 
+use super::Unreadable;
 use crate::journal::{AnswerRecord, Sender, Verdict};
 
 /// Senders whose answers are held in memory; the others are read again when they come back.
@@ -107,9 +108,12 @@ impl OfSender {
 }
 
 /// Tells an edit from another under the same number; with it the bytes that its changes take once written.
-pub(super) fn digest(changes: &[Change]) -> ([u8; 16], usize) {
-    let canonical = serde_json::to_vec(changes).expect("changes are plain data");
+pub(super) fn digest(changes: &Result<Vec<Change>, Unreadable>) -> ([u8; 16], usize) {
+    let written = match changes {
+        Ok(changes) => serde_json::to_vec(changes).expect("changes are plain data"),
+        Err(unreadable) => unreadable.bytes.clone(),
+    };
     let mut digest = [0; 16];
-    digest.copy_from_slice(&Sha256::digest(&canonical)[..16]);
-    (digest, canonical.len())
+    digest.copy_from_slice(&Sha256::digest(&written)[..16]);
+    (digest, written.len())
 }

@@ -123,26 +123,27 @@ impl Judge {
         now: Timestamp,
         unwritten: &mut Unwritten,
     ) -> Result<Revision, Rejection> {
+        let changes = match &request.changes {
+            Ok(changes) => changes,
+            Err(unreadable) => return Err(Rejection::new(Code::BadMessage, unreadable.message.clone())),
+        };
         // Escapes can make an edit larger than the message it came in; it has to fit a message to everyone.
         if bytes > MAX_MESSAGE_BYTES * 3 / 4 {
             return Err(Rejection::new(Code::TooLarge, format!("the edit takes {bytes} bytes once written")));
         }
-        if request.changes.is_empty() {
+        if changes.is_empty() {
             return Err(Rejection::new(Code::BadMessage, "an edit has at least one change"));
         }
-        if request.changes.len() > self.limits.changes {
-            let message =
-                format!("{} changes; one edit takes {}", request.changes.len(), self.limits.changes);
+        if changes.len() > self.limits.changes {
+            let message = format!("{} changes; one edit takes {}", changes.len(), self.limits.changes);
             return Err(Rejection::new(Code::TooLarge, message));
         }
         let at = now.max(self.last_at);
         let authorship = &self.authorship;
         let changed_since = |row, as_of| authorship.changed_since(row, request.client, as_of);
         let mode = Mode::Judge { limits: &self.limits, at, changed_since: &changed_since };
-        let undo = self
-            .watchlist
-            .apply(&request.changes, &mode)
-            .map_err(|rejection| self.with_author(rejection, request))?;
+        let undo =
+            self.watchlist.apply(changes, &mode).map_err(|rejection| self.with_author(rejection, changes))?;
         let commit = Commit {
             revision: self.revision.next(),
             by: Author {
@@ -152,7 +153,7 @@ impl Judge {
                 edit: request.edit,
             },
             at,
-            changes: request.changes.iter().cloned().map(Change::without_guard).collect(),
+            changes: changes.iter().cloned().map(Change::without_guard).collect(),
         };
         unwritten.undo.push((undo, self.authorship.note(&commit), self.last_at));
         self.revision = commit.revision;
@@ -161,9 +162,9 @@ impl Judge {
         Ok(self.revision)
     }
 
-    fn with_author(&self, mut rejection: Rejection, request: &EditRequest) -> Rejection {
+    fn with_author(&self, mut rejection: Rejection, changes: &[Change]) -> Rejection {
         if rejection.code == Code::Conflict {
-            rejection.by = match rejection.change.and_then(|index| request.changes.get(index)) {
+            rejection.by = match rejection.change.and_then(|index| changes.get(index)) {
                 Some(Change::Set(set)) => self.authorship.author_of(set.row, &set.column),
                 Some(Change::Remove(remove)) => self.authorship.last_author_of(remove.row),
                 _ => None,

@@ -7,10 +7,10 @@ use shared::{
 };
 
 use super::{RoomContext, judge::Judge};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Most};
 
-/// Commits that are read at once.
-const LOADED_COMMITS: usize = 1_000;
+/// What is read at once.
+const LOADED: Most = Most { commits: 1_000, bytes: 8 << 20 };
 
 /// Reads a watchlist; gives it with the revision of the snapshot that it was read from.
 pub(super) async fn load(
@@ -34,11 +34,14 @@ pub(super) async fn load(
     }
     if revision > Revision(0) {
         // Times go on from where they were, whatever the clock says.
-        let head = context.journal.commits(watchlist, Revision(revision.0 - 1), 1).await?;
+        let head = context
+            .journal
+            .commits(watchlist, Revision(revision.0 - 1), Most { commits: 1, bytes: 1 })
+            .await?;
         judge.last_at = head.first().map_or(judge.last_at, |commit| commit.at);
     }
     loop {
-        let commits = context.journal.commits(watchlist, judge.revision, LOADED_COMMITS).await?;
+        let commits = context.journal.commits(watchlist, judge.revision, LOADED).await?;
         for commit in &commits {
             if commit.revision != judge.revision.next() {
                 return Err(damaged(format!("revision {} is missing", judge.revision.next())));
@@ -47,7 +50,7 @@ pub(super) async fn load(
                 .replay(commit)
                 .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
         }
-        if commits.len() < LOADED_COMMITS {
+        if commits.is_empty() {
             return Ok((judge, revision));
         }
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use shared::{
+    conflate::conflate,
     edit::{Change, Commit},
     ids::{Epoch, Revision, WatchlistId},
     value::Literal,
@@ -38,7 +39,7 @@ use crate::{
     clock::Clock,
     fanout::{ConnectionId, Fanout, Need, Outgoing, SnapshotFrames, Subscriber},
     frame::Frame,
-    journal::Journal,
+    journal::{Journal, Most},
     settings::Settings,
 };
 
@@ -102,7 +103,7 @@ struct Room {
     flush_at: Option<Instant>,
     people_at: Option<Instant>,
     /// Connections from which edits were withheld that may be stored, and when to find out.
-    uncertain: Vec<Arc<Withheld>>,
+    uncertain: Vec<Weak<Withheld>>,
     resolve_at: Option<Instant>,
     /// The state may not be what the journal holds: a write failed.
     suspect: bool,
@@ -196,7 +197,10 @@ impl Room {
     async fn act(&mut self, command: Command) -> bool {
         match command {
             Command::Edit(edit) => self.edits(vec![edit]).await,
-            Command::Open { subscriber, at } => self.open(subscriber, at),
+            Command::Open { subscriber, at, withheld } => {
+                self.look_up(&withheld).await;
+                self.open(subscriber, at).await;
+            }
             Command::Leave(connection) => self.leave(connection),
             Command::CatchUp(connection) => {
                 let need = self.fanout.catch_up(connection);
@@ -265,14 +269,15 @@ impl Room {
         }
     }
 
-    fn open(&mut self, subscriber: Subscriber, at: Option<At>) {
+    async fn open(&mut self, subscriber: Subscriber, at: Option<At>) {
         // Opening again starts over.
-        drop(self.fanout.unsubscribe(subscriber.connection));
+        self.forget_subscriber(subscriber.connection);
         let head = self.judge.revision;
-        let resume = at.filter(|at| {
-            at.epoch == self.epoch && at.revision <= head && self.is_worth_resuming(at.revision)
-        });
-        let Some(at) = resume else { return self.send_snapshot(subscriber) };
+        let at = at.filter(|at| at.epoch == self.epoch && at.revision <= head);
+        let Some(at) = at else { return self.send_snapshot(subscriber) };
+        if !self.is_worth_resuming(at.revision).await {
+            return self.send_snapshot(subscriber);
+        }
         let resumed = Resumed { watchlist: self.watchlist, epoch: self.epoch, revision: head };
         let frame = Frame::encode(subscriber.encoding, &ServerMessage::Resumed(resumed));
         if !subscriber.outbox.push(Outgoing::Frame(frame)) {
@@ -282,18 +287,24 @@ impl Room {
         self.joined(subscriber, at.revision);
     }
 
-    /// Whether what a client missed is less than the watchlist whole.
-    fn is_worth_resuming(&self, from: Revision) -> bool {
-        let whole = 4 * 1024 + self.judge.watchlist.rows().len() * 256;
-        match self.fanout.bytes_since(from) {
-            Some(bytes) => bytes <= 4 * whole,
-            None => (self.judge.revision.0 - from.0).saturating_mul(64) <= whole as u64,
+    /// Whether what a client missed is less, once conflated, than the watchlist whole.
+    async fn is_worth_resuming(&self, from: Revision) -> bool {
+        let whole = self.judge.watchlist.approximate_bytes();
+        if self.fanout.bytes_since(from).is_some_and(|bytes| bytes <= whole) {
+            return true;
         }
+        if let Some(bytes) = self.fanout.conflated_bytes_since(from, size_of) {
+            return bytes <= whole;
+        }
+        let most = Most { commits: usize::MAX, bytes: whole.max(CATCH_UP_BYTES) };
+        let missed = self.context.journal.commits(self.watchlist, from, most).await.unwrap_or_default();
+        let is_all = missed.last().is_some_and(|last| last.revision == self.judge.revision);
+        is_all && conflate(&missed).iter().map(size_of).sum::<usize>() <= whole
     }
 
     fn joined(&mut self, subscriber: Subscriber, sent: Revision) {
         let connection = subscriber.connection;
-        if self.fanout.subscribe(subscriber, sent) != Need::Nothing {
+        if self.fanout.subscribe(subscriber, sent, !self.people.is_empty()) != Need::Nothing {
             self.owed.push(connection);
         }
         self.pace_people();
@@ -301,13 +312,14 @@ impl Room {
 
     async fn serve_need(&mut self, connection: ConnectionId, mut need: Need) {
         while let Need::Journal(from) = need {
-            if !self.is_worth_resuming(from) {
+            if !self.is_worth_resuming(from).await {
                 if let Some(subscriber) = self.fanout.unsubscribe(connection) {
                     self.send_snapshot(subscriber);
                 }
                 return;
             }
-            let commits = match self.context.journal.commits(self.watchlist, from, CATCH_UP_COMMITS).await {
+            let most = Most { commits: CATCH_UP_COMMITS, bytes: CATCH_UP_BYTES };
+            let commits = match self.context.journal.commits(self.watchlist, from, most).await {
                 Ok(commits) => commits,
                 Err(error) => {
                     warn!(error = &error as &dyn std::error::Error, "a catch-up could not be read");
@@ -319,28 +331,25 @@ impl Room {
                     return;
                 }
             };
-            let mut bytes = 0;
-            let fit = commits.iter().take_while(|commit| {
-                let is_first = bytes == 0;
-                bytes += size_of(commit);
-                is_first || bytes <= CATCH_UP_BYTES
-            });
-            let fit = fit.count();
-            need = self.fanout.catch_up_from(connection, &commits[..fit]);
+            need = self.fanout.catch_up_from(connection, &commits);
         }
     }
 
     fn leave(&mut self, connection: ConnectionId) {
-        self.fanout.unsubscribe(connection);
-        for waiting in self.waiting.values_mut() {
-            waiting.retain(|subscriber| subscriber.connection != connection);
-        }
+        self.forget_subscriber(connection);
         self.people.leave(connection);
         self.pace_people();
     }
 
+    fn forget_subscriber(&mut self, connection: ConnectionId) {
+        self.fanout.unsubscribe(connection);
+        for waiting in self.waiting.values_mut() {
+            waiting.retain(|subscriber| subscriber.connection != connection);
+        }
+    }
+
     fn pace_people(&mut self) {
-        let due = self.people.changed || self.fanout.people_missed() && !self.people.is_empty();
+        let due = self.people.changed || self.fanout.people_missed();
         if due && self.people_at.is_none() {
             self.people_at = Some(Instant::now() + PRESENCE_INTERVAL);
         }
@@ -356,6 +365,10 @@ impl Room {
 
     fn deleted(&mut self) {
         self.flush();
+        // What was withheld here is no longer to come again.
+        for withheld in self.uncertain.iter().filter_map(Weak::upgrade) {
+            withheld.of(self.watchlist).into_iter().for_each(|edit| withheld.stored(self.watchlist, edit));
+        }
         let message =
             ServerMessage::Closed(Closed { watchlist: self.watchlist, reason: ClosedReason::Deleted });
         let waiting = self.waiting.values().flatten();

@@ -216,8 +216,8 @@ impl Simulation {
     async fn restore(&mut self, who: usize) {
         if self.clients[who].copy.is_some() {
             self.clients[who].cut();
-            // What its former self had sent is judged by now.
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            // What its former self had sent is judged by now, or goes on beside it.
+            tokio::time::sleep(Duration::from_secs(2 * self.rng.u64(..2))).await;
         }
         self.clients[who].copy_or_restore();
     }
@@ -307,9 +307,9 @@ impl Simulation {
         let client = &mut self.clients[who];
         client.replica.tick(u64::try_from(now().as_millis()).unwrap());
         client.collect();
-        let Some(socket) = &mut client.socket else { return };
         let end = tokio::time::Instant::now() + long;
         loop {
+            let Some(socket) = &mut client.socket else { return };
             while let Some(message) = client.replica.poll_send() {
                 let bytes = Encoding::MessagePack.encode(&message);
                 let sent = timeout(Duration::from_millis(50), socket.send(Message::binary(bytes))).await;
@@ -324,6 +324,10 @@ impl Simulation {
                 Ok(Some(Ok(Message::Binary(bytes)))) => {
                     let message = Encoding::MessagePack.decode_server(&bytes).unwrap();
                     client.replica.handle(message, u64::try_from(now().as_millis()).unwrap());
+                    client.collect();
+                    if client.socket.is_none() {
+                        return;
+                    }
                 }
                 Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => {
                     client.cut();
@@ -453,37 +457,42 @@ impl SimulatedClient {
         }
     }
 
+    /// Goes on under a new id. What was accepted under the old one is no longer kept, though it is yet to be seen.
+    fn renew(&mut self) {
+        self.renewals += 1;
+        let old = self.replica.client();
+        let client = ClientId(Uuid::from_u128(old.0.as_u128() + 1_000 * self.renewals));
+        self.socket = None;
+        let mut kept = std::mem::take(&mut self.outbox.kept);
+        for (old, renamed) in self.replica.renew(client) {
+            kept.remove(&old).expect("every edit that waits was kept");
+            self.outbox.next = renamed.edit.next();
+            self.outbox.kept.insert(renamed.edit, renamed);
+        }
+        self.lost.extend(kept.into_values().map(|accepted| (accepted.watchlist, old, accepted.edit)));
+    }
+
     fn collect(&mut self) {
         for event in self.replica.take_events() {
             match event {
                 Event::Settled { watchlist, edit, outcome, .. } => {
-                    self.outbox.kept.remove(&edit).expect("an edit is settled once");
                     let name = (watchlist, self.replica.client(), edit);
+                    if self.outbox.kept.remove(&edit).is_none() {
+                        let waited = self.lost.iter().any(|(of, _, lost)| (*of, *lost) == (watchlist, edit));
+                        assert!(waited, "{edit} was settled twice");
+                        continue;
+                    }
                     let first = self.answers.entry(name).or_insert_with(|| outcome.clone());
                     assert_eq!(*first, outcome, "{edit} was answered otherwise before");
-                    let is_reused = |rejection: &Rejection| {
-                        matches!(rejection.code, Code::EditReused | Code::Unavailable)
+                    let is_given_up = |rejection: &Rejection| {
+                        matches!(rejection.code, Code::EditReused | Code::TooOld | Code::Unavailable)
                     };
                     assert!(
-                        !matches!(&outcome, Outcome::Rejected(rejection) if is_reused(rejection)),
+                        !matches!(&outcome, Outcome::Rejected(rejection) if is_given_up(rejection)),
                         "{edit} was given up"
                     );
                 }
-                Event::NumbersReused => {
-                    self.renewals += 1;
-                    let client =
-                        ClientId(Uuid::from_u128(self.replica.client().0.as_u128() + 1_000 * self.renewals));
-                    self.socket = None;
-                    let renamed = self.replica.renew(client);
-                    let old: Vec<EditId> = self.outbox.kept.keys().copied().collect();
-                    assert!(
-                        old.iter().eq(renamed.iter().map(|(old, _)| old)),
-                        "every edit that waits goes on"
-                    );
-                    self.outbox.kept = renamed.into_iter().map(|(_, kept)| (kept.edit, kept)).collect();
-                    let last = self.outbox.kept.last_key_value();
-                    self.outbox.next = last.map_or(self.outbox.next, |(edit, _)| edit.next());
-                }
+                Event::NumbersReused => self.renew(),
                 _ => {}
             }
         }

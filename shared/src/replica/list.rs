@@ -73,6 +73,8 @@ struct Pending {
     sent: bool,
     /// The server may have seen it, on this connection or an earlier one.
     tried: bool,
+    /// It comes from an earlier run.
+    is_kept: bool,
     /// Its number was another edit's: it needs a new one of a new client.
     reused: bool,
     accepted: Option<Revision>,
@@ -165,6 +167,16 @@ impl ListReplica {
         }
     }
 
+    /// The state is given up: edits whose answer is held wait for it no longer.
+    pub(super) fn settle_accepted(&mut self, watchlist: WatchlistId, events: &mut Vec<Event>) {
+        let held: Vec<(EditId, Revision)> =
+            self.pending.iter().filter_map(|pending| Some((pending.edit, pending.accepted?))).collect();
+        for (edit, revision) in held {
+            self.settle(watchlist, edit, Outcome::Accepted(revision), events);
+        }
+        self.settled.clear();
+    }
+
     pub(super) fn forget_state(&mut self) {
         self.sync = Sync::Idle;
         self.state = None;
@@ -188,6 +200,16 @@ impl ListReplica {
     /// Whether the server may yet answer an edit under the name that it has.
     pub(super) fn may_be_answered(&self, edit: EditId) -> bool {
         self.pending.iter().any(|pending| pending.edit == edit && pending.tried && !pending.reused)
+    }
+
+    /// Whether an edit needs a new name.
+    pub(super) fn has_reused(&self) -> bool {
+        self.pending.iter().any(|pending| pending.reused)
+    }
+
+    /// Whether an edit was made in this run: its number was new to this client.
+    pub(super) fn was_made_here(&self, edit: EditId) -> bool {
+        self.pending.iter().any(|pending| pending.edit == edit && !pending.is_kept)
     }
 
     /// The server holds another edit under this one's name.
@@ -240,13 +262,13 @@ impl ListReplica {
         self.state.as_mut().map(|state| state.inverse(changes, as_of)).unwrap_or_default()
     }
 
-    /// Shows an edit that waits. `tried` says whether the server may have seen it.
+    /// Shows an edit that waits. One that was kept from an earlier run the server may have seen.
     pub(super) fn push_pending(
         &mut self,
         (client, edit): (ClientId, EditId),
         window: WindowId,
         changes: Vec<Change>,
-        tried: bool,
+        is_kept: bool,
         limits: &Limits,
     ) {
         let shown =
@@ -271,7 +293,8 @@ impl ListReplica {
             window,
             changes,
             sent: false,
-            tried,
+            tried: is_kept,
+            is_kept,
             reused: false,
             accepted: None,
             shown,
@@ -392,10 +415,20 @@ impl ListReplica {
             }
             effects.push(before.effect(change, state));
         }
-        let own = self.pending.iter().find(|pending| {
+        let named = self.pending.iter_mut().find(|pending| {
             (pending.client, pending.edit) == (commit.by.client, commit.by.edit) && !pending.reused
         });
-        let own = own.map(|pending| (pending.edit, pending.window));
+        let own = match named {
+            Some(pending) if is_left_of(&commit.changes, &pending.changes) => {
+                Some((pending.edit, pending.window))
+            }
+            // Another copy of what this client keeps made it: this one's edit was never judged.
+            Some(pending) => {
+                pending.reused = true;
+                None
+            }
+            None => None,
+        };
         let from_here = (commit.by.client == client).then_some(WindowId(0));
         let window = own.map(|(_, window)| window).or(from_here);
         let (revision, by, at) = (commit.revision, commit.by.clone(), commit.at);
@@ -486,6 +519,12 @@ impl ListReplica {
             pending.shown = state.apply(&pending.changes, &Mode::Pending { limits }).ok();
         }
     }
+}
+
+/// Whether a commit's changes are what conflation may have left of an edit's.
+fn is_left_of(left: &[Change], edit: &[Change]) -> bool {
+    let mut whole = edit.iter().map(|change| change.clone().without_guard());
+    left.iter().all(|change| whole.any(|other| other == *change))
 }
 
 /// What a change is about to replace.

@@ -99,11 +99,27 @@ impl Frozen {
     }
 }
 
+impl Watchlist {
+    /// About what a snapshot of it takes once written, in bytes: by the size of some of its rows.
+    pub fn approximate_bytes(&self) -> usize {
+        const SAMPLED: usize = 64;
+        let rows = self.rows();
+        let sampled = rows.len().min(SAMPLED);
+        let of_row = |row: &Row| {
+            80 + self.columns().iter().map(|entry| cell_bytes(row.stored(entry.slot))).sum::<usize>()
+        };
+        let sample = (0..sampled).filter_map(|index| rows.at(index * rows.len() / sampled));
+        let bytes: usize = sample.map(|row| of_row(row)).sum();
+        4 * 1024 + bytes * rows.len() / sampled.max(1)
+    }
+}
+
 /// About what a cell takes once written, its key with it.
 fn cell_bytes(value: &Value) -> usize {
     match value {
         Value::Empty => 0,
-        Value::Text(text) => 16 + text.len(),
+        // A control character is written as six.
+        Value::Text(text) => 16 + text.len() + 5 * text.bytes().filter(u8::is_ascii_control).count(),
         Value::Number(_) => 22,
         Value::Flag(_) => 20,
         Value::Time(_) => 40,

@@ -1,29 +1,30 @@
 //! Edits in the room's task: judged, written together, answered, and withheld while they cannot be written.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
-use shared::ids::{ClientId, EditId, Revision};
+use shared::ids::Revision;
 use tokio::time::{Duration, Instant};
 use tracing::{error, warn};
 
 use super::{Room, until};
 use crate::{
-    journal::{JournalError, Sender, Verdict},
+    journal::{JournalError, Most, Sender, Verdict},
     room::{
         EditRequest,
         judge::{Unwritten, sender_of},
         load::load,
         refuse::withhold,
+        withheld::Withheld,
     },
 };
 
-/// How often the journal is asked about edits that may be stored.
+/// How often the journal is asked about withheld edits that may be stored.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Room {
     pub(super) async fn edits(&mut self, requests: Vec<EditRequest>) {
         if self.suspect && self.reload().await.is_none() {
-            requests.into_iter().for_each(|request| self.withhold_unknown(request));
+            requests.into_iter().for_each(|request| self.withhold(request));
             return;
         }
         let mut unwritten = Unwritten::default();
@@ -31,7 +32,7 @@ impl Room {
         for request in requests {
             let sender = sender_of(&request);
             if !self.knows(sender).await {
-                self.withhold_unknown(request);
+                self.withhold(request);
                 continue;
             }
             let is_answered = self.judge.answers.verdict(sender, request.edit).is_some();
@@ -43,7 +44,7 @@ impl Room {
             }
             let withheld = request.reply.withheld();
             if withheld.is_some_and(|withheld| !withheld.admits(self.watchlist, request.edit)) {
-                withhold(self.watchlist, request);
+                self.withhold(request);
                 continue;
             }
             let verdict = self.judge.judge(&request, (self.context.clock)(), &mut unwritten);
@@ -60,10 +61,12 @@ impl Room {
             self.suspect = true;
             // What the journal holds decides before anybody is answered.
             let stored = self.reload().await.unwrap_or_default();
-            for (request, _) in judged {
-                match stored.get(&(request.client, request.edit)) {
-                    Some(revision) => self.answer(request, Verdict::Accepted(*revision)),
-                    None => self.withhold_unknown(request),
+            for (request, verdict) in judged {
+                match verdict {
+                    Verdict::Accepted(revision) if stored.contains(&revision) => {
+                        self.answer(request, verdict)
+                    }
+                    Verdict::Accepted(_) | Verdict::Rejected(_) => self.withhold(request),
                 }
             }
             return;
@@ -97,22 +100,20 @@ impl Room {
         }
     }
 
-    /// Reads the state from the journal again after a failed write, and gives the edits whose write came about
+    /// Reads the state from the journal again after a failed write, and gives the revisions whose write came about
     /// after all; `None` while the journal cannot be read.
-    async fn reload(&mut self) -> Option<HashMap<(ClientId, EditId), Revision>> {
+    async fn reload(&mut self) -> Option<HashSet<Revision>> {
         let read = async {
             let (judge, _) = load(&self.context, self.watchlist).await?;
             let known = self.fanout.durable();
-            Ok((judge, self.context.journal.commits(self.watchlist, known, usize::MAX >> 1).await?))
+            Ok((judge, self.context.journal.commits(self.watchlist, known, Most::ALL).await?))
         };
         let read: Result<_, JournalError> = read.await;
         match read {
             Ok((judge, missed)) => {
                 self.judge = judge;
                 self.suspect = false;
-                let stored =
-                    missed.iter().map(|commit| ((commit.by.client, commit.by.edit), commit.revision));
-                let stored = stored.collect();
+                let stored = missed.iter().map(|commit| commit.revision).collect();
                 self.publish(&missed.into_iter().map(Arc::new).collect::<Vec<_>>());
                 Some(stored)
             }
@@ -137,29 +138,39 @@ impl Room {
         true
     }
 
-    /// Withholds an edit that may be stored already. If it is, its client sees the commit and does not send it
-    /// again: it must not hold up the connection's others for ever.
-    fn withhold_unknown(&mut self, request: EditRequest) {
-        if let Some(withheld) = request.reply.withheld()
-            && !self.uncertain.iter().any(|known| Arc::ptr_eq(known, withheld))
-        {
-            self.uncertain.push(withheld.clone());
-            self.resolve_at.get_or_insert_with(|| Instant::now() + RESOLVE_INTERVAL);
+    /// Withholds an edit, which may be stored already, sent on another connection. If it is, its client sees the
+    /// commit and does not send it again: it must not hold up the connection's others for ever.
+    fn withhold(&mut self, request: EditRequest) {
+        if let Some(withheld) = request.reply.withheld() {
+            self.note_uncertain(withheld);
         }
         withhold(self.watchlist, request);
+    }
+
+    fn note_uncertain(&mut self, withheld: &Arc<Withheld>) {
+        let withheld = Arc::downgrade(withheld);
+        if !self.uncertain.iter().any(|known| known.ptr_eq(&withheld)) {
+            self.uncertain.push(withheld);
+            self.resolve_at.get_or_insert_with(|| Instant::now() + RESOLVE_INTERVAL);
+        }
+    }
+
+    /// A connection opens the watchlist: what was withheld from it while there was no room is looked up.
+    pub(super) async fn look_up(&mut self, withheld: &Arc<Withheld>) {
+        if !withheld.of(self.watchlist).is_empty() {
+            self.note_uncertain(withheld);
+            self.resolve().await;
+        }
     }
 
     /// Finds out which of the edits that were withheld unknown are stored.
     pub(super) async fn resolve(&mut self) {
         self.resolve_at = None;
         let can_read = !self.suspect || self.reload().await.is_some();
-        for withheld in std::mem::take(&mut self.uncertain) {
-            if Arc::strong_count(&withheld) == 1 {
-                // Its connection is gone.
-                continue;
-            }
+        for uncertain in std::mem::take(&mut self.uncertain) {
+            let Some(withheld) = uncertain.upgrade() else { continue };
             if !can_read || !self.knows(withheld.sender()).await {
-                self.uncertain.push(withheld);
+                self.uncertain.push(uncertain);
                 continue;
             }
             for edit in withheld.of(self.watchlist) {

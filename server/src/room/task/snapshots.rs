@@ -31,7 +31,7 @@ impl Room {
     pub(super) fn send_snapshot(&mut self, subscriber: Subscriber) {
         let encoding = subscriber.encoding;
         let held = self.encoded.get(&encoding).and_then(Weak::upgrade);
-        if let Some(frames) = held.filter(|frames| self.is_worth_resuming(frames.revision)) {
+        if let Some(frames) = held.filter(|frames| self.is_recent(frames.revision)) {
             return self.hand_snapshot(subscriber, &frames);
         }
         let waiting = self.waiting.entry(encoding).or_default();
@@ -53,6 +53,12 @@ impl Room {
                 drop(own.send(Command::Encoded { encoding, revision: at.revision, frames }).await);
             }
         });
+    }
+
+    /// Whether a snapshot of a revision, and what came since, are not much more than a new one.
+    fn is_recent(&self, revision: Revision) -> bool {
+        let whole = self.judge.watchlist.approximate_bytes();
+        self.fanout.bytes_since(revision).is_some_and(|bytes| bytes <= whole)
     }
 
     pub(super) fn snapshot_encoded(

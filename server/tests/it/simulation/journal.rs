@@ -13,7 +13,7 @@ use std::{
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Record, Sender, StoredPart,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, Record, Sender, StoredPart,
 };
 use shared::{
     edit::Commit,
@@ -144,14 +144,14 @@ impl Journal for SimulatedJournal {
         })
     }
 
-    fn commits(&self, id: WatchlistId, after: Revision, limit: usize) -> Answer<'_, Vec<Commit>> {
+    fn commits(&self, id: WatchlistId, after: Revision, most: Most) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
             self.access(30).await?;
             Ok(self.disk.held().lists[&id]
                 .commits
                 .iter()
                 .filter(|commit| commit.revision > after)
-                .take(limit)
+                .take(most.commits)
                 .cloned()
                 .collect())
         })
