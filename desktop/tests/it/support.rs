@@ -48,7 +48,7 @@ pub fn desktop(screen: &Screen, data_dir: &Path, arguments: &[&str]) -> Process 
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("AFTERGLOW_CONNECT")
         // What goes wrong in it is read beside the test that failed.
-        .env("AFTERGLOW_LOG", "warn")
+        .env("AFTERGLOW_LOG", "warn,winit=error,egui_winit=error,zbus=error")
         .spawn()
         .unwrap();
     Process(child)

@@ -110,7 +110,19 @@ async fn errors_are_problems_with_the_codes() {
     let (status, problem) = api.call("POST", "/api/v1/watchlists", large).await;
     assert_eq!((status, &problem["code"]), (413, &json!("tooLarge")));
     assert_eq!(api.call("GET", "/api/v1/watchlists/nonsense", None).await.1["code"], "unknownWatchlist");
+    assert_eq!(api.call("GET", "/api/v1/watchlists/%ff", None).await.1["code"], "unknownWatchlist");
     assert_eq!(api.call("GET", "/api/v1/elsewhere", None).await.0, 404);
+    let (status, response) = api.raw("PUT", "/api/v1/watchlists", None).await;
+    assert_eq!(
+        (status, response.headers()["content-type"].to_str().unwrap()),
+        (405, "application/problem+json")
+    );
+    let (_, made) = api.call("POST", "/api/v1/watchlists", Some(json!({ "name": "Book" }))).await;
+    let edits = format!("/api/v1/watchlists/{}/edits", made["watchlist"].as_str().unwrap());
+    let unreadable = json!({ "client": Uuid::nil(), "edit": 1, "changes": [{ "jump": {} }] });
+    let (status, problem) = api.call("POST", &edits, Some(unreadable)).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("badMessage")));
+    assert_eq!(api.call("POST", &edits, Some(json!({ "changes": [] }))).await.0, 400);
     let base = server.base();
     assert_eq!(call("GET", format!("{base}/api/v1/watchlists"), None, None).await.0, 401);
     assert_eq!(call("GET", format!("{base}/readyz"), None, None).await.0, 401);

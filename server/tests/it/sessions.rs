@@ -129,6 +129,72 @@ async fn every_refusal_has_its_code() {
 }
 
 #[tokio::test]
+async fn an_edit_that_cannot_be_read_is_answered_once_like_any_other() {
+    let server = TestServer::start().await;
+    let (mut client, list, row) = with_row(&server).await;
+    let first = client.edit_answered(&list, json!([{ "jump": {} }])).await;
+    assert_eq!(first["code"], "badMessage");
+    client.edit -= 1;
+    assert_eq!(client.edit_answered(&list, json!([{ "jump": {} }])).await, first);
+    client.edit -= 1;
+    assert_eq!(client.edit_answered(&list, json!([set(&row, json!("1"))])).await["code"], "editReused");
+    let bare = client.edit_answered(&list, json!([set(&row, json!(71.8))])).await;
+    assert_eq!(bare["code"], "invalidValue");
+    client.edit -= 1;
+    assert_eq!(client.edit_answered(&list, json!([set(&row, json!(null))])).await["code"], "editReused");
+}
+
+#[tokio::test]
+async fn what_was_missed_is_measured_once_conflated() {
+    let server = TestServer::start().await;
+    let (mut ann, list, row) = with_row(&server).await;
+    let epoch = ann.open(&list).await["epoch"].clone();
+    for price in 0..300 {
+        ann.edit_answered(&list, json!([set(&row, json!(price.to_string()))])).await;
+    }
+    let open = json!({ "type": "open", "watchlist": list, "at": { "epoch": epoch, "revision": 1 } });
+    let mut bob = server.client().await;
+    bob.greet().await;
+    bob.send(&open).await;
+    assert_eq!(bob.next().await.unwrap()["type"], "resumed", "three hundred prices of a cell are one");
+    assert_eq!(bob.expect("changes").await["commits"].as_array().unwrap().len(), 1);
+    let server = server.restart().await;
+    let mut bob = server.client().await;
+    bob.greet().await;
+    bob.send(&open).await;
+    assert_eq!(bob.next().await.unwrap()["type"], "resumed", "also when they are read from the disk");
+    let note = |text: &str| json!([{ "set": { "row": row, "column": "note", "value": text.repeat(4_000) } }]);
+    let mut carol = server.client().await;
+    carol.greet().await;
+    for text in ["a", "b", "c"] {
+        let rows: Vec<Value> =
+            (0..20).map(|_| insert("90", json!({ "note": text.repeat(4_000) })).1).collect();
+        let ids: Vec<Value> =
+            rows.iter().map(|row| json!({ "remove": { "row": row["insert"]["row"] } })).collect();
+        carol.edit_answered(&list, json!(rows)).await;
+        carol.edit_answered(&list, note(text)).await;
+        carol.edit_answered(&list, json!(ids)).await;
+    }
+    let mut dave = server.client().await;
+    dave.greet().await;
+    dave.send(&open).await;
+    assert_eq!(dave.next().await.unwrap()["type"], "resumed", "rows that came and went are left out");
+}
+
+#[tokio::test]
+async fn a_client_that_closes_is_answered() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    client.greet().await;
+    client.socket.close(None).await.unwrap();
+    let mut last = None;
+    while let Some(message) = futures_util::StreamExt::next(&mut client.socket).await {
+        last = Some(message.unwrap());
+    }
+    assert!(matches!(last, Some(tokio_tungstenite::tungstenite::Message::Close(_))), "{last:?}");
+}
+
+#[tokio::test]
 async fn as_of_is_about_what_others_did() {
     let server = TestServer::start().await;
     let (mut ann, list, row) = with_row(&server).await;

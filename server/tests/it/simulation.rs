@@ -110,7 +110,8 @@ struct SimulatedClient {
     outbox: SimulatedOutbox,
     /// A copy of that, taken earlier.
     copy: Option<(ClientId, SimulatedOutbox)>,
-    answers: BTreeMap<Name, Outcome>,
+    /// How each edit was answered, and what it changed.
+    answers: BTreeMap<Name, (Outcome, Vec<Change>)>,
     /// Edits that it no longer knows of, since it came back from a copy: they were made or they were not.
     lost: BTreeSet<Name>,
     renewals: u128,
@@ -378,9 +379,8 @@ impl Simulation {
     }
 
     fn check(&self) {
-        let written = self.disk.edits();
-        let once: BTreeSet<Name> = written.iter().copied().collect();
-        assert_eq!(once.len(), written.len(), "an edit was applied twice");
+        let (written, count) = self.disk.edits();
+        assert_eq!(written.len(), count, "an edit was applied twice");
         let mut accepted = BTreeSet::new();
         let mut lost: BTreeSet<Name> = BTreeSet::new();
         for client in &self.clients {
@@ -391,18 +391,16 @@ impl Simulation {
                 assert!(shown.same_as(&truth), "shown {shown_rows:#?}\nis not {true_rows:#?}");
             }
             assert!(client.outbox.kept.is_empty(), "every edit was answered: {:?}", client.outbox.kept);
-            let is_accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted(_));
-            accepted.extend(
-                client.answers.iter().filter(|(_, outcome)| is_accepted(outcome)).map(|(name, _)| *name),
-            );
+            for (name, (outcome, changes)) in &client.answers {
+                if let Outcome::Accepted(_) = outcome {
+                    assert_eq!(written.get(name), Some(changes), "what was accepted is on disk");
+                    accepted.insert(*name);
+                }
+            }
             lost.extend(&client.lost);
         }
-        assert!(
-            accepted.is_subset(&once),
-            "an accepted edit is not on disk: {:?}",
-            accepted.difference(&once)
-        );
-        let unknown: Vec<_> = once.difference(&accepted).filter(|name| !lost.contains(name)).collect();
+        let unknown: Vec<_> =
+            written.keys().filter(|name| !accepted.contains(name) && !lost.contains(name)).collect();
         assert!(unknown.is_empty(), "on disk, and its client was not told: {unknown:?}");
     }
 }
@@ -475,15 +473,17 @@ impl SimulatedClient {
     fn collect(&mut self) {
         for event in self.replica.take_events() {
             match event {
-                Event::Settled { watchlist, edit, outcome, .. } => {
+                Event::Settled { watchlist, edit, outcome, changes, .. } => {
                     let name = (watchlist, self.replica.client(), edit);
                     if self.outbox.kept.remove(&edit).is_none() {
                         let waited = self.lost.iter().any(|(of, _, lost)| (*of, *lost) == (watchlist, edit));
                         assert!(waited, "{edit} was settled twice");
                         continue;
                     }
-                    let first = self.answers.entry(name).or_insert_with(|| outcome.clone());
-                    assert_eq!(*first, outcome, "{edit} was answered otherwise before");
+                    let changes = changes.into_iter().map(Change::without_guard).collect();
+                    let answer = (outcome.clone(), changes);
+                    let first = self.answers.entry(name).or_insert_with(|| answer.clone());
+                    assert_eq!(*first, answer, "{edit} was answered otherwise before");
                     let is_given_up = |rejection: &Rejection| {
                         matches!(rejection.code, Code::EditReused | Code::TooOld | Code::Unavailable)
                     };

@@ -5,4 +5,5 @@
 mod arrows;
 mod conflation;
 mod golden;
+mod replica;
 mod undo;

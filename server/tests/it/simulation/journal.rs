@@ -16,7 +16,7 @@ use server::journal::{
     Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, Record, Sender, StoredPart,
 };
 use shared::{
-    edit::Commit,
+    edit::{Change, Commit},
     ids::{ClientId, EditId, Revision, WatchlistId},
     limits::Limits,
     time::Timestamp,
@@ -66,12 +66,14 @@ impl Disk {
         self.held().lists[&list].commits.last().map_or(Revision(0), |commit| commit.revision)
     }
 
-    /// Every edit that was committed, over all watchlists.
-    pub fn edits(&self) -> Vec<(WatchlistId, ClientId, EditId)> {
+    /// Every edit that was committed, over all watchlists, with what it changed; and how many commits there are.
+    pub fn edits(&self) -> (BTreeMap<(WatchlistId, ClientId, EditId), Vec<Change>>, usize) {
         let held = self.held();
         let commits =
             held.lists.iter().flat_map(|(id, list)| list.commits.iter().map(|commit| (*id, commit)));
-        commits.map(|(id, commit)| (id, commit.by.client, commit.by.edit)).collect()
+        let name = |id, commit: &Commit| (id, commit.by.client, commit.by.edit);
+        let count = held.lists.values().map(|list| list.commits.len()).sum();
+        (commits.map(|(id, commit)| (name(id, commit), commit.changes.clone())).collect(), count)
     }
 
     /// The state that the commits make, from nothing.
