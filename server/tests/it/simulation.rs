@@ -49,7 +49,7 @@ use tokio_tungstenite::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use self::journal::{Disk, SimulatedJournal};
+use self::journal::{Disk, Name, SimulatedJournal};
 
 const RUNS: u64 = 4_000;
 const CLIENTS: usize = 3;
@@ -116,9 +116,6 @@ struct SimulatedClient {
     lost: BTreeSet<Name>,
     renewals: u128,
 }
-
-/// What an edit is known by: one that comes back from a copy may use its number again in another watchlist.
-type Name = (WatchlistId, ClientId, EditId);
 
 #[derive(Clone)]
 struct SimulatedOutbox {

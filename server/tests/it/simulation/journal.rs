@@ -23,6 +23,9 @@ use shared::{
     watchlist::{Watchlist, apply::Mode},
 };
 
+/// What an edit is known by: one that comes back from a copy may use its number again in another watchlist.
+pub type Name = (WatchlistId, ClientId, EditId);
+
 pub struct Disk {
     held: Mutex<Held>,
     generation: AtomicU64,
@@ -67,7 +70,7 @@ impl Disk {
     }
 
     /// Every edit that was committed, over all watchlists, with what it changed; and how many commits there are.
-    pub fn edits(&self) -> (BTreeMap<(WatchlistId, ClientId, EditId), Vec<Change>>, usize) {
+    pub fn edits(&self) -> (BTreeMap<Name, Vec<Change>>, usize) {
         let held = self.held();
         let commits =
             held.lists.iter().flat_map(|(id, list)| list.commits.iter().map(|commit| (*id, commit)));
