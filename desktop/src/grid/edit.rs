@@ -248,7 +248,8 @@ pub(super) fn show(
         let ahead = std::mem::take(&mut state.typed_ahead);
         ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
     }
-    let keys = Keys::take(ui, editor.typed_over);
+    // The key that opened it is not for the editor.
+    let keys = if editor.opening.is_some() { Keys::default() } else { Keys::take(ui, editor.typed_over) };
     if keys.escape {
         return true;
     }
@@ -317,6 +318,7 @@ fn follow(state: &mut GridState, view: &GridView<'_>, step: Step, layout: &Layou
     state.reveal_cursor(view.watchlist, layout);
 }
 
+#[derive(Default)]
 struct Keys {
     escape: bool,
     /// Commit, and where to go then.
