@@ -104,14 +104,17 @@ fn grid_frame(watchlist: &Watchlist, glow: Option<&Glow>) -> Duration {
             window: WindowId(1),
             now: Duration::from_secs_f64(10.5),
             pending: &|_, _| false,
-            palette: Palette::of(egui::Theme::Dark),
+            author: &|_, _| None,
+            people: &[],
+            palette: Palette::of(egui::Theme::Dark, false),
             zone: &jiff::tz::TimeZone::UTC,
             today: jiff::civil::date(2026, 11, 22),
             separators: Separators::Point,
             new_row: &|| RowId(Uuid::now_v7()),
             takes_keys: true,
         };
-        state.widths = watchlist.columns().visible().map(|entry| (entry.column.key.clone(), 94.0)).collect();
+        state.config.widths =
+            watchlist.columns().visible().map(|entry| (entry.column.key.clone(), 94.0)).collect();
         grid::show(ui, &mut state, &view);
     })
 }

@@ -7,7 +7,7 @@ use shared::{
     ids::{WatchlistId, WindowId},
 };
 
-use crate::settings::ThemeChoice;
+use crate::settings::{GlowChoice, ThemeChoice};
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,10 @@ pub enum Action {
     OpenWindow,
     /// Dark, light, or as the system has it.
     SetTheme(ThemeChoice),
+    /// Up and down in other colours than green and red, or in those.
+    SetColourBlind(bool),
+    /// How changes by others are shown.
+    SetGlow(GlowChoice),
     /// A notice was read.
     DismissNotice(u64),
 }

@@ -117,6 +117,8 @@ impl App {
     ) -> anyhow::Result<Self> {
         theme::install(ctx);
         theme::choose(ctx, workspace.theme);
+        theme::paint(ctx, workspace.colour_blind);
+        ctx.set_zoom_factor(workspace.zoom.clamp(0.5, 3.0));
         let awake: Shared<Vec<ViewportId>> = Arc::new(Mutex::new(vec![ViewportId::ROOT]));
         let wake = {
             let (ctx, awake) = (ctx.clone(), awake.clone());

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     action::Action,
     net::{Net, NetEvent},
-    settings::{ThemeChoice, Workspace},
+    settings::{GlowChoice, ThemeChoice, Workspace},
     store::{Connection, Store},
     window::Window,
 };
@@ -36,6 +36,10 @@ pub struct Core {
     pub windows: Vec<Arc<std::sync::Mutex<Window>>>,
     /// Which colours.
     pub theme: ThemeChoice,
+    /// Whether up and down are in colours for colour-blind people.
+    pub colour_blind: bool,
+    /// How changes by others are shown.
+    pub glow: GlowChoice,
     /// Watchlists that were deleted here and can be brought back.
     pub deleted: Vec<(WatchlistId, Arc<str>)>,
     net: Net,
@@ -56,11 +60,14 @@ struct Import {
 
 impl Core {
     /// Everything that the windows share, with no window open yet.
-    pub fn new(store: Store, net: Net, data_dir: &Path, saved: Workspace, ctx: Context) -> Self {
+    pub fn new(mut store: Store, net: Net, data_dir: &Path, saved: Workspace, ctx: Context) -> Self {
+        store.set_glow(saved.glow);
         Self {
             store,
             windows: Vec::new(),
             theme: saved.theme,
+            colour_blind: saved.colour_blind,
+            glow: saved.glow,
             deleted: Vec::new(),
             net,
             data_dir: data_dir.to_owned(),
@@ -174,6 +181,14 @@ impl Core {
                 self.theme = choice;
                 crate::theme::choose(&self.ctx, choice);
             }
+            Action::SetColourBlind(colour_blind) => {
+                self.colour_blind = colour_blind;
+                crate::theme::paint(&self.ctx, colour_blind);
+            }
+            Action::SetGlow(choice) => {
+                self.glow = choice;
+                self.store.set_glow(choice);
+            }
             Action::DismissNotice(notice) => self.store.dismiss(notice),
         }
         self.flush();
@@ -236,7 +251,10 @@ impl Core {
             (Ok(window), _) => Some(window.saved()),
             (Err(_), own) => own.map(Window::saved),
         });
-        let workspace = Workspace::new(self.theme, windows.collect());
+        let mut workspace = self.saved.clone();
+        (workspace.theme, workspace.colour_blind, workspace.glow) =
+            (self.theme, self.colour_blind, self.glow);
+        (workspace.zoom, workspace.windows) = (self.ctx.zoom_factor(), windows.collect());
         if workspace != self.saved {
             if let Err(error) = workspace.write(&self.data_dir) {
                 tracing::warn!(%error, "the windows cannot be remembered");

@@ -1,15 +1,31 @@
 //! The grid: a widget that is given a watchlist to show and answers with actions. It paints its own body, so
 //! that its cost is that of the cells in view, whatever the watchlist's size.
 
+mod access;
+pub mod arranger;
+pub mod config;
 mod edit;
+pub mod filter;
+mod filters;
+mod find;
+mod header;
 mod keys;
 mod layout;
+mod ops;
+pub mod order;
 mod paint;
+mod paste;
+mod pointer;
+mod question;
+pub mod selection;
 mod state;
+pub mod sums;
+pub mod table;
+mod tsv;
 
 use std::time::Duration;
 
-use egui::{EventFilter, Rect, Sense, Ui};
+use egui::{Color32, EventFilter, Rect, Sense, Ui};
 use shared::{
     column::ColumnKey,
     edit::Change,
@@ -19,10 +35,16 @@ use shared::{
 };
 
 pub use edit::Editor;
-pub use keys::Command;
+pub use header::kinds;
+pub use keys::{Command, Step};
 pub use state::{Cursor, GridState};
 
-use self::layout::Layout;
+use self::{
+    arranger::Request,
+    layout::Layout,
+    order::{Locale, Wanted},
+    table::Table,
+};
 use crate::{store::glow::Glow, theme::Palette};
 
 /// What a grid is given for one frame.
@@ -37,6 +59,10 @@ pub struct GridView<'a> {
     pub now: Duration,
     /// Whether a cell holds an edit that waits for its answer.
     pub pending: &'a dyn Fn(RowId, &ColumnKey) -> bool,
+    /// Who set a cell that changed a moment ago, for the editor over it.
+    pub author: &'a dyn Fn(RowId, &ColumnKey) -> Option<String>,
+    /// Where others are.
+    pub people: &'a [PersonAt],
     /// The colours.
     pub palette: &'a Palette,
     /// Where times are shown.
@@ -51,6 +77,21 @@ pub struct GridView<'a> {
     pub takes_keys: bool,
 }
 
+/// Where somebody else is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PersonAt {
+    /// The row.
+    pub row: RowId,
+    /// The column.
+    pub column: ColumnKey,
+    /// Whether they edit the cell.
+    pub is_editing: bool,
+    /// What stands for their name.
+    pub initials: String,
+    /// Their colour.
+    pub color: Color32,
+}
+
 /// What a grid asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GridAction {
@@ -62,110 +103,116 @@ pub enum GridAction {
     Redo,
     /// Say something to the person.
     Say(String),
+    /// Ask for a new column, behind this one.
+    AddColumn(ColumnKey),
+    /// Ask for a column's new title.
+    RenameColumn(ColumnKey),
+}
+
+/// What a frame works with.
+struct Frame<'a> {
+    view: &'a GridView<'a>,
+    table: &'a Table<'a>,
 }
 
 /// Shows the grid in all the room there is.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<GridAction> {
-    let rect = ui.available_rect_before_wrap();
     let id = ui.scope_id().with("grid");
+    let mut actions = Vec::new();
+    question::show(ui, state, &mut actions);
+    find::show(ui, state, view);
+    let rect = ui.available_rect_before_wrap();
     let response = ui.interact(rect, id, Sense::click_and_drag());
     ui.advance_cursor_after_rect(rect);
-    let mut actions = Vec::new();
-    state.settle(view.watchlist);
-    let layout = Layout::new(rect, view.watchlist, state);
-    state.hold_edited_row(&layout);
-    scroll(ui, state, &layout, &response);
-    if response.clicked() || response.drag_started() || response.double_clicked() {
-        click(ui, state, view, &layout, &response, &mut actions);
+    hold(ui, state, view, rect);
+    arrange(ui, state, view, rect);
+    let table = state.table(view.watchlist);
+    let frame = Frame { view, table: &table };
+    state.settle(&table);
+    let layout = Layout::new(rect, &table, state);
+    state.hold(&table, &layout);
+    if std::mem::take(&mut state.reveal_next) {
+        state.reveal(&table, &layout);
+    }
+    pointer::scroll(ui, state, &layout, &response);
+    let layout = Layout::new(rect, &table, state);
+    if pointer::act(ui, state, &frame, &layout, &response, &mut actions) {
         response.request_focus();
     }
     if has_keys(ui, id, state, view) {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
-        obey_keys(ui, state, view, &layout, &mut actions);
+        obey_keys(ui, state, &frame, &layout, &mut actions);
     }
-    context_menu(state, view, &layout, &response, &mut actions);
-    // What was done may have moved the view.
-    let layout = Layout::new(rect, view.watchlist, state);
-    paint::paint(ui, state, view, &layout, response.hover_pos());
+    for command in std::mem::take(&mut state.asked) {
+        obey(ui, state, &frame, &layout, command, &mut actions);
+    }
+    context_menu(state, &frame, &layout, &response, &mut actions);
+    // What was done may have changed the columns, and moved the view.
+    let table = state.table(view.watchlist);
+    let frame = Frame { view, table: &table };
+    let layout = Layout::new(rect, &table, state);
+    paint::paint(ui, state, &frame, &layout, response.hover_pos());
+    access::describe(ui, id, state, &frame, &layout);
+    filters::show(ui, state, &frame, &layout);
     if state.editor.is_some() {
-        let done = edit::show(ui, state, view, &layout, &mut actions);
+        let done = edit::show(ui, state, &frame, &layout, &mut actions);
         if done {
             ui.memory_mut(|memory| memory.request_focus(id));
         }
     }
+    if let Some(wait) = state.sum_up(&table, view.now) {
+        ui.request_repaint_after(wait);
+    }
     actions
 }
 
-/// Whether the keyboard is the grid's: unless something else was given it on purpose. An arrow that came before
+/// Notes which row must not move: the edited one, else the one under the pointer.
+fn hold(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
+    let table = state.table(view.watchlist);
+    let edited = state.editor.as_ref().and_then(|editor| editor.cursor.row);
+    let layout = Layout::new(rect, &table, state);
+    let under_pointer = ui.input(|input| input.pointer.hover_pos()).and_then(|at| layout.cell_at(at));
+    let row = edited.or_else(|| under_pointer.and_then(|(index, _)| table.id_at(index)));
+    state.note_held(row, &table);
+}
+
+/// Sorts and filters, as far as rows may move.
+fn arrange(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
+    let wanted = state.wanted(view);
+    let locale = Locale { separators: view.separators, zone: view.zone.clone() };
+    let kept = state.editor.as_ref().and_then(|editor| editor.cursor.row);
+    let is_live = !state.config.is_held;
+    let request = Request { wanted: &wanted, is_live, kept, held: state.held_row(), locale: &locale };
+    let (ctx, viewport) = (ui.ctx().clone(), ui.ctx().viewport_id());
+    let wake = move || ctx.request_repaint_of(viewport);
+    let room = f64::from(rect.height() / state.density.row_height());
+    let can_hold = state.can_hold(view.watchlist.rows().len(), room);
+    if let Some(wait) = state.arranger.update(view.watchlist, &request, &can_hold, view.now, wake) {
+        ui.request_repaint_after(wait);
+    }
+}
+
+impl GridState {
+    /// How rows are to be arranged. A column that is no longer there neither sorts nor filters.
+    fn wanted(&self, view: &GridView<'_>) -> Wanted {
+        let is_there = |key: &ColumnKey| view.watchlist.columns().visible_column(key).is_ok();
+        let sort = self.config.sort.iter().filter(|key| is_there(&key.column)).cloned().collect();
+        let filters = if self.config.has_filters { filters::read(&self.config, view) } else { Vec::new() };
+        Wanted { sort, filters }
+    }
+}
+
+/// Whether the grid has the keyboard: unless something else was given it on purpose. An arrow that came before
 /// the grid had locked it has moved the focus to a neighbour, and is meant for the grid all the same.
 fn has_keys(ui: &Ui, id: egui::Id, state: &GridState, view: &GridView<'_>) -> bool {
-    if !view.takes_keys || state.editor.is_some() || ui.text_edit_focused() || egui::Popup::is_any_open(ui) {
+    let is_busy = state.editor.is_some() || state.question.is_some();
+    if !view.takes_keys || is_busy || ui.text_edit_focused() || egui::Popup::is_any_open(ui) {
         return false;
     }
     let focused = ui.memory(|memory| memory.focused());
     focused.is_none_or(|focused| focused == id) || ui.input(|input| keys::navigates(&input.events))
-}
-
-fn scroll(ui: &Ui, state: &mut GridState, layout: &Layout, response: &egui::Response) {
-    if response.hovered() {
-        let delta = ui.input(|input| input.smooth_scroll_delta());
-        state.scroll_row -= f64::from(delta.y / layout::ROW);
-        state.scroll_x -= delta.x;
-    }
-    let drag_from = ui.input(|input| input.pointer.press_origin());
-    if let (Some(origin), Some(pointer)) = (drag_from, response.interact_pointer_pos()) {
-        if layout.vertical_bar.contains(origin) {
-            state.scroll_row = layout.row_at_bar(pointer.y);
-        } else if layout.horizontal_bar.contains(origin) {
-            state.scroll_x = layout.x_at_bar(pointer.x);
-        }
-    }
-    let resize = layout.edge_at(drag_from);
-    if response.dragged()
-        && let Some((key, width)) = resize
-    {
-        let moved = response.total_drag_delta().unwrap_or_default().x;
-        let start = *state.resizing.get_or_insert(width);
-        state.widths.insert(key, (start + moved).clamp(layout::MIN_WIDTH, layout::MAX_WIDTH));
-    }
-    if response.drag_stopped() {
-        state.resizing = None;
-    }
-    if layout.edge_at(response.hover_pos()).is_some() {
-        ui.set_cursor_icon(egui::CursorIcon::ResizeHorizontal);
-    }
-    state.scroll_row = state.scroll_row.clamp(0.0, layout.last_scroll_row());
-    state.scroll_x = state.scroll_x.clamp(0.0, layout.last_scroll_x());
-}
-
-fn click(
-    ui: &Ui,
-    state: &mut GridState,
-    view: &GridView<'_>,
-    layout: &Layout,
-    response: &egui::Response,
-    actions: &mut Vec<GridAction>,
-) {
-    let Some(position) = response.interact_pointer_pos() else { return };
-    if layout.vertical_bar.contains(position) || layout.horizontal_bar.contains(position) {
-        return;
-    }
-    let Some((index, column)) = layout.cell_at(position) else { return };
-    let target = Cursor { row: view.watchlist.rows().at(index).map(|row| row.id), column: column.clone() };
-    if state.editor.as_ref().is_some_and(|editor| editor.cursor == target) {
-        return;
-    }
-    // A click elsewhere commits; what cannot be committed stays open.
-    if state.editor.is_some() && !edit::commit(state, view, actions) {
-        return;
-    }
-    state.cursor = Some(target);
-    if response.double_clicked() {
-        edit::open(state, view, edit::Opening::All, actions);
-    }
-    ui.request_repaint();
 }
 
 /// Does what the frame's keys ask, in their order. What was typed behind the key that opened the editor is the
@@ -173,14 +220,14 @@ fn click(
 fn obey_keys(
     ui: &Ui,
     state: &mut GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     layout: &Layout,
     actions: &mut Vec<GridAction>,
 ) {
     let (events, modifiers) = ui.input(|input| (input.events.clone(), input.modifiers));
     for (index, event) in events.iter().enumerate() {
         if let Some(command) = keys::command(event, modifiers) {
-            obey(state, view, layout, command, actions);
+            obey(ui, state, frame, layout, command, actions);
         }
         if state.editor.is_some() {
             state.typed_ahead =
@@ -193,39 +240,65 @@ fn obey_keys(
 
 fn context_menu(
     state: &mut GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     layout: &Layout,
     response: &egui::Response,
     actions: &mut Vec<GridAction>,
 ) {
     if response.secondary_clicked()
-        && let Some((index, column)) =
-            response.interact_pointer_pos().and_then(|position| layout.cell_at(position))
+        && let Some(position) = response.interact_pointer_pos()
         && state.editor.is_none()
     {
-        state.cursor = Some(Cursor { row: view.watchlist.rows().at(index).map(|row| row.id), column });
+        state.menu_column = layout.header_at(position);
+        if let Some((index, column)) = layout.cell_at(position) {
+            let target = Cursor { row: frame.table.id_at(index), column };
+            let is_selected = target.row.is_some_and(|row| state.is_selected(row, &target.column));
+            if !is_selected {
+                state.selection.clear();
+                state.cursor = Some(target);
+            }
+        }
     }
     response.context_menu(|ui| {
-        let items = [
-            ("Edit cell", "F2", Command::Open),
-            ("Insert row above", "Insert", Command::InsertAbove),
-            ("Insert row below", "Ctrl+Enter", Command::InsertBelow),
-            ("Remove row", "Ctrl+Delete", Command::RemoveRow),
-            ("Undo", "Ctrl+Z", Command::Undo),
-            ("Redo", "Ctrl+Shift+Z", Command::Redo),
+        if let Some(column) = state.menu_column.clone() {
+            header::menu(ui, state, frame, &column, actions);
+            return;
+        }
+        let rows = state.selected_rows(frame.table).len();
+        let remove = if rows > 1 { format!("Remove {rows} rows") } else { "Remove row".to_owned() };
+        let groups: [&[(&str, &str, Command)]; 4] = [
+            &[
+                ("Edit cell", "F2", Command::Open),
+                ("Cut", "Ctrl+X", Command::Cut),
+                ("Copy", "Ctrl+C", Command::Copy),
+            ],
+            &[
+                ("Insert row above", "Insert", Command::InsertAbove),
+                ("Insert row below", "Ctrl+Enter", Command::InsertBelow),
+                ("Duplicate", "Ctrl+Shift+D", Command::Duplicate),
+                (&remove, "Ctrl+Delete", Command::RemoveRows),
+            ],
+            &[("Fill down", "Ctrl+D", Command::FillDown), ("Fill right", "Ctrl+R", Command::FillRight)],
+            &[("Undo", "Ctrl+Z", Command::Undo), ("Redo", "Ctrl+Shift+Z", Command::Redo)],
         ];
-        for (title, keys, command) in items {
-            if ui.add(egui::Button::new(title).shortcut_text(keys)).clicked() {
-                obey(state, view, layout, command, actions);
-                ui.close();
+        for (index, group) in groups.into_iter().enumerate() {
+            if index > 0 {
+                ui.separator();
+            }
+            for (title, keys, command) in group {
+                if ui.add(egui::Button::new(*title).shortcut_text(*keys)).clicked() {
+                    obey(ui, state, frame, layout, command.clone(), actions);
+                    ui.close();
+                }
             }
         }
     });
 }
 
 fn obey(
+    ui: &Ui,
     state: &mut GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     layout: &Layout,
     command: Command,
     actions: &mut Vec<GridAction>,
@@ -233,25 +306,71 @@ fn obey(
     if state.editor.is_some() {
         return;
     }
+    let table = frame.table;
     match command {
         Command::Move(step) => {
-            state.step(view.watchlist, step, layout.page_rows());
+            state.step(table, step, layout.page_rows());
             if matches!(step, keys::Step::RowStart | keys::Step::First) {
                 state.scroll_x = 0.0;
             }
         }
-        Command::Open => edit::open(state, view, edit::Opening::End, actions),
-        Command::OpenAll => edit::open(state, view, edit::Opening::All, actions),
-        Command::Type(text) => edit::open(state, view, edit::Opening::Typed(text), actions),
-        Command::Clear => edit::clear(state, view, actions),
-        Command::Step(up) => edit::step(state, view, up, actions),
-        Command::InsertAbove => edit::insert_row(state, view, false, actions),
-        Command::InsertBelow => edit::insert_row(state, view, true, actions),
-        Command::RemoveRow => edit::remove_row(state, actions),
+        Command::Extend(step) => state.extend(table, step, layout.page_rows()),
+        Command::SelectAll => {
+            if let Some(cursor) = state.cursor.clone() {
+                state.selection.all(cursor);
+            }
+            return;
+        }
+        Command::SelectRows => {
+            if let Some(cursor) = state.cursor.clone() {
+                let end = state.selection.end(&cursor).clone();
+                state.selection.rows(cursor, end, false, table);
+            }
+            return;
+        }
+        Command::SelectColumns => {
+            if let Some(cursor) = state.cursor.clone() {
+                let end = state.selection.end(&cursor).clone();
+                state.selection.columns(cursor, end, false, table);
+            }
+            return;
+        }
+        Command::Escape => {
+            state.selection.clear();
+            state.find.close();
+            return;
+        }
+        Command::Open | Command::OpenList => edit::open(state, frame, edit::Opening::End, actions),
+        Command::OpenAll => edit::open(state, frame, edit::Opening::All, actions),
+        Command::Type(text) => edit::open(state, frame, edit::Opening::Typed(text), actions),
+        Command::Clear => ops::clear(state, frame, actions),
+        Command::Step(up) => ops::step(state, frame, up, actions),
+        Command::Copy => ui.copy_text(paste::copied(state, frame)),
+        Command::Cut => {
+            ui.copy_text(paste::copied(state, frame));
+            ops::clear(state, frame, actions);
+        }
+        Command::Paste(text) => paste::paste(state, frame, &text, actions),
+        Command::FillDown => ops::fill_down(state, frame, actions),
+        Command::FillRight => ops::fill_right(state, frame, actions),
+        Command::InsertAbove => ops::insert_row(state, frame, false, actions),
+        Command::InsertBelow => ops::insert_row(state, frame, true, actions),
+        Command::Duplicate => ops::duplicate(state, frame, actions),
+        Command::MoveRows(up) => ops::move_rows(state, frame, up, actions),
+        Command::RemoveRows => ops::remove_rows(state, frame, actions),
         Command::Undo => actions.push(GridAction::Undo),
         Command::Redo => actions.push(GridAction::Redo),
+        Command::Sort(beside) => {
+            if let Some(cursor) = &state.cursor {
+                state.config.sort_by(&cursor.column, beside);
+            }
+        }
+        Command::SortAgain => state.arranger.refresh(),
+        Command::Filters => state.config.has_filters = !state.config.has_filters,
+        Command::Find => state.find.open(),
+        Command::FindNext(forward) => find::next(state, frame, forward),
     }
-    state.reveal_cursor(view.watchlist, layout);
+    state.reveal(table, layout);
 }
 
 /// The part of a rectangle that a cell's text may take.

@@ -1,6 +1,8 @@
 //! What stands around the grid: bars, notices and dialogs. They read what is shared and emit actions.
 
+pub mod commands;
 pub mod dialogs;
 pub mod notices;
+pub mod people;
 pub mod status;
 pub mod top_bar;

@@ -1,6 +1,7 @@
 //! What this person's windows remember, in one file of the data folder.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -9,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use shared::ids::WatchlistId;
 use tracing::warn;
 
+use crate::grid::config::{Density, GridConfig};
+
 const FILE: &str = "workspace.json";
 /// The version of the file's form; another one is kept aside.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Which colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +37,28 @@ pub struct SavedWindow {
     pub watchlist: Option<WatchlistId>,
     /// Its width and height in points.
     pub size: Option<[f32; 2]>,
-    /// Widths that the person set, by column key.
-    pub widths: std::collections::BTreeMap<String, f32>,
+    /// How close its rows stand.
+    pub density: Density,
+    /// How its grids were arranged, by watchlist.
+    pub grids: BTreeMap<WatchlistId, GridConfig>,
+}
+
+/// How changes by others are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GlowChoice {
+    /// How long they glow, in seconds, 0 to 10; 0 shows nothing.
+    pub seconds: f32,
+    /// Only the cell that changed, and not its row.
+    pub cell_only: bool,
+    /// A mark that stays and then goes, and no fade.
+    pub is_still: bool,
+}
+
+impl Default for GlowChoice {
+    fn default() -> Self {
+        Self { seconds: 2.0, cell_only: false, is_still: false }
+    }
 }
 
 /// Everything that is remembered.
@@ -46,6 +69,15 @@ pub struct Workspace {
     /// Which colours.
     #[serde(default)]
     pub theme: ThemeChoice,
+    /// Up and down in blue and orange, which most colour-blind people tell apart.
+    #[serde(default)]
+    pub colour_blind: bool,
+    /// How changes by others are shown.
+    #[serde(default)]
+    pub glow: GlowChoice,
+    /// How large everything is.
+    #[serde(default = "unit")]
+    pub zoom: f32,
     /// Every window, in the order of their opening.
     #[serde(default)]
     pub windows: Vec<SavedWindow>,
@@ -53,16 +85,22 @@ pub struct Workspace {
 
 impl Default for Workspace {
     fn default() -> Self {
-        Self::new(ThemeChoice::default(), Vec::new())
+        Self {
+            version: VERSION,
+            theme: ThemeChoice::default(),
+            colour_blind: false,
+            glow: GlowChoice::default(),
+            zoom: unit(),
+            windows: Vec::new(),
+        }
     }
 }
 
-impl Workspace {
-    /// These colours and windows, in the present form.
-    pub fn new(theme: ThemeChoice, windows: Vec<SavedWindow>) -> Self {
-        Self { version: VERSION, theme, windows }
-    }
+fn unit() -> f32 {
+    1.0
+}
 
+impl Workspace {
     /// Reads what was remembered. A file that cannot be understood is kept aside, and said so.
     pub fn read(data_dir: &Path) -> (Self, Option<String>) {
         let path = data_dir.join(FILE);
@@ -110,7 +148,7 @@ mod tests {
         let workspace = Workspace { theme: ThemeChoice::Light, ..Workspace::default() };
         workspace.write(folder.path()).unwrap();
         assert_eq!(Workspace::read(folder.path()), (workspace, None));
-        for text in ["{\"version\":1,\"the", "{\"version\":99}"] {
+        for text in ["{\"version\":2,\"the", "{\"version\":99}"] {
             fs::write(folder.path().join(FILE), text).unwrap();
             let (read, said) = Workspace::read(folder.path());
             assert_eq!(read, Workspace::default());

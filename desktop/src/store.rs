@@ -8,28 +8,35 @@ pub mod undo;
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use shared::{
+    column::ColumnKey,
     edit::{Change, Code, Rejection},
-    ids::{ClientId, EditId, RequestId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, RequestId, RowId, WatchlistId, WindowId},
     limits::Limits,
-    replica::{Event, KeptEdit, Outcome, Replica},
+    replica::{Effect, Event, KeptEdit, Outcome, Replica},
     value::Value,
     watchlist::Watchlist,
-    wire::{client::ClientMessage, server::ServerMessage},
+    wire::{CellRef, client::ClientMessage, server::ServerMessage},
 };
 use uuid::Uuid;
 
+use crate::settings::GlowChoice;
+
 use self::{
-    glow::Glow,
+    glow::{Glow, Shape},
     outbox::Outbox,
     undo::{Edits, UndoStacks},
 };
 
 /// Watchlists that are kept up to date at once; more than there can be windows.
 const OPEN_LISTS: usize = 32;
+
+/// Cells of which it is known who set them last; past so many it begins anew.
+const AUTHORS: usize = 100_000;
 
 /// How the connection is, in words for the person.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +74,9 @@ pub struct Notice {
 pub struct Store {
     replica: Replica,
     glow: BTreeMap<WatchlistId, Glow>,
+    shape: Shape,
+    /// Who set cells lately.
+    authors: HashMap<(WatchlistId, RowId, ColumnKey), Arc<str>>,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
@@ -99,6 +109,8 @@ impl Store {
         Ok(Self {
             replica,
             glow: BTreeMap::new(),
+            shape: Shape::default(),
+            authors: HashMap::new(),
             outbox,
             undo: UndoStacks::default(),
             connection: Connection::Connecting,
@@ -128,6 +140,11 @@ impl Store {
         self.glow.get(&id)
     }
 
+    /// Who set a cell last, where that was since it was loaded.
+    pub fn author(&self, watchlist: WatchlistId, row: RowId, column: &ColumnKey) -> Option<String> {
+        self.authors.get(&(watchlist, row, column.clone())).map(|name| name.to_string())
+    }
+
     /// How the connection is.
     pub fn connection(&self) -> &Connection {
         &self.connection
@@ -141,6 +158,17 @@ impl Store {
     /// Whether anything glows at `now`.
     pub fn is_glowing(&self, now: Duration) -> bool {
         self.glow.values().any(|glow| glow.is_glowing(now))
+    }
+
+    /// Shows changes by others as the person chose.
+    pub fn set_glow(&mut self, choice: GlowChoice) {
+        let duration = Duration::from_secs_f32(choice.seconds.clamp(0.0, 10.0));
+        self.shape = Shape { duration, cell_only: choice.cell_only, is_still: choice.is_still };
+        self.glow.values_mut().for_each(|glow| glow.set_shape(self.shape));
+    }
+
+    fn glow_of(&mut self, watchlist: WatchlistId) -> &mut Glow {
+        self.glow.entry(watchlist).or_insert_with(|| Glow::new(self.shape))
     }
 
     /// Says something to the person.
@@ -237,6 +265,17 @@ impl Store {
             self.replica.close(given_up);
             self.glow.remove(&given_up);
         }
+    }
+
+    /// Tells the others where a window is.
+    pub fn presence(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        cell: Option<CellRef>,
+        editing: bool,
+    ) {
+        self.replica.presence(watchlist, window, cell, editing);
     }
 
     /// Makes an edit of a window: shown at once, kept on disk, sent when it can be. Changes that change
@@ -345,11 +384,12 @@ impl Store {
         match event {
             Event::Welcomed => self.connection = Connection::Up { round_trip: self.round_trip },
             Event::Loaded { watchlist } => {
-                self.glow.entry(watchlist).or_default().clear();
+                self.glow_of(watchlist).clear();
                 self.fill(watchlist, now);
             }
-            Event::Committed { watchlist, window, effects, .. } => {
-                self.glow.entry(watchlist).or_default().note(&effects, window, now);
+            Event::Committed { watchlist, window, effects, by, .. } => {
+                self.note_author(watchlist, &by.name, &effects);
+                self.glow_of(watchlist).note(&effects, window, now);
             }
             Event::Settled { watchlist, edit, window, outcome, changes } => {
                 self.outbox.answered(edit);
@@ -390,6 +430,18 @@ impl Store {
             | Event::People { .. }
             | Event::Restored { .. }
             | Event::History { .. } => {}
+        }
+    }
+
+    /// Remembers who set the cell of an editor that is open.
+    fn note_author(&mut self, watchlist: WatchlistId, name: &Arc<str>, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Cell { row, column, .. } = effect {
+                if self.authors.len() >= AUTHORS {
+                    self.authors.clear();
+                }
+                self.authors.insert((watchlist, *row, column.clone()), name.clone());
+            }
         }
     }
 

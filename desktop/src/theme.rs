@@ -27,6 +27,9 @@ pub const TEXT: f32 = 13.0;
 /// Size of headers and bars, in points.
 pub const SMALL: f32 = 12.0;
 
+/// Size of marks on cells and headers, in points.
+pub const TINY: f32 = 9.0;
+
 /// Text in the grid.
 pub fn text() -> FontId {
     FontId::proportional(TEXT)
@@ -37,6 +40,11 @@ pub fn strong() -> FontId {
     FontId::new(TEXT, FontFamily::Name(MEDIUM.into()))
 }
 
+/// Marks on cells and headers.
+pub fn tiny() -> FontId {
+    FontId::proportional(TINY)
+}
+
 /// Headers and bars.
 pub fn small() -> FontId {
     FontId::proportional(SMALL)
@@ -45,10 +53,15 @@ pub fn small() -> FontId {
 /// Loads the fonts and both styles.
 pub fn install(ctx: &Context) {
     ctx.set_fonts(fonts::definitions());
-    for theme in [Theme::Dark, Theme::Light] {
-        ctx.set_style_of(theme, style(Palette::of(theme), theme));
-    }
+    paint(ctx, false);
     ctx.options_mut(|options| options.quit_shortcuts.clear());
+}
+
+/// Takes the colours of both styles, for colour-blind people or for others.
+pub fn paint(ctx: &Context, colour_blind: bool) {
+    for theme in [Theme::Dark, Theme::Light] {
+        ctx.set_style_of(theme, style(Palette::of(theme, colour_blind), theme));
+    }
 }
 
 /// Takes the person's choice.

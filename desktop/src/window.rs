@@ -8,26 +8,40 @@ use shared::{
     column::ColumnKey,
     ids::{RowId, WatchlistId, WindowId},
     number::Separators,
+    wire::CellRef,
 };
 use uuid::Uuid;
 
 use crate::{
     action::Action,
     dispatch::Core,
-    grid::{self, GridAction, GridState, GridView},
-    panels::{dialogs::Dialog, notices, status, top_bar},
+    grid::{self, GridAction, GridState, GridView, PersonAt, config::GridConfig},
+    panels::{
+        commands::{self, Search},
+        dialogs::Dialog,
+        notices, people, status, top_bar,
+    },
     settings::SavedWindow,
     theme::{self, Palette},
 };
+
+/// How often a window tells where it is, at most.
+const TELL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What one window remembers.
 pub struct Window {
     id: WindowId,
     list: Option<WatchlistId>,
-    /// The grid's cursor, scroll position and editor.
+    /// The grid of the watchlist that is shown.
     pub grid: GridState,
+    /// How those of the others were left.
+    grids: BTreeMap<WatchlistId, GridConfig>,
     /// The open dialog.
     pub dialog: Option<Dialog>,
+    /// The list of everything that can be done, while it is open.
+    pub search: Option<Search>,
+    /// Whether the table of keys is open.
+    pub shows_keys: bool,
     size: Option<[f32; 2]>,
     zone: TimeZone,
     separators: Separators,
@@ -35,27 +49,44 @@ pub struct Window {
     frame_cost: Duration,
     asked_pause: Option<Duration>,
     title: String,
+    /// Where the others were told that this window is, and whether there was a connection then.
+    told: Option<(Place, bool)>,
+    told_at: Duration,
+}
+
+/// Where a window is.
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    list: Option<WatchlistId>,
+    cell: Option<CellRef>,
+    is_editing: bool,
 }
 
 impl Window {
     /// A window that shows a watchlist, or as soon as there is one the oldest.
     pub fn new(id: WindowId, list: Option<WatchlistId>, saved: Option<&SavedWindow>) -> Self {
+        let grids = saved.map(|saved| saved.grids.clone()).unwrap_or_default();
+        let list = list.or_else(|| saved?.watchlist);
         let mut grid = GridState::default();
-        for (key, width) in saved.into_iter().flat_map(|saved| &saved.widths) {
-            grid.widths.insert(ColumnKey::from(key.as_str()), *width);
-        }
+        grid.reset(list.and_then(|list| grids.get(&list)).cloned().unwrap_or_default());
+        grid.density = saved.map(|saved| saved.density).unwrap_or_default();
         let locale = ["LC_ALL", "LC_NUMERIC", "LANG"].into_iter().find_map(|name| std::env::var(name).ok());
         Self {
             id,
-            list: list.or_else(|| saved?.watchlist),
+            list,
             grid,
+            grids,
             dialog: None,
+            search: None,
+            shows_keys: false,
             size: saved.and_then(|saved| saved.size),
             zone: TimeZone::system(),
             separators: Separators::of_locale(&locale.unwrap_or_default()),
             frame_cost: Duration::ZERO,
             asked_pause: None,
             title: String::new(),
+            told: None,
+            told_at: Duration::ZERO,
         }
     }
 
@@ -77,16 +108,24 @@ impl Window {
     /// Shows another watchlist, from its first cell.
     pub fn show_list(&mut self, watchlist: WatchlistId) {
         if self.list != Some(watchlist) {
-            self.list = Some(watchlist);
-            self.grid.reset();
+            self.put(Some(watchlist));
         }
+    }
+
+    fn put(&mut self, list: Option<WatchlistId>) {
+        if let Some(left) = self.list {
+            self.grids.insert(left, self.grid.config.clone());
+        }
+        self.list = list;
+        self.grid.reset(list.and_then(|list| self.grids.get(&list)).cloned().unwrap_or_default());
     }
 
     /// What of it is kept for the next start.
     pub fn saved(&self) -> SavedWindow {
-        let widths: BTreeMap<String, f32> =
-            self.grid.widths.iter().map(|(key, width)| (key.to_string(), *width)).collect();
-        SavedWindow { watchlist: self.list, size: self.size, widths }
+        let mut grids = self.grids.clone();
+        grids.extend(self.list.map(|list| (list, self.grid.config.clone())));
+        grids.retain(|_, config| *config != GridConfig::default());
+        SavedWindow { watchlist: self.list, size: self.size, density: self.grid.density, grids }
     }
 
     /// Draws the window and does what was asked in it.
@@ -94,7 +133,8 @@ impl Window {
         core.drain(now);
         self.choose_list(core);
         let mut actions = self.dropped_files(ui);
-        let palette = Palette::of(ui.theme());
+        actions.extend(self.keys(ui));
+        let palette = Palette::of(ui.theme(), core.colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
         Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
             ui,
@@ -115,13 +155,13 @@ impl Window {
             self.dialog = dialog;
             actions.extend(asked);
         }
-        if ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, egui::Key::N)) {
-            actions.push(Action::OpenWindow);
-        }
+        actions.extend(commands::search(ui, self, core));
+        commands::keys(ui, self, core);
         for action in actions {
             core.act(action, self, now);
             ui.request_repaint();
         }
+        self.tell_where(ui, core, now);
         self.keep_size(ui);
         self.keep_title(ui, core);
         core.remember(Some(self), now, false);
@@ -149,18 +189,22 @@ impl Window {
         let replica = core.store.replica().list(id);
         let pending =
             |row, column: &ColumnKey| replica.is_some_and(|list| list.pending_window(row, column).is_some());
+        let author = |row, column: &ColumnKey| core.store.author(id, row, column);
+        let people = people_at(core, id, self.id, palette);
         let view = GridView {
             watchlist,
             glow: core.store.glow(id),
             window: self.id,
             now,
             pending: &pending,
+            author: &author,
+            people: &people,
             palette,
             zone: &self.zone,
             today: today.to_zoned(self.zone.clone()).date(),
             separators: self.separators,
             new_row: &|| RowId(Uuid::now_v7()),
-            takes_keys: self.dialog.is_none(),
+            takes_keys: self.dialog.is_none() && self.search.is_none() && !self.shows_keys,
         };
         for action in grid::show(ui, &mut self.grid, &view) {
             actions.push(match action {
@@ -168,6 +212,15 @@ impl Window {
                 GridAction::Undo => Action::Undo(self.id),
                 GridAction::Redo => Action::Redo(self.id),
                 GridAction::Say(text) => Action::Say(text),
+                GridAction::AddColumn(after) => {
+                    self.dialog = Some(Dialog::add_column(id, after));
+                    continue;
+                }
+                GridAction::RenameColumn(key) => {
+                    let title = watchlist.columns().get(&key).map(|entry| entry.column.title.clone());
+                    self.dialog = Some(Dialog::rename_column(id, key, &title.unwrap_or_default()));
+                    continue;
+                }
             });
         }
     }
@@ -188,8 +241,7 @@ impl Window {
             if !is_there {
                 let oldest = summaries.first().map(|summary| summary.watchlist);
                 if self.list != oldest {
-                    self.list = oldest;
-                    self.grid.reset();
+                    self.put(oldest);
                 }
             }
         }
@@ -198,9 +250,64 @@ impl Window {
         }
     }
 
+    /// The keys that are the window's, whatever has the keyboard.
+    fn keys(&mut self, ui: &Ui) -> Option<Action> {
+        use egui::{Key, Modifiers};
+        let is_typing = ui.text_edit_focused();
+        let (new, search, help) = ui.input_mut(|input| {
+            let question = Key::Questionmark;
+            let mut take = |modifiers, key| input.consume_key(modifiers, key);
+            let help = take(Modifiers::NONE, Key::F1);
+            let (new, search) = (take(Modifiers::COMMAND, Key::N), take(Modifiers::COMMAND, Key::K));
+            let asks = !is_typing && (take(Modifiers::NONE, question) || take(Modifiers::SHIFT, question));
+            if asks {
+                input.events.retain(|event| !matches!(event, egui::Event::Text(text) if text == "?"));
+            }
+            (new, search, help || asks)
+        });
+        let is_free = self.dialog.is_none() && self.grid.editor.is_none();
+        if search && is_free {
+            self.search = Some(Search::new());
+        }
+        self.shows_keys |= help && is_free;
+        new.then_some(Action::OpenWindow)
+    }
+
     fn dropped_files(&self, ui: &Ui) -> Vec<Action> {
         let files = ui.input(|input| input.raw.dropped_files.clone());
         files.iter().map(|file| Action::Import(self.id, file.path().to_owned())).collect()
+    }
+
+    /// Tells the others where this window is, as often as they look.
+    fn tell_where(&mut self, ui: &Ui, core: &mut Core, now: Duration) {
+        let cursor = self.grid.cursor.as_ref();
+        let cell =
+            cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
+        let place = Place { list: self.list, cell, is_editing: self.grid.editor.is_some() };
+        let connected = core.store.replica().user().is_some();
+        let is_told = self.told.as_ref().is_some_and(|(told, with)| *told == place && *with == connected);
+        if !connected {
+            self.told = None;
+            return;
+        }
+        let wait = (self.told_at + TELL_INTERVAL).saturating_sub(now);
+        if is_told || !wait.is_zero() {
+            if !is_told {
+                ui.request_repaint_after(wait);
+            }
+            return;
+        }
+        // In the watchlist that it has left it is nowhere.
+        if let Some((Place { list: Some(left), .. }, _)) =
+            self.told.take().filter(|(told, _)| told.list != place.list)
+        {
+            core.store.presence(left, self.id, None, false);
+        }
+        if let Some(list) = place.list {
+            core.store.presence(list, self.id, place.cell.clone(), place.is_editing);
+        }
+        self.told_at = now;
+        self.told = Some((place, connected));
     }
 
     fn keep_size(&mut self, ui: &Ui) {
@@ -241,4 +348,23 @@ impl Window {
             ui.request_repaint_after(wait);
         }
     }
+}
+
+/// Where other windows are in a watchlist, by what they say.
+fn people_at(core: &Core, watchlist: WatchlistId, own: WindowId, palette: &Palette) -> Vec<PersonAt> {
+    let replica = core.store.replica();
+    let Some(list) = replica.list(watchlist) else { return Vec::new() };
+    let others =
+        list.people().iter().filter(|person| (person.client, person.window) != (replica.client(), own));
+    let placed = others.filter_map(|person| {
+        let cell = person.cell.as_ref()?;
+        Some(PersonAt {
+            row: cell.row,
+            column: cell.column.clone(),
+            is_editing: person.editing,
+            initials: people::initials(&person.name),
+            color: palette.person(people::shade(&person.name)),
+        })
+    });
+    placed.collect()
 }

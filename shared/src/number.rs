@@ -102,6 +102,14 @@ pub enum Separators {
 }
 
 impl Separators {
+    /// Writes a number as others read it in this locale: every digit, no grouping.
+    pub fn write(self, number: Decimal) -> String {
+        match self {
+            Separators::Point => number.to_string(),
+            Separators::Comma => number.to_string().replace('.', ","),
+        }
+    }
+
     /// From a POSIX locale name such as `de_DE.UTF-8`; a point where it is not known.
     pub fn of_locale(locale: &str) -> Self {
         const COMMA: &[&str] = &[

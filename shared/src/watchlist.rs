@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use columns::{ColumnEntry, Columns};
 pub use frozen::Frozen;
-pub use rows::{Row, Rows};
+pub use rows::{Row, Rows, Version};
 
 use crate::{
     column::{Column, ColumnKey, check_title},
@@ -53,6 +53,16 @@ impl Watchlist {
     /// Its rows.
     pub fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    /// Where its rows are in their changes.
+    pub fn version(&self) -> Version {
+        self.rows.version()
+    }
+
+    /// Stands in the place of another from here, so that its version is never one that the other had.
+    pub fn supersede(&mut self, old: &Watchlist) {
+        self.rows.supersede(old.version());
     }
 
     /// What a cell shows, derived columns included; empty where there is no such row.

@@ -13,15 +13,12 @@ use shared::{
     edit::Change,
     ids::RowId,
     number,
-    position::Position,
+    time::Timestamp,
     value::{Literal, Value},
-    watchlist::Watchlist,
 };
 
 use super::{
-    GridAction, GridState, GridView,
-    keys::Step,
-    layout::{Layout, ROW},
+    Frame, GridAction, GridState, GridView, filter::moment, keys::Step, layout::Layout, ops::insert_at,
     state::Cursor,
 };
 use crate::theme;
@@ -60,28 +57,30 @@ pub struct Editor {
 /// Opens the editor on the cursor's cell, where it can be edited.
 pub(super) fn open(
     state: &mut GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     opening: Opening,
     actions: &mut Vec<GridAction>,
 ) {
     let Some(cursor) = state.cursor.clone() else { return };
-    let Some(entry) = view.watchlist.columns().get(&cursor.column) else { return };
+    let Some(entry) = frame.table.column(&cursor.column) else { return };
     if entry.column.derive.is_some() {
         actions.push(GridAction::Say(format!("{} is computed from other columns.", entry.column.title)));
         return;
     }
+    let view = frame.view;
     let value = cursor.row.map_or(Value::Empty, |row| view.watchlist.cell(row, &cursor.column));
     if entry.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
         let toggled = Literal::Flag(value != Value::Flag(true));
         actions.extend(cursor.row.map(|row| set(row, &cursor.column, toggled, &value)));
         return;
     }
-    let text = match &opening {
-        Opening::Typed(text) => text.clone(),
-        Opening::All | Opening::End => plain(&value),
+    let text = match (&opening, &value) {
+        (Opening::Typed(text), _) => text.clone(),
+        (_, Value::Time(time)) => local_text(*time, view.zone),
+        (Opening::All | Opening::End, _) => plain(&value),
     };
     let typed_over = matches!(opening, Opening::Typed(_));
-    let last_index = state.cursor_index(view.watchlist).unwrap_or(0);
+    let last_index = state.cursor_index(frame.table).unwrap_or(0);
     let editor = Editor {
         cursor,
         text,
@@ -95,93 +94,10 @@ pub(super) fn open(
     state.editor = Some(editor);
 }
 
-/// Empties the cursor's cell.
-pub(super) fn clear(state: &mut GridState, view: &GridView<'_>, actions: &mut Vec<GridAction>) {
-    let Some((row, column, value)) = editable_cell(state, view) else { return };
-    if !value.is_empty() {
-        actions.push(set(row, &column, Literal::Empty, &value));
-    }
-}
-
-/// Steps the cursor's number by its column's last decimal.
-pub(super) fn step(state: &mut GridState, view: &GridView<'_>, up: bool, actions: &mut Vec<GridAction>) {
-    let Some((row, column, value)) = editable_cell(state, view) else { return };
-    let kind = view.watchlist.columns().get(&column).map(|entry| &entry.column.kind);
-    if let (Some(number), Some(stepped)) =
-        (value.as_number(), kind.and_then(|kind| stepped(&value, kind, up)))
-    {
-        debug_assert_ne!(number, stepped);
-        actions.push(set(row, &column, Value::Number(stepped).to_literal(), &value));
-    }
-}
-
-/// Adds an empty row beside the cursor's.
-pub(super) fn insert_row(
-    state: &mut GridState,
-    view: &GridView<'_>,
-    below: bool,
-    actions: &mut Vec<GridAction>,
-) {
-    let rows = view.watchlist.rows();
-    let index = state.cursor_index(view.watchlist).unwrap_or(rows.len());
-    let place = if below { (index + 1).min(rows.len()) } else { index };
-    let row = (view.new_row)();
-    if let Some(changes) = insert_at(view.watchlist, place, row, BTreeMap::new()) {
-        actions.push(GridAction::Edit(changes));
-        let column = state.cursor.as_ref().map(|cursor| cursor.column.clone());
-        state.cursor = column.map(|column| Cursor { row: Some(row), column });
-    }
-}
-
-/// Takes the cursor's row away; undo brings it back.
-pub(super) fn remove_row(state: &GridState, actions: &mut Vec<GridAction>) {
-    if let Some(row) = state.cursor.as_ref().and_then(|cursor| cursor.row) {
-        actions.push(GridAction::Edit(vec![Change::remove(row, None)]));
-    }
-}
-
-/// The changes that put a new row at a place; where two positions leave no room, their neighbours move.
-pub(super) fn insert_at(
-    watchlist: &Watchlist,
-    place: usize,
-    row: RowId,
-    cells: BTreeMap<ColumnKey, Literal>,
-) -> Option<Vec<Change>> {
-    let rows = watchlist.rows();
-    let position = |index: usize| rows.at(index).map(|row| &row.position);
-    let before = place.checked_sub(1).and_then(position);
-    if let Some(mut places) = Position::between(before, position(place), 1) {
-        return Some(vec![Change::insert(row, &places.remove(0), cells)]);
-    }
-    // Make room among ever more rows on both sides, until there is some.
-    let mut reach = 8;
-    loop {
-        let first = place.saturating_sub(reach);
-        let last = (place + reach).min(rows.len());
-        let outside = (first.checked_sub(1).and_then(position), position(last));
-        if let Some(places) = Position::between(outside.0, outside.1, last - first + 1) {
-            let mut places = places.iter();
-            let mut changes = Vec::with_capacity(last - first + 1);
-            for index in first..place {
-                changes.push(Change::move_to(rows.at(index)?.id, places.next()?));
-            }
-            changes.push(Change::insert(row, places.next()?, cells));
-            for index in place..last {
-                changes.push(Change::move_to(rows.at(index)?.id, places.next()?));
-            }
-            return Some(changes);
-        }
-        if first == 0 && last == rows.len() {
-            return None;
-        }
-        reach *= 4;
-    }
-}
-
 /// Sends what was typed, where it can be; false leaves the editor open with the reason.
-pub(super) fn commit(state: &mut GridState, view: &GridView<'_>, actions: &mut Vec<GridAction>) -> bool {
+pub(super) fn commit(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) -> bool {
     let Some(mut editor) = state.editor.take() else { return true };
-    match try_commit(&mut editor, state, view, actions) {
+    match try_commit(&mut editor, state, frame, actions) {
         Ok(()) => true,
         Err(error) => {
             editor.error = Some(error);
@@ -194,21 +110,22 @@ pub(super) fn commit(state: &mut GridState, view: &GridView<'_>, actions: &mut V
 fn try_commit(
     editor: &mut Editor,
     state: &mut GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     actions: &mut Vec<GridAction>,
 ) -> Result<(), String> {
     let Cursor { row, column } = editor.cursor.clone();
+    let view = frame.view;
     let entry = view
         .watchlist
         .columns()
         .visible_column(&column)
         .map_err(|_gone| "this column was removed".to_owned())?;
-    let value = entry.column.kind.parse_typed(&editor.text, &editor.seen, view.separators)?;
+    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view)?;
     let Some(row) = row else {
         if !value.is_empty() {
             let new = (view.new_row)();
             let cells = BTreeMap::from([(column.clone(), value.to_literal())]);
-            let changes = insert_at(view.watchlist, view.watchlist.rows().len(), new, cells);
+            let changes = insert_at(view.watchlist, view.watchlist.rows().len(), vec![(new, cells)]);
             actions.push(GridAction::Edit(changes.ok_or("there is no room for another row")?));
             state.cursor = Some(Cursor { row: Some(new), column });
         }
@@ -234,14 +151,13 @@ fn try_commit(
 pub(super) fn show(
     ui: &mut Ui,
     state: &mut GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     layout: &Layout,
     actions: &mut Vec<GridAction>,
 ) -> bool {
     let Some(mut editor) = state.editor.take() else { return true };
-    if let Some(row) = editor.cursor.row
-        && let Some(index) = view.watchlist.rows().index_of(row)
-    {
+    let view = frame.view;
+    if let Some(index) = editor.cursor.row.and_then(|row| frame.table.index_of(row)) {
         editor.last_index = index;
     }
     if editor.opening.is_none() {
@@ -271,6 +187,8 @@ pub(super) fn show(
         .desired_width(rect.width());
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect));
     let mut output = field.show(&mut child);
+    let title = frame.table.column(&editor.cursor.column).map_or("", |entry| &*entry.column.title);
+    ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));
     if editor.text != before {
         editor.error = None;
         editor.asked = false;
@@ -291,17 +209,18 @@ pub(super) fn show(
     note(ui, &editor, view, rect);
     state.editor = Some(editor);
     let Some(step) = keys.commit else { return false };
-    if !commit(state, view, actions) {
+    if !commit(state, frame, actions) {
         return false;
     }
     if let Some(step) = step {
-        follow(state, view, step, layout);
+        follow(state, frame, step, layout);
     }
     true
 }
 
 /// Where the cursor goes after a commit. A row that was just typed does not stand in the watchlist yet.
-fn follow(state: &mut GridState, view: &GridView<'_>, step: Step, layout: &Layout) {
+fn follow(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout) {
+    let view = frame.view;
     let is_new = state
         .cursor
         .as_ref()
@@ -312,10 +231,10 @@ fn follow(state: &mut GridState, view: &GridView<'_>, step: Step, layout: &Layou
             cursor.row = None;
         }
     } else if !is_new {
-        state.step(view.watchlist, step, layout.page_rows());
+        state.step(frame.table, step, layout.page_rows());
     }
-    state.release_edited_row();
-    state.reveal_cursor(view.watchlist, layout);
+    state.release_held();
+    state.reveal(frame.table, layout);
 }
 
 #[derive(Default)]
@@ -359,11 +278,11 @@ impl Keys {
 
 fn editor_rect(editor: &Editor, layout: &Layout) -> Rect {
     let column = layout.column(&editor.cursor.column);
-    let cell = column.map_or(Rect::from_min_size(layout.body.min, vec2(160.0, ROW)), |column| {
+    let cell = column.map_or(Rect::from_min_size(layout.body.min, vec2(160.0, layout.row)), |column| {
         layout.cell_rect(editor.last_index, column)
     });
     let width = cell.width().max(120.0);
-    Rect::from_min_size(cell.min, vec2(width, ROW)).expand2(vec2(0.0, 1.0))
+    Rect::from_min_size(cell.min, vec2(width, layout.row)).expand2(vec2(0.0, 1.0))
 }
 
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
@@ -383,11 +302,17 @@ fn note(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     } else if row.is_some_and(|row| view.watchlist.rows().get(row).is_none()) {
         ("this row was removed; copy the text, or press Esc".to_owned(), palette.down)
     } else if present != editor.seen {
-        (format!("now {}", entry.column.kind.format(&present)), palette.accent)
+        let by = row.and_then(|row| (view.author)(row, &editor.cursor.column));
+        let by = by.map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
+        (format!("now {}{by}", entry.column.kind.format(&present)), palette.accent)
     } else {
-        match entry.column.kind.parse_typed(&editor.text, &editor.seen, view.separators) {
+        match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
             Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
                 (format!("= {}", plain(&value)), palette.muted)
+            }
+            Ok(Value::Time(time)) => {
+                let local = time.to_jiff().to_zoned(view.zone.clone());
+                (local.strftime("%A %-d %B %Y, %H:%M:%S %:z").to_string(), palette.muted)
             }
             _ => return,
         }
@@ -404,13 +329,41 @@ fn note(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     painter.galley(place.min, galley, color);
 }
 
+/// Reads what was typed: times in the person's zone, and only the hour where it is today's.
+fn read_typed(kind: &ColumnKind, text: &str, seen: &Value, view: &GridView<'_>) -> Result<Value, String> {
+    let text_only = text.trim();
+    if *kind != ColumnKind::Time || text_only.is_empty() {
+        return kind.parse_typed(text, seen, view.separators);
+    }
+    let today = || {
+        text_only
+            .parse::<jiff::civil::Time>()
+            .ok()
+            .map(|time| view.today.at(time.hour(), time.minute(), time.second(), 0))
+    };
+    let moment = moment(text_only, view.zone)
+        .or_else(|| Some(today()?.to_zoned(view.zone.clone()).ok()?.timestamp()))
+        .ok_or_else(|| {
+            format!("{text_only:?} is not a time: write it as 14:30, 2026-11-22 or 2026-11-22 14:30")
+        })?;
+    Ok(Value::Time(Timestamp::from_millis(moment.as_millisecond())))
+}
+
 fn is_shorthand(text: &str) -> bool {
     let text = text.trim();
     text.starts_with('+') || text.ends_with(['%', 'k', 'K', 'm', 'M'])
 }
 
+/// A moment in the person's zone, as it is read back.
+pub(super) fn local_text(time: Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    let pattern = if time.as_millis() % 1_000 == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.3f" };
+    let text = time.to_jiff().to_zoned(zone.clone()).strftime(pattern).to_string();
+    // Where the clocks are put back, an hour comes twice.
+    if moment(&text, zone) == Some(time.to_jiff()) { text } else { time.to_string() }
+}
+
 /// A value as it is edited: every digit, no grouping.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value.to_literal() {
         Literal::Text(text) => text.to_string(),
         Literal::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
@@ -418,21 +371,14 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
+pub(super) fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
     let step = Decimal::new(1, kind.decimals()?);
     let number = value.as_number()?;
     if up { number.checked_add(step) } else { number.checked_sub(step) }
         .filter(|stepped| number::parse_exact(&stepped.to_string()).is_ok())
 }
 
-fn editable_cell(state: &GridState, view: &GridView<'_>) -> Option<(RowId, ColumnKey, Value)> {
-    let Cursor { row, column } = state.cursor.clone()?;
-    let row = row?;
-    let editable = view.watchlist.columns().get(&column)?.column.derive.is_none();
-    editable.then(|| (row, column.clone(), view.watchlist.cell(row, &column)))
-}
-
 /// A guarded edit: the server compares with what the person saw.
-fn set(row: RowId, column: &ColumnKey, value: Literal, saw: &Value) -> GridAction {
+pub(super) fn set(row: RowId, column: &ColumnKey, value: Literal, saw: &Value) -> GridAction {
     GridAction::Edit(vec![Change::set_guarded(row, column, value, saw.to_literal())])
 }

@@ -14,6 +14,8 @@ pub enum Step {
     /// To the edge of the data.
     Top,
     Bottom,
+    FarLeft,
+    FarRight,
     RowStart,
     RowEnd,
     First,
@@ -28,32 +30,71 @@ pub enum Step {
 pub enum Command {
     /// Move the cursor.
     Move(Step),
+    /// Grow the selection.
+    Extend(Step),
+    /// Select everything.
+    SelectAll,
+    /// Select the cursor's rows whole.
+    SelectRows,
+    /// Select the cursor's columns whole.
+    SelectColumns,
+    /// Select no more than the cursor's cell, and stop finding.
+    Escape,
     /// Open the editor with the caret at the end.
     Open,
     /// Open the editor with everything selected.
     OpenAll,
     /// Open the editor with this in place of the value.
     Type(String),
-    /// Empty the cell.
+    /// Open the editor's list or calendar.
+    OpenList,
+    /// Empty the selected cells.
     Clear,
     /// Step a number by its last decimal: true is up.
     Step(bool),
+    /// The selected cells as text.
+    Copy,
+    /// The selected cells as text, and empty them.
+    Cut,
+    /// Text into cells.
+    Paste(String),
+    /// The first selected row's cells into those below.
+    FillDown,
+    /// The first selected column's cells into those to the right.
+    FillRight,
     /// A new row above.
     InsertAbove,
     /// A new row below.
     InsertBelow,
-    /// Take the row away.
-    RemoveRow,
+    /// The selected rows once more, below them.
+    Duplicate,
+    /// The selected rows one place up or down in the list's own order: true is up.
+    MoveRows(bool),
+    /// Take the selected rows away.
+    RemoveRows,
     /// Take back the last edit.
     Undo,
     /// Make it again.
     Redo,
+    /// Sort by the cursor's column: up, down, no longer. True keeps the other keys.
+    Sort(bool),
+    /// Sort again what is held.
+    SortAgain,
+    /// Open or close the filter row.
+    Filters,
+    /// Find.
+    Find,
+    /// To the next or previous that was found: true is the next.
+    FindNext(bool),
 }
 
 /// What an event asks for; `modifiers` are those held in its frame.
 pub(super) fn command(event: &Event, modifiers: Modifiers) -> Option<Command> {
     match event {
         Event::Key { key, pressed: true, modifiers, .. } => of_key(*key, *modifiers),
+        Event::Copy => Some(Command::Copy),
+        Event::Cut => Some(Command::Cut),
+        Event::Paste(text) => Some(Command::Paste(text.clone())),
         Event::Text(text) if !modifiers.command && !text.chars().any(char::is_control) && text != " " => {
             Some(Command::Type(text.clone()))
         }
@@ -75,35 +116,59 @@ pub(super) fn navigates(events: &[Event]) -> bool {
 }
 
 fn of_key(key: Key, modifiers: Modifiers) -> Option<Command> {
-    let step = |step| Some(Command::Move(step));
-    match (key, modifiers.command, modifiers.shift) {
-        (Key::ArrowUp, false, _) => step(Step::Up),
-        (Key::ArrowDown, false, _) => step(Step::Down),
-        (Key::ArrowLeft, false, _) => step(Step::Left),
-        (Key::ArrowRight, false, _) => step(Step::Right),
-        (Key::ArrowUp, true, _) => step(Step::Top),
-        (Key::ArrowDown, true, _) => step(Step::Bottom),
-        (Key::ArrowLeft, true, _) => step(Step::RowStart),
-        (Key::ArrowRight, true, _) => step(Step::RowEnd),
-        (Key::Home, true, _) => step(Step::First),
-        (Key::End, true, _) => step(Step::Last),
-        (Key::Home, false, _) => step(Step::RowStart),
-        (Key::End, false, _) => step(Step::RowEnd),
-        (Key::PageUp, false, _) => step(Step::PageUp),
-        (Key::PageDown, false, _) => step(Step::PageDown),
-        (Key::Tab, false, false) => step(Step::Next),
-        (Key::Tab, false, true) => step(Step::Previous),
+    let Modifiers { command, shift, alt, .. } = modifiers;
+    if let Some(step) = step_of(key, command).filter(|_| !alt) {
+        return Some(if shift { Command::Extend(step) } else { Command::Move(step) });
+    }
+    match (key, command, shift, alt) {
+        (Key::Tab, false, false, _) => Some(Command::Move(Step::Next)),
+        (Key::Tab, false, true, _) => Some(Command::Move(Step::Previous)),
+        (Key::ArrowDown, false, false, true) => Some(Command::OpenList),
+        (Key::ArrowUp, false, true, true) => Some(Command::MoveRows(true)),
+        (Key::ArrowDown, false, true, true) => Some(Command::MoveRows(false)),
         (Key::F2, ..) => Some(Command::Open),
-        (Key::Enter, true, _) => Some(Command::InsertBelow),
-        (Key::Enter, false, _) => Some(Command::OpenAll),
-        (Key::Insert, false, _) => Some(Command::InsertAbove),
-        (Key::Delete, true, _) => Some(Command::RemoveRow),
-        (Key::Delete | Key::Backspace, false, _) => Some(Command::Clear),
-        (Key::Space, false, _) => Some(Command::Type(" ".to_owned())),
-        (Key::Z, true, false) => Some(Command::Undo),
-        (Key::Z, true, true) | (Key::Y, true, _) => Some(Command::Redo),
+        (Key::F3, _, back, _) => Some(Command::FindNext(!back)),
+        (Key::F5, ..) => Some(Command::SortAgain),
+        (Key::Escape, ..) => Some(Command::Escape),
+        (Key::Enter, true, ..) => Some(Command::InsertBelow),
+        (Key::Enter, false, ..) => Some(Command::OpenAll),
+        (Key::Insert, false, ..) => Some(Command::InsertAbove),
+        (Key::Delete, true, ..) => Some(Command::RemoveRows),
+        (Key::Delete | Key::Backspace, false, ..) => Some(Command::Clear),
+        (Key::Space, true, ..) => Some(Command::SelectColumns),
+        (Key::Space, false, true, _) => Some(Command::SelectRows),
+        (Key::Space, false, false, _) => Some(Command::Type(" ".to_owned())),
+        (Key::A, true, ..) => Some(Command::SelectAll),
+        (Key::D, true, false, _) => Some(Command::FillDown),
+        (Key::D, true, true, _) => Some(Command::Duplicate),
+        (Key::R, true, ..) => Some(Command::FillRight),
+        (Key::F, true, ..) => Some(Command::Find),
+        (Key::L, true, true, _) => Some(Command::Filters),
+        (Key::S, true, true, beside) => Some(Command::Sort(beside)),
+        (Key::Z, true, false, _) => Some(Command::Undo),
+        (Key::Z, true, true, _) | (Key::Y, true, ..) => Some(Command::Redo),
         _ => None,
     }
+}
+
+fn step_of(key: Key, command: bool) -> Option<Step> {
+    Some(match (key, command) {
+        (Key::ArrowUp, false) => Step::Up,
+        (Key::ArrowDown, false) => Step::Down,
+        (Key::ArrowLeft, false) => Step::Left,
+        (Key::ArrowRight, false) => Step::Right,
+        (Key::ArrowUp, true) => Step::Top,
+        (Key::ArrowDown, true) => Step::Bottom,
+        (Key::ArrowLeft, true) => Step::FarLeft,
+        (Key::ArrowRight, true) => Step::FarRight,
+        (Key::Home, true) => Step::First,
+        (Key::End, true) => Step::Last,
+        (Key::Home, false) => Step::RowStart,
+        (Key::End, false) => Step::RowEnd,
+        (Key::PageUp, false) => Step::PageUp,
+        (Key::PageDown, false) => Step::PageDown,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -118,7 +183,8 @@ mod tests {
     #[test]
     fn every_key_has_its_command() {
         use Step as S;
-        let (none, ctrl, shift) = (Modifiers::NONE, Modifiers::COMMAND, Modifiers::SHIFT);
+        let (none, ctrl, shift, alt) =
+            (Modifiers::NONE, Modifiers::COMMAND, Modifiers::SHIFT, Modifiers::ALT);
         for (key, modifiers, expected) in [
             (Key::Enter, none, Command::OpenAll),
             (Key::F2, none, Command::Open),
@@ -126,18 +192,27 @@ mod tests {
             (Key::End, ctrl, Command::Move(S::Last)),
             (Key::Home, none, Command::Move(S::RowStart)),
             (Key::PageDown, none, Command::Move(S::PageDown)),
+            (Key::PageDown, shift, Command::Extend(S::PageDown)),
             (Key::Tab, none, Command::Move(S::Next)),
             (Key::Tab, shift, Command::Move(S::Previous)),
             (Key::ArrowDown, ctrl, Command::Move(S::Bottom)),
+            (Key::ArrowDown, ctrl | shift, Command::Extend(S::Bottom)),
+            (Key::ArrowDown, alt, Command::OpenList),
+            (Key::ArrowUp, alt | shift, Command::MoveRows(true)),
             (Key::Delete, none, Command::Clear),
             (Key::Backspace, none, Command::Clear),
-            (Key::Delete, ctrl, Command::RemoveRow),
+            (Key::Delete, ctrl, Command::RemoveRows),
+            (Key::A, ctrl, Command::SelectAll),
+            (Key::Space, shift, Command::SelectRows),
+            (Key::D, ctrl, Command::FillDown),
+            (Key::R, ctrl, Command::FillRight),
             (Key::Z, ctrl, Command::Undo),
             (Key::Z, ctrl | shift, Command::Redo),
+            (Key::Escape, none, Command::Escape),
         ] {
             assert_eq!(press(key, modifiers), Some(expected), "{key:?} {modifiers:?}");
         }
-        assert_eq!(press(Key::Escape, none), None);
+        assert_eq!(press(Key::F9, none), None);
     }
 
     #[test]
@@ -145,5 +220,9 @@ mod tests {
         let text = Event::Text("7".to_owned());
         assert_eq!(command(&text, Modifiers::NONE), Some(Command::Type("7".to_owned())));
         assert_eq!(command(&text, Modifiers::COMMAND), None);
+        assert_eq!(
+            command(&Event::Paste("7".to_owned()), Modifiers::COMMAND),
+            Some(Command::Paste("7".into()))
+        );
     }
 }

@@ -7,15 +7,15 @@ use std::ops::Range;
 use egui::{Pos2, Rect, pos2, vec2};
 use shared::{
     column::{ColumnKey, ColumnKind},
-    watchlist::{ColumnEntry, Watchlist},
+    watchlist::ColumnEntry,
 };
 
-use super::GridState;
+use super::{GridState, table::Table};
 
 /// Height of the header, in points.
 pub(super) const HEADER: f32 = 26.0;
-/// Height of a row, in points.
-pub(super) const ROW: f32 = 22.0;
+/// Height of the row of filters, in points.
+pub(super) const FILTERS: f32 = 28.0;
 /// Between a cell's edge and its text, in points.
 pub(super) const PADDING: f32 = 8.0;
 /// Room for the arrow behind a number, in points.
@@ -42,12 +42,18 @@ pub(super) struct ColumnLayout {
 pub(super) struct Layout {
     pub(super) rect: Rect,
     pub(super) columns: Vec<ColumnLayout>,
+    /// Where titles are painted.
+    pub(super) header: Rect,
+    /// Where filters are typed; of no height where they are closed.
+    pub(super) filters: Rect,
     /// Where rows are painted.
     pub(super) body: Rect,
     /// The right edge of the frozen columns.
     pub(super) frozen_right: f32,
     pub(super) vertical_bar: Rect,
     pub(super) horizontal_bar: Rect,
+    /// Height of a row, in points.
+    pub(super) row: f32,
     /// Rows to show, the empty one at the end among them.
     pub(super) rows: usize,
     pub(super) scroll_row: f64,
@@ -56,22 +62,31 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(rect: Rect, watchlist: &Watchlist, state: &GridState) -> Self {
-        let widths: Vec<(ColumnEntry, f32)> = watchlist
-            .columns()
-            .visible()
-            .map(|entry| {
-                (
-                    entry.clone(),
-                    state.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry)),
-                )
-            })
-            .collect();
+    pub(super) fn new(rect: Rect, table: &Table<'_>, state: &GridState) -> Self {
+        let width_of = |entry: &ColumnEntry| {
+            state.config.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))
+        };
+        let mut widths: Vec<(ColumnEntry, f32)> =
+            table.columns().iter().map(|entry| (entry.clone(), width_of(entry))).collect();
         let total: f32 = widths.iter().map(|(_, width)| width).sum();
-        let frozen_width = widths.first().map_or(0.0, |(_, width)| *width).min(rect.width() * 0.6);
+        // Frozen columns leave room for others: as many stay as fit, the first one in any case.
+        let most = rect.width() * 0.6;
+        let mut frozen_width = 0.0;
+        let mut frozen_count = 0;
+        for (_, width) in widths.iter_mut().take(state.config.frozen) {
+            if frozen_count > 0 && frozen_width + *width > most {
+                break;
+            }
+            *width = width.min(most);
+            frozen_width += *width;
+            frozen_count += 1;
+        }
         let needs_bar = total > rect.width() - BAR;
         let bottom = if needs_bar { BAR } else { 0.0 };
-        let body = Rect::from_min_max(rect.min + vec2(0.0, HEADER), rect.max - vec2(BAR, bottom));
+        let filters_height = if state.config.has_filters { FILTERS } else { 0.0 };
+        let header = Rect::from_min_size(rect.min, vec2(rect.width(), HEADER));
+        let filters = Rect::from_min_size(header.left_bottom(), vec2(rect.width(), filters_height));
+        let body = Rect::from_min_max(filters.left_bottom(), rect.max - vec2(BAR, bottom));
         let vertical_bar =
             Rect::from_min_max(pos2(body.right(), body.top()), pos2(rect.right(), body.bottom()));
         let horizontal_bar = Rect::from_min_max(
@@ -83,8 +98,7 @@ impl Layout {
             .into_iter()
             .enumerate()
             .map(|(index, (entry, width))| {
-                let frozen = index == 0;
-                let width = if frozen { frozen_width } else { width };
+                let frozen = index < frozen_count;
                 let column = ColumnLayout {
                     entry,
                     left: if frozen { left } else { left - state.scroll_x },
@@ -98,11 +112,14 @@ impl Layout {
         Self {
             rect,
             columns,
+            header,
+            filters,
             body,
             frozen_right: rect.left() + frozen_width,
             vertical_bar,
             horizontal_bar,
-            rows: watchlist.rows().len() + 1,
+            row: state.density.row_height(),
+            rows: table.len() + 1,
             scroll_row: state.scroll_row,
             scroll_x: state.scroll_x,
             scrolled_width: total - frozen_width,
@@ -111,11 +128,11 @@ impl Layout {
 
     /// Whole rows that fit.
     pub(super) fn page_rows(&self) -> usize {
-        (self.body.height() / ROW).floor().max(1.0) as usize
+        (self.body.height() / self.row).floor().max(1.0) as usize
     }
 
     pub(super) fn last_scroll_row(&self) -> f64 {
-        (self.rows as f64 - f64::from(self.body.height() / ROW)).max(0.0)
+        (self.rows as f64 - f64::from(self.body.height() / self.row)).max(0.0)
     }
 
     pub(super) fn last_scroll_x(&self) -> f32 {
@@ -125,23 +142,23 @@ impl Layout {
     /// The rows of which anything is in view.
     pub(super) fn visible_rows(&self) -> Range<usize> {
         let first = self.scroll_row.floor().max(0.0);
-        let last = (self.scroll_row + f64::from(self.body.height() / ROW)).ceil();
+        let last = (self.scroll_row + f64::from(self.body.height() / self.row)).ceil();
         first as usize..(last as usize).min(self.rows)
     }
 
     pub(super) fn row_top(&self, index: usize) -> f32 {
-        self.body.top() + ((index as f64 - self.scroll_row) * f64::from(ROW)) as f32
+        self.body.top() + ((index as f64 - self.scroll_row) * f64::from(self.row)) as f32
     }
 
     pub(super) fn cell_rect(&self, index: usize, column: &ColumnLayout) -> Rect {
-        Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.width, ROW))
+        Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.width, self.row))
     }
 
     pub(super) fn column(&self, key: &ColumnKey) -> Option<&ColumnLayout> {
         self.columns.iter().find(|column| column.entry.column.key == *key)
     }
 
-    fn column_at(&self, x: f32) -> Option<&ColumnLayout> {
+    pub(super) fn column_at(&self, x: f32) -> Option<&ColumnLayout> {
         let frozen = x < self.frozen_right;
         self.columns
             .iter()
@@ -153,16 +170,33 @@ impl Layout {
         if !self.body.contains(position) {
             return None;
         }
-        let index = (self.scroll_row + f64::from((position.y - self.body.top()) / ROW)).floor() as usize;
+        let index = (self.scroll_row + f64::from((position.y - self.body.top()) / self.row)).floor() as usize;
         let column = self.column_at(position.x)?;
         (index < self.rows).then(|| (index, column.entry.column.key.clone()))
     }
 
+    /// The cell nearest to a point, wherever it is: what a drag that left the body selects up to.
+    pub(super) fn cell_near(&self, position: Pos2) -> Option<(usize, ColumnKey)> {
+        let inside = pos2(
+            position.x.clamp(self.body.left(), self.body.right() - 1.0),
+            position.y.clamp(self.body.top(), self.body.bottom() - 1.0),
+        );
+        let index = (self.scroll_row + f64::from((inside.y - self.body.top()) / self.row)).floor() as usize;
+        let column = self.column_at(inside.x).or_else(|| self.columns.last())?;
+        Some((index.min(self.rows - 1), column.entry.column.key.clone()))
+    }
+
+    /// The column whose header is under a point.
+    pub(super) fn header_at(&self, position: Pos2) -> Option<ColumnKey> {
+        let is_header = self.header.contains(position) && position.x < self.body.right();
+        let column = is_header.then(|| self.column_at(position.x)).flatten()?;
+        Some(column.entry.column.key.clone())
+    }
+
     /// The column whose right edge is under a point of the header.
     pub(super) fn edge_at(&self, position: Option<Pos2>) -> Option<(ColumnKey, f32)> {
-        let position = position.filter(|position| {
-            self.rect.contains(*position) && position.y < self.body.top() && position.x < self.body.right()
-        })?;
+        let position =
+            position.filter(|position| self.header.contains(*position) && position.x < self.body.right())?;
         let found = self.columns.iter().rev().find(|column| {
             let edge = column.left + column.width;
             (edge - position.x).abs() <= GRIP && (column.frozen || edge > self.frozen_right)
@@ -172,7 +206,7 @@ impl Layout {
 
     /// The handle of the vertical bar.
     pub(super) fn vertical_handle(&self) -> Rect {
-        let shown = f64::from(self.body.height() / ROW) / self.rows as f64;
+        let shown = f64::from(self.body.height() / self.row) / self.rows as f64;
         let height = (self.vertical_bar.height() * shown as f32)
             .clamp(24.0_f32.min(self.vertical_bar.height()), self.vertical_bar.height());
         let last = self.last_scroll_row();
@@ -206,6 +240,11 @@ impl Layout {
         let handle = self.horizontal_handle().map_or(0.0, |handle| handle.width());
         let track = (self.horizontal_bar.width() - handle).max(1.0);
         ((x - self.horizontal_bar.left() - handle / 2.0) / track).clamp(0.0, 1.0) * self.last_scroll_x()
+    }
+
+    /// Where a column that is dragged to `x` would stand: before this one, or at the end.
+    pub(super) fn column_before(&self, x: f32) -> Option<&ColumnLayout> {
+        self.columns.iter().find(|column| x < column.left + column.width / 2.0)
     }
 
     /// Where a row's mark is on the vertical bar.

@@ -15,47 +15,58 @@ use shared::{
 };
 
 use super::{
-    GridState, GridView, inner,
-    layout::{ARROW, ColumnLayout, Layout, ROW},
+    Frame, GridState, GridView, PersonAt,
+    find::is_found,
+    inner,
+    layout::{ARROW, ColumnLayout, Layout},
+    state::Drag,
 };
 use crate::{
     store::glow::{Direction, RowGlow},
     theme::{self, Palette, mix, readable},
 };
 
+/// How much of the accent the ground of a cell with the text that is looked for takes.
+const FOUND: f32 = 0.35;
+/// How much of the accent a selected cell's ground takes.
+const SELECTED: f32 = 0.16;
+
 /// Paints header, rows, cursor and scroll bars.
-pub(super) fn paint(ui: &Ui, state: &GridState, view: &GridView<'_>, layout: &Layout, pointer: Option<Pos2>) {
+pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
+    let view = frame.view;
     let painter = ui.painter_at(layout.rect);
     painter.rect_filled(layout.rect, 0, view.palette.ground);
     let scrolled = Rect::from_min_max(pos2(layout.frozen_right, layout.body.top()), layout.body.max);
     let frozen = Rect::from_min_max(layout.body.min, pos2(layout.frozen_right, layout.body.bottom()));
     for (clip, is_frozen) in [(scrolled, false), (frozen, true)] {
         let painter = painter.with_clip_rect(clip.intersect(painter.clip_rect()));
-        rows(&painter, state, view, layout, is_frozen, pointer);
+        rows(&painter, state, frame, layout, is_frozen, pointer);
     }
-    header(&painter, view, layout);
+    header(&painter, state, view, layout, pointer);
     painter.vline(
         layout.frozen_right - 0.5,
         layout.rect.top()..=layout.body.bottom(),
         Stroke::new(1.0, view.palette.hairline),
     );
-    bars(&painter, view, layout, pointer);
+    bars(&painter, frame, layout, pointer);
 }
 
 fn rows(
     painter: &Painter,
     state: &GridState,
-    view: &GridView<'_>,
+    frame: &Frame<'_>,
     layout: &Layout,
     frozen: bool,
     pointer: Option<Pos2>,
 ) {
+    let (view, table) = (frame.view, frame.table);
+    let needle = state.find.needle();
     let clip = painter.clip_rect();
     let hovered = pointer.and_then(|pointer| layout.cell_at(pointer)).map(|(index, _)| index);
     for index in layout.visible_rows() {
         let top = layout.row_top(index);
-        let band = Rect::from_min_max(pos2(clip.left(), top), pos2(clip.right(), top + ROW));
-        let row = view.watchlist.rows().at(index);
+        let band = Rect::from_min_max(pos2(clip.left(), top), pos2(clip.right(), top + layout.row));
+        let row = table.row_at(index);
         let glow = row.and_then(|row| view.glow?.row(row.id, view.window, view.now));
         let strength = glow.as_ref().map_or(0.0, |glow| glow.strength);
         let ground = mix(view.palette.ground, view.palette.glow, strength);
@@ -71,7 +82,17 @@ fn rows(
                 continue;
             }
             match row {
-                Some(row) => cell(painter, view, column, row, rect, ground, glow.as_ref()),
+                Some(row) => {
+                    let key = &column.entry.column.key;
+                    if !state.selection.is_single() && state.selection.contains(row.id, key) {
+                        painter.rect_filled(rect, 0, mix(ground, view.palette.accent, SELECTED));
+                    }
+                    if needle.as_ref().is_some_and(|needle| is_found(needle, row, &column.entry, table, view))
+                    {
+                        painter.rect_filled(rect.shrink(1.0), 2, mix(ground, view.palette.accent, FOUND));
+                    }
+                    cell(painter, view, column, row, rect, ground, glow.as_ref());
+                }
                 None if frozen => {
                     text(painter, inner(rect), "New symbol", Align::LEFT, view.palette.muted, theme::small());
                 }
@@ -79,8 +100,14 @@ fn rows(
             }
         }
     }
-    if let (Some(cursor), None, Some(index)) =
-        (&state.cursor, &state.editor, state.cursor_index(view.watchlist))
+    for person in view.people {
+        let place = table.index_of(person.row).filter(|index| layout.visible_rows().contains(index));
+        let column = layout.column(&person.column).filter(|column| column.frozen == frozen);
+        if let (Some(index), Some(column)) = (place, column) {
+            outline(painter, layout.cell_rect(index, column), person);
+        }
+    }
+    if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(table))
         && let Some(column) = layout.column(&cursor.column).filter(|column| column.frozen == frozen)
     {
         let rect = layout.cell_rect(index, column);
@@ -125,7 +152,7 @@ fn cell(
 }
 
 /// A cell's text, its colour, and where it stands.
-fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) -> (String, Color32, Align) {
+pub(super) fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) -> (String, Color32, Align) {
     let palette = view.palette;
     let kind = &column.entry.column.kind;
     let is_change = matches!(
@@ -198,9 +225,23 @@ fn arrow(
     painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
 }
 
-fn header(painter: &Painter, view: &GridView<'_>, layout: &Layout) {
+/// Where somebody else is, with their initials where there is room.
+fn outline(painter: &Painter, rect: Rect, person: &PersonAt) {
+    let width = if person.is_editing { 2.0 } else { 1.0 };
+    painter.rect_stroke(rect, 2, Stroke::new(width, person.color), StrokeKind::Inside);
+    let galley = lay_out(painter, &person.initials, theme::tiny(), 40.0);
+    let flag = Rect::from_min_size(
+        pos2(rect.right() - galley.size().x - 6.0, rect.top()),
+        galley.size() + vec2(6.0, 0.0),
+    );
+    painter.rect_filled(flag, 2, person.color);
+    let ink = readable(person.color, person.color);
+    painter.galley_with_override_text_color(flag.min + vec2(3.0, 0.0), galley, ink);
+}
+
+fn header(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &Layout, pointer: Option<Pos2>) {
     let palette = view.palette;
-    let band = Rect::from_min_max(layout.rect.min, pos2(layout.rect.right(), layout.body.top()));
+    let band = layout.header;
     painter.rect_filled(band, 0, palette.bars);
     painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.hairline));
     for frozen in [false, true] {
@@ -221,12 +262,62 @@ fn header(painter: &Painter, view: &GridView<'_>, layout: &Layout) {
             if kind.is_numeric() {
                 room.max.x -= ARROW;
             }
-            text(&painter, room, &column.entry.column.title, align, palette.muted, theme::small());
+            let key = &column.entry.column.key;
+            let is_selected = !state.selection.is_single() && state.selection.has_column(key);
+            let is_hovered = pointer.is_some_and(|pointer| rect.contains(pointer));
+            if is_selected || is_hovered {
+                let share = if is_selected { SELECTED } else { 0.5 };
+                let tint = if is_selected { palette.accent } else { palette.hover };
+                painter.rect_filled(rect.shrink2(vec2(0.0, 1.0)), 0, mix(palette.bars, tint, share));
+            }
+            let sorted = state.config.sort.iter().position(|sort| sort.column == *key);
+            if let Some(place) = sorted {
+                let descending = state.config.sort[place].descending;
+                let number = (state.config.sort.len() > 1).then_some(place + 1);
+                room = sort_mark(&painter, room, align, descending, number, palette);
+            }
+            let color = if sorted.is_some() { palette.text } else { palette.muted };
+            text(&painter, room, &column.entry.column.title, align, color, theme::small());
         }
+    }
+    if let (Some(Drag::Column(_)), Some(pointer)) = (&state.drag, pointer) {
+        let x = layout.column_before(pointer.x).map_or_else(
+            || layout.columns.last().map_or(layout.rect.left(), |last| last.left + last.width),
+            |column| column.left,
+        );
+        painter.vline(x, layout.rect.top()..=layout.body.bottom(), Stroke::new(2.0, palette.accent));
     }
 }
 
-fn bars(painter: &Painter, view: &GridView<'_>, layout: &Layout, pointer: Option<Pos2>) {
+/// Which way a column is sorted, and as which of several; gives the room that is left for its title.
+fn sort_mark(
+    painter: &Painter,
+    room: Rect,
+    align: Align,
+    descending: bool,
+    number: Option<usize>,
+    palette: &Palette,
+) -> Rect {
+    let width = if number.is_some() { 18.0 } else { 12.0 };
+    let (mark, rest) = if align == Align::RIGHT {
+        room.split_left_right_at_x(room.left() + width)
+    } else {
+        let (rest, mark) = room.split_left_right_at_x(room.right() - width);
+        (mark, rest)
+    };
+    let tip = if descending { 3.0 } else { -3.0 };
+    let center = pos2(mark.left() + 5.0, mark.center().y);
+    let points = vec![center + vec2(-4.0, -tip), center + vec2(4.0, -tip), center + vec2(0.0, tip)];
+    painter.add(Shape::convex_polygon(points, palette.accent, Stroke::NONE));
+    if let Some(number) = number {
+        let place = mark.with_min_x(mark.left() + 11.0);
+        text(painter, place, &number.to_string(), Align::LEFT, palette.accent, theme::tiny());
+    }
+    rest
+}
+
+fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
+    let (view, table) = (frame.view, frame.table);
     let palette = view.palette;
     let handle = |rect: Rect, bar: Rect| {
         let near = pointer.is_some_and(|pointer| bar.contains(pointer));
@@ -241,7 +332,7 @@ fn bars(painter: &Painter, view: &GridView<'_>, layout: &Layout, pointer: Option
     }
     let in_view = layout.visible_rows();
     for (row, strength) in view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)) {
-        if let Some(index) = view.watchlist.rows().index_of(row).filter(|index| !in_view.contains(index)) {
+        if let Some(index) = table.index_of(row).filter(|index| !in_view.contains(index)) {
             let y = layout.mark_y(index);
             let mark = Rect::from_min_max(
                 pos2(layout.vertical_bar.left() + 2.0, y - 1.0),

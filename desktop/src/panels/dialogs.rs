@@ -8,12 +8,12 @@ use std::{
 
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
-    column::check_title,
-    edit::Change,
+    column::{ColumnKey, check_title},
+    edit::{AddColumn, Change, SetColumn},
     ids::{WatchlistId, WindowId},
 };
 
-use crate::action::Action;
+use crate::{action::Action, grid::kinds};
 
 /// A dialog that is open.
 pub struct Dialog {
@@ -26,6 +26,8 @@ pub struct Dialog {
 enum Kind {
     NewWatchlist,
     Rename(WatchlistId),
+    AddColumn(WatchlistId, ColumnKey, usize),
+    RenameColumn(WatchlistId, ColumnKey),
     Import,
 }
 
@@ -38,6 +40,16 @@ impl Dialog {
     /// Asks for another name.
     pub fn rename(watchlist: WatchlistId, name: &str) -> Self {
         Self::with(Kind::Rename(watchlist), name)
+    }
+
+    /// Asks for a new column's title and kind.
+    pub fn add_column(watchlist: WatchlistId, after: ColumnKey) -> Self {
+        Self::with(Kind::AddColumn(watchlist, after, 0), "")
+    }
+
+    /// Asks for a column's title.
+    pub fn rename_column(watchlist: WatchlistId, key: ColumnKey, title: &str) -> Self {
+        Self::with(Kind::RenameColumn(watchlist, key), title)
     }
 
     /// Asks for a CSV file.
@@ -55,13 +67,17 @@ impl Dialog {
         let (title, hint, done) = match self.kind {
             Kind::NewWatchlist => ("New watchlist", "Name", "Create"),
             Kind::Rename(_) => ("Rename watchlist", "Name", "Rename"),
+            Kind::AddColumn(..) => ("Add a column", "Title", "Add"),
+            Kind::RenameColumn(..) => ("Rename column", "Title", "Rename"),
             Kind::Import => {
                 ("Import a CSV file", "Path of the file; its first line names the columns", "Import")
             }
         };
         let error = match self.kind {
             Kind::Import => None,
-            Kind::NewWatchlist | Kind::Rename(_) => check_title("the name", self.text.trim()).err(),
+            Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
+                check_title("the name", self.text.trim()).err()
+            }
         };
         let is_ready = error.is_none() && !self.text.trim().is_empty();
         let mut confirmed = false;
@@ -82,6 +98,13 @@ impl Dialog {
                 confirmed = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error.message);
+                }
+                if let Kind::AddColumn(_, _, chosen) = &mut self.kind {
+                    ui.horizontal_wrapped(|ui| {
+                        for (index, (name, _)) in kinds().iter().enumerate() {
+                            ui.radio_value(chosen, index, *name);
+                        }
+                    });
                 }
                 ui.horizontal(|ui| {
                     if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
@@ -108,6 +131,19 @@ impl Dialog {
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
                 Action::Edit { watchlist, window, changes }
+            }
+            Kind::AddColumn(watchlist, after, chosen) => {
+                let [.., last] = kinds();
+                let (_, kind) = kinds().into_iter().nth(chosen).unwrap_or(last);
+                let key = ColumnKey(slug(&text).into());
+                let title = text.as_str().into();
+                let add = AddColumn { key, title, kind, after: Some(Some(after)) };
+                Action::Edit { watchlist, window, changes: vec![Change::AddColumn(add)] }
+            }
+            Kind::RenameColumn(watchlist, key) => {
+                let title = Some(text.as_str().into());
+                let set = SetColumn { key, title, kind: None, after: None };
+                Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
             }
             Kind::Import => Action::Import(window, PathBuf::from(text)),
         }
@@ -141,4 +177,12 @@ impl Dialog {
             Some(Err(TryRecvError::Empty)) | None => {}
         }
     }
+}
+
+/// A column's key from its title, and never one that another column has.
+fn slug(title: &str) -> String {
+    let mut slug: String = title.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
+    slug.make_ascii_lowercase();
+    let [.., a, b, c, d] = uuid::Uuid::new_v4().into_bytes();
+    format!("{}{:08x}", if slug.is_empty() { "column" } else { &slug }, u32::from_be_bytes([a, b, c, d]))
 }

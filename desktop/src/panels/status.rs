@@ -5,6 +5,7 @@ use shared::number::format_grouped;
 
 use crate::{
     dispatch::Core,
+    grid::sums::Summary,
     theme::{self, Palette},
     window::Window,
 };
@@ -26,10 +27,41 @@ pub fn show(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             if let Some(watchlist) = list.and_then(|list| list.state()) {
-                ui.label(quiet(count(watchlist.rows().len(), "row", "rows")));
+                ui.label(quiet(rows(watchlist.rows().len(), window.grid.table(watchlist).len())));
+                if let Some(summary) = window.grid.sums().get() {
+                    sums(ui, summary, palette);
+                }
             }
         });
     });
+}
+
+/// How many rows there are, and how many of them are shown.
+fn rows(all: usize, shown: usize) -> String {
+    if shown == all {
+        count(all, "row", "rows")
+    } else {
+        format!("{} of {}", format_grouped(shown.into(), 0), count(all, "row", "rows"))
+    }
+}
+
+fn sums(ui: &mut Ui, summary: &Summary, palette: &Palette) {
+    let quiet = |text: &str| RichText::new(text).font(theme::small()).color(palette.muted);
+    let strong = |text: String| RichText::new(text).font(theme::small()).color(palette.text);
+    ui.label(quiet(&format!("{} selected", format_grouped(summary.filled.into(), 0))));
+    let figures = [
+        ("sum", summary.sum),
+        ("mean", summary.average()),
+        ("min", summary.least),
+        ("max", summary.greatest),
+    ];
+    for (name, figure) in figures.into_iter().filter(|_| summary.numbers > 1) {
+        let Some(figure) = figure else { continue };
+        ui.spacing_mut().item_spacing.x = 4.0;
+        ui.label(quiet(name));
+        ui.label(strong(format_grouped(figure, figure.scale().clamp(2, 6))));
+        ui.add_space(8.0);
+    }
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

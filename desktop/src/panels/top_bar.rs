@@ -5,15 +5,19 @@ use std::time::{Duration, Instant};
 use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
 use shared::wire::server::Summary;
 
-use super::dialogs::Dialog;
+use super::{dialogs::Dialog, people};
 use crate::{
     action::Action,
     dispatch::Core,
-    settings::ThemeChoice,
+    grid::config::Density,
+    settings::{GlowChoice, ThemeChoice},
     store::Connection,
     theme::{self, Palette},
     window::Window,
 };
+
+/// People who are shown by their initials; of more only the number is.
+const SHOWN_PEOPLE: usize = 6;
 
 /// Shows the bar.
 pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) -> Vec<Action> {
@@ -22,6 +26,7 @@ pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) ->
         ui.spacing_mut().item_spacing.x = 12.0;
         menu(ui, window, core, &mut actions);
         connection(ui, core.store.connection(), palette, &mut actions);
+        present(ui, window, core, palette);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             tabs(ui, window, core, palette, &mut actions);
@@ -127,11 +132,66 @@ fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: 
     ui.painter().circle_filled(dot.center(), 4.0, color);
 }
 
+/// Who else is in the watchlist: initials in a colour each.
+fn present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
+    let replica = core.store.replica();
+    let list = window.list().and_then(|list| replica.list(list));
+    let own = replica.client();
+    let others = list.into_iter().flat_map(|list| list.people()).filter(|person| person.client != own);
+    let mut clients: Vec<_> = others.map(|person| (person.client, person.name.clone())).collect();
+    clients.sort();
+    clients.dedup();
+    ui.spacing_mut().item_spacing.x = 4.0;
+    let shown = clients.len().min(SHOWN_PEOPLE);
+    if clients.len() > shown {
+        let more = format!("+{}", clients.len() - shown);
+        ui.label(RichText::new(more).font(theme::small()).color(palette.muted));
+    }
+    for (_, name) in clients.iter().take(shown) {
+        let color = palette.person(people::shade(name));
+        let (badge, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::hover());
+        ui.painter().circle_filled(badge.center(), 11.0, color);
+        let ink = theme::readable(color, color);
+        ui.painter().text(
+            badge.center(),
+            egui::Align2::CENTER_CENTER,
+            people::initials(name),
+            theme::tiny(),
+            ink,
+        );
+        response.on_hover_text(format!("{name} is in this watchlist"));
+    }
+    ui.spacing_mut().item_spacing.x = 12.0;
+}
+
 fn round_trip(took: Duration) -> String {
     match took.as_millis() {
         0 => "< 1 ms".to_owned(),
         millis => format!("{millis} ms"),
     }
+}
+
+/// How changes by others are shown.
+fn glow_menu(ui: &mut Ui, core: &Core, actions: &mut Vec<Action>) {
+    ui.menu_button("Glow", |ui| {
+        let present = core.glow;
+        let mut choose = |ui: &mut Ui, title: &str, choice: GlowChoice| {
+            if ui.add(Button::selectable(choice == present, title)).clicked() {
+                actions.push(Action::SetGlow(choice));
+                ui.close();
+            }
+        };
+        for seconds in [0.0, 1.0, 2.0, 5.0, 10.0] {
+            let title = if seconds == 0.0 { "Off".to_owned() } else { format!("{seconds} s") };
+            choose(ui, &title, GlowChoice { seconds, ..present });
+        }
+        ui.separator();
+        choose(ui, "The whole row", GlowChoice { cell_only: false, ..present });
+        choose(ui, "Only the cell", GlowChoice { cell_only: true, ..present });
+        ui.separator();
+        choose(ui, "Fading", GlowChoice { is_still: false, ..present });
+        choose(ui, "Without motion", GlowChoice { is_still: true, ..present });
+    });
 }
 
 fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>) {
@@ -148,6 +208,19 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
                 ui.close();
             }
         }
+        if ui.add(Button::selectable(core.colour_blind, "Colours for colour-blind people")).clicked() {
+            actions.push(Action::SetColourBlind(!core.colour_blind));
+        }
+        ui.separator();
+        glow_menu(ui, core, actions);
+        ui.menu_button("Rows", |ui| {
+            for (title, density) in [("Compact", Density::Compact), ("Comfortable", Density::Comfortable)] {
+                if ui.add(Button::selectable(window.grid.density == density, title)).clicked() {
+                    window.grid.density = density;
+                    ui.close();
+                }
+            }
+        });
         ui.separator();
         if ui.add(Button::new("New window").shortcut_text("Ctrl+N")).clicked() {
             actions.push(Action::OpenWindow);

@@ -12,6 +12,9 @@ use shared::{
 /// How long a glow lasts unless the person set another time.
 pub const DURATION: Duration = Duration::from_secs(2);
 
+/// How strong a glow is that does not fade.
+const STILL: f32 = 0.4;
+
 /// Which way a number went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -30,11 +33,28 @@ pub struct RowGlow<'a> {
     pub cells: Vec<(&'a ColumnKey, f32, Option<Direction>)>,
 }
 
+/// How changes by others are shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// How long they glow; for no time, nothing does.
+    pub duration: Duration,
+    /// Only the cell that changed, and not its row.
+    pub cell_only: bool,
+    /// As strong at the end as at first.
+    pub is_still: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { duration: DURATION, cell_only: false, is_still: false }
+    }
+}
+
 /// The glowing rows of one watchlist.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Glow {
     rows: HashMap<RowId, Vec<Flash>>,
-    duration: Duration,
+    shape: Shape,
     last: Option<Duration>,
 }
 
@@ -46,13 +66,17 @@ struct Flash {
     cells: Vec<(ColumnKey, Duration, Option<Direction>)>,
 }
 
-impl Default for Glow {
-    fn default() -> Self {
-        Self { rows: HashMap::new(), duration: DURATION, last: None }
-    }
-}
-
 impl Glow {
+    /// Nothing glows yet.
+    pub fn new(shape: Shape) -> Self {
+        Self { shape, ..Self::default() }
+    }
+
+    /// From here on changes are shown so.
+    pub fn set_shape(&mut self, shape: Shape) {
+        self.shape = shape;
+    }
+
     /// A commit came at `now`, on any steady clock; `origin` is this process's window that made it.
     pub fn note(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
         for effect in effects {
@@ -86,7 +110,7 @@ impl Glow {
             self.rows.clear();
             self.last = None;
         } else if self.rows.len() > 1_024 {
-            let duration = self.duration;
+            let duration = self.shape.duration;
             self.rows
                 .retain(|_, flashes| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration));
         }
@@ -100,7 +124,7 @@ impl Glow {
 
     /// Whether anything may glow at `now`.
     pub fn is_glowing(&self, now: Duration) -> bool {
-        self.last.is_some_and(|last| now.saturating_sub(last) < self.duration)
+        self.last.is_some_and(|last| now.saturating_sub(last) < self.shape.duration)
     }
 
     /// How a row glows in a window at `now`.
@@ -108,30 +132,42 @@ impl Glow {
         let flashes = self.rows.get(&row)?;
         let mut glow = RowGlow::default();
         for flash in flashes.iter().filter(|flash| flash.origin != Some(window)) {
-            glow.strength = glow.strength.max(strength(now, flash.at, self.duration));
+            let of_row = strength(now, flash.at, self.shape);
+            glow.strength = glow.strength.max(of_row);
             for (column, at, direction) in &flash.cells {
-                let strength = strength(now, *at, self.duration);
+                let strength = strength(now, *at, self.shape);
                 if strength > 0.0 {
                     glow.cells.push((column, strength, *direction));
                 }
             }
         }
-        (glow.strength > 0.0).then_some(glow)
+        let is_glowing = glow.strength > 0.0;
+        if self.shape.cell_only && !glow.cells.is_empty() {
+            glow.strength = 0.0;
+        }
+        is_glowing.then_some(glow)
     }
 
     /// The rows that glow in a window at `now`, in no order.
     pub fn glowing(&self, window: WindowId, now: Duration) -> impl Iterator<Item = (RowId, f32)> {
-        self.rows.keys().filter_map(move |row| Some((*row, self.row(*row, window, now)?.strength)))
+        self.rows.keys().filter_map(move |row| {
+            let glow = self.row(*row, window, now)?;
+            Some((*row, glow.cells.iter().fold(glow.strength, |most, (_, strength, _)| most.max(*strength))))
+        })
     }
 }
 
 /// (1 - t/d)², from 1 at once to 0 after the duration.
-fn strength(now: Duration, at: Duration, duration: Duration) -> f32 {
-    if duration.is_zero() {
+fn strength(now: Duration, at: Duration, shape: Shape) -> f32 {
+    if shape.duration.is_zero() {
         return 0.0;
     }
-    let left = 1.0 - now.saturating_sub(at).as_secs_f32() / duration.as_secs_f32();
-    if left <= 0.0 { 0.0 } else { left * left }
+    let left = 1.0 - now.saturating_sub(at).as_secs_f32() / shape.duration.as_secs_f32();
+    match (left > 0.0, shape.is_still) {
+        (false, _) => 0.0,
+        (true, true) => STILL,
+        (true, false) => left * left,
+    }
 }
 
 fn direction(before: &Value, after: &Value) -> Option<Direction> {

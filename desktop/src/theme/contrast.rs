@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn every_text_is_readable_at_every_moment_of_the_glow() {
         for theme in [Theme::Dark, Theme::Light] {
-            let palette = Palette::of(theme);
+            let palette = Palette::of(theme, false);
             for step in 0..=100 {
                 let ground = mix(palette.ground, palette.glow, step as f32 / 100.0);
                 for color in [palette.text, palette.muted, palette.up, palette.down] {
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn quiet_text_is_readable_on_the_bars() {
         for theme in [Theme::Dark, Theme::Light] {
-            let palette = Palette::of(theme);
+            let palette = Palette::of(theme, false);
             assert!(contrast(palette.muted, palette.bars) >= ENOUGH, "{theme:?}");
             assert!(contrast(palette.text, palette.hover) >= ENOUGH, "{theme:?}");
         }

@@ -29,6 +29,8 @@ pub struct Palette {
     pub glow: Color32,
     /// Round the cell that changed.
     pub glow_edge: Color32,
+    /// Of other people.
+    people: [Color32; 8],
 }
 
 #[expect(clippy::disallowed_methods, reason = "the theme's colours are named here")]
@@ -37,7 +39,7 @@ const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb(red, green, blue)
 }
 
-static DARK: Palette = Palette {
+const DARK: Palette = Palette {
     ground: rgb(0x0F_12_17),
     bars: rgb(0x16_1B_22),
     raised: rgb(0x1E_25_2E),
@@ -50,9 +52,19 @@ static DARK: Palette = Palette {
     down: rgb(0xF0_61_6D),
     glow: rgb(0xFF_D6_0A),
     glow_edge: rgb(0xFF_8A_00),
+    people: [
+        rgb(0xC6_8C_F0),
+        rgb(0x4F_C3_C7),
+        rgb(0xF2_9E_5C),
+        rgb(0x8F_B9_5A),
+        rgb(0xE8_7B_B5),
+        rgb(0x6F_A8_F5),
+        rgb(0xC9_B0_6B),
+        rgb(0x9F_A6_F2),
+    ],
 };
 
-static LIGHT: Palette = Palette {
+const LIGHT: Palette = Palette {
     ground: rgb(0xFF_FF_FF),
     bars: rgb(0xF4_F6_F8),
     raised: rgb(0xFF_FF_FF),
@@ -65,14 +77,41 @@ static LIGHT: Palette = Palette {
     down: rgb(0xC6_2F_3C),
     glow: rgb(0xFF_FF_00),
     glow_edge: rgb(0xD9_7A_00),
+    people: [
+        rgb(0x8A_3F_C0),
+        rgb(0x0E_7C_80),
+        rgb(0xB4_56_10),
+        rgb(0x4E_7A_1C),
+        rgb(0xB8_2F_79),
+        rgb(0x2C_63_B8),
+        rgb(0x7F_64_14),
+        rgb(0x52_58_BF),
+    ],
 };
 
+static DARK_FULL: Palette = DARK;
+static LIGHT_FULL: Palette = LIGHT;
+
+/// Blue for up and orange for down (Okabe and Ito, "Color Universal Design", 2008).
+static DARK_COLOUR_BLIND: Palette =
+    Palette { up: rgb(0x56_B4_E9), down: rgb(0xF0_8A_24), accent: rgb(0xB4_8C_F0), ..DARK };
+
+static LIGHT_COLOUR_BLIND: Palette =
+    Palette { up: rgb(0x00_5F_A8), down: rgb(0xA8_4A_00), accent: rgb(0x6A_3F_B8), ..LIGHT };
+
 impl Palette {
+    /// One of the colours that people are told apart by.
+    pub fn person(&self, shade: usize) -> Color32 {
+        self.people[shade % self.people.len()]
+    }
+
     /// A theme's colours.
-    pub fn of(theme: Theme) -> &'static Palette {
-        match theme {
-            Theme::Dark => &DARK,
-            Theme::Light => &LIGHT,
+    pub fn of(theme: Theme, colour_blind: bool) -> &'static Palette {
+        match (theme, colour_blind) {
+            (Theme::Dark, false) => &DARK_FULL,
+            (Theme::Light, false) => &LIGHT_FULL,
+            (Theme::Dark, true) => &DARK_COLOUR_BLIND,
+            (Theme::Light, true) => &LIGHT_COLOUR_BLIND,
         }
     }
 }

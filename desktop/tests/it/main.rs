@@ -7,6 +7,7 @@
 mod copied_outbox;
 mod dropped_file;
 mod embedded;
+mod grid;
 mod headless;
 mod screen;
 mod shared_server;

@@ -11,7 +11,7 @@ use server::{
     start::{Running, start},
 };
 use tempfile::TempDir;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, time::timeout_at};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Message, client::IntoClientRequest, http::Response},
@@ -111,8 +111,10 @@ impl Client {
 
     /// The next message; `None` once the connection is closed.
     pub async fn next(&mut self) -> Option<Value> {
+        // Pings alone are no sign of life here.
+        let patience = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match timeout(PATIENCE, self.socket.next()).await.expect("a message comes in time") {
+            match timeout_at(patience, self.socket.next()).await.expect("a message comes in time") {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}

@@ -338,7 +338,10 @@ impl ListReplica {
         if part.part < loading.parts {
             return Some(false);
         }
-        let loaded = self.loading.take()?;
+        let mut loaded = self.loading.take()?;
+        if let Some(old) = &self.state {
+            loaded.state.supersede(old);
+        }
         if self.at.is_some_and(|at| at.epoch != loaded.epoch) {
             // Revisions of a history that is no more say nothing: what it accepted is in here or is lost.
             for pending in self.pending.iter_mut().filter(|pending| pending.accepted.is_some()) {

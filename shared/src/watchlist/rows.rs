@@ -84,6 +84,16 @@ pub struct Rows {
     free: Vec<u32>,
     by_id: HashMap<RowId, u32>,
     ordered: Vec<u32>,
+    version: Version,
+}
+
+/// Tells whether rows changed since: two that are the same were taken from the same rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Counts rows that came, went or moved.
+    pub rows: u64,
+    /// Counts cells that were set.
+    pub cells: u64,
 }
 
 impl Rows {
@@ -111,6 +121,16 @@ impl Rows {
     pub fn index_of(&self, id: RowId) -> Option<usize> {
         let row = self.get(id)?;
         self.find(row).ok()
+    }
+
+    /// Where they are in their changes.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Takes up the count of rows that these replace.
+    pub(super) fn supersede(&mut self, old: Version) {
+        self.version = Version { rows: old.rows + self.version.rows + 1, cells: old.cells + 1 };
     }
 
     /// All rows in order.
@@ -149,12 +169,14 @@ impl Rows {
         };
         self.by_id.insert(id, handle);
         self.ordered.insert(place, handle);
+        self.version.rows += 1;
         Ok(())
     }
 
     pub(super) fn remove(&mut self, id: RowId) -> Result<Arc<Row>, Rejection> {
         let place = self.index_of(id).ok_or_else(|| unknown(id))?;
         let handle = self.ordered.remove(place);
+        self.version.rows += 1;
         self.by_id.remove(&id);
         self.free.push(handle);
         Ok(self.slab[handle as usize].take().expect("handles in use point at rows"))
@@ -167,6 +189,7 @@ impl Rows {
         change: impl FnOnce(&mut Row) -> T,
     ) -> Result<T, Rejection> {
         let handle = *self.by_id.get(&id).ok_or_else(|| unknown(id))?;
+        self.version.cells += 1;
         let row = self.slab[handle as usize].as_mut().expect("handles in use point at rows");
         Ok(change(Arc::make_mut(row)))
     }

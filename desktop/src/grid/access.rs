@@ -1,0 +1,138 @@
+//! What a screen reader is told: a table of rows with cells, named and valued, and where the cursor is. Only what is
+//! in view, and only while somebody listens.
+
+use egui::{
+    Id, Rect, Sense, Ui, UiBuilder,
+    accesskit::{Action, Node, Role, SortDirection},
+    pos2,
+};
+
+use super::{
+    Frame, GridState,
+    layout::{ColumnLayout, Layout},
+    paint::format,
+    state::Cursor,
+};
+
+/// Describes the grid under its own id; a screen reader's click or focus moves the cursor.
+pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame<'_>, layout: &Layout) {
+    let (table, view) = (frame.table, frame.view);
+    let is_heard = ui.ctx().accesskit_node_builder(id, |node| {
+        node.set_role(Role::Grid);
+        node.set_bounds(bounds(layout.rect));
+        node.set_label(view.watchlist.name().to_string());
+        node.set_row_count(table.len() + 1);
+        node.set_column_count(table.columns().len());
+        node.set_multiselectable();
+        node.add_action(Action::Focus);
+    });
+    if is_heard.is_none() {
+        return;
+    }
+    headers(ui, id, state, layout);
+    let mut active = None;
+    for index in layout.visible_rows() {
+        let row = table.id_at(index);
+        let top = layout.row_top(index);
+        let band =
+            Rect::from_min_max(pos2(layout.rect.left(), top), pos2(layout.body.right(), top + layout.row));
+        let key = row.map_or_else(|| "new".to_owned(), |row| row.to_string());
+        let row_ui = child(ui, id, ("row", &key), band, Role::Row);
+        ui.ctx().accesskit_node_builder(row_ui.unique_id(), |node| {
+            node.set_bounds(bounds(band));
+            node.set_row_index(index + 1);
+            if row.is_some_and(|row| state.selection.has_row(row)) {
+                node.set_selected(true);
+            }
+        });
+        let name = name_of(frame, index);
+        for (place, column) in layout.columns.iter().enumerate() {
+            let cell_id = id.with(("cell", &key, &column.entry.column.key));
+            let target = Cursor { row, column: column.entry.column.key.clone() };
+            if ui.input(|input| {
+                input.has_accesskit_action_request(cell_id, Action::Click)
+                    || input.has_accesskit_action_request(cell_id, Action::Focus)
+            }) {
+                state.selection.clear();
+                state.cursor = Some(target.clone());
+            }
+            let rect = layout.cell_rect(index, column).intersect(layout.body);
+            row_ui.interact(rect, cell_id, Sense::hover());
+            ui.ctx().accesskit_node_builder(cell_id, |node| {
+                node.set_bounds(bounds(rect));
+                cell(node, frame, index, place, column, &name);
+                node.set_selected(row.is_some_and(|row| state.is_selected(row, &target.column)));
+            });
+            if state.cursor.as_ref() == Some(&target) {
+                active = Some(cell_id.accesskit_id());
+            }
+        }
+    }
+    if let Some(active) = active {
+        ui.ctx().accesskit_node_builder(id, |node| node.set_active_descendant(active));
+    }
+}
+
+fn headers(ui: &mut Ui, id: Id, state: &GridState, layout: &Layout) {
+    let row_ui = child(ui, id, ("row", &"header".to_owned()), layout.header, Role::Row);
+    for (place, column) in layout.columns.iter().enumerate() {
+        let key = &column.entry.column.key;
+        let header_id = id.with(("header", key));
+        let rect = Rect::from_min_size(
+            pos2(column.left, layout.header.top()),
+            egui::vec2(column.width, layout.header.height()),
+        );
+        row_ui.interact(rect, header_id, Sense::hover());
+        ui.ctx().accesskit_node_builder(header_id, |node| {
+            node.set_role(Role::ColumnHeader);
+            node.set_bounds(bounds(rect));
+            node.set_label(column.entry.column.title.to_string());
+            node.set_column_index(place);
+            if let Some(sort) = state.config.sort.iter().find(|sort| sort.column == *key) {
+                let direction =
+                    if sort.descending { SortDirection::Descending } else { SortDirection::Ascending };
+                node.set_sort_direction(direction);
+            }
+        });
+    }
+}
+
+fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: &ColumnLayout, name: &str) {
+    node.set_role(if place == 0 { Role::RowHeader } else { Role::GridCell });
+    node.set_label(format!("{} of {name}", column.entry.column.title));
+    if let Some(row) = frame.table.row_at(index) {
+        let value = frame.table.value(row, &column.entry);
+        node.set_value(format(&value, column, frame.view).0);
+    }
+    node.set_row_index(index + 1);
+    node.set_column_index(place);
+    node.add_action(Action::Focus);
+    node.add_action(Action::Click);
+    if column.entry.column.derive.is_some() {
+        node.set_read_only();
+    }
+}
+
+/// What a row is called: what its first column says.
+fn name_of(frame: &Frame<'_>, index: usize) -> String {
+    let first = frame.table.columns().first();
+    match (frame.table.row_at(index), first) {
+        (Some(row), Some(entry)) => {
+            let value = frame.table.value(row, entry);
+            let text = entry.column.kind.format(&value);
+            if text.is_empty() { format!("row {}", index + 1) } else { text }
+        }
+        _ => "the new row".to_owned(),
+    }
+}
+
+fn bounds(rect: Rect) -> egui::accesskit::Rect {
+    let [x0, y0, x1, y1] = [rect.left(), rect.top(), rect.right(), rect.bottom()].map(f64::from);
+    egui::accesskit::Rect { x0, y0, x1, y1 }
+}
+
+fn child(ui: &mut Ui, parent: Id, salt: (&str, &String), rect: Rect, role: Role) -> Ui {
+    let builder =
+        UiBuilder::new().max_rect(rect).id_salt(salt).accessibility_parent(parent).accessibility_role(role);
+    ui.new_child(builder)
+}

@@ -1,0 +1,96 @@
+//! The row of filters under the header.
+
+use egui::{Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
+use shared::column::ColumnKey;
+
+use super::{
+    Frame, GridState, GridView,
+    config::GridConfig,
+    filter::{Filter, Reading},
+    layout::Layout,
+};
+use crate::theme;
+
+/// What is typed in the filters of columns that are there; one that cannot be read holds nothing back.
+pub(super) fn read(config: &GridConfig, view: &GridView<'_>) -> Vec<(ColumnKey, Filter)> {
+    let typed = config.filters.iter().filter_map(|(key, text)| {
+        let entry = view.watchlist.columns().visible_column(key).ok()?;
+        let filter = Filter::read(text, reading(&entry.column.kind, view)).ok()??;
+        Some((key.clone(), filter))
+    });
+    typed.collect()
+}
+
+/// Shows the row, where it is open.
+pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout) {
+    if !state.config.has_filters {
+        return;
+    }
+    let palette = frame.view.palette;
+    ui.painter().rect_filled(layout.filters, 0, palette.bars);
+    let mut gone = false;
+    for column in &layout.columns {
+        let left = if column.frozen { layout.rect.left() } else { layout.frozen_right };
+        let clip = Rect::from_x_y_ranges(left..=layout.body.right(), layout.filters.y_range());
+        let rect = Rect::from_min_size(
+            pos2(column.left, layout.filters.top()),
+            vec2(column.width, layout.filters.height()),
+        )
+        .shrink2(vec2(2.0, 3.0));
+        if !clip.intersects(rect) {
+            continue;
+        }
+        let key = &column.entry.column.key;
+        let mut text = state.config.filters.get(key).cloned().unwrap_or_default();
+        let error = Filter::read(&text, reading(&column.entry.column.kind, frame.view)).err();
+        let id = ui.scope_id().with(("filter", key));
+        let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
+        child.shrink_clip_rect(clip);
+        let color = if error.is_some() { palette.down } else { palette.text };
+        let hint = if frame.table.columns().first() == Some(&column.entry) {
+            "Filter: text, >70, 70..80"
+        } else {
+            ""
+        };
+        let field = TextEdit::singleline(&mut text)
+            .id(id)
+            .font(theme::small())
+            .text_color(color)
+            .hint_text(hint)
+            .margin(vec2(4.0, 2.0))
+            .desired_width(rect.width());
+        let response = child.add_sized(rect.size(), field);
+        let title = &column.entry.column.title;
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(format!("Filter {title}")));
+        if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+            text.clear();
+            gone = true;
+        }
+        if text.is_empty() {
+            state.config.filters.remove(key);
+        } else {
+            state.config.filters.insert(key.clone(), text);
+        }
+        if let Some(error) = error {
+            response.on_hover_text(&error);
+            let below = Rect::from_min_size(rect.left_bottom() + vec2(0.0, 2.0), vec2(0.0, 0.0));
+            note(ui, below, error, frame);
+        }
+    }
+    if gone {
+        ui.memory_mut(egui::Memory::stop_text_input);
+    }
+}
+
+fn note(ui: &Ui, at: Rect, text: String, frame: &Frame<'_>) {
+    let palette = frame.view.palette;
+    let galley = ui.painter().layout_no_wrap(text, theme::small(), palette.down);
+    let bubble = Rect::from_min_size(at.min, galley.size() + vec2(16.0, 8.0));
+    let stroke = egui::Stroke::new(1.0, palette.hairline);
+    ui.painter().rect(bubble, theme::RADIUS, palette.bars, stroke, egui::StrokeKind::Inside);
+    ui.painter().galley(bubble.min + vec2(8.0, 4.0), galley, palette.down);
+}
+
+fn reading<'a>(kind: &'a shared::column::ColumnKind, view: &GridView<'a>) -> Reading<'a> {
+    Reading { kind, separators: view.separators, zone: view.zone }
+}

@@ -1,0 +1,280 @@
+//! Copied text into cells: planned whole, asked about where it adds rows, cannot be read or is too much for one edit,
+//! and sent only then.
+
+use std::collections::BTreeMap;
+
+use shared::{
+    column::{ColumnKey, ColumnKind},
+    edit::Change,
+    ids::RowId,
+    limits::Limits,
+    time::Timestamp,
+    value::{Literal, Value},
+    watchlist::ColumnEntry,
+    wire::codec::Encoding,
+};
+
+use super::{
+    Frame, GridAction, GridState,
+    edit::{local_text, plain},
+    filter::{Reading, moment},
+    ops::{guarded, insert_at, is_editable},
+    tsv,
+};
+
+/// How many unreadable cells are listed.
+const LISTED: usize = 8;
+/// Room in an edit's message for what is not changes, in bytes.
+const ENVELOPE: usize = 4 * 1024;
+
+/// What the person is asked before something is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Question {
+    /// What is about to be done.
+    pub title: String,
+    /// What there is to know about it.
+    pub lines: Vec<String>,
+    /// What the button that does it says.
+    pub yes: String,
+    edits: Vec<Vec<Change>>,
+}
+
+/// Text that its column cannot read.
+struct Unread {
+    text: String,
+    column: String,
+    why: String,
+}
+
+#[derive(Default)]
+struct Plan {
+    changes: Vec<Change>,
+    new_rows: Vec<(RowId, BTreeMap<ColumnKey, Literal>)>,
+    unread: Vec<Unread>,
+    computed: Vec<String>,
+    beyond: usize,
+}
+
+/// The selected cells as text.
+pub(super) fn copied(state: &GridState, frame: &Frame<'_>) -> String {
+    let columns = state.selected_columns(frame.table);
+    let rows = state.selected_rows(frame.table).into_iter().map(|row| {
+        let cell = |entry: &&ColumnEntry| {
+            let value = frame.view.watchlist.cell(row, &entry.column.key);
+            as_text(&value, frame)
+        };
+        columns.iter().map(cell).collect::<Vec<String>>()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    tsv::write(rows.iter().map(|row| row.iter().map(String::as_str)))
+}
+
+/// A value as spreadsheets read it: every digit and no grouping, times in the person's zone.
+fn as_text(value: &Value, frame: &Frame<'_>) -> String {
+    match value {
+        Value::Number(number) => frame.view.separators.write(*number),
+        Value::Time(time) => local_text(*time, frame.view.zone),
+        Value::Flag(flag) => if *flag { "TRUE" } else { "FALSE" }.to_owned(),
+        Value::Text(_) | Value::Empty => plain(value),
+    }
+}
+
+/// Puts text into cells, from the selection's first on: one cell's text into all that are selected.
+pub(super) fn paste(state: &mut GridState, frame: &Frame<'_>, text: &str, actions: &mut Vec<GridAction>) {
+    let cells = tsv::read(text);
+    let plan = match cells.as_slice() {
+        [] => return,
+        [row] if row.len() == 1 && !state.selection.is_single() => plan_one(state, frame, &row[0]),
+        rows => plan_block(state, frame, rows),
+    };
+    let plan = plan.unwrap_or_default();
+    plan.propose(state, frame, actions);
+}
+
+fn plan_one(state: &GridState, frame: &Frame<'_>, text: &str) -> Option<Plan> {
+    let mut plan = Plan::default();
+    let columns = state.selected_columns(frame.table);
+    for row in state.selected_rows(frame.table) {
+        for entry in &columns {
+            if state.is_selected(row, &entry.column.key) {
+                plan.put(row, entry, text, frame);
+            }
+        }
+    }
+    Some(plan)
+}
+
+fn plan_block(state: &GridState, frame: &Frame<'_>, rows: &[Vec<String>]) -> Option<Plan> {
+    let table = frame.table;
+    let cursor = state.cursor.as_ref()?;
+    let first_row = match state.selected_rows(table).first() {
+        Some(row) => table.index_of(*row)?,
+        None => cursor.row.map_or(Some(table.len()), |row| table.index_of(row))?,
+    };
+    let first_column = match state.selected_columns(table).first() {
+        Some(entry) => table.column_index(&entry.column.key)?,
+        None => table.column_index(&cursor.column)?,
+    };
+    let mut plan = Plan::default();
+    for (index, texts) in rows.iter().enumerate() {
+        let columns = table.columns().get(first_column..).unwrap_or_default();
+        plan.beyond += texts.len().saturating_sub(columns.len());
+        match table.id_at(first_row + index) {
+            Some(row) => {
+                texts.iter().zip(columns).for_each(|(text, entry)| plan.put(row, entry, text, frame));
+            }
+            None => {
+                let mut cells = BTreeMap::new();
+                for (text, entry) in texts.iter().zip(columns) {
+                    if let Some(value) =
+                        plan.read(entry, text, &Value::Empty, frame).filter(|value| !value.is_empty())
+                    {
+                        cells.insert(entry.column.key.clone(), value.to_literal());
+                    }
+                }
+                if !cells.is_empty() {
+                    plan.new_rows.push(((frame.view.new_row)(), cells));
+                }
+            }
+        }
+    }
+    Some(plan)
+}
+
+impl Plan {
+    fn put(&mut self, row: RowId, entry: &ColumnEntry, text: &str, frame: &Frame<'_>) {
+        let present = frame.view.watchlist.cell(row, &entry.column.key);
+        if let Some(value) = self.read(entry, text, &present, frame)
+            && value != present
+        {
+            self.changes.push(guarded(row, entry, value.to_literal(), &present));
+        }
+    }
+
+    /// What a text means in a column. What was copied is meant as it stands: `+5` is five.
+    fn read(&mut self, entry: &ColumnEntry, text: &str, present: &Value, frame: &Frame<'_>) -> Option<Value> {
+        if !is_editable(entry) {
+            let title = entry.column.title.to_string();
+            if !self.computed.contains(&title) {
+                self.computed.push(title);
+            }
+            return None;
+        }
+        let reading =
+            Reading { kind: &entry.column.kind, separators: frame.view.separators, zone: frame.view.zone };
+        match read_pasted(text, reading, present) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let (text, column) = (text.chars().take(40).collect(), entry.column.title.to_string());
+                self.unread.push(Unread { text, column, why });
+                None
+            }
+        }
+    }
+
+    fn propose(self, state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
+        let Plan { mut changes, new_rows, unread, computed, beyond } = self;
+        let added = new_rows.len();
+        if added > 0 {
+            let end = frame.view.watchlist.rows().len();
+            changes.extend(insert_at(frame.view.watchlist, end, new_rows).unwrap_or_default());
+        }
+        let mut lines = Vec::new();
+        if added > 0 {
+            lines.push(format!("{} added at the end of the list.", count(added, "row is", "rows are")));
+        }
+        if !unread.is_empty() {
+            lines.push(format!(
+                "{} cannot be read and would be left as it is:",
+                count(unread.len(), "cell", "cells")
+            ));
+            lines.extend(unread.iter().take(LISTED).map(|unread| {
+                format!("\u{201c}{}\u{201d} for {}: {}", unread.text, unread.column, unread.why)
+            }));
+            if unread.len() > LISTED {
+                lines.push(format!("\u{2026} and {} more.", unread.len() - LISTED));
+            }
+        }
+        if beyond > 0 {
+            lines.push(format!(
+                "{} beyond the last column and would be left out.",
+                count(beyond, "cell is", "cells are")
+            ));
+        }
+        if !computed.is_empty() && changes.is_empty() && unread.is_empty() {
+            actions.push(GridAction::Say(format!("{} is computed from other columns.", computed.join(", "))));
+        }
+        ask_or_do(state, "Paste", lines, changes, actions);
+    }
+}
+
+/// Sends changes, or asks first where there is anything to say of them or they are too many for one edit.
+pub(super) fn ask_or_do(
+    state: &mut GridState,
+    what: &str,
+    mut lines: Vec<String>,
+    changes: Vec<Change>,
+    actions: &mut Vec<GridAction>,
+) {
+    let edits = split(changes);
+    if edits.len() > 1 {
+        let changes: usize = edits.iter().map(Vec::len).sum();
+        lines.push(format!(
+            "{changes} changes are more than one edit takes: they are sent as {}, and undone one by one.",
+            edits.len()
+        ));
+    }
+    if lines.is_empty() {
+        actions.extend(edits.into_iter().map(GridAction::Edit));
+    } else {
+        let yes = if edits.is_empty() { "Close" } else { what };
+        state.question = Some(Question { title: what.to_owned(), lines, yes: yes.to_owned(), edits });
+    }
+}
+
+impl Question {
+    /// What the person agreed to.
+    pub(super) fn agreed(self) -> impl Iterator<Item = GridAction> {
+        self.edits.into_iter().map(GridAction::Edit)
+    }
+}
+
+/// As few edits as the limits allow, in order.
+fn split(changes: Vec<Change>) -> Vec<Vec<Change>> {
+    let limits = Limits::default();
+    let most = limits.message_bytes - ENVELOPE;
+    let mut edits: Vec<Vec<Change>> = Vec::new();
+    let mut bytes = usize::MAX;
+    for change in changes {
+        let size = Encoding::Json.encode(&change).len() + 1;
+        match edits.last_mut().filter(|edit| edit.len() < limits.changes && bytes + size <= most) {
+            Some(edit) => {
+                edit.push(change);
+                bytes += size;
+            }
+            None => {
+                edits.push(vec![change]);
+                bytes = size;
+            }
+        }
+    }
+    edits
+}
+
+fn read_pasted(text: &str, reading: Reading<'_>, present: &Value) -> Result<Value, String> {
+    let trimmed = text.trim();
+    match reading.kind {
+        ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
+            let text = trimmed.strip_prefix('+').unwrap_or(trimmed).trim_end_matches('%');
+            reading.kind.parse_typed(text, &Value::Empty, reading.separators)
+        }
+        ColumnKind::Time if !trimmed.is_empty() => moment(trimmed, reading.zone)
+            .map(|moment| Value::Time(Timestamp::from_millis(moment.as_millisecond())))
+            .ok_or_else(|| format!("{trimmed:?} is not a time")),
+        _ => reading.kind.parse_typed(text, present, reading.separators),
+    }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

@@ -1,0 +1,219 @@
+//! A grid on a watchlist of its own, without a server: what it asks for is done at once.
+
+use std::{cell::Cell, time::Duration};
+
+use desktop::{
+    grid::{self, GridAction, GridState, GridView},
+    store::glow::Glow,
+    theme::{self, Palette},
+};
+use egui::{Event, Key, Modifiers, OutputCommand, Vec2};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
+use shared::{
+    column::{Column, ColumnKind, standard_columns},
+    edit::Change,
+    ids::{RowId, WindowId},
+    limits::Limits,
+    number::Separators,
+    position::Position,
+    value::Literal,
+    watchlist::{Watchlist, apply::Mode},
+};
+use uuid::Uuid;
+
+/// What the grid shows, and what it asked for.
+pub struct Desk {
+    pub watchlist: Watchlist,
+    pub grid: GridState,
+    pub edits: Vec<Vec<Change>>,
+    pub said: Vec<String>,
+    pub copied: String,
+    pub separators: Separators,
+    has_theme: bool,
+    now: Duration,
+    next_row: Cell<u128>,
+}
+
+pub struct Seat(pub Harness<'static, Desk>);
+
+pub fn row(number: u128) -> RowId {
+    RowId(Uuid::from_u128(number))
+}
+
+/// A seat at rows 1, 2, 3 … with a symbol, a price and a note each.
+pub fn seat(rows: &[(&str, &str, &str)]) -> Seat {
+    let limits = Limits::default();
+    let mut columns = standard_columns();
+    columns.push(Column::new("done", "Done", ColumnKind::Flag));
+    columns.push(Column::new(
+        "side",
+        "Side",
+        ColumnKind::Choice(vec!["buy".into(), "hold".into(), "sell".into()]),
+    ));
+    columns.push(Column::new("due", "Due", ColumnKind::Time));
+    let mut watchlist = Watchlist::new("Core book", columns, &limits).unwrap();
+    let positions = Position::between(None, None, rows.len()).unwrap();
+    for (((symbol, price, note), position), number) in rows.iter().zip(&positions).zip(1..) {
+        let cells = [("symbol", symbol), ("price", price), ("note", note)]
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(key, text)| (key.into(), Literal::from(*text)));
+        let insert = Change::insert(row(number), position, cells.collect());
+        watchlist.apply(&[insert], &Mode::Pending { limits: &limits }).unwrap();
+    }
+    let desk = Desk {
+        watchlist,
+        grid: GridState::default(),
+        edits: Vec::new(),
+        said: Vec::new(),
+        copied: String::new(),
+        separators: Separators::Point,
+        has_theme: false,
+        now: Duration::from_secs(100),
+        next_row: Cell::new(1_000),
+    };
+    let builder = Harness::builder().with_size(Vec2::new(1500.0, 600.0)).with_step_dt(1.0 / 60.0);
+    let mut harness = builder.build_ui_state(Desk::frame, desk);
+    harness.run_steps(3);
+    Seat(harness)
+}
+
+/// Three rows as most tests use them.
+pub fn three() -> Seat {
+    seat(&[("AAA", "30", ""), ("BBB", "20", "second"), ("CCC", "10", "")])
+}
+
+impl Desk {
+    fn frame(ui: &mut egui::Ui, desk: &mut Self) {
+        if !std::mem::replace(&mut desk.has_theme, true) {
+            // The fonts are there from the next frame on.
+            theme::install(ui.ctx());
+            return;
+        }
+        desk.now += Duration::from_millis(300);
+        let new_row = || {
+            desk.next_row.set(desk.next_row.get() + 1);
+            row(desk.next_row.get())
+        };
+        let view = GridView {
+            watchlist: &desk.watchlist,
+            glow: None::<&Glow>,
+            window: WindowId(1),
+            now: desk.now,
+            pending: &|_, _| false,
+            author: &|_, _| Some("bob".to_owned()),
+            people: &[],
+            palette: Palette::of(egui::Theme::Dark, false),
+            zone: &jiff::tz::TimeZone::UTC,
+            today: jiff::civil::date(2026, 11, 22),
+            separators: desk.separators,
+            new_row: &new_row,
+            takes_keys: true,
+        };
+        let asked = grid::show(ui, &mut desk.grid, &view);
+        for action in asked {
+            match action {
+                GridAction::Edit(changes) => {
+                    desk.change(&changes);
+                    desk.edits.push(changes);
+                }
+                GridAction::Say(text) => desk.said.push(text),
+                other => desk.said.push(format!("{other:?}")),
+            }
+        }
+        ui.output(|output| {
+            for command in &output.commands {
+                if let OutputCommand::CopyText(text) = command {
+                    desk.copied.clone_from(text);
+                }
+            }
+        });
+    }
+
+    /// Changes the watchlist, as an accepted edit does.
+    pub fn change(&mut self, changes: &[Change]) {
+        let limits = Limits { changes: usize::MAX, ..Limits::default() };
+        self.watchlist.apply(changes, &Mode::Pending { limits: &limits }).unwrap();
+    }
+}
+
+impl Seat {
+    pub fn desk(&mut self) -> &mut Desk {
+        self.0.state_mut()
+    }
+
+    pub fn frames(&mut self) {
+        self.0.run_steps(3);
+    }
+
+    /// Somebody else changes the watchlist.
+    pub fn others(&mut self, changes: &[Change]) {
+        self.desk().change(changes);
+        self.frames();
+    }
+
+    pub fn key(&mut self, key: Key) {
+        self.keys(Modifiers::NONE, key);
+    }
+
+    pub fn keys(&mut self, modifiers: Modifiers, key: Key) {
+        self.0.key_press_modifiers(modifiers, key);
+        self.frames();
+    }
+
+    pub fn repeat(&mut self, times: usize, key: Key) {
+        (0..times).for_each(|_| self.key(key));
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.0.event(Event::Text(text.to_owned()));
+        self.frames();
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.0.event(event);
+        self.frames();
+    }
+
+    pub fn paste(&mut self, text: &str) {
+        self.event(Event::Paste(text.to_owned()));
+    }
+
+    /// Puts the cursor on a cell by its place.
+    pub fn go(&mut self, rows: usize, columns: usize) {
+        self.keys(Modifiers::COMMAND, Key::Home);
+        self.repeat(rows, Key::ArrowDown);
+        self.repeat(columns, Key::ArrowRight);
+    }
+
+    /// What a screen reader says of a cell.
+    pub fn cell(&self, name: &str) -> String {
+        self.0.get_by_label(name).value().unwrap_or_default()
+    }
+
+    /// The symbols from the top, as a screen reader goes through them.
+    pub fn symbols(&self) -> Vec<String> {
+        let mut headers: Vec<_> = self.0.get_all_by_role(egui::accesskit::Role::RowHeader).collect();
+        headers.sort_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
+        headers.iter().filter_map(|header| header.value()).collect()
+    }
+
+    /// What is typed in the open editor, if one is open.
+    pub fn editor(&self) -> Option<String> {
+        self.desk_ref().grid.editor.as_ref().map(|editor| editor.text.clone())
+    }
+
+    pub fn desk_ref(&self) -> &Desk {
+        self.0.state()
+    }
+
+    /// The cell that the cursor is on, by name, as a screen reader is told.
+    pub fn focused(&self) -> Option<String> {
+        let grid = self.0.get_by_role(egui::accesskit::Role::Grid);
+        let active = grid.accesskit_node().active_descendant()?;
+        active.label()
+    }
+}

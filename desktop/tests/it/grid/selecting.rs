@@ -1,0 +1,165 @@
+//! Moving, selecting, copying.
+
+use egui::{Event, Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use super::desk::{seat, three};
+
+const PRICE: usize = 2;
+
+#[test]
+fn arrows_home_end_and_pages_move() {
+    let mut seat = three();
+    assert_eq!(seat.focused().as_deref(), Some("Symbol of AAA"));
+    seat.key(Key::ArrowDown);
+    seat.key(Key::ArrowRight);
+    assert_eq!(seat.focused().as_deref(), Some("Company of BBB"));
+    seat.key(Key::End);
+    assert_eq!(seat.focused().as_deref(), Some("Due of BBB"));
+    seat.key(Key::Home);
+    assert_eq!(seat.focused().as_deref(), Some("Symbol of BBB"));
+    seat.keys(Modifiers::COMMAND, Key::End);
+    assert_eq!(seat.focused().as_deref(), Some("Due of CCC"));
+    seat.keys(Modifiers::COMMAND, Key::Home);
+    assert_eq!(seat.focused().as_deref(), Some("Symbol of AAA"));
+    seat.key(Key::PageDown);
+    assert_eq!(seat.focused().as_deref(), Some("Symbol of the new row"));
+    seat.key(Key::PageUp);
+    assert_eq!(seat.focused().as_deref(), Some("Symbol of AAA"));
+    seat.keys(Modifiers::COMMAND, Key::ArrowDown);
+    assert_eq!(seat.focused().as_deref(), Some("Symbol of CCC"));
+}
+
+#[test]
+fn shift_grows_the_selection_and_sums_are_kept() {
+    let mut seat = three();
+    seat.go(0, PRICE);
+    seat.keys(Modifiers::SHIFT, Key::ArrowDown);
+    seat.keys(Modifiers::SHIFT, Key::ArrowDown);
+    let sums = seat.desk().grid.sums().get().cloned().unwrap();
+    let figure = |figure: Option<rust_decimal::Decimal>| figure.unwrap().to_string();
+    assert_eq!((sums.filled, sums.numbers, figure(sums.sum)), (3, 3, "60".to_owned()));
+    assert_eq!([figure(sums.average()), figure(sums.least), figure(sums.greatest)], ["20", "10", "30"]);
+    seat.key(Key::Escape);
+    assert!(seat.desk().grid.sums().get().is_none());
+}
+
+#[test]
+fn clicks_with_shift_and_ctrl_and_drags_select() {
+    let mut seat = three();
+    let click = |seat: &mut super::desk::Seat, name: &str, modifiers: Modifiers| {
+        seat.0.get_by_label(name).click_modifiers(modifiers);
+        seat.frames();
+    };
+    click(&mut seat, "Price of AAA", Modifiers::NONE);
+    click(&mut seat, "Price of BBB", Modifiers::SHIFT);
+    click(&mut seat, "Note of CCC", Modifiers::COMMAND);
+    seat.event(Event::Copy);
+    let selected = seat.desk().grid.sums().get().cloned().unwrap();
+    assert_eq!((selected.filled, selected.numbers), (2, 2));
+    let (from, to) = (
+        seat.0.get_by_label("Price of AAA").rect().center(),
+        seat.0.get_by_label("Price of CCC").rect().center(),
+    );
+    seat.0.drag_at(from);
+    seat.0.step();
+    seat.0.hover_at(to);
+    seat.0.step();
+    seat.0.drop_at(to);
+    seat.frames();
+    assert_eq!(seat.desk().grid.sums().get().map(|sums| sums.numbers), Some(3));
+}
+
+#[test]
+fn a_header_selects_its_column_and_ctrl_a_everything() {
+    let mut seat = three();
+    seat.0.get_by_label("Price").click_modifiers(Modifiers::COMMAND);
+    seat.frames();
+    assert_eq!(seat.desk().grid.sums().get().map(|sums| sums.numbers), Some(3));
+    seat.keys(Modifiers::COMMAND, Key::A);
+    assert_eq!(seat.desk().grid.sums().get().map(|sums| sums.filled), Some(7));
+    seat.key(Key::ArrowDown);
+    seat.keys(Modifiers::SHIFT, Key::Space);
+    assert_eq!(seat.desk().grid.sums().get().map(|sums| sums.filled), Some(3));
+}
+
+#[test]
+fn what_is_copied_is_pasted_back_without_a_change() {
+    let rows: Vec<(String, String, String)> = (0..1_000)
+        .map(|number| {
+            (format!("S{number}"), format!("{number}.125"), format!("a \"note\"\twith\nall {number}"))
+        })
+        .collect();
+    let rows: Vec<(&str, &str, &str)> =
+        rows.iter().map(|(symbol, price, note)| (&**symbol, &**price, &**note)).collect();
+    let mut seat = seat(&rows);
+    seat.keys(Modifiers::COMMAND, Key::A);
+    seat.event(Event::Copy);
+    let copied = seat.desk().copied.clone();
+    assert!(copied.starts_with("S0\t\t0.125\t"), "{}", &copied[..60]);
+    seat.keys(Modifiers::COMMAND, Key::Home);
+    seat.paste(&copied);
+    assert!(seat.desk().edits.is_empty(), "{:?}", seat.desk().edits[0].first());
+    assert!(seat.0.query_by_label("Cancel").is_none(), "nothing is asked");
+}
+
+#[test]
+fn a_block_is_pasted_as_one_edit_and_one_value_into_a_whole_selection() {
+    let mut seat = three();
+    seat.go(0, PRICE);
+    seat.paste("1\n2\n3\n");
+    assert_eq!(seat.desk().edits.len(), 1);
+    assert_eq!(
+        ["AAA", "BBB", "CCC"].map(|name| seat.cell(&format!("Price of {name}"))),
+        ["1.00", "2.00", "3.00"]
+    );
+    seat.keys(Modifiers::SHIFT, Key::ArrowDown);
+    seat.paste("9.5");
+    assert_eq!(
+        ["AAA", "BBB", "CCC"].map(|name| seat.cell(&format!("Price of {name}"))),
+        ["9.50", "9.50", "3.00"]
+    );
+}
+
+#[test]
+fn more_rows_than_there_are_are_asked_about() {
+    let mut seat = three();
+    seat.go(2, 0);
+    seat.paste("CCC\nDDD\nEEE\n");
+    assert!(seat.desk().edits.is_empty(), "asked first");
+    seat.0.get_by_label("2 rows are added at the end of the list.");
+    seat.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste").click();
+    seat.frames();
+    assert_eq!(seat.symbols(), ["AAA", "BBB", "CCC", "DDD", "EEE"]);
+    assert_eq!(seat.desk().edits.len(), 1);
+}
+
+#[test]
+fn cells_that_cannot_be_read_are_listed_and_nothing_is_sent_unasked() {
+    let mut seat = three();
+    seat.go(0, PRICE);
+    seat.paste("1\nabc\n1.2.3\n");
+    assert!(seat.desk().edits.is_empty());
+    seat.0.get_by_label("2 cells cannot be read and would be left as it is:");
+    seat.0.get_by_label("Cancel").click();
+    seat.frames();
+    assert!(seat.desk().edits.is_empty() && seat.cell("Price of AAA") == "30.00");
+    seat.paste("1\nabc\n3\n");
+    seat.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste").click();
+    seat.frames();
+    assert_eq!(
+        ["AAA", "BBB", "CCC"].map(|name| seat.cell(&format!("Price of {name}"))),
+        ["1.00", "20.00", "3.00"]
+    );
+}
+
+#[test]
+fn a_hundred_thousand_ragged_lines_and_a_quote_never_closed_are_taken_calmly() {
+    let mut seat = three();
+    seat.go(0, 0);
+    seat.paste(&format!("\"AAA\n{}", "x\ty\tz\tw\nv\n".repeat(50_000)));
+    assert!(seat.desk().edits.is_empty(), "asked first");
+    seat.0.get_by_label("Cancel").click();
+    seat.frames();
+    assert_eq!(seat.symbols(), ["AAA", "BBB", "CCC"]);
+}
