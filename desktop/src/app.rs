@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use egui::{Context, Ui, ViewportBuilder, ViewportCommand, ViewportId};
+use server::data_folder::make_private;
 use shared::ids::WindowId;
 
 use crate::{
@@ -36,7 +37,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(data_dir) => data_dir.clone(),
         None => server::cli::default_data_dir()?,
     };
-    std::fs::create_dir_all(&data_dir).with_context(|| {
+    make_private(&data_dir).with_context(|| {
         format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display())
     })?;
     let (workspace, said) = Workspace::read(&data_dir);
@@ -65,15 +66,28 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn in_words(error: &eframe::Error) -> String {
     match error {
         eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => format!(
-            "there is no display to open a window on ({error}). Start it in a graphical session, or set DISPLAY; on a \
-             machine without the X11 libraries install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0"
+            "there is no display to open a window on{}. Start it in a graphical session, or set DISPLAY; on a machine \
+             without the X11 libraries install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0",
+            reason(error)
         ),
         eframe::Error::Glutin(_) | eframe::Error::NoGlutinConfigs(..) | eframe::Error::OpenGL(_) => format!(
             "OpenGL cannot be used here ({error}). Install libgl1 libegl1 libgl1-mesa-dri, which also draw without a \
              graphics card"
         ),
-        eframe::Error::AppCreation(error) => error.to_string(),
+        eframe::Error::AppCreation(error) => {
+            // With what caused it, in one line.
+            let causes = std::iter::successors(error.source(), |cause| cause.source());
+            causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+        }
     }
+}
+
+/// What the window system says, without the place in its source that it names first.
+fn reason(error: &eframe::Error) -> String {
+    let said = error.to_string();
+    let plain = said.rsplit(".rs:").next().unwrap_or_default();
+    let plain = plain.split_once(": ").map_or(plain, |(_, reason)| reason);
+    if plain.is_empty() || said == plain { format!(" ({said})") } else { format!(" ({plain})") }
 }
 
 fn builder(title: &str, size: [f32; 2]) -> ViewportBuilder {
@@ -175,6 +189,11 @@ impl App {
             let draw = move |ui: &mut Ui, _class: egui::ViewportClass| {
                 draw(ui, &window, &core, clock);
                 if ui.input(|input| input.viewport().close_requested()) {
+                    if !lock(&window).may_close() {
+                        ui.send_viewport_cmd(ViewportCommand::CancelClose);
+                        ui.request_repaint();
+                        return;
+                    }
                     lock(&core).windows.retain(|open| !Arc::ptr_eq(open, &window));
                     wake_root(ui);
                 }
@@ -203,7 +222,12 @@ impl App {
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         if ui.input(|input| input.viewport().close_requested()) {
-            self.close_root(ui);
+            if self.root_open && !lock(&self.root).may_close() {
+                ui.send_viewport_cmd(ViewportCommand::CancelClose);
+                ui.request_repaint();
+            } else {
+                self.close_root(ui);
+            }
         }
         if self.root_open {
             draw(ui, &self.root, &self.core, self.clock);

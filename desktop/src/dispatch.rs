@@ -25,6 +25,8 @@ use crate::{
 
 /// Messages that one frame takes at most; the rest waits for the next one, so that the windows stay usable.
 const MESSAGES_A_FRAME: usize = 2_000;
+/// How often the windows are remembered, at most.
+const REMEMBER: Duration = Duration::from_secs(2);
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(12);
 
@@ -68,7 +70,7 @@ impl Core {
             theme: saved.theme,
             colour_blind: saved.colour_blind,
             glow: saved.glow,
-            deleted: Vec::new(),
+            deleted: saved.deleted.clone(),
             net,
             data_dir: data_dir.to_owned(),
             saved,
@@ -112,7 +114,12 @@ impl Core {
         let retry = self.store.replica().wake_at().map(millis);
         let countdown =
             matches!(self.store.connection(), Connection::Down { .. }).then_some(Duration::from_secs(1));
-        let notice = self.store.notices().first().map(|notice| (notice.at + NOTICE).saturating_sub(now));
+        let notice = self
+            .store
+            .notices()
+            .iter()
+            .find_map(|notice| notice.at)
+            .map(|at| (at + NOTICE).saturating_sub(now));
         [retry, countdown, notice].into_iter().flatten().min()
     }
 
@@ -241,12 +248,8 @@ impl Core {
     }
 
     /// Remembers the windows, where anything is other than what was remembered. `own` is a window that the
-    /// caller holds.
-    pub fn remember(&mut self, own: Option<&Window>, now: Duration, at_once: bool) {
-        if !at_once && now.saturating_sub(self.saved_at) < Duration::from_secs(2) {
-            return;
-        }
-        self.saved_at = now;
+    /// caller holds. Gives when to ask again.
+    pub fn remember(&mut self, own: Option<&Window>, now: Duration, at_once: bool) -> Option<Duration> {
         let windows = self.windows.iter().filter_map(|window| match (window.try_lock(), own) {
             (Ok(window), _) => Some(window.saved()),
             (Err(_), own) => own.map(Window::saved),
@@ -255,11 +258,19 @@ impl Core {
         (workspace.theme, workspace.colour_blind, workspace.glow) =
             (self.theme, self.colour_blind, self.glow);
         (workspace.zoom, workspace.windows) = (self.ctx.zoom_factor(), windows.collect());
-        if workspace != self.saved {
-            if let Err(error) = workspace.write(&self.data_dir) {
-                tracing::warn!(%error, "the windows cannot be remembered");
-            }
-            self.saved = workspace;
+        workspace.deleted.clone_from(&self.deleted);
+        if workspace == self.saved {
+            return None;
         }
+        let due = self.saved_at + REMEMBER;
+        if !at_once && now < due {
+            return Some(due - now);
+        }
+        self.saved_at = now;
+        if let Err(error) = workspace.write(&self.data_dir) {
+            tracing::warn!(%error, "the windows cannot be remembered");
+        }
+        self.saved = workspace;
+        None
     }
 }

@@ -2,7 +2,10 @@
 
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use desktop::{app, args::Args};
@@ -11,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let quiet = "info,egui_winit=error,winit=error,ewebsock=warn,sqlx=warn,zbus=error";
     let filter = EnvFilter::try_from_env("AFTERGLOW_LOG").unwrap_or_else(|_unset| EnvFilter::new(quiet));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let ansi = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
     match app::run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

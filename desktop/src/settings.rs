@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct Workspace {
     /// How large everything is.
     #[serde(default = "unit")]
     pub zoom: f32,
+    /// Watchlists that were deleted here and can be brought back.
+    #[serde(default)]
+    pub deleted: Vec<(WatchlistId, Arc<str>)>,
     /// Every window, in the order of their opening.
     #[serde(default)]
     pub windows: Vec<SavedWindow>,
@@ -91,6 +95,7 @@ impl Default for Workspace {
             colour_blind: false,
             glow: GlowChoice::default(),
             zoom: unit(),
+            deleted: Vec::new(),
             windows: Vec::new(),
         }
     }

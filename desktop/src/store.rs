@@ -66,8 +66,8 @@ pub struct Notice {
     pub text: String,
     /// A watchlist that can be brought back from here.
     pub restore: Option<WatchlistId>,
-    /// When it was said, on the store's clock.
-    pub at: Duration,
+    /// When it was said, on the store's clock; one that stays until it is read never grows old.
+    pub at: Option<Duration>,
 }
 
 /// Everything that the windows of this process share.
@@ -173,7 +173,16 @@ impl Store {
 
     /// Says something to the person.
     pub fn say(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
-        let notice = Notice { id: self.next_notice, text: text.into(), restore, at: now };
+        self.push_notice(text.into(), restore, Some(now));
+    }
+
+    /// Says something that the person must not miss: it stays until it is dismissed.
+    pub fn say_until_read(&mut self, text: impl Into<String>) {
+        self.push_notice(text.into(), None, None);
+    }
+
+    fn push_notice(&mut self, text: String, restore: Option<WatchlistId>, at: Option<Duration>) {
+        let notice = Notice { id: self.next_notice, text, restore, at };
         self.next_notice += 1;
         // The same thing said twice in a row is said once.
         if self.notices.last().is_none_or(|last| last.text != notice.text) {
@@ -188,7 +197,7 @@ impl Store {
 
     /// Forgets notices that were up for long enough.
     pub fn expire_notices(&mut self, now: Duration, after: Duration) {
-        self.notices.retain(|notice| now.saturating_sub(notice.at) < after);
+        self.notices.retain(|notice| notice.at.is_none_or(|at| now.saturating_sub(at) < after));
     }
 
     /// A try to connect begins.
@@ -395,8 +404,9 @@ impl Store {
                 self.outbox.answered(edit);
                 if let Outcome::Rejected(rejection) = outcome {
                     self.undo.refused(window, edit);
+                    // What the person typed is in it: it is not to go by itself.
                     let text = self.refusal(watchlist, &rejection, &changes);
-                    self.say(text, None, now);
+                    self.say_until_read(text);
                 }
             }
             Event::Unavailable { .. } => {
@@ -415,7 +425,13 @@ impl Store {
                     }
                 }
             }
-            Event::Deleted { watchlist, .. } => self.say("The watchlist is deleted.", Some(watchlist), now),
+            Event::Deleted { watchlist, .. } => {
+                let name = self
+                    .watchlist(watchlist)
+                    .map(|watchlist| format!(" \u{201c}{}\u{201d}", watchlist.name()));
+                let name = name.unwrap_or_default();
+                self.say(format!("The watchlist{name} is deleted for everyone."), Some(watchlist), now);
+            }
             Event::RequestFailed { request, message, .. } => {
                 self.creating.remove(&request);
                 self.say(sentence(&message), None, now);

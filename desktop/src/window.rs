@@ -22,6 +22,7 @@ use crate::{
         notices, people, status, top_bar,
     },
     settings::SavedWindow,
+    store::Connection,
     theme::{self, Palette},
 };
 
@@ -49,6 +50,9 @@ pub struct Window {
     frame_cost: Duration,
     asked_pause: Option<Duration>,
     title: String,
+    /// Where it goes once the open editor is committed.
+    going_to: Option<WatchlistId>,
+    is_closing: bool,
     /// Where the others were told that this window is, and whether there was a connection then.
     told: Option<(Place, bool)>,
     told_at: Duration,
@@ -85,6 +89,8 @@ impl Window {
             frame_cost: Duration::ZERO,
             asked_pause: None,
             title: String::new(),
+            going_to: None,
+            is_closing: false,
             told: None,
             told_at: Duration::ZERO,
         }
@@ -100,15 +106,48 @@ impl Window {
         self.list
     }
 
+    /// How numbers are typed and shown here.
+    pub fn separators(&self) -> Separators {
+        self.separators
+    }
+
+    /// Whether it may close now. An open editor is committed first; what cannot be committed keeps it open.
+    pub fn may_close(&mut self) -> bool {
+        if self.grid.editor.is_none() {
+            return true;
+        }
+        self.grid.leave_editor();
+        self.is_closing = true;
+        false
+    }
+
     /// Its size as it was left.
     pub fn size(&self) -> Option<[f32; 2]> {
         self.size
     }
 
-    /// Shows another watchlist, from its first cell.
+    /// Shows another watchlist, from its first cell, once the open editor is committed. What cannot be committed
+    /// keeps it where it is.
     pub fn show_list(&mut self, watchlist: WatchlistId) {
-        if self.list != Some(watchlist) {
+        if self.list == Some(watchlist) {
+            return;
+        }
+        if self.grid.editor.is_some() {
+            self.grid.leave_editor();
+            self.going_to = Some(watchlist);
+        } else {
             self.put(Some(watchlist));
+        }
+    }
+
+    /// Goes where the person asked to go while an editor was open.
+    fn go_on(&mut self, ui: &Ui) {
+        let is_free = self.grid.editor.is_none();
+        if let Some(list) = self.going_to.take().filter(|_| is_free) {
+            self.put(Some(list));
+        }
+        if std::mem::take(&mut self.is_closing) && is_free {
+            ui.send_viewport_cmd(egui::ViewportCommand::Close);
         }
     }
 
@@ -149,6 +188,7 @@ impl Window {
             },
         );
         CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
+        self.go_on(ui);
         actions.extend(notices::show(ui, core, palette));
         if let Some(dialog) = self.dialog.take() {
             let (dialog, asked) = dialog.show(ui, self.id);
@@ -164,7 +204,9 @@ impl Window {
         self.tell_where(ui, core, now);
         self.keep_size(ui);
         self.keep_title(ui, core);
-        core.remember(Some(self), now, false);
+        if let Some(wait) = core.remember(Some(self), now, false) {
+            ui.request_repaint_after(wait);
+        }
         self.pace(ui, core, now);
     }
 
@@ -179,11 +221,16 @@ impl Window {
     ) {
         let Some((id, watchlist)) = self.list.and_then(|id| Some((id, core.store.watchlist(id)?))) else {
             ui.painter().rect_filled(ui.max_rect(), 0, palette.ground);
-            let text = match core.store.replica().summaries() {
-                Some([]) => "There is no watchlist yet. Press + above, or drop a CSV file here.",
-                _ => "Loading…",
+            let text = match (core.store.replica().summaries(), core.store.connection()) {
+                (Some([]), _) => {
+                    "There is no watchlist yet. Press + above, or drop a CSV file here.".to_owned()
+                }
+                (_, Connection::Down { reason, .. }) => format!("Offline: {reason}"),
+                _ => "Loading…".to_owned(),
             };
-            ui.centered_and_justified(|ui| ui.label(egui::RichText::new(text).color(palette.muted)));
+            ui.centered_and_justified(|ui| {
+                ui.add(egui::Label::new(egui::RichText::new(text).color(palette.muted)).wrap())
+            });
             return;
         };
         let replica = core.store.replica().list(id);
@@ -241,12 +288,23 @@ impl Window {
             if !is_there {
                 let oldest = summaries.first().map(|summary| summary.watchlist);
                 if self.list != oldest {
+                    self.give_up_editor(core);
                     self.put(oldest);
                 }
             }
         }
         if let Some(list) = self.list {
             core.store.open_list(list);
+        }
+    }
+
+    /// The watchlist is gone under an open editor: what was typed is handed back, and keys that are still being typed
+    /// do not go to another watchlist.
+    fn give_up_editor(&mut self, core: &mut Core) {
+        if let Some(editor) = self.grid.editor.take() {
+            let text = format!("The watchlist was deleted while you typed \u{201c}{}\u{201d}.", editor.text);
+            core.store.say_until_read(text.clone());
+            self.dialog = Some(Dialog::told("The watchlist is gone", text));
         }
     }
 

@@ -35,6 +35,9 @@ struct StoredUser {
     id: UserId,
 }
 
+/// The least that a token has, in characters: one that was cut short lets nobody in.
+const TOKEN_LENGTH: usize = 32;
+
 impl Auth {
     /// Reads the data folder's token, or writes one that only this user can read.
     ///
@@ -44,6 +47,12 @@ impl Auth {
         let token = read_or_write(&data_dir.join(TOKEN_FILE), || {
             format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple())
         })?;
+        if token.trim().len() < TOKEN_LENGTH {
+            let message = format!(
+                "{TOKEN_FILE} is too short to be a token, as after a full disk: delete it, and a new one is written"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
         let stored = read_or_write(&data_dir.join(USER_FILE), || {
             let user = StoredUser { id: UserId(Uuid::new_v4()) };
             serde_json::to_string(&user).expect("an id is plain data")
@@ -126,6 +135,16 @@ mod tests {
 
     fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_token_that_was_cut_short_lets_nobody_in() {
+        for cut in ["", "\n", "abc"] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(TOKEN_FILE), cut).unwrap();
+            let refused = Auth::open(folder.path(), "ann").map(|_| ()).unwrap_err();
+            assert!(refused.to_string().contains("too short"), "{refused}");
+        }
     }
 
     #[test]

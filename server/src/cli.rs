@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     clock,
     data_folder::{DataFolder, FolderError},
-    remote::Remote,
+    remote::{Remote, RemoteError},
     settings::Settings,
     start::start,
 };
@@ -125,9 +125,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Import(args) => import(&args),
         CliCommand::Export(args) => {
             let ExportArgs { id, format: Format::Csv, target } = args;
-            with_server(&target, |remote| print(&remote.csv(WatchlistId(id))?))
+            with_server(&target, Missing::Refused, |remote| print(&remote.csv(WatchlistId(id))?))
         }
-        CliCommand::List(target) => with_server(&target, |remote| {
+        CliCommand::List(target) => with_server(&target, Missing::Refused, |remote| {
             let list = remote.list()?.list;
             let line = |summary: &shared::wire::server::Summary| {
                 format!(
@@ -196,22 +196,40 @@ fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
 }
 
 /// Asks the server of the target; a data folder that nobody serves is served for as long as it takes.
-fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn with_server(
+    target: &Target,
+    missing: Missing,
+    act: impl FnOnce(&Remote) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     // A flag counts more than a variable: with either flag the other's variable is not looked at.
     let variable = |name: &str, other: bool| std::env::var(name).ok().filter(|_| !other);
     let connect = target.connect.clone();
     let connect = connect.or_else(|| variable("AFTERGLOW_CONNECT", target.data_dir.is_some()));
     if let Some(base) = connect {
+        if !base.starts_with("http://") {
+            bail!("{base:?} is not a server's address: write http://HOST:PORT");
+        }
         let token_file = target.token_file.as_ref();
         let token_file = token_file
             .with_context(|| format!("{base} asks for a token: name its file with --token-file"))?;
         let token = fs::read_to_string(token_file)
             .with_context(|| format!("the token file {} cannot be read", token_file.display()))?;
-        return act(&Remote::new(&base, &token));
+        return act(&Remote::new(&base, &token)).map_err(|error| match error.downcast_ref() {
+            Some(RemoteError::Unauthorized { .. }) => {
+                anyhow::anyhow!(
+                    "{base} does not take the token in {}: name the server's own",
+                    token_file.display()
+                )
+            }
+            _ => error,
+        });
     }
     let data_dir =
         target.data_dir.clone().or_else(|| variable("AFTERGLOW_DATA_DIR", false).map(PathBuf::from));
     let data_dir = data_dir.map_or_else(default_data_dir, Ok)?;
+    if missing == Missing::Refused && !data_dir.is_dir() {
+        bail!("there is no data folder {}; name another with --data-dir", data_dir.display());
+    }
     let folder = match serve_or_join(&data_dir)? {
         Either::Join(remote) => return act(&remote),
         Either::Serve(folder) => folder,
@@ -224,6 +242,15 @@ fn with_server(target: &Target, act: impl FnOnce(&Remote) -> anyhow::Result<()>)
     let done = act(&remote);
     runtime.block_on(running.stop());
     done
+}
+
+/// What is done where the data folder is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// It is made.
+    Made,
+    /// Nothing can be read from it.
+    Refused,
 }
 
 enum Either {
@@ -248,12 +275,16 @@ fn serve_or_join(data_dir: &Path) -> anyhow::Result<Either> {
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let table = read_table(&args.file)?;
-    with_server(&args.target, |remote| {
+    with_server(&args.target, Missing::Made, |remote| {
         let id = remote.create(&args.name, &table.columns)?;
         let client = ClientId(Uuid::new_v4());
         let inserts = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
         for (changes, edit) in inserts.iter().zip(1..) {
-            remote.edit(id, client, EditId(edit), changes)?;
+            if let Err(error) = remote.edit(id, client, EditId(edit), changes) {
+                // Half a watchlist is none: what was made of it goes, whether or not that can be said as well.
+                drop(remote.delete(id));
+                return Err(error.into());
+            }
         }
         print(format!("{id}\n").as_bytes())
     })

@@ -42,6 +42,18 @@ pub enum FolderError {
     },
 }
 
+/// Makes a folder that only this user can look into; one that is there already stays as it is.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// A data folder that this process serves, as long as this lives.
 #[derive(Debug)]
 pub struct DataFolder {
@@ -56,7 +68,7 @@ impl DataFolder {
     /// See [`FolderError`].
     pub fn take(path: &Path) -> Result<Self, FolderError> {
         let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(unwritable)?;
+        make_private(path).map_err(unwritable)?;
         let lock = File::options()
             .create(true)
             .truncate(false)

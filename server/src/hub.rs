@@ -153,9 +153,12 @@ impl Hub {
     }
 
     async fn set_deleted(&self, id: WatchlistId, was: bool, at: Option<Timestamp>) -> Result<(), Rejection> {
-        let there = self.entries().iter().any(|entry| entry.id == id && entry.deleted == was);
-        if !there {
-            return Err(unknown(id));
+        let deleted = self.entries().iter().find(|entry| entry.id == id).map(|entry| entry.deleted);
+        match deleted {
+            Some(deleted) if deleted == was => {}
+            // It is as it is asked to be.
+            Some(_) if was => return Ok(()),
+            _ => return Err(unknown(id)),
         }
         self.context.journal.set_deleted(id, at).await.map_err(|error| unavailable(&error))?;
         let room = {

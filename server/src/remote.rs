@@ -29,6 +29,12 @@ pub struct Remote {
 /// Why a server did not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
+    /// The token is not the server's.
+    #[error("the server at {base} does not take this token")]
+    Unauthorized {
+        /// Which server.
+        base: String,
+    },
     /// It does not answer.
     #[error("the server at {base} cannot be reached")]
     Unreachable {
@@ -130,6 +136,14 @@ impl Remote {
         self.call("POST", &format!("/api/v1/watchlists/{id}/edits"), Some(&body)).map(drop)
     }
 
+    /// Deletes a watchlist.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn delete(&self, id: WatchlistId) -> Result<(), RemoteError> {
+        self.call("DELETE", &format!("/api/v1/watchlists/{id}"), None).map(drop)
+    }
+
     /// A watchlist as CSV.
     ///
     /// # Errors
@@ -148,10 +162,8 @@ impl Remote {
         let bearer = format!("Bearer {}", self.token);
         let answer = match body {
             Some(body) => self.agent.post(&url).header("Authorization", &bearer).send_json(body),
-            None => {
-                debug_assert_eq!(method, "GET");
-                self.agent.get(&url).header("Authorization", &bearer).call()
-            }
+            None if method == "DELETE" => self.agent.delete(&url).header("Authorization", &bearer).call(),
+            None => self.agent.get(&url).header("Authorization", &bearer).call(),
         };
         let unreachable =
             |source| RemoteError::Unreachable { base: self.base.clone(), source: Box::new(source) };
@@ -161,11 +173,11 @@ impl Remote {
         if status.is_success() {
             return Ok(bytes);
         }
-        let message = match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => problem.detail,
-            Err(_) if status == StatusCode::UNAUTHORIZED => "the token is wrong".to_owned(),
-            Err(_) => status.to_string(),
-        };
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(RemoteError::Unauthorized { base: self.base.clone() });
+        }
+        let problem = serde_json::from_slice::<Problem>(&bytes);
+        let message = problem.map_or_else(|_| status.to_string(), |problem| problem.detail);
         Err(RemoteError::Refused { base: self.base.clone(), message })
     }
 

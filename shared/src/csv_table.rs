@@ -94,15 +94,19 @@ impl CsvTable {
         check_quotes(bytes)?;
         let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
         let header: Vec<String> =
-            reader.headers().map_err(|error| refusal(&error))?.iter().map(str::to_owned).collect();
+            reader.headers().map_err(|error| refusal(&error, bytes))?.iter().map(str::to_owned).collect();
         if header.iter().all(|title| title.trim().is_empty()) && header.len() <= 1 {
             return Err(CsvError::Empty);
         }
         let mut lines = Vec::new();
+        let (mut line, mut counted) = (1, 0);
         let mut fields: Vec<Vec<String>> = vec![Vec::new(); header.len()];
         for record in reader.records() {
-            let record = record.map_err(|error| refusal(&error))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let record = record.map_err(|error| refusal(&error, bytes))?;
+            // Counted on from the record before: the file may be long.
+            let byte = record_start(bytes, record.position());
+            line += newlines(&bytes[counted..byte]);
+            counted = byte;
             lines.push(line);
             if let Some((title, field)) =
                 header.iter().zip(record.iter()).find(|(_, field)| field.len() > limits.text_bytes)
@@ -325,8 +329,20 @@ fn bad_value(line: u64, title: &str, message: &str) -> CsvError {
     CsvError::BadValue { line, title: title.to_owned(), message: message.to_owned() }
 }
 
-fn refusal(error: &csv::Error) -> CsvError {
-    let line = error.position().map_or(1, csv::Position::line);
+/// Where a record begins: the reader says where the one before ended, before its line break or within it.
+fn record_start(bytes: &[u8], position: Option<&csv::Position>) -> usize {
+    let end =
+        position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
+    let breaks = bytes[end..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    end + breaks
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn refusal(error: &csv::Error, bytes: &[u8]) -> CsvError {
+    let line = 1 + newlines(&bytes[..record_start(bytes, error.position())]);
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             CsvError::Ragged { line, found: *len, expected: *expected_len }
@@ -382,6 +398,12 @@ mod tests {
             Err(CsvError::Ragged { line: 3, found: 1, expected: 2 })
         );
         assert!(matches!(read("Symbol,Price\nMMM,1.2.3\n"), Err(CsvError::BadValue { line: 2, .. })));
+        assert!(matches!(read("Symbol,Price\r\nA,1\r\nB,2x\r\n"), Err(CsvError::BadValue { line: 3, .. })));
+        assert!(matches!(read("Symbol,Price\nA,1\n\n\nB,2x\n"), Err(CsvError::BadValue { line: 5, .. })));
+        assert_eq!(
+            read("Symbol,Price\r\nA,1\r\n\r\nB\r\n"),
+            Err(CsvError::Ragged { line: 4, found: 1, expected: 2 })
+        );
         assert_eq!(read("Symbol,Note\nMMM,\"never closed\nAA,x\n"), Err(CsvError::OpenQuote { line: 2 }));
         assert_eq!(
             CsvTable::read(b"Symbol\n\xff\xfe\n", &Limits::default()),

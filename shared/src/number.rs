@@ -102,6 +102,22 @@ pub enum Separators {
 }
 
 impl Separators {
+    /// A number that is written for people with a point and grouped by commas, as this locale has it. Grouped by
+    /// spaces, it is read back as the same number in every locale.
+    pub fn localized(self, shown: String) -> String {
+        match self {
+            Separators::Point => shown,
+            Separators::Comma => shown
+                .chars()
+                .map(|c| match c {
+                    ',' => '\u{a0}',
+                    '.' => ',',
+                    c => c,
+                })
+                .collect(),
+        }
+    }
+
     /// Writes a number as others read it in this locale: every digit, no grouping.
     pub fn write(self, number: Decimal) -> String {
         match self {

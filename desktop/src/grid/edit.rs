@@ -23,6 +23,9 @@ use super::{
 };
 use crate::theme;
 
+/// What is said where the edited row is no more.
+const GONE: &str = "this row was removed; Enter makes a new row with your text, Esc discards it";
+
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
@@ -77,6 +80,7 @@ pub(super) fn open(
     let text = match (&opening, &value) {
         (Opening::Typed(text), _) => text.clone(),
         (_, Value::Time(time)) => local_text(*time, view.zone),
+        (_, Value::Number(number)) => view.separators.write(*number),
         (Opening::All | Opening::End, _) => plain(&value),
     };
     let typed_over = matches!(opening, Opening::Typed(_));
@@ -132,13 +136,24 @@ fn try_commit(
         return Ok(());
     };
     if view.watchlist.rows().get(row).is_none() {
-        return Err("this row was removed; copy the text, or press Esc".to_owned());
+        if !editor.asked {
+            editor.asked = true;
+            return Err(GONE.to_owned());
+        }
+        // Where it stood, with what was typed.
+        let new = (view.new_row)();
+        let cells = BTreeMap::from([(column.clone(), value.to_literal())]);
+        let place = editor.last_index.min(view.watchlist.rows().len());
+        let changes = insert_at(view.watchlist, place, vec![(new, cells)]);
+        actions.push(GridAction::Edit(changes.ok_or("there is no room for another row")?));
+        state.cursor = Some(Cursor { row: Some(new), column });
+        return Ok(());
     }
     let present = view.watchlist.cell(row, &column);
     if present != editor.seen && present != value && !editor.asked {
         editor.asked = true;
         editor.seen = present.clone();
-        let shown = entry.column.kind.format(&present);
+        let shown = view.separators.localized(entry.column.kind.format(&present));
         return Err(format!("it is {shown} now; Enter again overwrites it, Esc takes theirs"));
     }
     if value != present {
@@ -165,7 +180,11 @@ pub(super) fn show(
         ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
     }
     // The key that opened it is not for the editor.
-    let keys = if editor.opening.is_some() { Keys::default() } else { Keys::take(ui, editor.typed_over) };
+    let is_elsewhere = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.takes_keys;
+    let mut keys = if is_elsewhere { Keys::default() } else { Keys::take(ui, editor.typed_over) };
+    if std::mem::take(&mut state.is_leaving) {
+        keys.commit = Some(None);
+    }
     if keys.escape {
         return true;
     }
@@ -174,16 +193,24 @@ pub(super) fn show(
         && let Ok(value) = entry.column.kind.parse_typed(&editor.text, &editor.seen, view.separators)
         && let Some(number) = stepped(&value, &entry.column.kind, up)
     {
-        editor.text = number.to_string();
+        editor.text = view.separators.write(number);
     }
     let id = ui.scope_id().with("editor");
     let rect = editor_rect(&editor, layout);
+    let is_gone = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
+    if is_gone {
+        // The row that took its place is not the one that is edited.
+        let band = Rect::from_x_y_ranges(layout.body.x_range(), rect.y_range());
+        ui.painter().rect_filled(band, 0, view.palette.bars);
+    }
     paint_frame(ui, &editor, view, rect);
     let before = editor.text.clone();
     let field = TextEdit::singleline(&mut editor.text)
         .id(id)
         .frame(egui::Frame::new().inner_margin(egui::Margin::symmetric(6, 4)))
         .font(theme::text())
+        // Tab is the grid's: the next widget must not take the keyboard with it.
+        .lock_focus(true)
         .desired_width(rect.width());
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect));
     let mut output = field.show(&mut child);
@@ -202,6 +229,8 @@ pub(super) fn show(
             CCursorRange::one(end)
         };
         output.state.cursor.set_char_range(Some(range));
+        // What was typed in other cells is not to be brought back here.
+        output.state.clear_undoer();
         output.state.store(ui, id);
     } else if !output.response.has_focus() && view.takes_keys {
         output.response.request_focus();
@@ -230,6 +259,8 @@ fn follow(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout)
         if let Some(cursor) = &mut state.cursor {
             cursor.row = None;
         }
+        // The empty row stands one further down once the new one is there.
+        state.reveal_next = true;
     } else if !is_new {
         state.step(frame.table, step, layout.page_rows());
     }
@@ -300,15 +331,15 @@ fn note(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     let (text, color): (String, Color32) = if let Some(error) = &editor.error {
         (error.clone(), palette.down)
     } else if row.is_some_and(|row| view.watchlist.rows().get(row).is_none()) {
-        ("this row was removed; copy the text, or press Esc".to_owned(), palette.down)
+        (GONE.to_owned(), palette.down)
     } else if present != editor.seen {
         let by = row.and_then(|row| (view.author)(row, &editor.cursor.column));
         let by = by.map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
-        (format!("now {}{by}", entry.column.kind.format(&present)), palette.accent)
+        (format!("now {}{by}", view.separators.localized(entry.column.kind.format(&present))), palette.accent)
     } else {
         match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
             Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
-                (format!("= {}", plain(&value)), palette.muted)
+                (format!("= {}", view.separators.localized(plain(&value))), palette.muted)
             }
             Ok(Value::Time(time)) => {
                 let local = time.to_jiff().to_zoned(view.zone.clone());

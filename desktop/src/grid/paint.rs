@@ -161,7 +161,7 @@ pub(super) fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) 
     );
     match value {
         Value::Number(_) if is_change => {
-            let shown = kind.format(value);
+            let shown = view.separators.localized(kind.format(value));
             let is_nought = shown.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
             match (is_nought, shown.starts_with(MINUS)) {
                 (true, _) => (shown, palette.muted, Align::RIGHT),
@@ -169,7 +169,7 @@ pub(super) fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) 
                 (false, false) => (format!("+{shown}"), palette.up, Align::RIGHT),
             }
         }
-        Value::Number(_) => (kind.format(value), palette.text, Align::RIGHT),
+        Value::Number(_) => (view.separators.localized(kind.format(value)), palette.text, Align::RIGHT),
         Value::Time(time) => {
             let local = time.to_jiff().to_zoned(view.zone.clone());
             let pattern = if local.date() == view.today { "%H:%M:%S" } else { "%Y-%m-%d" };

@@ -61,6 +61,8 @@ pub struct GridState {
     pub(super) find: Find,
     /// The column whose menu is open.
     pub(super) menu_column: Option<ColumnKey>,
+    /// The person goes elsewhere: what is typed is committed where it can be.
+    pub(super) is_leaving: bool,
     /// Scrolls to the cursor in the next frame.
     pub(super) reveal_next: bool,
     /// What is being dragged.
@@ -90,6 +92,11 @@ impl GridState {
     /// For another watchlist, as the person arranged that one.
     pub fn reset(&mut self, config: GridConfig) {
         *self = Self { config, density: self.density, ..Self::default() };
+    }
+
+    /// Commits the open editor in the next frame, where what is typed can be committed.
+    pub fn leave_editor(&mut self) {
+        self.is_leaving = self.editor.is_some();
     }
 
     /// Does a command in the next frame, as if its key was pressed.

@@ -29,6 +29,7 @@ enum Kind {
     AddColumn(WatchlistId, ColumnKey, usize),
     RenameColumn(WatchlistId, ColumnKey),
     Import,
+    Told(&'static str),
 }
 
 impl Dialog {
@@ -52,6 +53,11 @@ impl Dialog {
         Self::with(Kind::RenameColumn(watchlist, key), title)
     }
 
+    /// Says something that has to be read before anything is typed.
+    pub fn told(title: &'static str, text: String) -> Self {
+        Self::with(Kind::Told(title), &text)
+    }
+
     /// Asks for a CSV file.
     pub fn import() -> Self {
         Self::with(Kind::Import, "")
@@ -63,6 +69,9 @@ impl Dialog {
 
     /// Shows the dialog; gives it back while it stays open, and what was asked.
     pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
+        if let Kind::Told(title) = self.kind {
+            return (self.tell(ui, title), None);
+        }
         self.take_browsed();
         let (title, hint, done) = match self.kind {
             Kind::NewWatchlist => ("New watchlist", "Name", "Create"),
@@ -72,9 +81,10 @@ impl Dialog {
             Kind::Import => {
                 ("Import a CSV file", "Path of the file; its first line names the columns", "Import")
             }
+            Kind::Told(title) => (title, "", "Close"),
         };
         let error = match self.kind {
-            Kind::Import => None,
+            Kind::Import | Kind::Told(_) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 check_title("the name", self.text.trim()).err()
             }
@@ -119,14 +129,29 @@ impl Dialog {
                 });
             });
         if confirmed && is_ready {
-            return (None, Some(self.action(window)));
+            return (None, self.action(window));
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
     }
 
-    fn action(self, window: WindowId) -> Action {
+    /// Closed by a click alone: whoever is typing does not see it yet.
+    fn tell(self, ui: &Ui, title: &str) -> Option<Self> {
+        let mut is_read = false;
+        Modal::new(Id::unique("told")).frame(egui::Frame::popup(&ui.global_style()).inner_margin(16)).show(
+            ui,
+            |ui| {
+                ui.set_width(400.0);
+                ui.heading(title);
+                ui.add(egui::Label::new(&self.text).selectable(true).wrap());
+                is_read = ui.button("Close").clicked();
+            },
+        );
+        (!is_read).then_some(self)
+    }
+
+    fn action(self, window: WindowId) -> Option<Action> {
         let text = self.text.trim().to_owned();
-        match self.kind {
+        Some(match self.kind {
             Kind::NewWatchlist => Action::Create(window, text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
@@ -146,7 +171,8 @@ impl Dialog {
                 Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
             }
             Kind::Import => Action::Import(window, PathBuf::from(text)),
-        }
+            Kind::Told(_) => return None,
+        })
     }
 
     /// Opens the system's own file dialog, on a thread: it may take its time.

@@ -1,7 +1,7 @@
 //! The bar below the grid: how many rows, what waits, which revision.
 
 use egui::{Align, Layout, RichText, Ui};
-use shared::number::format_grouped;
+use shared::number::{Separators, format_grouped};
 
 use crate::{
     dispatch::Core,
@@ -29,7 +29,7 @@ pub fn show(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
             if let Some(watchlist) = list.and_then(|list| list.state()) {
                 ui.label(quiet(rows(watchlist.rows().len(), window.grid.table(watchlist).len())));
                 if let Some(summary) = window.grid.sums().get() {
-                    sums(ui, summary, palette);
+                    sums(ui, summary, window.separators(), palette);
                 }
             }
         });
@@ -45,7 +45,7 @@ fn rows(all: usize, shown: usize) -> String {
     }
 }
 
-fn sums(ui: &mut Ui, summary: &Summary, palette: &Palette) {
+fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palette) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(palette.muted);
     let strong = |text: String| RichText::new(text).font(theme::small()).color(palette.text);
     ui.label(quiet(&format!("{} selected", format_grouped(summary.filled.into(), 0))));
@@ -59,7 +59,8 @@ fn sums(ui: &mut Ui, summary: &Summary, palette: &Palette) {
         let Some(figure) = figure else { continue };
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(quiet(name));
-        ui.label(strong(format_grouped(figure, figure.scale().clamp(2, 6))));
+        let decimals = figure.scale().clamp(2, 6);
+        ui.label(strong(separators.localized(format_grouped(figure, decimals))));
         ui.add_space(8.0);
     }
 }

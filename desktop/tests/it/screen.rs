@@ -8,7 +8,7 @@ use std::{
 
 use x11rb::{
     connection::Connection,
-    protocol::xproto::{ConnectionExt, ImageFormat},
+    protocol::xproto::{AtomEnum, ConnectionExt, ImageFormat},
     rust_connection::RustConnection,
 };
 
@@ -72,6 +72,12 @@ impl Screen {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        // A window that is opened while the window manager takes over may be lost between the two.
+        let check = connection.intern_atom(false, b"_NET_SUPPORTING_WM_CHECK").unwrap().reply().unwrap().atom;
+        wait_for("the window manager", || {
+            let property = connection.get_property(false, root, check, AtomEnum::WINDOW, 0, 1).unwrap();
+            property.reply().ok().filter(|property| !property.value.is_empty()).map(drop)
+        });
         Some(Self { display, server, manager, connection, root })
     }
 

@@ -22,6 +22,8 @@ use super::{
 
 /// The journal's file in the data folder.
 pub const FILE: &str = "journal.sqlite";
+/// Stands beside every journal that was ever served.
+const TOKEN_FILE: &str = "local.token";
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 const APPLICATION_ID: i64 = 0x4146_474C;
 /// Rows of one INSERT; SQLite takes 32,766 parameters in a statement.
@@ -44,6 +46,12 @@ impl SqliteJournal {
     pub async fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let path = data_dir.join(FILE);
         check_header(&path)?;
+        if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) && data_dir.join(TOKEN_FILE).exists() {
+            return Err(JournalError::NotOurs(format!(
+                "{} is empty: it was cut short. Restore a backup in its place, or delete it to begin anew",
+                path.display()
+            )));
+        }
         let options = SqliteConnectOptions::from_str("sqlite:")
             .map_err(store)?
             .filename(&path)

@@ -113,6 +113,8 @@ impl Desk {
             new_row: &new_row,
             takes_keys: true,
         };
+        // Something else that could take the keyboard.
+        drop(ui.button("Elsewhere"));
         let asked = grid::show(ui, &mut desk.grid, &view);
         for action in asked {
             match action {

@@ -69,8 +69,11 @@ fn tab_commits_to_the_next_editable_cell_and_wraps() {
     seat.text("7");
     seat.key(Key::Tab);
     assert_eq!(seat.focused().as_deref(), Some("Previous close of AAA"), "computed columns are passed over");
+    seat.text("6");
+    assert_eq!(seat.editor().as_deref(), Some("6"), "the grid has kept the keyboard");
     seat.keys(Modifiers::SHIFT, Key::Tab);
     assert_eq!(seat.focused().as_deref(), Some("Price of AAA"));
+    assert_eq!(seat.cell("Previous close of AAA"), "6.00");
     seat.key(Key::End);
     seat.key(Key::Tab);
     assert_eq!(seat.focused().as_deref(), Some("Symbol of BBB"));
@@ -172,7 +175,7 @@ fn ctrl_and_an_arrow_step_an_open_number_by_its_last_decimal() {
 fn numbers_take_shorthands_and_the_persons_separators() {
     for (separators, typed, shown) in [
         (Separators::Point, "1,234.50", "1,234.50"),
-        (Separators::Comma, "1 234,50", "1,234.50"),
+        (Separators::Comma, "1 234,50", "1\u{a0}234,50"),
         (Separators::Point, "1.2k", "1,200.00"),
         (Separators::Point, "3m", "3,000,000.00"),
         (Separators::Point, "+0.5", "30.50"),
@@ -257,7 +260,47 @@ fn half_typed_text_is_kept_when_its_row_is_removed_and_when_a_column_comes() {
     seat.others(&[Change::remove(row(2), None)]);
     seat.key(Key::Enter);
     assert_eq!(seat.editor().as_deref(), Some("21"), "nothing is lost");
-    seat.key(Key::Escape);
-    assert_eq!(seat.editor(), None);
     assert!(seat.desk().edits.is_empty());
+    seat.key(Key::Enter);
+    assert_eq!(
+        (seat.editor(), seat.cell("Price of row 2")),
+        (None, "21.00".to_owned()),
+        "a new row in its place"
+    );
+}
+
+#[test]
+fn what_was_typed_in_one_cell_is_not_brought_back_in_another() {
+    let mut seat = three();
+    seat.go(0, PRICE);
+    for digit in ["1", "11", "111"] {
+        seat.text(digit);
+    }
+    seat.key(Key::Escape);
+    seat.go(1, PRICE);
+    seat.text("2");
+    seat.keys(Modifiers::COMMAND, Key::Z);
+    assert!(["", "2"].contains(&seat.editor().as_deref().unwrap()), "{:?}", seat.editor());
+}
+
+#[test]
+fn what_is_shown_and_opened_is_read_back_in_every_locale() {
+    for (separators, shown, opened) in
+        [(Separators::Point, "12,345.68", "12345.678"), (Separators::Comma, "12\u{a0}345,68", "12345,678")]
+    {
+        let mut seat = three();
+        seat.desk().separators = separators;
+        seat.others(&[Change::set(row(1), &"price".into(), Literal::from("12345.678"))]);
+        assert_eq!(seat.cell("Price of AAA"), shown);
+        seat.go(0, PRICE);
+        seat.key(Key::F2);
+        assert_eq!(seat.editor().as_deref(), Some(opened));
+        seat.key(Key::Enter);
+        assert!(seat.desk().edits.is_empty(), "opened and committed, it is the same number");
+        seat.go(0, PRICE);
+        seat.text(shown);
+        seat.key(Key::Enter);
+        let Some(Change::Set(set)) = seat.desk().edits[0].first().cloned() else { panic!("a cell was set") };
+        assert_eq!(set.value, Literal::from("12345.68"));
+    }
 }
