@@ -288,7 +288,7 @@ impl Window {
             if !is_there {
                 let oldest = summaries.first().map(|summary| summary.watchlist);
                 if self.list != oldest {
-                    self.give_up_editor(core);
+                    self.give_up_editor();
                     self.put(oldest);
                 }
             }
@@ -300,10 +300,9 @@ impl Window {
 
     /// The watchlist is gone under an open editor: what was typed is handed back, and keys that are still being typed
     /// do not go to another watchlist.
-    fn give_up_editor(&mut self, core: &mut Core) {
+    fn give_up_editor(&mut self) {
         if let Some(editor) = self.grid.editor.take() {
             let text = format!("The watchlist was deleted while you typed \u{201c}{}\u{201d}.", editor.text);
-            core.store.say_until_read(text.clone());
             self.dialog = Some(Dialog::told("The watchlist is gone", text));
         }
     }

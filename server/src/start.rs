@@ -77,8 +77,9 @@ pub async fn start(
     if !settings.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(settings.listen));
     }
-    let auth = Arc::new(Auth::open(folder.path(), user_name).map_err(StartError::Token)?);
+    // The journal first: one that is empty beside a token was cut short.
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(folder.path()).await?);
+    let auth = Arc::new(Auth::open(folder.path(), user_name).map_err(StartError::Token)?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let settings = Arc::new(settings);
     let context = RoomContext {

@@ -127,6 +127,35 @@ fn a_journal_cut_short_is_refused_with_words() {
     std::fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
     let said = sentence(&run(&["list"], folder.path()));
     assert!(said.contains("restore a backup"), "{said}");
+    std::fs::write(&journal, "").unwrap();
+    for left in ["journal.sqlite-wal", "journal.sqlite-shm"] {
+        drop(std::fs::remove_file(folder.path().join(left)));
+    }
+    let said = sentence(&run(&["list"], folder.path()));
+    assert!(said.contains("cut short"), "{said}");
+    assert_eq!(std::fs::read(&journal).unwrap(), b"", "it is left as it is");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_not_made_to_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let typo = folder.path().join("typo");
+    assert!(sentence(&run(&["list"], &typo)).contains("no data folder"));
+    assert!(!typo.exists());
+}
+
+#[test]
+fn a_flag_counts_more_than_a_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = stdout(&run(&["import", COMPANIES, "--name", "Companies"], folder.path()));
+    let listed = |ran: std::process::Output| stdout(&ran).contains(id.trim());
+    let mut by_flag = program();
+    by_flag.args(["list", "--data-dir"]).arg(folder.path()).env("AFTERGLOW_CONNECT", "http://127.0.0.1:1");
+    assert!(listed(by_flag.output().unwrap()));
+    let by_variable = program().arg("list").env("AFTERGLOW_DATA_DIR", folder.path()).output().unwrap();
+    assert!(listed(by_variable));
+    let odd = program().args(["list", "--connect", "127.0.0.1:1", "--token-file", "x"]).output().unwrap();
+    assert!(sentence(&odd).contains("http://HOST:PORT"));
 }
 
 #[test]
