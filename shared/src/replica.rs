@@ -5,6 +5,7 @@
 pub mod event;
 pub mod link;
 mod list;
+mod renewal;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,6 +15,7 @@ use std::{
 pub use event::{Effect, Event, Outcome};
 pub use list::{ListReplica, Sync};
 
+use self::renewal::Renewal;
 use crate::{
     column::Column,
     edit::{Change, Code, Rejection},
@@ -23,7 +25,7 @@ use crate::{
         CellRef,
         client::{self, ClientMessage},
         codec::Encoding,
-        server::{ErrorCode, Rejected, ServerMessage, Summary, User},
+        server::{ErrorCode, ServerMessage, Summary, User},
     },
 };
 
@@ -47,16 +49,6 @@ enum Link {
     Down,
     Greeting,
     Up(User),
-}
-
-/// How far a client is whose numbers the server holds other edits under: it needs a new id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Renewal {
-    None,
-    /// What may have been answered under the old id has to be answered first; nothing else is sent.
-    Draining,
-    /// The caller was asked for a new id.
-    Asked,
 }
 
 /// One client: what it knows of the server's watchlists, and the edits it has yet to have answered.
@@ -147,25 +139,6 @@ impl Replica {
     /// How many edits wait for an answer, over all watchlists.
     pub fn waiting(&self) -> usize {
         self.unanswered.len()
-    }
-
-    /// Goes on as another client, as [`Event::NumbersReused`] asks: the unanswered edits get new numbers, which
-    /// no earlier edit had. Gives each with its old number. The connection is to be made anew.
-    pub fn renew(&mut self, client: ClientId) -> Vec<(EditId, KeptEdit)> {
-        self.disconnected();
-        self.client = client;
-        self.renewal = Renewal::None;
-        let mut renamed = Vec::with_capacity(self.unanswered.len());
-        for (old, watchlist) in std::mem::take(&mut self.unanswered) {
-            let edit = self.next_edit;
-            self.next_edit = edit.next();
-            self.unanswered.insert(edit, watchlist);
-            let Some(list) = self.lists.get_mut(&watchlist) else { continue };
-            list.rename(old, client, edit);
-            let changes = list.pending_changes(edit).unwrap_or_default().to_vec();
-            renamed.push((old, KeptEdit { edit, watchlist, changes }));
-        }
-        renamed
     }
 
     /// The connection is up: greets the server.
@@ -452,49 +425,6 @@ impl Replica {
         self.forget_if_unused(watchlist);
         self.send_edits();
         self.ask_for_id_if_due();
-    }
-
-    /// Whether the server holds other edits under this one's number: it says so, or that a number which is new
-    /// here is old to it.
-    fn is_reused(&self, rejected: &Rejected) -> bool {
-        match rejected.rejection.code {
-            Code::EditReused => true,
-            Code::TooOld => {
-                self.lists.get(&rejected.watchlist).is_some_and(|list| list.was_made_here(rejected.edit))
-            }
-            _ => false,
-        }
-    }
-
-    /// The server holds another edit under this number: somebody used it before, with a copy of what this
-    /// client keeps. The edit waits for a new one.
-    fn reused(&mut self, watchlist: WatchlistId, edit: EditId) {
-        if !self.unanswered.contains_key(&edit) {
-            return;
-        }
-        if let Some(list) = self.lists.get_mut(&watchlist) {
-            list.mark_reused(edit);
-        }
-        self.begin_renewal();
-        self.send_edits();
-        self.ask_for_id_if_due();
-    }
-
-    fn begin_renewal(&mut self) {
-        if self.renewal == Renewal::None {
-            self.renewal = Renewal::Draining;
-        }
-    }
-
-    /// Only once no edit can be answered under the old id any more: sent under two names it would be two edits.
-    fn ask_for_id_if_due(&mut self) {
-        let may_be_answered = |(edit, watchlist): (&EditId, &WatchlistId)| {
-            self.lists.get(watchlist).is_some_and(|list| list.may_be_answered(*edit))
-        };
-        if self.renewal == Renewal::Draining && !self.unanswered.iter().any(may_be_answered) {
-            self.renewal = Renewal::Asked;
-            self.events.push(Event::NumbersReused);
-        }
     }
 
     /// The server could not store it: it and every later edit of the watchlist are sent again after a while.

@@ -68,11 +68,6 @@ impl Arranger {
         self.is_stale = true;
     }
 
-    /// Whether a new order is being made.
-    pub fn is_busy(&self) -> bool {
-        self.making.is_some()
-    }
-
     /// Brings the order up to date as far as it may be; `can_hold` tells whether the held row could stay where it is
     /// on screen from another place. `wake` is called when more can be done. Gives when to ask again.
     pub fn update(

@@ -91,7 +91,10 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
 
 /// Puts the cursor on the next or previous cell with the text, from the cursor on and round the end.
 pub(super) fn next(state: &mut GridState, frame: &Frame<'_>, forward: bool) {
-    let Some(needle) = state.find.needle() else { return };
+    let needle = state.find.text.to_lowercase();
+    if needle.is_empty() {
+        return;
+    }
     let table = frame.table;
     let (rows, columns) = (table.len(), table.columns().len());
     let cells = rows * columns;

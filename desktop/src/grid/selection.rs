@@ -61,6 +61,8 @@ impl Block {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     blocks: Vec<Block>,
+    /// Counts its changes: to compare millions of rows takes too long for a frame.
+    version: u64,
 }
 
 /// Rows and columns as they are shown, for selecting between two of them.
@@ -72,9 +74,9 @@ pub trait Shown {
 }
 
 impl Selection {
-    /// The blocks, the one that Shift moves last.
-    pub fn blocks(&self) -> &[Block] {
-        &self.blocks
+    /// Where it is in its changes.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// Whether only the cursor's cell is selected.
@@ -84,11 +86,13 @@ impl Selection {
 
     /// Only the cursor's cell.
     pub fn clear(&mut self) {
+        self.version += 1;
         self.blocks.clear();
     }
 
     /// Moves the last block's free corner; the first block begins at the cursor.
     pub fn extend(&mut self, cursor: &Cursor, to: Cursor, shown: &impl Shown) {
+        self.version += 1;
         let anchor = self.blocks.pop().map_or_else(|| cursor.clone(), |block| block.anchor);
         self.blocks.push(between(anchor, to, shown));
     }
@@ -100,20 +104,20 @@ impl Selection {
 
     /// Adds one cell, beside what is selected.
     pub fn add(&mut self, cursor: Option<&Cursor>, cell: Cursor) {
+        self.version += 1;
         if let (true, Some(cursor)) = (self.blocks.is_empty(), cursor) {
             self.blocks.push(Block::of(cursor.clone()));
         }
         self.blocks.push(Block::of(cell));
     }
 
-    /// Selects whole rows, between the last block's anchor and one of them where `from_anchor`; beside what is
-    /// selected where `beside`.
+    /// Selects whole rows, between two; beside what is selected where `beside`.
     pub fn rows(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl Shown) {
         let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
         self.put(Block { anchor, end, rows, columns: Span::All }, beside);
     }
 
-    /// Selects whole columns.
+    /// Selects whole columns, between two; beside what is selected where `beside`.
     pub fn columns(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl Shown) {
         let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
         self.put(Block { anchor, end, rows: Span::All, columns }, beside);
@@ -121,11 +125,13 @@ impl Selection {
 
     /// Selects everything.
     pub fn all(&mut self, cursor: Cursor) {
+        self.version += 1;
         self.blocks =
             vec![Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All }];
     }
 
     fn put(&mut self, block: Block, beside: bool) {
+        self.version += 1;
         if !beside {
             self.blocks.clear();
         }
@@ -145,11 +151,6 @@ impl Selection {
     /// Whether any cell of a column is.
     pub fn has_column(&self, column: &ColumnKey) -> bool {
         self.blocks.iter().any(|block| block.columns.contains(column))
-    }
-
-    /// Whether whole rows or columns are selected, however many there are.
-    pub fn is_open_ended(&self) -> bool {
-        self.blocks.iter().any(|block| block.rows == Span::All)
     }
 }
 

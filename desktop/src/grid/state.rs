@@ -208,10 +208,15 @@ impl GridState {
         let shown = self.selection.end(cursor);
         let index = index_of(shown, table).unwrap_or(self.last_index) as f64;
         let rows = f64::from(layout.body.height() / layout.row);
-        if index < self.scroll_row {
-            self.scroll_row = index;
-        } else if index + 1.0 > self.scroll_row + rows {
-            self.scroll_row = index + 1.0 - rows;
+        let to = if index < self.scroll_row {
+            Some(index)
+        } else {
+            Some(index + 1.0 - rows).filter(|top| *top > self.scroll_row)
+        };
+        if let Some(to) = to {
+            self.scroll_row = to;
+            // The person has moved the view: no row is where it was.
+            self.held = None;
         }
         if let Some(column) = layout.column(&shown.column).filter(|column| !column.frozen) {
             let (left, right) = (column.left, column.left + column.width);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use shared::{value::Value, watchlist::Version};
 
-use super::{GridState, config::GridConfig, selection::Selection, state::Cursor, table::Table};
+use super::{GridState, config::GridConfig, state::Cursor, table::Table};
 
 /// How often sums follow rows that change.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -49,7 +49,7 @@ impl Summary {
 #[derive(Default)]
 pub struct Sums {
     summary: Option<Summary>,
-    of: Option<(Selection, Option<Cursor>, GridConfig)>,
+    of: Option<(u64, Option<Cursor>, GridConfig)>,
     version: Version,
     at: Duration,
 }
@@ -69,7 +69,7 @@ impl GridState {
             return None;
         }
         let is_same = self.sums.of.as_ref().is_some_and(|(selection, cursor, config)| {
-            *selection == self.selection && *cursor == self.cursor && *config == self.config
+            *selection == self.selection.version() && *cursor == self.cursor && *config == self.config
         });
         let version = table.watchlist.version();
         if is_same && version == self.sums.version {
@@ -86,7 +86,7 @@ impl GridState {
             selected.map(|entry| table.value(row, entry))
         });
         let summary = Summary::of(values);
-        let of = Some((self.selection.clone(), self.cursor.clone(), self.config.clone()));
+        let of = Some((self.selection.version(), self.cursor.clone(), self.config.clone()));
         self.sums = Sums { summary: Some(summary), of, version, at: now };
         None
     }
