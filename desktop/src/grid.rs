@@ -134,8 +134,10 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     if std::mem::take(&mut state.reveal_next) {
         state.reveal(&table, &layout);
     }
+    // Where nothing is asked for, everything stays where it is: no need to find that out again.
+    let is_quiet = state.drag.is_none() && state.asked.is_empty() && !has_input(ui);
     pointer::scroll(ui, state, &layout, &response);
-    let layout = Layout::new(rect, &table, state);
+    let layout = if is_quiet && layout.is_at(state) { layout } else { Layout::new(rect, &table, state) };
     if pointer::act(ui, state, &frame, &layout, &response, &mut actions) {
         response.request_focus();
     }
@@ -150,9 +152,9 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     }
     context_menu(state, &frame, &layout, &response, &mut actions);
     // What was done may have changed the columns, and moved the view.
-    let table = state.table(view.watchlist);
+    let table = if is_quiet { table } else { state.table(view.watchlist) };
     let frame = Frame { view, table: &table };
-    let layout = Layout::new(rect, &table, state);
+    let layout = if is_quiet { layout } else { Layout::new(rect, &table, state) };
     paint::paint(ui, state, &frame, &layout, response.hover_pos());
     access::describe(ui, id, state, &frame, &layout);
     filters::show(ui, state, &frame, &layout);
@@ -168,12 +170,22 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     actions
 }
 
+/// Whether anything was typed, pointed at or scrolled since the last frame.
+fn has_input(ui: &Ui) -> bool {
+    ui.input(|input| !input.events.is_empty() || input.smooth_scroll_delta() != egui::Vec2::ZERO)
+}
+
 /// Notes which row must not move: the edited one, else the one under the pointer.
 fn hold(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
-    let table = state.table(view.watchlist);
     let edited = state.editor.as_ref().and_then(|editor| editor.cursor.row);
+    let pointer = ui.input(|input| input.pointer.hover_pos()).filter(|at| rect.contains(*at));
+    if edited.is_none() && pointer.is_none() {
+        state.release_held();
+        return;
+    }
+    let table = state.table(view.watchlist);
     let layout = Layout::new(rect, &table, state);
-    let under_pointer = ui.input(|input| input.pointer.hover_pos()).and_then(|at| layout.cell_at(at));
+    let under_pointer = pointer.and_then(|at| layout.cell_at(at));
     let row = edited.or_else(|| under_pointer.and_then(|(index, _)| table.id_at(index)));
     state.note_held(row, &table);
 }

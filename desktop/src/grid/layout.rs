@@ -2,7 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "pixels and rows in view are computed here")]
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use egui::{Pos2, Rect, pos2, vec2};
 use shared::{
@@ -30,7 +30,7 @@ const GRIP: f32 = 4.0;
 /// One visible column.
 #[derive(Clone, Debug)]
 pub(super) struct ColumnLayout {
-    pub(super) entry: ColumnEntry,
+    pub(super) entry: Arc<ColumnEntry>,
     /// Its left edge on screen.
     pub(super) left: f32,
     pub(super) width: f32,
@@ -66,7 +66,7 @@ impl Layout {
         let width_of = |entry: &ColumnEntry| {
             state.config.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))
         };
-        let mut widths: Vec<(ColumnEntry, f32)> =
+        let mut widths: Vec<(Arc<ColumnEntry>, f32)> =
             table.columns().iter().map(|entry| (entry.clone(), width_of(entry))).collect();
         let total: f32 = widths.iter().map(|(_, width)| width).sum();
         // Frozen columns leave room for others: as many stay as fit, the first one in any case.
@@ -124,6 +124,12 @@ impl Layout {
             scroll_x: state.scroll_x,
             scrolled_width: total - frozen_width,
         }
+    }
+
+    /// Whether the view is scrolled to where it was laid out.
+    pub(super) fn is_at(&self, state: &GridState) -> bool {
+        self.scroll_row.to_bits() == state.scroll_row.to_bits()
+            && self.scroll_x.to_bits() == state.scroll_x.to_bits()
     }
 
     /// Whole rows that fit.

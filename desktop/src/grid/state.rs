@@ -247,7 +247,7 @@ impl GridState {
                 self.selection.has_column(key)
             }
         };
-        table.columns().iter().filter(is_selected).collect()
+        table.columns().iter().map(Arc::as_ref).filter(is_selected).collect()
     }
 
     /// Whether a cell is selected.

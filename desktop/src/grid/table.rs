@@ -17,17 +17,17 @@ pub struct Table<'a> {
     /// What they are of.
     pub watchlist: &'a Watchlist,
     order: Arc<Order>,
-    columns: Arc<[ColumnEntry]>,
+    columns: Arc<[Arc<ColumnEntry>]>,
 }
 
 impl<'a> Table<'a> {
     /// A watchlist in an order, with the columns that a person arranged.
     pub fn new(watchlist: &'a Watchlist, order: Arc<Order>, config: &GridConfig) -> Self {
-        Self { watchlist, order, columns: config.columns(watchlist).into() }
+        Self { watchlist, order, columns: config.columns(watchlist).into_iter().map(Arc::new).collect() }
     }
 
     /// The columns, first to last.
-    pub fn columns(&self) -> &[ColumnEntry] {
+    pub fn columns(&self) -> &[Arc<ColumnEntry>] {
         &self.columns
     }
 
@@ -38,7 +38,7 @@ impl<'a> Table<'a> {
 
     /// A column that is shown.
     pub fn column(&self, key: &ColumnKey) -> Option<&ColumnEntry> {
-        self.columns.iter().find(|entry| entry.column.key == *key)
+        self.columns.iter().find(|entry| entry.column.key == *key).map(Arc::as_ref)
     }
 
     /// How many rows there are; an empty one stands behind them.
