@@ -104,7 +104,7 @@ fn grid_frame(watchlist: &Watchlist, glow: Option<&Glow>) -> Duration {
             window: WindowId(1),
             now: Duration::from_secs_f64(10.5),
             pending: &|_, _| false,
-            author: &|_, _| None,
+            author: None,
             people: &[],
             palette: Palette::of(egui::Theme::Dark, false),
             zone: &jiff::tz::TimeZone::UTC,

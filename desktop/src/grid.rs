@@ -59,8 +59,8 @@ pub struct GridView<'a> {
     pub now: Duration,
     /// Whether a cell holds an edit that waits for its answer.
     pub pending: &'a dyn Fn(RowId, &ColumnKey) -> bool,
-    /// Who set a cell that changed a moment ago, for the editor over it.
-    pub author: &'a dyn Fn(RowId, &ColumnKey) -> Option<String>,
+    /// Who set the cell that is being edited since its editor was opened.
+    pub author: Option<String>,
     /// Where others are.
     pub people: &'a [PersonAt],
     /// The colours.

@@ -35,9 +35,6 @@ use self::{
 /// Watchlists that are kept up to date at once; more than there can be windows.
 const OPEN_LISTS: usize = 32;
 
-/// Cells of which it is known who set them last; past so many it begins anew.
-const AUTHORS: usize = 100_000;
-
 /// How the connection is, in words for the person.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Connection {
@@ -70,13 +67,20 @@ pub struct Notice {
     pub at: Option<Duration>,
 }
 
+/// A cell that a window edits.
+struct Edited {
+    cell: (WatchlistId, RowId, ColumnKey),
+    /// Who set it meanwhile.
+    author: Option<Arc<str>>,
+}
+
 /// Everything that the windows of this process share.
 pub struct Store {
     replica: Replica,
     glow: BTreeMap<WatchlistId, Glow>,
     shape: Shape,
-    /// Who set cells lately.
-    authors: HashMap<(WatchlistId, RowId, ColumnKey), Arc<str>>,
+    /// The cells that windows are editing, and who set them meanwhile: of all others nobody asks.
+    edited: BTreeMap<WindowId, Edited>,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
@@ -110,7 +114,7 @@ impl Store {
             replica,
             glow: BTreeMap::new(),
             shape: Shape::default(),
-            authors: HashMap::new(),
+            edited: BTreeMap::new(),
             outbox,
             undo: UndoStacks::default(),
             connection: Connection::Connecting,
@@ -140,9 +144,18 @@ impl Store {
         self.glow.get(&id)
     }
 
-    /// Who set a cell last, where that was since it was loaded.
-    pub fn author(&self, watchlist: WatchlistId, row: RowId, column: &ColumnKey) -> Option<String> {
-        self.authors.get(&(watchlist, row, column.clone())).map(|name| name.to_string())
+    /// A window edits a cell from here on, or none.
+    pub fn watch(&mut self, window: WindowId, cell: Option<(WatchlistId, RowId, ColumnKey)>) {
+        match cell {
+            None => drop(self.edited.remove(&window)),
+            Some(cell) if self.edited.get(&window).is_some_and(|edited| edited.cell == cell) => {}
+            Some(cell) => drop(self.edited.insert(window, Edited { cell, author: None })),
+        }
+    }
+
+    /// Who set the cell that a window edits, where somebody did since.
+    pub fn author(&self, window: WindowId) -> Option<String> {
+        self.edited.get(&window)?.author.as_ref().map(|name| name.to_string())
     }
 
     /// How the connection is.
@@ -449,14 +462,12 @@ impl Store {
         }
     }
 
-    /// Remembers who set the cell of an editor that is open.
+    /// Remembers who set a cell that is being edited.
     fn note_author(&mut self, watchlist: WatchlistId, name: &Arc<str>, effects: &[Effect]) {
-        for effect in effects {
-            if let Effect::Cell { row, column, .. } = effect {
-                if self.authors.len() >= AUTHORS {
-                    self.authors.clear();
-                }
-                self.authors.insert((watchlist, *row, column.clone()), name.clone());
+        for Edited { cell: (list, row, column), author } in self.edited.values_mut() {
+            let sets = |effect: &Effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if set == row && of == column);
+            if *list == watchlist && effects.iter().any(sets) {
+                *author = Some(name.clone());
             }
         }
     }

@@ -201,6 +201,9 @@ impl Window {
             core.act(action, self, now);
             ui.request_repaint();
         }
+        let editor = self.grid.editor.as_ref().map(|editor| editor.cursor.clone());
+        let edited = editor.and_then(|cursor| Some((self.list?, cursor.row?, cursor.column)));
+        core.store.watch(self.id, edited);
         self.tell_where(ui, core, now);
         self.keep_size(ui);
         self.keep_title(ui, core);
@@ -236,7 +239,6 @@ impl Window {
         let replica = core.store.replica().list(id);
         let pending =
             |row, column: &ColumnKey| replica.is_some_and(|list| list.pending_window(row, column).is_some());
-        let author = |row, column: &ColumnKey| core.store.author(id, row, column);
         let people = people_at(core, id, self.id, palette);
         let view = GridView {
             watchlist,
@@ -244,7 +246,7 @@ impl Window {
             window: self.id,
             now,
             pending: &pending,
-            author: &author,
+            author: core.store.author(self.id),
             people: &people,
             palette,
             zone: &self.zone,

@@ -333,7 +333,7 @@ fn note(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     } else if row.is_some_and(|row| view.watchlist.rows().get(row).is_none()) {
         (GONE.to_owned(), palette.down)
     } else if present != editor.seen {
-        let by = row.and_then(|row| (view.author)(row, &editor.cursor.column));
+        let by = view.author.as_ref();
         let by = by.map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
         (format!("now {}{by}", view.separators.localized(entry.column.kind.format(&present))), palette.accent)
     } else {

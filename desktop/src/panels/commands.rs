@@ -247,7 +247,6 @@ pub fn keys(ui: &Ui, window: &mut Window, core: &Core) {
         ("Commit and move to the next, previous editable cell", "Tab, Shift+Tab"),
         ("Discard what is typed", "Esc"),
         ("Turn a flag", "Space"),
-        ("Open a choice's list", "Alt+Down"),
         ("Step an open number by its last decimal", "Ctrl+Up, Ctrl+Down"),
         ("Move; with Shift the selection grows", "arrows, Home, End, PgUp, PgDn"),
         ("To the edge of the data", "Ctrl+arrows"),

@@ -48,8 +48,8 @@ impl Withheld {
     /// decides: an edit that was read before the withheld one came again stands before it in the room's queue.
     pub fn admits(&self, watchlist: WatchlistId, edit: EditId) -> bool {
         let mut edits = self.edits();
-        let earlier = edits.range(..(edit, watchlist)).filter(|((number, _), _)| *number < edit);
-        let is_admitted = earlier.into_iter().all(|((_, of), again)| *of != watchlist && *again);
+        let mut earlier = edits.range(..(edit, watchlist)).filter(|((number, _), _)| *number < edit);
+        let is_admitted = earlier.all(|((_, of), again)| *of != watchlist && *again);
         if is_admitted {
             edits.remove(&(edit, watchlist));
         }

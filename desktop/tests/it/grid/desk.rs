@@ -104,7 +104,7 @@ impl Desk {
             window: WindowId(1),
             now: desk.now,
             pending: &|_, _| false,
-            author: &|_, _| Some("bob".to_owned()),
+            author: Some("bob".to_owned()),
             people: &[],
             palette: Palette::of(egui::Theme::Dark, false),
             zone: &jiff::tz::TimeZone::UTC,
