@@ -104,6 +104,8 @@ fn grid_frame(watchlist: &Watchlist, glow: Option<&Glow>) -> Duration {
             window: WindowId(1),
             now: Duration::from_secs_f64(10.5),
             pending: &|_, _| false,
+            trails: None,
+            history: None,
             author: None,
             people: &[],
             palette: Palette::of(egui::Theme::Dark, false),

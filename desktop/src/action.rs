@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use shared::{
+    column::ColumnKey,
     edit::Change,
-    ids::{WatchlistId, WindowId},
+    ids::{RowId, WatchlistId, WindowId},
 };
 
 use crate::settings::{GlowChoice, ThemeChoice};
@@ -25,6 +26,17 @@ pub enum Action {
     Undo(WindowId),
     /// Make the window's last undone edit again.
     Redo(WindowId),
+    /// Ask for the last changes of a cell that a window looks at.
+    AskHistory {
+        /// Of which watchlist.
+        watchlist: WatchlistId,
+        /// Which looks.
+        window: WindowId,
+        /// Its row.
+        row: RowId,
+        /// Its column.
+        column: ColumnKey,
+    },
     /// Show a watchlist in a window.
     Show(WindowId, WatchlistId),
     /// Make a watchlist and show it.

@@ -15,6 +15,7 @@ use crate::{
     args::Args,
     dispatch::Core,
     host::{Host, Named},
+    less_motion::LessMotion,
     net::Net,
     settings::Workspace,
     store::Store,
@@ -159,6 +160,8 @@ impl App {
             workspace,
             ctx.clone(),
         );
+        let waker = ctx.clone();
+        core.less_motion = LessMotion::follow(move || waker.request_repaint());
         let count = args.windows.map_or(saved.len().max(1), usize::from);
         for index in 0..count {
             let id = core.next_window();
@@ -194,7 +197,9 @@ impl App {
                         ui.request_repaint();
                         return;
                     }
-                    lock(&core).windows.retain(|open| !Arc::ptr_eq(open, &window));
+                    let mut core = lock(&core);
+                    core.windows.retain(|open| !Arc::ptr_eq(open, &window));
+                    core.store.forget_window(id);
                     wake_root(ui);
                 }
             };

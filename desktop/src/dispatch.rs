@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use crate::{
     action::Action,
+    follow::Links,
+    less_motion::LessMotion,
     net::{Net, NetEvent},
     settings::{GlowChoice, ThemeChoice, Workspace},
     store::{Connection, Store},
@@ -44,6 +46,11 @@ pub struct Core {
     pub glow: GlowChoice,
     /// Watchlists that were deleted here and can be brought back.
     pub deleted: Vec<(WatchlistId, Arc<str>)>,
+    /// Where the linked windows are.
+    pub links: Links,
+    /// What the system wishes of motion.
+    pub less_motion: LessMotion,
+    is_motion_less: bool,
     net: Net,
     data_dir: PathBuf,
     saved: Workspace,
@@ -63,7 +70,7 @@ struct Import {
 impl Core {
     /// Everything that the windows share, with no window open yet.
     pub fn new(mut store: Store, net: Net, data_dir: &Path, saved: Workspace, ctx: Context) -> Self {
-        store.set_glow(saved.glow);
+        store.set_glow(saved.glow.shape(false));
         Self {
             store,
             windows: Vec::new(),
@@ -71,6 +78,9 @@ impl Core {
             colour_blind: saved.colour_blind,
             glow: saved.glow,
             deleted: saved.deleted.clone(),
+            links: Links::default(),
+            less_motion: LessMotion::default(),
+            is_motion_less: false,
             net,
             data_dir: data_dir.to_owned(),
             saved,
@@ -102,6 +112,10 @@ impl Core {
         }
         while let Ok(import) = self.imports.1.try_recv() {
             self.take_import(import, now);
+        }
+        if self.less_motion.is_wished() != self.is_motion_less {
+            self.is_motion_less = !self.is_motion_less;
+            self.store.set_glow(self.glow.shape(self.is_motion_less));
         }
         self.store.tick(now);
         self.store.expire_notices(now, NOTICE);
@@ -153,6 +167,9 @@ impl Core {
                     self.store.say("There is nothing to redo in this window.", None, now);
                 }
             }
+            Action::AskHistory { watchlist, window, row, column } => {
+                self.store.ask_history(watchlist, window, row, column);
+            }
             Action::Show(_, watchlist) => window.show_list(watchlist),
             Action::Create(id, name) => {
                 let watchlist = WatchlistId(Uuid::now_v7());
@@ -194,7 +211,7 @@ impl Core {
             }
             Action::SetGlow(choice) => {
                 self.glow = choice;
-                self.store.set_glow(choice);
+                self.store.set_glow(choice.shape(self.is_motion_less));
             }
             Action::DismissNotice(notice) => self.store.dismiss(notice),
         }

@@ -3,6 +3,7 @@
 
 mod access;
 pub mod arranger;
+mod card;
 pub mod config;
 mod edit;
 pub mod filter;
@@ -17,17 +18,19 @@ mod paint;
 mod paste;
 mod pointer;
 mod question;
+mod section;
 pub mod selection;
 mod state;
 pub mod sums;
 pub mod table;
+mod trend;
 mod tsv;
 
 use std::time::Duration;
 
 use egui::{Color32, EventFilter, Rect, Sense, Ui};
 use shared::{
-    column::ColumnKey,
+    column::{ColumnKey, ColumnKind},
     edit::Change,
     ids::{RowId, WindowId},
     number::Separators,
@@ -41,11 +44,15 @@ pub use state::{Cursor, GridState};
 
 use self::{
     arranger::Request,
+    filter::Reading,
     layout::Layout,
     order::{Locale, Wanted},
     table::Table,
 };
-use crate::{store::glow::Glow, theme::Palette};
+use crate::{
+    store::{glow::Glow, history::CellHistory, trails::Trails},
+    theme::Palette,
+};
 
 /// What a grid is given for one frame.
 pub struct GridView<'a> {
@@ -59,6 +66,10 @@ pub struct GridView<'a> {
     pub now: Duration,
     /// Whether a cell holds an edit that waits for its answer.
     pub pending: &'a dyn Fn(RowId, &ColumnKey) -> bool,
+    /// The last values of the cells that are drawn as sparklines.
+    pub trails: Option<&'a Trails>,
+    /// The last changes of the cell that was asked about.
+    pub history: Option<&'a CellHistory>,
     /// Who set the cell that is being edited since its editor was opened.
     pub author: Option<String>,
     /// Where others are.
@@ -75,6 +86,13 @@ pub struct GridView<'a> {
     pub new_row: &'a dyn Fn() -> RowId,
     /// Whether the grid may take the keyboard: no dialog is open.
     pub takes_keys: bool,
+}
+
+impl<'a> GridView<'a> {
+    /// How the values of a column are read and shown here.
+    fn reading(&self, kind: &'a ColumnKind) -> Reading<'a> {
+        Reading { kind, separators: self.separators, zone: self.zone }
+    }
 }
 
 /// Where somebody else is.
@@ -107,6 +125,8 @@ pub enum GridAction {
     AddColumn(ColumnKey),
     /// Ask for a column's new title.
     RenameColumn(ColumnKey),
+    /// Ask for the last changes of a cell.
+    AskHistory(RowId, ColumnKey),
 }
 
 /// What a frame works with.
@@ -129,6 +149,7 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     let table = state.table(view.watchlist);
     let frame = Frame { view, table: &table };
     state.settle(&table);
+    state.arrive(&table);
     let layout = Layout::new(rect, &table, state);
     state.hold(&table, &layout);
     if std::mem::take(&mut state.reveal_next) {
@@ -164,6 +185,7 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
             ui.memory_mut(|memory| memory.request_focus(id));
         }
     }
+    card::show(ui, state, &frame, &layout, response.hover_pos(), &mut actions);
     if let Some(wait) = state.sum_up(&table, view.now) {
         ui.request_repaint_after(wait);
     }
@@ -262,7 +284,9 @@ fn context_menu(
         && state.editor.is_none()
     {
         state.menu_column = layout.header_at(position);
-        if let Some((index, column)) = layout.cell_at(position) {
+        let first = frame.table.columns().first().map(|first| first.column.key.clone());
+        let number = layout.number_at(position).zip(first);
+        if let Some((index, column)) = number.or_else(|| layout.cell_at(position)) {
             let target = Cursor { row: frame.table.id_at(index), column };
             let is_selected = target.row.is_some_and(|row| state.is_selected(row, &target.column));
             if !is_selected {
@@ -278,7 +302,7 @@ fn context_menu(
         }
         let rows = state.selected_rows(frame.table).len();
         let remove = if rows > 1 { format!("Remove {rows} rows") } else { "Remove row".to_owned() };
-        let groups: [&[(&str, &str, Command)]; 4] = [
+        let groups: [&[(&str, &str, Command)]; 5] = [
             &[
                 ("Edit cell", "F2", Command::Open),
                 ("Cut", "Ctrl+X", Command::Cut),
@@ -287,9 +311,11 @@ fn context_menu(
             &[
                 ("Insert row above", "Insert", Command::InsertAbove),
                 ("Insert row below", "Ctrl+Enter", Command::InsertBelow),
+                ("Insert section above", "Ctrl+Shift+Enter", Command::InsertSection),
                 ("Duplicate", "Ctrl+Shift+D", Command::Duplicate),
                 (&remove, "Ctrl+Delete", Command::RemoveRows),
             ],
+            &[("Last changes", "Shift+F2", Command::History)],
             &[("Fill down", "Ctrl+D", Command::FillDown), ("Fill right", "Ctrl+R", Command::FillRight)],
             &[("Undo", "Ctrl+Z", Command::Undo), ("Redo", "Ctrl+Shift+Z", Command::Redo)],
         ];
@@ -327,32 +353,23 @@ fn obey(
             }
         }
         Command::Extend(step) => state.extend(table, step, layout.page_rows()),
-        Command::SelectAll => {
-            if let Some(cursor) = state.cursor.clone() {
-                state.selection.all(cursor);
-            }
-            return;
-        }
-        Command::SelectRows => {
-            if let Some(cursor) = state.cursor.clone() {
-                let end = state.selection.end(&cursor).clone();
-                state.selection.rows(cursor, end, false, table);
-            }
-            return;
-        }
-        Command::SelectColumns => {
-            if let Some(cursor) = state.cursor.clone() {
-                let end = state.selection.end(&cursor).clone();
-                state.selection.columns(cursor, end, false, table);
-            }
+        Command::SelectAll | Command::SelectRows | Command::SelectColumns => {
+            state.select(&command, table);
             return;
         }
         Command::Escape => {
             state.selection.clear();
             state.find.close();
+            state.card.close();
             return;
         }
-        Command::Open | Command::OpenList => edit::open(state, frame, edit::Opening::End, actions),
+        Command::History => {
+            state.card.pin(state.cursor.clone());
+            state.reveal(table, layout);
+            return;
+        }
+        Command::Open => edit::open(state, frame, edit::Opening::End, actions),
+        Command::OpenList => edit::open(state, frame, edit::Opening::List, actions),
         Command::OpenAll => edit::open(state, frame, edit::Opening::All, actions),
         Command::Type(text) => edit::open(state, frame, edit::Opening::Typed(text), actions),
         Command::Clear => ops::clear(state, frame, actions),
@@ -367,6 +384,7 @@ fn obey(
         Command::FillRight => ops::fill_right(state, frame, actions),
         Command::InsertAbove => ops::insert_row(state, frame, false, actions),
         Command::InsertBelow => ops::insert_row(state, frame, true, actions),
+        Command::InsertSection => ops::insert_section(state, frame, actions),
         Command::Duplicate => ops::duplicate(state, frame, actions),
         Command::MoveRows(up) => ops::move_rows(state, frame, up, actions),
         Command::RemoveRows => ops::remove_rows(state, frame, actions),
@@ -378,6 +396,13 @@ fn obey(
             }
         }
         Command::SortAgain => state.arranger.refresh(),
+        Command::Sparkline => {
+            if let Some(cursor) = &state.cursor
+                && table.column(&cursor.column).is_some_and(|entry| entry.column.kind.is_numeric())
+            {
+                state.config.toggle_trend(&cursor.column);
+            }
+        }
         Command::Filters => state.config.has_filters = !state.config.has_filters,
         Command::Find => state.find.open(),
         Command::FindNext(forward) => find::next(state, frame, forward),

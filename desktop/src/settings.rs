@@ -5,13 +5,21 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use shared::ids::WatchlistId;
 use tracing::warn;
 
-use crate::grid::config::{Density, GridConfig};
+use crate::{
+    follow::Group,
+    grid::{
+        Cursor,
+        config::{Density, GridConfig},
+    },
+    store::glow::Shape,
+};
 
 const FILE: &str = "workspace.json";
 /// The version of the file's form; another one is kept aside.
@@ -40,8 +48,14 @@ pub struct SavedWindow {
     pub size: Option<[f32; 2]>,
     /// How close its rows stand.
     pub density: Density,
+    /// Whether it stays above the windows of other programs.
+    pub on_top: bool,
+    /// The windows that it goes with.
+    pub group: Option<Group>,
     /// How its grids were arranged, by watchlist.
     pub grids: BTreeMap<WatchlistId, GridConfig>,
+    /// Where their cursors were.
+    pub cursors: BTreeMap<WatchlistId, Cursor>,
 }
 
 /// How changes by others are shown.
@@ -52,13 +66,39 @@ pub struct GlowChoice {
     pub seconds: f32,
     /// Only the cell that changed, and not its row.
     pub cell_only: bool,
-    /// A mark that stays and then goes, and no fade.
-    pub is_still: bool,
+    /// Whether they fade.
+    pub motion: Motion,
+}
+
+/// Whether what glows fades, or is marked and then no longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Motion {
+    /// As the system's accessibility settings have it.
+    #[default]
+    System,
+    /// It fades.
+    Fade,
+    /// It does not.
+    Still,
+}
+
+impl GlowChoice {
+    /// What it comes to where the system wishes for less motion, or does not.
+    pub fn shape(&self, less_motion: bool) -> Shape {
+        let is_still = match self.motion {
+            Motion::System => less_motion,
+            Motion::Fade => false,
+            Motion::Still => true,
+        };
+        let duration = Duration::from_secs_f32(self.seconds.clamp(0.0, 10.0));
+        Shape { duration, cell_only: self.cell_only, is_still }
+    }
 }
 
 impl Default for GlowChoice {
     fn default() -> Self {
-        Self { seconds: 2.0, cell_only: false, is_still: false }
+        Self { seconds: 2.0, cell_only: false, motion: Motion::System }
     }
 }
 

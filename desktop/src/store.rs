@@ -2,11 +2,13 @@
 //! It knows neither the network nor egui.
 
 pub mod glow;
+pub mod history;
 pub mod outbox;
+pub mod trails;
 pub mod undo;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,20 +22,32 @@ use shared::{
     replica::{Effect, Event, KeptEdit, Outcome, Replica},
     value::Value,
     watchlist::Watchlist,
-    wire::{CellRef, client::ClientMessage, server::ServerMessage},
+    wire::{
+        CellRef,
+        client::{self, ClientMessage},
+        server::ServerMessage,
+    },
 };
 use uuid::Uuid;
 
-use crate::settings::GlowChoice;
-
 use self::{
     glow::{Glow, Shape},
+    history::{Asked, CellHistory, changes_of},
     outbox::Outbox,
+    trails::Trails,
     undo::{Edits, UndoStacks},
 };
 
 /// Watchlists that are kept up to date at once; more than there can be windows.
 const OPEN_LISTS: usize = 32;
+
+/// Commits that are asked for to know a cell's last changes: some of them set other cells of its row.
+const CELL_COMMITS: u32 = 20;
+/// Changes of a cell that are kept.
+const CELL_CHANGES: usize = 5;
+
+/// The columns whose values a window draws, by watchlist.
+pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
 
 /// How the connection is, in words for the person.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +95,11 @@ pub struct Store {
     shape: Shape,
     /// The cells that windows are editing, and who set them meanwhile: of all others nobody asks.
     edited: BTreeMap<WindowId, Edited>,
+    /// What windows draw of the past.
+    traced: BTreeMap<WindowId, Traced>,
+    trails: BTreeMap<WatchlistId, Trails>,
+    /// The cell that each window looks at.
+    histories: BTreeMap<WindowId, CellHistory>,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
@@ -115,6 +134,9 @@ impl Store {
             glow: BTreeMap::new(),
             shape: Shape::default(),
             edited: BTreeMap::new(),
+            traced: BTreeMap::new(),
+            trails: BTreeMap::new(),
+            histories: BTreeMap::new(),
             outbox,
             undo: UndoStacks::default(),
             connection: Connection::Connecting,
@@ -158,6 +180,66 @@ impl Store {
         self.edited.get(&window)?.author.as_ref().map(|name| name.to_string())
     }
 
+    /// A window draws the past values of these columns from here on.
+    pub fn trace(&mut self, window: WindowId, traced: Traced) {
+        if self.traced.get(&window).is_some_and(|before| *before == traced)
+            || traced.is_empty() && !self.traced.contains_key(&window)
+        {
+            return;
+        }
+        self.traced.insert(window, traced);
+        let mut wanted = Traced::new();
+        for (watchlist, columns) in self.traced.values().flatten() {
+            wanted.entry(*watchlist).or_default().extend(columns.iter().cloned());
+        }
+        for (watchlist, columns) in &wanted {
+            self.trails.entry(*watchlist).or_default().want(columns);
+        }
+        self.trails.retain(|watchlist, trails| wanted.contains_key(watchlist) && !trails.is_idle());
+    }
+
+    /// The past values of a watchlist's cells, where a window draws any.
+    pub fn trails(&self, watchlist: WatchlistId) -> Option<&Trails> {
+        self.trails.get(&watchlist)
+    }
+
+    /// Asks for the last changes of the cell that a window looks at.
+    pub fn ask_history(&mut self, watchlist: WatchlistId, window: WindowId, row: RowId, column: ColumnKey) {
+        let ask = client::History {
+            request: RequestId(0),
+            watchlist,
+            row: Some(row),
+            column: Some(column.clone()),
+            before: None,
+            limit: Some(CELL_COMMITS),
+        };
+        let asked = self.replica.history(ask).map_or(Asked::Offline, Asked::Waiting);
+        // What was known of the cell is shown until the answer comes.
+        match self.histories.get_mut(&window) {
+            Some(held) if held.watchlist == watchlist && held.is_of(row, &column) => {
+                (held.is_old, held.asked) = (false, asked);
+            }
+            _ => {
+                let (changes, is_old) = (Vec::new(), false);
+                let history = CellHistory { watchlist, row, column, changes, asked, is_old };
+                self.histories.insert(window, history);
+            }
+        }
+    }
+
+    /// The last changes of the cell that a window looks at in a watchlist.
+    pub fn history(&self, watchlist: WatchlistId, window: WindowId) -> Option<&CellHistory> {
+        self.histories.get(&window).filter(|history| history.watchlist == watchlist)
+    }
+
+    /// A window is closed.
+    pub fn forget_window(&mut self, window: WindowId) {
+        self.edited.remove(&window);
+        self.histories.remove(&window);
+        self.trace(window, Traced::new());
+        self.traced.remove(&window);
+    }
+
     /// How the connection is.
     pub fn connection(&self) -> &Connection {
         &self.connection
@@ -174,9 +256,8 @@ impl Store {
     }
 
     /// Shows changes by others as the person chose.
-    pub fn set_glow(&mut self, choice: GlowChoice) {
-        let duration = Duration::from_secs_f32(choice.seconds.clamp(0.0, 10.0));
-        self.shape = Shape { duration, cell_only: choice.cell_only, is_still: choice.is_still };
+    pub fn set_glow(&mut self, shape: Shape) {
+        self.shape = shape;
         self.glow.values_mut().for_each(|glow| glow.set_shape(self.shape));
     }
 
@@ -411,6 +492,9 @@ impl Store {
             }
             Event::Committed { watchlist, window, effects, by, .. } => {
                 self.note_author(watchlist, &by.name, &effects);
+                if let Some(trails) = self.trails.get_mut(&watchlist) {
+                    trails.note(&effects);
+                }
                 self.glow_of(watchlist).note(&effects, window, now);
             }
             Event::Settled { watchlist, edit, window, outcome, changes } => {
@@ -454,21 +538,31 @@ impl Store {
                 self.glow.remove(&watchlist);
                 self.undo.forget(watchlist);
             }
-            Event::Watchlists
-            | Event::Pending { .. }
-            | Event::People { .. }
-            | Event::Restored { .. }
-            | Event::History { .. } => {}
+            Event::History { request, commits } => {
+                let asked = |history: &&mut CellHistory| history.asked == Asked::Waiting(request);
+                if let Some(history) = self.histories.values_mut().find(asked) {
+                    history.changes = changes_of(history.row, &history.column, &commits, CELL_CHANGES);
+                    history.asked = Asked::Answered;
+                }
+            }
+            Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
         }
     }
 
-    /// Remembers who set a cell that is being edited.
+    /// Remembers who set a cell that is being edited, and that one which is looked at has changed.
     fn note_author(&mut self, watchlist: WatchlistId, name: &Arc<str>, effects: &[Effect]) {
+        let sets = |row: RowId, column: &ColumnKey| {
+            effects.iter().any(|effect| {
+                matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column)
+            })
+        };
         for Edited { cell: (list, row, column), author } in self.edited.values_mut() {
-            let sets = |effect: &Effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if set == row && of == column);
-            if *list == watchlist && effects.iter().any(sets) {
+            if *list == watchlist && sets(*row, column) {
                 *author = Some(name.clone());
             }
+        }
+        for history in self.histories.values_mut().filter(|history| history.watchlist == watchlist) {
+            history.is_old |= sets(history.row, &history.column);
         }
     }
 

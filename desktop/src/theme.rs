@@ -27,6 +27,9 @@ pub const TEXT: f32 = 13.0;
 /// Size of headers and bars, in points.
 pub const SMALL: f32 = 12.0;
 
+/// Size of the rows' numbers, in points.
+pub const NUMBER: f32 = 11.0;
+
 /// Size of marks on cells and headers, in points.
 pub const TINY: f32 = 9.0;
 
@@ -38,6 +41,11 @@ pub fn text() -> FontId {
 /// One weight up.
 pub fn strong() -> FontId {
     FontId::new(TEXT, FontFamily::Name(MEDIUM.into()))
+}
+
+/// The rows' numbers.
+pub fn number() -> FontId {
+    FontId::proportional(NUMBER)
 }
 
 /// Marks on cells and headers.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use egui::{CentralPanel, Panel, Ui};
+use egui::{CentralPanel, Panel, Ui, WindowLevel};
 use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
@@ -15,14 +15,15 @@ use uuid::Uuid;
 use crate::{
     action::Action,
     dispatch::Core,
-    grid::{self, GridAction, GridState, GridView, PersonAt, config::GridConfig},
+    follow::{Link, Moved, Place},
+    grid::{self, Cursor, GridAction, GridState, GridView, PersonAt, config::GridConfig},
     panels::{
         commands::{self, Search},
         dialogs::Dialog,
         notices, people, status, top_bar,
     },
     settings::SavedWindow,
-    store::Connection,
+    store::{Connection, Traced},
     theme::{self, Palette},
 };
 
@@ -35,8 +36,14 @@ pub struct Window {
     list: Option<WatchlistId>,
     /// The grid of the watchlist that is shown.
     pub grid: GridState,
-    /// How those of the others were left.
+    /// How those of the others were left, and where their cursors were.
     grids: BTreeMap<WatchlistId, GridConfig>,
+    cursors: BTreeMap<WatchlistId, Cursor>,
+    /// The windows that it goes with.
+    pub link: Link,
+    /// Whether it stays above the windows of other programs, and whether the system was told so.
+    pub on_top: bool,
+    is_on_top: bool,
     /// The open dialog.
     pub dialog: Option<Dialog>,
     /// The list of everything that can be done, while it is open.
@@ -54,13 +61,13 @@ pub struct Window {
     going_to: Option<WatchlistId>,
     is_closing: bool,
     /// Where the others were told that this window is, and whether there was a connection then.
-    told: Option<(Place, bool)>,
+    told: Option<(Told, bool)>,
     told_at: Duration,
 }
 
-/// Where a window is.
+/// Where the others are told that a window is.
 #[derive(Clone, Debug, PartialEq)]
-struct Place {
+struct Told {
     list: Option<WatchlistId>,
     cell: Option<CellRef>,
     is_editing: bool,
@@ -72,7 +79,11 @@ impl Window {
         let grids = saved.map(|saved| saved.grids.clone()).unwrap_or_default();
         let list = list.or_else(|| saved?.watchlist);
         let mut grid = GridState::default();
-        grid.reset(list.and_then(|list| grids.get(&list)).cloned().unwrap_or_default());
+        let cursors = saved.map(|saved| saved.cursors.clone()).unwrap_or_default();
+        grid.reset(
+            list.and_then(|list| grids.get(&list)).cloned().unwrap_or_default(),
+            list.and_then(|list| cursors.get(&list)).cloned(),
+        );
         grid.density = saved.map(|saved| saved.density).unwrap_or_default();
         let locale = ["LC_ALL", "LC_NUMERIC", "LANG"].into_iter().find_map(|name| std::env::var(name).ok());
         Self {
@@ -80,6 +91,10 @@ impl Window {
             list,
             grid,
             grids,
+            cursors,
+            link: Link::new(saved.and_then(|saved| saved.group)),
+            on_top: saved.is_some_and(|saved| saved.on_top),
+            is_on_top: false,
             dialog: None,
             search: None,
             shows_keys: false,
@@ -154,9 +169,21 @@ impl Window {
     fn put(&mut self, list: Option<WatchlistId>) {
         if let Some(left) = self.list {
             self.grids.insert(left, self.grid.config.clone());
+            self.cursors.extend(self.grid.cursor.clone().map(|cursor| (left, cursor)));
         }
         self.list = list;
-        self.grid.reset(list.and_then(|list| self.grids.get(&list)).cloned().unwrap_or_default());
+        self.grid.reset(
+            list.and_then(|list| self.grids.get(&list)).cloned().unwrap_or_default(),
+            list.and_then(|list| self.cursors.get(&list)).cloned(),
+        );
+    }
+
+    /// Shows the watchlist whose tab is the next or the one before, round the end.
+    pub fn show_neighbour(&mut self, core: &Core, forward: bool) {
+        let lists = core.store.replica().summaries().unwrap_or_default();
+        let Some(at) = lists.iter().position(|summary| Some(summary.watchlist) == self.list) else { return };
+        let step = if forward { 1 } else { lists.len() - 1 };
+        self.show_list(lists[(at + step) % lists.len()].watchlist);
     }
 
     /// What of it is kept for the next start.
@@ -164,7 +191,17 @@ impl Window {
         let mut grids = self.grids.clone();
         grids.extend(self.list.map(|list| (list, self.grid.config.clone())));
         grids.retain(|_, config| *config != GridConfig::default());
-        SavedWindow { watchlist: self.list, size: self.size, density: self.grid.density, grids }
+        let mut cursors = self.cursors.clone();
+        cursors.extend(self.list.zip(self.grid.cursor.clone()));
+        SavedWindow {
+            watchlist: self.list,
+            size: self.size,
+            density: self.grid.density,
+            on_top: self.on_top,
+            group: self.link.group(),
+            grids,
+            cursors,
+        }
     }
 
     /// Draws the window and does what was asked in it.
@@ -172,7 +209,7 @@ impl Window {
         core.drain(now);
         self.choose_list(core);
         let mut actions = self.dropped_files(ui);
-        actions.extend(self.keys(ui));
+        actions.extend(self.keys(ui, core));
         let palette = Palette::of(ui.theme(), core.colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
         Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
@@ -201,10 +238,13 @@ impl Window {
             core.act(action, self, now);
             ui.request_repaint();
         }
-        let editor = self.grid.editor.as_ref().map(|editor| editor.cursor.clone());
-        let edited = editor.and_then(|cursor| Some((self.list?, cursor.row?, cursor.column)));
+        let editor = self.grid.editor.as_ref();
+        let edited = editor.and_then(|editor| Some((self.list?, editor.cursor.row?, editor.column.clone())));
         core.store.watch(self.id, edited);
+        core.store.trace(self.id, self.traced());
         self.tell_where(ui, core, now);
+        self.follow(ui, core);
+        self.keep_on_top(ui);
         self.keep_size(ui);
         self.keep_title(ui, core);
         if let Some(wait) = core.remember(Some(self), now, false) {
@@ -246,6 +286,8 @@ impl Window {
             window: self.id,
             now,
             pending: &pending,
+            trails: core.store.trails(id),
+            history: core.store.history(id, self.id),
             author: core.store.author(self.id),
             people: &people,
             palette,
@@ -261,6 +303,9 @@ impl Window {
                 GridAction::Undo => Action::Undo(self.id),
                 GridAction::Redo => Action::Redo(self.id),
                 GridAction::Say(text) => Action::Say(text),
+                GridAction::AskHistory(row, column) => {
+                    Action::AskHistory { watchlist: id, window: self.id, row, column }
+                }
                 GridAction::AddColumn(after) => {
                     self.dialog = Some(Dialog::add_column(id, after));
                     continue;
@@ -310,8 +355,22 @@ impl Window {
     }
 
     /// The keys that are the window's, whatever has the keyboard.
-    fn keys(&mut self, ui: &Ui) -> Option<Action> {
+    fn keys(&mut self, ui: &Ui, core: &Core) -> Option<Action> {
         use egui::{Key, Modifiers};
+        let tab = ui.input_mut(|input| {
+            let mut take = |modifiers, key| input.consume_key(modifiers, key);
+            let back = take(Modifiers::COMMAND | Modifiers::SHIFT, Key::Tab);
+            if back || take(Modifiers::COMMAND, Key::PageUp) {
+                Some(false)
+            } else if take(Modifiers::COMMAND, Key::Tab) || take(Modifiers::COMMAND, Key::PageDown) {
+                Some(true)
+            } else {
+                None
+            }
+        });
+        if let Some(forward) = tab.filter(|_| self.dialog.is_none()) {
+            self.show_neighbour(core, forward);
+        }
         let is_typing = ui.text_edit_focused();
         let (new, search, help) = ui.input_mut(|input| {
             let question = Key::Questionmark;
@@ -342,7 +401,7 @@ impl Window {
         let cursor = self.grid.cursor.as_ref();
         let cell =
             cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
-        let place = Place { list: self.list, cell, is_editing: self.grid.editor.is_some() };
+        let place = Told { list: self.list, cell, is_editing: self.grid.editor.is_some() };
         let connected = core.store.replica().user().is_some();
         let is_told = self.told.as_ref().is_some_and(|(told, with)| *told == place && *with == connected);
         if !connected {
@@ -357,7 +416,7 @@ impl Window {
             return;
         }
         // In the watchlist that it has left it is nowhere.
-        if let Some((Place { list: Some(left), .. }, _)) =
+        if let Some((Told { list: Some(left), .. }, _)) =
             self.told.take().filter(|(told, _)| told.list != place.list)
         {
             core.store.presence(left, self.id, None, false);
@@ -367,6 +426,45 @@ impl Window {
         }
         self.told_at = now;
         self.told = Some((place, connected));
+    }
+
+    /// The columns whose past values it draws: of every watchlist, as their sparklines go on while another is shown.
+    fn traced(&self) -> Traced {
+        let shown = self.list.map(|list| (list, &self.grid.config));
+        let others = self.grids.iter().filter(|(list, _)| Some(**list) != self.list);
+        let all = others.map(|(list, config)| (*list, config)).chain(shown);
+        let traced = all.filter(|(_, config)| !config.trends.is_empty());
+        traced.map(|(list, config)| (list, config.trends.clone())).collect()
+    }
+
+    /// Goes where the linked windows were moved to, and tells them where this one was.
+    fn follow(&mut self, ui: &Ui, core: &mut Core) {
+        let row = self.grid.cursor.as_ref().and_then(|cursor| cursor.row);
+        let own = self.list.filter(|list| core.store.watchlist(*list).is_some());
+        let own = own.map(|watchlist| Place { watchlist, row });
+        let is_free = self.grid.editor.is_none() && self.dialog.is_none();
+        match self.link.update(&mut core.links, own, self.grid.has_arrived(), is_free) {
+            None => {}
+            Some(Moved::To(place)) => {
+                self.show_list(place.watchlist);
+                if let Some(row) = place.row {
+                    self.grid.point_at(row);
+                }
+                ui.request_repaint();
+            }
+            Some(Moved::Told) => {
+                let all: Vec<_> = ui.input(|input| input.raw.viewports.keys().copied().collect());
+                all.into_iter().for_each(|viewport| ui.ctx().request_repaint_of(viewport));
+            }
+        }
+    }
+
+    fn keep_on_top(&mut self, ui: &Ui) {
+        if self.is_on_top != self.on_top {
+            self.is_on_top = self.on_top;
+            let level = if self.on_top { WindowLevel::AlwaysOnTop } else { WindowLevel::Normal };
+            ui.send_viewport_cmd(egui::ViewportCommand::WindowLevel(level));
+        }
     }
 
     fn keep_size(&mut self, ui: &Ui) {

@@ -8,7 +8,7 @@ use shared::{
     watchlist::{ColumnEntry, Watchlist},
 };
 
-use super::order::SortKey;
+use super::{order::SortKey, section, trend};
 
 /// How close rows stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub struct GridConfig {
     pub frozen: usize,
     /// Figures after the point, where they are not the column's own.
     pub decimals: BTreeMap<ColumnKey, u8>,
+    /// Number columns whose last values are drawn beside them.
+    pub trends: BTreeSet<ColumnKey>,
     /// By what rows are sorted.
     pub sort: Vec<SortKey>,
     /// Whether a sorted list stays as it is until asked.
@@ -63,6 +65,7 @@ impl Default for GridConfig {
             hidden: BTreeSet::new(),
             frozen: 1,
             decimals: BTreeMap::new(),
+            trends: BTreeSet::new(),
             sort: Vec::new(),
             is_held: false,
             has_filters: false,
@@ -74,7 +77,7 @@ impl Default for GridConfig {
 impl GridConfig {
     /// The columns that are shown, in their order, as they are shown.
     pub fn columns(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
-        let mut columns: Vec<ColumnEntry> = watchlist.columns().visible().cloned().collect();
+        let mut columns = self.all(watchlist);
         if !self.order.is_empty() {
             columns = arranged(columns, &self.order);
         }
@@ -92,15 +95,33 @@ impl GridConfig {
         columns
     }
 
+    /// Every column that can be shown, sparklines among them, in the list's own order.
+    pub(super) fn all(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
+        let mut columns = Vec::new();
+        for entry in watchlist.columns().visible().filter(|entry| !section::is_of_sections(entry)) {
+            columns.push(entry.clone());
+            if entry.column.kind.is_numeric() && self.trends.contains(&entry.column.key) {
+                columns.push(trend::column(entry));
+            }
+        }
+        columns
+    }
+
     /// Moves a column before another, or to the end.
     pub fn place(&mut self, watchlist: &Watchlist, column: &ColumnKey, before: Option<&ColumnKey>) {
-        let visible = watchlist.columns().visible().cloned().collect();
         let mut order: Vec<ColumnKey> =
-            arranged(visible, &self.order).into_iter().map(|entry| entry.column.key).collect();
+            arranged(self.all(watchlist), &self.order).into_iter().map(|entry| entry.column.key).collect();
         order.retain(|key| key != column);
         let at = before.and_then(|before| order.iter().position(|key| key == before)).unwrap_or(order.len());
         order.insert(at, column.clone());
         self.order = order;
+    }
+
+    /// Shows or hides a number column's sparkline.
+    pub fn toggle_trend(&mut self, column: &ColumnKey) {
+        if !self.trends.remove(column) {
+            self.trends.insert(column.clone());
+        }
     }
 
     /// Sorts by a column: ascending, descending, then no longer. `beside` keeps the other keys.

@@ -1,30 +1,39 @@
 //! The one editor: opened over a cell, its text is never touched by what arrives.
 
+mod calendar;
+mod note;
+mod picker;
+
 use std::collections::BTreeMap;
 
 use egui::{
-    Align2, Color32, Key, Modifiers, Rect, Stroke, StrokeKind, TextEdit, Ui,
+    Align2, Key, Modifiers, Rect, Stroke, StrokeKind, TextEdit, Ui,
     text::{CCursor, CCursorRange},
     vec2,
 };
 use rust_decimal::Decimal;
 use shared::{
     column::{ColumnKey, ColumnKind},
-    edit::Change,
     ids::RowId,
     number,
     time::Timestamp,
     value::{Literal, Value},
+    watchlist::ColumnEntry,
 };
 
+use self::{note::Answer, picker::Picker};
 use super::{
-    Frame, GridAction, GridState, GridView, filter::moment, keys::Step, layout::Layout, ops::insert_at,
+    Frame, GridAction, GridState, GridView,
+    filter::{self, moment},
+    keys::Step,
+    layout::{ARROW, Layout, PADDING},
+    ops::{guarded, insert_at},
     state::Cursor,
 };
 use crate::theme;
 
-/// What is said where the edited row is no more.
-const GONE: &str = "this row was removed; Enter makes a new row with your text, Esc discards it";
+/// Narrower than this a cell's editor is wider than the cell, in points.
+const NARROWEST: f32 = 96.0;
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,24 +44,38 @@ pub(super) enum Opening {
     End,
     /// With this in place of the value.
     Typed(String),
+    /// With what can be chosen from: words, or days.
+    List,
+}
+
+/// Why what is typed is not taken yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Problem {
+    /// The column cannot hold it, in words.
+    Wrong(String),
+    /// The cell has changed: this is what it holds now.
+    Changed(String),
+    /// The row was removed.
+    Gone,
 }
 
 /// An open editor.
 #[derive(Clone, Debug)]
 pub struct Editor {
-    /// The cell.
+    /// Where it is.
     pub cursor: Cursor,
+    /// The column that keeps the cell: of a section row, the one of the titles.
+    pub column: ColumnKey,
     /// What is typed.
     pub text: String,
     /// What the person last saw in the cell: the value when it was opened, or the one in the warning.
     seen: Value,
     /// Whether arrows commit and move, as after typing over a value.
     typed_over: bool,
-    /// What is wrong with the text.
-    error: Option<String>,
-    /// Enter was pressed on a cell that changed: once more overwrites.
-    asked: bool,
+    /// Why it was not taken.
+    problem: Option<Problem>,
     opening: Option<Opening>,
+    picker: Option<Picker>,
     /// Where its row stands, or stood.
     pub(super) last_index: usize,
 }
@@ -64,37 +87,39 @@ pub(super) fn open(
     opening: Opening,
     actions: &mut Vec<GridAction>,
 ) {
-    let Some(cursor) = state.cursor.clone() else { return };
+    let Some(mut cursor) = state.cursor.clone() else { return };
+    let row = cursor.row.and_then(|row| frame.view.watchlist.rows().get(row));
+    if row.is_some_and(|row| frame.table.is_section(row))
+        && let Some(first) = frame.table.columns().first()
+    {
+        cursor.column = first.column.key.clone();
+        state.cursor = Some(cursor.clone());
+    }
     let Some(entry) = frame.table.column(&cursor.column) else { return };
-    if entry.column.derive.is_some() {
+    let Some((kept, value)) = frame.table.editable(cursor.row, entry) else {
         actions.push(GridAction::Say(format!("{} is computed from other columns.", entry.column.title)));
         return;
-    }
+    };
     let view = frame.view;
-    let value = cursor.row.map_or(Value::Empty, |row| view.watchlist.cell(row, &cursor.column));
-    if entry.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
+    if kept.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
         let toggled = Literal::Flag(value != Value::Flag(true));
-        actions.extend(cursor.row.map(|row| set(row, &cursor.column, toggled, &value)));
+        actions.extend(cursor.row.map(|row| set(row, kept, toggled, &value)));
         return;
     }
     let text = match (&opening, &value) {
         (Opening::Typed(text), _) => text.clone(),
         (_, Value::Time(time)) => local_text(*time, view.zone),
         (_, Value::Number(number)) => view.separators.write(*number),
-        (Opening::All | Opening::End, _) => plain(&value),
+        (Opening::All | Opening::End | Opening::List, _) => plain(&value),
     };
     let typed_over = matches!(opening, Opening::Typed(_));
+    let lists = opening == Opening::List || matches!(kept.column.kind, ColumnKind::Choice(_));
+    let picker = if lists { Picker::of(&kept.column.kind, &text, view) } else { None };
     let last_index = state.cursor_index(frame.table).unwrap_or(0);
-    let editor = Editor {
-        cursor,
-        text,
-        seen: value,
-        typed_over,
-        error: None,
-        asked: false,
-        opening: Some(opening),
-        last_index,
-    };
+    let column = kept.column.key.clone();
+    let (problem, opening) = (None, Some(opening));
+    let editor =
+        Editor { cursor, column, text, seen: value, typed_over, problem, opening, picker, last_index };
     state.editor = Some(editor);
 }
 
@@ -103,8 +128,8 @@ pub(super) fn commit(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec
     let Some(mut editor) = state.editor.take() else { return true };
     match try_commit(&mut editor, state, frame, actions) {
         Ok(()) => true,
-        Err(error) => {
-            editor.error = Some(error);
+        Err(problem) => {
+            editor.problem = Some(problem);
             state.editor = Some(editor);
             false
         }
@@ -116,49 +141,59 @@ fn try_commit(
     state: &mut GridState,
     frame: &Frame<'_>,
     actions: &mut Vec<GridAction>,
-) -> Result<(), String> {
-    let Cursor { row, column } = editor.cursor.clone();
+) -> Result<(), Problem> {
     let view = frame.view;
     let entry = view
         .watchlist
         .columns()
-        .visible_column(&column)
-        .map_err(|_gone| "this column was removed".to_owned())?;
-    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view)?;
-    let Some(row) = row else {
-        if !value.is_empty() {
-            let new = (view.new_row)();
-            let cells = BTreeMap::from([(column.clone(), value.to_literal())]);
-            let changes = insert_at(view.watchlist, view.watchlist.rows().len(), vec![(new, cells)]);
-            actions.push(GridAction::Edit(changes.ok_or("there is no room for another row")?));
-            state.cursor = Some(Cursor { row: Some(new), column });
-        }
-        return Ok(());
-    };
-    if view.watchlist.rows().get(row).is_none() {
-        if !editor.asked {
-            editor.asked = true;
-            return Err(GONE.to_owned());
-        }
-        // Where it stood, with what was typed.
-        let new = (view.new_row)();
-        let cells = BTreeMap::from([(column.clone(), value.to_literal())]);
-        let place = editor.last_index.min(view.watchlist.rows().len());
-        let changes = insert_at(view.watchlist, place, vec![(new, cells)]);
-        actions.push(GridAction::Edit(changes.ok_or("there is no room for another row")?));
-        state.cursor = Some(Cursor { row: Some(new), column });
-        return Ok(());
+        .visible_column(&editor.column)
+        .map_err(|_gone| Problem::Wrong("this column was removed".to_owned()))?;
+    if let Some(picker) = &editor.picker {
+        picker.complete(&entry.column.kind, &mut editor.text);
     }
-    let present = view.watchlist.cell(row, &column);
-    if present != editor.seen && present != value && !editor.asked {
-        editor.asked = true;
+    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view).map_err(Problem::Wrong)?;
+    let rows = view.watchlist.rows();
+    let Some(row) = editor.cursor.row else {
+        return if value.is_empty() {
+            Ok(())
+        } else {
+            put_row(editor, &value, rows.len(), state, frame, actions)
+        };
+    };
+    if rows.get(row).is_none() {
+        if editor.problem != Some(Problem::Gone) {
+            return Err(Problem::Gone);
+        }
+        let place = editor.last_index.min(rows.len());
+        return put_row(editor, &value, place, state, frame, actions);
+    }
+    let present = view.watchlist.cell(row, &editor.column);
+    if present != editor.seen && present != value {
+        // Whoever presses Enter again has seen this, and what comes after it is asked about again.
         editor.seen = present.clone();
-        let shown = view.separators.localized(entry.column.kind.format(&present));
-        return Err(format!("it is {shown} now; Enter again overwrites it, Esc takes theirs"));
+        return Err(Problem::Changed(filter::shown(&present, view.reading(&entry.column.kind))));
     }
     if value != present {
-        actions.push(set(row, &column, value.to_literal(), &present));
+        actions.push(set(row, entry, value.to_literal(), &present));
     }
+    Ok(())
+}
+
+/// What was typed becomes a new row at a place of the list.
+fn put_row(
+    editor: &Editor,
+    value: &Value,
+    place: usize,
+    state: &mut GridState,
+    frame: &Frame<'_>,
+    actions: &mut Vec<GridAction>,
+) -> Result<(), Problem> {
+    let new = (frame.view.new_row)();
+    let cells = BTreeMap::from([(editor.column.clone(), value.to_literal())]);
+    let changes = insert_at(frame.view.watchlist, place, vec![(new, cells)])
+        .ok_or_else(|| Problem::Wrong("there is no room for another row".to_owned()))?;
+    actions.push(GridAction::Edit(changes));
+    state.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
     Ok(())
 }
 
@@ -179,9 +214,11 @@ pub(super) fn show(
         let ahead = std::mem::take(&mut state.typed_ahead);
         ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
     }
+    let kind = view.watchlist.columns().get(&editor.column).map(|entry| entry.column.kind.clone());
+    let kind = kind.unwrap_or(ColumnKind::Text);
     // The key that opened it is not for the editor.
     let is_elsewhere = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.takes_keys;
-    let mut keys = if is_elsewhere { Keys::default() } else { Keys::take(ui, editor.typed_over) };
+    let mut keys = if is_elsewhere { Keys::default() } else { Keys::take(ui, &mut editor, &kind, view) };
     if std::mem::take(&mut state.is_leaving) {
         keys.commit = Some(None);
     }
@@ -189,14 +226,12 @@ pub(super) fn show(
         return true;
     }
     if let Some(up) = keys.step
-        && let Some(entry) = view.watchlist.columns().get(&editor.cursor.column)
-        && let Ok(value) = entry.column.kind.parse_typed(&editor.text, &editor.seen, view.separators)
-        && let Some(number) = stepped(&value, &entry.column.kind, up)
+        && let Ok(value) = kind.parse_typed(&editor.text, &editor.seen, view.separators)
+        && let Some(number) = stepped(&value, &kind, up)
     {
         editor.text = view.separators.write(number);
     }
-    let id = ui.scope_id().with("editor");
-    let rect = editor_rect(&editor, layout);
+    let rect = editor_rect(&editor, &kind, layout);
     let is_gone = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
     if is_gone {
         // The row that took its place is not the one that is edited.
@@ -204,38 +239,28 @@ pub(super) fn show(
         ui.painter().rect_filled(band, 0, view.palette.bars);
     }
     paint_frame(ui, &editor, view, rect);
-    let before = editor.text.clone();
-    let field = TextEdit::singleline(&mut editor.text)
-        .id(id)
-        .frame(egui::Frame::new().inner_margin(egui::Margin::symmetric(6, 4)))
-        .font(theme::text())
-        // Tab is the grid's: the next widget must not take the keyboard with it.
-        .lock_focus(true)
-        .desired_width(rect.width());
-    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect));
-    let mut output = field.show(&mut child);
-    let title = frame.table.column(&editor.cursor.column).map_or("", |entry| &*entry.column.title);
-    ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));
-    if editor.text != before {
-        editor.error = None;
-        editor.asked = false;
+    field(ui, &mut editor, &kind, frame, rect);
+    let picked = match &mut editor.picker {
+        Some(picker) => picker.show(ui, rect, &kind, &mut editor.text, view),
+        None => false,
+    };
+    if picked {
+        keys.commit = Some(Some(Step::Down));
     }
-    if let Some(opening) = editor.opening.take() {
-        output.response.request_focus();
-        let end = CCursor::new(editor.text.chars().count());
-        let range = if opening == Opening::All {
-            CCursorRange::two(CCursor::default(), end)
-        } else {
-            CCursorRange::one(end)
-        };
-        output.state.cursor.set_char_range(Some(range));
-        // What was typed in other cells is not to be brought back here.
-        output.state.clear_undoer();
-        output.state.store(ui, id);
-    } else if !output.response.has_focus() && view.takes_keys {
-        output.response.request_focus();
+    match note::show(ui, &editor, view, rect) {
+        None => {}
+        Some(Answer::Discard) => return true,
+        Some(Answer::Copy) => ui.copy_text(editor.text.clone()),
+        Some(Answer::NewRow) => {
+            editor.problem = Some(Problem::Gone);
+            keys.commit = Some(None);
+        }
+        Some(Answer::Overwrite) => {
+            editor.seen =
+                editor.cursor.row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.column));
+            keys.commit = Some(None);
+        }
     }
-    note(ui, &editor, view, rect);
     state.editor = Some(editor);
     let Some(step) = keys.commit else { return false };
     if !commit(state, frame, actions) {
@@ -245,6 +270,53 @@ pub(super) fn show(
         follow(state, frame, step, layout);
     }
     true
+}
+
+/// The text itself. What is typed in it is nobody else's.
+fn field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>, rect: Rect) {
+    let id = ui.scope_id().with("editor");
+    let before = editor.text.clone();
+    // The figures stand where they stood.
+    let (align, right) = if kind.is_numeric() {
+        (Align2::RIGHT_CENTER, PADDING + ARROW)
+    } else {
+        (Align2::LEFT_CENTER, PADDING)
+    };
+    let room = Rect::from_min_max(rect.min + vec2(PADDING, 0.0), rect.max - vec2(right, 0.0));
+    let text_edit = TextEdit::singleline(&mut editor.text)
+        .id(id)
+        .frame(egui::Frame::NONE)
+        .font(theme::text())
+        .align(align)
+        // Tab is the grid's: the next widget must not take the keyboard with it.
+        .lock_focus(true)
+        .min_size(room.size())
+        .desired_width(room.width());
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room));
+    let mut output = text_edit.show(&mut child);
+    let title = frame.table.column(&editor.cursor.column).map_or("", |entry| &*entry.column.title);
+    ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));
+    if editor.text != before {
+        editor.problem = None;
+        if let Some(picker) = &mut editor.picker {
+            picker.follow(kind, &editor.text, frame.view);
+        }
+    }
+    if let Some(opening) = editor.opening.take() {
+        output.response.request_focus();
+        let end = CCursor::new(editor.text.chars().count());
+        let range = if matches!(opening, Opening::All | Opening::List) {
+            CCursorRange::two(CCursor::default(), end)
+        } else {
+            CCursorRange::one(end)
+        };
+        output.state.cursor.set_char_range(Some(range));
+        // What was typed in other cells is not to be brought back here.
+        output.state.clear_undoer();
+        output.state.store(ui, id);
+    } else if !output.response.has_focus() && frame.view.takes_keys {
+        output.response.request_focus();
+    }
 }
 
 /// Where the cursor goes after a commit. A row that was just typed does not stand in the watchlist yet.
@@ -277,9 +349,15 @@ struct Keys {
 }
 
 impl Keys {
-    fn take(ui: &Ui, typed_over: bool) -> Self {
+    fn take(ui: &Ui, editor: &mut Editor, kind: &ColumnKind, view: &GridView<'_>) -> Self {
         ui.input_mut(|input| {
             let escape = input.consume_key(Modifiers::NONE, Key::Escape);
+            if input.consume_key(Modifiers::ALT, Key::ArrowDown) {
+                editor.picker = Picker::of(kind, &editor.text, view);
+            }
+            if input.consume_key(Modifiers::ALT, Key::ArrowUp) {
+                editor.picker = None;
+            }
             let step = if input.consume_key(Modifiers::COMMAND, Key::ArrowUp) {
                 Some(true)
             } else if input.consume_key(Modifiers::COMMAND, Key::ArrowDown) {
@@ -287,6 +365,9 @@ impl Keys {
             } else {
                 None
             };
+            if let Some(picker) = &mut editor.picker {
+                picker.take_keys(input, kind, &mut editor.text, view);
+            }
             let always = [
                 (Modifiers::SHIFT, Key::Enter, Step::Up),
                 (Modifiers::NONE, Key::Enter, Step::Down),
@@ -299,7 +380,7 @@ impl Keys {
                 (Modifiers::NONE, Key::ArrowLeft, Step::Left),
                 (Modifiers::NONE, Key::ArrowRight, Step::Right),
             ];
-            let arrows = if typed_over { &arrows[..] } else { &[] };
+            let arrows = if editor.typed_over { &arrows[..] } else { &[] };
             let found =
                 always.iter().chain(arrows).find(|(modifiers, key, _)| input.consume_key(*modifiers, *key));
             Self { escape, commit: found.map(|(_, _, step)| Some(*step)), step }
@@ -307,57 +388,23 @@ impl Keys {
     }
 }
 
-fn editor_rect(editor: &Editor, layout: &Layout) -> Rect {
+fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
     let column = layout.column(&editor.cursor.column);
     let cell = column.map_or(Rect::from_min_size(layout.body.min, vec2(160.0, layout.row)), |column| {
         layout.cell_rect(editor.last_index, column)
     });
-    let width = cell.width().max(120.0);
-    Rect::from_min_size(cell.min, vec2(width, layout.row)).expand2(vec2(0.0, 1.0))
+    let wider = (NARROWEST - cell.width()).max(0.0);
+    if kind.is_numeric() {
+        cell.with_min_x(cell.left() - wider)
+    } else {
+        cell.with_max_x(cell.right() + wider)
+    }
 }
 
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     let palette = view.palette;
-    let edge = if editor.error.is_some() { palette.down } else { palette.accent };
+    let edge = if editor.problem.is_some() { palette.down } else { palette.accent };
     ui.painter().rect(rect, 2, palette.bars, Stroke::new(2.0, edge), StrokeKind::Outside);
-}
-
-/// What is to be said beside the editor: what is wrong, what changed underneath, or what a shorthand means.
-fn note(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
-    let palette = view.palette;
-    let Some(entry) = view.watchlist.columns().get(&editor.cursor.column) else { return };
-    let row = editor.cursor.row;
-    let present = row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.cursor.column));
-    let (text, color): (String, Color32) = if let Some(error) = &editor.error {
-        (error.clone(), palette.down)
-    } else if row.is_some_and(|row| view.watchlist.rows().get(row).is_none()) {
-        (GONE.to_owned(), palette.down)
-    } else if present != editor.seen {
-        let by = view.author.as_ref();
-        let by = by.map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
-        (format!("now {}{by}", view.separators.localized(entry.column.kind.format(&present))), palette.accent)
-    } else {
-        match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
-            Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
-                (format!("= {}", view.separators.localized(plain(&value))), palette.muted)
-            }
-            Ok(Value::Time(time)) => {
-                let local = time.to_jiff().to_zoned(view.zone.clone());
-                (local.strftime("%A %-d %B %Y, %H:%M:%S %:z").to_string(), palette.muted)
-            }
-            _ => return,
-        }
-    };
-    let painter = ui.painter();
-    let galley = painter.layout_no_wrap(text, theme::small(), color);
-    let size = galley.size() + vec2(16.0, 8.0);
-    let room_below = rect.bottom() + size.y + 4.0 <= ui.max_rect().bottom();
-    let top = if room_below { rect.bottom() + 4.0 } else { rect.top() - 4.0 - size.y };
-    let left = rect.left().min(ui.max_rect().right() - size.x - 8.0);
-    let bubble = Rect::from_min_size(egui::pos2(left, top), size);
-    painter.rect(bubble, theme::RADIUS, palette.bars, Stroke::new(1.0, palette.hairline), StrokeKind::Inside);
-    let place = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), bubble.shrink2(vec2(8.0, 4.0)));
-    painter.galley(place.min, galley, color);
 }
 
 /// Reads what was typed: times in the person's zone, and only the hour where it is today's.
@@ -378,11 +425,6 @@ fn read_typed(kind: &ColumnKind, text: &str, seen: &Value, view: &GridView<'_>) 
             format!("{text_only:?} is not a time: write it as 14:30, 2026-11-22 or 2026-11-22 14:30")
         })?;
     Ok(Value::Time(Timestamp::from_millis(moment.as_millisecond())))
-}
-
-fn is_shorthand(text: &str) -> bool {
-    let text = text.trim();
-    text.starts_with('+') || text.ends_with(['%', 'k', 'K', 'm', 'M'])
 }
 
 /// A moment in the person's zone, as it is read back.
@@ -410,6 +452,6 @@ pub(super) fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Deci
 }
 
 /// A guarded edit: the server compares with what the person saw.
-pub(super) fn set(row: RowId, column: &ColumnKey, value: Literal, saw: &Value) -> GridAction {
-    GridAction::Edit(vec![Change::set_guarded(row, column, value, saw.to_literal())])
+fn set(row: RowId, entry: &ColumnEntry, value: Literal, saw: &Value) -> GridAction {
+    GridAction::Edit(vec![guarded(row, entry, value, saw)])
 }

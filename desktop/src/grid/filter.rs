@@ -121,7 +121,8 @@ pub fn shown(value: &Value, reading: Reading<'_>) -> String {
             let local = time.to_jiff().to_zoned(reading.zone.clone());
             local.strftime("%Y-%m-%d %H:%M:%S").to_string()
         }
-        _ => reading.kind.format(value),
+        Value::Number(_) => reading.separators.localized(reading.kind.format(value)),
+        Value::Text(_) | Value::Flag(_) | Value::Empty => reading.kind.format(value),
     }
 }
 

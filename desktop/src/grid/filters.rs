@@ -3,19 +3,14 @@
 use egui::{Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
-use super::{
-    Frame, GridState, GridView,
-    config::GridConfig,
-    filter::{Filter, Reading},
-    layout::Layout,
-};
+use super::{Frame, GridState, GridView, config::GridConfig, filter::Filter, layout::Layout, trend};
 use crate::theme;
 
 /// What is typed in the filters of columns that are there; one that cannot be read holds nothing back.
 pub(super) fn read(config: &GridConfig, view: &GridView<'_>) -> Vec<(ColumnKey, Filter)> {
     let typed = config.filters.iter().filter_map(|(key, text)| {
         let entry = view.watchlist.columns().visible_column(key).ok()?;
-        let filter = Filter::read(text, reading(&entry.column.kind, view)).ok()??;
+        let filter = Filter::read(text, view.reading(&entry.column.kind)).ok()??;
         Some((key.clone(), filter))
     });
     typed.collect()
@@ -30,19 +25,19 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
     ui.painter().rect_filled(layout.filters, 0, palette.bars);
     let mut gone = false;
     for column in &layout.columns {
-        let left = if column.frozen { layout.rect.left() } else { layout.frozen_right };
+        let left = if column.frozen { layout.left } else { layout.frozen_right };
         let clip = Rect::from_x_y_ranges(left..=layout.body.right(), layout.filters.y_range());
         let rect = Rect::from_min_size(
             pos2(column.left, layout.filters.top()),
             vec2(column.width, layout.filters.height()),
         )
         .shrink2(vec2(2.0, 3.0));
-        if !clip.intersects(rect) {
+        if !clip.intersects(rect) || trend::source(&column.entry).is_some() {
             continue;
         }
         let key = &column.entry.column.key;
         let mut text = state.config.filters.get(key).cloned().unwrap_or_default();
-        let error = Filter::read(&text, reading(&column.entry.column.kind, frame.view)).err();
+        let error = Filter::read(&text, frame.view.reading(&column.entry.column.kind)).err();
         let id = ui.scope_id().with(("filter", key));
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
         child.shrink_clip_rect(clip);
@@ -89,8 +84,4 @@ fn note(ui: &Ui, at: Rect, text: String, frame: &Frame<'_>) {
     let stroke = egui::Stroke::new(1.0, palette.hairline);
     ui.painter().rect(bubble, theme::RADIUS, palette.bars, stroke, egui::StrokeKind::Inside);
     ui.painter().galley(bubble.min + vec2(8.0, 4.0), galley, palette.down);
-}
-
-fn reading<'a>(kind: &'a shared::column::ColumnKind, view: &GridView<'a>) -> Reading<'a> {
-    Reading { kind, separators: view.separators, zone: view.zone }
 }

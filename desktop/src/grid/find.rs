@@ -3,11 +3,7 @@
 use egui::{Key, TextEdit, Ui};
 use shared::watchlist::{ColumnEntry, Row};
 
-use super::{
-    Frame, GridState, GridView,
-    filter::{Reading, shown},
-    table::Table,
-};
+use super::{Frame, GridState, GridView, filter::shown, table::Table};
 use crate::theme;
 
 /// What is looked for.
@@ -124,6 +120,5 @@ pub(super) fn is_found(
     table: &Table<'_>,
     view: &GridView<'_>,
 ) -> bool {
-    let reading = Reading { kind: &entry.column.kind, separators: view.separators, zone: view.zone };
-    shown(&table.value(row, entry), reading).to_lowercase().contains(needle)
+    shown(&table.value(row, entry), view.reading(&entry.column.kind)).to_lowercase().contains(needle)
 }

@@ -9,9 +9,10 @@ use shared::{
 
 use super::{
     Frame, GridAction, GridState,
-    filter::{Reading, shown},
+    filter::shown,
     layout::{self, Layout},
     state::Cursor,
+    trend,
 };
 use crate::theme;
 
@@ -25,7 +26,7 @@ pub(super) fn click(state: &mut GridState, frame: &Frame<'_>, key: &ColumnKey, m
         let is_first = state.selection.is_single();
         state.selection.columns(cell.clone(), cell.clone(), !is_first, frame.table);
         state.cursor = Some(cell);
-    } else {
+    } else if frame.table.column(key).is_some_and(|entry| trend::source(entry).is_none()) {
         state.config.sort_by(key, modifiers.shift);
     }
 }
@@ -47,8 +48,7 @@ pub(super) fn drop_column(
 /// Makes a column as wide as what it shows.
 pub(super) fn fit(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout, key: &ColumnKey) {
     let Some(entry) = frame.table.column(key) else { return };
-    let reading =
-        Reading { kind: &entry.column.kind, separators: frame.view.separators, zone: frame.view.zone };
+    let reading = frame.view.reading(&entry.column.kind);
     let first = layout.visible_rows().start.saturating_sub(FITTED / 2);
     let rows = (first..(first + FITTED).min(frame.table.len())).filter_map(|index| frame.table.row_at(index));
     let texts = rows.map(|row| shown(&frame.table.value(row, entry), reading));
@@ -72,6 +72,13 @@ pub(super) fn menu(
 ) {
     let Some(entry) = frame.table.column(key) else { return };
     let title = entry.column.title.clone();
+    if let Some(source) = trend::source(entry) {
+        if ui.button(format!("Hide {title}")).clicked() {
+            state.config.trends.remove(source);
+            ui.close();
+        }
+        return;
+    }
     let item = |ui: &mut Ui, text: &str| {
         let clicked = ui.button(text).clicked();
         if clicked {
@@ -110,6 +117,12 @@ pub(super) fn menu(
     }
     if state.config.frozen > 1 && item(ui, "Freeze only the first") {
         state.config.frozen = 1;
+    }
+    if entry.column.kind.is_numeric() {
+        let has_trend = state.config.trends.contains(key);
+        if item(ui, if has_trend { "Hide the sparkline" } else { "Show a sparkline" }) {
+            state.config.toggle_trend(key);
+        }
     }
     if let Some(decimals) = entry.column.kind.decimals() {
         ui.horizontal(|ui| {
@@ -172,13 +185,14 @@ fn removed_menu(ui: &mut Ui, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
     });
 }
 
-/// The kinds that a new column can be of, by name.
-pub fn kinds() -> [(&'static str, ColumnKind); 5] {
+/// The kinds that a new column can be of, by name; a choice has no words yet.
+pub fn kinds() -> [(&'static str, ColumnKind); 6] {
     [
         ("Number", ColumnKind::Number { decimals: 2 }),
         ("Percent", ColumnKind::Percent { decimals: 2 }),
         ("Text", ColumnKind::Text),
         ("Yes or no", ColumnKind::Flag),
         ("Time", ColumnKind::Time),
+        ("Choice", ColumnKind::Choice(Vec::new())),
     ]
 }

@@ -66,6 +66,8 @@ pub enum Command {
     InsertAbove,
     /// A new row below.
     InsertBelow,
+    /// A new section above.
+    InsertSection,
     /// The selected rows once more, below them.
     Duplicate,
     /// The selected rows one place up or down in the list's own order: true is up.
@@ -80,6 +82,10 @@ pub enum Command {
     Sort(bool),
     /// Sort again what is held.
     SortAgain,
+    /// Show or hide the sparkline of the cursor's column.
+    Sparkline,
+    /// Show the last changes of the cursor's cell.
+    History,
     /// Open or close the filter row.
     Filters,
     /// Find.
@@ -126,11 +132,13 @@ fn of_key(key: Key, modifiers: Modifiers) -> Option<Command> {
         (Key::ArrowDown, false, false, true) => Some(Command::OpenList),
         (Key::ArrowUp, false, true, true) => Some(Command::MoveRows(true)),
         (Key::ArrowDown, false, true, true) => Some(Command::MoveRows(false)),
+        (Key::F2, _, true, _) => Some(Command::History),
         (Key::F2, ..) => Some(Command::Open),
         (Key::F3, _, back, _) => Some(Command::FindNext(!back)),
         (Key::F5, ..) => Some(Command::SortAgain),
         (Key::Escape, ..) => Some(Command::Escape),
-        (Key::Enter, true, ..) => Some(Command::InsertBelow),
+        (Key::Enter, true, true, _) => Some(Command::InsertSection),
+        (Key::Enter, true, false, _) => Some(Command::InsertBelow),
         (Key::Enter, false, ..) => Some(Command::OpenAll),
         (Key::Insert, false, ..) => Some(Command::InsertAbove),
         (Key::Delete, true, ..) => Some(Command::RemoveRows),
@@ -188,6 +196,9 @@ mod tests {
         for (key, modifiers, expected) in [
             (Key::Enter, none, Command::OpenAll),
             (Key::F2, none, Command::Open),
+            (Key::F2, shift, Command::History),
+            (Key::Enter, ctrl, Command::InsertBelow),
+            (Key::Enter, ctrl | shift, Command::InsertSection),
             (Key::Home, ctrl, Command::Move(S::First)),
             (Key::End, ctrl, Command::Move(S::Last)),
             (Key::Home, none, Command::Move(S::RowStart)),

@@ -10,7 +10,7 @@ use shared::{
     watchlist::ColumnEntry,
 };
 
-use super::{GridState, table::Table};
+use super::{GridState, table::Table, trend};
 
 /// Height of the header, in points.
 pub(super) const HEADER: f32 = 26.0;
@@ -20,6 +20,8 @@ pub(super) const FILTERS: f32 = 28.0;
 pub(super) const PADDING: f32 = 8.0;
 /// Room for the arrow behind a number, in points.
 pub(super) const ARROW: f32 = 12.0;
+/// Width of a figure of a row's number, in points.
+const FIGURE: f32 = 7.0;
 /// Width of a scroll bar, in points.
 pub(super) const BAR: f32 = 12.0;
 pub(super) const MIN_WIDTH: f32 = 36.0;
@@ -48,6 +50,8 @@ pub(super) struct Layout {
     pub(super) filters: Rect,
     /// Where rows are painted.
     pub(super) body: Rect,
+    /// Where the columns begin, behind the numbers of the rows.
+    pub(super) left: f32,
     /// The right edge of the frozen columns.
     pub(super) frozen_right: f32,
     pub(super) vertical_bar: Rect,
@@ -69,8 +73,10 @@ impl Layout {
         let mut widths: Vec<(Arc<ColumnEntry>, f32)> =
             table.columns().iter().map(|entry| (entry.clone(), width_of(entry))).collect();
         let total: f32 = widths.iter().map(|(_, width)| width).sum();
+        let rows = table.len() + 1;
+        let start = rect.left() + gutter(rows);
         // Frozen columns leave room for others: as many stay as fit, the first one in any case.
-        let most = rect.width() * 0.6;
+        let most = (rect.right() - start) * 0.6;
         let mut frozen_width = 0.0;
         let mut frozen_count = 0;
         for (_, width) in widths.iter_mut().take(state.config.frozen) {
@@ -81,7 +87,7 @@ impl Layout {
             frozen_width += *width;
             frozen_count += 1;
         }
-        let needs_bar = total > rect.width() - BAR;
+        let needs_bar = start + total > rect.right() - BAR;
         let bottom = if needs_bar { BAR } else { 0.0 };
         let filters_height = if state.config.has_filters { FILTERS } else { 0.0 };
         let header = Rect::from_min_size(rect.min, vec2(rect.width(), HEADER));
@@ -89,11 +95,9 @@ impl Layout {
         let body = Rect::from_min_max(filters.left_bottom(), rect.max - vec2(BAR, bottom));
         let vertical_bar =
             Rect::from_min_max(pos2(body.right(), body.top()), pos2(rect.right(), body.bottom()));
-        let horizontal_bar = Rect::from_min_max(
-            pos2(body.left() + frozen_width, body.bottom()),
-            pos2(body.right(), rect.bottom()),
-        );
-        let mut left = rect.left();
+        let horizontal_bar =
+            Rect::from_min_max(pos2(start + frozen_width, body.bottom()), pos2(body.right(), rect.bottom()));
+        let mut left = start;
         let columns = widths
             .into_iter()
             .enumerate()
@@ -115,11 +119,12 @@ impl Layout {
             header,
             filters,
             body,
-            frozen_right: rect.left() + frozen_width,
+            left: start,
+            frozen_right: start + frozen_width,
             vertical_bar,
             horizontal_bar,
             row: state.density.row_height(),
-            rows: table.len() + 1,
+            rows,
             scroll_row: state.scroll_row,
             scroll_x: state.scroll_x,
             scrolled_width: total - frozen_width,
@@ -156,6 +161,12 @@ impl Layout {
         self.body.top() + ((index as f64 - self.scroll_row) * f64::from(self.row)) as f32
     }
 
+    /// A row across the body.
+    pub(super) fn band(&self, index: usize) -> Rect {
+        let top = self.row_top(index);
+        Rect::from_x_y_ranges(self.body.x_range(), top..=top + self.row)
+    }
+
     pub(super) fn cell_rect(&self, index: usize, column: &ColumnLayout) -> Rect {
         Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.width, self.row))
     }
@@ -184,12 +195,32 @@ impl Layout {
     /// The cell nearest to a point, wherever it is: what a drag that left the body selects up to.
     pub(super) fn cell_near(&self, position: Pos2) -> Option<(usize, ColumnKey)> {
         let inside = pos2(
-            position.x.clamp(self.body.left(), self.body.right() - 1.0),
+            position.x.clamp(self.left, self.body.right() - 1.0),
             position.y.clamp(self.body.top(), self.body.bottom() - 1.0),
         );
         let index = (self.scroll_row + f64::from((inside.y - self.body.top()) / self.row)).floor() as usize;
         let column = self.column_at(inside.x).or_else(|| self.columns.last())?;
         Some((index.min(self.rows - 1), column.entry.column.key.clone()))
+    }
+
+    /// The row whose number is under a point.
+    pub(super) fn number_at(&self, position: Pos2) -> Option<usize> {
+        if !self.body.contains(position) || position.x >= self.left {
+            return None;
+        }
+        let index = (self.scroll_row + f64::from((position.y - self.body.top()) / self.row)).floor() as usize;
+        (index < self.rows).then_some(index)
+    }
+
+    /// Whether a point is where the rows' numbers and the columns' titles meet.
+    pub(super) fn is_corner(&self, position: Pos2) -> bool {
+        self.header.contains(position) && position.x < self.left
+    }
+
+    /// The place between two rows that is nearest to `y`: that of the row which would follow.
+    pub(super) fn place_at(&self, y: f32) -> usize {
+        let place = self.scroll_row + f64::from((y - self.body.top()) / self.row);
+        (place.round().max(0.0) as usize).min(self.rows - 1)
     }
 
     /// The column whose header is under a point.
@@ -259,12 +290,18 @@ impl Layout {
     }
 }
 
+/// Width of the rows' numbers: room for the last of them.
+fn gutter(rows: usize) -> f32 {
+    rows.to_string().len().max(2) as f32 * FIGURE + 2.0 * PADDING
+}
+
 fn default_width(entry: &ColumnEntry) -> f32 {
     let by_title = entry.column.title.chars().count() as f32 * 7.0 + 2.0 * PADDING;
     let by_kind: f32 = match (&*entry.column.key.0, &entry.column.kind) {
         ("symbol", _) => 88.0,
         ("company", _) => 240.0,
         ("note", _) => 220.0,
+        _ if trend::source(entry).is_some() => 120.0,
         (_, ColumnKind::Text) => 150.0,
         (_, ColumnKind::Number { .. } | ColumnKind::Percent { .. }) => 104.0,
         (_, ColumnKind::Time) => 104.0,

@@ -1,6 +1,9 @@
 //! What commands do to the selected cells and rows, as edits.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use shared::{
     column::ColumnKey,
@@ -11,23 +14,18 @@ use shared::{
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{
-    Frame, GridAction, GridState,
-    edit::{set, stepped},
-    paste::ask_or_do,
-    state::Cursor,
-};
+use super::{Command, Frame, GridAction, GridState, edit::stepped, paste::ask_or_do, section, state::Cursor};
 
 /// Empties the selected cells.
 pub(super) fn clear(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
-    let columns: Vec<&ColumnEntry> =
-        state.selected_columns(frame.table).into_iter().filter(|entry| is_editable(entry)).collect();
+    let columns = state.selected_columns(frame.table);
     let mut changes = Vec::new();
     for row in state.selected_rows(frame.table) {
         for entry in columns.iter().filter(|entry| state.is_selected(row, &entry.column.key)) {
-            let value = frame.view.watchlist.cell(row, &entry.column.key);
-            if !value.is_empty() {
-                changes.push(guarded(row, entry, Literal::Empty, &value));
+            if let Some((kept, value)) = frame.table.editable(Some(row), entry)
+                && !value.is_empty()
+            {
+                changes.push(guarded(row, kept, Literal::Empty, &value));
             }
         }
     }
@@ -37,10 +35,11 @@ pub(super) fn clear(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<
 /// Steps the cursor's number by its column's last decimal.
 pub(super) fn step(state: &GridState, frame: &Frame<'_>, up: bool, actions: &mut Vec<GridAction>) {
     let Some(Cursor { row: Some(row), column }) = &state.cursor else { return };
-    let Some(entry) = frame.table.column(column).filter(|entry| is_editable(entry)) else { return };
-    let value = frame.view.watchlist.cell(*row, column);
-    if let Some(stepped) = stepped(&value, &entry.column.kind, up) {
-        actions.push(set(*row, column, Value::Number(stepped).to_literal(), &value));
+    let Some(entry) = frame.table.column(column) else { return };
+    let Some((kept, value)) = frame.table.editable(Some(*row), entry) else { return };
+    if let Some(stepped) = stepped(&value, &kept.column.kind, up) {
+        let changes = vec![guarded(*row, kept, Value::Number(stepped).to_literal(), &value)];
+        actions.push(GridAction::Edit(changes));
     }
 }
 
@@ -60,10 +59,9 @@ pub(super) fn fill_down(state: &mut GridState, frame: &Frame<'_>, actions: &mut 
     let Some(source) = source else { return };
     let mut changes = Vec::new();
     for row in targets {
-        for entry in columns.iter().filter(|entry| is_editable(entry)) {
-            if state.is_selected(*row, &entry.column.key) {
-                let value = frame.view.watchlist.cell(source, &entry.column.key);
-                copy_into(*row, entry, &value, frame, &mut changes);
+        for entry in columns.iter().filter(|entry| state.is_selected(*row, &entry.column.key)) {
+            if let Some((kept, value)) = frame.table.editable(Some(source), entry) {
+                copy_into(*row, entry, kept, &value, frame, &mut changes);
             }
         }
     }
@@ -87,12 +85,12 @@ pub(super) fn fill_right(state: &mut GridState, frame: &Frame<'_>, actions: &mut
     let mut unread = 0;
     for row in state.selected_rows(frame.table) {
         let value = frame.view.watchlist.cell(row, &source.column.key);
-        for entry in targets.iter().filter(|entry| is_editable(entry)) {
-            if !state.is_selected(row, &entry.column.key) {
+        for entry in targets.iter().filter(|entry| state.is_selected(row, &entry.column.key)) {
+            if frame.table.editable(Some(row), entry).is_none() {
                 continue;
             }
             match entry.column.kind.convert(&value, &limits) {
-                Some(value) => copy_into(row, entry, &value, frame, &mut changes),
+                Some(value) => copy_into(row, entry, entry, &value, frame, &mut changes),
                 None => unread += 1,
             }
         }
@@ -105,10 +103,20 @@ pub(super) fn fill_right(state: &mut GridState, frame: &Frame<'_>, actions: &mut
     ask_or_do(state, "Fill right", Vec::new(), changes, actions);
 }
 
-fn copy_into(row: RowId, entry: &ColumnEntry, value: &Value, frame: &Frame<'_>, changes: &mut Vec<Change>) {
-    let present = frame.view.watchlist.cell(row, &entry.column.key);
-    if present != *value {
-        changes.push(guarded(row, entry, value.to_literal(), &present));
+/// Copies a value that `from` keeps, where the cell is kept in the same column: a section's title fills no symbols.
+fn copy_into(
+    row: RowId,
+    entry: &ColumnEntry,
+    from: &ColumnEntry,
+    value: &Value,
+    frame: &Frame<'_>,
+    changes: &mut Vec<Change>,
+) {
+    if let Some((kept, present)) = frame.table.editable(Some(row), entry)
+        && kept.column.key == from.column.key
+        && present != *value
+    {
+        changes.push(guarded(row, kept, value.to_literal(), &present));
     }
 }
 
@@ -129,6 +137,24 @@ pub(super) fn insert_row(
         state.selection.clear();
         let column = state.cursor.as_ref().map(|cursor| cursor.column.clone());
         state.cursor = column.map(|column| Cursor { row: Some(row), column });
+    }
+}
+
+/// Adds a section above the cursor's row, its title open to be typed over.
+pub(super) fn insert_section(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
+    let rows = frame.view.watchlist.rows();
+    let place = state.cursor.as_ref().and_then(|cursor| rows.index_of(cursor.row?)).unwrap_or(rows.len());
+    let row = (frame.view.new_row)();
+    match section::insert(frame.view.watchlist, place, row) {
+        Ok(changes) => {
+            actions.push(GridAction::Edit(changes));
+            state.selection.clear();
+            let first = frame.table.columns().first();
+            state.cursor = first.map(|first| Cursor { row: Some(row), column: first.column.key.clone() });
+            // It is there in the next frame.
+            state.ask(Command::OpenAll);
+        }
+        Err(why) => actions.push(GridAction::Say(why)),
     }
 }
 
@@ -159,30 +185,59 @@ fn cells_of(row: &Row, watchlist: &Watchlist) -> BTreeMap<ColumnKey, Literal> {
 
 /// Moves the selected rows one place up or down in the list's own order.
 pub(super) fn move_rows(state: &GridState, frame: &Frame<'_>, up: bool, actions: &mut Vec<GridAction>) {
-    if !state.config.sort.is_empty() {
-        let text = "Rows are moved in the list's own order: it is sorted at present.";
-        actions.push(GridAction::Say(text.to_owned()));
-        return;
-    }
     let rows = frame.view.watchlist.rows();
     let selected = in_list_order(state, frame);
     let index_of = |row: Option<&RowId>| row.and_then(|row| rows.index_of(*row));
     let (Some(first), Some(last)) = (index_of(selected.first()), index_of(selected.last())) else { return };
     let place = if up { first.checked_sub(1) } else { Some(last + 2).filter(|place| *place <= rows.len()) };
-    if let Some(changes) = place.and_then(|place| move_to(frame.view.watchlist, &selected, place)) {
+    if let Some(place) = place {
+        put_rows(state, frame, &selected, place, actions);
+    }
+}
+
+/// Moves the selected rows before the one that is shown at a place.
+pub(super) fn move_rows_to(
+    state: &GridState,
+    frame: &Frame<'_>,
+    shown: usize,
+    actions: &mut Vec<GridAction>,
+) {
+    let rows = frame.view.watchlist.rows();
+    let selected = in_list_order(state, frame);
+    let place = frame.table.id_at(shown).and_then(|row| rows.index_of(row)).unwrap_or(rows.len());
+    let first = selected.first().and_then(|row| rows.index_of(*row)).unwrap_or(place);
+    let stands = |(offset, row): (usize, &RowId)| rows.index_of(*row) == Some(first + offset);
+    let is_there = (first..=first + selected.len()).contains(&place);
+    if !(is_there && selected.iter().enumerate().all(stands)) {
+        put_rows(state, frame, &selected, place, actions);
+    }
+}
+
+fn put_rows(
+    state: &GridState,
+    frame: &Frame<'_>,
+    moved: &[RowId],
+    place: usize,
+    actions: &mut Vec<GridAction>,
+) {
+    if !state.config.sort.is_empty() {
+        let text = "Rows are moved in the list's own order: it is sorted at present.";
+        actions.push(GridAction::Say(text.to_owned()));
+    } else if let Some(changes) = move_to(frame.view.watchlist, moved, place) {
         actions.push(GridAction::Edit(changes));
     }
 }
 
 /// The changes that put rows before the one at a place.
-pub(super) fn move_to(watchlist: &Watchlist, moved: &[RowId], place: usize) -> Option<Vec<Change>> {
+fn move_to(watchlist: &Watchlist, moved: &[RowId], place: usize) -> Option<Vec<Change>> {
     let rows = watchlist.rows();
-    let stays = |index: &usize| rows.at(*index).is_some_and(|row| !moved.contains(&row.id));
-    let position = |index: usize| rows.at(index).map(|row| &row.position);
-    let before = (0..place.min(rows.len())).rev().find(stays).and_then(position);
-    let after = (place..rows.len()).find(stays).and_then(position);
-    let places = Position::between(before, after, moved.len())?;
-    Some(moved.iter().zip(&places).map(|(row, place)| Change::move_to(*row, place)).collect())
+    let leaving: HashSet<RowId> = moved.iter().copied().collect();
+    let others: Vec<&Row> = rows.iter().map(Arc::as_ref).filter(|row| !leaving.contains(&row.id)).collect();
+    let before = rows.iter().take(place).filter(|row| !leaving.contains(&row.id)).count();
+    let (mut changes, places) =
+        with_room(others.len(), |index| others.get(index).copied(), before, moved.len())?;
+    changes.extend(moved.iter().zip(&places).map(|(row, place)| Change::move_to(*row, place)));
+    Some(changes)
 }
 
 /// Takes the selected rows away; undo brings them back.
@@ -216,28 +271,35 @@ pub(super) fn insert_at(
     new: Vec<(RowId, BTreeMap<ColumnKey, Literal>)>,
 ) -> Option<Vec<Change>> {
     let rows = watchlist.rows();
-    let position = |index: usize| rows.at(index).map(|row| &row.position);
-    // Make room among ever more rows on both sides, until there is some.
+    let at = |index: usize| rows.at(index).map(Arc::as_ref);
+    let (mut changes, places) = with_room(rows.len(), at, place, new.len())?;
+    changes
+        .extend(new.into_iter().zip(&places).map(|((row, cells), place)| Change::insert(row, place, cells)));
+    Some(changes)
+}
+
+/// Positions for so many rows at a place among others, and the changes that make room for them there.
+fn with_room<'a>(
+    len: usize,
+    at: impl Fn(usize) -> Option<&'a Row>,
+    place: usize,
+    count: usize,
+) -> Option<(Vec<Change>, Vec<Position>)> {
+    let position = |index: usize| at(index).map(|row| &row.position);
+    // Room is made among ever more rows on both sides, until there is some.
     let mut reach = 0;
     loop {
         let first = place.saturating_sub(reach);
-        let last = (place + reach).min(rows.len());
+        let last = (place + reach).min(len);
         let outside = (first.checked_sub(1).and_then(position), position(last));
-        if let Some(places) = Position::between(outside.0, outside.1, last - first + new.len()) {
-            let mut places = places.iter();
-            let mut changes = Vec::with_capacity(last - first + new.len());
-            for index in first..place {
-                changes.push(Change::move_to(rows.at(index)?.id, places.next()?));
-            }
-            for (row, cells) in new {
-                changes.push(Change::insert(row, places.next()?, cells));
-            }
-            for index in place..last {
-                changes.push(Change::move_to(rows.at(index)?.id, places.next()?));
-            }
-            return Some(changes);
+        if let Some(mut places) = Position::between(outside.0, outside.1, last - first + count) {
+            let behind = places.split_off(place - first + count);
+            let own = places.split_off(place - first);
+            let neighbours = (first..last).filter_map(at).zip(places.iter().chain(&behind));
+            let changes = neighbours.map(|(row, place)| Change::move_to(row.id, place)).collect();
+            return Some((changes, own));
         }
-        if first == 0 && last == rows.len() {
+        if first == 0 && last == len {
             return None;
         }
         reach = (reach * 4).max(8);

@@ -17,7 +17,10 @@ use shared::{
     watchlist::{ColumnEntry, Columns, Row, Watchlist},
 };
 
-use super::filter::{Filter, Reading};
+use super::{
+    filter::{Filter, Reading},
+    section,
+};
 
 /// One column that rows are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,10 +98,18 @@ impl Order {
                     filter.admits(&row.value(entry, columns), reading)
                 })
         };
-        let (shown, held_back): (Vec<usize>, Vec<usize>) =
-            (0..rows.len()).partition(|index| filters.is_empty() || is_shown(&rows[*index]));
+        let sections = section::column(columns);
+        let is_section = |index: usize| section::is_section(sections, &rows[index]);
+        let (shown, held_back) =
+            admitted(rows.len(), filters.is_empty(), is_section, |index| is_shown(&rows[index]));
         let held_back = held_back.into_iter().map(|index| rows[index].id).collect();
-        let sorted = sort(shown, rows, columns, &wanted.sort);
+        // Rows are sorted within their sections, which stay where they are.
+        let mut sorted = Vec::with_capacity(shown.len());
+        for group in shown.chunk_by(|_, next| !is_section(*next)) {
+            let (title, members) = group.split_at(usize::from(is_section(group[0])));
+            sorted.extend(title.iter().map(|index| rows[*index].id));
+            sorted.extend(sort(members, rows, columns, &wanted.sort));
+        }
         let mut arranged = Arranged { rows: sorted, places: HashMap::new(), held_back };
         arranged.index();
         Self { arranged: Some(arranged) }
@@ -161,17 +172,43 @@ impl Arranged {
     }
 }
 
-fn sort(shown: Vec<usize>, rows: &[Arc<Row>], columns: &Columns, keys: &[SortKey]) -> Vec<RowId> {
+/// The rows that are shown, and those that are held back. A section is shown where any of its rows is.
+fn admitted(
+    rows: usize,
+    is_all: bool,
+    is_section: impl Fn(usize) -> bool,
+    is_shown: impl Fn(usize) -> bool,
+) -> (Vec<usize>, Vec<usize>) {
+    if is_all {
+        return ((0..rows).collect(), Vec::new());
+    }
+    let (mut shown, mut held_back) = (Vec::new(), Vec::new());
+    let mut title = None;
+    for index in 0..rows {
+        if is_section(index) {
+            held_back.extend(title.replace(index));
+        } else if is_shown(index) {
+            shown.extend(title.take());
+            shown.push(index);
+        } else {
+            held_back.push(index);
+        }
+    }
+    held_back.extend(title);
+    (shown, held_back)
+}
+
+fn sort(shown: &[usize], rows: &[Arc<Row>], columns: &Columns, keys: &[SortKey]) -> Vec<RowId> {
     let keys: Vec<(&ColumnEntry, bool)> = keys
         .iter()
         .filter_map(|key| Some((columns.visible_column(&key.column).ok()?, key.descending)))
         .collect();
     let Some((first, descending)) = keys.first() else {
-        return shown.into_iter().map(|index| rows[index].id).collect();
+        return shown.iter().map(|index| rows[*index].id).collect();
     };
     let mut sorted: Vec<(u64, usize)> = shown
-        .into_iter()
-        .map(|index| (coarse(&rows[index].value(first, columns), *descending), index))
+        .iter()
+        .map(|index| (coarse(&rows[*index].value(first, columns), *descending), *index))
         .collect();
     sorted.sort_unstable_by(|(coarse_a, a), (coarse_b, b)| {
         let fine = || {

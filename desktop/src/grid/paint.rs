@@ -20,6 +20,7 @@ use super::{
     inner,
     layout::{ARROW, ColumnLayout, Layout},
     state::Drag,
+    trend,
 };
 use crate::{
     store::glow::{Direction, RowGlow},
@@ -42,7 +43,14 @@ pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layo
         let painter = painter.with_clip_rect(clip.intersect(painter.clip_rect()));
         rows(&painter, state, frame, layout, is_frozen, pointer);
     }
+    numbers(&painter, state, frame, layout);
     header(&painter, state, view, layout, pointer);
+    if matches!(state.drag, Some(Drag::Move))
+        && let Some(pointer) = pointer
+    {
+        let y = layout.row_top(layout.place_at(pointer.y));
+        painter.hline(layout.body.x_range(), y, Stroke::new(2.0, view.palette.accent));
+    }
     painter.vline(
         layout.frozen_right - 0.5,
         layout.rect.top()..=layout.body.bottom(),
@@ -74,6 +82,10 @@ fn rows(
             painter.rect_filled(band, 0, ground);
         } else if hovered == Some(index) {
             painter.rect_filled(band, 0, mix(view.palette.ground, view.palette.hover, 0.5));
+        }
+        if let Some(row) = row.filter(|row| table.is_section(row)) {
+            section(painter, state, frame, layout, index, row, ground);
+            continue;
         }
         painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, view.palette.hairline));
         for column in layout.columns.iter().filter(|column| column.frozen == frozen) {
@@ -110,8 +122,56 @@ fn rows(
     if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(table))
         && let Some(column) = layout.column(&cursor.column).filter(|column| column.frozen == frozen)
     {
-        let rect = layout.cell_rect(index, column);
+        let is_section = table.row_at(index).is_some_and(|row| table.is_section(row));
+        let rect = if is_section { layout.band(index) } else { layout.cell_rect(index, column) };
         painter.rect_stroke(rect, 2, Stroke::new(2.0, view.palette.accent), StrokeKind::Inside);
+    }
+}
+
+/// A title across the list, painted in both panes: what one clips away the other shows.
+fn section(
+    painter: &Painter,
+    state: &GridState,
+    frame: &Frame<'_>,
+    layout: &Layout,
+    index: usize,
+    row: &Row,
+    ground: Color32,
+) {
+    let palette = frame.view.palette;
+    let band = layout.band(index);
+    let is_glowing = ground != palette.ground;
+    let mut fill = if is_glowing { ground } else { palette.bars };
+    if !state.selection.is_single() && state.selection.has_row(row.id) {
+        fill = mix(fill, palette.accent, SELECTED);
+    }
+    painter.rect_filled(band, 0, fill);
+    painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.hairline));
+    let title = frame.table.columns().first().map(|first| frame.table.value(row, first));
+    if let Some(Value::Text(title)) = title {
+        let (shown, color) = (shown_safely(&title), readable(palette.text, fill));
+        text(painter, inner(band.with_min_x(layout.left)), &shown, Align::LEFT, color, theme::strong());
+    }
+}
+
+/// The number of each row in view, which is also its handle.
+fn numbers(painter: &Painter, state: &GridState, frame: &Frame<'_>, layout: &Layout) {
+    let palette = frame.view.palette;
+    let strip = Rect::from_min_max(layout.body.min, pos2(layout.left, layout.body.bottom()));
+    let painter = painter.with_clip_rect(strip.intersect(painter.clip_rect()));
+    let cursor = state.cursor_index(frame.table);
+    for index in layout.visible_rows() {
+        let Some(row) = frame.table.id_at(index) else { continue };
+        let cell = layout.band(index).with_max_x(layout.left);
+        let is_selected = !state.selection.is_single() && state.selection.has_row(row);
+        if is_selected {
+            painter.rect_filled(cell, 0, mix(palette.ground, palette.accent, SELECTED));
+        }
+        let color = if is_selected || cursor == Some(index) { palette.text } else { palette.muted };
+        let glow = frame.view.glow.and_then(|glow| glow.row(row, frame.view.window, frame.view.now));
+        let ground = mix(palette.ground, palette.glow, glow.map_or(0.0, |glow| glow.strength));
+        let color = readable(color, ground);
+        text(&painter, inner(cell), &(index + 1).to_string(), Align::RIGHT, color, theme::number());
     }
 }
 
@@ -133,6 +193,11 @@ fn cell(
         if let Some(direction) = direction {
             arrow(painter, rect, *direction, palette, ground, *strength);
         }
+    }
+    if let Some(source) = trend::source(entry) {
+        let values = view.trails.and_then(|trails| trails.get(row.id, source)).unwrap_or_default();
+        trend::paint(painter, rect, values, readable(palette.accent, ground));
+        return;
     }
     let value = view.watchlist.value(row, entry);
     if !value.is_empty() {

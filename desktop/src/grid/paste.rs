@@ -59,9 +59,9 @@ struct Plan {
 pub(super) fn copied(state: &GridState, frame: &Frame<'_>) -> String {
     let columns = state.selected_columns(frame.table);
     let rows = state.selected_rows(frame.table).into_iter().map(|row| {
+        let row = frame.view.watchlist.rows().get(row);
         let cell = |entry: &&ColumnEntry| {
-            let value = frame.view.watchlist.cell(row, &entry.column.key);
-            as_text(&value, frame)
+            row.map_or_else(String::new, |row| as_text(&frame.table.value(row, entry), frame))
         };
         columns.iter().map(cell).collect::<Vec<String>>()
     });
@@ -143,26 +143,42 @@ fn plan_block(state: &GridState, frame: &Frame<'_>, rows: &[Vec<String>]) -> Opt
 
 impl Plan {
     fn put(&mut self, row: RowId, entry: &ColumnEntry, text: &str, frame: &Frame<'_>) {
-        let present = frame.view.watchlist.cell(row, &entry.column.key);
-        if let Some(value) = self.read(entry, text, &present, frame)
+        let Some((kept, present)) = frame.table.editable(Some(row), entry) else {
+            self.pass_over(row, entry, text, frame);
+            return;
+        };
+        if let Some(value) = self.read(kept, text, &present, frame)
             && value != present
         {
-            self.changes.push(guarded(row, entry, value.to_literal(), &present));
+            self.changes.push(guarded(row, kept, value.to_literal(), &present));
+        }
+    }
+
+    /// A cell that cannot be edited: of a computed one the text is expected, of a section it would be lost.
+    fn pass_over(&mut self, row: RowId, entry: &ColumnEntry, text: &str, frame: &Frame<'_>) {
+        let is_section = frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row));
+        if !is_section {
+            self.note_computed(entry);
+        } else if !text.trim().is_empty() {
+            let (text, column) = (text.chars().take(40).collect(), entry.column.title.to_string());
+            self.unread.push(Unread { text, column, why: "a section has only its title".to_owned() });
+        }
+    }
+
+    fn note_computed(&mut self, entry: &ColumnEntry) {
+        let title = entry.column.title.to_string();
+        if !self.computed.contains(&title) {
+            self.computed.push(title);
         }
     }
 
     /// What a text means in a column. What was copied is meant as it stands: `+5` is five.
     fn read(&mut self, entry: &ColumnEntry, text: &str, present: &Value, frame: &Frame<'_>) -> Option<Value> {
         if !is_editable(entry) {
-            let title = entry.column.title.to_string();
-            if !self.computed.contains(&title) {
-                self.computed.push(title);
-            }
+            self.note_computed(entry);
             return None;
         }
-        let reading =
-            Reading { kind: &entry.column.kind, separators: frame.view.separators, zone: frame.view.zone };
-        match read_pasted(text, reading, present) {
+        match read_pasted(text, frame.view.reading(&entry.column.kind), present) {
             Ok(value) => Some(value),
             Err(why) => {
                 let (text, column) = (text.chars().take(40).collect(), entry.column.title.to_string());

@@ -3,8 +3,9 @@
 use egui::{CursorIcon, Modifiers, PointerButton, Response, Ui};
 
 use super::{
-    Frame, GridAction, GridState, edit, header,
+    Command, Frame, GridAction, GridState, edit, header,
     layout::{self, Layout},
+    ops,
     state::{Cursor, Drag},
 };
 
@@ -19,7 +20,8 @@ pub(super) fn scroll(ui: &Ui, state: &mut GridState, layout: &Layout, response: 
         }
     }
     let origin = ui.input(|input| input.pointer.press_origin());
-    if response.drag_started() {
+    // Rows are taken hold of when they are pressed: what is selected by then tells what is meant.
+    if response.drag_started() && !matches!(state.drag, Some(Drag::Rows | Drag::Move)) {
         state.drag = origin.and_then(|origin| {
             if layout.vertical_bar.contains(origin) || layout.horizontal_bar.contains(origin) {
                 Some(Drag::Bar)
@@ -48,7 +50,7 @@ pub(super) fn scroll(ui: &Ui, state: &mut GridState, layout: &Layout, response: 
     }
     if layout.edge_at(response.hover_pos()).is_some() || matches!(state.drag, Some(Drag::Edge(..))) {
         ui.set_cursor_icon(CursorIcon::ResizeHorizontal);
-    } else if matches!(state.drag, Some(Drag::Column(_))) && response.dragged() {
+    } else if matches!(state.drag, Some(Drag::Column(_) | Drag::Move)) && response.dragged() {
         ui.set_cursor_icon(CursorIcon::Grabbing);
     }
     state.scroll_row = state.scroll_row.clamp(0.0, layout.last_scroll_row());
@@ -66,25 +68,38 @@ pub(super) fn act(
 ) -> bool {
     let modifiers = ui.input(|input| input.modifiers);
     if response.drag_stopped() {
-        if let (Some(Drag::Column(key)), Some(at)) = (&state.drag, response.interact_pointer_pos()) {
-            header::drop_column(state, frame, layout, &key.clone(), at.x);
+        match (state.drag.take(), response.interact_pointer_pos()) {
+            (Some(Drag::Column(key)), Some(at)) => header::drop_column(state, frame, layout, &key, at.x),
+            (Some(Drag::Move), Some(at)) => {
+                ops::move_rows_to(state, frame, layout.place_at(at.y), actions);
+            }
+            _ => {}
         }
-        state.drag = None;
         return true;
     }
-    if let (Some(Drag::Cells), true, Some(at)) =
+    if let (Some(Drag::Cells | Drag::Rows | Drag::Move), true, Some(at)) =
         (&state.drag, response.dragged(), response.interact_pointer_pos())
         && state.editor.is_none()
     {
-        drag_cells(ui, state, frame, layout, at);
+        drag(ui, state, frame, layout, at);
     }
     let at = response.interact_pointer_pos();
+    if response.clicked() && matches!(state.drag.take(), Some(Drag::Move)) {
+        // Pressed and not dragged: it was to select that row alone.
+        if let Some(index) = at.and_then(|at| layout.number_at(at)) {
+            press_number(state, frame, index, Modifiers::NONE);
+        }
+    }
     if let Some(at) = at.filter(|_| response.clicked() || response.double_clicked()) {
         if let Some((key, _)) = layout.edge_at(Some(at)) {
             if response.double_clicked() {
                 header::fit(ui, state, frame, layout, &key);
             }
             return false;
+        }
+        if layout.is_corner(at) && commit(state, frame, actions) {
+            state.select(&Command::SelectAll, frame.table);
+            return true;
         }
         if let Some(key) = layout.header_at(at) {
             if response.clicked() && commit(state, frame, actions) {
@@ -99,8 +114,19 @@ pub(super) fn act(
     }
     // A cell is selected when it is pressed: a click that is released is too late for a quick hand.
     let is_pressed = ui.input(|input| input.pointer.button_pressed(PointerButton::Primary));
-    match at.filter(|_| is_pressed && response.is_pointer_button_down_on()).and_then(|at| layout.cell_at(at))
-    {
+    let at = at.filter(|_| is_pressed && response.is_pointer_button_down_on());
+    if let Some(index) = at.and_then(|at| layout.number_at(at)) {
+        if commit(state, frame, actions) {
+            let row = frame.table.id_at(index);
+            let is_taken = modifiers.is_none() && row.is_some_and(|row| state.selection.has_whole_row(row));
+            state.drag = Some(if is_taken { Drag::Move } else { Drag::Rows });
+            if !is_taken {
+                press_number(state, frame, index, modifiers);
+            }
+        }
+        return true;
+    }
+    match at.and_then(|at| layout.cell_at(at)) {
         Some((index, column)) => {
             let target = Cursor { row: frame.table.id_at(index), column };
             press(state, frame, target, modifiers, actions);
@@ -137,23 +163,40 @@ fn press(
     }
 }
 
+/// The number of a row selects it whole; with Shift all up to it, with Ctrl beside what is selected.
+fn press_number(state: &mut GridState, frame: &Frame<'_>, index: usize, modifiers: Modifiers) {
+    let Some(first) = frame.table.columns().first() else { return };
+    let cell = Cursor { row: frame.table.id_at(index), column: first.column.key.clone() };
+    match state.cursor.clone().filter(|_| modifiers.shift) {
+        Some(cursor) => state.selection.rows(cursor, cell, false, frame.table),
+        None => {
+            let is_beside = modifiers.command && !state.selection.is_single();
+            state.selection.rows(cell.clone(), cell.clone(), is_beside, frame.table);
+            state.cursor = Some(cell);
+        }
+    }
+}
+
 fn commit(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) -> bool {
     state.editor.is_none() || edit::commit(state, frame, actions)
 }
 
 /// Selects up to the pointer; beyond the body's edge the rows go on.
-fn drag_cells(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout, at: egui::Pos2) {
+fn drag(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout, at: egui::Pos2) {
     let beyond = (at.y - layout.body.bottom()).max(0.0) - (layout.body.top() - at.y).max(0.0);
     if beyond != 0.0 {
         state.scroll_row += f64::from(beyond / layout.row) * 0.2;
         ui.request_repaint();
     }
     let Some(cursor) = state.cursor.clone() else { return };
-    if let Some((index, column)) = layout.cell_near(at) {
-        let index = index.min(frame.table.len().saturating_sub(1));
-        let to = Cursor { row: frame.table.id_at(index), column };
-        if to != cursor || !state.selection.is_single() {
+    let Some((index, column)) = layout.cell_near(at) else { return };
+    let index = index.min(frame.table.len().saturating_sub(1));
+    let to = Cursor { row: frame.table.id_at(index), column };
+    match state.drag {
+        Some(Drag::Rows) => state.selection.rows(cursor, to, false, frame.table),
+        Some(Drag::Cells) if to != cursor || !state.selection.is_single() => {
             state.selection.extend(&cursor, to, frame.table);
         }
+        _ => {}
     }
 }

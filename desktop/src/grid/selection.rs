@@ -148,6 +148,11 @@ impl Selection {
         self.blocks.iter().any(|block| block.rows.contains(&row))
     }
 
+    /// Whether every cell of a row is.
+    pub fn has_whole_row(&self, row: RowId) -> bool {
+        self.blocks.iter().any(|block| block.columns == Span::All && block.rows.contains(&row))
+    }
+
     /// Whether any cell of a column is.
     pub fn has_column(&self, column: &ColumnKey) -> bool {
         self.blocks.iter().any(|block| block.columns.contains(column))

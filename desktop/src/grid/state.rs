@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use shared::{
     column::ColumnKey,
     ids::RowId,
@@ -12,6 +13,7 @@ use shared::{
 use super::{
     Editor,
     arranger::Arranger,
+    card::Card,
     config::{Density, GridConfig},
     find::Find,
     keys::{Command, Step},
@@ -24,7 +26,7 @@ use super::{
 };
 
 /// A cell by what it is, not by where it stands: it stays with its row.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cursor {
     /// The row; `None` is the empty one at the end.
     pub row: Option<RowId>,
@@ -63,8 +65,12 @@ pub struct GridState {
     pub(super) menu_column: Option<ColumnKey>,
     /// The person goes elsewhere: what is typed is committed where it can be.
     pub(super) is_leaving: bool,
+    /// A row that the cursor is put on as soon as it is there.
+    pointed_at: Option<RowId>,
     /// Scrolls to the cursor in the next frame.
     pub(super) reveal_next: bool,
+    /// The last changes of a cell, shown beside it.
+    pub(super) card: Card,
     /// What is being dragged.
     pub(super) drag: Option<Drag>,
     /// What was typed in the frame that opened the editor, behind the key that did.
@@ -86,12 +92,37 @@ pub(super) enum Drag {
     Column(ColumnKey),
     /// Cells, to select them.
     Cells,
+    /// Numbers of rows, to select them.
+    Rows,
+    /// Selected rows, to move them.
+    Move,
 }
 
 impl GridState {
-    /// For another watchlist, as the person arranged that one.
-    pub fn reset(&mut self, config: GridConfig) {
-        *self = Self { config, density: self.density, ..Self::default() };
+    /// For another watchlist, as the person arranged and left that one.
+    pub fn reset(&mut self, config: GridConfig, cursor: Option<Cursor>) {
+        let reveal_next = cursor.is_some();
+        *self = Self { config, cursor, reveal_next, density: self.density, ..Self::default() };
+    }
+
+    /// Puts the cursor on a row, as soon as that is there.
+    pub fn point_at(&mut self, row: RowId) {
+        self.pointed_at = Some(row);
+    }
+
+    /// Whether the cursor is where it was last put.
+    pub fn has_arrived(&self) -> bool {
+        self.pointed_at.is_none()
+    }
+
+    /// Goes to the row that was pointed at, where it is shown.
+    pub(super) fn arrive(&mut self, table: &Table<'_>) {
+        let Some(row) = self.pointed_at.take().filter(|_| self.editor.is_none()) else { return };
+        if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
+            cursor.row = Some(row);
+            self.selection.clear();
+            self.reveal_next = true;
+        }
     }
 
     /// Commits the open editor in the next frame, where what is typed can be committed.
@@ -191,6 +222,17 @@ impl GridState {
             let index = index.min(table.len().saturating_sub(1));
             let to = Cursor { row: table.id_at(index), column: table.columns()[column].column.key.clone() };
             self.selection.extend(&cursor, to, table);
+        }
+    }
+
+    /// Selects everything, or the rows or columns of what is selected whole.
+    pub(super) fn select(&mut self, what: &Command, table: &Table<'_>) {
+        let Some(cursor) = self.cursor.clone() else { return };
+        let end = self.selection.end(&cursor).clone();
+        match what {
+            Command::SelectRows => self.selection.rows(cursor, end, false, table),
+            Command::SelectColumns => self.selection.columns(cursor, end, false, table),
+            _ => self.selection.all(cursor),
         }
     }
 
@@ -341,7 +383,7 @@ fn neighbour(table: &Table<'_>, index: usize, column: usize, forward: bool) -> (
             (false, _, false) if row > 0 => (row, at) = (row - 1, columns.len() - 1),
             _ => break,
         }
-        if columns[at].column.derive.is_none() {
+        if table.editable(table.id_at(row), &columns[at]).is_some() {
             return (row, at);
         }
     }

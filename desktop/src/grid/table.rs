@@ -9,7 +9,7 @@ use shared::{
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{config::GridConfig, order::Order, selection::Shown};
+use super::{config::GridConfig, order::Order, section, selection::Shown, trend};
 
 /// Rows and columns as they are shown in one frame.
 #[derive(Clone)]
@@ -18,12 +18,15 @@ pub struct Table<'a> {
     pub watchlist: &'a Watchlist,
     order: Arc<Order>,
     columns: Arc<[Arc<ColumnEntry>]>,
+    /// Keeps the titles of section rows.
+    section: Option<&'a ColumnEntry>,
 }
 
 impl<'a> Table<'a> {
     /// A watchlist in an order, with the columns that a person arranged.
     pub fn new(watchlist: &'a Watchlist, order: Arc<Order>, config: &GridConfig) -> Self {
-        Self { watchlist, order, columns: config.columns(watchlist).into_iter().map(Arc::new).collect() }
+        let columns = config.columns(watchlist).into_iter().map(Arc::new).collect();
+        Self { watchlist, order, columns, section: section::column(watchlist.columns()) }
     }
 
     /// The columns, first to last.
@@ -66,9 +69,39 @@ impl<'a> Table<'a> {
         self.order.index_of(self.watchlist, row)
     }
 
+    /// Whether a row is a title across the list.
+    pub fn is_section(&self, row: &Row) -> bool {
+        section::is_section(self.section, row)
+    }
+
+    /// The column that keeps what a row shows in a column: of a section row the first shows the title, the others
+    /// nothing. A sparkline is kept nowhere.
+    pub fn kept_in<'t>(&'t self, row: &Row, entry: &'t ColumnEntry) -> Option<&'t ColumnEntry> {
+        if self.is_section(row) {
+            let is_first = self.columns.first().is_some_and(|first| first.column.key == entry.column.key);
+            return self.section.filter(|_| is_first);
+        }
+        Some(entry).filter(|entry| trend::source(entry).is_none())
+    }
+
     /// What a row shows in a column.
     pub fn value(&self, row: &Row, entry: &ColumnEntry) -> Value {
-        self.watchlist.value(row, entry)
+        self.kept_in(row, entry).map_or(Value::Empty, |kept| self.watchlist.value(row, kept))
+    }
+
+    /// The column that keeps a cell, and what is there; nothing where the cell cannot be edited. The empty row at the
+    /// end is edited as any other.
+    pub fn editable<'t>(
+        &'t self,
+        row: Option<RowId>,
+        entry: &'t ColumnEntry,
+    ) -> Option<(&'t ColumnEntry, Value)> {
+        let Some(row) = row else {
+            return Some((entry, Value::Empty)).filter(|_| entry.column.derive.is_none());
+        };
+        let row = self.watchlist.rows().get(row)?;
+        let kept = self.kept_in(row, entry).filter(|kept| kept.column.derive.is_none())?;
+        Some((kept, row.stored(kept.slot).clone()))
     }
 }
 

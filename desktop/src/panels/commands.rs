@@ -6,6 +6,7 @@ use super::dialogs::Dialog;
 use crate::{
     action::Action,
     dispatch::Core,
+    follow::{Group, Link},
     grid::{self, Step, config::Density},
     settings::{GlowChoice, ThemeChoice},
     theme,
@@ -27,6 +28,9 @@ enum Run {
     Ask(Opens),
     Density(Density),
     Held(bool),
+    OnTop(bool),
+    Link(Option<Group>),
+    Neighbour(bool),
     Zoom(f32),
     Help,
 }
@@ -80,6 +84,7 @@ fn of_the_grid() -> Vec<Command> {
         ("Redo", "Ctrl+Shift+Z", G::Redo),
         ("Insert a row above", "Insert", G::InsertAbove),
         ("Insert a row below", "Ctrl+Enter", G::InsertBelow),
+        ("Insert a section above", "Ctrl+Shift+Enter", G::InsertSection),
         ("Duplicate the selected rows", "Ctrl+Shift+D", G::Duplicate),
         ("Move the selected rows up", "Alt+Shift+Up", G::MoveRows(true)),
         ("Move the selected rows down", "Alt+Shift+Down", G::MoveRows(false)),
@@ -92,6 +97,9 @@ fn of_the_grid() -> Vec<Command> {
         ("Sort by this column", "Ctrl+Shift+S", G::Sort(false)),
         ("Sort by this column as well", "Ctrl+Alt+Shift+S", G::Sort(true)),
         ("Sort again", "F5", G::SortAgain),
+        ("Show or hide the column's sparkline", "", G::Sparkline),
+        ("The cell's last changes", "Shift+F2", G::History),
+        ("Choose from the list, the calendar", "Alt+Down", G::OpenList),
         ("Filter the rows", "Ctrl+Shift+L", G::Filters),
         ("Find", "Ctrl+F", G::Find),
         ("Find the next", "F3", G::FindNext(true)),
@@ -116,6 +124,12 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
         plain("Rename the column\u{2026}", "", Run::Ask(Opens::RenameColumn)),
         plain("Hold the sorted order", "", Run::Held(true)),
         plain("Sort live", "", Run::Held(false)),
+        plain("Next watchlist", "Ctrl+PgDn, Ctrl+Tab", Run::Neighbour(true)),
+        plain("Previous watchlist", "Ctrl+PgUp, Ctrl+Shift+Tab", Run::Neighbour(false)),
+        match window.on_top {
+            false => plain("Keep this window on top", "", Run::OnTop(true)),
+            true => plain("Do not keep this window on top", "", Run::OnTop(false)),
+        },
         plain("Compact rows", "", Run::Density(Density::Compact)),
         plain("Comfortable rows", "", Run::Density(Density::Comfortable)),
         plain("Larger", "Ctrl++", Run::Zoom(0.1)),
@@ -129,6 +143,14 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
         plain("Connect now", "", Run::Act(Action::Reconnect)),
         plain("The keys", "F1, ?", Run::Help),
     ];
+    for (group, name) in Group::ALL {
+        if window.link.group() == Some(group) {
+            commands.push(plain("Do not link this window", "", Run::Link(None)));
+        } else {
+            let title = format!("Link this window: {}", name.to_lowercase());
+            commands.push(Command { title, keys: "", run: Run::Link(Some(group)) });
+        }
+    }
     if let Some(list) = window.list() {
         commands.push(plain("Delete the watchlist", "", Run::Act(Action::Delete(list))));
     }
@@ -211,6 +233,9 @@ impl Command {
             Run::Act(action) => return Some(action),
             Run::Ask(opens) => window.dialog = dialog(opens, window, core),
             Run::Density(density) => window.grid.density = density,
+            Run::OnTop(on_top) => window.on_top = on_top,
+            Run::Link(group) => window.link = Link::new(group),
+            Run::Neighbour(forward) => window.show_neighbour(core, forward),
             Run::Held(is_held) => window.grid.config.is_held = is_held,
             Run::Zoom(by) => ui.ctx().set_zoom_factor((ui.ctx().zoom_factor() + by).clamp(0.5, 3.0)),
             Run::Help => window.shows_keys = true,

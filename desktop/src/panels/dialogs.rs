@@ -2,15 +2,19 @@
 
 use std::{
     path::PathBuf,
-    sync::mpsc::{Receiver, TryRecvError, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, TryRecvError, sync_channel},
+    },
     thread,
 };
 
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
-    column::{ColumnKey, check_title},
+    column::{ColumnKey, ColumnKind, check_title},
     edit::{AddColumn, Change, SetColumn},
     ids::{WatchlistId, WindowId},
+    limits::Limits,
 };
 
 use crate::{action::Action, grid::kinds};
@@ -26,10 +30,50 @@ pub struct Dialog {
 enum Kind {
     NewWatchlist,
     Rename(WatchlistId),
-    AddColumn(WatchlistId, ColumnKey, usize),
+    AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
     Import,
     Told(&'static str),
+}
+
+/// What a new column is to hold.
+#[derive(Default)]
+struct NewKind {
+    chosen: usize,
+    /// What can be chosen from in it, as it is typed.
+    words: String,
+}
+
+impl NewKind {
+    fn kind(&self) -> ColumnKind {
+        let words = || {
+            let words = self.words.split(',').map(str::trim).filter(|word| !word.is_empty());
+            words.map(Arc::from).collect()
+        };
+        match kinds().into_iter().nth(self.chosen) {
+            Some((_, ColumnKind::Choice(_))) => ColumnKind::Choice(words()),
+            Some((_, kind)) => kind,
+            None => ColumnKind::Text,
+        }
+    }
+
+    fn show(&mut self, ui: &mut Ui) {
+        ui.horizontal_wrapped(|ui| {
+            for (index, (name, _)) in kinds().iter().enumerate() {
+                ui.radio_value(&mut self.chosen, index, *name);
+            }
+        });
+        if let ColumnKind::Choice(words) = self.kind() {
+            let field = TextEdit::singleline(&mut self.words).hint_text("buy, hold, sell");
+            let response = ui.add(field.desired_width(f32::INFINITY).margin(6.0));
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Words to choose from"));
+            if let Err(error) = ColumnKind::Choice(words).check(&Limits::default())
+                && !self.words.is_empty()
+            {
+                ui.colored_label(ui.visuals().error_fg_color, error.message);
+            }
+        }
+    }
 }
 
 impl Dialog {
@@ -45,7 +89,7 @@ impl Dialog {
 
     /// Asks for a new column's title and kind.
     pub fn add_column(watchlist: WatchlistId, after: ColumnKey) -> Self {
-        Self::with(Kind::AddColumn(watchlist, after, 0), "")
+        Self::with(Kind::AddColumn(watchlist, after, NewKind::default()), "")
     }
 
     /// Asks for a column's title.
@@ -89,7 +133,11 @@ impl Dialog {
                 check_title("the name", self.text.trim()).err()
             }
         };
-        let is_ready = error.is_none() && !self.text.trim().is_empty();
+        let is_sound = match &self.kind {
+            Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
+            _ => true,
+        };
+        let is_ready = is_sound && error.is_none() && !self.text.trim().is_empty();
         let mut confirmed = false;
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -109,12 +157,8 @@ impl Dialog {
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error.message);
                 }
-                if let Kind::AddColumn(_, _, chosen) = &mut self.kind {
-                    ui.horizontal_wrapped(|ui| {
-                        for (index, (name, _)) in kinds().iter().enumerate() {
-                            ui.radio_value(chosen, index, *name);
-                        }
-                    });
+                if let Kind::AddColumn(_, _, kind) = &mut self.kind {
+                    kind.show(ui);
                 }
                 ui.horizontal(|ui| {
                     if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
@@ -157,9 +201,8 @@ impl Dialog {
                 let changes = vec![Change::rename(&text)];
                 Action::Edit { watchlist, window, changes }
             }
-            Kind::AddColumn(watchlist, after, chosen) => {
-                let [.., last] = kinds();
-                let (_, kind) = kinds().into_iter().nth(chosen).unwrap_or(last);
+            Kind::AddColumn(watchlist, after, kind) => {
+                let kind = kind.kind();
                 let key = ColumnKey(slug(&text).into());
                 let title = text.as_str().into();
                 let add = AddColumn { key, title, kind, after: Some(Some(after)) };

@@ -9,8 +9,9 @@ use super::{dialogs::Dialog, people};
 use crate::{
     action::Action,
     dispatch::Core,
+    follow::{Group, Link},
     grid::config::Density,
-    settings::{GlowChoice, ThemeChoice},
+    settings::{GlowChoice, Motion, ThemeChoice},
     store::Connection,
     theme::{self, Palette},
     window::Window,
@@ -27,6 +28,7 @@ pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) ->
         menu(ui, window, core, &mut actions);
         connection(ui, core.store.connection(), palette, &mut actions);
         present(ui, window, core, palette);
+        link(ui, window, palette);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             tabs(ui, window, core, palette, &mut actions);
@@ -164,6 +166,44 @@ fn present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
     ui.spacing_mut().item_spacing.x = 12.0;
 }
 
+/// The colour that links the window with others.
+fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
+    let group = window.link.group();
+    let (rect, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::click());
+    let color = group.map(|group| palette.person(group.shade()));
+    let width = if response.hovered() || response.has_focus() { 2.0 } else { 1.5 };
+    let stroke = egui::Stroke::new(width, color.unwrap_or(palette.muted));
+    for side in [-3.5, 3.5] {
+        let center = rect.center() + vec2(side, 0.0);
+        if let Some(color) = color {
+            ui.painter().circle_filled(center, 5.0, color.gamma_multiply(0.45));
+        }
+        ui.painter().circle_stroke(center, 5.0, stroke);
+    }
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(egui::accesskit::Role::Button);
+        node.set_label("Link windows");
+    });
+    let hint = "Windows of one colour show the watchlist and the row that one of them is moved to";
+    let response = response.on_hover_text(hint);
+    egui::Popup::menu(&response).show(|ui| {
+        if ui.add(Button::selectable(group.is_none(), "Not linked")).clicked() {
+            window.link = Link::new(None);
+            ui.close();
+        }
+        for (other, name) in Group::ALL {
+            let dot = RichText::new("\u{25cf} ").color(palette.person(other.shade()));
+            let mut text = egui::text::LayoutJob::default();
+            dot.append_to(&mut text, ui.style(), egui::FontSelection::Default, Align::Center);
+            RichText::new(name).append_to(&mut text, ui.style(), egui::FontSelection::Default, Align::Center);
+            if ui.add(Button::selectable(group == Some(other), text)).clicked() {
+                window.link = Link::new(Some(other));
+                ui.close();
+            }
+        }
+    });
+}
+
 fn round_trip(took: Duration) -> String {
     match took.as_millis() {
         0 => "< 1 ms".to_owned(),
@@ -189,8 +229,9 @@ fn glow_menu(ui: &mut Ui, core: &Core, actions: &mut Vec<Action>) {
         choose(ui, "The whole row", GlowChoice { cell_only: false, ..present });
         choose(ui, "Only the cell", GlowChoice { cell_only: true, ..present });
         ui.separator();
-        choose(ui, "Fading", GlowChoice { is_still: false, ..present });
-        choose(ui, "Without motion", GlowChoice { is_still: true, ..present });
+        choose(ui, "Motion as in the system", GlowChoice { motion: Motion::System, ..present });
+        choose(ui, "Fading", GlowChoice { motion: Motion::Fade, ..present });
+        choose(ui, "Without motion", GlowChoice { motion: Motion::Still, ..present });
     });
 }
 
@@ -221,6 +262,9 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
                 }
             }
         });
+        if ui.add(Button::selectable(window.on_top, "Keep this window on top")).clicked() {
+            window.on_top = !window.on_top;
+        }
         ui.separator();
         if ui.add(Button::new("New window").shortcut_text("Ctrl+N")).clicked() {
             actions.push(Action::OpenWindow);

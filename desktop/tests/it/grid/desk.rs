@@ -4,7 +4,7 @@ use std::{cell::Cell, time::Duration};
 
 use desktop::{
     grid::{self, GridAction, GridState, GridView},
-    store::glow::Glow,
+    store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::{self, Palette},
 };
 use egui::{Event, Key, Modifiers, OutputCommand, Vec2};
@@ -32,6 +32,8 @@ pub struct Desk {
     pub said: Vec<String>,
     pub copied: String,
     pub separators: Separators,
+    pub trails: Option<Trails>,
+    pub history: Option<CellHistory>,
     has_theme: bool,
     now: Duration,
     next_row: Cell<u128>,
@@ -71,6 +73,8 @@ pub fn seat(rows: &[(&str, &str, &str)]) -> Seat {
         said: Vec::new(),
         copied: String::new(),
         separators: Separators::Point,
+        trails: None,
+        history: None,
         has_theme: false,
         now: Duration::from_secs(100),
         next_row: Cell::new(1_000),
@@ -104,6 +108,8 @@ impl Desk {
             window: WindowId(1),
             now: desk.now,
             pending: &|_, _| false,
+            trails: desk.trails.as_ref(),
+            history: desk.history.as_ref(),
             author: Some("bob".to_owned()),
             people: &[],
             palette: Palette::of(egui::Theme::Dark, false),
