@@ -162,14 +162,15 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     if pointer::act(ui, state, &frame, &layout, &response, &mut actions) {
         response.request_focus();
     }
+    // What is asked for from here on waits for the next frame, which has the rows that this one adds.
+    for command in std::mem::take(&mut state.asked) {
+        obey(ui, state, &frame, &layout, command, &mut actions);
+    }
     if has_keys(ui, id, state, view) {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
         obey_keys(ui, state, &frame, &layout, &mut actions);
-    }
-    for command in std::mem::take(&mut state.asked) {
-        obey(ui, state, &frame, &layout, command, &mut actions);
     }
     context_menu(state, &frame, &layout, &response, &mut actions);
     // What was done may have changed the columns, and moved the view.

@@ -20,7 +20,9 @@ use crate::{
     panels::{
         commands::{self, Search},
         dialogs::Dialog,
-        notices, people, status, top_bar,
+        notices, people,
+        status::{self, Status},
+        top_bar,
     },
     settings::SavedWindow,
     store::{Connection, Traced},
@@ -221,7 +223,7 @@ impl Window {
         Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
             ui,
             |ui| {
-                status::show(ui, self, core, palette);
+                status::show(ui, &Status::of(self, core), palette);
             },
         );
         CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));

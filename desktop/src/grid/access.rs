@@ -12,6 +12,7 @@ use super::{
     layout::{ColumnLayout, Layout},
     paint::format,
     state::Cursor,
+    trend,
 };
 
 /// Describes the grid under its own id; a screen reader's click or focus moves the cursor.
@@ -101,14 +102,16 @@ fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: 
     node.set_role(if place == 0 { Role::RowHeader } else { Role::GridCell });
     node.set_label(format!("{} of {name}", column.entry.column.title));
     if let Some(row) = frame.table.row_at(index) {
-        let value = frame.table.value(row, &column.entry);
-        node.set_value(format(&value, column, frame.view).0);
+        node.set_value(match trend::source(&column.entry) {
+            Some(source) => trend::spoken(frame.view.trails, row.id, source),
+            None => format(&frame.table.value(row, &column.entry), column, frame.view).0,
+        });
     }
     node.set_row_index(index + 1);
     node.set_column_index(place);
     node.add_action(Action::Focus);
     node.add_action(Action::Click);
-    if column.entry.column.derive.is_some() {
+    if frame.table.editable(frame.table.id_at(index), &column.entry).is_none() {
         node.set_read_only();
     }
 }
@@ -118,8 +121,7 @@ fn name_of(frame: &Frame<'_>, index: usize) -> String {
     let first = frame.table.columns().first();
     match (frame.table.row_at(index), first) {
         (Some(row), Some(entry)) => {
-            let value = frame.table.value(row, entry);
-            let text = entry.column.kind.format(&value);
+            let text = entry.column.kind.format(&frame.table.value(row, entry));
             if text.is_empty() { format!("row {}", index + 1) } else { text }
         }
         _ => "the new row".to_owned(),

@@ -123,6 +123,7 @@ fn paint(
     let quiet = |text: String| RichText::new(text).font(theme::small()).color(view.palette.muted);
     Area::new(Id::unique("card").with(row))
         .order(Order::Tooltip)
+        .fade_in(false)
         .interactable(false)
         .fixed_pos(cell.left_bottom() + egui::vec2(4.0, 4.0))
         .constrain_to(ui.ctx().content_rect())
@@ -139,7 +140,7 @@ fn paint(
                             ui.label(quiet(moment(change.at, view)));
                             ui.label(quiet(change.by.to_string()));
                             let (from, to) = (shown(&change.from, kept, view), shown(&change.to, kept, view));
-                            ui.label(RichText::new(format!("{from} \u{2192} {to}")).font(theme::small()));
+                            ui.label(RichText::new(format!("{from} \u{203a} {to}")).font(theme::small()));
                             ui.end_row();
                         }
                     });

@@ -404,7 +404,7 @@ fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     let palette = view.palette;
     let edge = if editor.problem.is_some() { palette.down } else { palette.accent };
-    ui.painter().rect(rect, 2, palette.bars, Stroke::new(2.0, edge), StrokeKind::Outside);
+    ui.painter().rect(rect, 2, palette.ground, Stroke::new(2.0, edge), StrokeKind::Outside);
 }
 
 /// Reads what was typed: times in the person's zone, and only the hour where it is today's.

@@ -51,11 +51,7 @@ pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layo
         let y = layout.row_top(layout.place_at(pointer.y));
         painter.hline(layout.body.x_range(), y, Stroke::new(2.0, view.palette.accent));
     }
-    painter.vline(
-        layout.frozen_right - 0.5,
-        layout.rect.top()..=layout.body.bottom(),
-        Stroke::new(1.0, view.palette.hairline),
-    );
+    frozen_edge(&painter, frame, layout);
     bars(&painter, frame, layout, pointer);
 }
 
@@ -128,6 +124,22 @@ fn rows(
     }
 }
 
+/// Where the columns begin that scroll. Titles of sections go across it.
+fn frozen_edge(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
+    let x = layout.frozen_right - 0.5;
+    let line = |y: egui::Rangef| painter.vline(x, y, Stroke::new(1.0, frame.view.palette.hairline));
+    line(egui::Rangef::new(layout.rect.top(), layout.body.top()));
+    let mut top = layout.body.top();
+    for index in layout.visible_rows() {
+        if frame.table.row_at(index).is_some_and(|row| frame.table.is_section(row)) {
+            let band = layout.band(index);
+            line(egui::Rangef::new(top, band.top().max(top)));
+            top = band.bottom();
+        }
+    }
+    line(egui::Rangef::new(top, layout.body.bottom()));
+}
+
 /// A title across the list, painted in both panes: what one clips away the other shows.
 fn section(
     painter: &Painter,
@@ -196,7 +208,7 @@ fn cell(
     }
     if let Some(source) = trend::source(entry) {
         let values = view.trails.and_then(|trails| trails.get(row.id, source)).unwrap_or_default();
-        trend::paint(painter, rect, values, readable(palette.accent, ground));
+        trend::paint(painter, rect, values, readable(palette.muted, ground), readable(palette.text, ground));
         return;
     }
     let value = view.watchlist.value(row, entry);

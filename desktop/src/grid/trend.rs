@@ -4,10 +4,12 @@
 use egui::{Color32, Painter, Rect, Shape, Stroke, pos2};
 use shared::{
     column::{Column, ColumnKey, ColumnKind, Derive},
+    ids::RowId,
     watchlist::ColumnEntry,
 };
 
 use super::layout::PADDING;
+use crate::store::trails::Trails;
 
 /// What stands behind the key of the column that is drawn. Keys of watchlists are letters, digits, `_` and `-`.
 const MARK: char = '~';
@@ -29,8 +31,14 @@ pub(super) fn source(entry: &ColumnEntry) -> Option<&ColumnKey> {
     }
 }
 
+/// What a screen reader says of a cell: its values, oldest first.
+pub(super) fn spoken(trails: Option<&Trails>, row: RowId, source: &ColumnKey) -> String {
+    let values = trails.and_then(|trails| trails.get(row, source)).unwrap_or_default();
+    values.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Draws values from left to right, the least at the bottom, with a dot at the last one.
-pub(super) fn paint(painter: &Painter, cell: Rect, values: &[f32], color: Color32) {
+pub(super) fn paint(painter: &Painter, cell: Rect, values: &[f32], line: Color32, dot: Color32) {
     let [.., last] = values else { return };
     let room = cell.shrink2(egui::vec2(PADDING, 4.0));
     let (least, greatest) =
@@ -47,9 +55,9 @@ pub(super) fn paint(painter: &Painter, cell: Rect, values: &[f32], color: Color3
         .collect();
     let end = points.last().copied();
     if points.len() > 1 {
-        painter.add(Shape::line(points, Stroke::new(1.2, color)));
+        painter.add(Shape::line(points, Stroke::new(1.0, line)));
     }
     if let Some(end) = end {
-        painter.circle_filled(end, 1.8, color);
+        painter.circle_filled(end, 1.8, dot);
     }
 }

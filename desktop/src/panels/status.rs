@@ -1,7 +1,10 @@
 //! The bar below the grid: how many rows, what waits, which revision.
 
 use egui::{Align, Layout, RichText, Ui};
-use shared::number::{Separators, format_grouped};
+use shared::{
+    ids::Revision,
+    number::{Separators, format_grouped},
+};
 
 use crate::{
     dispatch::Core,
@@ -10,26 +13,54 @@ use crate::{
     window::Window,
 };
 
+/// What the bar says.
+#[derive(Clone, Debug)]
+pub struct Status<'a> {
+    /// How many rows there are, and how many of them are shown; nothing where no watchlist is.
+    pub rows: Option<(usize, usize)>,
+    /// What is selected, where more than one cell is.
+    pub sums: Option<&'a Summary>,
+    /// Edits that wait for their answer.
+    pub waiting: usize,
+    /// Where the watchlist is in its history.
+    pub revision: Option<Revision>,
+    /// How numbers are shown.
+    pub separators: Separators,
+}
+
+impl<'a> Status<'a> {
+    /// What there is to say of a window.
+    pub fn of(window: &'a Window, core: &Core) -> Self {
+        let replica = core.store.replica();
+        let list = window.list().and_then(|list| replica.list(list));
+        let rows = list.and_then(|list| list.state());
+        Self {
+            rows: rows.map(|state| (state.rows().len(), window.grid.table(state).len())),
+            sums: window.grid.sums().get(),
+            waiting: replica.waiting(),
+            revision: list.and_then(|list| list.at()).map(|at| at.revision),
+            separators: window.separators(),
+        }
+    }
+}
+
 /// Shows the bar.
-pub fn show(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
+pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
     let quiet = |text: String| RichText::new(text).font(theme::small()).color(palette.muted);
-    let replica = core.store.replica();
-    let list = window.list().and_then(|list| replica.list(list));
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 16.0;
-        if let Some(at) = list.and_then(|list| list.at()) {
-            ui.label(quiet(format!("rev {}", at.revision)));
+        if let Some(revision) = status.revision {
+            ui.label(quiet(format!("rev {revision}")));
         }
-        let waiting = replica.waiting();
-        if waiting > 0 {
-            let text = format!("{} waiting", count(waiting, "edit", "edits"));
+        if status.waiting > 0 {
+            let text = format!("{} waiting", count(status.waiting, "edit", "edits"));
             ui.label(RichText::new(text).font(theme::small()).color(palette.accent));
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            if let Some(watchlist) = list.and_then(|list| list.state()) {
-                ui.label(quiet(rows(watchlist.rows().len(), window.grid.table(watchlist).len())));
-                if let Some(summary) = window.grid.sums().get() {
-                    sums(ui, summary, window.separators(), palette);
+            if let Some((all, shown)) = status.rows {
+                ui.label(quiet(rows(all, shown)));
+                if let Some(summary) = status.sums {
+                    sums(ui, summary, status.separators, palette);
                 }
             }
         });

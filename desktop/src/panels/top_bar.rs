@@ -192,7 +192,7 @@ fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
             ui.close();
         }
         for (other, name) in Group::ALL {
-            let dot = RichText::new("\u{25cf} ").color(palette.person(other.shade()));
+            let dot = RichText::new("\u{2022} ").color(palette.person(other.shade()));
             let mut text = egui::text::LayoutJob::default();
             dot.append_to(&mut text, ui.style(), egui::FontSelection::Default, Align::Center);
             RichText::new(name).append_to(&mut text, ui.style(), egui::FontSelection::Default, Align::Center);

@@ -1,7 +1,11 @@
 //! The grid by itself, as a person and a screen reader use it: keys in, the accessibility tree out.
 
+mod choosing;
 mod desk;
 mod editing;
+mod handles;
+mod pictures;
 mod reading;
 mod rows;
+mod sections;
 mod selecting;

@@ -9,6 +9,7 @@ mod dropped_file;
 mod embedded;
 mod grid;
 mod headless;
+mod painter;
 mod screen;
 mod shared_server;
 mod support;

@@ -29,8 +29,8 @@ pub type Pixel = [u8; 3];
 
 /// The frame round the cursor, in the dark theme.
 pub const CURSOR: Pixel = [0x4C, 0x9B, 0xE8];
-/// The left edge of the price column.
-pub const PRICE: i32 = 88 + 240;
+/// The left edge of the price column: behind the rows' numbers, the symbol and the company.
+pub const PRICE: i32 = 30 + 88 + 240;
 
 /// The upper part of a row, above its text: behind the top bar and the header, each row has 22 points.
 pub fn row(index: i32) -> i32 {

@@ -52,6 +52,7 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
     let mut answer = None;
     Area::new(ui.scope_id().with("editor note"))
         .order(Order::Foreground)
+        .fade_in(false)
         .pivot(pivot)
         .fixed_pos(pos2(rect.left(), y))
         .constrain_to(room)

@@ -90,6 +90,7 @@ impl Picker {
         let mut is_chosen = false;
         Area::new(ui.scope_id().with("editor picker"))
             .order(Order::Foreground)
+            .fade_in(false)
             .fixed_pos(pos2(editor.left(), editor.bottom() + 4.0))
             .constrain_to(ui.max_rect())
             .show(ui.ctx(), |ui| {

@@ -3,19 +3,20 @@
 use std::{cell::Cell, time::Duration};
 
 use desktop::{
-    grid::{self, GridAction, GridState, GridView},
+    grid::{self, GridAction, GridState, GridView, PersonAt},
+    panels::status::{self, Status},
     store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::{self, Palette},
 };
-use egui::{Event, Key, Modifiers, OutputCommand, Vec2};
+use egui::{Event, Key, Modifiers, OutputCommand, Panel, Vec2};
 use egui_kittest::{
-    Harness,
+    Harness, HarnessBuilder,
     kittest::{NodeT, Queryable},
 };
 use shared::{
-    column::{Column, ColumnKind, standard_columns},
+    column::{Column, ColumnKey, ColumnKind, standard_columns},
     edit::Change,
-    ids::{RowId, WindowId},
+    ids::{Revision, RowId, WindowId},
     limits::Limits,
     number::Separators,
     position::Position,
@@ -34,9 +35,24 @@ pub struct Desk {
     pub separators: Separators,
     pub trails: Option<Trails>,
     pub history: Option<CellHistory>,
+    pub glow: Option<Glow>,
+    pub people: Vec<PersonAt>,
+    pub pending: Vec<(RowId, ColumnKey)>,
+    pub look: Look,
+    /// The present moment, and how far it goes on from frame to frame.
+    pub now: Duration,
+    pub pace: Duration,
     has_theme: bool,
-    now: Duration,
     next_row: Cell<u128>,
+}
+
+/// How it looks.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub theme: egui::Theme,
+    pub colour_blind: bool,
+    /// Whether nothing but the grid and the bar below it is shown.
+    pub is_picture: bool,
 }
 
 pub struct Seat(pub Harness<'static, Desk>);
@@ -66,23 +82,9 @@ pub fn seat(rows: &[(&str, &str, &str)]) -> Seat {
         let insert = Change::insert(row(number), position, cells.collect());
         watchlist.apply(&[insert], &Mode::Pending { limits: &limits }).unwrap();
     }
-    let desk = Desk {
-        watchlist,
-        grid: GridState::default(),
-        edits: Vec::new(),
-        said: Vec::new(),
-        copied: String::new(),
-        separators: Separators::Point,
-        trails: None,
-        history: None,
-        has_theme: false,
-        now: Duration::from_secs(100),
-        next_row: Cell::new(1_000),
-    };
+    let look = Look { theme: egui::Theme::Dark, colour_blind: false, is_picture: false };
     let builder = Harness::builder().with_size(Vec2::new(1500.0, 600.0)).with_step_dt(1.0 / 60.0);
-    let mut harness = builder.build_ui_state(Desk::frame, desk);
-    harness.run_steps(3);
-    Seat(harness)
+    Seat::at(Desk::of(watchlist, look), builder)
 }
 
 /// Three rows as most tests use them.
@@ -91,36 +93,65 @@ pub fn three() -> Seat {
 }
 
 impl Desk {
+    pub fn of(watchlist: Watchlist, look: Look) -> Self {
+        Self {
+            watchlist,
+            grid: GridState::default(),
+            edits: Vec::new(),
+            said: Vec::new(),
+            copied: String::new(),
+            separators: Separators::Point,
+            trails: None,
+            history: None,
+            glow: None,
+            people: Vec::new(),
+            pending: Vec::new(),
+            look,
+            now: Duration::from_secs(100),
+            pace: Duration::from_millis(300),
+            has_theme: false,
+            next_row: Cell::new(1_000),
+        }
+    }
+
     fn frame(ui: &mut egui::Ui, desk: &mut Self) {
         if !std::mem::replace(&mut desk.has_theme, true) {
             // The fonts are there from the next frame on.
             theme::install(ui.ctx());
+            theme::paint(ui.ctx(), desk.look.colour_blind);
+            ui.ctx().set_theme(desk.look.theme);
             return;
         }
-        desk.now += Duration::from_millis(300);
+        desk.now += desk.pace;
+        let palette = Palette::of(desk.look.theme, desk.look.colour_blind);
         let new_row = || {
             desk.next_row.set(desk.next_row.get() + 1);
             row(desk.next_row.get())
         };
         let view = GridView {
             watchlist: &desk.watchlist,
-            glow: None::<&Glow>,
+            glow: desk.glow.as_ref(),
             window: WindowId(1),
             now: desk.now,
-            pending: &|_, _| false,
+            pending: &|row, column| desk.pending.iter().any(|(at, of)| *at == row && of == column),
             trails: desk.trails.as_ref(),
             history: desk.history.as_ref(),
             author: Some("bob".to_owned()),
-            people: &[],
-            palette: Palette::of(egui::Theme::Dark, false),
+            people: &desk.people,
+            palette,
             zone: &jiff::tz::TimeZone::UTC,
             today: jiff::civil::date(2026, 11, 22),
             separators: desk.separators,
             new_row: &new_row,
             takes_keys: true,
         };
-        // Something else that could take the keyboard.
-        drop(ui.button("Elsewhere"));
+        if desk.look.is_picture {
+            ui.painter().rect_filled(ui.ctx().content_rect(), 0, palette.bars);
+            status_bar(ui, &desk.watchlist, &desk.grid, palette);
+        } else {
+            // Something else that could take the keyboard.
+            drop(ui.button("Elsewhere"));
+        }
         let asked = grid::show(ui, &mut desk.grid, &view);
         for action in asked {
             match action {
@@ -148,7 +179,26 @@ impl Desk {
     }
 }
 
+fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palette: &Palette) {
+    let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
+    let panel = Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false);
+    let status = Status {
+        rows: Some((watchlist.rows().len(), grid.table(watchlist).len())),
+        sums: grid.sums().get(),
+        waiting: 0,
+        revision: Some(Revision(44)),
+        separators: Separators::Point,
+    };
+    panel.frame(bar).show(ui, |ui| status::show(ui, &status, palette));
+}
+
 impl Seat {
+    pub fn at(desk: Desk, builder: HarnessBuilder<Desk>) -> Self {
+        let mut harness = builder.build_ui_state(Desk::frame, desk);
+        harness.run_steps(3);
+        Self(harness)
+    }
+
     pub fn desk(&mut self) -> &mut Desk {
         self.0.state_mut()
     }

@@ -1,0 +1,213 @@
+//! The numbers of rows, which are their handles, sparklines, and the card beside a cell.
+
+use std::collections::BTreeSet;
+
+use desktop::store::{
+    history::{Asked, CellChange, CellHistory},
+    trails::Trails,
+};
+use egui::{Event, Key, Modifiers, Pos2, accesskit::Role, pos2};
+use egui_kittest::kittest::{NodeT, Queryable};
+use shared::{
+    edit::Change,
+    ids::{RowId, WatchlistId},
+    number::parse_exact,
+    replica::Effect,
+    value::{Literal, Value},
+};
+use uuid::Uuid;
+
+use super::desk::{Seat, row, seat, three};
+
+/// The middle of a row's number.
+fn number(seat: &Seat, name: &str) -> Pos2 {
+    let symbol = seat.0.get_by_label(&format!("Symbol of {name}")).rect();
+    pos2(symbol.left() - 8.0, symbol.center().y)
+}
+
+fn press(seat: &mut Seat, at: Pos2, modifiers: Modifiers) {
+    seat.0.event(Event::ModifiersChanged(modifiers));
+    seat.0.drag_at(at);
+    seat.frames();
+    seat.0.drop_at(at);
+    seat.frames();
+    seat.event(Event::ModifiersChanged(Modifiers::NONE));
+}
+
+fn drag(seat: &mut Seat, from: Pos2, to: Pos2) {
+    seat.0.drag_at(from);
+    seat.frames();
+    seat.0.hover_at(from + (to - from) * 0.5);
+    seat.frames();
+    seat.0.hover_at(to);
+    seat.frames();
+    seat.0.drop_at(to);
+    seat.frames();
+}
+
+fn selected(seat: &Seat) -> Vec<RowId> {
+    let desk = seat.desk_ref();
+    desk.grid.selected_rows(&desk.grid.table(&desk.watchlist))
+}
+
+fn four() -> Seat {
+    seat(&[("A", "1", ""), ("B", "2", ""), ("C", "3", ""), ("D", "4", "")])
+}
+
+#[test]
+fn a_click_on_a_rows_number_selects_the_row() {
+    let mut seat = four();
+    let (a, b, d) = (number(&seat, "A"), number(&seat, "B"), number(&seat, "D"));
+    press(&mut seat, b, Modifiers::NONE);
+    assert_eq!(selected(&seat), [row(2)]);
+    assert!(seat.0.get_by_label("Note of B").accesskit_node().is_selected().unwrap_or(false), "whole");
+    press(&mut seat, d, Modifiers::SHIFT);
+    assert_eq!(selected(&seat), [row(2), row(3), row(4)]);
+    press(&mut seat, a, Modifiers::NONE);
+    press(&mut seat, d, Modifiers::COMMAND);
+    assert_eq!(selected(&seat), [row(1), row(4)]);
+    press(&mut seat, d, Modifiers::NONE);
+    assert_eq!(selected(&seat), [row(4)], "a selected one is selected alone");
+}
+
+#[test]
+fn a_drag_over_numbers_selects_and_one_of_selected_rows_moves_them() {
+    let mut seat = four();
+    let (a, b) = (number(&seat, "A"), number(&seat, "B"));
+    drag(&mut seat, a, b);
+    assert_eq!(selected(&seat), [row(1), row(2)]);
+    let below_c = number(&seat, "C") + egui::vec2(0.0, 9.0);
+    drag(&mut seat, a, below_c);
+    assert_eq!(seat.symbols(), ["C", "A", "B", "D"]);
+    assert_eq!((seat.desk().edits.len(), selected(&seat)), (1, vec![row(1), row(2)]), "one edit");
+    let above_b = number(&seat, "B") - egui::vec2(0.0, 9.0);
+    let from = number(&seat, "A");
+    drag(&mut seat, from, above_b);
+    assert_eq!(seat.desk().edits.len(), 1, "where they are they need not go");
+    let end = number(&seat, "D") + egui::vec2(0.0, 60.0);
+    let from = number(&seat, "A");
+    drag(&mut seat, from, end);
+    assert_eq!(seat.symbols(), ["C", "D", "A", "B"]);
+}
+
+#[test]
+fn rows_of_a_sorted_list_are_not_dragged() {
+    let mut seat = four();
+    seat.0.get_by_label("Symbol").click();
+    seat.frames();
+    let (a, d) = (number(&seat, "A"), number(&seat, "D") + egui::vec2(0.0, 9.0));
+    press(&mut seat, a, Modifiers::NONE);
+    drag(&mut seat, a, d);
+    assert!(seat.desk().edits.is_empty());
+    assert_eq!(seat.desk().said, ["Rows are moved in the list's own order: it is sorted at present."]);
+}
+
+#[test]
+fn rows_find_room_between_two_that_leave_none() {
+    let mut seat = seat(&[("A", "", ""), ("B", "", "")]);
+    let mut expected = vec!["A".to_owned(), "B".to_owned()];
+    for index in 0..30 {
+        seat.go(1, 0);
+        seat.key(Key::Insert);
+        seat.text(&format!("N{index}"));
+        seat.key(Key::Enter);
+        expected.insert(1, format!("N{index}"));
+    }
+    expected.truncate(seat.symbols().len());
+    assert_eq!(seat.symbols(), expected);
+}
+
+#[test]
+fn a_sparkline_is_a_column_of_the_windows_own() {
+    let mut seat = three();
+    seat.go(0, 2);
+    let headers = |seat: &Seat| -> Vec<String> {
+        seat.0.get_all_by_role(Role::ColumnHeader).filter_map(|node| node.accesskit_node().label()).collect()
+    };
+    let before = headers(&seat);
+    let mut trails = Trails::default();
+    trails.want(&BTreeSet::from(["price".into()]));
+    let number = |text: &str| Value::Number(parse_exact(text).unwrap());
+    trails.note(&[Effect::Cell {
+        row: row(1),
+        column: "price".into(),
+        before: number("29"),
+        after: number("30"),
+    }]);
+    seat.desk().trails = Some(trails);
+    seat.desk().grid.ask(desktop::grid::Command::Sparkline);
+    seat.frames();
+    assert_eq!(headers(&seat)[2..4], ["Price", "Price trend"]);
+    assert_eq!(seat.cell("Price trend of AAA"), "29, 30");
+    seat.0.get_by_label("Price trend").click();
+    seat.frames();
+    assert!(seat.desk().grid.config.sort.is_empty(), "it does not sort");
+    seat.go(0, 3);
+    assert_eq!(seat.focused().as_deref(), Some("Price trend of AAA"));
+    seat.text("5");
+    assert_eq!(seat.editor(), None);
+    seat.key(Key::Delete);
+    seat.paste("5");
+    assert!(seat.desk().edits.is_empty());
+    seat.go(0, 2);
+    seat.desk().grid.ask(desktop::grid::Command::Sparkline);
+    seat.frames();
+    assert_eq!(headers(&seat), before);
+}
+
+fn known(number: u128, column: &str, changes: &[(&str, &str, &str)]) -> CellHistory {
+    let change = |(by, from, to): &(&str, &str, &str)| CellChange {
+        by: (*by).into(),
+        at: "2026-11-22T14:03:21.000Z".parse().unwrap(),
+        from: Literal::from(*from),
+        to: Literal::from(*to),
+    };
+    CellHistory {
+        watchlist: WatchlistId(Uuid::nil()),
+        row: row(number),
+        column: column.into(),
+        changes: changes.iter().map(change).collect(),
+        asked: Asked::Answered,
+        is_old: false,
+    }
+}
+
+#[test]
+fn where_the_pointer_rests_the_cells_last_changes_are_shown() {
+    let mut seat = three();
+    let at = seat.0.get_by_label("Price of BBB").rect().center();
+    seat.0.hover_at(at);
+    seat.0.step();
+    assert!(seat.desk().said.is_empty(), "not at once");
+    seat.frames();
+    let asked = format!("{:?}", desktop::grid::GridAction::AskHistory(row(2), "price".into()));
+    assert_eq!(seat.desk().said, [asked.clone()]);
+    seat.desk().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
+    seat.frames();
+    for text in ["14:03:21", "bob", "ann"] {
+        assert!(seat.0.query_all_by_label(text).next().is_some(), "{text}");
+    }
+    seat.0.get_by_label("19.50 \u{203a} 20.00");
+    seat.0.get_by_label("18.00 \u{203a} 19.50");
+    if let Some(history) = &mut seat.desk().history {
+        history.is_old = true;
+    }
+    (0..4).for_each(|_| seat.frames());
+    assert!(seat.desk().said.len() > 1, "what has changed is asked for again");
+    assert!(seat.desk().said.len() < 5, "but not in every frame");
+    seat.0.remove_cursor();
+    seat.frames();
+    assert!(seat.0.query_by_label("bob").is_none());
+}
+
+#[test]
+fn a_key_shows_the_card_at_the_cursor_until_it_moves() {
+    let mut seat = three();
+    seat.0.remove_cursor();
+    seat.others(&[Change::set(row(2), &"note".into(), Literal::from("x".repeat(80).as_str()))]);
+    seat.go(1, 8);
+    seat.keys(Modifiers::SHIFT, Key::F2);
+    assert_eq!(seat.0.query_all_by_label(&"x".repeat(80)).count(), 1, "what is cut off is read in full");
+    seat.key(Key::ArrowUp);
+    assert_eq!(seat.0.query_all_by_label(&"x".repeat(80)).count(), 0);
+}
