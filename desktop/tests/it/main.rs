@@ -13,3 +13,4 @@ mod painter;
 mod screen;
 mod shared_server;
 mod support;
+mod windows;

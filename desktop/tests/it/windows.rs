@@ -1,0 +1,230 @@
+//! Whole windows without a display: what is undone, what is followed, and what is found again after a restart.
+
+use desktop::{
+    action::Action,
+    follow::{Group, Link},
+    grid::Cursor,
+};
+use egui::{Key, Modifiers};
+use shared::ids::{RowId, WatchlistId};
+
+use crate::{headless::Headless, screen::wait_for};
+
+const PRICE: usize = 2;
+
+fn price(headless: &Headless, row: usize) -> String {
+    let shown = headless.shown().unwrap();
+    let id = shown.rows().at(row).unwrap().id;
+    shown.cell(id, &"price".into()).as_number().map_or_else(String::new, |number| number.to_string())
+}
+
+fn id(headless: &Headless, row: usize) -> RowId {
+    headless.shown().unwrap().rows().at(row).unwrap().id
+}
+
+/// Puts the cursor on the price of a row.
+fn go_to_price(headless: &mut Headless, row: usize) {
+    headless.key(Modifiers::COMMAND, Key::Home);
+    (0..row).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowDown));
+    (0..PRICE).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowRight));
+}
+
+fn notices(headless: &Headless) -> Vec<String> {
+    headless.core.store.notices().iter().map(|notice| notice.text.clone()).collect()
+}
+
+/// Two desktops on one data folder: the second joins the server of the first.
+struct Two {
+    ann: Headless,
+    bob: Headless,
+    _folder: tempfile::TempDir,
+}
+
+impl Two {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ann = Headless::start(folder.path());
+        let bob = Headless::start(folder.path());
+        Self { ann, bob, _folder: folder }
+    }
+
+    fn settle(&mut self) {
+        self.ann.settle();
+        self.bob.settle();
+        wait_for("the same prices on both", || {
+            self.ann.frame(Vec::new());
+            self.bob.frame(Vec::new());
+            self.ann.shown()?.same_as(self.bob.shown()?).then_some(())
+        });
+    }
+
+    fn stop(self) {
+        self.bob.stop();
+        self.ann.stop();
+    }
+}
+
+#[test]
+fn an_undo_does_not_overwrite_what_others_set_meanwhile_and_says_so() {
+    let mut two = Two::start();
+    go_to_price(&mut two.ann, 0);
+    two.ann.enter("80");
+    two.ann.enter("30");
+    two.settle();
+    go_to_price(&mut two.bob, 0);
+    two.bob.enter("90");
+    two.settle();
+    two.ann.key(Modifiers::COMMAND, Key::Z);
+    two.settle();
+    assert_eq!(price(&two.ann, 1), "29.01", "the last edit is taken back");
+    two.ann.key(Modifiers::COMMAND, Key::Z);
+    two.settle();
+    assert_eq!((price(&two.ann, 0), price(&two.bob, 0)), ("90".to_owned(), "90".to_owned()));
+    let said = notices(&two.ann);
+    assert!(said.iter().any(|text| text.contains("\"90\"")), "{said:?}");
+    two.ann.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    two.settle();
+    assert_eq!(price(&two.ann, 1), "30", "what was taken back is made again");
+    two.stop();
+}
+
+#[test]
+fn an_edit_of_nothing_neither_glows_nor_is_undone() {
+    let mut two = Two::start();
+    go_to_price(&mut two.ann, 0);
+    two.ann.enter("80");
+    two.settle();
+    let list = two.bob.window.list().unwrap();
+    let glows = |two: &Two| two.bob.core.store.glow(list).is_some_and(|glow| glow.is_glowing(two.bob.now()));
+    assert!(glows(&two));
+    wait_for("the end of the glow", || {
+        two.bob.frame(Vec::new());
+        (!glows(&two)).then_some(())
+    });
+    let revision =
+        |two: &Two| two.ann.core.store.replica().list(list).and_then(|list| list.at()).unwrap().revision;
+    let before = revision(&two);
+    go_to_price(&mut two.ann, 0);
+    two.ann.enter("80.00");
+    two.settle();
+    assert_eq!(revision(&two), before);
+    assert!(!glows(&two));
+    go_to_price(&mut two.ann, 0);
+    two.ann.key(Modifiers::COMMAND, Key::Z);
+    two.settle();
+    assert_eq!(price(&two.bob, 0), "71.72", "the edit before it is taken back");
+    two.stop();
+}
+
+#[test]
+fn linked_windows_go_to_the_row_and_the_watchlist_that_one_of_them_is_moved_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    headless.open_window();
+    headless.open_window();
+    headless.window.link = Link::new(Some(Group::Blue));
+    headless.others[0].0.link = Link::new(Some(Group::Blue));
+    headless.frame(Vec::new());
+    let row_of = |headless: &Headless, other: usize| {
+        headless.others[other].0.grid.cursor.as_ref().and_then(|cursor: &Cursor| cursor.row)
+    };
+    let not_linked = row_of(&headless, 1);
+    (0..3).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowDown));
+    headless.frame(Vec::new());
+    assert_eq!(row_of(&headless, 0), Some(id(&headless, 3)));
+    assert_eq!(row_of(&headless, 1), not_linked);
+    let made = make(&mut headless, "Other");
+    wait_for("the other window on the new list", || {
+        headless.frame(Vec::new());
+        (headless.others[0].0.list() == Some(made)).then_some(())
+    });
+    assert_eq!(headless.others[1].0.list(), Some(companies));
+    headless.key(Modifiers::COMMAND, Key::PageUp);
+    wait_for("the way back", || {
+        headless.frame(Vec::new());
+        let is_back =
+            headless.window.list() == Some(companies) && headless.others[0].0.list() == Some(companies);
+        (is_back && row_of(&headless, 0) == Some(id(&headless, 3))).then_some(())
+    });
+    headless.stop();
+}
+
+/// Makes a watchlist from the window, which then shows it.
+fn make(headless: &mut Headless, name: &str) -> WatchlistId {
+    let before = headless.window.list();
+    let create = Action::Create(headless.window.id(), name.to_owned());
+    headless.core.act(create, &mut headless.window, std::time::Duration::ZERO);
+    wait_for("the new list", || {
+        headless.frame(Vec::new());
+        headless.shown()?;
+        headless.window.list().filter(|list| Some(*list) != before)
+    })
+}
+
+#[test]
+fn tabs_are_gone_through_by_key_and_each_keeps_its_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    go_to_price(&mut headless, 4);
+    let left = headless.window.grid.cursor.clone();
+    let other = make(&mut headless, "Other");
+    for (modifiers, key, expected) in [
+        (Modifiers::COMMAND, Key::PageDown, companies),
+        (Modifiers::COMMAND, Key::PageUp, other),
+        (Modifiers::COMMAND, Key::Tab, companies),
+        (Modifiers::COMMAND | Modifiers::SHIFT, Key::Tab, other),
+        (Modifiers::COMMAND, Key::PageUp, companies),
+    ] {
+        headless.key(modifiers, key);
+        assert_eq!(headless.window.list(), Some(expected), "{key:?}");
+    }
+    assert_eq!(headless.window.grid.cursor, left);
+    headless.stop();
+}
+
+#[test]
+fn what_a_window_showed_is_found_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    make(&mut headless, "Other");
+    headless.key(Modifiers::COMMAND, Key::PageUp);
+    go_to_price(&mut headless, 4);
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    headless.window.grid.ask(desktop::grid::Command::Sparkline);
+    headless.window.link = Link::new(Some(Group::Green));
+    headless.window.on_top = true;
+    headless.frame(Vec::new());
+    let (config, cursor) = (headless.window.grid.config.clone(), headless.window.grid.cursor.clone());
+    assert!(config.has_filters && config.sort.len() == 1 && config.trends.len() == 1);
+    headless.stop();
+    let headless = Headless::start(folder.path());
+    assert_eq!(headless.window.list(), Some(companies));
+    assert_eq!((&headless.window.grid.config, &headless.window.grid.cursor), (&config, &cursor));
+    assert_eq!((headless.window.link.group(), headless.window.on_top), (Some(Group::Green), true));
+    headless.stop();
+}
+
+#[test]
+fn the_last_changes_of_a_cell_come_from_the_server() {
+    let mut two = Two::start();
+    for value in ["80", "81", "82"] {
+        go_to_price(&mut two.ann, 0);
+        two.ann.enter(value);
+        two.settle();
+    }
+    go_to_price(&mut two.bob, 0);
+    two.bob.key(Modifiers::SHIFT, Key::F2);
+    let (list, window) = (two.bob.window.list().unwrap(), two.bob.window.id());
+    let changes = wait_for("the changes", || {
+        two.bob.frame(Vec::new());
+        let history = two.bob.core.store.history(list, window)?;
+        Some(history.changes.clone()).filter(|changes| !changes.is_empty())
+    });
+    let said: Vec<String> = changes.iter().map(|change| format!("{} {}", change.from, change.to)).collect();
+    assert_eq!(said, ["\"81\" \"82\"", "\"80\" \"81\"", "\"71.72\" \"80\"", "empty \"71.72\""]);
+    two.stop();
+}
