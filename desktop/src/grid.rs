@@ -404,7 +404,7 @@ fn obey(
                 state.config.toggle_trend(&cursor.column);
             }
         }
-        Command::Filters => state.config.has_filters = !state.config.has_filters,
+        Command::Filters => state.toggle_filters(None),
         Command::Find => state.find.open(),
         Command::FindNext(forward) => find::next(state, frame, forward),
     }

@@ -1,6 +1,6 @@
 //! The row of filters under the header.
 
-use egui::{Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
+use egui::{Key, Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
 use super::{Frame, GridState, GridView, config::GridConfig, filter::Filter, layout::Layout, trend};
@@ -55,11 +55,21 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
             .margin(vec2(4.0, 2.0))
             .desired_width(rect.width());
         let response = child.add_sized(rect.size(), field);
+        if state.filter_next.as_ref() == Some(key) {
+            state.filter_next = None;
+            response.request_focus();
+        }
         let title = &column.entry.column.title;
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(format!("Filter {title}")));
-        if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-            text.clear();
-            gone = true;
+        if response.lost_focus() {
+            let (done, discarded) = ui.input(|input| {
+                let done = input.key_pressed(Key::Enter) || input.key_pressed(Key::ArrowDown);
+                (done, input.key_pressed(Key::Escape))
+            });
+            if discarded {
+                text.clear();
+            }
+            gone |= done || discarded;
         }
         if text.is_empty() {
             state.config.filters.remove(key);

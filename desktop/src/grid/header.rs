@@ -105,7 +105,7 @@ pub(super) fn menu(
     ui.separator();
     let filters = if state.config.has_filters { "Close the filters" } else { "Filter" };
     if item(ui, filters) {
-        state.config.has_filters = !state.config.has_filters;
+        state.toggle_filters(Some(key.clone()));
     }
     if frame.table.columns().len() > 1 && item(ui, &format!("Hide {title}")) {
         state.config.hidden.insert(key.clone());

@@ -1,6 +1,6 @@
 //! What the person is asked before something is sent.
 
-use egui::{Align, Id, Key, Layout, Modal, Ui};
+use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
 
 use super::{GridAction, GridState};
 
@@ -20,7 +20,8 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, actions: &mut Vec<GridAct
                 agreed = ui.button(&question.yes).clicked();
                 refused = ui.button("Cancel").clicked();
             });
-            agreed |= ui.input(|input| input.key_pressed(Key::Enter));
+            // The grid behind it must not see the same key.
+            agreed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         });
     if agreed {
         actions.extend(question.agreed());

@@ -61,6 +61,8 @@ pub struct GridState {
     pub(super) arranger: Arranger,
     /// What is looked for.
     pub(super) find: Find,
+    /// The column whose filter is typed into from the next frame on.
+    pub(super) filter_next: Option<ColumnKey>,
     /// The column whose menu is open.
     pub(super) menu_column: Option<ColumnKey>,
     /// The person goes elsewhere: what is typed is committed where it can be.
@@ -223,6 +225,13 @@ impl GridState {
             let to = Cursor { row: table.id_at(index), column: table.columns()[column].column.key.clone() };
             self.selection.extend(&cursor, to, table);
         }
+    }
+
+    /// Opens or closes the row of filters; one that is opened is typed into at once, in a column or the cursor's.
+    pub(super) fn toggle_filters(&mut self, column: Option<ColumnKey>) {
+        self.config.has_filters = !self.config.has_filters;
+        let column = column.or_else(|| self.cursor.as_ref().map(|cursor| cursor.column.clone()));
+        self.filter_next = column.filter(|_| self.config.has_filters);
     }
 
     /// Selects everything, or the rows or columns of what is selected whole.

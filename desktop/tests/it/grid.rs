@@ -1,7 +1,7 @@
 //! The grid by itself, as a person and a screen reader use it: keys in, the accessibility tree out.
 
 mod choosing;
-mod desk;
+pub mod desk;
 mod editing;
 mod handles;
 mod pictures;
@@ -9,3 +9,4 @@ mod reading;
 mod rows;
 mod sections;
 mod selecting;
+mod ticking;

@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod calc;
 mod copied_outbox;
 mod dropped_file;
 mod embedded;
 mod grid;
 mod headless;
+mod morning;
 mod painter;
 mod screen;
 mod shared_server;

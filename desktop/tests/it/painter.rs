@@ -1,6 +1,8 @@
 //! Pictures without a graphics card or a display: egui's triangles, filled pixel by pixel. Every machine paints the
 //! same, so that a picture can be compared with the one that was looked at.
 
+#![expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "pixels are computed here")]
+
 use std::collections::HashMap;
 
 use egui::{

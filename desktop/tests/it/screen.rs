@@ -86,11 +86,16 @@ impl Screen {
     }
 
     /// The window of a process, once it shows the companies, moved and sized.
-    pub fn place(&self, process: u32, [x, y, width, height]: [i32; 4]) -> Window<'_> {
+    pub fn place(&self, process: u32, place: [i32; 4]) -> Window<'_> {
+        self.place_showing(process, "Companies", place)
+    }
+
+    /// The window of a process, once it shows a watchlist, moved and sized.
+    pub fn place_showing(&self, process: u32, list: &str, [x, y, width, height]: [i32; 4]) -> Window<'_> {
         let id = wait_for("the window", || {
             let process = process.to_string();
             let found =
-                self.xdotool(&["search", "--all", "--onlyvisible", "--pid", &process, "--name", "Companies"]);
+                self.xdotool(&["search", "--all", "--onlyvisible", "--pid", &process, "--name", list]);
             found.lines().last().map(str::to_owned)
         });
         let window = Window { screen: self, id };
@@ -181,6 +186,25 @@ impl Window<'_> {
     /// Closes it as a person does: the window manager asks it to.
     pub fn close(&self) {
         self.keys(&["alt+F4"]);
+    }
+
+    /// Waits until it shows a watchlist.
+    pub fn wait_for_list(&self, name: &str) {
+        wait_for(name, || {
+            let title = self.screen.xdotool(&["getwindowname", &self.id]);
+            title.starts_with(name).then_some(())
+        });
+    }
+
+    /// All that is in a part of the window's own area: its left, top, width and height.
+    pub fn picture(&self, [x, y, width, height]: [u16; 4]) -> Vec<u8> {
+        let (left, top) = self.corner();
+        let (left, top) = (i16::try_from(left).unwrap(), i16::try_from(top).unwrap());
+        let (x, y) = (left + i16::try_from(x).unwrap(), top + i16::try_from(y).unwrap());
+        let connection = &self.screen.connection;
+        let image =
+            connection.get_image(ImageFormat::Z_PIXMAP, self.screen.root, x, y, width, height, u32::MAX);
+        image.unwrap().reply().unwrap().data
     }
 
     /// What is at a place of the window's own area.

@@ -181,7 +181,7 @@ fn where_the_pointer_rests_the_cells_last_changes_are_shown() {
     assert!(seat.desk().said.is_empty(), "not at once");
     seat.frames();
     let asked = format!("{:?}", desktop::grid::GridAction::AskHistory(row(2), "price".into()));
-    assert_eq!(seat.desk().said, [asked.clone()]);
+    assert_eq!(seat.desk().said, [asked]);
     seat.desk().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
     seat.frames();
     for text in ["14:03:21", "bob", "ann"] {

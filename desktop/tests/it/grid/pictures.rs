@@ -84,14 +84,14 @@ fn seat(theme: Theme, colour_blind: bool) -> Seat {
     desk.pace = Duration::ZERO;
     let mut trails = Trails::default();
     trails.want(&BTreeSet::from(["price".into()]));
-    for company in 1..=20_u128 {
-        let mut price = 70.0_f64 + company as f64;
-        let mut chance = company as u64 * 7_919;
+    for company in 1..=20_u32 {
+        let mut price = 70.0 + f64::from(company);
+        let mut chance = u64::from(company) * 7_919;
         for _ in 0..60 {
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let next = price + (chance >> 40) as f64 / f64::from(1_u32 << 24) - 0.5;
             let [before, after] = [price, next].map(|price| number(&format!("{price:.2}")));
-            trails.note(&[Effect::Cell { row: row(company), column: "price".into(), before, after }]);
+            trails.note(&[Effect::Cell { row: row(company.into()), column: "price".into(), before, after }]);
             price = next;
         }
     }

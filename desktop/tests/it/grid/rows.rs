@@ -110,6 +110,24 @@ fn filters_hold_rows_back_and_the_edited_one_stays_until_the_editor_closes() {
 }
 
 #[test]
+fn a_filter_is_typed_into_as_soon_as_it_is_opened_and_enter_goes_back_to_the_rows() {
+    let mut seat = three();
+    seat.go(0, PRICE);
+    seat.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    seat.text(">15");
+    assert_eq!(seat.symbols(), ["AAA", "BBB"]);
+    seat.key(Key::Enter);
+    seat.key(Key::ArrowDown);
+    assert_eq!(seat.focused().as_deref(), Some("Price of BBB"));
+    seat.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    assert_eq!(seat.symbols(), ["AAA", "BBB", "CCC"], "a closed filter holds nothing back");
+    seat.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    assert_eq!(seat.symbols(), ["AAA", "BBB"]);
+    seat.key(Key::Escape);
+    assert_eq!(seat.symbols(), ["AAA", "BBB", "CCC"], "Esc empties it");
+}
+
+#[test]
 fn a_column_that_is_removed_while_it_is_sorted_by_sorts_no_longer() {
     let mut seat = three();
     seat.0.get_by_label("Price").click();

@@ -3,7 +3,13 @@
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use super::desk::{seat, three};
+use shared::{
+    column::ColumnKind,
+    edit::{AddColumn, Change},
+    value::Literal,
+};
+
+use super::desk::{row, seat, three};
 
 const PRICE: usize = 2;
 
@@ -93,9 +99,23 @@ fn what_is_copied_is_pasted_back_without_a_change() {
     let rows: Vec<(&str, &str, &str)> =
         rows.iter().map(|(symbol, price, note)| (&**symbol, &**price, &**note)).collect();
     let mut seat = seat(&rows);
+    let more = (0..8).map(|index| {
+        let (key, title) = (format!("extra{index}"), format!("Extra {index}").into());
+        let kind = ColumnKind::Percent { decimals: 1 };
+        Change::AddColumn(AddColumn { key: key.as_str().into(), title, kind, after: None })
+    });
+    let filled = (1..=1_000_u128).flat_map(|number| {
+        (0..8).map(move |index| {
+            let value = format!("{}.0625", number + index);
+            Change::set(row(number), &format!("extra{index}").as_str().into(), Literal::from(value.as_str()))
+        })
+    });
+    let changes: Vec<Change> = more.chain(filled).collect();
+    seat.others(&changes);
     seat.keys(Modifiers::COMMAND, Key::A);
     seat.event(Event::Copy);
     let copied = seat.desk().copied.clone();
+    assert_eq!(copied.split_once("\nS1\t").map(|(first, _)| first.matches('\t').count()), Some(19 + 1));
     assert!(copied.starts_with("S0\t\t0.125\t"), "{}", &copied[..60]);
     seat.keys(Modifiers::COMMAND, Key::Home);
     seat.paste(&copied);
@@ -128,10 +148,10 @@ fn more_rows_than_there_are_are_asked_about() {
     seat.paste("CCC\nDDD\nEEE\n");
     assert!(seat.desk().edits.is_empty(), "asked first");
     seat.0.get_by_label("2 rows are added at the end of the list.");
-    seat.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste").click();
-    seat.frames();
+    seat.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste");
+    seat.key(Key::Enter);
     assert_eq!(seat.symbols(), ["AAA", "BBB", "CCC", "DDD", "EEE"]);
-    assert_eq!(seat.desk().edits.len(), 1);
+    assert_eq!((seat.desk().edits.len(), seat.editor()), (1, None), "and Enter opens no editor behind it");
 }
 
 #[test]
