@@ -4,6 +4,7 @@
 mod access;
 pub mod arranger;
 mod card;
+mod columns;
 pub mod config;
 mod edit;
 pub mod filter;
@@ -37,6 +38,7 @@ use shared::{
     watchlist::Watchlist,
 };
 
+pub use columns::ColumnCommand;
 pub use edit::Editor;
 pub use header::kinds;
 pub use keys::{Command, Step};
@@ -298,7 +300,7 @@ fn context_menu(
     }
     response.context_menu(|ui| {
         if let Some(column) = state.menu_column.clone() {
-            header::menu(ui, state, frame, &column, actions);
+            header::menu(ui, state, frame, layout, &column, actions);
             return;
         }
         let rows = state.selected_rows(frame.table).len();
@@ -397,11 +399,9 @@ fn obey(
             }
         }
         Command::SortAgain => state.arranger.refresh(),
-        Command::Sparkline => {
-            if let Some(cursor) = &state.cursor
-                && table.column(&cursor.column).is_some_and(|entry| entry.column.kind.is_numeric())
-            {
-                state.config.toggle_trend(&cursor.column);
+        Command::Column(command) => {
+            if let Some(column) = state.cursor.as_ref().map(|cursor| cursor.column.clone()) {
+                columns::obey(ui, state, frame, layout, &column, command, actions);
             }
         }
         Command::Filters => state.toggle_filters(None),

@@ -139,7 +139,7 @@ impl Arranger {
         self.kept = request.kept;
         let (of, wanted, kept) = (watchlist.version(), request.wanted.clone(), request.kept);
         let (frozen, locale, by) = (watchlist.freeze(), request.locale.clone(), wanted.clone());
-        let arrange = move || Order::arrange(&frozen.rows, &frozen.columns, &by, &locale, kept);
+        let arrange = move || Order::arrange(&frozen, &by, &locale, kept);
         if watchlist.rows().len() <= AT_ONCE {
             self.made = Some((arrange(), wanted, of));
             return;

@@ -9,16 +9,11 @@ use shared::{
 
 use super::{
     Frame, GridAction, GridState,
-    filter::shown,
-    layout::{self, Layout},
+    columns::{self, ColumnCommand},
+    layout::Layout,
     state::Cursor,
     trend,
 };
-use crate::theme;
-
-/// Rows that a column is fitted to, those in view first.
-const FITTED: usize = 2_000;
-
 /// A click sorts; with Ctrl it selects the column, with Shift it adds to the sorting.
 pub(super) fn click(state: &mut GridState, frame: &Frame<'_>, key: &ColumnKey, modifiers: egui::Modifiers) {
     if modifiers.command {
@@ -45,47 +40,87 @@ pub(super) fn drop_column(
     }
 }
 
-/// Makes a column as wide as what it shows.
-pub(super) fn fit(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout, key: &ColumnKey) {
-    let Some(entry) = frame.table.column(key) else { return };
-    let reading = frame.view.reading(&entry.column.kind);
-    let first = layout.visible_rows().start.saturating_sub(FITTED / 2);
-    let rows = (first..(first + FITTED).min(frame.table.len())).filter_map(|index| frame.table.row_at(index));
-    let texts = rows.map(|row| shown(&frame.table.value(row, entry), reading));
-    let width_of = |text: String, font: egui::FontId| {
-        ui.painter().layout_no_wrap(text, font, egui::Color32::PLACEHOLDER).size().x
-    };
-    let longest = texts.max_by_key(|text| text.chars().count()).unwrap_or_default();
-    let title = width_of(entry.column.title.to_string(), theme::small());
-    let arrow = if entry.column.kind.is_numeric() { layout::ARROW } else { 0.0 };
-    let width = width_of(longest, theme::strong()).max(title) + 2.0 * layout::PADDING + arrow + 4.0;
-    state.config.widths.insert(key.clone(), width.clamp(layout::MIN_WIDTH, layout::MAX_WIDTH));
-}
-
 /// What can be done with a column.
 pub(super) fn menu(
     ui: &mut Ui,
     state: &mut GridState,
     frame: &Frame<'_>,
+    layout: &Layout,
     key: &ColumnKey,
     actions: &mut Vec<GridAction>,
 ) {
     let Some(entry) = frame.table.column(key) else { return };
     let title = entry.column.title.clone();
-    if let Some(source) = trend::source(entry) {
-        if ui.button(format!("Hide {title}")).clicked() {
-            state.config.trends.remove(source);
-            ui.close();
+    let mut asked = None;
+    if trend::source(entry).is_none() {
+        sort_menu(ui, state, key);
+        ui.separator();
+        let filters = if state.config.has_filters { "Close the filters" } else { "Filter" };
+        if item(ui, filters) {
+            state.toggle_filters(Some(key.clone()));
         }
-        return;
     }
-    let item = |ui: &mut Ui, text: &str| {
-        let clicked = ui.button(text).clicked();
-        if clicked {
-            ui.close();
+    let mut offer = |ui: &mut Ui, text: &str, command| {
+        if item(ui, text) {
+            asked = Some(command);
         }
-        clicked
     };
+    offer(ui, &format!("Hide {title}"), ColumnCommand::Hide);
+    hidden_menu(ui, state, frame);
+    let index = frame.table.column_index(key).unwrap_or(0);
+    if index + 1 != state.config.frozen {
+        offer(ui, "Freeze up to here", ColumnCommand::Freeze);
+    }
+    if state.config.frozen > 1 {
+        offer(ui, "Freeze only the first", ColumnCommand::FreezeFirst);
+    }
+    offer(ui, "Fit to what it shows", ColumnCommand::Fit);
+    if entry.column.kind.is_numeric() {
+        let has_trend = state.config.trends.contains(key);
+        let text = if has_trend { "Hide the sparkline" } else { "Show a sparkline" };
+        offer(ui, text, ColumnCommand::Trend);
+    }
+    if let Some(decimals) = entry.column.kind.decimals() {
+        // The menu stays open: several steps are usual.
+        ui.horizontal(|ui| {
+            ui.label(format!("{decimals} decimals"));
+            if ui.small_button("\u{2212}").clicked() {
+                asked = Some(ColumnCommand::Decimals(false));
+            }
+            if ui.small_button("+").clicked() {
+                asked = Some(ColumnCommand::Decimals(true));
+            }
+        });
+    }
+    if trend::source(entry).is_none() {
+        ui.separator();
+        let mut offer = |ui: &mut Ui, text: &str, command| {
+            if item(ui, text) {
+                asked = Some(command);
+            }
+        };
+        offer(ui, "Add a column\u{2026}", ColumnCommand::Add);
+        offer(ui, "Rename\u{2026}", ColumnCommand::Rename);
+        if entry.column.derive.is_none() {
+            offer(ui, &format!("Remove {title} for everyone"), ColumnCommand::Remove);
+        }
+        removed_menu(ui, frame, actions);
+    }
+    if let Some(command) = asked {
+        columns::obey(ui, state, frame, layout, key, command, actions);
+    }
+}
+
+/// An entry of a menu, which closes it.
+fn item(ui: &mut Ui, text: &str) -> bool {
+    let clicked = ui.button(text).clicked();
+    if clicked {
+        ui.close();
+    }
+    clicked
+}
+
+fn sort_menu(ui: &mut Ui, state: &mut GridState, key: &ColumnKey) {
     let sort = |descending| vec![super::order::SortKey { column: key.clone(), descending }];
     if item(ui, "Sort ascending") {
         state.config.sort = sort(false);
@@ -102,53 +137,6 @@ pub(super) fn menu(
             state.config.is_held = !state.config.is_held;
         }
     }
-    ui.separator();
-    let filters = if state.config.has_filters { "Close the filters" } else { "Filter" };
-    if item(ui, filters) {
-        state.toggle_filters(Some(key.clone()));
-    }
-    if frame.table.columns().len() > 1 && item(ui, &format!("Hide {title}")) {
-        state.config.hidden.insert(key.clone());
-    }
-    hidden_menu(ui, state, frame);
-    let index = frame.table.column_index(key).unwrap_or(0);
-    if index + 1 != state.config.frozen && item(ui, "Freeze up to here") {
-        state.config.frozen = index + 1;
-    }
-    if state.config.frozen > 1 && item(ui, "Freeze only the first") {
-        state.config.frozen = 1;
-    }
-    if entry.column.kind.is_numeric() {
-        let has_trend = state.config.trends.contains(key);
-        if item(ui, if has_trend { "Hide the sparkline" } else { "Show a sparkline" }) {
-            state.config.toggle_trend(key);
-        }
-    }
-    if let Some(decimals) = entry.column.kind.decimals() {
-        ui.horizontal(|ui| {
-            ui.label(format!("{decimals} decimals"));
-            let mut set = |decimals: u32| {
-                state.config.decimals.insert(key.clone(), u8::try_from(decimals).unwrap_or(28));
-            };
-            if ui.small_button("−").clicked() && decimals > 0 {
-                set(decimals - 1);
-            }
-            if ui.small_button("+").clicked() && decimals < 12 {
-                set(decimals + 1);
-            }
-        });
-    }
-    ui.separator();
-    if item(ui, "Add a column…") {
-        actions.push(GridAction::AddColumn(key.clone()));
-    }
-    if item(ui, "Rename…") {
-        actions.push(GridAction::RenameColumn(key.clone()));
-    }
-    if entry.column.derive.is_none() && item(ui, &format!("Remove {title} for everyone")) {
-        actions.push(GridAction::Edit(vec![Change::RemoveColumn(KeyOnly { key: key.clone() })]));
-    }
-    removed_menu(ui, frame, actions);
 }
 
 fn hidden_menu(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>) {

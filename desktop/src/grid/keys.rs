@@ -2,6 +2,8 @@
 
 use egui::{Event, Key, Modifiers};
 
+use super::ColumnCommand;
+
 /// One step of the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -82,8 +84,8 @@ pub enum Command {
     Sort(bool),
     /// Sort again what is held.
     SortAgain,
-    /// Show or hide the sparkline of the cursor's column.
-    Sparkline,
+    /// Do something with the cursor's column.
+    Column(ColumnCommand),
     /// Show the last changes of the cursor's cell.
     History,
     /// Open or close the filter row.

@@ -14,7 +14,7 @@ use shared::{
     ids::RowId,
     number::Separators,
     value::Value,
-    watchlist::{ColumnEntry, Columns, Row, Watchlist},
+    watchlist::{ColumnEntry, Frozen, Row, Watchlist},
 };
 
 use super::{
@@ -67,24 +67,22 @@ pub struct Order {
 #[derive(Clone, Debug, Default)]
 struct Arranged {
     rows: Vec<RowId>,
-    places: HashMap<RowId, u32>,
+    /// Where each row stands, by its handle; [`NOWHERE`] for others.
+    places: Vec<u32>,
     /// Rows that a filter holds back.
     held_back: HashSet<RowId>,
 }
 
+const NOWHERE: u32 = u32::MAX;
+
 impl Order {
     /// Sorts and filters rows that stand in the list's own order, which decides where the keys do not. `kept` is
     /// shown whatever the filters say.
-    pub fn arrange(
-        rows: &[Arc<Row>],
-        columns: &Columns,
-        wanted: &Wanted,
-        locale: &Locale,
-        kept: Option<RowId>,
-    ) -> Self {
+    pub fn arrange(list: &Frozen, wanted: &Wanted, locale: &Locale, kept: Option<RowId>) -> Self {
         if wanted.is_plain() {
             return Self::default();
         }
+        let Frozen { rows, columns, handles, .. } = list;
         let filters: Vec<(&ColumnEntry, &Filter)> = wanted
             .filters
             .iter()
@@ -100,18 +98,22 @@ impl Order {
         };
         let sections = section::column(columns);
         let is_section = |index: usize| section::is_section(sections, &rows[index]);
-        let (shown, held_back) =
+        let (mut shown, held_back) =
             admitted(rows.len(), filters.is_empty(), is_section, |index| is_shown(&rows[index]));
         let held_back = held_back.into_iter().map(|index| rows[index].id).collect();
-        // Rows are sorted within their sections, which stay where they are.
-        let mut sorted = Vec::with_capacity(shown.len());
-        for group in shown.chunk_by(|_, next| !is_section(*next)) {
-            let (title, members) = group.split_at(usize::from(is_section(group[0])));
-            sorted.extend(title.iter().map(|index| rows[*index].id));
-            sorted.extend(sort(members, rows, columns, &wanted.sort));
+        let keys = Keys::new(list, &wanted.sort);
+        if sections.is_none() {
+            keys.sort(&mut shown);
+        } else {
+            // Rows are sorted within their sections, which stay where they are.
+            for group in shown.chunk_by_mut(|_, next| !is_section(*next)) {
+                let titles = usize::from(is_section(group[0]));
+                keys.sort(&mut group[titles..]);
+            }
         }
-        let mut arranged = Arranged { rows: sorted, places: HashMap::new(), held_back };
-        arranged.index();
+        let ids: Vec<RowId> = rows.iter().map(|row| row.id).collect();
+        let mut arranged = Arranged { held_back, ..Arranged::default() };
+        arranged.stand(shown.iter().map(|index| (ids[*index], handles[*index])));
         Self { arranged: Some(arranged) }
     }
 
@@ -132,7 +134,7 @@ impl Order {
     pub fn index_of(&self, watchlist: &Watchlist, row: RowId) -> Option<usize> {
         match &self.arranged {
             None => watchlist.rows().index_of(row),
-            Some(arranged) => arranged.places.get(&row).map(|index| *index as usize),
+            Some(arranged) => arranged.place_of(watchlist.rows().handle(row)?, row),
         }
     }
 
@@ -145,9 +147,10 @@ impl Order {
         let mut came: HashMap<Option<RowId>, Vec<RowId>> = HashMap::new();
         let mut before = None;
         for row in rows.iter() {
-            let is_known = arranged.places.contains_key(&row.id) || arranged.held_back.contains(&row.id);
-            if is_known {
-                before = Some(row.id).filter(|row| arranged.places.contains_key(row));
+            let handle = rows.handle(row.id).expect("it is one of them");
+            let is_shown = arranged.place_of(handle, row.id).is_some();
+            if is_shown || arranged.held_back.contains(&row.id) {
+                before = Some(row.id).filter(|_| is_shown);
             } else {
                 came.entry(before).or_default().push(row.id);
             }
@@ -160,15 +163,29 @@ impl Order {
             followed.extend(came.remove(&Some(row)).unwrap_or_default());
         }
         followed.extend(came.remove(&None).unwrap_or_default());
-        arranged.rows = followed;
-        arranged.index();
+        arranged.stand(followed.into_iter().filter_map(|row| Some((row, rows.handle(row)?))));
     }
 }
 
 impl Arranged {
-    fn index(&mut self) {
-        let count = u32::try_from(self.rows.len()).expect("the row limit is far below 2^32");
-        self.places = self.rows.iter().copied().zip(0..count).collect();
+    /// Rows stand in this order; each comes with its handle.
+    fn stand(&mut self, rows: impl Iterator<Item = (RowId, u32)>) {
+        self.rows.clear();
+        self.places.clear();
+        for (place, (row, handle)) in (0..NOWHERE).zip(rows) {
+            let index = handle as usize;
+            if self.places.len() <= index {
+                self.places.resize(index + 1, NOWHERE);
+            }
+            self.places[index] = place;
+            self.rows.push(row);
+        }
+    }
+
+    fn place_of(&self, handle: u32, row: RowId) -> Option<usize> {
+        let place = *self.places.get(handle as usize)? as usize;
+        // A handle may have been another row's when the order was made.
+        (self.rows.get(place) == Some(&row)).then_some(place)
     }
 }
 
@@ -198,66 +215,125 @@ fn admitted(
     (shown, held_back)
 }
 
-fn sort(shown: &[usize], rows: &[Arc<Row>], columns: &Columns, keys: &[SortKey]) -> Vec<RowId> {
-    let keys: Vec<(&ColumnEntry, bool)> = keys
-        .iter()
-        .filter_map(|key| Some((columns.visible_column(&key.column).ok()?, key.descending)))
-        .collect();
-    let Some((first, descending)) = keys.first() else {
-        return shown.iter().map(|index| rows[*index].id).collect();
-    };
-    let mut sorted: Vec<(u64, usize)> = shown
-        .iter()
-        .map(|index| (coarse(&rows[*index].value(first, columns), *descending), *index))
-        .collect();
-    sorted.sort_unstable_by(|(coarse_a, a), (coarse_b, b)| {
-        let fine = || {
-            keys.iter().map(|(entry, descending)| {
-                let (a, b) = (rows[*a].value(entry, columns), rows[*b].value(entry, columns));
-                compare(&a, &b, *descending)
-            })
+/// What rows are sorted by.
+struct Keys<'a> {
+    list: &'a Frozen,
+    keys: Vec<(&'a ColumnEntry, bool)>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(list: &'a Frozen, sort: &[SortKey]) -> Self {
+        let entry = |key: &SortKey| list.columns.visible_column(&key.column).ok();
+        let keys = sort.iter().filter_map(|key| Some((entry(key)?, key.descending))).collect();
+        Self { list, keys }
+    }
+
+    /// Sorts rows, by their places in the list's own order.
+    fn sort(&self, rows: &mut [usize]) {
+        let Some((first, descending)) = self.keys.first() else { return };
+        // One number for each row: its coarse key, its place in the list, and whether the coarse key says all. A
+        // million of these are sorted in the time in which their values are looked up once.
+        let pack = |index: usize| {
+            let (coarse, is_exact) = coarse(&self.value(index, first), *descending);
+            u128::from(coarse) << 64 | (index as u128) << 1 | u128::from(!is_exact)
         };
-        let by_keys =
-            || fine().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal).then_with(|| a.cmp(b));
-        coarse_a.cmp(coarse_b).then_with(by_keys)
-    });
-    sorted.into_iter().map(|(_, index)| rows[index].id).collect()
+        let mut packed: Vec<u128> = rows.iter().map(|index| pack(*index)).collect();
+        packed.sort_unstable();
+        for (row, packed) in rows.iter_mut().zip(&packed) {
+            *row = usize::try_from((packed & u128::from(u64::MAX)) >> 1).expect("it was one");
+        }
+        let mut start = 0;
+        for run in packed.chunk_by(|a, b| a >> 64 == b >> 64) {
+            let end = start + run.len();
+            if run.len() > 1 && (self.keys.len() > 1 || run.iter().any(|packed| packed & 1 == 1)) {
+                self.refine(&mut rows[start..end]);
+            }
+            start = end;
+        }
+    }
+
+    /// Sorts rows whose coarse keys are the same.
+    fn refine(&self, rows: &mut [usize]) {
+        let values = |index: usize| -> Vec<SortValue> {
+            self.keys.iter().map(|(entry, _)| SortValue::of(self.value(index, entry))).collect()
+        };
+        let mut decorated: Vec<(Vec<SortValue>, usize)> =
+            rows.iter().map(|index| (values(*index), *index)).collect();
+        decorated.sort_unstable_by(|(a, index_a), (b, index_b)| {
+            let by_keys =
+                a.iter().zip(b).zip(&self.keys).map(|((a, b), (_, descending))| a.compare(b, *descending));
+            by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| index_a.cmp(index_b))
+        });
+        for (row, (_, index)) in rows.iter_mut().zip(decorated) {
+            *row = index;
+        }
+    }
+
+    fn value(&self, index: usize, entry: &ColumnEntry) -> Value {
+        self.list.rows[index].value(entry, &self.list.columns)
+    }
 }
 
-fn compare(a: &Value, b: &Value, descending: bool) -> Ordering {
-    let ordering = a.sort_order(b);
-    if descending && !a.is_empty() && !b.is_empty() { ordering.reverse() } else { ordering }
+/// A value that is compared many times: texts are folded once.
+struct SortValue {
+    value: Value,
+    folded: Option<String>,
 }
 
-/// A number that orders values as [`compare`] does, or says nothing where it is the same for both: most of a
-/// million comparisons are of two of these.
-fn coarse(value: &Value, descending: bool) -> u64 {
+impl SortValue {
+    fn of(value: Value) -> Self {
+        let folded = if let Value::Text(text) = &value { Some(text.to_lowercase()) } else { None };
+        Self { value, folded }
+    }
+
+    fn compare(&self, other: &Self, descending: bool) -> Ordering {
+        let (a, b) = (&self.value, &other.value);
+        let ordering = match (&self.folded, &other.folded) {
+            (Some(folded_a), Some(folded_b)) if folded_a != folded_b => folded_a.cmp(folded_b),
+            _ => a.sort_order(b),
+        };
+        if descending && !a.is_empty() && !b.is_empty() { ordering.reverse() } else { ordering }
+    }
+}
+
+/// A number that orders values as [`SortValue::compare`] does, and whether values that have the same one are the same.
+fn coarse(value: &Value, descending: bool) -> (u64, bool) {
     let ordered = |signed: i64| signed.cast_unsigned() ^ (1 << 63);
-    let coarse = match value {
-        Value::Empty => return u64::MAX,
-        Value::Number(number) => ordered(millionths(*number)),
-        Value::Time(time) => ordered(time.as_millis()),
-        Value::Flag(flag) => u64::from(*flag),
+    let (coarse, is_exact) = match value {
+        Value::Empty => return (u64::MAX, true),
+        Value::Number(number) => {
+            let (millionths, is_exact) = millionths(*number);
+            (ordered(millionths), is_exact)
+        }
+        Value::Time(time) => (ordered(time.as_millis()), true),
+        Value::Flag(flag) => (u64::from(*flag), true),
         Value::Text(text) => {
             let mut first = [0; 8];
             let mut bytes =
                 text.chars().flat_map(char::to_lowercase).take(8).collect::<String>().into_bytes();
             bytes.truncate(8);
             first[..bytes.len()].copy_from_slice(&bytes);
-            u64::from_be_bytes(first)
+            (u64::from_be_bytes(first), false)
         }
     };
-    if descending { !coarse } else { coarse }
+    (if descending { !coarse } else { coarse }, is_exact)
 }
 
-/// Whole millionths, rounded down, held to what 64 bits take: in the order of the numbers themselves.
-fn millionths(number: Decimal) -> i64 {
+/// Whole millionths, rounded down, held to what 64 bits take: in the order of the numbers themselves. And whether that
+/// is the number itself.
+fn millionths(number: Decimal) -> (i64, bool) {
     let (mantissa, scale) = (number.mantissa(), number.scale());
-    let whole = match scale.checked_sub(6) {
-        Some(finer) => mantissa.div_euclid(10_i128.pow(finer)),
-        None => mantissa.saturating_mul(10_i128.pow(6 - scale)),
+    let (whole, is_whole) = match scale.checked_sub(6) {
+        Some(finer) => {
+            let unit = 10_i128.pow(finer);
+            (mantissa.div_euclid(unit), mantissa.rem_euclid(unit) == 0)
+        }
+        None => (mantissa.saturating_mul(10_i128.pow(6 - scale)), true),
     };
-    i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN } else { i64::MAX })
+    match i64::try_from(whole) {
+        Ok(whole) => (whole, is_whole),
+        Err(_) => (if whole < 0 { i64::MIN } else { i64::MAX }, false),
+    }
 }
 
 #[cfg(test)]
@@ -298,8 +374,7 @@ mod tests {
 
     fn arrange(watchlist: &Watchlist, wanted: &Wanted) -> Order {
         let locale = Locale { separators: Separators::Point, zone: TimeZone::UTC };
-        let frozen = watchlist.freeze();
-        Order::arrange(&frozen.rows, &frozen.columns, wanted, &locale, None)
+        Order::arrange(&watchlist.freeze(), wanted, &locale, None)
     }
 
     fn shown(order: &Order, watchlist: &Watchlist) -> Vec<u128> {
@@ -338,9 +413,12 @@ mod tests {
         let values = numbers.map(|text| Value::Number(parse_exact(text).unwrap()));
         for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
             for descending in [false, true] {
-                let by_coarse = coarse(a, descending).cmp(&coarse(b, descending));
-                let fine = compare(a, b, descending);
-                assert!(by_coarse.is_eq() || by_coarse == fine, "{a:?} {b:?} {descending}");
+                let ((coarse_a, exact_a), (coarse_b, exact_b)) =
+                    (coarse(a, descending), coarse(b, descending));
+                let fine = SortValue::of(a.clone()).compare(&SortValue::of(b.clone()), descending);
+                let says_all = exact_a && exact_b;
+                let by_coarse = coarse_a.cmp(&coarse_b);
+                assert!(by_coarse == fine || by_coarse.is_eq() && !says_all, "{a:?} {b:?} {descending}");
             }
         }
     }
@@ -374,9 +452,8 @@ mod tests {
         assert_eq!(shown(&order, &list), [1]);
         order.follow(&list);
         assert_eq!(shown(&order, &list), [1], "what is held back is not new");
-        let frozen = list.freeze();
         let locale = Locale { separators: Separators::Point, zone: TimeZone::UTC };
-        let order = Order::arrange(&frozen.rows, &frozen.columns, &wanted, &locale, Some(row(3)));
+        let order = Order::arrange(&list.freeze(), &wanted, &locale, Some(row(3)));
         assert_eq!(shown(&order, &list), [1, 3]);
     }
 }

@@ -29,6 +29,8 @@ use crate::{
 
 /// How much of the accent the ground of a cell with the text that is looked for takes.
 const FOUND: f32 = 0.35;
+/// Marks on the scroll bar, of the rows that changed last: the bar has no room for more.
+const MARKS: usize = 1_000;
 /// How much of the accent a selected cell's ground takes.
 const SELECTED: f32 = 0.16;
 
@@ -408,7 +410,8 @@ fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<P
         handle(rect, layout.horizontal_bar);
     }
     let in_view = layout.visible_rows();
-    for (row, strength) in view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)) {
+    let glowing = view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)).take(MARKS);
+    for (row, strength) in glowing {
         if let Some(index) = table.index_of(row).filter(|index| !in_view.contains(index)) {
             let y = layout.mark_y(index);
             let mark = Rect::from_min_max(

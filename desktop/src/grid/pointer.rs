@@ -3,7 +3,7 @@
 use egui::{CursorIcon, Modifiers, PointerButton, Response, Ui};
 
 use super::{
-    Command, Frame, GridAction, GridState, edit, header,
+    Command, Frame, GridAction, GridState, columns, edit, header,
     layout::{self, Layout},
     ops,
     state::{Cursor, Drag},
@@ -93,7 +93,7 @@ pub(super) fn act(
     if let Some(at) = at.filter(|_| response.clicked() || response.double_clicked()) {
         if let Some((key, _)) = layout.edge_at(Some(at)) {
             if response.double_clicked() {
-                header::fit(ui, state, frame, layout, &key);
+                columns::fit(ui, state, frame, layout, &key);
             }
             return false;
         }

@@ -514,7 +514,7 @@ mod tests {
         let by_symbol =
             Wanted { sort: vec![SortKey { column: "symbol".into(), descending: true }], filters: Vec::new() };
         let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
-        let order = Order::arrange(&frozen.rows, &frozen.columns, &by_symbol, &locale, None);
+        let order = Order::arrange(&frozen, &by_symbol, &locale, None);
         let sorted = Table::new(&watchlist, Arc::new(order), &GridConfig::default());
         let mut selected = state.selected_rows(&sorted);
         selected.sort();

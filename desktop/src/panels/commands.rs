@@ -2,6 +2,8 @@
 
 use egui::{Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
+use shared::edit::{Change, KeyOnly};
+
 use super::dialogs::Dialog;
 use crate::{
     action::Action,
@@ -40,8 +42,6 @@ enum Opens {
     NewWatchlist,
     Rename,
     Import,
-    AddColumn,
-    RenameColumn,
 }
 
 /// The list that is searched, while it is open.
@@ -72,7 +72,7 @@ pub fn all(window: &Window, core: &Core) -> Vec<Command> {
 }
 
 fn of_the_grid() -> Vec<Command> {
-    use grid::Command as G;
+    use grid::{ColumnCommand as C, Command as G};
     let grid = [
         ("Edit the cell", "Enter, F2", G::Open),
         ("Empty the selected cells", "Delete", G::Clear),
@@ -97,7 +97,21 @@ fn of_the_grid() -> Vec<Command> {
         ("Sort by this column", "Ctrl+Shift+S", G::Sort(false)),
         ("Sort by this column as well", "Ctrl+Alt+Shift+S", G::Sort(true)),
         ("Sort again", "F5", G::SortAgain),
-        ("Show or hide the column's sparkline", "", G::Sparkline),
+        ("Hide the column", "", G::Column(C::Hide)),
+        ("Show the hidden columns", "", G::Column(C::ShowAll)),
+        ("Freeze the columns up to this one", "", G::Column(C::Freeze)),
+        ("Freeze only the first column", "", G::Column(C::FreezeFirst)),
+        ("Fit the column to what it shows", "", G::Column(C::Fit)),
+        ("Make the column wider", "", G::Column(C::Width(true))),
+        ("Make the column narrower", "", G::Column(C::Width(false))),
+        ("Move the column to the left", "", G::Column(C::Move(false))),
+        ("Move the column to the right", "", G::Column(C::Move(true))),
+        ("More decimals", "", G::Column(C::Decimals(true))),
+        ("Fewer decimals", "", G::Column(C::Decimals(false))),
+        ("Show or hide the column's sparkline", "", G::Column(C::Trend)),
+        ("Add a column\u{2026}", "", G::Column(C::Add)),
+        ("Rename the column\u{2026}", "", G::Column(C::Rename)),
+        ("Remove the column for everyone", "", G::Column(C::Remove)),
         ("The cell's last changes", "Shift+F2", G::History),
         ("Choose from the list, the calendar", "Alt+Down", G::OpenList),
         ("Filter the rows", "Ctrl+Shift+L", G::Filters),
@@ -120,8 +134,6 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
         plain("New watchlist\u{2026}", "", Run::Ask(Opens::NewWatchlist)),
         plain("Rename the watchlist\u{2026}", "", Run::Ask(Opens::Rename)),
         plain("Import a CSV file\u{2026}", "", Run::Ask(Opens::Import)),
-        plain("Add a column\u{2026}", "", Run::Ask(Opens::AddColumn)),
-        plain("Rename the column\u{2026}", "", Run::Ask(Opens::RenameColumn)),
         plain("Hold the sorted order", "", Run::Held(true)),
         plain("Sort live", "", Run::Held(false)),
         plain("Next watchlist", "Ctrl+PgDn, Ctrl+Tab", Run::Neighbour(true)),
@@ -153,6 +165,15 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
     }
     if let Some(list) = window.list() {
         commands.push(plain("Delete the watchlist", "", Run::Act(Action::Delete(list))));
+        let state = core.store.watchlist(list);
+        for entry in state.into_iter().flat_map(|state| state.columns().iter()) {
+            if entry.column.removed {
+                let changes = vec![Change::RestoreColumn(KeyOnly { key: entry.column.key.clone() })];
+                let run = Run::Act(Action::Edit { watchlist: list, window: window.id(), changes });
+                let title = format!("Bring the column {} back", entry.column.title);
+                commands.push(Command { title, keys: "", run });
+            }
+        }
     }
     for summary in core.store.replica().summaries().unwrap_or_default() {
         let title = format!("Go to {}", summary.name);
@@ -247,17 +268,10 @@ impl Command {
 fn dialog(opens: Opens, window: &Window, core: &Core) -> Option<Dialog> {
     let list = window.list();
     let state = list.and_then(|list| core.store.watchlist(list));
-    let column = window.grid.cursor.as_ref().map(|cursor| cursor.column.clone());
     match opens {
         Opens::NewWatchlist => Some(Dialog::new_watchlist()),
         Opens::Import => Some(Dialog::import()),
         Opens::Rename => Some(Dialog::rename(list?, state?.name())),
-        Opens::AddColumn => Some(Dialog::add_column(list?, column?)),
-        Opens::RenameColumn => {
-            let key = column?;
-            let title = state?.columns().get(&key)?.column.title.clone();
-            Some(Dialog::rename_column(list?, key, &title))
-        }
     }
 }
 

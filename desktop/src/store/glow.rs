@@ -1,6 +1,9 @@
 //! What glows: rows that somebody else changed, fading over two seconds. Time is handed in.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use shared::{
     column::ColumnKey,
@@ -54,8 +57,9 @@ impl Default for Shape {
 #[derive(Debug, Default)]
 pub struct Glow {
     rows: HashMap<RowId, Vec<Flash>>,
+    /// What changed and when, the latest at the end, for as long as it glows.
+    log: VecDeque<(Duration, RowId, Option<WindowId>)>,
     shape: Shape,
-    last: Option<Duration>,
 }
 
 /// What one origin changed in a row. Its own window does not show it.
@@ -94,7 +98,10 @@ impl Glow {
     }
 
     fn flash(&mut self, row: RowId, origin: Option<WindowId>, now: Duration) -> &mut Flash {
-        self.last = Some(now);
+        let is_logged = self.log.back().is_some_and(|last| *last == (now, row, origin));
+        if !is_logged {
+            self.log.push_back((now, row, origin));
+        }
         let flashes = self.rows.entry(row).or_default();
         let index = flashes.iter().position(|flash| flash.origin == origin).unwrap_or_else(|| {
             flashes.push(Flash { origin, at: now, cells: Vec::new() });
@@ -106,25 +113,25 @@ impl Glow {
 
     /// Forgets what has faded.
     pub fn fade(&mut self, now: Duration) {
-        if !self.is_glowing(now) {
-            self.rows.clear();
-            self.last = None;
-        } else if self.rows.len() > 1_024 {
-            let duration = self.shape.duration;
-            self.rows
-                .retain(|_, flashes| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration));
+        let duration = self.shape.duration;
+        while let Some((_, row, _)) = self.log.pop_front_if(|(at, ..)| now.saturating_sub(*at) >= duration) {
+            let glows =
+                |flashes: &Vec<Flash>| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration);
+            if !self.rows.get(&row).is_some_and(glows) {
+                self.rows.remove(&row);
+            }
         }
     }
 
     /// Nothing glows any longer, as after a snapshot.
     pub fn clear(&mut self) {
         self.rows.clear();
-        self.last = None;
+        self.log.clear();
     }
 
     /// Whether anything may glow at `now`.
     pub fn is_glowing(&self, now: Duration) -> bool {
-        self.last.is_some_and(|last| now.saturating_sub(last) < self.shape.duration)
+        self.log.back().is_some_and(|(at, ..)| now.saturating_sub(*at) < self.shape.duration)
     }
 
     /// How a row glows in a window at `now`.
@@ -148,12 +155,12 @@ impl Glow {
         is_glowing.then_some(glow)
     }
 
-    /// The rows that glow in a window at `now`, in no order.
+    /// The rows that glow in a window at `now`, those that changed last first; one that changed several times stands
+    /// there as often.
     pub fn glowing(&self, window: WindowId, now: Duration) -> impl Iterator<Item = (RowId, f32)> {
-        self.rows.keys().filter_map(move |row| {
-            let glow = self.row(*row, window, now)?;
-            Some((*row, glow.cells.iter().fold(glow.strength, |most, (_, strength, _)| most.max(*strength))))
-        })
+        let others = self.log.iter().rev().filter(move |(_, _, origin)| *origin != Some(window));
+        let strengths = others.map(move |(at, row, _)| (*row, strength(now, *at, self.shape)));
+        strengths.take_while(|(_, strength)| *strength > 0.0)
     }
 }
 

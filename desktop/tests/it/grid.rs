@@ -1,6 +1,7 @@
 //! The grid by itself, as a person and a screen reader use it: keys in, the accessibility tree out.
 
 mod choosing;
+mod columns;
 pub mod desk;
 mod editing;
 mod handles;

@@ -3,7 +3,7 @@
 use desktop::{
     action::Action,
     follow::{Group, Link},
-    grid::Cursor,
+    grid::{ColumnCommand, Command, Cursor},
 };
 use egui::{Key, Modifiers};
 use shared::ids::{RowId, WatchlistId};
@@ -194,7 +194,7 @@ fn what_a_window_showed_is_found_again_after_a_restart() {
     go_to_price(&mut headless, 4);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
-    headless.window.grid.ask(desktop::grid::Command::Sparkline);
+    headless.window.grid.ask(Command::Column(ColumnCommand::Trend));
     headless.window.link = Link::new(Some(Group::Green));
     headless.window.on_top = true;
     headless.frame(Vec::new());

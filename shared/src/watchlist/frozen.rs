@@ -22,6 +22,8 @@ pub struct Frozen {
     pub columns: Columns,
     /// Its rows in order.
     pub rows: Vec<Arc<Row>>,
+    /// Their handles, in the same order: see [`super::Rows::handle`].
+    pub handles: Vec<u32>,
 }
 
 impl Watchlist {
@@ -31,6 +33,7 @@ impl Watchlist {
             name: self.name.clone(),
             columns: self.columns.clone(),
             rows: self.rows.iter().cloned().collect(),
+            handles: self.rows.handles().to_vec(),
         }
     }
 }

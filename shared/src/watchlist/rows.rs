@@ -123,6 +123,16 @@ impl Rows {
         self.find(row).ok()
     }
 
+    /// A small number that names a row while it is there, for tables beside. Another row has it later.
+    pub fn handle(&self, id: RowId) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The handles of all rows in order.
+    pub(super) fn handles(&self) -> &[u32] {
+        &self.ordered
+    }
+
     /// Where they are in their changes.
     pub fn version(&self) -> Version {
         self.version

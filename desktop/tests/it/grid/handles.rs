@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use desktop::store::{
-    history::{Asked, CellChange, CellHistory},
-    trails::Trails,
+use desktop::{
+    grid::{ColumnCommand, Command, GridAction},
+    store::{
+        history::{Asked, CellChange, CellHistory},
+        trails::Trails,
+    },
 };
 use egui::{Event, Key, Modifiers, Pos2, accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -135,7 +138,7 @@ fn a_sparkline_is_a_column_of_the_windows_own() {
         after: number("30"),
     }]);
     seat.desk().trails = Some(trails);
-    seat.desk().grid.ask(desktop::grid::Command::Sparkline);
+    seat.desk().grid.ask(Command::Column(ColumnCommand::Trend));
     seat.frames();
     assert_eq!(headers(&seat)[2..4], ["Price", "Price trend"]);
     assert_eq!(seat.cell("Price trend of AAA"), "29, 30");
@@ -150,7 +153,7 @@ fn a_sparkline_is_a_column_of_the_windows_own() {
     seat.paste("5");
     assert!(seat.desk().edits.is_empty());
     seat.go(0, 2);
-    seat.desk().grid.ask(desktop::grid::Command::Sparkline);
+    seat.desk().grid.ask(Command::Column(ColumnCommand::Trend));
     seat.frames();
     assert_eq!(headers(&seat), before);
 }
@@ -180,7 +183,7 @@ fn where_the_pointer_rests_the_cells_last_changes_are_shown() {
     seat.0.step();
     assert!(seat.desk().said.is_empty(), "not at once");
     seat.frames();
-    let asked = format!("{:?}", desktop::grid::GridAction::AskHistory(row(2), "price".into()));
+    let asked = format!("{:?}", GridAction::AskHistory(row(2), "price".into()));
     assert_eq!(seat.desk().said, [asked]);
     seat.desk().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
     seat.frames();

@@ -1,5 +1,5 @@
-//! What a frame costs: logic, layout, paint and tessellation of a still grid of 1920x1080 points, every row
-//! filled, 20 columns, against `egui_extras::TableBuilder` with the same cells in the same run.
+//! What a frame of 1920x1080 points with 20 columns costs: of a still grid, against `egui_extras::TableBuilder` with the
+//! same cells in the same run; of a hundred thousand rows that tick; and what sorting a million costs.
 //!
 //! `cargo bench -p desktop`
 
@@ -8,6 +8,9 @@
     clippy::unwrap_used,
     reason = "a benchmark prints and stops at the first fault"
 )]
+
+mod sorting;
+mod ticking;
 
 use std::{
     collections::BTreeMap,
@@ -39,6 +42,20 @@ const FRAMES: usize = 300;
 const COLUMNS: usize = 20;
 
 fn main() {
+    let asked = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let is_asked = |name: &str| asked.as_ref().is_none_or(|asked| name.contains(asked.as_str()));
+    if is_asked("still") {
+        still();
+    }
+    if is_asked("ticking") {
+        ticking::run();
+    }
+    if is_asked("sorting") {
+        sorting::run();
+    }
+}
+
+fn still() {
     println!("frame, 1920x1080, {COLUMNS} columns, median of {FRAMES} (ms)");
     println!("{:>10} {:>8} {:>8} {:>14} {:>6}", "rows", "still", "glowing", "TableBuilder", "ratio");
     for rows in [1_000, 100_000, 1_000_000] {
@@ -97,28 +114,30 @@ fn all_glowing(watchlist: &Watchlist) -> Glow {
 
 fn grid_frame(watchlist: &Watchlist, glow: Option<&Glow>) -> Duration {
     let mut state = GridState::default();
-    median(|ui| {
-        let view = GridView {
-            watchlist,
-            glow,
-            window: WindowId(1),
-            now: Duration::from_secs_f64(10.5),
-            pending: &|_, _| false,
-            trails: None,
-            history: None,
-            author: None,
-            people: &[],
-            palette: Palette::of(egui::Theme::Dark, false),
-            zone: &jiff::tz::TimeZone::UTC,
-            today: jiff::civil::date(2026, 11, 22),
-            separators: Separators::Point,
-            new_row: &|| RowId(Uuid::now_v7()),
-            takes_keys: true,
-        };
-        state.config.widths =
-            watchlist.columns().visible().map(|entry| (entry.column.key.clone(), 94.0)).collect();
-        grid::show(ui, &mut state, &view);
-    })
+    median(|ui| show(ui, &mut state, watchlist, glow, Duration::from_secs_f64(10.5)))
+}
+
+fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<&Glow>, now: Duration) {
+    let view = GridView {
+        watchlist,
+        glow,
+        window: WindowId(1),
+        now,
+        pending: &|_, _| false,
+        trails: None,
+        history: None,
+        author: None,
+        people: &[],
+        palette: Palette::of(egui::Theme::Dark, false),
+        zone: &jiff::tz::TimeZone::UTC,
+        today: jiff::civil::date(2026, 11, 22),
+        separators: Separators::Point,
+        new_row: &|| RowId(Uuid::now_v7()),
+        takes_keys: true,
+    };
+    state.config.widths =
+        watchlist.columns().visible().map(|entry| (entry.column.key.clone(), 94.0)).collect();
+    grid::show(ui, state, &view);
 }
 
 fn table(ui: &mut Ui, watchlist: &Watchlist) {
@@ -147,18 +166,21 @@ fn median(mut show: impl FnMut(&mut Ui)) -> Duration {
     theme::install(&ctx);
     let mut times: Vec<Duration> = (0..FRAMES + 20)
         .map(|frame| {
-            let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1920.0, 1080.0)));
-            let input = RawInput { screen_rect, time: Some(frame as f64 / 60.0), ..RawInput::default() };
             let started = Instant::now();
-            let mut output = ctx.run_ui(input, &mut show);
-            let primitives = ctx.tessellate(std::mem::take(&mut output.shapes), output.pixels_per_point);
-            let took = started.elapsed();
-            std::hint::black_box(primitives);
-            output.textures_delta.clear();
-            took
+            draw(&ctx, frame as f64 / 60.0, &mut show);
+            started.elapsed()
         })
         .skip(20)
         .collect();
     times.sort();
     times[times.len() / 2]
+}
+
+fn draw(ctx: &Context, at: f64, show: impl FnMut(&mut Ui)) {
+    let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1920.0, 1080.0)));
+    let input = RawInput { screen_rect, time: Some(at), ..RawInput::default() };
+    let mut output = ctx.run_ui(input, show);
+    let primitives = ctx.tessellate(std::mem::take(&mut output.shapes), output.pixels_per_point);
+    std::hint::black_box(primitives);
+    output.textures_delta.clear();
 }
