@@ -215,6 +215,7 @@ impl App {
             let is_last = core.windows.len() == 1;
             core.remember(None, self.clock.now(), is_last);
             core.windows.retain(|open| !Arc::ptr_eq(open, &self.root));
+            core.store.forget_window(lock(&self.root).id());
         }
         self.root_open = false;
         if !core.windows.is_empty() {

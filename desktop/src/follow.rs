@@ -63,7 +63,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Of a group from its next move on.
+    /// Of a group: goes to where that is, or is where it is from now on.
     pub fn new(group: Option<Group>) -> Self {
         Self { group, ..Self::default() }
     }

@@ -189,10 +189,16 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
         }
     }
     card::show(ui, state, &frame, &layout, response.hover_pos(), &mut actions);
-    if let Some(wait) = state.sum_up(&table, view.now) {
+    if let Some(wait) = state.sum_up(&table, view.now, waker(ui)) {
         ui.request_repaint_after(wait);
     }
     actions
+}
+
+/// Has the window drawn again, from any thread.
+fn waker(ui: &Ui) -> impl FnOnce() + Send + 'static + use<> {
+    let (ctx, viewport) = (ui.ctx().clone(), ui.ctx().viewport_id());
+    move || ctx.request_repaint_of(viewport)
 }
 
 /// Whether anything was typed, pointed at or scrolled since the last frame.
@@ -219,14 +225,12 @@ fn hold(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
 fn arrange(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
     let wanted = state.wanted(view);
     let locale = Locale { separators: view.separators, zone: view.zone.clone() };
-    let kept = state.editor.as_ref().and_then(|editor| editor.cursor.row);
+    let kept = state.kept_row();
     let is_live = !state.config.is_held;
     let request = Request { wanted: &wanted, is_live, kept, held: state.held_row(), locale: &locale };
-    let (ctx, viewport) = (ui.ctx().clone(), ui.ctx().viewport_id());
-    let wake = move || ctx.request_repaint_of(viewport);
     let room = f64::from(rect.height() / state.density.row_height());
     let can_hold = state.can_hold(view.watchlist.rows().len(), room);
-    if let Some(wait) = state.arranger.update(view.watchlist, &request, &can_hold, view.now, wake) {
+    if let Some(wait) = state.arranger.update(view.watchlist, &request, &can_hold, view.now, waker(ui)) {
         ui.request_repaint_after(wait);
     }
 }
@@ -234,8 +238,7 @@ fn arrange(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
 impl GridState {
     /// How rows are to be arranged. A column that is no longer there neither sorts nor filters.
     fn wanted(&self, view: &GridView<'_>) -> Wanted {
-        let is_there = |key: &ColumnKey| view.watchlist.columns().visible_column(key).is_ok();
-        let sort = self.config.sort.iter().filter(|key| is_there(&key.column)).cloned().collect();
+        let sort = self.config.sort_of(view.watchlist);
         let filters = if self.config.has_filters { filters::read(&self.config, view) } else { Vec::new() };
         Wanted { sort, filters }
     }
@@ -284,8 +287,11 @@ fn context_menu(
 ) {
     if response.secondary_clicked()
         && let Some(position) = response.interact_pointer_pos()
-        && state.editor.is_none()
     {
+        if state.editor.is_some() && !edit::commit(state, frame, actions) {
+            egui::Popup::close_all(&response.ctx);
+            return;
+        }
         state.menu_column = layout.header_at(position);
         let first = frame.table.columns().first().map(|first| first.column.key.clone());
         let number = layout.number_at(position).zip(first);
@@ -376,7 +382,6 @@ fn obey(
         Command::OpenAll => edit::open(state, frame, edit::Opening::All, actions),
         Command::Type(text) => edit::open(state, frame, edit::Opening::Typed(text), actions),
         Command::Clear => ops::clear(state, frame, actions),
-        Command::Step(up) => ops::step(state, frame, up, actions),
         Command::Copy => ui.copy_text(paste::copied(state, frame)),
         Command::Cut => {
             ui.copy_text(paste::copied(state, frame));
@@ -394,8 +399,8 @@ fn obey(
         Command::Undo => actions.push(GridAction::Undo),
         Command::Redo => actions.push(GridAction::Redo),
         Command::Sort(beside) => {
-            if let Some(cursor) = &state.cursor {
-                state.config.sort_by(&cursor.column, beside);
+            if let Some(entry) = state.cursor.as_ref().and_then(|cursor| table.column(&cursor.column)) {
+                state.config.sort_by(trend::source(entry).unwrap_or(&entry.column.key), beside);
             }
         }
         Command::SortAgain => state.arranger.refresh(),

@@ -41,10 +41,10 @@ use self::{
 /// Watchlists that are kept up to date at once; more than there can be windows.
 const OPEN_LISTS: usize = 32;
 
-/// Commits that are asked for to know a cell's last changes: some of them set other cells of its row.
-const CELL_COMMITS: u32 = 20;
 /// Changes of a cell that are kept.
 const CELL_CHANGES: usize = 5;
+/// Commits that are asked for to know them: the one before tells what the first of them was made of.
+const CELL_COMMITS: u32 = 6;
 
 /// The columns whose values a window draws, by watchlist.
 pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
@@ -234,6 +234,9 @@ impl Store {
 
     /// A window is closed.
     pub fn forget_window(&mut self, window: WindowId) {
+        for watchlist in self.opened.clone() {
+            self.replica.presence(watchlist, window, None, false);
+        }
         self.edited.remove(&window);
         self.histories.remove(&window);
         self.trace(window, Traced::new());
@@ -485,8 +488,13 @@ impl Store {
 
     fn take(&mut self, event: Event, now: Duration) {
         match event {
-            Event::Welcomed => self.connection = Connection::Up { round_trip: self.round_trip },
+            Event::Welcomed => {
+                self.connection = Connection::Up { round_trip: self.round_trip };
+                self.histories.values_mut().for_each(|history| history.is_old = true);
+            }
             Event::Loaded { watchlist } => {
+                let shown = self.histories.values_mut().filter(|history| history.watchlist == watchlist);
+                shown.for_each(|history| history.is_old = true);
                 self.glow_of(watchlist).clear();
                 self.fill(watchlist, now);
             }
@@ -531,7 +539,12 @@ impl Store {
             }
             Event::RequestFailed { request, message, .. } => {
                 self.creating.remove(&request);
-                self.say(sentence(&message), None, now);
+                let asked = |history: &&mut CellHistory| history.asked == Asked::Waiting(request);
+                match self.histories.values_mut().find(asked) {
+                    // Nobody asked for it by a word: it is asked for again, or says so itself.
+                    Some(history) => (history.asked, history.is_old) = (Asked::Offline, true),
+                    None => self.say(sentence(&message), None, now),
+                }
             }
             Event::ServerError { message, .. } => self.say(sentence(&message), None, now),
             Event::Closed { watchlist } => {

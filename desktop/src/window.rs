@@ -128,6 +128,11 @@ impl Window {
         self.separators
     }
 
+    /// Whether nothing lies over the grid.
+    fn takes_keys(&self) -> bool {
+        self.dialog.is_none() && self.search.is_none() && !self.shows_keys
+    }
+
     /// Whether it may close now. An open editor is committed first; what cannot be committed keeps it open.
     pub fn may_close(&mut self) -> bool {
         if self.grid.editor.is_none() {
@@ -297,7 +302,7 @@ impl Window {
             today: today.to_zoned(self.zone.clone()).date(),
             separators: self.separators,
             new_row: &|| RowId(Uuid::now_v7()),
-            takes_keys: self.dialog.is_none() && self.search.is_none() && !self.shows_keys,
+            takes_keys: self.takes_keys(),
         };
         for action in grid::show(ui, &mut self.grid, &view) {
             actions.push(match action {
@@ -370,7 +375,7 @@ impl Window {
                 None
             }
         });
-        if let Some(forward) = tab.filter(|_| self.dialog.is_none()) {
+        if let Some(forward) = tab.filter(|_| self.takes_keys() && !self.grid.has_question()) {
             self.show_neighbour(core, forward);
         }
         let is_typing = ui.text_edit_focused();
@@ -444,7 +449,7 @@ impl Window {
         let row = self.grid.cursor.as_ref().and_then(|cursor| cursor.row);
         let own = self.list.filter(|list| core.store.watchlist(*list).is_some());
         let own = own.map(|watchlist| Place { watchlist, row });
-        let is_free = self.grid.editor.is_none() && self.dialog.is_none();
+        let is_free = !self.grid.is_busy() && self.takes_keys();
         match self.link.update(&mut core.links, own, self.grid.has_arrived(), is_free) {
             None => {}
             Some(Moved::To(place)) => {

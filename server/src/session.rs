@@ -20,6 +20,7 @@ use shared::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tokio_tungstenite::{
@@ -42,6 +43,8 @@ use crate::{
 
 /// Frames are gathered into one write of about this many bytes.
 const WRITE_BYTES: usize = 64 * 1024;
+/// Histories that a connection has read at once; while there are so many, no more is read of it.
+const HISTORIES_IN_FLIGHT: usize = 4;
 /// How long a client may take to close its end.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -116,6 +119,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                 in_flight: 0,
                 pace,
                 heard: Instant::now(),
+                histories: JoinSet::new(),
                 streaming: None,
             };
             let end = session.serve(&mut socket, items, &state, answers).await;
@@ -127,6 +131,26 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     if let End::Error(code, message) = end {
         debug!(?code, message, "closing a connection");
         socket.close(code, message).await;
+    }
+}
+
+/// Reads commits, as many as fit into a message.
+async fn history(hub: Arc<Hub>, ask: client::History) -> ServerMessage {
+    let filter = HistoryFilter {
+        row: ask.row,
+        column: ask.column,
+        before: ask.before,
+        limit: history_limit(ask.limit),
+    };
+    match hub.history(ask.watchlist, filter).await {
+        Ok(commits) => {
+            let mut history = server::History { request: ask.request, commits };
+            while Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES && history.commits.len() > 1 {
+                history.commits.truncate(history.commits.len() / 2);
+            }
+            ServerMessage::History(history)
+        }
+        Err(rejection) => failed(ask.request, rejection),
     }
 }
 
@@ -162,6 +186,8 @@ struct Session {
     in_flight: usize,
     pace: Pace,
     heard: Instant,
+    /// Histories that are being read: a long one keeps nothing else waiting.
+    histories: JoinSet<ServerMessage>,
     /// A snapshot that is being written, and its next part.
     streaming: Option<(Arc<SnapshotFrames>, usize)>,
 }
@@ -183,7 +209,9 @@ impl Session {
             loop {
                 self.pace.fill(Instant::now());
                 let resume_at = self.pace.wait_until();
-                let reads = resume_at.is_none() && self.in_flight < EDITS_IN_FLIGHT;
+                let reads = resume_at.is_none()
+                    && self.in_flight < EDITS_IN_FLIGHT
+                    && self.histories.len() < HISTORIES_IN_FLIGHT;
                 if !reads {
                     self.heard = Instant::now();
                 }
@@ -196,6 +224,9 @@ impl Session {
                         if changed.is_ok() {
                             socket.send(&self.watchlists()).await?;
                         }
+                    }
+                    Some(history) = self.histories.join_next() => {
+                        socket.send(&history.map_err(|_ended| End::Gone)?).await?;
                     }
                     _ = ping.tick() => socket.write(Frame::ping().bytes()).await?,
                     () = sleep_until(self.heard + self.context.settings.silence()) => {
@@ -286,7 +317,10 @@ impl Session {
                 let message = done.map(|()| ServerMessage::Restored(Done { request: ask.request }));
                 socket.send(&message.unwrap_or_else(|rejection| failed(ask.request, rejection))).await
             }
-            ClientMessage::History(ask) => self.history(socket, ask).await,
+            ClientMessage::History(ask) => {
+                self.histories.spawn(history(self.context.hub.clone(), ask));
+                Ok(())
+            }
         }
     }
 
@@ -354,30 +388,6 @@ impl Session {
         }
         self.rooms.insert(watchlist, room);
         Ok(())
-    }
-
-    async fn history<S: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        socket: &mut Socket<S>,
-        ask: client::History,
-    ) -> Result<(), End> {
-        let filter = HistoryFilter {
-            row: ask.row,
-            column: ask.column,
-            before: ask.before,
-            limit: history_limit(ask.limit),
-        };
-        let message = match self.context.hub.history(ask.watchlist, filter).await {
-            Ok(commits) => {
-                let mut history = server::History { request: ask.request, commits };
-                while Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES && history.commits.len() > 1 {
-                    history.commits.truncate(history.commits.len() / 2);
-                }
-                ServerMessage::History(history)
-            }
-            Err(rejection) => failed(ask.request, rejection),
-        };
-        socket.send(&message).await
     }
 
     async fn write_answers<S: AsyncRead + AsyncWrite + Unpin>(

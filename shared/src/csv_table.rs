@@ -250,7 +250,7 @@ pub fn write(watchlist: &Frozen) -> Vec<u8> {
     let columns: Vec<_> = watchlist.columns.visible().collect();
     let titles = columns.iter().map(|entry| entry.column.title.to_string());
     writer.write_record(titles).expect("writing to memory does not fail");
-    for row in &watchlist.rows {
+    for row in watchlist.rows() {
         let fields = columns.iter().map(|entry| match watchlist.value(row, entry).to_literal() {
             Literal::Empty | Literal::Foreign(_) => String::new(),
             Literal::Flag(flag) => flag.to_string(),

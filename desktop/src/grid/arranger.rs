@@ -99,10 +99,12 @@ impl Arranger {
         }
         self.followed = version;
         let is_other = self.wanted != *request.wanted;
-        let has_changed = self.made_of != version || self.kept != request.kept;
+        // One that waits until rows may move is up to date, too.
+        let made_of = self.made.as_ref().map_or(self.made_of, |(_, _, of)| *of);
+        let has_changed = made_of != version || self.kept != request.kept;
         let due_at = self.made_at + LIVE_INTERVAL;
         let is_due = request.is_live && has_changed && now >= due_at;
-        if self.making.is_none() && self.made.is_none() && (is_other || self.is_stale || is_due) {
+        if self.making.is_none() && (is_other || self.is_stale || is_due) {
             self.make(watchlist, request, now, wake);
             self.take_over(watchlist, request, can_hold);
         }
@@ -122,9 +124,6 @@ impl Arranger {
             let (order, wanted, of) = self.made.take().expect("it was just there");
             (self.order, self.wanted, self.made_of, self.followed) = (Arc::new(order), wanted, of, of);
             self.is_stale = false;
-        } else {
-            // The next one may fit.
-            self.made = None;
         }
     }
 

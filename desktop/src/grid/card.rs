@@ -18,7 +18,7 @@ use super::{
     trend,
 };
 use crate::{
-    store::history::{Asked, CellHistory},
+    store::history::{Asked, CellChange, CellHistory},
     theme,
 };
 
@@ -102,7 +102,7 @@ pub(super) fn show(
     }
     let full = full(&table.value(row, &place.entry), place, view, ui);
     let rect = layout.cell_rect(index, place).intersect(layout.body);
-    paint(ui, id, view, rect, full, kept.as_ref(), known);
+    paint(ui, id, view, rect, full, kept.as_ref(), known, state.card.is_pinned);
 }
 
 fn paint(
@@ -113,11 +113,15 @@ fn paint(
     full: Option<String>,
     kept: Option<&ColumnEntry>,
     known: Option<&CellHistory>,
+    is_pinned: bool,
 ) {
     let changes = known.map_or(&[][..], |known| &known.changes);
     let has_changes = !changes.is_empty();
     let is_offline = known.is_some_and(|known| known.asked == Asked::Offline);
-    if full.is_none() && !has_changes && !is_offline {
+    let is_known = known.is_some_and(|known| known.asked == Asked::Answered);
+    // Who asks by a key is told that there is nothing; who points is not disturbed.
+    let says_nothing = is_pinned && is_known && !has_changes;
+    if full.is_none() && !has_changes && !is_offline && !says_nothing {
         return;
     }
     let quiet = |text: String| RichText::new(text).font(theme::small()).color(view.palette.muted);
@@ -130,6 +134,7 @@ fn paint(
         .show(ui.ctx(), |ui| {
             egui::Frame::popup(&ui.global_style()).inner_margin(8).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 4.0;
+                ui.spacing_mut().interact_size.y = 0.0;
                 ui.set_max_width(WIDTH);
                 if let Some(full) = full {
                     ui.add(Label::new(full).wrap());
@@ -139,7 +144,7 @@ fn paint(
                         for change in changes {
                             ui.label(quiet(moment(change.at, view)));
                             ui.label(quiet(change.by.to_string()));
-                            let (from, to) = (shown(&change.from, kept, view), shown(&change.to, kept, view));
+                            let (from, to) = from_to(change, kept, view);
                             ui.label(RichText::new(format!("{from} \u{203a} {to}")).font(theme::small()));
                             ui.end_row();
                         }
@@ -147,6 +152,8 @@ fn paint(
                 } else if is_offline {
                     let text = "Its changes are on the server, which is not connected.";
                     ui.label(quiet(text.to_owned()));
+                } else if says_nothing {
+                    ui.label(quiet("Nobody has changed it yet.".to_owned()));
                 }
             });
         });
@@ -182,6 +189,17 @@ fn moment(at: shared::time::Timestamp, view: &GridView<'_>) -> String {
     let local = at.to_jiff().to_zoned(view.zone.clone());
     let pattern = if local.date() == view.today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
     local.strftime(pattern).to_string()
+}
+
+/// What was there and what was put there: as the cell shows it, or with every digit where that is the same.
+fn from_to(change: &CellChange, kept: &ColumnEntry, view: &GridView<'_>) -> (String, String) {
+    let as_shown = [&change.from, &change.to].map(|literal| shown(literal, kept, view));
+    match (as_shown, &change.from, &change.to) {
+        ([from, to], Literal::Text(exact_from), Literal::Text(exact_to)) if from == to => {
+            (exact_from.to_string(), exact_to.to_string())
+        }
+        ([from, to], _, _) => (from, to),
+    }
 }
 
 /// A value of a change as its cell would show it.

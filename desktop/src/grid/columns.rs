@@ -63,7 +63,12 @@ pub(super) fn obey(
     actions: &mut Vec<GridAction>,
 ) {
     let table = frame.table;
+    if command == ColumnCommand::ShowAll {
+        state.config.hidden.clear();
+    }
     let Some(entry) = table.column(key) else { return };
+    // What is done to a sparkline for everyone is done to the column that it draws.
+    let own = trend::source(entry).unwrap_or(key).clone();
     let index = table.column_index(key).unwrap_or(0);
     let config = &mut state.config;
     match command {
@@ -72,12 +77,15 @@ pub(super) fn obey(
             None if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),
             None => actions.push(GridAction::Say("The last column cannot be hidden.".to_owned())),
         },
-        ColumnCommand::ShowAll => config.hidden.clear(),
+        ColumnCommand::ShowAll => {}
         ColumnCommand::Freeze => config.frozen = index + 1,
         ColumnCommand::FreezeFirst => config.frozen = 1,
         ColumnCommand::Trend => {
-            if entry.column.kind.is_numeric() {
+            if trend::can_draw(entry) {
                 config.toggle_trend(key);
+            } else {
+                let text = "Sparklines draw the numbers that are typed or fed, not those that are computed.";
+                actions.push(GridAction::Say(text.to_owned()));
             }
         }
         ColumnCommand::Decimals(more) => set_decimals(config, entry, more),
@@ -94,8 +102,8 @@ pub(super) fn obey(
                 config.place(frame.view.watchlist, key, before.as_ref());
             }
         }
-        ColumnCommand::Add => actions.push(GridAction::AddColumn(key.clone())),
-        ColumnCommand::Rename => actions.push(GridAction::RenameColumn(key.clone())),
+        ColumnCommand::Add => actions.push(GridAction::AddColumn(own)),
+        ColumnCommand::Rename => actions.push(GridAction::RenameColumn(own)),
         ColumnCommand::Remove => {
             if entry.column.derive.is_some() {
                 let text =

@@ -81,7 +81,10 @@ impl GridConfig {
         if !self.order.is_empty() {
             columns = arranged(columns, &self.order);
         }
-        columns.retain(|entry| !self.hidden.contains(&entry.column.key));
+        // What others removed may have left nothing but hidden ones: then those are shown.
+        if columns.iter().any(|entry| !self.hidden.contains(&entry.column.key)) {
+            columns.retain(|entry| !self.hidden.contains(&entry.column.key));
+        }
         for entry in &mut columns {
             if let Some(decimals) = self.decimals.get(&entry.column.key) {
                 match &mut entry.column.kind {
@@ -100,7 +103,7 @@ impl GridConfig {
         let mut columns = Vec::new();
         for entry in watchlist.columns().visible().filter(|entry| !section::is_of_sections(entry)) {
             columns.push(entry.clone());
-            if entry.column.kind.is_numeric() && self.trends.contains(&entry.column.key) {
+            if trend::can_draw(entry) && self.trends.contains(&entry.column.key) {
                 columns.push(trend::column(entry));
             }
         }
@@ -115,6 +118,12 @@ impl GridConfig {
         let at = before.and_then(|before| order.iter().position(|key| key == before)).unwrap_or(order.len());
         order.insert(at, column.clone());
         self.order = order;
+    }
+
+    /// By what rows are sorted here and now: a column that is no longer there sorts nothing.
+    pub fn sort_of(&self, watchlist: &Watchlist) -> Vec<SortKey> {
+        let is_there = |key: &&SortKey| watchlist.columns().visible_column(&key.column).is_ok();
+        self.sort.iter().filter(is_there).cloned().collect()
     }
 
     /// Shows or hides a number column's sparkline.

@@ -7,7 +7,7 @@ mod picker;
 use std::collections::BTreeMap;
 
 use egui::{
-    Align2, Key, Modifiers, Rect, Stroke, StrokeKind, TextEdit, Ui,
+    Align2, Key, Modifiers, Rangef, Rect, Stroke, StrokeKind, TextEdit, Ui, pos2,
     text::{CCursor, CCursorRange},
     vec2,
 };
@@ -24,7 +24,7 @@ use shared::{
 use self::{note::Answer, picker::Picker};
 use super::{
     Frame, GridAction, GridState, GridView,
-    filter::{self, moment},
+    filter::moment,
     keys::Step,
     layout::{ARROW, Layout, PADDING},
     ops::{guarded, insert_at},
@@ -32,8 +32,9 @@ use super::{
 };
 use crate::theme;
 
-/// Narrower than this a cell's editor is wider than the cell, in points.
+/// Narrower than this a cell's editor is wider than the cell, in points; a time is longer in it than in the cell.
 const NARROWEST: f32 = 96.0;
+const NARROWEST_TIME: f32 = 168.0;
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +54,8 @@ pub(super) enum Opening {
 enum Problem {
     /// The column cannot hold it, in words.
     Wrong(String),
-    /// The cell has changed: this is what it holds now.
-    Changed(String),
+    /// The cell has changed.
+    Changed,
     /// The row was removed.
     Gone,
 }
@@ -78,6 +79,8 @@ pub struct Editor {
     picker: Option<Picker>,
     /// Where its row stands, or stood.
     pub(super) last_index: usize,
+    /// Where its column stands, or stood: its left and right edge.
+    last_column: Rangef,
 }
 
 /// Opens the editor on the cursor's cell, where it can be edited.
@@ -117,9 +120,18 @@ pub(super) fn open(
     let picker = if lists { Picker::of(&kept.column.kind, &text, view) } else { None };
     let last_index = state.cursor_index(frame.table).unwrap_or(0);
     let column = kept.column.key.clone();
-    let (problem, opening) = (None, Some(opening));
-    let editor =
-        Editor { cursor, column, text, seen: value, typed_over, problem, opening, picker, last_index };
+    let editor = Editor {
+        cursor,
+        column,
+        text,
+        seen: value,
+        typed_over,
+        problem: None,
+        opening: Some(opening),
+        picker,
+        last_index,
+        last_column: Rangef::NOTHING,
+    };
     state.editor = Some(editor);
 }
 
@@ -171,7 +183,7 @@ fn try_commit(
     if present != editor.seen && present != value {
         // Whoever presses Enter again has seen this, and what comes after it is asked about again.
         editor.seen = present.clone();
-        return Err(Problem::Changed(filter::shown(&present, view.reading(&entry.column.kind))));
+        return Err(Problem::Changed);
     }
     if value != present {
         actions.push(set(row, entry, value.to_literal(), &present));
@@ -194,6 +206,7 @@ fn put_row(
         .ok_or_else(|| Problem::Wrong("there is no room for another row".to_owned()))?;
     actions.push(GridAction::Edit(changes));
     state.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
+    state.fresh = Some(new);
     Ok(())
 }
 
@@ -230,6 +243,9 @@ pub(super) fn show(
         && let Some(number) = stepped(&value, &kind, up)
     {
         editor.text = view.separators.write(number);
+    }
+    if let Some(column) = layout.column(&editor.cursor.column) {
+        editor.last_column = Rangef::new(column.left, column.left + column.width);
     }
     let rect = editor_rect(&editor, &kind, layout);
     let is_gone = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
@@ -322,22 +338,32 @@ fn field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>,
 /// Where the cursor goes after a commit. A row that was just typed does not stand in the watchlist yet.
 fn follow(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout) {
     let view = frame.view;
-    let is_new = state
-        .cursor
-        .as_ref()
-        .and_then(|cursor| cursor.row)
-        .is_some_and(|row| view.watchlist.rows().get(row).is_none());
-    if is_new && step == Step::Down {
-        if let Some(cursor) = &mut state.cursor {
-            cursor.row = None;
-        }
-        // The empty row stands one further down once the new one is there.
-        state.reveal_next = true;
-    } else if !is_new {
+    let new = state.cursor.as_ref().and_then(|cursor| cursor.row);
+    let new = new.filter(|row| view.watchlist.rows().get(*row).is_none());
+    let Some(new) = new else {
         state.step(frame.table, step, layout.page_rows());
+        state.release_held();
+        state.reveal(frame.table, layout);
+        return;
+    };
+    if let Some(cursor) = &mut state.cursor {
+        match step {
+            Step::Up => {
+                cursor.row = frame.table.len().checked_sub(1).and_then(|last| frame.table.id_at(last))
+            }
+            // Below it, or as long as it is not there in the empty row that it was typed in.
+            _ => cursor.row = None,
+        }
+    }
+    if !matches!(step, Step::Down | Step::Up) {
+        state.step(frame.table, step, layout.page_rows());
+        if let Some(cursor) = state.cursor.as_mut().filter(|cursor| cursor.row.is_none()) {
+            cursor.row = Some(new);
+        }
     }
     state.release_held();
-    state.reveal(frame.table, layout);
+    // The empty row stands one further down once the new one is there.
+    state.reveal_next = true;
 }
 
 #[derive(Default)]
@@ -388,17 +414,18 @@ impl Keys {
     }
 }
 
+/// Over its cell; where that is scrolled away, at the edge of the rows that is nearest.
 fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
-    let column = layout.column(&editor.cursor.column);
-    let cell = column.map_or(Rect::from_min_size(layout.body.min, vec2(160.0, layout.row)), |column| {
-        layout.cell_rect(editor.last_index, column)
-    });
-    let wider = (NARROWEST - cell.width()).max(0.0);
-    if kind.is_numeric() {
-        cell.with_min_x(cell.left() - wider)
-    } else {
-        cell.with_max_x(cell.right() + wider)
-    }
+    let is_frozen = layout.column(&editor.cursor.column).is_some_and(|column| column.frozen);
+    let room = if is_frozen { layout.body } else { layout.body.with_min_x(layout.frozen_right) };
+    let Rangef { min, max } = editor.last_column;
+    let narrowest = if *kind == ColumnKind::Time { NARROWEST_TIME } else { NARROWEST };
+    let wider = (narrowest - (max - min)).max(0.0);
+    let (min, max) = if kind.is_numeric() { (min - wider, max) } else { (min, max + wider) };
+    let width = (max - min).min(room.width());
+    let left = min.min(room.right() - width).max(room.left());
+    let top = layout.row_top(editor.last_index).min(room.bottom() - layout.row).max(room.top());
+    Rect::from_min_size(pos2(left, top), vec2(width, layout.row))
 }
 
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
@@ -444,7 +471,7 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-pub(super) fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
+fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
     let step = Decimal::new(1, kind.decimals()?);
     let number = value.as_number()?;
     if up { number.checked_add(step) } else { number.checked_sub(step) }

@@ -75,7 +75,7 @@ pub(super) fn menu(
         offer(ui, "Freeze only the first", ColumnCommand::FreezeFirst);
     }
     offer(ui, "Fit to what it shows", ColumnCommand::Fit);
-    if entry.column.kind.is_numeric() {
+    if trend::can_draw(entry) {
         let has_trend = state.config.trends.contains(key);
         let text = if has_trend { "Hide the sparkline" } else { "Show a sparkline" };
         offer(ui, text, ColumnCommand::Trend);

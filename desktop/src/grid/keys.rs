@@ -52,8 +52,6 @@ pub enum Command {
     OpenList,
     /// Empty the selected cells.
     Clear,
-    /// Step a number by its last decimal: true is up.
-    Step(bool),
     /// The selected cells as text.
     Copy,
     /// The selected cells as text, and empty them.

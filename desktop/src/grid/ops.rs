@@ -14,7 +14,7 @@ use shared::{
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{Command, Frame, GridAction, GridState, edit::stepped, paste::ask_or_do, section, state::Cursor};
+use super::{Command, Frame, GridAction, GridState, paste::ask_or_do, section, state::Cursor};
 
 /// Empties the selected cells.
 pub(super) fn clear(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
@@ -30,17 +30,6 @@ pub(super) fn clear(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<
         }
     }
     ask_or_do(state, "Empty cells", Vec::new(), changes, actions);
-}
-
-/// Steps the cursor's number by its column's last decimal.
-pub(super) fn step(state: &GridState, frame: &Frame<'_>, up: bool, actions: &mut Vec<GridAction>) {
-    let Some(Cursor { row: Some(row), column }) = &state.cursor else { return };
-    let Some(entry) = frame.table.column(column) else { return };
-    let Some((kept, value)) = frame.table.editable(Some(*row), entry) else { return };
-    if let Some(stepped) = stepped(&value, &kept.column.kind, up) {
-        let changes = vec![guarded(*row, kept, Value::Number(stepped).to_literal(), &value)];
-        actions.push(GridAction::Edit(changes));
-    }
 }
 
 /// Copies the first selected row's cells into those below it, or of one cell the one above into it.
@@ -137,6 +126,7 @@ pub(super) fn insert_row(
         state.selection.clear();
         let column = state.cursor.as_ref().map(|cursor| cursor.column.clone());
         state.cursor = column.map(|column| Cursor { row: Some(row), column });
+        state.fresh = Some(row);
     }
 }
 
@@ -152,6 +142,7 @@ pub(super) fn insert_section(state: &mut GridState, frame: &Frame<'_>, actions: 
             let first = frame.table.columns().first();
             state.cursor = first.map(|first| Cursor { row: Some(row), column: first.column.key.clone() });
             // It is there in the next frame.
+            state.fresh = Some(row);
             state.ask(Command::OpenAll);
         }
         Err(why) => actions.push(GridAction::Say(why)),
@@ -220,7 +211,7 @@ fn put_rows(
     place: usize,
     actions: &mut Vec<GridAction>,
 ) {
-    if !state.config.sort.is_empty() {
+    if !state.config.sort_of(frame.view.watchlist).is_empty() {
         let text = "Rows are moved in the list's own order: it is sorted at present.";
         actions.push(GridAction::Say(text.to_owned()));
     } else if let Some(changes) = move_to(frame.view.watchlist, moved, place) {
@@ -243,17 +234,21 @@ fn move_to(watchlist: &Watchlist, moved: &[RowId], place: usize) -> Option<Vec<C
 /// Takes the selected rows away; undo brings them back.
 pub(super) fn remove_rows(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
     let rows = state.selected_rows(frame.table);
-    let first = rows.first().and_then(|row| frame.table.index_of(*row));
     let changes = rows.iter().map(|row| Change::remove(*row, None)).collect();
     ask_or_do(state, "Remove rows", Vec::new(), changes, actions);
+    if state.question.is_some() {
+        return;
+    }
+    let first = rows.first().and_then(|row| frame.table.index_of(*row));
+    let gone: HashSet<RowId> = rows.into_iter().collect();
     state.selection.clear();
     // The cursor is found a place where the first of them stood.
     state.last_index = first.unwrap_or(state.last_index);
     if let Some(cursor) = &mut state.cursor
-        && cursor.row.is_some_and(|row| rows.contains(&row))
+        && cursor.row.is_some_and(|row| gone.contains(&row))
     {
-        let after = (state.last_index..frame.table.len()).filter_map(|index| frame.table.id_at(index));
-        cursor.row = after.into_iter().find(|row| !rows.contains(row));
+        let mut after = (state.last_index..frame.table.len()).filter_map(|index| frame.table.id_at(index));
+        cursor.row = after.find(|row| !gone.contains(row));
     }
 }
 

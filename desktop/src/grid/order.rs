@@ -82,14 +82,14 @@ impl Order {
         if wanted.is_plain() {
             return Self::default();
         }
-        let Frozen { rows, columns, handles, .. } = list;
+        let columns = &list.columns;
         let filters: Vec<(&ColumnEntry, &Filter)> = wanted
             .filters
             .iter()
             .filter_map(|(key, filter)| Some((columns.visible_column(key).ok()?, filter)))
             .collect();
         let is_shown = |row: &Row| {
-            Some(row.id) == kept
+            kept == Some(row.id)
                 || filters.iter().all(|(entry, filter)| {
                     let kind = &entry.column.kind;
                     let reading = Reading { kind, separators: locale.separators, zone: &locale.zone };
@@ -97,10 +97,11 @@ impl Order {
                 })
         };
         let sections = section::column(columns);
-        let is_section = |index: usize| section::is_section(sections, &rows[index]);
+        let is_section = |index: usize| section::is_section(sections, list.row(index));
+        let is_kept = |index: usize| kept.is_some_and(|kept| list.row(index).id == kept);
         let (mut shown, held_back) =
-            admitted(rows.len(), filters.is_empty(), is_section, |index| is_shown(&rows[index]));
-        let held_back = held_back.into_iter().map(|index| rows[index].id).collect();
+            admitted(list.len(), filters.is_empty(), is_section, is_kept, |index| is_shown(list.row(index)));
+        let held_back = held_back.into_iter().map(|index| list.row(index).id).collect();
         let keys = Keys::new(list, &wanted.sort);
         if sections.is_none() {
             keys.sort(&mut shown);
@@ -111,9 +112,9 @@ impl Order {
                 keys.sort(&mut group[titles..]);
             }
         }
-        let ids: Vec<RowId> = rows.iter().map(|row| row.id).collect();
+        let ids: Vec<RowId> = list.rows().map(|row| row.id).collect();
         let mut arranged = Arranged { held_back, ..Arranged::default() };
-        arranged.stand(shown.iter().map(|index| (ids[*index], handles[*index])));
+        arranged.stand(shown.iter().map(|index| (ids[*index], list.handle(*index))));
         Self { arranged: Some(arranged) }
     }
 
@@ -136,6 +137,11 @@ impl Order {
             None => watchlist.rows().index_of(row),
             Some(arranged) => arranged.place_of(watchlist.rows().handle(row)?, row),
         }
+    }
+
+    /// Whether a row with this handle is shown.
+    pub(super) fn shows(&self, handle: u32, row: RowId) -> bool {
+        self.arranged.as_ref().is_none_or(|arranged| arranged.place_of(handle, row).is_some())
     }
 
     /// Takes up what came and went since: rows that are gone leave, and a new one stands behind the row that it
@@ -189,11 +195,13 @@ impl Arranged {
     }
 }
 
-/// The rows that are shown, and those that are held back. A section is shown where any of its rows is.
+/// The rows that are shown, and those that are held back. A section is shown where any of its rows is, and where it is
+/// kept itself.
 fn admitted(
     rows: usize,
     is_all: bool,
     is_section: impl Fn(usize) -> bool,
+    is_kept: impl Fn(usize) -> bool,
     is_shown: impl Fn(usize) -> bool,
 ) -> (Vec<usize>, Vec<usize>) {
     if is_all {
@@ -203,7 +211,12 @@ fn admitted(
     let mut title = None;
     for index in 0..rows {
         if is_section(index) {
-            held_back.extend(title.replace(index));
+            held_back.extend(title.take());
+            if is_kept(index) {
+                shown.push(index);
+            } else {
+                title = Some(index);
+            }
         } else if is_shown(index) {
             shown.extend(title.take());
             shown.push(index);
@@ -270,7 +283,7 @@ impl<'a> Keys<'a> {
     }
 
     fn value(&self, index: usize, entry: &ColumnEntry) -> Value {
-        self.list.rows[index].value(entry, &self.list.columns)
+        self.list.row(index).value(entry, &self.list.columns)
     }
 }
 
@@ -316,7 +329,9 @@ fn coarse(value: &Value, descending: bool) -> (u64, bool) {
             (u64::from_be_bytes(first), false)
         }
     };
-    (if descending { !coarse } else { coarse }, is_exact)
+    let coarse = if descending { !coarse } else { coarse };
+    // The last one is that of empty cells.
+    (coarse.min(u64::MAX - 1), is_exact && coarse != u64::MAX)
 }
 
 /// Whole millionths, rounded down, held to what 64 bits take: in the order of the numbers themselves. And whether that
@@ -342,7 +357,7 @@ mod tests {
 
     use shared::{
         column::standard_columns, edit::Change, limits::Limits, number::parse_exact, position::Position,
-        value::Literal, watchlist::apply::Mode,
+        time::Timestamp, value::Literal, watchlist::apply::Mode,
     };
     use uuid::Uuid;
 
@@ -410,8 +425,18 @@ mod tests {
             "9999999999999.999999",
             "99999999999999999999999999",
         ];
-        let values = numbers.map(|text| Value::Number(parse_exact(text).unwrap()));
+        let mut values: Vec<Value> =
+            numbers.iter().map(|text| Value::Number(parse_exact(text).unwrap())).collect();
+        values.extend([Value::Empty, Value::Flag(false), Value::Flag(true)]);
+        values.extend(["", "a", "A", "alphabet soup", "alphabet Soap"].map(|text| Value::Text(text.into())));
+        values.extend([i64::MIN, -1, 0, i64::MAX].map(|at| Value::Time(Timestamp::from_millis(at))));
+        // A column holds values of one kind, and empty ones.
+        let kind = |value: &Value| std::mem::discriminant(value);
+        let compared = |a: &Value, b: &Value| kind(a) == kind(b) || a.is_empty() || b.is_empty();
         for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+            if !compared(a, b) {
+                continue;
+            }
             for descending in [false, true] {
                 let ((coarse_a, exact_a), (coarse_b, exact_b)) =
                     (coarse(a, descending), coarse(b, descending));

@@ -1,6 +1,6 @@
 //! Painting: the cells in view and nothing else, in two clip rectangles.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use egui::{
     Align, Color32, Galley, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, pos2,
@@ -29,8 +29,8 @@ use crate::{
 
 /// How much of the accent the ground of a cell with the text that is looked for takes.
 const FOUND: f32 = 0.35;
-/// Marks on the scroll bar, of the rows that changed last: the bar has no room for more.
-const MARKS: usize = 1_000;
+/// Changes that are looked at for marks on the scroll bar, the last ones: of more the bar is full.
+const MARKS: usize = 4_000;
 /// How much of the accent a selected cell's ground takes.
 const SELECTED: f32 = 0.16;
 
@@ -47,7 +47,7 @@ pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layo
     }
     numbers(&painter, state, frame, layout);
     header(&painter, state, view, layout, pointer);
-    if matches!(state.drag, Some(Drag::Move))
+    if matches!(state.drag, Some(Drag::Move(_)))
         && let Some(pointer) = pointer
     {
         let y = layout.row_top(layout.place_at(pointer.y));
@@ -103,7 +103,7 @@ fn rows(
                     }
                     cell(painter, view, column, row, rect, ground, glow.as_ref());
                 }
-                None if frozen => {
+                None if layout.columns.first().is_some_and(|first| std::ptr::eq(first, column)) => {
                     text(painter, inner(rect), "New symbol", Align::LEFT, view.palette.muted, theme::small());
                 }
                 None => {}
@@ -411,9 +411,14 @@ fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<P
     }
     let in_view = layout.visible_rows();
     let glowing = view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)).take(MARKS);
+    let mut marked = HashSet::new();
     for (row, strength) in glowing {
+        // The last change of a row is the first one here, and the strongest.
         if let Some(index) = table.index_of(row).filter(|index| !in_view.contains(index)) {
             let y = layout.mark_y(index);
+            if !marked.insert(y.round().to_bits()) {
+                continue;
+            }
             let mark = Rect::from_min_max(
                 pos2(layout.vertical_bar.left() + 2.0, y - 1.0),
                 pos2(layout.vertical_bar.right() - 2.0, y + 1.0),

@@ -21,7 +21,7 @@ pub(super) fn scroll(ui: &Ui, state: &mut GridState, layout: &Layout, response: 
     }
     let origin = ui.input(|input| input.pointer.press_origin());
     // Rows are taken hold of when they are pressed: what is selected by then tells what is meant.
-    if response.drag_started() && !matches!(state.drag, Some(Drag::Rows | Drag::Move)) {
+    if response.drag_started() && !matches!(state.drag, Some(Drag::Rows | Drag::Move(_))) {
         state.drag = origin.and_then(|origin| {
             if layout.vertical_bar.contains(origin) || layout.horizontal_bar.contains(origin) {
                 Some(Drag::Bar)
@@ -50,7 +50,7 @@ pub(super) fn scroll(ui: &Ui, state: &mut GridState, layout: &Layout, response: 
     }
     if layout.edge_at(response.hover_pos()).is_some() || matches!(state.drag, Some(Drag::Edge(..))) {
         ui.set_cursor_icon(CursorIcon::ResizeHorizontal);
-    } else if matches!(state.drag, Some(Drag::Column(_) | Drag::Move)) && response.dragged() {
+    } else if matches!(state.drag, Some(Drag::Column(_) | Drag::Move(_))) && response.dragged() {
         ui.set_cursor_icon(CursorIcon::Grabbing);
     }
     state.scroll_row = state.scroll_row.clamp(0.0, layout.last_scroll_row());
@@ -70,21 +70,22 @@ pub(super) fn act(
     if response.drag_stopped() {
         match (state.drag.take(), response.interact_pointer_pos()) {
             (Some(Drag::Column(key)), Some(at)) => header::drop_column(state, frame, layout, &key, at.x),
-            (Some(Drag::Move), Some(at)) => {
+            // A long press moves nothing.
+            (Some(Drag::Move(from)), Some(at)) if layout.number_at(at) != Some(from) => {
                 ops::move_rows_to(state, frame, layout.place_at(at.y), actions);
             }
             _ => {}
         }
         return true;
     }
-    if let (Some(Drag::Cells | Drag::Rows | Drag::Move), true, Some(at)) =
+    if let (Some(Drag::Cells | Drag::Rows | Drag::Move(_)), true, Some(at)) =
         (&state.drag, response.dragged(), response.interact_pointer_pos())
         && state.editor.is_none()
     {
         drag(ui, state, frame, layout, at);
     }
     let at = response.interact_pointer_pos();
-    if response.clicked() && matches!(state.drag.take(), Some(Drag::Move)) {
+    if response.clicked() && matches!(state.drag.take(), Some(Drag::Move(_))) {
         // Pressed and not dragged: it was to select that row alone.
         if let Some(index) = at.and_then(|at| layout.number_at(at)) {
             press_number(state, frame, index, Modifiers::NONE);
@@ -119,7 +120,7 @@ pub(super) fn act(
         if commit(state, frame, actions) {
             let row = frame.table.id_at(index);
             let is_taken = modifiers.is_none() && row.is_some_and(|row| state.selection.has_whole_row(row));
-            state.drag = Some(if is_taken { Drag::Move } else { Drag::Rows });
+            state.drag = Some(if is_taken { Drag::Move(index) } else { Drag::Rows });
             if !is_taken {
                 press_number(state, frame, index, modifiers);
             }

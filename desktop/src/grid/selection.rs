@@ -1,7 +1,7 @@
 //! What is selected: the cursor's cell, and blocks of cells. Rows and columns are remembered by what they are, not by
 //! where they stand, so that a selection stays on its rows whatever moves.
 
-use std::{collections::HashSet, hash::Hash};
+use std::{collections::HashSet, hash::Hash, sync::Arc};
 
 use shared::{column::ColumnKey, ids::RowId};
 
@@ -60,7 +60,8 @@ impl Block {
 /// What is selected beside the cursor's own cell. Empty where that is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    blocks: Vec<Block>,
+    /// Shared with who sums it up.
+    blocks: Arc<Vec<Block>>,
     /// Counts its changes: to compare millions of rows takes too long for a frame.
     version: u64,
 }
@@ -87,14 +88,15 @@ impl Selection {
     /// Only the cursor's cell.
     pub fn clear(&mut self) {
         self.version += 1;
-        self.blocks.clear();
+        self.blocks = Arc::default();
     }
 
     /// Moves the last block's free corner; the first block begins at the cursor.
     pub fn extend(&mut self, cursor: &Cursor, to: Cursor, shown: &impl Shown) {
         self.version += 1;
-        let anchor = self.blocks.pop().map_or_else(|| cursor.clone(), |block| block.anchor);
-        self.blocks.push(between(anchor, to, shown));
+        let blocks = Arc::make_mut(&mut self.blocks);
+        let anchor = blocks.pop().map_or_else(|| cursor.clone(), |block| block.anchor);
+        blocks.push(between(anchor, to, shown));
     }
 
     /// Where Shift moves from.
@@ -105,10 +107,11 @@ impl Selection {
     /// Adds one cell, beside what is selected.
     pub fn add(&mut self, cursor: Option<&Cursor>, cell: Cursor) {
         self.version += 1;
-        if let (true, Some(cursor)) = (self.blocks.is_empty(), cursor) {
-            self.blocks.push(Block::of(cursor.clone()));
+        let blocks = Arc::make_mut(&mut self.blocks);
+        if let (true, Some(cursor)) = (blocks.is_empty(), cursor) {
+            blocks.push(Block::of(cursor.clone()));
         }
-        self.blocks.push(Block::of(cell));
+        blocks.push(Block::of(cell));
     }
 
     /// Selects whole rows, between two; beside what is selected where `beside`.
@@ -126,16 +129,16 @@ impl Selection {
     /// Selects everything.
     pub fn all(&mut self, cursor: Cursor) {
         self.version += 1;
-        self.blocks =
-            vec![Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All }];
+        let all = Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All };
+        self.blocks = Arc::new(vec![all]);
     }
 
     fn put(&mut self, block: Block, beside: bool) {
         self.version += 1;
         if !beside {
-            self.blocks.clear();
+            self.blocks = Arc::default();
         }
-        self.blocks.push(block);
+        Arc::make_mut(&mut self.blocks).push(block);
     }
 
     /// Whether a cell is selected by a block.

@@ -67,6 +67,8 @@ pub struct GridState {
     pub(super) menu_column: Option<ColumnKey>,
     /// The person goes elsewhere: what is typed is committed where it can be.
     pub(super) is_leaving: bool,
+    /// A row that was made here: whatever the filters say, it is shown for as long as the cursor is on it.
+    pub(super) fresh: Option<RowId>,
     /// A row that the cursor is put on as soon as it is there.
     pointed_at: Option<RowId>,
     /// Scrolls to the cursor in the next frame.
@@ -96,8 +98,8 @@ pub(super) enum Drag {
     Cells,
     /// Numbers of rows, to select them.
     Rows,
-    /// Selected rows, to move them.
-    Move,
+    /// Selected rows, to move them; the place of the one that was pressed.
+    Move(usize),
 }
 
 impl GridState {
@@ -232,6 +234,23 @@ impl GridState {
         self.config.has_filters = !self.config.has_filters;
         let column = column.or_else(|| self.cursor.as_ref().map(|cursor| cursor.column.clone()));
         self.filter_next = column.filter(|_| self.config.has_filters);
+    }
+
+    /// Whether what is typed or asked here would be lost if another watchlist was shown.
+    pub fn is_busy(&self) -> bool {
+        self.editor.is_some() || self.has_question()
+    }
+
+    /// Whether the person is asked something.
+    pub fn has_question(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// The row that is shown whatever the filters say.
+    pub(super) fn kept_row(&self) -> Option<RowId> {
+        let edited = self.editor.as_ref().and_then(|editor| editor.cursor.row);
+        let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        edited.or(self.fresh.filter(|fresh| at_cursor == Some(*fresh)))
     }
 
     /// Selects everything, or the rows or columns of what is selected whole.

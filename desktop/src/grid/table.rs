@@ -69,6 +69,11 @@ impl<'a> Table<'a> {
         self.order.index_of(self.watchlist, row)
     }
 
+    /// The order of the rows, to be read elsewhere.
+    pub(super) fn order(&self) -> Arc<Order> {
+        self.order.clone()
+    }
+
     /// Whether a row is a title across the list.
     pub fn is_section(&self, row: &Row) -> bool {
         section::is_section(self.section, row)

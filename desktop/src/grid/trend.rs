@@ -23,6 +23,11 @@ pub(super) fn column(of: &ColumnEntry) -> ColumnEntry {
     ColumnEntry { column, slot: usize::MAX, tracked: false }
 }
 
+/// Whether a column's past values are kept: computed ones are not.
+pub(super) fn can_draw(entry: &ColumnEntry) -> bool {
+    entry.column.kind.is_numeric() && entry.column.derive.is_none()
+}
+
 /// The column that a sparkline column draws; nothing of any other.
 pub(super) fn source(entry: &ColumnEntry) -> Option<&ColumnKey> {
     match &entry.column.derive {

@@ -1,4 +1,4 @@
-//! The dialogs: a name for a watchlist, and a file to import.
+//! The dialogs: names for watchlists and columns, a new column's kind, a file to import, and what has to be read.
 
 use std::{
     path::PathBuf,

@@ -230,6 +230,33 @@ mod tests {
     }
 
     #[test]
+    fn without_motion_it_is_a_plain_mark_that_goes() {
+        let shape = Shape { is_still: true, ..Shape::default() };
+        let mut glow = Glow::new(shape);
+        glow.note(&[price("1", "2")], None, at(0.0));
+        let strengths = [0.0, 1.0, 1.99, 2.0].map(|seconds| strength_at(&glow, 1, seconds));
+        assert_eq!(strengths.map(f32::to_bits), [STILL, STILL, STILL, 0.0].map(f32::to_bits));
+    }
+
+    #[test]
+    fn what_has_faded_is_forgotten_and_what_glows_is_told_latest_first() {
+        let mut glow = Glow::default();
+        let other = RowId(uuid::Uuid::from_u128(2));
+        glow.note(&[price("1", "2")], None, at(0.0));
+        glow.note(&[Effect::Inserted { row: other }], None, at(1.0));
+        glow.note(&[price("2", "3")], Some(WindowId(1)), at(1.5));
+        let told = |glow: &Glow, window: u64, seconds: f64| -> Vec<RowId> {
+            glow.glowing(WindowId(window), at(seconds)).map(|(row, _)| row).collect()
+        };
+        assert_eq!(told(&glow, 1, 1.6), [other, ROW]);
+        assert_eq!(told(&glow, 2, 1.6), [ROW, other, ROW]);
+        glow.fade(at(2.5));
+        assert_eq!((told(&glow, 2, 2.5), strength_at(&glow, 2, 2.5) > 0.0), (vec![ROW, other], true));
+        glow.fade(at(3.6));
+        assert!(glow.rows.is_empty() && glow.log.is_empty());
+    }
+
+    #[test]
     fn the_same_value_again_glows_nothing() {
         let mut glow = Glow::default();
         glow.note(&[price("71.8", "71.80")], None, at(0.0));

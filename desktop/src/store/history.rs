@@ -84,7 +84,6 @@ fn put(change: &Change, row: RowId, column: &ColumnKey) -> Option<Literal> {
         Change::Insert(insert) if insert.row == row => {
             Some(insert.cells.get(column).cloned().unwrap_or(Literal::Empty))
         }
-        Change::Remove(remove) if remove.row == row => Some(Literal::Empty),
         _ => None,
     }
 }

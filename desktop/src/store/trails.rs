@@ -34,13 +34,15 @@ impl Trails {
                 Effect::Cell { row, column, before, after } => {
                     let Some(rows) = self.columns.get_mut(column) else { continue };
                     let values = rows.entry(*row).or_default();
-                    if values.is_empty() {
-                        values.extend(plotted(before));
+                    // After a time without changes, as after a snapshot, it may be another than the last.
+                    let before = plotted(before)
+                        .filter(|before| !values.last().is_some_and(|last| same(*last, *before)));
+                    for value in before.into_iter().chain(plotted(after)) {
+                        if values.len() == KEPT {
+                            values.remove(0);
+                        }
+                        values.push(value);
                     }
-                    if values.len() == KEPT {
-                        values.remove(0);
-                    }
-                    values.extend(plotted(after));
                 }
                 Effect::Removed { row, .. } => {
                     self.columns.values_mut().for_each(|rows| drop(rows.remove(row)));
@@ -54,6 +56,10 @@ impl Trails {
     pub fn get(&self, row: RowId, column: &ColumnKey) -> Option<&[f32]> {
         self.columns.get(column)?.get(&row).map(Vec::as_slice)
     }
+}
+
+fn same(a: f32, b: f32) -> bool {
+    a.to_bits() == b.to_bits()
 }
 
 /// A number as it is drawn: to a part in ten million, which is finer than any screen.

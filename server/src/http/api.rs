@@ -159,7 +159,7 @@ fn whole_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
         columns: frozen.wire_columns(),
         epoch: at.epoch,
         revision: at.revision,
-        rows: frozen.rows.iter().map(|row| frozen.wire_row(row, true)).collect(),
+        rows: frozen.rows().map(|row| frozen.wire_row(row, true)).collect(),
     };
     Encoding::Json.encode(&whole)
 }

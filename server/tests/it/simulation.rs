@@ -405,7 +405,7 @@ impl Simulation {
 /// The rows in order, as they travel: to be read when they differ.
 fn rows_of(watchlist: &Watchlist) -> Vec<SnapshotRow> {
     let frozen = watchlist.freeze();
-    frozen.rows.iter().map(|row| frozen.wire_row(row, false)).collect()
+    frozen.rows().map(|row| frozen.wire_row(row, false)).collect()
 }
 
 impl SimulatedClient {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{ColumnEntry, Columns, Row, Watchlist};
+use super::{ColumnEntry, Columns, Row, Watchlist, rows::Slab};
 use crate::{
     column::Column,
     ids::WatchlistId,
@@ -20,25 +20,45 @@ pub struct Frozen {
     pub name: Arc<str>,
     /// Its columns, hidden ones among them.
     pub columns: Columns,
-    /// Its rows in order.
-    pub rows: Vec<Arc<Row>>,
-    /// Their handles, in the same order: see [`super::Rows::handle`].
-    pub handles: Vec<u32>,
+    rows: Slab,
+    /// In their order.
+    handles: Vec<u32>,
 }
 
 impl Watchlist {
     /// What is there now, to be read while the watchlist goes on.
     pub fn freeze(&self) -> Frozen {
-        Frozen {
-            name: self.name.clone(),
-            columns: self.columns.clone(),
-            rows: self.rows.iter().cloned().collect(),
-            handles: self.rows.handles().to_vec(),
-        }
+        let (rows, handles) = self.rows.share();
+        Frozen { name: self.name.clone(), columns: self.columns.clone(), rows, handles }
     }
 }
 
 impl Frozen {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.handles.is_empty()
+    }
+
+    /// The row at a place, from 0, which has to be there.
+    pub fn row(&self, index: usize) -> &Arc<Row> {
+        self.rows.get(self.handles[index]).expect("handles in use point at rows")
+    }
+
+    /// The handle of the row at a place: see [`super::Rows::handle`].
+    pub fn handle(&self, index: usize) -> u32 {
+        self.handles[index]
+    }
+
+    /// Its rows in order.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+
     /// What a row shows in a column, derived or not.
     pub fn value(&self, row: &Row, entry: &ColumnEntry) -> Value {
         row.value(entry, &self.columns)
@@ -75,15 +95,15 @@ impl Frozen {
         };
         let mut ends = Vec::new();
         let mut bytes = 0;
-        for (index, row) in self.rows.iter().enumerate() {
+        for (index, row) in self.rows().enumerate() {
             bytes += per_row(row);
             if bytes >= part_bytes {
                 ends.push(index + 1);
                 bytes = 0;
             }
         }
-        if ends.last() != Some(&self.rows.len()) || ends.is_empty() {
-            ends.push(self.rows.len());
+        if ends.last() != Some(&self.len()) || ends.is_empty() {
+            ends.push(self.len());
         }
         let parts = ends.len();
         (0..parts).map(move |part| {
@@ -96,7 +116,7 @@ impl Frozen {
                 revision: at.revision,
                 part: part + 1,
                 parts,
-                rows: self.rows[start..ends[part]].iter().map(|row| self.wire_row(row, false)).collect(),
+                rows: (start..ends[part]).map(|index| self.wire_row(self.row(index), false)).collect(),
             }
         })
     }

@@ -80,11 +80,45 @@ impl Row {
 /// Rows in their order. Rows are shared when cloned, so a copy for another thread is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    slab: Vec<Option<Arc<Row>>>,
+    slab: Slab,
     free: Vec<u32>,
     by_id: HashMap<RowId, u32>,
     ordered: Vec<u32>,
     version: Version,
+}
+
+/// Rows by handle, in chunks that copies share until a row of theirs changes: a copy of a hundred thousand rows takes
+/// some thousand counts, not one for each row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slab {
+    chunks: Vec<Arc<Chunk>>,
+    len: usize,
+}
+
+const CHUNK: usize = 32;
+type Chunk = [Option<Arc<Row>>; CHUNK];
+
+impl Slab {
+    /// A handle that no row has had.
+    fn push(&mut self) -> u32 {
+        let handle = u32::try_from(self.len).expect("the row limit is far below 2^32");
+        if self.len.is_multiple_of(CHUNK) {
+            self.chunks.push(Arc::default());
+        }
+        self.len += 1;
+        handle
+    }
+
+    /// The row that has a handle.
+    pub(super) fn get(&self, handle: u32) -> Option<&Arc<Row>> {
+        let handle = handle as usize;
+        self.chunks[handle / CHUNK][handle % CHUNK].as_ref()
+    }
+
+    fn place(&mut self, handle: u32) -> &mut Option<Arc<Row>> {
+        let handle = handle as usize;
+        &mut Arc::make_mut(&mut self.chunks[handle / CHUNK])[handle % CHUNK]
+    }
 }
 
 /// Tells whether rows changed since: two that are the same were taken from the same rows.
@@ -128,9 +162,9 @@ impl Rows {
         self.by_id.get(&id).copied()
     }
 
-    /// The handles of all rows in order.
-    pub(super) fn handles(&self) -> &[u32] {
-        &self.ordered
+    /// All rows, and their handles in order, to be read elsewhere.
+    pub(super) fn share(&self) -> (Slab, Vec<u32>) {
+        (self.slab.clone(), self.ordered.clone())
     }
 
     /// Where they are in their changes.
@@ -149,7 +183,7 @@ impl Rows {
     }
 
     fn at_handle(&self, handle: u32) -> &Arc<Row> {
-        self.slab[handle as usize].as_ref().expect("handles in use point at rows")
+        self.slab.get(handle).expect("handles in use point at rows")
     }
 
     fn find(&self, row: &Row) -> Result<usize, usize> {
@@ -167,16 +201,8 @@ impl Rows {
         }
         let place = self.find(&row).unwrap_or_else(|place| place);
         let id = row.id;
-        let handle = match self.free.pop() {
-            Some(handle) => {
-                self.slab[handle as usize] = Some(row);
-                handle
-            }
-            None => {
-                self.slab.push(Some(row));
-                u32::try_from(self.slab.len() - 1).expect("the row limit is far below 2^32")
-            }
-        };
+        let handle = self.free.pop().unwrap_or_else(|| self.slab.push());
+        *self.slab.place(handle) = Some(row);
         self.by_id.insert(id, handle);
         self.ordered.insert(place, handle);
         self.version.rows += 1;
@@ -189,7 +215,7 @@ impl Rows {
         self.version.rows += 1;
         self.by_id.remove(&id);
         self.free.push(handle);
-        Ok(self.slab[handle as usize].take().expect("handles in use point at rows"))
+        Ok(self.slab.place(handle).take().expect("handles in use point at rows"))
     }
 
     /// Changes a row's cells in place; its id and position must stay.
@@ -200,7 +226,7 @@ impl Rows {
     ) -> Result<T, Rejection> {
         let handle = *self.by_id.get(&id).ok_or_else(|| unknown(id))?;
         self.version.cells += 1;
-        let row = self.slab[handle as usize].as_mut().expect("handles in use point at rows");
+        let row = self.slab.place(handle).as_mut().expect("handles in use point at rows");
         Ok(change(Arc::make_mut(row)))
     }
 

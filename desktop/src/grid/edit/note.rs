@@ -37,13 +37,19 @@ const GONE: &[(&str, &str, Answer)] = &[
     ("Discard", "Esc", Answer::Discard),
 ];
 
+const COLUMN_GONE: &[(&str, &str, Answer)] =
+    &[("Copy the text", "", Answer::Copy), ("Discard", "Esc", Answer::Discard)];
+
 /// Shows what there is to say, under the editor or above it; gives what was answered.
 pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) -> Option<Answer> {
     let note = of(editor, view)?;
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(egui::Margin::symmetric(8, 4));
     let room = ui.max_rect();
-    // Under the editor is what can be chosen from.
-    let is_above = editor.picker.is_some() || rect.bottom() + 40.0 > room.bottom();
+    // On the other side of the editor is what can be chosen from.
+    let is_above = match &editor.picker {
+        Some(picker) => !picker.is_above(rect, room),
+        None => rect.bottom() + 40.0 > room.bottom(),
+    };
     let (pivot, y) = if is_above {
         (egui::Align2::LEFT_BOTTOM, rect.top() - 4.0)
     } else {
@@ -63,7 +69,9 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
                     ui.label(RichText::new(&note.text).font(theme::small()).color(note.color));
                     for (title, key, meant) in note.answers {
                         let text = RichText::new(*title).font(theme::small());
-                        if ui.add(Button::new(text).shortcut_text(*key)).clicked() {
+                        let button = Button::new(text);
+                        let button = if key.is_empty() { button } else { button.shortcut_text(*key) };
+                        if ui.add(button).clicked() {
                             answer = Some(*meant);
                         }
                     }
@@ -75,11 +83,16 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
 
 fn of(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
     let palette = view.palette;
-    let entry = view.watchlist.columns().get(&editor.column)?;
+    let Ok(entry) = view.watchlist.columns().visible_column(&editor.column) else {
+        let text = "this column was removed".to_owned();
+        return Some(Note { text, color: palette.down, answers: COLUMN_GONE });
+    };
     let row = editor.cursor.row;
     let present = row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.column));
     let is_gone = row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
     let by = view.author.as_ref().map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
+    let now = filter::shown(&present, view.reading(&entry.column.kind));
+    let now = if now.is_empty() { "empty".to_owned() } else { now };
     let quiet = |text: String| Some(Note { text, color: palette.muted, answers: &[] });
     match &editor.problem {
         Some(Problem::Wrong(why)) => Some(Note { text: why.clone(), color: palette.down, answers: &[] }),
@@ -91,16 +104,13 @@ fn of(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
             let text = "this row was removed".to_owned();
             Some(Note { text, color: palette.down, answers: GONE })
         }
-        Some(Problem::Changed(now)) if present == editor.seen => {
-            let text = format!("overwrite {now}{by}?");
-            Some(Note { text, color: palette.down, answers: CHANGED })
+        Some(Problem::Changed) if present == editor.seen => {
+            Some(Note { text: format!("overwrite {now}{by}?"), color: palette.down, answers: CHANGED })
         }
-        Some(Problem::Changed(_)) | None if present != editor.seen => {
-            let now = filter::shown(&present, view.reading(&entry.column.kind));
-            let now = if now.is_empty() { "empty".to_owned() } else { now };
+        Some(Problem::Changed) | None if present != editor.seen => {
             Some(Note { text: format!("now {now}{by}"), color: palette.accent, answers: CHANGED })
         }
-        Some(Problem::Changed(_)) | None => {
+        Some(Problem::Changed) | None => {
             match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
                 Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
                     quiet(format!("= {}", view.separators.localized(plain(&value))))

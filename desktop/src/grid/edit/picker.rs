@@ -1,12 +1,15 @@
 //! What can be chosen from beside the editor: the words of a choice, or the days of a month. The text stays what is
 //! committed; the picker writes into it.
 
-use egui::{Area, Button, InputState, Key, Modifiers, Order, Rect, Ui, pos2};
+use egui::{Align2, Area, Button, InputState, Key, Modifiers, Order, Rect, Ui, vec2};
 use jiff::civil::Date;
 use shared::column::ColumnKind;
 
 use super::calendar;
 use crate::grid::GridView;
+
+/// How high it may be, in points: a month is as high.
+const HEIGHT: f32 = 200.0;
 
 /// What is open under the editor.
 #[derive(Clone, Debug)]
@@ -68,11 +71,16 @@ impl Picker {
         }
     }
 
+    /// Whether it is shown above the editor, as there is no room under it.
+    pub(super) fn is_above(&self, editor: Rect, room: Rect) -> bool {
+        editor.bottom() + HEIGHT + 16.0 > room.bottom() && editor.top() - HEIGHT - 16.0 > room.top()
+    }
+
     /// Makes the word that the text begins with of it.
     pub(super) fn complete(&self, kind: &ColumnKind, text: &mut String) {
-        if let (Picker::Words(Some(chosen)), ColumnKind::Choice(words)) = (self, kind)
-            && let Some(word) = words.get(*chosen)
-            && !text.trim().is_empty()
+        // The words may be others than when the list was opened.
+        if let (Picker::Words(_), ColumnKind::Choice(words)) = (self, kind)
+            && let Some(word) = meant(words, text).and_then(|chosen| words.get(chosen))
         {
             *text = word.to_string();
         }
@@ -88,10 +96,16 @@ impl Picker {
         view: &GridView<'_>,
     ) -> bool {
         let mut is_chosen = false;
+        let (pivot, at) = if self.is_above(editor, ui.max_rect()) {
+            (Align2::LEFT_BOTTOM, editor.left_top() - vec2(0.0, 4.0))
+        } else {
+            (Align2::LEFT_TOP, editor.left_bottom() + vec2(0.0, 4.0))
+        };
         Area::new(ui.scope_id().with("editor picker"))
             .order(Order::Foreground)
             .fade_in(false)
-            .fixed_pos(pos2(editor.left(), editor.bottom() + 4.0))
+            .pivot(pivot)
+            .fixed_pos(at)
             .constrain_to(ui.max_rect())
             .show(ui.ctx(), |ui| {
                 egui::Frame::popup(&ui.global_style()).inner_margin(4).show(ui, |ui| match self {
@@ -99,11 +113,15 @@ impl Picker {
                         ui.set_min_width(editor.width() - 8.0);
                         ui.spacing_mut().item_spacing.y = 0.0;
                         let ColumnKind::Choice(words) = kind else { return };
-                        egui::ScrollArea::vertical().max_height(240.0).show(ui, |ui| {
+                        egui::ScrollArea::vertical().max_height(HEIGHT).show(ui, |ui| {
                             for (index, word) in words.iter().enumerate() {
                                 let button = Button::selectable(*chosen == Some(index), &**word)
-                                    .min_size(egui::vec2(ui.available_width(), 0.0));
-                                if ui.add(button).clicked() {
+                                    .min_size(vec2(ui.available_width(), 0.0));
+                                let response = ui.add(button);
+                                if *chosen == Some(index) {
+                                    response.scroll_to_me(None);
+                                }
+                                if response.clicked() {
                                     (*chosen, is_chosen) = (Some(index), true);
                                     *text = word.to_string();
                                 }

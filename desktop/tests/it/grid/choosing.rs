@@ -138,3 +138,28 @@ fn text_whose_row_is_removed_can_be_copied_or_become_a_new_row() {
     assert_eq!((seat.editor(), seat.cell("Price of row 2")), (None, "21.00".to_owned()));
     assert_eq!(seat.symbols(), ["AAA", "", "CCC"]);
 }
+
+#[test]
+fn words_that_change_under_the_list_change_nothing_of_what_is_typed() {
+    let mut seat = three();
+    seat.go(0, SIDE);
+    seat.text("hold");
+    let words = ["strong buy", "buy", "hold", "sell"].map(Into::into);
+    let kind = shared::column::ColumnKind::Choice(words.to_vec());
+    let set = shared::edit::SetColumn { key: "side".into(), title: None, kind: Some(kind), after: None };
+    seat.others(&[Change::SetColumn(set)]);
+    seat.key(Key::Enter);
+    assert_eq!(seat.cell("Side of AAA"), "hold");
+}
+
+#[test]
+fn a_list_near_the_bottom_opens_upwards_and_covers_no_text() {
+    let rows: Vec<String> = (0..60).map(|number| format!("S{number:02}")).collect();
+    let rows: Vec<(&str, &str, &str)> = rows.iter().map(|symbol| (&**symbol, "1", "")).collect();
+    let mut seat = super::desk::seat(&rows);
+    seat.go(59, SIDE);
+    seat.keys(Modifiers::ALT, Key::ArrowDown);
+    seat.frames();
+    let (word, editor) = (seat.0.get_by_label("sell").rect(), seat.0.get_by_label("Edit Side").rect());
+    assert!(word.bottom() <= editor.top(), "{word:?} {editor:?}");
+}

@@ -1,9 +1,9 @@
 //! Columns: by name from the list of everything, and by their headers and edges.
 
-use desktop::grid::{ColumnCommand, Command};
-use egui::{Pos2, accesskit::Role, pos2};
+use desktop::grid::{ColumnCommand, Command, GridAction};
+use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
-use shared::edit::Change;
+use shared::edit::{Change, KeyOnly};
 
 use super::desk::{Seat, three};
 
@@ -26,17 +26,6 @@ fn header(seat: &Seat, title: &str) -> egui::Rect {
     seat.0.get_by_role_and_label(Role::ColumnHeader, title).rect()
 }
 
-fn drag(seat: &mut Seat, from: Pos2, to: Pos2) {
-    seat.0.drag_at(from);
-    seat.frames();
-    seat.0.hover_at(from + (to - from) * 0.5);
-    seat.frames();
-    seat.0.hover_at(to);
-    seat.frames();
-    seat.0.drop_at(to);
-    seat.frames();
-}
-
 #[test]
 fn a_column_is_hidden_here_and_shown_again() {
     let mut seat = three();
@@ -52,6 +41,37 @@ fn a_column_is_hidden_here_and_shown_again() {
     }
     assert_eq!(headers(&seat).len(), 1, "one always stays");
     assert!(seat.desk().edits.is_empty(), "nobody else loses a column");
+}
+
+#[test]
+fn hidden_columns_are_shown_where_others_removed_the_rest() {
+    let mut seat = three();
+    for _ in 0..20 {
+        ask(&mut seat, ColumnCommand::Hide);
+    }
+    let left = headers(&seat);
+    assert_eq!(left.len(), 1);
+    let due = seat.desk().watchlist.columns().iter().find(|entry| *entry.column.title == *left[0]).unwrap();
+    let key = due.column.key.clone();
+    seat.others(&[Change::RemoveColumn(KeyOnly { key })]);
+    assert!(headers(&seat).len() > 5 && seat.focused().is_some());
+}
+
+#[test]
+fn a_computed_column_has_no_sparkline_and_one_does_not_sort() {
+    let mut seat = three();
+    seat.go(0, 3);
+    ask(&mut seat, ColumnCommand::Trend);
+    assert_eq!(seat.desk().said.len(), 1);
+    seat.go(0, PRICE);
+    ask(&mut seat, ColumnCommand::Trend);
+    seat.go(0, PRICE + 1);
+    ask(&mut seat, ColumnCommand::Rename);
+    assert_eq!(seat.desk().said.last(), Some(&format!("{:?}", GridAction::RenameColumn("price".into()))));
+    ask(&mut seat, ColumnCommand::Hide);
+    assert!(
+        !headers(&seat).contains(&"Price trend".to_owned()) && headers(&seat).contains(&"Price".to_owned())
+    );
 }
 
 #[test]
@@ -118,7 +138,7 @@ fn edges_resize_and_fit_and_headers_are_dragged() {
     let mut seat = three();
     let company = header(&seat, "Company");
     let edge = pos2(company.right(), company.center().y);
-    drag(&mut seat, edge, edge + egui::vec2(60.0, 0.0));
+    seat.drag(edge, edge + egui::vec2(60.0, 0.0));
     assert!((width(&seat, "Company") - company.width() - 60.0).abs() < 2.0, "{}", width(&seat, "Company"));
     let edge = pos2(header(&seat, "Company").right(), company.center().y);
     for _ in 0..2 {
@@ -129,7 +149,7 @@ fn edges_resize_and_fit_and_headers_are_dragged() {
     seat.frames();
     assert!(width(&seat, "Company") < 100.0, "fitted to nothing but its title: {}", width(&seat, "Company"));
     let (from, to) = (header(&seat, "Note").center(), header(&seat, "Price"));
-    drag(&mut seat, from, pos2(to.left() + 5.0, from.y));
+    seat.drag(from, pos2(to.left() + 5.0, from.y));
     assert_eq!(headers(&seat)[..4], ["Symbol", "Company", "Note", "Price"]);
     assert!(seat.desk().grid.config.sort.is_empty(), "a drag does not sort");
 }

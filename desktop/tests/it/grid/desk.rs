@@ -8,7 +8,7 @@ use desktop::{
     store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::{self, Palette},
 };
-use egui::{Event, Key, Modifiers, OutputCommand, Panel, Vec2};
+use egui::{Event, Key, Modifiers, OutputCommand, Panel, Pos2, Vec2};
 use egui_kittest::{
     Harness, HarnessBuilder,
     kittest::{NodeT, Queryable},
@@ -238,6 +238,18 @@ impl Seat {
 
     pub fn paste(&mut self, text: &str) {
         self.event(Event::Paste(text.to_owned()));
+    }
+
+    /// Drags what is at a point to another.
+    pub fn drag(&mut self, from: Pos2, to: Pos2) {
+        self.0.drag_at(from);
+        self.frames();
+        for share in [0.5, 1.0] {
+            self.0.hover_at(from + (to - from) * share);
+            self.frames();
+        }
+        self.0.drop_at(to);
+        self.frames();
     }
 
     /// Puts the cursor on a cell by its place.

@@ -203,6 +203,71 @@ fn typing_in_the_empty_last_row_starts_a_new_row() {
 }
 
 #[test]
+fn tab_goes_on_in_the_row_that_was_just_typed() {
+    let mut seat = three();
+    seat.go(3, 0);
+    seat.text("DDD");
+    seat.key(Key::Tab);
+    assert_eq!(seat.focused().as_deref(), Some("Company of DDD"));
+    seat.text("Delta");
+    seat.key(Key::ArrowRight);
+    seat.text("171");
+    seat.keys(Modifiers::SHIFT, Key::Enter);
+    assert_eq!(seat.focused().as_deref(), Some("Price of CCC"));
+    assert_eq!(
+        (seat.cell("Symbol of DDD"), seat.cell("Company of DDD"), seat.cell("Price of DDD")),
+        ("DDD".to_owned(), "Delta".to_owned(), "171.00".to_owned())
+    );
+}
+
+#[test]
+fn half_typed_text_is_kept_when_its_column_is_removed() {
+    let mut seat = three();
+    seat.go(1, PRICE);
+    seat.text("21");
+    let place = seat.0.get_by_label("Edit Price").rect();
+    seat.others(&[Change::RemoveColumn(shared::edit::KeyOnly { key: "price".into() })]);
+    seat.0.get_by_label("this column was removed");
+    let now = seat.0.get_by_role(egui::accesskit::Role::TextInput).rect();
+    assert!(
+        (now.left() - place.left()).abs() < 1.0 && (now.top() - place.top()).abs() < 1.0,
+        "{now:?} {place:?}"
+    );
+    seat.key(Key::Enter);
+    assert_eq!(seat.editor().as_deref(), Some("21"));
+    seat.0.get_by_label_contains("Copy the text").click();
+    seat.frames();
+    assert_eq!((seat.desk_ref().copied.as_str(), seat.editor().as_deref()), ("21", Some("21")));
+    seat.key(Key::Escape);
+    assert!(seat.editor().is_none() && seat.desk().edits.is_empty());
+}
+
+#[test]
+fn an_editor_whose_cell_is_scrolled_away_waits_at_the_edge() {
+    let rows: Vec<String> = (0..200).map(|number| format!("S{number:03}")).collect();
+    let rows: Vec<(&str, &str, &str)> = rows.iter().map(|symbol| (&**symbol, "1", "")).collect();
+    let mut seat = super::desk::seat(&rows);
+    seat.go(0, PRICE);
+    seat.text("5");
+    seat.desk().grid.scroll_row = 100.0;
+    let at = egui::pos2(400.0, 300.0);
+    seat.0.hover_at(at);
+    seat.event(Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Line,
+        delta: egui::vec2(0.0, -30.0),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Unknown,
+        modifiers: Modifiers::NONE,
+    });
+    (0..20).for_each(|_| seat.frames());
+    let (grid, editor) =
+        (seat.0.get_by_role(egui::accesskit::Role::Grid).rect(), seat.0.get_by_label("Edit Price").rect());
+    assert!(grid.contains_rect(editor), "{grid:?} {editor:?}");
+    assert!(editor.top() > grid.top() + 20.0, "not over the header");
+    assert_eq!(seat.editor().as_deref(), Some("5"));
+}
+
+#[test]
 fn an_edit_of_a_computed_column_is_refused_in_words() {
     let mut seat = three();
     seat.go(0, 3);

@@ -37,17 +37,6 @@ fn press(seat: &mut Seat, at: Pos2, modifiers: Modifiers) {
     seat.event(Event::ModifiersChanged(Modifiers::NONE));
 }
 
-fn drag(seat: &mut Seat, from: Pos2, to: Pos2) {
-    seat.0.drag_at(from);
-    seat.frames();
-    seat.0.hover_at(from + (to - from) * 0.5);
-    seat.frames();
-    seat.0.hover_at(to);
-    seat.frames();
-    seat.0.drop_at(to);
-    seat.frames();
-}
-
 fn selected(seat: &Seat) -> Vec<RowId> {
     let desk = seat.desk_ref();
     desk.grid.selected_rows(&desk.grid.table(&desk.watchlist))
@@ -77,19 +66,19 @@ fn a_click_on_a_rows_number_selects_the_row() {
 fn a_drag_over_numbers_selects_and_one_of_selected_rows_moves_them() {
     let mut seat = four();
     let (a, b) = (number(&seat, "A"), number(&seat, "B"));
-    drag(&mut seat, a, b);
+    seat.drag(a, b);
     assert_eq!(selected(&seat), [row(1), row(2)]);
     let below_c = number(&seat, "C") + egui::vec2(0.0, 9.0);
-    drag(&mut seat, a, below_c);
+    seat.drag(a, below_c);
     assert_eq!(seat.symbols(), ["C", "A", "B", "D"]);
     assert_eq!((seat.desk().edits.len(), selected(&seat)), (1, vec![row(1), row(2)]), "one edit");
     let above_b = number(&seat, "B") - egui::vec2(0.0, 9.0);
     let from = number(&seat, "A");
-    drag(&mut seat, from, above_b);
+    seat.drag(from, above_b);
     assert_eq!(seat.desk().edits.len(), 1, "where they are they need not go");
     let end = number(&seat, "D") + egui::vec2(0.0, 60.0);
     let from = number(&seat, "A");
-    drag(&mut seat, from, end);
+    seat.drag(from, end);
     assert_eq!(seat.symbols(), ["C", "D", "A", "B"]);
 }
 
@@ -100,24 +89,50 @@ fn rows_of_a_sorted_list_are_not_dragged() {
     seat.frames();
     let (a, d) = (number(&seat, "A"), number(&seat, "D") + egui::vec2(0.0, 9.0));
     press(&mut seat, a, Modifiers::NONE);
-    drag(&mut seat, a, d);
+    seat.drag(a, d);
     assert!(seat.desk().edits.is_empty());
     assert_eq!(seat.desk().said, ["Rows are moved in the list's own order: it is sorted at present."]);
 }
 
 #[test]
+fn a_long_press_on_the_number_of_a_selected_row_moves_nothing() {
+    let mut seat = four();
+    let (a, d) = (number(&seat, "A"), number(&seat, "D"));
+    press(&mut seat, a, Modifiers::NONE);
+    press(&mut seat, d, Modifiers::COMMAND);
+    seat.0.drag_at(d);
+    (0..90).for_each(|_| seat.0.step());
+    seat.0.drop_at(d);
+    seat.frames();
+    assert_eq!((seat.symbols().concat(), seat.desk().edits.len()), ("ABCD".to_owned(), 0));
+}
+
+/// A row at a place that leaves no other between it and the next: the longest that there is.
+fn crowded(number: u128, last: u8) -> Change {
+    let hex = format!("{}{last:02x}", "80".repeat(127));
+    let position = shared::position::Position::from_hex(&hex).unwrap();
+    let cells = [("symbol".into(), Literal::from(format!("C{last}").as_str()))];
+    Change::insert(row(number), &position, cells.into())
+}
+
+#[test]
 fn rows_find_room_between_two_that_leave_none() {
-    let mut seat = seat(&[("A", "", ""), ("B", "", "")]);
-    let mut expected = vec!["A".to_owned(), "B".to_owned()];
-    for index in 0..30 {
-        seat.go(1, 0);
-        seat.key(Key::Insert);
-        seat.text(&format!("N{index}"));
-        seat.key(Key::Enter);
-        expected.insert(1, format!("N{index}"));
-    }
-    expected.truncate(seat.symbols().len());
-    assert_eq!(seat.symbols(), expected);
+    let mut seat = seat(&[]);
+    seat.others(&[crowded(1, 1), crowded(2, 2), crowded(3, 3)]);
+    assert_eq!(seat.symbols(), ["C1", "C2", "C3"]);
+    seat.go(1, 0);
+    seat.key(Key::Insert);
+    assert!(seat.desk().edits[0].len() > 1, "neighbours make room");
+    seat.text("NEW");
+    seat.key(Key::Enter);
+    assert_eq!(seat.symbols(), ["C1", "NEW", "C2", "C3"]);
+    let mut seat = super::desk::seat(&[]);
+    seat.others(&[crowded(1, 1), crowded(2, 2), crowded(3, 3)]);
+    let third = number(&seat, "C3");
+    press(&mut seat, third, Modifiers::NONE);
+    let to = number(&seat, "C2") - egui::vec2(0.0, 9.0);
+    seat.drag(third, to);
+    assert_eq!(seat.symbols(), ["C1", "C3", "C2"]);
 }
 
 #[test]
@@ -213,4 +228,19 @@ fn a_key_shows_the_card_at_the_cursor_until_it_moves() {
     assert_eq!(seat.0.query_all_by_label(&"x".repeat(80)).count(), 1, "what is cut off is read in full");
     seat.key(Key::ArrowUp);
     assert_eq!(seat.0.query_all_by_label(&"x".repeat(80)).count(), 0);
+}
+
+#[test]
+fn a_card_says_that_the_server_is_not_connected_or_that_nobody_changed_the_cell() {
+    for (asked, text) in [
+        (Asked::Offline, "Its changes are on the server, which is not connected."),
+        (Asked::Answered, "Nobody has changed it yet."),
+    ] {
+        let mut seat = three();
+        seat.0.remove_cursor();
+        seat.go(1, 2);
+        seat.desk().history = Some(CellHistory { asked, ..known(2, "price", &[]) });
+        seat.keys(Modifiers::SHIFT, Key::F2);
+        seat.0.get_by_label(text);
+    }
 }

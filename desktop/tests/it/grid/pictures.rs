@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use desktop::{
     grid::PersonAt,
-    store::{glow::Glow, trails::Trails},
+    store::{
+        glow::Glow,
+        history::{Asked, CellChange, CellHistory},
+        trails::Trails,
+    },
     theme::Palette,
 };
 use egui::{Key, Modifiers, Theme, Vec2};
@@ -13,7 +17,7 @@ use shared::{
     column::{ColumnKey, standard_columns},
     csv_table::CsvTable,
     edit::{AddColumn, Change},
-    ids::WindowId,
+    ids::{WatchlistId, WindowId},
     limits::Limits,
     number::parse_exact,
     position::Position,
@@ -133,7 +137,7 @@ impl Seat {
     }
 
     fn picture(mut self, name: &str, pictures: &mut SnapshotResults) {
-        self.0.snapshot_options(name, &SnapshotOptions::new().threshold(2.0).max_failed_pixels(40));
+        self.0.snapshot_options(name, &SnapshotOptions::new());
         pictures.extend_harness(&mut self.0);
     }
 }
@@ -152,6 +156,8 @@ fn a_busy_grid_in_each_theme() {
         seat.ticked(4, "40", "41", 0.3);
         seat.ticked(9, "41", "40", 0.7);
         seat.ticked(2, "28.59", "29.01", 1.2);
+        // Outside the view: a mark on the scroll bar.
+        seat.ticked(19, "40", "41", 0.1);
         seat.picture(name, &mut pictures);
     }
 }
@@ -203,4 +209,58 @@ fn a_selection_and_its_sums() {
     seat.desk().pace = Duration::from_millis(300);
     seat.frames();
     seat.picture("selection", &mut pictures);
+}
+
+#[test]
+fn a_row_that_is_removed_under_the_editor_is_covered() {
+    let mut pictures = SnapshotResults::new();
+    let mut seat = seat(Theme::Dark, false);
+    seat.go(4, 2);
+    seat.text("72");
+    seat.others(&[Change::remove(row(4), None)]);
+    seat.picture("removed_row", &mut pictures);
+}
+
+#[test]
+fn a_card_shows_the_last_changes() {
+    let mut pictures = SnapshotResults::new();
+    let mut seat = seat(Theme::Light, false);
+    let change = |by: &str, at: &str, from: &str, to: &str| CellChange {
+        by: by.into(),
+        at: at.parse().unwrap(),
+        from: Literal::from(from),
+        to: Literal::from(to),
+    };
+    seat.desk().history = Some(CellHistory {
+        watchlist: WatchlistId(uuid::Uuid::nil()),
+        row: row(4),
+        column: "price".into(),
+        changes: vec![
+            change("bob", "2026-11-22T14:03:21.000Z", "64.125", "64.13"),
+            change("ann", "2026-11-22T13:58:02.000Z", "63.9", "64.125"),
+            change("feed", "2026-11-21T20:00:00.000Z", "63.82", "63.9"),
+        ],
+        asked: Asked::Answered,
+        is_old: false,
+    });
+    seat.go(4, 2);
+    seat.keys(Modifiers::SHIFT, Key::F2);
+    seat.picture("card", &mut pictures);
+}
+
+#[test]
+fn a_calendar_hangs_under_its_cell() {
+    let mut pictures = SnapshotResults::new();
+    let mut seat = seat(Theme::Dark, false);
+    let due = AddColumn {
+        key: "due".into(),
+        title: "Due".into(),
+        kind: shared::column::ColumnKind::Time,
+        after: Some(Some("company".into())),
+    };
+    let set = Change::set(row(2), &"due".into(), Literal::from("2026-11-30T09:30:00.000Z"));
+    seat.others(&[Change::AddColumn(due), set]);
+    seat.go(2, 2);
+    seat.keys(Modifiers::ALT, Key::ArrowDown);
+    seat.picture("calendar", &mut pictures);
 }

@@ -169,3 +169,65 @@ fn found_cells_are_gone_to_in_turn() {
     seat.key(Key::Enter);
     assert_eq!(seat.focused().as_deref(), Some("Note of BBB"));
 }
+
+#[test]
+fn a_row_that_is_made_under_a_filter_stays_until_the_cursor_leaves_it() {
+    let mut seat = three();
+    seat.desk().grid.config.has_filters = true;
+    seat.desk().grid.config.filters.insert("price".into(), ">15".to_owned());
+    seat.frames();
+    seat.go(1, 0);
+    seat.key(Key::Insert);
+    (0..3).for_each(|_| seat.frames());
+    seat.text("NEW");
+    seat.key(Key::Enter);
+    assert_eq!(seat.cell("Symbol of AAA"), "AAA", "what is typed lands in no other row");
+    let symbols: Vec<_> = seat.desk().watchlist.rows().iter().map(|row| row.stored(0).clone()).collect();
+    assert_eq!(symbols[1], shared::value::Value::Text("NEW".into()));
+    (0..3).for_each(|_| seat.frames());
+    assert_eq!(seat.symbols(), ["AAA", "BBB"]);
+}
+
+#[test]
+fn a_sort_by_a_column_that_is_gone_keeps_no_row_from_being_moved() {
+    let mut seat = three();
+    seat.0.get_by_label("Price").click();
+    seat.frames();
+    seat.others(&[Change::RemoveColumn(shared::edit::KeyOnly { key: "price".into() })]);
+    seat.go(0, 0);
+    seat.keys(Modifiers::ALT | Modifiers::SHIFT, Key::ArrowDown);
+    assert_eq!(seat.symbols(), ["BBB", "AAA", "CCC"]);
+}
+
+#[test]
+fn a_removal_of_very_many_rows_is_asked_about_and_refused_nothing_is_lost() {
+    let rows: Vec<String> = (0..10_050).map(|number| format!("S{number}")).collect();
+    let rows: Vec<(&str, &str, &str)> = rows.iter().map(|symbol| (&**symbol, "", "")).collect();
+    let mut seat = seat(&rows);
+    seat.keys(Modifiers::COMMAND, Key::A);
+    seat.keys(Modifiers::COMMAND, Key::Delete);
+    seat.0.get_by_label(
+        "10050 changes are more than one edit takes: they are sent as 2, and undone one by one.",
+    );
+    seat.0.get_by_label("Cancel").click();
+    seat.frames();
+    let selected = |seat: &super::desk::Seat| {
+        let desk = seat.desk_ref();
+        desk.grid.selected_rows(&desk.grid.table(&desk.watchlist)).len()
+    };
+    assert_eq!((selected(&seat), seat.desk().edits.len()), (10_050, 0), "what was selected still is");
+    seat.keys(Modifiers::COMMAND, Key::Delete);
+    seat.key(Key::Enter);
+    assert_eq!(seat.desk().edits.iter().map(Vec::len).collect::<Vec<_>>(), [10_000, 50], "in their order");
+    assert_eq!(seat.symbols(), Vec::<String>::new());
+}
+
+#[test]
+fn rows_stand_closer_or_with_more_room() {
+    let mut seat = three();
+    let height = |seat: &super::desk::Seat| seat.0.get_by_label("Price of AAA").rect().height();
+    assert!((height(&seat) - 22.0).abs() < 0.1);
+    seat.desk().grid.density = desktop::grid::config::Density::Comfortable;
+    seat.frames();
+    assert!((height(&seat) - 28.0).abs() < 0.1);
+}

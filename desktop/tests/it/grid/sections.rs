@@ -104,3 +104,18 @@ fn a_section_that_another_client_makes_is_one_here() {
     seat.key(Key::Delete);
     assert_eq!(seat.symbols(), ["D", "C"], "without a title it is a row again");
 }
+
+#[test]
+fn a_section_that_is_edited_is_shown_until_the_editor_closes() {
+    let mut seat = in_sections();
+    seat.desk().grid.config.has_filters = true;
+    seat.desk().grid.config.filters.insert("price".into(), "<2".to_owned());
+    seat.frames();
+    seat.go(0, 0);
+    seat.text("Banks and others");
+    seat.others(&[Change::set(row(4), &"price".into(), Literal::from("9"))]);
+    assert_eq!(seat.symbols(), ["Banks"], "its last row is held back, and it is being typed in");
+    seat.key(Key::Enter);
+    (0..3).for_each(|_| seat.frames());
+    assert_eq!(seat.symbols(), Vec::<String>::new());
+}

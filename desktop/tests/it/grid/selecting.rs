@@ -121,6 +121,12 @@ fn what_is_copied_is_pasted_back_without_a_change() {
     seat.paste(&copied);
     assert!(seat.desk().edits.is_empty(), "{:?}", seat.desk().edits[0].first());
     assert!(seat.0.query_by_label("Cancel").is_none(), "nothing is asked");
+    seat.paste(&copied.replacen("\t999.125\t", "\t1000.125\t", 1));
+    assert_eq!(seat.desk().edits.iter().map(Vec::len).collect::<Vec<_>>(), [1], "but what is other");
+    assert_eq!(
+        seat.desk().watchlist.cell(row(1_000), &"price".into()).to_literal(),
+        Literal::from("1000.125")
+    );
 }
 
 #[test]
@@ -182,4 +188,52 @@ fn a_hundred_thousand_ragged_lines_and_a_quote_never_closed_are_taken_calmly() {
     seat.0.get_by_label("Cancel").click();
     seat.frames();
     assert_eq!(seat.symbols(), ["AAA", "BBB", "CCC"]);
+}
+
+#[test]
+fn ctrl_x_copies_and_empties_and_ctrl_space_selects_the_column() {
+    let mut seat = three();
+    seat.go(1, PRICE);
+    seat.keys(Modifiers::COMMAND, Key::Space);
+    assert_eq!(seat.desk().grid.sums().get().map(|sums| sums.numbers), Some(3));
+    seat.event(Event::Cut);
+    assert_eq!(seat.desk().copied, "30\n20\n10\n");
+    assert_eq!(["AAA", "BBB", "CCC"].map(|name| seat.cell(&format!("Price of {name}"))), ["", "", ""]);
+    assert_eq!(seat.desk().edits.len(), 1);
+}
+
+#[test]
+fn a_paste_over_the_limits_is_told_of_and_sent_in_order() {
+    let mut seat = three();
+    seat.go(3, 0);
+    let lines: String = (0..12_000).map(|number| format!("N{number}\n")).collect();
+    seat.paste(&lines);
+    seat.0.get_by_label("12000 rows are added at the end of the list.");
+    seat.0.get_by_label(
+        "12000 changes are more than one edit takes: they are sent as 2, and undone one by one.",
+    );
+    seat.key(Key::Enter);
+    let edits: Vec<usize> = seat.desk().edits.iter().map(Vec::len).collect();
+    assert_eq!((edits.len(), edits.iter().sum::<usize>()), (2, 12_000));
+    let last = seat.desk().watchlist.rows().iter().last().unwrap().stored(0).to_literal();
+    assert_eq!(last, Literal::from("N11999"));
+}
+
+#[test]
+fn sums_of_very_many_cells_are_made_beside_the_window() {
+    let rows: Vec<String> = (1..=5_000).map(|number| number.to_string()).collect();
+    let rows: Vec<(&str, &str, &str)> = rows.iter().map(|price| ("X", &**price, "")).collect();
+    let mut seat = seat(&rows);
+    seat.keys(Modifiers::COMMAND, Key::A);
+    crate::screen::wait_for("the sums", || {
+        seat.frames();
+        seat.desk().grid.sums().get().filter(|sums| sums.numbers == 5_000).map(drop)
+    });
+    let sum = |seat: &mut super::desk::Seat| seat.desk().grid.sums().get().and_then(|sums| sums.sum);
+    assert_eq!(sum(&mut seat), Some(12_502_500.into()));
+    seat.others(&[Change::set(row(1), &"price".into(), Literal::from("2"))]);
+    crate::screen::wait_for("the sums of what has changed", || {
+        seat.frames();
+        (sum(&mut seat) == Some(12_502_501.into())).then_some(())
+    });
 }

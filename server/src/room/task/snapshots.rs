@@ -88,8 +88,7 @@ impl Room {
         self.saving = true;
         let (frozen, at, watchlist) = (self.judge.watchlist.freeze(), self.at(), self.watchlist);
         let authors: HashMap<_, _> = frozen
-            .rows
-            .iter()
+            .rows()
             .filter_map(|row| Some((row.id, self.judge.authorship.get(row.id)?.clone())))
             .collect();
         let (journal, own) = (self.context.journal.clone(), self.own.clone());
