@@ -22,6 +22,8 @@ pub(super) const PADDING: f32 = 8.0;
 pub(super) const ARROW: f32 = 12.0;
 /// Width of a figure of a row's number, in points.
 const FIGURE: f32 = 7.0;
+/// Height of a mark on the vertical bar, in points.
+const MARK: f32 = 3.0;
 /// Width of a scroll bar, in points.
 pub(super) const BAR: f32 = 12.0;
 pub(super) const MIN_WIDTH: f32 = 36.0;
@@ -283,10 +285,24 @@ impl Layout {
     pub(super) fn column_before(&self, x: f32) -> Option<&ColumnLayout> {
         self.columns.iter().find(|column| x < column.left + column.width / 2.0)
     }
+}
 
-    /// Where a row's mark is on the vertical bar.
-    pub(super) fn mark_y(&self, index: usize) -> f32 {
-        self.vertical_bar.top() + self.vertical_bar.height() * (index as f32 + 0.5) / self.rows as f32
+impl Layout {
+    /// How many marks the vertical bar has room for.
+    pub(super) fn marks(&self) -> usize {
+        (self.vertical_bar.height() / MARK).floor().max(1.0) as usize
+    }
+
+    /// Which of them stands for a row.
+    pub(super) fn mark_of(&self, index: usize) -> usize {
+        index * self.marks() / self.rows
+    }
+
+    /// Where one is.
+    pub(super) fn mark_rect(&self, mark: usize) -> Rect {
+        let bar = self.vertical_bar;
+        let top = bar.top() + mark as f32 * MARK;
+        Rect::from_x_y_ranges(bar.left() + 2.0..=bar.right() - 2.0, top..=top + MARK)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Painting: the cells in view and nothing else, in two clip rectangles.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use egui::{
     Align, Color32, Galley, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, pos2,
@@ -29,8 +29,8 @@ use crate::{
 
 /// How much of the accent the ground of a cell with the text that is looked for takes.
 const FOUND: f32 = 0.35;
-/// Changes that are looked at for marks on the scroll bar, the last ones: of more the bar is full.
-const MARKS: usize = 4_000;
+/// Changes that are looked at for marks, the last ones: of more the bar is full.
+const LOOKED_AT: usize = 2_000;
 /// How much of the accent a selected cell's ground takes.
 const SELECTED: f32 = 0.16;
 
@@ -396,8 +396,7 @@ fn sort_mark(
 }
 
 fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
-    let (view, table) = (frame.view, frame.table);
-    let palette = view.palette;
+    let palette = frame.view.palette;
     let handle = |rect: Rect, bar: Rect| {
         let near = pointer.is_some_and(|pointer| bar.contains(pointer));
         let color = if near { palette.muted } else { mix(palette.ground, palette.muted, 0.45) };
@@ -409,21 +408,24 @@ fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<P
     if let Some(rect) = layout.horizontal_handle() {
         handle(rect, layout.horizontal_bar);
     }
+    marks(painter, frame, layout);
+}
+
+/// Where rows outside the view have changed. The bar has room for so many marks; of those in one place the last change
+/// is shown, which is the strongest.
+fn marks(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
+    let view = frame.view;
+    let Some(glow) = view.glow else { return };
+    let mut marked = vec![false; layout.marks()];
     let in_view = layout.visible_rows();
-    let glowing = view.glow.into_iter().flat_map(|glow| glow.glowing(view.window, view.now)).take(MARKS);
-    let mut marked = HashSet::new();
-    for (row, strength) in glowing {
-        // The last change of a row is the first one here, and the strongest.
-        if let Some(index) = table.index_of(row).filter(|index| !in_view.contains(index)) {
-            let y = layout.mark_y(index);
-            if !marked.insert(y.round().to_bits()) {
-                continue;
-            }
-            let mark = Rect::from_min_max(
-                pos2(layout.vertical_bar.left() + 2.0, y - 1.0),
-                pos2(layout.vertical_bar.right() - 2.0, y + 1.0),
-            );
-            painter.rect_filled(mark, 1, mix(palette.ground, palette.glow_edge, strength.sqrt()));
+    for (row, strength) in glow.glowing(view.window, view.now).take(LOOKED_AT) {
+        let Some(index) = frame.table.index_of(row).filter(|index| !in_view.contains(index)) else {
+            continue;
+        };
+        let mark = layout.mark_of(index);
+        if !std::mem::replace(&mut marked[mark], true) {
+            let color = mix(view.palette.ground, view.palette.glow_edge, strength.sqrt());
+            painter.rect_filled(layout.mark_rect(mark), 0, color);
         }
     }
 }

@@ -219,24 +219,28 @@ pub fn search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
             } else if up {
                 search.chosen = search.chosen.saturating_sub(1);
             }
-            ScrollArea::vertical().max_height(320.0).auto_shrink([false, true]).show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                for (index, command) in found.iter().enumerate() {
-                    let button = egui::Button::selectable(index == search.chosen, &command.title)
-                        .shortcut_text(command.keys)
-                        .min_size(egui::vec2(ui.available_width(), 0.0));
-                    let response = ui.add(button);
-                    if index == search.chosen && (up || down) {
-                        response.scroll_to_me(None);
+            ScrollArea::vertical()
+                .max_height(320.0)
+                .min_scrolled_height(320.0)
+                .auto_shrink([false, true])
+                .show(ui, |ui| {
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    for (index, command) in found.iter().enumerate() {
+                        let button = egui::Button::selectable(index == search.chosen, &command.title)
+                            .shortcut_text(command.keys)
+                            .min_size(egui::vec2(ui.available_width(), 0.0));
+                        let response = ui.add(button);
+                        if index == search.chosen && (up || down) {
+                            response.scroll_to_me(None);
+                        }
+                        if response.clicked() || enter && index == search.chosen {
+                            run = Some(index);
+                        }
                     }
-                    if response.clicked() || enter && index == search.chosen {
-                        run = Some(index);
+                    if found.is_empty() {
+                        ui.label(RichText::new("Nothing is called so.").font(theme::small()));
                     }
-                }
-                if found.is_empty() {
-                    ui.label(RichText::new("Nothing is called so.").font(theme::small()));
-                }
-            });
+                });
         });
     if let Some(index) = run {
         return found.swap_remove(index).run(ui, window, core);
@@ -297,7 +301,7 @@ pub fn keys(ui: &Ui, window: &mut Window, core: &Core) {
         .show(ui, |ui| {
             ui.set_width(560.0);
             ui.heading("Keys");
-            ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
+            ScrollArea::vertical().max_height(420.0).min_scrolled_height(420.0).show(ui, |ui| {
                 egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
                     let named = all(window, core).into_iter().filter(|command| !command.keys.is_empty());
                     let named = named.map(|command| (command.title, command.keys));

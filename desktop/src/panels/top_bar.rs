@@ -187,16 +187,20 @@ fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
     let hint = "Windows of one colour show the watchlist and the row that one of them is moved to";
     let response = response.on_hover_text(hint);
     egui::Popup::menu(&response).show(|ui| {
+        ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
         if ui.add(Button::selectable(group.is_none(), "Not linked")).clicked() {
             window.link = Link::new(None);
             ui.close();
         }
         for (other, name) in Group::ALL {
-            let dot = RichText::new("\u{2022} ").color(palette.person(other.shade()));
-            let mut text = egui::text::LayoutJob::default();
-            dot.append_to(&mut text, ui.style(), egui::FontSelection::Default, Align::Center);
-            RichText::new(name).append_to(&mut text, ui.style(), egui::FontSelection::Default, Align::Center);
-            if ui.add(Button::selectable(group == Some(other), text)).clicked() {
+            // The colour stands before the name.
+            let entry = Button::selectable(group == Some(other), name);
+            let entry = ui.horizontal(|ui| {
+                let (dot, _) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
+                ui.painter().circle_filled(dot.center(), 5.0, palette.person(other.shade()));
+                ui.add(entry.min_size(vec2(110.0, 0.0)))
+            });
+            if entry.inner.clicked() {
                 window.link = Link::new(Some(other));
                 ui.close();
             }

@@ -1,5 +1,6 @@
-//! A morning's work in a real window, by keyboard alone; and everything is found in its place again.
+//! A morning's work in a real window, by keyboard alone; and everything is found in its place again, also after a crash.
 
+use desktop::settings::Workspace;
 use server::remote::Remote;
 use shared::ids::WatchlistId;
 
@@ -112,4 +113,29 @@ fn a_mornings_work_by_keyboard_alone() {
     wait_for("the same picture", || (window.picture(ROWS) == before).then_some(()));
     window.close();
     process.wait();
+}
+
+#[test]
+fn all_windows_come_back_as_they_were_after_a_crash() {
+    let Some(screen) = Screen::open() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = desktop(&screen, folder.path(), &[]);
+    let window = screen.place(process.id(), PLACE);
+    window.keys(&["ctrl+n"]);
+    wait_for("another window", || (screen.windows_of(process.id()) == 2).then_some(()));
+    window.keys(&["ctrl+Home", "Down", "Right", "Right", "ctrl+shift+s"]);
+    let saved = || Workspace::read(folder.path()).0.windows;
+    let before = wait_for("what is remembered of both", || {
+        let windows = saved();
+        let is_sorted = windows.iter().any(|window| window.grids.values().any(|grid| !grid.sort.is_empty()));
+        let are_placed =
+            windows.iter().all(|window| window.watchlist.is_some() && !window.cursors.is_empty());
+        (windows.len() == 2 && is_sorted && are_placed).then_some(windows)
+    });
+    process.kill();
+    let process = desktop(&screen, folder.path(), &[]);
+    wait_for("both windows", || (screen.windows_of(process.id()) == 2).then_some(()));
+    // Whatever they say of themselves now is what they were.
+    std::thread::park_timeout(std::time::Duration::from_secs(3));
+    assert_eq!(saved(), before);
 }

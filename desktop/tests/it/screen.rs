@@ -111,6 +111,14 @@ impl Screen {
         window
     }
 
+    /// How many windows of a process are open.
+    pub fn windows_of(&self, process: u32) -> usize {
+        let process = process.to_string();
+        self.xdotool(&["search", "--all", "--onlyvisible", "--pid", &process, "--name", "Afterglow"])
+            .lines()
+            .count()
+    }
+
     fn xdotool(&self, arguments: &[&str]) -> String {
         let ran = Command::new("xdotool").env("DISPLAY", &self.display).args(arguments).output().unwrap();
         String::from_utf8_lossy(&ran.stdout).into_owned()
