@@ -99,16 +99,21 @@ impl Arranger {
         }
         self.followed = version;
         let is_other = self.wanted != *request.wanted;
-        // One that waits until rows may move is up to date, too.
-        let made_of = self.made.as_ref().map_or(self.made_of, |(_, _, of)| *of);
-        let has_changed = made_of != version || self.kept != request.kept;
         let due_at = self.made_at + LIVE_INTERVAL;
-        let is_due = request.is_live && has_changed && now >= due_at;
+        let is_due = request.is_live && self.is_behind(version, request) && now >= due_at;
         if self.making.is_none() && (is_other || self.is_stale || is_due) {
             self.make(watchlist, request, now, wake);
             self.take_over(watchlist, request, can_hold);
         }
-        (request.is_live && has_changed).then(|| due_at.saturating_sub(now))
+        // One that is being made wakes the window by itself.
+        let waits = request.is_live && self.making.is_none() && self.is_behind(version, request);
+        waits.then(|| (self.made_at + LIVE_INTERVAL).saturating_sub(now))
+    }
+
+    /// Whether the last order is of something older. One that waits until rows may move is the last, too.
+    fn is_behind(&self, version: Version, request: &Request<'_>) -> bool {
+        let made_of = self.made.as_ref().map_or(self.made_of, |(_, _, of)| *of);
+        made_of != version || self.kept != request.kept
     }
 
     /// An order that the person asked for is taken at once, one that follows values only where the held row can stay.
@@ -153,5 +158,53 @@ impl Arranger {
         if thread::Builder::new().name("afterglow-arrange".to_owned()).spawn(work).is_ok() {
             self.making = Some(Making { wanted, of, done });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shared::{
+        column::standard_columns, edit::Change, limits::Limits, number::Separators, position::Position,
+        value::Literal, watchlist::apply::Mode,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::grid::order::SortKey;
+
+    fn row(number: u128) -> RowId {
+        RowId(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn an_order_that_the_held_row_does_not_allow_waits_and_is_not_made_again_and_again() {
+        let limits = Limits::default();
+        let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
+        let positions = Position::between(None, None, 3).unwrap();
+        for (number, position) in (1..=3_u128).zip(&positions) {
+            let cells = BTreeMap::from([("price".into(), Literal::from(number.to_string().as_str()))]);
+            list.apply(&[Change::insert(row(number), position, cells)], &Mode::Pending { limits: &limits })
+                .unwrap();
+        }
+        let sort = vec![SortKey { column: "price".into(), descending: false }];
+        let wanted = Wanted { sort, filters: Vec::new() };
+        let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
+        let mut arranger = Arranger::default();
+        let mut update = |list: &Watchlist, may_move: bool, millis: u64| {
+            let request =
+                Request { wanted: &wanted, is_live: true, held: Some(row(1)), kept: None, locale: &locale };
+            let wait = arranger.update(list, &request, &|_| may_move, Duration::from_millis(millis), || {});
+            let first = arranger.order().at(list, 0).unwrap().id;
+            (first, wait)
+        };
+        assert_eq!(update(&list, true, 1_000), (row(1), None));
+        let set = Change::set(row(1), &"price".into(), Literal::from("9"));
+        list.apply(&[set], &Mode::Pending { limits: &limits }).unwrap();
+        assert_eq!(update(&list, false, 1_100), (row(1), Some(Duration::from_millis(150))), "not yet due");
+        assert_eq!(update(&list, false, 1_300).0, row(1), "it may not move");
+        assert_eq!(update(&list, false, 1_700), (row(1), None), "nothing has changed since");
+        assert_eq!(update(&list, true, 1_800), (row(2), None), "now it may");
     }
 }

@@ -466,6 +466,23 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_has_the_handle_of_one_that_is_gone_is_not_taken_for_it() {
+        let mut list = watchlist(&[("A", "3"), ("B", "2"), ("C", "1")]);
+        let limits = Limits::default();
+        let wanted = Wanted { sort: vec![by("price", false)], filters: Vec::new() };
+        let mut order = arrange(&list, &wanted);
+        let handle = list.rows().handle(row(2));
+        let place =
+            Position::between(list.rows().iter().last().map(|row| &row.position), None, 1).unwrap().remove(0);
+        let changes = [Change::remove(row(2), None), Change::insert(row(9), &place, BTreeMap::new())];
+        list.apply(&changes, &Mode::Pending { limits: &limits }).unwrap();
+        assert_eq!(list.rows().handle(row(9)), handle, "it is given again");
+        assert_eq!(order.index_of(&list, row(9)), None);
+        order.follow(&list);
+        assert_eq!(shown(&order, &list), [3, 9, 1]);
+    }
+
+    #[test]
     fn a_filter_holds_rows_back_but_the_one_that_is_kept() {
         let list = watchlist(&[("A", "30"), ("B", "20"), ("C", "")]);
         let filter = Filter::Between(

@@ -6,7 +6,11 @@ use desktop::{
     grid::{ColumnCommand, Command, Cursor},
 };
 use egui::{Key, Modifiers};
-use shared::ids::{RowId, WatchlistId};
+use shared::{
+    edit::Change,
+    ids::{RowId, WatchlistId},
+    value::Literal,
+};
 
 use crate::{headless::Headless, screen::wait_for};
 
@@ -106,6 +110,11 @@ fn an_edit_of_nothing_neither_glows_nor_is_undone() {
     let before = revision(&two);
     go_to_price(&mut two.ann, 0);
     two.ann.enter("80.00");
+    // Nor does one that comes otherwise than from the editor.
+    let window = two.ann.window.id();
+    let changes = vec![Change::set(id(&two.ann, 0), &"price".into(), Literal::from("80.000"))];
+    let action = Action::Edit { watchlist: list, window, changes };
+    two.ann.core.act(action, &mut two.ann.window, std::time::Duration::ZERO);
     two.settle();
     assert_eq!(revision(&two), before);
     assert!(!glows(&two));
@@ -226,5 +235,24 @@ fn the_last_changes_of_a_cell_come_from_the_server() {
     });
     let said: Vec<String> = changes.iter().map(|change| format!("{} {}", change.from, change.to)).collect();
     assert_eq!(said, ["\"81\" \"82\"", "\"80\" \"81\"", "\"71.72\" \"80\"", "empty \"71.72\""]);
+    two.stop();
+}
+
+#[test]
+fn a_window_that_is_closed_is_at_no_cell_any_longer() {
+    let mut two = Two::start();
+    two.ann.open_window();
+    let list = two.ann.window.list().unwrap();
+    let windows_of_ann = |two: &mut Two| {
+        two.ann.frame(Vec::new());
+        two.bob.frame(Vec::new());
+        let (own, shown) =
+            (two.bob.core.store.replica().client(), two.bob.core.store.replica().list(list).unwrap());
+        shown.people().iter().filter(|person| person.client != own && person.cell.is_some()).count()
+    };
+    wait_for("both windows of Ann", || (windows_of_ann(&mut two) == 2).then_some(()));
+    let (closed, _) = two.ann.others.remove(0);
+    two.ann.core.store.forget_window(closed.id());
+    wait_for("one window of Ann", || (windows_of_ann(&mut two) == 1).then_some(()));
     two.stop();
 }
