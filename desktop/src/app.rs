@@ -12,12 +12,13 @@ use server::data_folder::make_private;
 use shared::ids::WindowId;
 
 use crate::{
+    Wake,
     args::Args,
     dispatch::Core,
     host::{Host, Named},
     less_motion::LessMotion,
     net::Net,
-    settings::Workspace,
+    settings::{Workspace, WorkspaceFile},
     store::Store,
     theme,
     window::Window,
@@ -38,10 +39,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(data_dir) => data_dir.clone(),
         None => server::cli::default_data_dir()?,
     };
-    make_private(&data_dir).with_context(|| {
+    let unwritable = || {
         format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display())
-    })?;
-    let (workspace, said) = Workspace::read(&data_dir);
+    };
+    make_private(&data_dir).with_context(unwritable)?;
+    let (file, workspace, said) = WorkspaceFile::take(&data_dir).with_context(unwritable)?;
     let first = workspace.windows.first().and_then(|window| window.size).unwrap_or(SIZE);
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
     let viewport = builder("Afterglow", first).with_icon(icon);
@@ -53,7 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         "afterglow",
         options,
         Box::new(move |creation| {
-            let app = App::new(&args, &data_dir, workspace, said, own_host, &creation.egui_ctx)?;
+            let app = App::new(&args, &data_dir, (file, workspace), said, own_host, &creation.egui_ctx)?;
             Ok(Box::new(app))
         }),
     );
@@ -125,7 +127,7 @@ impl App {
     fn new(
         args: &Args,
         data_dir: &Path,
-        workspace: Workspace,
+        (file, workspace): (WorkspaceFile, Workspace),
         said: Option<String>,
         host: Option<Host>,
         ctx: &Context,
@@ -135,33 +137,27 @@ impl App {
         theme::paint(ctx, workspace.colour_blind);
         ctx.set_zoom_factor(workspace.zoom.clamp(0.5, 3.0));
         let awake: Shared<Vec<ViewportId>> = Arc::new(Mutex::new(vec![ViewportId::ROOT]));
-        let wake = {
+        let wake: Wake = {
             let (ctx, awake) = (ctx.clone(), awake.clone());
-            move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport))
+            Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
         };
         let outbox = outbox_folder(data_dir, args.connect.as_deref());
         let mut store = Store::open(&outbox)
             .with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
         let net = match (host, &args.connect) {
-            (Some(host), _) => Net::start(host, wake),
+            (Some(host), _) => Net::start(host, wake.clone()),
             (None, base) => {
                 let base = base.clone().unwrap_or_default();
-                Net::start(Named { base, token_file: args.token_file.clone() }, wake)
+                Net::start(Named { base, token_file: args.token_file.clone() }, wake.clone())
             }
         };
         if let Some(said) = said {
             store.say(said, None, Duration::ZERO);
         }
         let saved = workspace.windows.clone();
-        let mut core = Core::new(
-            store,
-            net.context("the network thread cannot start")?,
-            data_dir,
-            workspace,
-            ctx.clone(),
-        );
-        let waker = ctx.clone();
-        core.less_motion = LessMotion::follow(move || waker.request_repaint());
+        let net = net.context("the network thread cannot start")?;
+        let mut core = Core::new(store, net, file, workspace, ctx.clone(), wake.clone());
+        core.less_motion = LessMotion::follow(wake);
         let count = args.windows.map_or(saved.len().max(1), usize::from);
         for index in 0..count {
             let id = core.next_window();

@@ -1,7 +1,7 @@
 //! The only place that acts: what the windows share, fed by the network and by actions.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -16,11 +16,12 @@ use shared::{
 use uuid::Uuid;
 
 use crate::{
+    Wake,
     action::Action,
     follow::Links,
     less_motion::LessMotion,
     net::{Net, NetEvent},
-    settings::{GlowChoice, ThemeChoice, Workspace},
+    settings::{GlowChoice, ThemeChoice, Workspace, WorkspaceFile},
     store::{Connection, Store},
     window::Window,
 };
@@ -51,13 +52,16 @@ pub struct Core {
     /// What the system wishes of motion.
     pub less_motion: LessMotion,
     is_motion_less: bool,
+    /// How large everything was when it was last drawn, by its bits.
+    zoom: u32,
     net: Net,
-    data_dir: PathBuf,
+    file: WorkspaceFile,
     saved: Workspace,
     saved_at: Duration,
     imports: (mpsc::SyncSender<Import>, mpsc::Receiver<Import>),
     next_window: u64,
     ctx: Context,
+    wake: Wake,
 }
 
 /// A CSV file that was read on its own thread.
@@ -69,7 +73,14 @@ struct Import {
 
 impl Core {
     /// Everything that the windows share, with no window open yet.
-    pub fn new(mut store: Store, net: Net, data_dir: &Path, saved: Workspace, ctx: Context) -> Self {
+    pub fn new(
+        mut store: Store,
+        net: Net,
+        file: WorkspaceFile,
+        saved: Workspace,
+        ctx: Context,
+        wake: Wake,
+    ) -> Self {
         store.set_glow(saved.glow.shape(false));
         Self {
             store,
@@ -81,13 +92,15 @@ impl Core {
             links: Links::default(),
             less_motion: LessMotion::default(),
             is_motion_less: false,
+            zoom: ctx.zoom_factor().to_bits(),
             net,
-            data_dir: data_dir.to_owned(),
+            file,
             saved,
             saved_at: Duration::ZERO,
             imports: mpsc::sync_channel(4),
             next_window: 1,
             ctx,
+            wake,
         }
     }
 
@@ -96,6 +109,11 @@ impl Core {
         let id = WindowId(self.next_window);
         self.next_window += 1;
         id
+    }
+
+    /// Has every window drawn again.
+    pub fn wake_windows(&self) {
+        (self.wake)();
     }
 
     /// Takes what the network brought and sends what waits.
@@ -116,6 +134,10 @@ impl Core {
         if self.less_motion.is_wished() != self.is_motion_less {
             self.is_motion_less = !self.is_motion_less;
             self.store.set_glow(self.glow.shape(self.is_motion_less));
+        }
+        let zoom = self.ctx.zoom_factor().to_bits();
+        if std::mem::replace(&mut self.zoom, zoom) != zoom {
+            self.wake_windows();
         }
         self.store.tick(now);
         self.store.expire_notices(now, NOTICE);
@@ -204,14 +226,17 @@ impl Core {
             Action::SetTheme(choice) => {
                 self.theme = choice;
                 crate::theme::choose(&self.ctx, choice);
+                self.wake_windows();
             }
             Action::SetColourBlind(colour_blind) => {
                 self.colour_blind = colour_blind;
                 crate::theme::paint(&self.ctx, colour_blind);
+                self.wake_windows();
             }
             Action::SetGlow(choice) => {
                 self.glow = choice;
                 self.store.set_glow(choice.shape(self.is_motion_less));
+                self.wake_windows();
             }
             Action::DismissNotice(notice) => self.store.dismiss(notice),
         }
@@ -232,7 +257,7 @@ impl Core {
 
     /// Reads a CSV file on a thread of its own: it may be large, or on a slow disk.
     fn import(&mut self, window: WindowId, path: PathBuf, now: Duration) {
-        let (done, ctx) = (self.imports.0.clone(), self.ctx.clone());
+        let (done, wake) = (self.imports.0.clone(), self.wake.clone());
         let read = move || {
             let name = path
                 .file_stem()
@@ -245,7 +270,7 @@ impl Core {
             });
             // The windows are gone where nobody takes it.
             drop(done.send(Import { window, name, table }));
-            ctx.request_repaint();
+            wake();
         };
         if let Err(error) = thread::Builder::new().name("afterglow-import".to_owned()).spawn(read) {
             self.store.say(format!("The import cannot start: {error}."), None, now);
@@ -284,7 +309,7 @@ impl Core {
             return Some(due - now);
         }
         self.saved_at = now;
-        if let Err(error) = workspace.write(&self.data_dir) {
+        if let Err(error) = self.file.write(&workspace) {
             tracing::warn!(%error, "the windows cannot be remembered");
         }
         self.saved = workspace;

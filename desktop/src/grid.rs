@@ -152,6 +152,9 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     let frame = Frame { view, table: &table };
     state.settle(&table);
     state.arrive(&table);
+    if state.has_lost_fresh(&table) {
+        actions.push(GridAction::Say("The new row is not shown: it does not fit the filters.".to_owned()));
+    }
     let layout = Layout::new(rect, &table, state);
     state.hold(&table, &layout);
     if std::mem::take(&mut state.reveal_next) {

@@ -7,6 +7,8 @@ use std::sync::{
 
 use mundy::{Interest, Preferences, Subscription};
 
+use crate::Wake;
+
 /// The system's wish, as it is now.
 #[derive(Default)]
 pub struct LessMotion {
@@ -17,7 +19,7 @@ pub struct LessMotion {
 
 impl LessMotion {
     /// Follows the system's wish; `wake` is called when it changes. A system that has no such setting wishes nothing.
-    pub fn follow(wake: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn follow(wake: Wake) -> Self {
         let is_wished = Arc::new(AtomicBool::new(false));
         let noted = is_wished.clone();
         let subscription = Preferences::subscribe(Interest::ReducedMotion, move |preferences| {

@@ -14,3 +14,6 @@ pub mod settings;
 pub mod store;
 pub mod theme;
 pub mod window;
+
+/// Has every window drawn again, from any thread.
+pub type Wake = std::sync::Arc<dyn Fn() + Send + Sync>;

@@ -26,6 +26,8 @@ use tokio::{
     time::{interval, sleep_until},
 };
 
+use crate::Wake;
+
 /// Events that may wait for the windows; the network waits beyond that, and the server conflates.
 const EVENTS: usize = 512;
 /// Messages that may wait for the network.
@@ -101,10 +103,10 @@ impl Net {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(locate: impl Locate, wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub fn start(locate: impl Locate, wake: Wake) -> std::io::Result<Self> {
         let (commands, receiver) = mpsc::channel(OUTGOING);
         let (sender, events) = std_mpsc::sync_channel(EVENTS);
-        let out = Out { events: sender, wake: Arc::new(wake), attempt: Arc::default() };
+        let out = Out { events: sender, wake, attempt: Arc::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new()
             .name("afterglow-net".to_owned())
@@ -155,7 +157,7 @@ impl Drop for Net {
 #[derive(Clone)]
 struct Out {
     events: std_mpsc::SyncSender<NetEvent>,
-    wake: Arc<dyn Fn() + Send + Sync>,
+    wake: Wake,
     /// The number of the present try; events of older ones are dropped.
     attempt: Arc<AtomicU64>,
 }

@@ -1,8 +1,9 @@
-//! What this person's windows remember, in one file of the data folder.
+//! What this person's windows remember, in a file of the data folder for each process.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -21,7 +22,6 @@ use crate::{
     store::glow::Shape,
 };
 
-const FILE: &str = "workspace.json";
 /// The version of the file's form; another one is kept aside.
 const VERSION: u32 = 2;
 
@@ -146,28 +146,77 @@ fn unit() -> f32 {
 }
 
 impl Workspace {
-    /// Reads what was remembered. A file that cannot be understood is kept aside, and said so.
-    pub fn read(data_dir: &Path) -> (Self, Option<String>) {
-        let path = data_dir.join(FILE);
-        let text = match fs::read(&path) {
+    /// Reads a file; nothing where there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be understood, in words.
+    pub fn read(path: &Path) -> Result<Option<Self>, String> {
+        let text = match fs::read(path) {
             Ok(text) => text,
-            Err(_) => return (Self::default(), None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.to_string()),
         };
-        let read = serde_json::from_slice::<Self>(&text).map_err(|error| error.to_string());
-        let read = read.and_then(|read| match read.version {
-            VERSION => Ok(read),
+        let read: Self = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        match read.version {
+            VERSION => Ok(Some(read)),
             other => Err(format!("it has version {other}")),
-        });
-        match read {
-            Ok(workspace) => (workspace, None),
-            Err(reason) => {
-                let aside = path.with_extension("json.unread");
-                let kept = fs::rename(&path, &aside).is_ok();
-                warn!(reason, kept, "the saved windows cannot be read");
-                let message =
-                    format!("The saved windows could not be read; they are kept in {}.", aside.display());
-                (Self::default(), Some(message))
+        }
+    }
+}
+
+/// Where one process remembers its windows: each has a file of its own, so that none writes over another's.
+#[derive(Debug)]
+pub struct WorkspaceFile {
+    path: PathBuf,
+    /// Held for as long as the process lives, however it ends.
+    _lock: File,
+}
+
+impl WorkspaceFile {
+    /// Takes the first file of a data folder that no other process has, and reads what is remembered there. What cannot
+    /// be understood is kept aside, and said so. A process beside others that finds nothing to remember yet looks as
+    /// the first one does.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn take(data_dir: &Path) -> io::Result<(Self, Workspace, Option<String>)> {
+        for number in 1.. {
+            let path = file(data_dir, number);
+            let lock = File::create(path.with_extension("lock"))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(error)) => return Err(error),
             }
+            let taken = Self { path, _lock: lock };
+            return Ok(match Workspace::read(&taken.path) {
+                Ok(Some(workspace)) => (taken, workspace, None),
+                Ok(None) => {
+                    let first = Workspace::read(&file(data_dir, 1)).ok().flatten().unwrap_or_default();
+                    (taken, Workspace { windows: Vec::new(), ..first }, None)
+                }
+                Err(reason) => {
+                    let said = taken.keep_aside(&reason);
+                    (taken, Workspace::default(), Some(said))
+                }
+            });
+        }
+        unreachable!("there are more numbers than processes")
+    }
+
+    fn keep_aside(&self, reason: &str) -> String {
+        let aside = (1..).map(|number| match number {
+            1 => self.path.with_extension("json.unread"),
+            _ => self.path.with_extension(format!("json.unread-{number}")),
+        });
+        let aside = aside.into_iter().find(|path| !path.exists());
+        let kept = aside.filter(|aside| fs::rename(&self.path, aside).is_ok());
+        warn!(reason, ?kept, "the saved windows cannot be read");
+        match kept {
+            Some(kept) => {
+                format!("The saved windows could not be read; they are kept in {}.", kept.display())
+            }
+            None => format!("The saved windows in {} could not be read: {reason}.", self.path.display()),
         }
     }
 
@@ -175,11 +224,17 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
-        let path: PathBuf = data_dir.join(FILE);
-        let new = path.with_extension("json.new");
-        fs::write(&new, serde_json::to_vec_pretty(self)?)?;
-        fs::rename(new, path)
+    pub fn write(&self, workspace: &Workspace) -> io::Result<()> {
+        let new = self.path.with_extension("json.new");
+        fs::write(&new, serde_json::to_vec_pretty(workspace)?)?;
+        fs::rename(new, &self.path)
+    }
+}
+
+fn file(data_dir: &Path, number: usize) -> PathBuf {
+    match number {
+        1 => data_dir.join("workspace.json"),
+        _ => data_dir.join(format!("workspace-{number}.json")),
     }
 }
 
@@ -187,18 +242,47 @@ impl Workspace {
 mod tests {
     use super::*;
 
+    fn take(folder: &Path) -> (WorkspaceFile, Workspace, Option<String>) {
+        WorkspaceFile::take(folder).unwrap()
+    }
+
     #[test]
-    fn what_cannot_be_read_is_kept_aside() {
+    fn what_cannot_be_read_is_kept_aside_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let workspace = Workspace { theme: ThemeChoice::Light, ..Workspace::default() };
-        workspace.write(folder.path()).unwrap();
-        assert_eq!(Workspace::read(folder.path()), (workspace, None));
-        for text in ["{\"version\":2,\"the", "{\"version\":99}"] {
-            fs::write(folder.path().join(FILE), text).unwrap();
-            let (read, said) = Workspace::read(folder.path());
+        take(folder.path()).0.write(&workspace).unwrap();
+        assert_eq!(take(folder.path()).1, workspace);
+        let broken = ["{\"version\":2,\"the", "{\"version\":99}"];
+        for (text, aside) in broken.into_iter().zip(["workspace.json.unread", "workspace.json.unread-2"]) {
+            fs::write(folder.path().join("workspace.json"), text).unwrap();
+            let (_file, read, said) = take(folder.path());
             assert_eq!(read, Workspace::default());
-            assert!(said.unwrap().contains("kept"));
-            assert_eq!(fs::read_to_string(folder.path().join("workspace.json.unread")).unwrap(), text);
+            let aside = folder.path().join(aside);
+            assert!(said.unwrap().ends_with(&format!("kept in {}.", aside.display())));
+            assert_eq!(fs::read_to_string(aside).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn each_process_remembers_its_own_windows_and_the_next_ones_find_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |sizes: &[f32]| Workspace {
+            theme: ThemeChoice::Light,
+            windows: sizes
+                .iter()
+                .map(|size| SavedWindow { size: Some([*size, *size]), ..SavedWindow::default() })
+                .collect(),
+            ..Workspace::default()
+        };
+        let (first, ..) = take(folder.path());
+        first.write(&of(&[1.0])).unwrap();
+        let (second, new, _) = take(folder.path());
+        assert_eq!(new, of(&[]), "it looks as the first one does, with windows of its own");
+        second.write(&of(&[2.0, 3.0])).unwrap();
+        first.write(&of(&[4.0])).unwrap();
+        drop((first, second));
+        let (_first, one, _) = take(folder.path());
+        let (_second, two, _) = take(folder.path());
+        assert_eq!((one, two), (of(&[4.0]), of(&[2.0, 3.0])));
     }
 }

@@ -59,12 +59,21 @@ pub struct Window {
     frame_cost: Duration,
     asked_pause: Option<Duration>,
     title: String,
-    /// Where it goes once the open editor is committed.
-    going_to: Option<WatchlistId>,
+    /// What is to be done once the open editor is committed.
+    next: Option<Next>,
     is_closing: bool,
     /// Where the others were told that this window is, and whether there was a connection then.
     told: Option<(Told, bool)>,
     told_at: Duration,
+}
+
+/// What waits for the open editor: it is committed first, and what cannot be committed keeps everything as it is.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Show(WatchlistId),
+    Search,
+    Keys,
+    Close,
 }
 
 /// Where the others are told that a window is.
@@ -106,7 +115,7 @@ impl Window {
             frame_cost: Duration::ZERO,
             asked_pause: None,
             title: String::new(),
-            going_to: None,
+            next: None,
             is_closing: false,
             told: None,
             told_at: Duration::ZERO,
@@ -138,8 +147,7 @@ impl Window {
         if self.grid.editor.is_none() {
             return true;
         }
-        self.grid.leave_editor();
-        self.is_closing = true;
+        self.ask(Next::Close);
         false
     }
 
@@ -154,22 +162,25 @@ impl Window {
         if self.list == Some(watchlist) {
             return;
         }
+        self.ask(Next::Show(watchlist));
+    }
+
+    /// Does what is asked at once, or once the open editor is committed.
+    fn ask(&mut self, next: Next) {
         if self.grid.editor.is_some() {
             self.grid.leave_editor();
-            self.going_to = Some(watchlist);
+            self.next = Some(next);
         } else {
-            self.put(Some(watchlist));
+            self.go_on(next);
         }
     }
 
-    /// Goes where the person asked to go while an editor was open.
-    fn go_on(&mut self, ui: &Ui) {
-        let is_free = self.grid.editor.is_none();
-        if let Some(list) = self.going_to.take().filter(|_| is_free) {
-            self.put(Some(list));
-        }
-        if std::mem::take(&mut self.is_closing) && is_free {
-            ui.send_viewport_cmd(egui::ViewportCommand::Close);
+    fn go_on(&mut self, next: Next) {
+        match next {
+            Next::Show(list) => self.put(Some(list)),
+            Next::Search => self.search = Some(Search::new()),
+            Next::Keys => self.shows_keys = true,
+            Next::Close => self.is_closing = true,
         }
     }
 
@@ -232,7 +243,12 @@ impl Window {
             },
         );
         CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
-        self.go_on(ui);
+        if let Some(next) = self.next.take().filter(|_| self.grid.editor.is_none()) {
+            self.go_on(next);
+        }
+        if std::mem::take(&mut self.is_closing) {
+            ui.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
         actions.extend(notices::show(ui, core, palette));
         if let Some(dialog) = self.dialog.take() {
             let (dialog, asked) = dialog.show(ui, self.id);
@@ -390,11 +406,11 @@ impl Window {
             }
             (new, search, help || asks)
         });
-        let is_free = self.dialog.is_none() && self.grid.editor.is_none();
-        if search && is_free {
-            self.search = Some(Search::new());
+        if let Some(next) = if search { Some(Next::Search) } else { help.then_some(Next::Keys) }
+            && self.takes_keys()
+        {
+            self.ask(next);
         }
-        self.shows_keys |= help && is_free;
         new.then_some(Action::OpenWindow)
     }
 
@@ -459,10 +475,7 @@ impl Window {
                 }
                 ui.request_repaint();
             }
-            Some(Moved::Told) => {
-                let all: Vec<_> = ui.input(|input| input.raw.viewports.keys().copied().collect());
-                all.into_iter().for_each(|viewport| ui.ctx().request_repaint_of(viewport));
-            }
+            Some(Moved::Told) => core.wake_windows(),
         }
     }
 

@@ -231,6 +231,7 @@ pub(super) fn show(
     let kind = kind.unwrap_or(ColumnKind::Text);
     // The key that opened it is not for the editor.
     let is_elsewhere = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.takes_keys;
+    let before = editor.text.clone();
     let mut keys = if is_elsewhere { Keys::default() } else { Keys::take(ui, &mut editor, &kind, view) };
     if std::mem::take(&mut state.is_leaving) {
         keys.commit = Some(None);
@@ -244,13 +245,16 @@ pub(super) fn show(
     {
         editor.text = view.separators.write(number);
     }
+    if editor.text != before {
+        // Chosen or stepped to: whoever types goes on behind it.
+        editor.opening = Some(Opening::End);
+    }
     if let Some(column) = layout.column(&editor.cursor.column) {
         editor.last_column = Rangef::new(column.left, column.left + column.width);
     }
     let rect = editor_rect(&editor, &kind, layout);
     let is_gone = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
     if is_gone {
-        // The row that took its place is not the one that is edited.
         let band = Rect::from_x_y_ranges(layout.body.x_range(), rect.y_range());
         ui.painter().rect_filled(band, 0, view.palette.bars);
     }
@@ -282,9 +286,11 @@ pub(super) fn show(
     if !commit(state, frame, actions) {
         return false;
     }
-    if let Some(step) = step {
+    // What was typed in a row that is gone has become a row, and is looked at.
+    if let Some(step) = step.filter(|_| !is_gone) {
         follow(state, frame, step, layout);
     }
+    state.reveal_next |= is_gone;
     true
 }
 
@@ -424,7 +430,7 @@ fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
     let (min, max) = if kind.is_numeric() { (min - wider, max) } else { (min, max + wider) };
     let width = (max - min).min(room.width());
     let left = min.min(room.right() - width).max(room.left());
-    let top = layout.row_top(editor.last_index).min(room.bottom() - layout.row).max(room.top());
+    let top = layout.editor_top(editor.last_index).min(room.bottom() - layout.row).max(room.top());
     Rect::from_min_size(pos2(left, top), vec2(width, layout.row))
 }
 

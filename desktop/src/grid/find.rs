@@ -1,6 +1,6 @@
 //! Finding: a bar above the grid, and the next cell that has a text in it.
 
-use egui::{Key, TextEdit, Ui};
+use egui::{Key, Modifiers, TextEdit, Ui};
 use shared::watchlist::{ColumnEntry, Row};
 
 use super::{Frame, GridState, GridView, filter::shown, table::Table};
@@ -43,6 +43,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
     let frame = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 4));
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
+            ui.set_min_width(ui.available_width());
             let find = &mut state.find;
             let field = TextEdit::singleline(&mut find.text).hint_text("Find").desired_width(240.0);
             let response = ui.add(field);
@@ -52,6 +53,16 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
             }
             if response.changed() {
                 find.found_nothing = false;
+            }
+            if response.has_focus() {
+                // In the field they mean what they mean in the grid.
+                let (back, forward) = ui.input_mut(|input| {
+                    let mut take = |modifiers| input.consume_key(modifiers, Key::F3);
+                    (take(Modifiers::SHIFT), take(Modifiers::NONE))
+                });
+                if back || forward {
+                    find.asked = Some(forward);
+                }
             }
             if response.lost_focus() {
                 let (enter, back, escape) = ui.input(|input| {

@@ -63,6 +63,8 @@ pub(super) struct Layout {
     /// Rows to show, the empty one at the end among them.
     pub(super) rows: usize,
     pub(super) scroll_row: f64,
+    /// The place that is kept free for a row which was removed while it is edited.
+    pub(super) gap: Option<usize>,
     scroll_x: f32,
     scrolled_width: f32,
 }
@@ -128,6 +130,7 @@ impl Layout {
             row: state.density.row_height(),
             rows,
             scroll_row: state.scroll_row,
+            gap: state.gap(table),
             scroll_x: state.scroll_x,
             scrolled_width: total - frozen_width,
         }
@@ -145,7 +148,8 @@ impl Layout {
     }
 
     pub(super) fn last_scroll_row(&self) -> f64 {
-        (self.rows as f64 - f64::from(self.body.height() / self.row)).max(0.0)
+        let places = self.rows + usize::from(self.gap.is_some());
+        (places as f64 - f64::from(self.body.height() / self.row)).max(0.0)
     }
 
     pub(super) fn last_scroll_x(&self) -> f32 {
@@ -154,13 +158,35 @@ impl Layout {
 
     /// The rows of which anything is in view.
     pub(super) fn visible_rows(&self) -> Range<usize> {
-        let first = self.scroll_row.floor().max(0.0);
+        let first = self.scroll_row.floor().max(0.0) as usize;
         let last = (self.scroll_row + f64::from(self.body.height() / self.row)).ceil();
-        first as usize..(last as usize).min(self.rows)
+        let is_below = self.gap.is_some_and(|gap| gap < first);
+        first - usize::from(is_below)..(last as usize).min(self.rows)
     }
 
     pub(super) fn row_top(&self, index: usize) -> f32 {
-        self.body.top() + ((index as f64 - self.scroll_row) * f64::from(self.row)) as f32
+        self.place_top(index + usize::from(self.gap.is_some_and(|gap| gap <= index)))
+    }
+
+    /// Where a place is that a row may stand at.
+    fn place_top(&self, place: usize) -> f32 {
+        self.body.top() + ((place as f64 - self.scroll_row) * f64::from(self.row)) as f32
+    }
+
+    /// Where the editor of a row is, or of one that was removed and stood there.
+    pub(super) fn editor_top(&self, index: usize) -> f32 {
+        self.gap.map_or_else(|| self.row_top(index), |gap| self.place_top(gap))
+    }
+
+    /// The row at a height of the body, of as many as there are to show.
+    fn row_at(&self, y: f32) -> Option<usize> {
+        let place = (self.scroll_row + f64::from((y - self.body.top()) / self.row)).floor() as usize;
+        let index = match self.gap {
+            Some(gap) if place == gap => return None,
+            Some(gap) if place > gap => place - 1,
+            _ => place,
+        };
+        (index < self.rows).then_some(index)
     }
 
     /// A row across the body.
@@ -189,9 +215,9 @@ impl Layout {
         if !self.body.contains(position) {
             return None;
         }
-        let index = (self.scroll_row + f64::from((position.y - self.body.top()) / self.row)).floor() as usize;
+        let index = self.row_at(position.y)?;
         let column = self.column_at(position.x)?;
-        (index < self.rows).then(|| (index, column.entry.column.key.clone()))
+        Some((index, column.entry.column.key.clone()))
     }
 
     /// The cell nearest to a point, wherever it is: what a drag that left the body selects up to.
@@ -200,9 +226,9 @@ impl Layout {
             position.x.clamp(self.left, self.body.right() - 1.0),
             position.y.clamp(self.body.top(), self.body.bottom() - 1.0),
         );
-        let index = (self.scroll_row + f64::from((inside.y - self.body.top()) / self.row)).floor() as usize;
+        let index = self.row_at(inside.y).unwrap_or(self.rows - 1);
         let column = self.column_at(inside.x).or_else(|| self.columns.last())?;
-        Some((index.min(self.rows - 1), column.entry.column.key.clone()))
+        Some((index, column.entry.column.key.clone()))
     }
 
     /// The row whose number is under a point.
@@ -210,8 +236,7 @@ impl Layout {
         if !self.body.contains(position) || position.x >= self.left {
             return None;
         }
-        let index = (self.scroll_row + f64::from((position.y - self.body.top()) / self.row)).floor() as usize;
-        (index < self.rows).then_some(index)
+        self.row_at(position.y)
     }
 
     /// Whether a point is where the rows' numbers and the columns' titles meet.

@@ -221,7 +221,22 @@ fn cell(
         if entry.column.kind.is_numeric() {
             room.max.x -= ARROW;
         }
-        text(painter, room, &shown, align, readable(color, ground), font);
+        let is_figure = align == Align::RIGHT;
+        if is_figure && lay_out(painter, &shown, font.clone(), room.width()).elided {
+            // Half a number would be read as another one.
+            let signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
+            let wrap =
+                TextWrapping { overflow_character: None, ..TextWrapping::truncate_at_width(room.width()) };
+            put(
+                painter,
+                room,
+                painter.layout_job(LayoutJob { wrap, ..signs }),
+                align,
+                readable(color, ground),
+            );
+        } else {
+            text(painter, room, &shown, align, readable(color, ground), font);
+        }
     }
     if (view.pending)(row.id, &entry.column.key) {
         let corner = rect.right_top();
@@ -273,7 +288,10 @@ fn shown_safely(text: &str) -> String {
 }
 
 fn text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {
-    let galley = lay_out(painter, text, font, room.width());
+    put(painter, room, lay_out(painter, text, font, room.width()), align, color);
+}
+
+fn put(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align, color: Color32) {
     let x = if align == Align::RIGHT { room.right() - galley.size().x } else { room.left() };
     let y = room.center().y - galley.size().y / 2.0;
     painter.galley_with_override_text_color(pos2(x, y.round()), galley, color);

@@ -8,6 +8,7 @@ use shared::{
     edit::Change,
     ids::RowId,
     limits::Limits,
+    number::format_grouped,
     time::Timestamp,
     value::{Literal, Value},
     watchlist::ColumnEntry,
@@ -24,6 +25,8 @@ use super::{
 
 /// How many unreadable cells are listed.
 const LISTED: usize = 8;
+/// How many characters of each are shown.
+const SHOWN: usize = 40;
 /// Room in an edit's message for what is not changes, in bytes.
 const ENVELOPE: usize = 4 * 1024;
 
@@ -41,6 +44,8 @@ pub(super) struct Question {
 
 /// Text that its column cannot read.
 struct Unread {
+    /// Which of the pasted rows it is in, from 1 on.
+    line: usize,
     text: String,
     column: String,
     why: String,
@@ -48,6 +53,8 @@ struct Unread {
 
 #[derive(Default)]
 struct Plan {
+    /// The pasted row that is being planned, from 1 on.
+    line: usize,
     changes: Vec<Change>,
     new_rows: Vec<(RowId, BTreeMap<ColumnKey, Literal>)>,
     unread: Vec<Unread>,
@@ -92,7 +99,7 @@ pub(super) fn paste(state: &mut GridState, frame: &Frame<'_>, text: &str, action
 }
 
 fn plan_one(state: &GridState, frame: &Frame<'_>, text: &str) -> Option<Plan> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { line: 1, ..Plan::default() };
     let columns = state.selected_columns(frame.table);
     for row in state.selected_rows(frame.table) {
         for entry in &columns {
@@ -117,6 +124,7 @@ fn plan_block(state: &GridState, frame: &Frame<'_>, rows: &[Vec<String>]) -> Opt
     };
     let mut plan = Plan::default();
     for (index, texts) in rows.iter().enumerate() {
+        plan.line = index + 1;
         let columns = table.columns().get(first_column..).unwrap_or_default();
         plan.beyond += texts.len().saturating_sub(columns.len());
         match table.id_at(first_row + index) {
@@ -160,9 +168,13 @@ impl Plan {
         if !is_section {
             self.note_computed(entry);
         } else if !text.trim().is_empty() {
-            let (text, column) = (text.chars().take(40).collect(), entry.column.title.to_string());
-            self.unread.push(Unread { text, column, why: "a section has only its title".to_owned() });
+            self.note_unread(entry, text, "a section has only its title".to_owned());
         }
+    }
+
+    fn note_unread(&mut self, entry: &ColumnEntry, text: &str, why: String) {
+        let column = entry.column.title.to_string();
+        self.unread.push(Unread { line: self.line, text: shortened(text), column, why });
     }
 
     fn note_computed(&mut self, entry: &ColumnEntry) {
@@ -181,15 +193,14 @@ impl Plan {
         match read_pasted(text, frame.view.reading(&entry.column.kind), present) {
             Ok(value) => Some(value),
             Err(why) => {
-                let (text, column) = (text.chars().take(40).collect(), entry.column.title.to_string());
-                self.unread.push(Unread { text, column, why });
+                self.note_unread(entry, text, why);
                 None
             }
         }
     }
 
     fn propose(self, state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
-        let Plan { mut changes, new_rows, unread, computed, beyond } = self;
+        let Plan { mut changes, new_rows, unread, computed, beyond, line: _ } = self;
         let added = new_rows.len();
         if added > 0 {
             let end = frame.view.watchlist.rows().len();
@@ -201,14 +212,19 @@ impl Plan {
         }
         if !unread.is_empty() {
             lines.push(format!(
-                "{} cannot be read and would be left as it is:",
-                count(unread.len(), "cell", "cells")
+                "{} cannot be read and would be left as {}:",
+                count(unread.len(), "cell", "cells"),
+                if unread.len() == 1 { "it is" } else { "they are" }
             ));
             lines.extend(unread.iter().take(LISTED).map(|unread| {
-                format!("\u{201c}{}\u{201d} for {}: {}", unread.text, unread.column, unread.why)
+                let Unread { line, text, column, why } = unread;
+                format!("Row {line}, {column}, \u{201c}{text}\u{201d}: {why}")
             }));
             if unread.len() > LISTED {
-                lines.push(format!("\u{2026} and {} more.", unread.len() - LISTED));
+                lines.push(format!(
+                    "\u{2026} and {} more.",
+                    format_grouped((unread.len() - LISTED).into(), 0)
+                ));
             }
         }
         if beyond > 0 {
@@ -218,7 +234,11 @@ impl Plan {
             ));
         }
         if !computed.is_empty() && changes.is_empty() && unread.is_empty() {
-            actions.push(GridAction::Say(format!("{} is computed from other columns.", computed.join(", "))));
+            let verb = if computed.len() == 1 { "is" } else { "are" };
+            actions.push(GridAction::Say(format!(
+                "{} {verb} computed from other columns.",
+                computed.join(", ")
+            )));
         }
         ask_or_do(state, "Paste", lines, changes, actions);
     }
@@ -236,7 +256,8 @@ pub(super) fn ask_or_do(
     if edits.len() > 1 {
         let changes: usize = edits.iter().map(Vec::len).sum();
         lines.push(format!(
-            "{changes} changes are more than one edit takes: they are sent as {}, and undone one by one.",
+            "{} changes are more than one edit takes: they are sent as {}, and undone one by one.",
+            format_grouped(changes.into(), 0),
             edits.len()
         ));
     }
@@ -292,5 +313,13 @@ fn read_pasted(text: &str, reading: Reading<'_>, present: &Value) -> Result<Valu
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+    format!("{} {}", format_grouped(number.into(), 0), if number == 1 { one } else { many })
+}
+
+/// The beginning of a text, with a mark where there is more of it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
+        None => text.to_owned(),
+    }
 }

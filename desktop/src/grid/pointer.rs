@@ -84,6 +84,7 @@ pub(super) fn act(
     {
         drag(ui, state, frame, layout, at);
     }
+    let is_pressed = take_press(ui, state, frame, layout, response, actions);
     let at = response.interact_pointer_pos();
     if response.clicked() && matches!(state.drag.take(), Some(Drag::Move(_))) {
         // Pressed and not dragged: it was to select that row alone.
@@ -113,10 +114,24 @@ pub(super) fn act(
             return true;
         }
     }
-    // A cell is selected when it is pressed: a click that is released is too late for a quick hand.
-    let is_pressed = ui.input(|input| input.pointer.button_pressed(PointerButton::Primary));
-    let at = at.filter(|_| is_pressed && response.is_pointer_button_down_on());
-    if let Some(index) = at.and_then(|at| layout.number_at(at)) {
+    is_pressed
+}
+
+/// Takes a press of a cell or a row's number; true where there was one. A cell is selected when it is pressed: a click
+/// that is released is too late for a quick hand. A press that was released within the same frame is one as well.
+fn take_press(
+    ui: &Ui,
+    state: &mut GridState,
+    frame: &Frame<'_>,
+    layout: &Layout,
+    response: &Response,
+    actions: &mut Vec<GridAction>,
+) -> bool {
+    let (is_pressed, modifiers) =
+        ui.input(|input| (input.pointer.button_pressed(PointerButton::Primary), input.modifiers));
+    let is_here = is_pressed && (response.is_pointer_button_down_on() || response.clicked());
+    let Some(at) = response.interact_pointer_pos().filter(|_| is_here) else { return false };
+    if let Some(index) = layout.number_at(at) {
         if commit(state, frame, actions) {
             let row = frame.table.id_at(index);
             let is_taken = modifiers.is_none() && row.is_some_and(|row| state.selection.has_whole_row(row));
@@ -127,14 +142,10 @@ pub(super) fn act(
         }
         return true;
     }
-    match at.and_then(|at| layout.cell_at(at)) {
-        Some((index, column)) => {
-            let target = Cursor { row: frame.table.id_at(index), column };
-            press(state, frame, target, modifiers, actions);
-            true
-        }
-        None => false,
-    }
+    let Some((index, column)) = layout.cell_at(at) else { return false };
+    let target = Cursor { row: frame.table.id_at(index), column };
+    press(state, frame, target, modifiers, actions);
+    true
 }
 
 fn press(

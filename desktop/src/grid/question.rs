@@ -16,9 +16,11 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, actions: &mut Vec<GridAct
             for line in &question.lines {
                 ui.label(line);
             }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                agreed = ui.button(&question.yes).clicked();
-                refused = ui.button("Cancel").clicked();
+            ui.horizontal(|ui| {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    agreed = ui.button(&question.yes).clicked();
+                    refused = ui.button("Cancel").clicked();
+                });
             });
             // The grid behind it must not see the same key.
             agreed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));

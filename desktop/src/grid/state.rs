@@ -246,6 +246,24 @@ impl GridState {
         self.question.is_some()
     }
 
+    /// The place of a row that was removed while it is edited.
+    pub(super) fn gap(&self, table: &Table<'_>) -> Option<usize> {
+        let editor = self.editor.as_ref()?;
+        editor.cursor.row.filter(|row| table.index_of(*row).is_none())?;
+        Some(editor.last_index.min(table.len()))
+    }
+
+    /// Whether a row that was made here is no longer shown; told once.
+    pub(super) fn has_lost_fresh(&mut self, table: &Table<'_>) -> bool {
+        let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        let is_lost = |fresh: &mut RowId| {
+            at_cursor != Some(*fresh)
+                && table.watchlist.rows().get(*fresh).is_some()
+                && table.index_of(*fresh).is_none()
+        };
+        self.fresh.take_if(is_lost).is_some()
+    }
+
     /// The row that is shown whatever the filters say.
     pub(super) fn kept_row(&self) -> Option<RowId> {
         let edited = self.editor.as_ref().and_then(|editor| editor.cursor.row);

@@ -57,15 +57,19 @@ impl NewKind {
         }
     }
 
-    fn show(&mut self, ui: &mut Ui) {
+    /// Shows what can be chosen; tells whether it has the keyboard.
+    fn show(&mut self, ui: &mut Ui) -> bool {
+        let mut has_keys = false;
         ui.horizontal_wrapped(|ui| {
             for (index, (name, _)) in kinds().iter().enumerate() {
-                ui.radio_value(&mut self.chosen, index, *name);
+                let radio = ui.radio_value(&mut self.chosen, index, *name);
+                has_keys |= radio.has_focus();
             }
         });
         if let ColumnKind::Choice(words) = self.kind() {
             let field = TextEdit::singleline(&mut self.words).hint_text("buy, hold, sell");
             let response = ui.add(field.desired_width(f32::INFINITY).margin(6.0));
+            has_keys |= response.lost_focus();
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Words to choose from"));
             if let Err(error) = ColumnKind::Choice(words).check(&Limits::default())
                 && !self.words.is_empty()
@@ -73,6 +77,7 @@ impl NewKind {
                 ui.colored_label(ui.visuals().error_fg_color, error.message);
             }
         }
+        has_keys
     }
 }
 
@@ -153,13 +158,15 @@ impl Dialog {
                 if std::mem::take(&mut self.is_new) {
                     field.request_focus();
                 }
-                confirmed = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error.message);
                 }
-                if let Kind::AddColumn(_, _, kind) = &mut self.kind {
-                    kind.show(ui);
-                }
+                let is_kind_meant = match &mut self.kind {
+                    Kind::AddColumn(_, _, kind) => kind.show(ui),
+                    _ => false,
+                };
+                let enter = ui.input(|input| input.key_pressed(Key::Enter));
+                confirmed = enter && (field.lost_focus() || is_kind_meant);
                 ui.horizontal(|ui| {
                     if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
                         self.browse(ui);

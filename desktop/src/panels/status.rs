@@ -82,7 +82,8 @@ fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palett
     ui.label(quiet(&format!("{} selected", format_grouped(summary.filled.into(), 0))));
     let figures = [
         ("sum", summary.sum),
-        ("mean", summary.average()),
+        // As fine as what it is of.
+        ("mean", summary.average().zip(summary.sum).map(|(mean, sum)| mean.round_dp(sum.scale().max(2)))),
         ("min", summary.least),
         ("max", summary.greatest),
     ];

@@ -7,7 +7,7 @@ use std::{
 };
 
 use desktop::{
-    dispatch::Core, host::Host, net::Net, settings::Workspace, store::Store, theme, window::Window,
+    dispatch::Core, host::Host, net::Net, settings::WorkspaceFile, store::Store, theme, window::Window,
 };
 use egui::{Context, DroppedFile, Event, Key, Modifiers, RawInput, Rect, pos2, vec2};
 use shared::{value::Value, watchlist::Watchlist};
@@ -29,12 +29,12 @@ impl Headless {
     pub fn start(folder: &Path) -> Self {
         let (ctx, host) = (Context::default(), Host::new(folder));
         theme::install(&ctx);
-        let net = Net::start(host.clone(), || {}).unwrap();
+        let net = Net::start(host.clone(), Arc::new(|| {})).unwrap();
         let store = Store::open(&folder.join("outboxes")).unwrap();
-        let (workspace, said) = Workspace::read(folder);
+        let (file, workspace, said) = WorkspaceFile::take(folder).unwrap();
         assert_eq!(said, None);
         let saved = workspace.windows.first().cloned();
-        let mut core = Core::new(store, net, folder, workspace, ctx.clone());
+        let mut core = Core::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
         let window = Window::new(core.next_window(), None, saved.as_ref());
         let mut headless = Self { core, window, others: Vec::new(), ctx, host, started: Instant::now() };
         wait_for("the starting list", || {

@@ -124,7 +124,8 @@ fn all_windows_come_back_as_they_were_after_a_crash() {
     window.keys(&["ctrl+n"]);
     wait_for("another window", || (screen.windows_of(process.id()) == 2).then_some(()));
     window.keys(&["ctrl+Home", "Down", "Right", "Right", "ctrl+shift+s"]);
-    let saved = || Workspace::read(folder.path()).0.windows;
+    let saved =
+        || Workspace::read(&folder.path().join("workspace.json")).unwrap().unwrap_or_default().windows;
     let before = wait_for("what is remembered of both", || {
         let windows = saved();
         let is_sorted = windows.iter().any(|window| window.grids.values().any(|grid| !grid.sort.is_empty()));

@@ -256,3 +256,39 @@ fn a_window_that_is_closed_is_at_no_cell_any_longer() {
     wait_for("one window of Ann", || (windows_of_ann(&mut two) == 1).then_some(()));
     two.stop();
 }
+
+#[test]
+fn what_is_asked_for_while_a_cell_is_edited_comes_once_it_is_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![egui::Event::Text("80".to_owned())]);
+    headless.key(Modifiers::COMMAND, Key::K);
+    assert_eq!((headless.window.search.is_some(), price(&headless, 0)), (true, "80".to_owned()));
+    headless.key(Modifiers::NONE, Key::Escape);
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![egui::Event::Text("no number".to_owned())]);
+    headless.key(Modifiers::NONE, Key::F1);
+    assert!(!headless.window.shows_keys, "what cannot be committed stays in view");
+    headless.key(Modifiers::NONE, Key::Escape);
+    assert!(!headless.window.shows_keys, "and what was asked for then is not asked for now");
+    headless.key(Modifiers::NONE, Key::F1);
+    assert!(headless.window.shows_keys);
+    headless.stop();
+}
+
+#[test]
+fn two_processes_on_one_folder_each_find_their_windows_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut ann, mut bob) = (Headless::start(folder.path()), Headless::start(folder.path()));
+    go_to_price(&mut ann, 3);
+    go_to_price(&mut bob, 5);
+    let (at_ann, at_bob) = (ann.window.grid.cursor.clone(), bob.window.grid.cursor.clone());
+    assert_ne!(at_ann, at_bob);
+    ann.stop();
+    bob.stop();
+    let (ann, bob) = (Headless::start(folder.path()), Headless::start(folder.path()));
+    assert_eq!((&ann.window.grid.cursor, &bob.window.grid.cursor), (&at_ann, &at_bob));
+    bob.stop();
+    ann.stop();
+}

@@ -163,3 +163,14 @@ fn a_list_near_the_bottom_opens_upwards_and_covers_no_text() {
     let (word, editor) = (seat.0.get_by_label("sell").rect(), seat.0.get_by_label("Edit Side").rect());
     assert!(word.bottom() <= editor.top(), "{word:?} {editor:?}");
 }
+
+#[test]
+fn what_is_typed_after_a_day_was_chosen_goes_behind_it() {
+    let mut seat = three();
+    due(&mut seat, "2026-11-22T00:00:00.000Z");
+    seat.go(0, DUE);
+    seat.keys(Modifiers::ALT, Key::ArrowDown);
+    seat.key(Key::ArrowRight);
+    seat.text(" 14:30");
+    assert_eq!(seat.editor().as_deref(), Some("2026-11-23 14:30"));
+}

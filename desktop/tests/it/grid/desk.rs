@@ -8,7 +8,7 @@ use desktop::{
     store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::{self, Palette},
 };
-use egui::{Event, Key, Modifiers, OutputCommand, Panel, Pos2, Vec2};
+use egui::{Event, Key, Modifiers, OutputCommand, Panel, PointerButton, Pos2, Vec2};
 use egui_kittest::{
     Harness, HarnessBuilder,
     kittest::{NodeT, Queryable},
@@ -240,6 +240,18 @@ impl Seat {
         self.event(Event::Paste(text.to_owned()));
     }
 
+    /// Clicks so quickly that it is pressed and released within one frame.
+    pub fn quick_click(&mut self, at: Pos2) {
+        let button = |pressed| Event::PointerButton {
+            pos: at,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.0.input_mut().events.extend([Event::PointerMoved(at), button(true), button(false)]);
+        self.frames();
+    }
+
     /// Drags what is at a point to another.
     pub fn drag(&mut self, from: Pos2, to: Pos2) {
         self.0.drag_at(from);
@@ -286,4 +298,21 @@ impl Seat {
         let active = grid.accesskit_node().active_descendant()?;
         active.label()
     }
+}
+
+/// Every text that the last frame painted.
+pub fn painted(seat: &Seat) -> Vec<String> {
+    fn texts(shape: &egui::Shape, into: &mut Vec<String>) {
+        match shape {
+            egui::Shape::Text(text) => {
+                let rows = text.galley.rows.iter();
+                into.push(rows.flat_map(|row| row.glyphs.iter().map(|glyph| glyph.chr)).collect());
+            }
+            egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts(shape, into)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    seat.0.output().shapes.iter().for_each(|clipped| texts(&clipped.shape, &mut found));
+    found
 }

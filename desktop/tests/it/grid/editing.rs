@@ -322,7 +322,11 @@ fn half_typed_text_is_kept_when_its_row_is_removed_and_when_a_column_comes() {
     };
     seat.others(&[Change::AddColumn(add)]);
     assert_eq!(seat.editor().as_deref(), Some("21"));
+    // The new column is the first, and empty: rows are named by their numbers.
+    let place = |seat: &super::desk::Seat, name: &str| seat.0.get_by_label(name).rect();
+    let below = place(&seat, "Price of row 3");
     seat.others(&[Change::remove(row(2), None)]);
+    assert_eq!(place(&seat, "Price of row 2"), below, "its place is kept free, and covers no other row");
     seat.key(Key::Enter);
     assert_eq!(seat.editor().as_deref(), Some("21"), "nothing is lost");
     assert!(seat.desk().edits.is_empty());
@@ -332,6 +336,8 @@ fn half_typed_text_is_kept_when_its_row_is_removed_and_when_a_column_comes() {
         (None, "21.00".to_owned()),
         "a new row in its place"
     );
+    assert_eq!(seat.focused().as_deref(), Some("Price of row 2"), "and the cursor is on it");
+    assert_eq!(place(&seat, "Price of row 3"), below);
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn a_selection_and_its_sums() {
 }
 
 #[test]
-fn a_row_that_is_removed_under_the_editor_is_covered() {
+fn a_row_that_is_removed_under_the_editor_keeps_its_place() {
     let mut pictures = SnapshotResults::new();
     let mut seat = seat(Theme::Dark, false);
     seat.go(4, 2);

@@ -186,6 +186,8 @@ fn a_row_that_is_made_under_a_filter_stays_until_the_cursor_leaves_it() {
     assert_eq!(symbols[1], shared::value::Value::Text("NEW".into()));
     (0..3).for_each(|_| seat.frames());
     assert_eq!(seat.symbols(), ["AAA", "BBB"]);
+    let said = "The new row is not shown: it does not fit the filters.";
+    assert_eq!(seat.desk().said, [said], "told once");
 }
 
 #[test]
@@ -207,7 +209,7 @@ fn a_removal_of_very_many_rows_is_asked_about_and_refused_nothing_is_lost() {
     seat.keys(Modifiers::COMMAND, Key::A);
     seat.keys(Modifiers::COMMAND, Key::Delete);
     seat.0.get_by_label(
-        "10050 changes are more than one edit takes: they are sent as 2, and undone one by one.",
+        "10,050 changes are more than one edit takes: they are sent as 2, and undone one by one.",
     );
     seat.0.get_by_label("Cancel").click();
     seat.frames();

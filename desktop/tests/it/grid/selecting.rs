@@ -166,7 +166,7 @@ fn cells_that_cannot_be_read_are_listed_and_nothing_is_sent_unasked() {
     seat.go(0, PRICE);
     seat.paste("1\nabc\n1.2.3\n");
     assert!(seat.desk().edits.is_empty());
-    seat.0.get_by_label("2 cells cannot be read and would be left as it is:");
+    seat.0.get_by_label("2 cells cannot be read and would be left as they are:");
     seat.0.get_by_label("Cancel").click();
     seat.frames();
     assert!(seat.desk().edits.is_empty() && seat.cell("Price of AAA") == "30.00");
@@ -208,9 +208,9 @@ fn a_paste_over_the_limits_is_told_of_and_sent_in_order() {
     seat.go(3, 0);
     let lines: String = (0..12_000).map(|number| format!("N{number}\n")).collect();
     seat.paste(&lines);
-    seat.0.get_by_label("12000 rows are added at the end of the list.");
+    seat.0.get_by_label("12,000 rows are added at the end of the list.");
     seat.0.get_by_label(
-        "12000 changes are more than one edit takes: they are sent as 2, and undone one by one.",
+        "12,000 changes are more than one edit takes: they are sent as 2, and undone one by one.",
     );
     seat.key(Key::Enter);
     let edits: Vec<usize> = seat.desk().edits.iter().map(Vec::len).collect();
@@ -236,4 +236,57 @@ fn sums_of_very_many_cells_are_made_beside_the_window() {
         seat.frames();
         (sum(&mut seat) == Some(12_502_501.into())).then_some(())
     });
+}
+
+#[test]
+fn a_click_that_is_over_within_one_frame_counts() {
+    let mut seat = three();
+    let center = |seat: &super::desk::Seat, name: &str| seat.0.get_by_label(name).rect().center();
+    let price = center(&seat, "Price of BBB");
+    seat.quick_click(price);
+    assert_eq!(seat.focused().as_deref(), Some("Price of BBB"));
+    seat.text("21");
+    let note = center(&seat, "Note of CCC");
+    seat.quick_click(note);
+    assert_eq!((seat.editor(), seat.cell("Price of BBB")), (None, "21.00".to_owned()), "it commits");
+    assert_eq!(seat.focused().as_deref(), Some("Note of CCC"));
+    let symbol = seat.0.get_by_label("Symbol of AAA").rect();
+    let number = egui::pos2(symbol.left() - 8.0, symbol.center().y);
+    seat.quick_click(number);
+    let desk = seat.desk_ref();
+    assert_eq!(desk.grid.selected_rows(&desk.grid.table(&desk.watchlist)), [row(1)]);
+    assert!(desk.grid.is_selected(row(1), &"note".into()), "whole");
+    // What was pressed is over: a drag elsewhere selects cells.
+    let (from, to) = (center(&seat, "Price of BBB"), center(&seat, "Price of CCC"));
+    seat.drag(from, to);
+    let desk = seat.desk_ref();
+    assert!(desk.grid.is_selected(row(3), &"price".into()) && !desk.grid.is_selected(row(3), &"note".into()));
+}
+
+#[test]
+fn f3_goes_on_while_the_text_to_find_is_typed() {
+    let mut seat = seat(&[("AAA", "1", "x"), ("BBB", "2", "x"), ("CCC", "3", "")]);
+    seat.keys(Modifiers::COMMAND, Key::F);
+    seat.text("x");
+    seat.key(Key::F3);
+    assert_eq!(seat.focused().as_deref(), Some("Note of AAA"));
+    seat.key(Key::F3);
+    assert_eq!(seat.focused().as_deref(), Some("Note of BBB"));
+    seat.keys(Modifiers::SHIFT, Key::F3);
+    assert_eq!(seat.focused().as_deref(), Some("Note of AAA"));
+}
+
+#[test]
+fn a_number_that_has_no_room_is_not_shown_in_part() {
+    let mut seat = seat(&[("AAA", "123456.78", "")]);
+    let narrow = |seat: &mut super::desk::Seat, width: f32| {
+        seat.desk().grid.config.widths.insert("price".into(), width);
+        seat.frames();
+        super::desk::painted(seat)
+    };
+    assert!(narrow(&mut seat, 120.0).contains(&"123,456.78".to_owned()));
+    let shown = narrow(&mut seat, 60.0);
+    let price: Vec<_> = shown.iter().filter(|text| text.contains('1') || text.contains('#')).collect();
+    assert!(price.iter().any(|text| text.chars().all(|c| c == '#')), "{shown:?}");
+    assert!(!shown.iter().any(|text| text.starts_with("123")), "{shown:?}");
 }
