@@ -212,6 +212,7 @@ impl Store {
             column: Some(column.clone()),
             before: None,
             limit: Some(CELL_COMMITS),
+            user: None,
         };
         let asked = self.replica.history(ask).map_or(Asked::Offline, Asked::Waiting);
         // What was known of the cell is shown until the answer comes.

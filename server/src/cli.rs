@@ -20,8 +20,9 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::{
-    clock,
+    backup, clock,
     data_folder::{DataFolder, FolderError},
+    journal::sqlite::Sound,
     remote::{Remote, RemoteError},
     settings::Settings,
     start::start,
@@ -48,6 +49,12 @@ enum CliCommand {
     Export(ExportArgs),
     /// Print every watchlist: id, name and rows, separated by tabs.
     List(Target),
+    /// Look through a journal, in use or not, and say whether every record is as it was written.
+    Check(CheckArgs),
+    /// Write a copy of a data folder's journal, also while it is served.
+    Backup(BackupArgs),
+    /// Put a backup in the place of a data folder's journal, which is kept aside.
+    Restore(BackupArgs),
 }
 
 #[derive(Args, Debug)]
@@ -100,6 +107,36 @@ struct ExportArgs {
     target: Target,
 }
 
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// A backup; without it the journal of the data folder.
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+#[derive(Args, Debug)]
+struct BackupArgs {
+    /// The backup.
+    file: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// Which data folder, on this machine.
+#[derive(Args, Debug)]
+struct Folder {
+    /// The data folder; without it this user's.
+    #[arg(long, env = "AFTERGLOW_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Folder {
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        self.data_dir.clone().map_or_else(default_data_dir, Ok)
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     Csv,
@@ -110,7 +147,12 @@ impl Cli {
     pub fn log_filter(&self) -> &'static str {
         match self.command {
             CliCommand::Serve(_) => "info,sqlx=warn",
-            CliCommand::Import(_) | CliCommand::Export(_) | CliCommand::List(_) => "off",
+            CliCommand::Import(_)
+            | CliCommand::Export(_)
+            | CliCommand::List(_)
+            | CliCommand::Check(_)
+            | CliCommand::Backup(_)
+            | CliCommand::Restore(_) => "off",
         }
     }
 }
@@ -139,7 +181,46 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             };
             print(list.iter().map(line).collect::<String>().as_bytes())
         }),
+        CliCommand::Check(args) => {
+            let file = match args.file {
+                Some(file) => file,
+                None => backup::existing_journal(&args.folder.path()?)?,
+            };
+            print_sound(&file, &runtime()?.block_on(backup::check(&file))?)
+        }
+        CliCommand::Backup(args) => {
+            let sound = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
+            print_sound(&args.file, &sound)
+        }
+        CliCommand::Restore(args) => {
+            let restored = runtime()?.block_on(backup::restore(&args.folder.path()?, &args.file))?;
+            print_sound(&args.file, &restored.sound)?;
+            match restored.kept {
+                Some(kept) => {
+                    print(format!("the journal before it is kept as {}\n", kept.display()).as_bytes())
+                }
+                None => Ok(()),
+            }
+        }
     }
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Runtime::new().context("the runtime cannot start")
+}
+
+fn print_sound(file: &Path, sound: &[Sound]) -> anyhow::Result<()> {
+    let line = |list: &Sound| {
+        let Sound { record, commits, answers } = list;
+        let name = record.name.replace(['\t', '\n', '\r'], " ");
+        let state = if record.deleted_at.is_some() { "deleted" } else { "sound" };
+        format!(
+            "{}\t{name}\t{} rows\trevision {}\t{commits} commits\t{answers} answers\t{state}\n",
+            record.id, record.rows, record.revision
+        )
+    };
+    let lines: String = sound.iter().map(line).collect();
+    print(format!("{lines}{} is sound\n", file.display()).as_bytes())
 }
 
 /// The data folder of this user, by the platform's rules.
@@ -166,7 +247,7 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
         settings.data_dir = default_data_dir()?;
     }
     let folder = DataFolder::take(&settings.data_dir)?;
-    Runtime::new().context("the runtime cannot start")?.block_on(async {
+    runtime()?.block_on(async {
         // Listened for before anybody is told that there is a server to stop.
         let stop_asked = stop_asked()?;
         let running = start(settings, folder, &user_name(), clock::system()).await?;
@@ -236,7 +317,7 @@ fn with_server(
     };
     let settings =
         Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
-    let runtime = Runtime::new().context("the runtime cannot start")?;
+    let runtime = runtime()?;
     let running = runtime.block_on(start(settings, folder, &user_name(), clock::system()))?;
     let remote = Remote::new(&format!("http://{}", running.serving.address), running.token());
     let done = act(&remote);

@@ -15,6 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -37,6 +38,8 @@ pub struct HttpContext {
     pub tasks: TaskTracker,
     /// Numbers the connections.
     pub connections: Arc<AtomicU64>,
+    /// The connections that may still be taken.
+    pub places: Arc<Semaphore>,
 }
 
 /// What `/healthz` answers.

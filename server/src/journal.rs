@@ -11,6 +11,7 @@ use shared::{
     edit::{Commit, Rejection},
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
     time::Timestamp,
+    value::Literal,
     wire::server::Snapshot,
 };
 
@@ -81,11 +82,20 @@ pub struct AnswerRecord {
     pub verdict: Verdict,
 }
 
+/// A commit to be written.
+#[derive(Clone, Debug)]
+pub struct NewCommit {
+    /// As everyone is told.
+    pub commit: Arc<Commit>,
+    /// What each of its `set` changes replaces, in their order: history says it.
+    pub replaced: Vec<Literal>,
+}
+
 /// What one write makes durable, all of it or nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// New commits, in order.
-    pub commits: Vec<Arc<Commit>>,
+    pub commits: Vec<NewCommit>,
     /// New answers.
     pub answers: Vec<AnswerRecord>,
     /// Answers that are too old to be kept: of each sender, those below this number.
@@ -114,6 +124,8 @@ pub struct HistoryFilter {
     pub column: Option<ColumnKey>,
     /// Only those before this revision.
     pub before: Option<Revision>,
+    /// Only those of this account.
+    pub user: Option<UserId>,
     /// At most so many.
     pub limit: usize,
 }
@@ -146,7 +158,7 @@ pub trait Journal: Send + Sync + 'static {
     fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>>;
     /// Commits after `after`, oldest first: none only where there are none.
     fn commits(&self, id: WatchlistId, after: Revision, most: Most) -> Answer<'_, Vec<Commit>>;
-    /// Commits, newest first.
+    /// Commits, newest first; a `set` says in `was` what it replaced.
     fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>>;
     /// A sender's answers.
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>>;
@@ -154,7 +166,10 @@ pub trait Journal: Send + Sync + 'static {
     fn append(&self, id: WatchlistId, batch: Batch) -> Answer<'_, ()>;
     /// Adds one part of a snapshot; older snapshots go once the last part is there.
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()>;
-    /// Whether it can be read.
+    /// Forgets commits that are older than a moment, or than the newest `keep`; but none that the newest whole snapshot
+    /// or what came after it needs.
+    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()>;
+    /// Whether it can be read, and written where the last write failed.
     fn ready(&self) -> Answer<'_, ()>;
     /// Closes it in good order.
     fn close(&self) -> BoxFuture<'_, ()>;

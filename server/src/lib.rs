@@ -3,6 +3,7 @@
 //! [`start`] runs one inside any tokio runtime; `main` is only the command line around it.
 
 pub mod auth;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod data_folder;

@@ -139,6 +139,7 @@ async fn history(hub: Arc<Hub>, ask: client::History) -> ServerMessage {
     let filter = HistoryFilter {
         row: ask.row,
         column: ask.column,
+        user: ask.user,
         before: ask.before,
         limit: history_limit(ask.limit),
     };

@@ -36,6 +36,12 @@ pub struct Settings {
     pub hello_seconds: u64,
     /// Deleted watchlists are kept for so many days.
     pub deleted_days: u32,
+    /// Commits are kept for so many days; 0 sets no end.
+    pub history_days: u32,
+    /// So many commits of a watchlist are kept, the newest ones; 0 sets no end.
+    pub history_commits: u64,
+    /// So many connections are taken at once.
+    pub connections: usize,
 }
 
 impl Default for Settings {
@@ -52,6 +58,9 @@ impl Default for Settings {
             silence_seconds: 40,
             hello_seconds: 5,
             deleted_days: 30,
+            history_days: 0,
+            history_commits: 1_000_000,
+            connections: 16_384,
         }
     }
 }

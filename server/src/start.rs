@@ -8,7 +8,10 @@ use std::{
 };
 
 use axum::serve::ListenerExt;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -96,6 +99,7 @@ pub async fn start(
         TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let serving = Serving { address, instance: Uuid::new_v4() };
+    let places = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
     let session = SessionContext { hub, settings, clock, stop: stop.clone() };
     let http = HttpContext {
         session,
@@ -103,6 +107,7 @@ pub async fn start(
         instance: serving.instance,
         tasks: tasks.clone(),
         connections: Arc::new(AtomicU64::new(1)),
+        places: Arc::new(Semaphore::new(places)),
     };
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {

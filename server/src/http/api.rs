@@ -14,7 +14,7 @@ use shared::{
     column::{Column, ColumnKey},
     csv_table,
     edit::{Change, Code, Commit, Rejection},
-    ids::{ClientId, EditId, Epoch, Revision, RowId, WatchlistId},
+    ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
     watchlist::Frozen,
     wire::{
         At,
@@ -85,6 +85,7 @@ enum Format {
 pub(super) struct HistoryQuery {
     row: Option<RowId>,
     column: Option<ColumnKey>,
+    user: Option<UserId>,
     before: Option<Revision>,
     limit: Option<u32>,
 }
@@ -191,6 +192,7 @@ pub(super) async fn history(
     let filter = HistoryFilter {
         row: query.row,
         column: query.column,
+        user: query.user,
         before: query.before,
         limit: history_limit(query.limit),
     };

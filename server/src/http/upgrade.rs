@@ -11,7 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper_util::rt::TokioIo;
-use shared::wire::{codec::Encoding, server::User};
+use shared::{
+    edit::{Code, Rejection},
+    wire::{codec::Encoding, server::User},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -46,8 +49,13 @@ pub(super) async fn upgrade(
     let encoding = chosen_encoding(headers).ok_or_else(|| {
         Problem::bad_message("offer the WebSocket subprotocol afterglow.v1.json or afterglow.v1.msgpack")
     })?;
+    let settings = &context.session.settings;
+    let place = context.places.clone().try_acquire_owned().map_err(|_full| {
+        let message = format!("{} connections are open, and no more are taken", settings.connections);
+        Rejection::new(Code::Unavailable, message)
+    })?;
     let accept = derive_accept_key(key.as_bytes());
-    let limit = context.session.settings.limits.message_bytes;
+    let limit = settings.limits.message_bytes;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
@@ -57,6 +65,7 @@ pub(super) async fn upgrade(
     let upgrading = hyper::upgrade::on(&mut request);
     let peer = Peer { connection, user, encoding };
     context.tasks.spawn(async move {
+        let _place = place;
         match upgrading.await {
             Ok(upgraded) => {
                 let socket =

@@ -1,33 +1,56 @@
 //! The journal in SQLite: one file, write-ahead logging, every commit synced.
 
-use std::{path::Path, str::FromStr, time::Duration};
+mod check;
+mod record;
+mod upgrade;
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use futures_util::TryStreamExt;
 use shared::{
-    edit::{Author, Change, Commit, Rejection},
-    ids::{ClientId, EditId, Epoch, Revision, UserId, WatchlistId},
+    edit::{Change, Commit},
+    ids::{Epoch, Revision, WatchlistId},
     time::Timestamp,
     wire::codec::Encoding,
 };
 use sqlx::{
-    Connection, QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
 
+pub use self::check::{Sound, check};
+use self::record::{
+    ANSWER, COMMIT, PART, answer_sum, checked_answer, commit_sum, part_sum, read_commit, read_part,
+    read_record, signed, stored_changes, stored_verdict, touched, without_replaced,
+};
 use super::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, Record, Sender, StoredPart,
-    Verdict,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, NewCommit, Record, Sender,
+    StoredPart,
 };
 
 /// The journal's file in the data folder.
 pub const FILE: &str = "journal.sqlite";
+/// A backup that is about to become the journal.
+pub const RESTORING: &str = "journal.sqlite.new";
 /// Stands beside every journal that was ever served.
 const TOKEN_FILE: &str = "local.token";
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 const APPLICATION_ID: i64 = 0x4146_474C;
 /// Rows of one INSERT; SQLite takes 32,766 parameters in a statement.
 const CHUNK: usize = 256;
+
+/// Commits that are taken away in one write.
+const PRUNED_AT_ONCE: i64 = 2_000;
+/// The revision of the newest whole snapshot of the watchlist whose id is the first parameter.
+const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
+    SELECT revision FROM snapshots WHERE watchlist = (SELECT key FROM watchlists WHERE id = ?1)
+    GROUP BY revision HAVING count(*) = max(parts))";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -36,6 +59,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 pub struct SqliteJournal {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Whether the last write failed: then only one that does not says that the store is ready.
+    is_failing: AtomicBool,
 }
 
 impl SqliteJournal {
@@ -45,13 +70,31 @@ impl SqliteJournal {
     /// The file is not ours, is damaged, or cannot be opened; it is left as it is.
     pub async fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let path = data_dir.join(FILE);
-        check_header(&path)?;
         if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) && data_dir.join(TOKEN_FILE).exists() {
             return Err(JournalError::NotOurs(format!(
-                "{} is empty: it was cut short. Restore a backup in its place, or delete it to begin anew",
+                "{} is empty: it was cut short. Put a backup in its place with `afterglow-server restore FILE`, or \
+                 delete it to begin anew",
                 path.display()
             )));
         }
+        let half_restored = data_dir.join(RESTORING);
+        if !path.exists() && half_restored.exists() {
+            return Err(JournalError::NotOurs(format!(
+                "a backup was being restored as {} when something broke it off: restore it again, or delete {} to \
+                 begin anew",
+                path.display(),
+                half_restored.display()
+            )));
+        }
+        Self::open_file(path).await
+    }
+
+    /// Opens a journal by its file, making it where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_file(path: PathBuf) -> Result<Self, JournalError> {
+        check_header(&path)?;
         let options = SqliteConnectOptions::from_str("sqlite:")
             .map_err(store)?
             .filename(&path)
@@ -62,7 +105,8 @@ impl SqliteJournal {
             .busy_timeout(Duration::from_secs(5));
         let damaged = |error: sqlx::Error| {
             JournalError::NotOurs(format!(
-                "{} cannot be read as a journal of Afterglow: {error}. Move it away, or restore a backup in its place",
+                "{} cannot be read as a journal of Afterglow: {error}. Put a backup in its place with `afterglow-server \
+                 restore FILE`, or move it away to begin anew",
                 path.display()
             ))
         };
@@ -98,11 +142,13 @@ impl SqliteJournal {
                 path.display()
             )),
         })?;
+        upgrade::finish(&writer).await?;
         let (sound,): (String,) =
             sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&writer).await.map_err(damaged)?;
         if sound != "ok" {
             return Err(JournalError::NotOurs(format!(
-                "{} is damaged ({sound}): restore a backup in its place",
+                "{} is damaged ({sound}). `afterglow-server check` says where; put a backup in its place with \
+                 `afterglow-server restore FILE`",
                 path.display()
             )));
         }
@@ -111,47 +157,30 @@ impl SqliteJournal {
             .connect_with(options.read_only(true))
             .await
             .map_err(store)?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, is_failing: AtomicBool::new(false) })
     }
 
     async fn write_batch(&self, id: WatchlistId, batch: Batch) -> Result<(), JournalError> {
         let mut connection = self.writer.acquire().await.map_err(store)?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
         let key = key_of(&mut transaction, id).await?;
-        for commits in batch.commits.chunks(CHUNK) {
-            let mut insert = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes) ",
-            );
-            insert.push_values(commits, |mut row, commit| {
-                row.push_bind(key)
-                    .push_bind(signed(commit.revision.0))
-                    .push_bind(commit.at.as_millis())
-                    .push_bind(commit.by.user.0)
-                    .push_bind(commit.by.name.to_string())
-                    .push_bind(commit.by.client.0)
-                    .push_bind(signed(commit.by.edit.0))
-                    .push_bind(serde_json::to_string(&commit.changes).expect("changes are plain data"));
-            });
-            insert.build().execute(&mut *transaction).await.map_err(store)?;
-        }
+        insert_commits(&mut transaction, id, key, &batch.commits).await?;
         for answers in batch.answers.chunks(CHUNK) {
             let mut insert = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection) ",
+                "INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection, checksum) ",
             );
             insert.push_values(answers, |mut row, answer| {
-                let (revision, rejection) = match &answer.verdict {
-                    Verdict::Accepted(revision) => (Some(signed(revision.0)), None),
-                    Verdict::Rejected(rejection) => {
-                        (None, Some(serde_json::to_string(rejection).expect("a rejection is plain data")))
-                    }
-                };
+                let AnswerRecord { sender, edit, digest, verdict } = answer;
+                let (revision, rejection) = stored_verdict(verdict);
+                let sum = answer_sum(id, *sender, *edit, digest, (revision, rejection.as_deref()));
                 row.push_bind(key)
-                    .push_bind(answer.sender.user.0)
-                    .push_bind(answer.sender.client.0)
-                    .push_bind(signed(answer.edit.0))
-                    .push_bind(answer.digest.to_vec())
+                    .push_bind(sender.user.0)
+                    .push_bind(sender.client.0)
+                    .push_bind(signed(edit.0))
+                    .push_bind(digest.to_vec())
                     .push_bind(revision)
-                    .push_bind(rejection);
+                    .push_bind(rejection)
+                    .push_bind(sum);
             });
             insert.build().execute(&mut *transaction).await.map_err(store)?;
         }
@@ -165,7 +194,7 @@ impl SqliteJournal {
                 .await
                 .map_err(store)?;
         }
-        if let Some(last) = batch.commits.last() {
+        if let Some(NewCommit { commit: last, .. }) = batch.commits.last() {
             sqlx::query("UPDATE watchlists SET name = ?, revision = ?, rows = ? WHERE key = ?")
                 .bind(batch.name.to_string())
                 .bind(signed(last.revision.0))
@@ -182,7 +211,7 @@ impl SqliteJournal {
         let mut connection = self.writer.acquire().await.map_err(store)?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
         let key = key_of(&mut transaction, id).await?;
-        insert_part(&mut transaction, key, &part).await?;
+        insert_part(&mut transaction, id, key, &part).await?;
         if part.snapshot.part == part.snapshot.parts {
             sqlx::query("DELETE FROM snapshots WHERE watchlist = ? AND revision < ?")
                 .bind(key)
@@ -206,29 +235,17 @@ impl SqliteJournal {
         .fetch_one(&mut *transaction)
         .await
         .map_err(store)?;
-        insert_part(&mut transaction, key, &first).await?;
+        insert_part(&mut transaction, record.id, key, &first).await?;
         transaction.commit().await.map_err(store)
     }
 
     async fn read_snapshot(&self, id: WatchlistId) -> Result<Vec<StoredPart>, JournalError> {
-        let rows = sqlx::query(
-            "SELECT s.data, s.parts FROM snapshots s JOIN watchlists w ON w.key = s.watchlist WHERE w.id = ?1 AND s.revision = (
-                SELECT max(revision) FROM (
-                    SELECT revision FROM snapshots WHERE watchlist = w.key GROUP BY revision HAVING count(*) = max(parts)))
-             ORDER BY s.part",
-        )
-        .bind(id.0)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(store)?;
-        rows.iter()
-            .map(|row| {
-                let data: Vec<u8> = row.try_get(0).map_err(store)?;
-                Encoding::MessagePack
-                    .decode(&data)
-                    .map_err(|error| JournalError::Damaged(format!("a snapshot: {error}")))
-            })
-            .collect()
+        let query = format!(
+            "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
+             WHERE w.id = ?1 AND s.revision = ({NEWEST_WHOLE}) ORDER BY s.part"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch_all(&self.readers).await;
+        rows.map_err(store)?.iter().map(|row| read_part(id, row)).collect()
     }
 
     async fn read_history(
@@ -237,12 +254,21 @@ impl SqliteJournal {
         filter: HistoryFilter,
     ) -> Result<Vec<Commit>, JournalError> {
         let before = filter.before.map_or(i64::MAX, |revision| signed(revision.0));
-        let mut query = QueryBuilder::<Sqlite>::new(format!("{COMMITS} WHERE w.id = "));
-        query.push_bind(id.0).push(" AND c.revision < ").push_bind(before);
-        // A coarse sieve in the store, the exact one below.
-        let needles = filter.row.map(|row| row.to_string()).into_iter();
-        for needle in needles.chain(filter.column.as_ref().map(|key| key.to_string())) {
-            query.push(" AND instr(c.changes, ").push_bind(needle).push(") > 0");
+        let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {COMMIT}"));
+        query.push(" JOIN watchlists w ON w.key = c.watchlist");
+        if let Some(row) = filter.row {
+            query.push(
+                " JOIN touched t ON t.watchlist = c.watchlist AND t.revision = c.revision AND t.row = ",
+            );
+            query.push_bind(row.0);
+        }
+        query.push(" WHERE w.id = ").push_bind(id.0).push(" AND c.revision < ").push_bind(before);
+        if let Some(user) = filter.user {
+            query.push(" AND c.user = ").push_bind(user.0);
+        }
+        if let Some(column) = &filter.column {
+            // A coarse sieve in the store, the exact one below.
+            query.push(" AND instr(c.changes, ").push_bind(column.to_string()).push(") > 0");
         }
         query.push(" ORDER BY c.revision DESC");
         let mut rows = query.build().fetch(&self.readers);
@@ -250,13 +276,144 @@ impl SqliteJournal {
         while found.len() < filter.limit
             && let Some(row) = rows.try_next().await.map_err(store)?
         {
-            let (commit, _) = read_commit(&row)?;
+            let (commit, _) = read_commit(id, &row)?.checked()?;
             if commit.changes.iter().any(|change| filter.matches(change)) {
                 found.push(commit);
             }
         }
         Ok(found)
     }
+
+    /// Takes commits away, some at a time, so that edits are written in between.
+    async fn forget_commits(
+        &self,
+        id: WatchlistId,
+        before: Timestamp,
+        keep: u64,
+    ) -> Result<(), JournalError> {
+        let mut has_pruned = false;
+        loop {
+            let mut connection = self.writer.acquire().await.map_err(store)?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+            // Of the newest whole snapshot the commit itself stays: times go on from it.
+            let query = format!(
+                "SELECT max(revision) FROM (SELECT c.revision, c.at FROM commits c JOIN watchlists w ON w.key = c.watchlist
+                 WHERE w.id = ?1 AND c.revision < ({NEWEST_WHOLE}) ORDER BY c.revision LIMIT ?2)
+                 WHERE at < ?3 OR revision <= (SELECT revision - ?4 FROM watchlists WHERE id = ?1)"
+            );
+            let (last,): (Option<i64>,) = sqlx::query_as(sqlx::AssertSqlSafe(query))
+                .bind(id.0)
+                .bind(PRUNED_AT_ONCE)
+                .bind(before.as_millis())
+                .bind(signed(keep))
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(store)?;
+            let key = key_of(&mut transaction, id).await?;
+            let Some(last) = last else {
+                if has_pruned {
+                    let query = "DELETE FROM touched WHERE watchlist = ?1
+                         AND revision < (SELECT coalesce(min(revision), 0) FROM commits WHERE watchlist = ?1)";
+                    sqlx::query(query).bind(key).execute(&mut *transaction).await.map_err(store)?;
+                }
+                return transaction.commit().await.map_err(store);
+            };
+            sqlx::query("DELETE FROM commits WHERE watchlist = ?1 AND revision <= ?2")
+                .bind(key)
+                .bind(last)
+                .execute(&mut *transaction)
+                .await
+                .map_err(store)?;
+            transaction.commit().await.map_err(store)?;
+            has_pruned = true;
+        }
+    }
+
+    /// A write that changes nothing but has to reach the disk.
+    async fn try_write(&self) -> Result<(), JournalError> {
+        let version = format!("PRAGMA user_version = {}", upgrade::VERSION);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(version)).execute(&self.writer).await.map_err(store)?;
+        self.is_failing.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Begins a new history of every watchlist: what clients hold is of another.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn renew_epochs(&self) -> Result<(), JournalError> {
+        let records = Journal::watchlists(self).await?;
+        let mut connection = self.writer.acquire().await.map_err(store)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        for record in records {
+            sqlx::query("UPDATE watchlists SET epoch = ? WHERE id = ?")
+                .bind(Epoch(Uuid::new_v4()).0)
+                .bind(record.id.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(store)?;
+        }
+        transaction.commit().await.map_err(store)
+    }
+}
+
+/// Writes a copy of a journal's file as it is now, which may be in use.
+///
+/// # Errors
+/// The journal cannot be read, or the copy not be written.
+pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
+    let name = file.to_str().ok_or_else(|| store(format!("{} is not a name in UTF-8", file.display())))?;
+    let options = SqliteConnectOptions::new().filename(journal).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(store)?;
+    sqlx::query("VACUUM INTO ?").bind(name).execute(&mut connection).await.map_err(store)?;
+    connection.close().await.map_err(store)
+}
+
+async fn insert_commits(
+    connection: &mut SqliteConnection,
+    id: WatchlistId,
+    key: i64,
+    commits: &[NewCommit],
+) -> Result<(), JournalError> {
+    for commits in commits.chunks(CHUNK) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes, checksum) ",
+        );
+        insert.push_values(commits, |mut row, new| {
+            let (commit, changes) = (&new.commit, stored_changes(new));
+            let sum = commit_sum(id, commit, &changes);
+            row.push_bind(key)
+                .push_bind(signed(commit.revision.0))
+                .push_bind(commit.at.as_millis())
+                .push_bind(commit.by.user.0)
+                .push_bind(commit.by.name.to_string())
+                .push_bind(commit.by.client.0)
+                .push_bind(signed(commit.by.edit.0))
+                .push_bind(changes)
+                .push_bind(sum);
+        });
+        insert.build().execute(&mut *connection).await.map_err(store)?;
+    }
+    insert_touched(connection, key, commits.iter().map(|new| &*new.commit)).await
+}
+
+/// Notes which rows commits are about.
+async fn insert_touched(
+    connection: &mut SqliteConnection,
+    key: i64,
+    commits: impl Iterator<Item = &Commit>,
+) -> Result<(), JournalError> {
+    let pairs: Vec<_> =
+        commits.flat_map(|commit| touched(commit).into_iter().map(|row| (row, commit.revision))).collect();
+    for pairs in pairs.chunks(CHUNK) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("INSERT OR IGNORE INTO touched (watchlist, row, revision) ");
+        insert.push_values(pairs, |mut values, (row, revision)| {
+            values.push_bind(key).push_bind(row.0).push_bind(signed(revision.0));
+        });
+        insert.build().execute(&mut *connection).await.map_err(store)?;
+    }
+    Ok(())
 }
 
 impl HistoryFilter {
@@ -320,18 +477,18 @@ impl Journal for SqliteJournal {
 
     fn commits(&self, id: WatchlistId, after: Revision, most: Most) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
-            let mut query = QueryBuilder::<Sqlite>::new(format!("{COMMITS} WHERE w.id = "));
-            query.push_bind(id.0).push(" AND c.revision > ").push_bind(signed(after.0));
-            query.push(" ORDER BY c.revision LIMIT ");
+            let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {COMMIT}"));
+            query.push(" JOIN watchlists w ON w.key = c.watchlist WHERE w.id = ").push_bind(id.0);
+            query.push(" AND c.revision > ").push_bind(signed(after.0)).push(" ORDER BY c.revision LIMIT ");
             query.push_bind(i64::try_from(most.commits).unwrap_or(i64::MAX));
             let mut rows = query.build().fetch(&self.readers);
             let (mut commits, mut bytes) = (Vec::new(), 0);
             while bytes < most.bytes
                 && let Some(row) = rows.try_next().await.map_err(store)?
             {
-                let (commit, size) = read_commit(&row)?;
+                let (commit, size) = read_commit(id, &row)?.checked()?;
                 bytes += size;
-                commits.push(commit);
+                commits.push(without_replaced(commit));
             }
             Ok(commits)
         })
@@ -343,30 +500,42 @@ impl Journal for SqliteJournal {
 
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
         Box::pin(async move {
-            let rows = sqlx::query(
-                "SELECT a.edit, a.digest, a.revision, a.rejection FROM answers a JOIN watchlists w ON w.key = a.watchlist
-                 WHERE w.id = ? AND a.user = ? AND a.client = ? ORDER BY a.edit",
-            )
-            .bind(id.0)
-            .bind(sender.user.0)
-            .bind(sender.client.0)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(store)?;
-            rows.iter().map(|row| read_answer(row, sender)).collect()
+            let query = format!(
+                "SELECT {ANSWER} JOIN watchlists w ON w.key = a.watchlist
+                 WHERE w.id = ? AND a.user = ? AND a.client = ? ORDER BY a.edit"
+            );
+            let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+                .bind(id.0)
+                .bind(sender.user.0)
+                .bind(sender.client.0)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(store)?;
+            rows.iter().map(|row| checked_answer(id, row)).collect()
         })
     }
 
     fn append(&self, id: WatchlistId, batch: Batch) -> Answer<'_, ()> {
-        Box::pin(self.write_batch(id, batch))
+        Box::pin(async move {
+            let written = self.write_batch(id, batch).await;
+            self.is_failing.store(written.is_err(), Ordering::Relaxed);
+            written
+        })
     }
 
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
         Box::pin(self.write_part(id, part))
     }
 
+    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()> {
+        Box::pin(self.forget_commits(id, before, keep))
+    }
+
     fn ready(&self) -> Answer<'_, ()> {
         Box::pin(async {
+            if self.is_failing.load(Ordering::Relaxed) {
+                self.try_write().await?;
+            }
             sqlx::query("SELECT count(*) FROM watchlists").fetch_one(&self.readers).await.map_err(store)?;
             Ok(())
         })
@@ -380,9 +549,6 @@ impl Journal for SqliteJournal {
     }
 }
 
-const COMMITS: &str = "SELECT c.revision, c.at, c.user, c.name, c.client, c.edit, c.changes
-     FROM commits c JOIN watchlists w ON w.key = c.watchlist";
-
 async fn key_of(connection: &mut SqliteConnection, id: WatchlistId) -> Result<i64, JournalError> {
     let found: Option<(i64,)> = sqlx::query_as("SELECT key FROM watchlists WHERE id = ?")
         .bind(id.0)
@@ -394,69 +560,28 @@ async fn key_of(connection: &mut SqliteConnection, id: WatchlistId) -> Result<i6
 
 async fn insert_part(
     connection: &mut SqliteConnection,
+    id: WatchlistId,
     key: i64,
     part: &StoredPart,
 ) -> Result<(), JournalError> {
+    let of = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let (revision, place) =
+        (signed(part.snapshot.revision.0), (of(part.snapshot.part), of(part.snapshot.parts)));
+    let data = Encoding::MessagePack.encode(part);
+    let sum = part_sum(id, revision, place, &data);
     sqlx::query(
-        "INSERT OR REPLACE INTO snapshots (watchlist, revision, part, parts, data) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO snapshots (watchlist, revision, part, parts, data, checksum) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(key)
-    .bind(signed(part.snapshot.revision.0))
-    .bind(i64::try_from(part.snapshot.part).unwrap_or(i64::MAX))
-    .bind(i64::try_from(part.snapshot.parts).unwrap_or(i64::MAX))
-    .bind(Encoding::MessagePack.encode(part))
+    .bind(revision)
+    .bind(place.0)
+    .bind(place.1)
+    .bind(data)
+    .bind(sum)
     .execute(connection)
     .await
     .map_err(store)?;
     Ok(())
-}
-
-fn read_record(row: &SqliteRow) -> Result<Record, JournalError> {
-    Ok(Record {
-        id: WatchlistId(row.try_get::<Uuid, _>(0).map_err(store)?),
-        epoch: Epoch(row.try_get::<Uuid, _>(1).map_err(store)?),
-        name: row.try_get::<String, _>(2).map_err(store)?.into(),
-        revision: Revision(unsigned(row.try_get(3).map_err(store)?)?),
-        rows: usize::try_from(unsigned(row.try_get(4).map_err(store)?)?).unwrap_or(usize::MAX),
-        deleted_at: row.try_get::<Option<i64>, _>(5).map_err(store)?.map(Timestamp::from_millis),
-    })
-}
-
-/// A commit, and the bytes that its changes take.
-fn read_commit(row: &SqliteRow) -> Result<(Commit, usize), JournalError> {
-    let revision = Revision(unsigned(row.try_get(0).map_err(store)?)?);
-    let changes: String = row.try_get(6).map_err(store)?;
-    let commit = Commit {
-        revision,
-        at: Timestamp::from_millis(row.try_get(1).map_err(store)?),
-        by: Author {
-            user: UserId(row.try_get::<Uuid, _>(2).map_err(store)?),
-            name: row.try_get::<String, _>(3).map_err(store)?.into(),
-            client: ClientId(row.try_get::<Uuid, _>(4).map_err(store)?),
-            edit: EditId(unsigned(row.try_get(5).map_err(store)?)?),
-        },
-        changes: serde_json::from_str(&changes)
-            .map_err(|error| JournalError::Damaged(format!("the changes of revision {revision}: {error}")))?,
-    };
-    Ok((commit, changes.len()))
-}
-
-fn read_answer(row: &SqliteRow, sender: Sender) -> Result<AnswerRecord, JournalError> {
-    let edit = EditId(unsigned(row.try_get(0).map_err(store)?)?);
-    let damaged = |what: String| JournalError::Damaged(format!("the answer to edit {edit}: {what}"));
-    let digest: Vec<u8> = row.try_get(1).map_err(store)?;
-    let revision: Option<i64> = row.try_get(2).map_err(store)?;
-    let rejection: Option<String> = row.try_get(3).map_err(store)?;
-    let verdict = match (revision, rejection) {
-        (Some(revision), None) => Verdict::Accepted(Revision(unsigned(revision)?)),
-        (None, Some(json)) => Verdict::Rejected(
-            serde_json::from_str::<Rejection>(&json).map_err(|error| damaged(error.to_string()))?,
-        ),
-        _ => return Err(damaged("neither accepted nor rejected".to_owned())),
-    };
-    let digest = <[u8; 16]>::try_from(digest)
-        .map_err(|digest| damaged(format!("a digest of {} bytes", digest.len())))?;
-    Ok(AnswerRecord { sender, edit, digest, verdict })
 }
 
 /// A file that is there has to begin as SQLite's do; an empty one is as none.
@@ -469,14 +594,6 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
         return Ok(());
     }
     Err(JournalError::NotOurs(format!("{} is not a journal of Afterglow: move it away", path.display())))
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> Result<u64, JournalError> {
-    u64::try_from(number).map_err(|error| JournalError::Damaged(format!("the number {number}: {error}")))
 }
 
 fn store(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> JournalError {

@@ -7,6 +7,7 @@ use shared::{
     ids::{EditId, Revision},
     limits::Limits,
     time::Timestamp,
+    value::Value,
     watchlist::{
         Watchlist,
         apply::{Mode, Undo},
@@ -20,7 +21,7 @@ use super::{
     refused,
 };
 use crate::frame::MAX_MESSAGE_BYTES;
-use crate::journal::{AnswerRecord, Batch, Sender, Verdict};
+use crate::journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict};
 
 /// The state that edits are judged against.
 pub(super) struct Judge {
@@ -155,10 +156,11 @@ impl Judge {
             at,
             changes: changes.iter().cloned().map(Change::without_guard).collect(),
         };
+        let replaced = undo.replaced().iter().map(Value::to_literal).collect();
         unwritten.undo.push((undo, self.authorship.note(&commit), self.last_at));
         self.revision = commit.revision;
         self.last_at = at;
-        unwritten.batch.commits.push(Arc::new(commit));
+        unwritten.batch.commits.push(NewCommit { commit: Arc::new(commit), replaced });
         Ok(self.revision)
     }
 

@@ -10,6 +10,12 @@ use tokio::sync::mpsc;
 use super::{Command, EditRequest, refused};
 use crate::{fanout::Outgoing, frame::Frame};
 
+/// Said where nothing more is known.
+pub(super) const NOT_SERVED: &str = "the watchlist cannot be served at present";
+/// Said where the journal does not hold what was written.
+pub(super) const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can find out \
+     more with `afterglow-server check` and restore a backup";
+
 /// Answers an edit `unavailable`: later ones of its connection wait until it is sent again.
 pub(super) fn withhold(watchlist: WatchlistId, request: EditRequest) {
     if let Some(withheld) = request.reply.withheld() {
@@ -20,20 +26,24 @@ pub(super) fn withhold(watchlist: WatchlistId, request: EditRequest) {
 }
 
 /// Answers everything that waits, and takes no more.
-pub(super) async fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Receiver<Command>) {
+pub(super) async fn refuse_all(
+    watchlist: WatchlistId,
+    mut commands: mpsc::Receiver<Command>,
+    why: &'static str,
+) {
     commands.close();
     while let Some(command) = commands.recv().await {
-        refuse(watchlist, command);
+        refuse(watchlist, command, why);
     }
 }
 
-pub(super) fn refuse(watchlist: WatchlistId, command: Command) {
+pub(super) fn refuse(watchlist: WatchlistId, command: Command, why: &'static str) {
     match command {
         Command::Edit(request) => withhold(watchlist, request),
         Command::Open { subscriber, .. } => {
             let error = server::Error {
                 code: ErrorCode::Unavailable,
-                message: "the watchlist cannot be served at present".into(),
+                message: why.into(),
                 request: None,
                 watchlist: Some(watchlist),
             };

@@ -32,14 +32,14 @@ use super::{
     judge::Judge,
     load::load,
     presence::People,
-    refuse::{refuse, refuse_all},
+    refuse::{DAMAGED, NOT_SERVED, refuse, refuse_all},
     withheld::Withheld,
 };
 use crate::{
     clock::Clock,
     fanout::{ConnectionId, Fanout, Need, Outgoing, SnapshotFrames, Subscriber},
     frame::Frame,
-    journal::{Journal, Most},
+    journal::{Journal, JournalError, Most},
     settings::Settings,
 };
 
@@ -78,11 +78,16 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
                 let mut room = Room::new(context, watchlist, epoch, live, judge, own);
                 room.saved = saved;
                 room.save_if_due();
+                room.prune_old();
                 room.run(commands).await;
             }
             Err(error) => {
                 error!(%watchlist, error = &error as &dyn std::error::Error, "the watchlist cannot be loaded");
-                refuse_all(watchlist, commands).await;
+                let why = match error {
+                    JournalError::Damaged(_) => DAMAGED,
+                    JournalError::Store(_) | JournalError::NotOurs(_) => NOT_SERVED,
+                };
+                refuse_all(watchlist, commands, why).await;
             }
         }
     });
@@ -113,6 +118,8 @@ struct Room {
     owed: Vec<ConnectionId>,
     saved: Revision,
     saving: bool,
+    /// When commits that are older than they are kept are looked for next.
+    prune_at: Option<Instant>,
 }
 
 impl Room {
@@ -145,6 +152,7 @@ impl Room {
             owed: Vec::new(),
             saved: revision,
             saving: false,
+            prune_at: None,
         }
     }
 
@@ -158,6 +166,7 @@ impl Room {
                 () = until(self.flush_at) => self.flush(),
                 () = until(self.people_at) => self.send_people(),
                 () = until(self.resolve_at) => self.resolve().await,
+                () = until(self.prune_at) => self.prune_old(),
                 count = commands.recv_many(&mut taken, QUEUE) => {
                     if count == 0 || !self.take(taken).await {
                         break;
@@ -170,7 +179,7 @@ impl Room {
             }
         }
         self.flush();
-        refuse_all(self.watchlist, commands).await;
+        refuse_all(self.watchlist, commands, NOT_SERVED).await;
     }
 
     /// Judges and writes the edits first, so that everything else sees what is on disk. False once deleted.
@@ -187,7 +196,7 @@ impl Room {
         let mut others = others.into_iter();
         while let Some(command) = others.next() {
             if !self.act(command).await {
-                others.for_each(|rest| refuse(self.watchlist, rest));
+                others.for_each(|rest| refuse(self.watchlist, rest, NOT_SERVED));
                 return false;
             }
         }
@@ -225,6 +234,9 @@ impl Room {
             Command::Saved(revision) => {
                 self.saving = false;
                 self.saved = revision.unwrap_or(self.saved).max(self.saved);
+                if revision.is_some() {
+                    self.prune();
+                }
             }
             Command::Delete => {
                 self.deleted();
@@ -298,7 +310,9 @@ impl Room {
         }
         let most = Most { commits: usize::MAX, bytes: whole.max(CATCH_UP_BYTES) };
         let missed = self.context.journal.commits(self.watchlist, from, most).await.unwrap_or_default();
-        let is_all = missed.last().is_some_and(|last| last.revision == self.judge.revision);
+        // What is no longer kept leaves a gap, which nobody may be sent over.
+        let is_all = missed.first().is_some_and(|first| first.revision == from.next())
+            && missed.last().is_some_and(|last| last.revision == self.judge.revision);
         is_all && conflate(&missed).iter().map(size_of).sum::<usize>() <= whole
     }
 

@@ -1,63 +1,8 @@
 //! The program itself: flags, outputs and exit codes.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
-};
+use std::{net::TcpListener, process::Command};
 
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_afterglow-server"));
-    command.env("USER", "ann").env_remove("AFTERGLOW_DATA_DIR").env_remove("AFTERGLOW_LISTEN");
-    command
-}
-
-fn run(arguments: &[&str], data_dir: &Path) -> Output {
-    program().args(arguments).arg("--data-dir").arg(data_dir).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// One sentence on stderr, under the logs, and exit code 1.
-fn sentence(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    stderr.lines().filter(|line| line.starts_with("afterglow-server: ")).collect()
-}
-
-struct Served {
-    child: Child,
-    address: String,
-}
-
-impl Served {
-    fn start(data_dir: &Path) -> Self {
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
-        let mut child = program()
-            .args(arguments)
-            .arg(data_dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { child, address }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
+use crate::program::{Served, program, run, sentence, stdout};
 
 const COMPANIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv");
 
@@ -126,7 +71,7 @@ fn a_journal_cut_short_is_refused_with_words() {
     let whole = std::fs::read(&journal).unwrap();
     std::fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
     let said = sentence(&run(&["list"], folder.path()));
-    assert!(said.contains("restore a backup"), "{said}");
+    assert!(said.contains("afterglow-server restore"), "{said}");
     std::fs::write(&journal, "").unwrap();
     for left in ["journal.sqlite-wal", "journal.sqlite-shm"] {
         drop(std::fs::remove_file(folder.path().join(left)));

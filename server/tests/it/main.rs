@@ -4,7 +4,13 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod command_line;
+mod disk;
+mod history;
+mod hostile;
 mod http_calls;
+mod journal;
+mod pressure;
+mod program;
 mod python_client;
 mod sessions;
 mod simulation;

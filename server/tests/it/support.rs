@@ -62,8 +62,7 @@ impl TestServer {
     }
 
     pub async fn client(&self) -> Client {
-        let (socket, _) = self.connect(&[("authorization", &self.bearer()), JSON]).await.unwrap();
-        Client { socket, id: Uuid::new_v4(), edit: 0 }
+        Client::to(&self.running.serving.address.to_string(), self.running.token()).await
     }
 
     pub fn bearer(&self) -> String {
@@ -75,13 +74,19 @@ impl TestServer {
         headers: &[(&'static str, &str)],
     ) -> Result<(WebSocketStream<TcpStream>, Response<Option<Vec<u8>>>), tokio_tungstenite::tungstenite::Error>
     {
-        let address = self.running.serving.address;
-        let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        client_async(request, TcpStream::connect(address).await.unwrap()).await
+        connect(&self.running.serving.address.to_string(), headers).await
     }
+}
+
+async fn connect(
+    address: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(WebSocketStream<TcpStream>, Response<Option<Vec<u8>>>), tokio_tungstenite::tungstenite::Error> {
+    let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    client_async(request, TcpStream::connect(address).await.unwrap()).await
 }
 
 pub const JSON: (&str, &str) = ("sec-websocket-protocol", "afterglow.v1.json");
@@ -93,6 +98,13 @@ pub struct Client {
 }
 
 impl Client {
+    /// Connects to a server by its address, with its token.
+    pub async fn to(address: &str, token: &str) -> Self {
+        let bearer = format!("Bearer {}", token.trim());
+        let (socket, _) = connect(address, &[("authorization", &bearer), JSON]).await.unwrap();
+        Self { socket, id: Uuid::new_v4(), edit: 0 }
+    }
+
     /// Says hello and takes the welcome and the list of watchlists.
     pub async fn greet(&mut self) -> Value {
         self.send(&json!({ "type": "hello", "client": self.id, "app": "test/1" })).await;
@@ -172,4 +184,16 @@ pub fn insert(position: &str, cells: Value) -> (String, Value) {
     let row = Uuid::now_v7().to_string();
     let change = json!({ "insert": { "row": row, "position": position, "cells": cells } });
     (row, change)
+}
+
+/// Asks until there is an answer.
+pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < end, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

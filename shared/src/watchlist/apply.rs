@@ -39,7 +39,17 @@ pub enum Mode<'a> {
 
 /// Takes one applied edit back, exactly.
 #[derive(Debug, Default)]
-pub struct Undo(Vec<UndoStep>);
+pub struct Undo {
+    steps: Vec<UndoStep>,
+    replaced: Vec<Value>,
+}
+
+impl Undo {
+    /// What each of the edit's `set` changes has replaced, in their order.
+    pub fn replaced(&self) -> &[Value] {
+        &self.replaced
+    }
+}
 
 #[derive(Debug)]
 enum UndoStep {
@@ -70,7 +80,7 @@ impl Watchlist {
 
     /// Takes an applied edit back. Edits are taken back in the reverse of their order.
     pub fn revert(&mut self, undo: Undo) {
-        for step in undo.0.into_iter().rev() {
+        for step in undo.steps.into_iter().rev() {
             let done = match step {
                 UndoStep::Cell { row, slot, value, changed } => self.rows.change(row, |row| {
                     row.store(slot, value);
@@ -101,7 +111,7 @@ impl Watchlist {
             Change::Move(moved) => {
                 let position = read_position(&moved.position)?;
                 let position = self.rows.relocate(moved.row, position)?;
-                undo.0.push(UndoStep::Moved { row: moved.row, position });
+                undo.steps.push(UndoStep::Moved { row: moved.row, position });
                 Ok(())
             }
             Change::Remove(remove) => {
@@ -112,7 +122,7 @@ impl Watchlist {
                     let message = format!("the row changed after revision {as_of}");
                     return Err(Rejection::new(Code::Conflict, message));
                 }
-                undo.0.push(UndoStep::Removed(self.rows.remove(remove.row)?));
+                undo.steps.push(UndoStep::Removed(self.rows.remove(remove.row)?));
                 Ok(())
             }
             Change::AddColumn(add) => self.add_column(add, mode, undo),
@@ -127,7 +137,7 @@ impl Watchlist {
                 .change_columns(undo, |columns| columns.update(&column.key, |column| column.removed = false)),
             Change::Rename(rename) => {
                 check_title("the watchlist's name", &rename.name)?;
-                undo.0.push(UndoStep::Name(std::mem::replace(&mut self.name, rename.name.clone())));
+                undo.steps.push(UndoStep::Name(std::mem::replace(&mut self.name, rename.name.clone())));
                 Ok(())
             }
         }
@@ -158,13 +168,11 @@ impl Watchlist {
             }
         }
         let noted = mode.at().filter(|_| entry.tracked);
-        let step = self.rows.change(set.row, |row| UndoStep::Cell {
-            row: set.row,
-            slot,
-            value: row.store(slot, value),
-            changed: noted.map(|at| row.note_changed(slot, Some(at))),
+        let (value, changed) = self.rows.change(set.row, |row| {
+            (row.store(slot, value), noted.map(|at| row.note_changed(slot, Some(at))))
         })?;
-        undo.0.push(step);
+        undo.replaced.push(value.clone());
+        undo.steps.push(UndoStep::Cell { row: set.row, slot, value, changed });
         Ok(())
     }
 
@@ -191,7 +199,7 @@ impl Watchlist {
             }
         }
         self.rows.insert(Arc::new(row))?;
-        undo.0.push(UndoStep::Inserted(insert.row));
+        undo.steps.push(UndoStep::Inserted(insert.row));
         Ok(())
     }
 
@@ -281,7 +289,7 @@ impl Watchlist {
                 }
             };
             self.rows.change(row, |row| row.store(slot, converted))?;
-            undo.0.push(UndoStep::Cell { row, slot, value, changed: None });
+            undo.steps.push(UndoStep::Cell { row, slot, value, changed: None });
         }
         Ok(())
     }
@@ -293,7 +301,7 @@ impl Watchlist {
     ) -> Result<(), Rejection> {
         let before = self.columns.clone();
         change(&mut self.columns)?;
-        undo.0.push(UndoStep::Columns(before));
+        undo.steps.push(UndoStep::Columns(before));
         Ok(())
     }
 }

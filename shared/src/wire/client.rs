@@ -8,7 +8,7 @@ use super::{At, CellRef};
 use crate::{
     column::{Column, ColumnKey},
     edit::Change,
-    ids::{ClientId, EditId, RequestId, Revision, RowId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
 };
 
 /// A message from a client, written with its `type`.
@@ -123,4 +123,7 @@ pub struct History {
     /// At most so many: 50 where absent, never more than 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// Only those of this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
 }

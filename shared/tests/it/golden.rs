@@ -118,6 +118,7 @@ fn client_messages() -> Vec<(&'static str, ClientMessage)> {
                 column: Some("price".into()),
                 before: Some(Revision(44)),
                 limit: Some(50),
+                user: None,
             }),
         ),
     ]

@@ -74,7 +74,8 @@ impl Room {
         for (request, verdict) in judged {
             self.answer(request, verdict);
         }
-        self.publish(&unwritten.batch.commits);
+        let commits: Vec<_> = unwritten.batch.commits.into_iter().map(|new| new.commit).collect();
+        self.publish(&commits);
     }
 
     fn answer(&self, request: EditRequest, verdict: Verdict) {

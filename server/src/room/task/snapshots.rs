@@ -3,12 +3,15 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use shared::{
     ids::Revision,
+    time::Timestamp,
     wire::{codec::Encoding, server::ServerMessage},
 };
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::Room;
@@ -25,6 +28,8 @@ const PART_BYTES: usize = 16 * 1024;
 const STORED_PART_BYTES: usize = 1 << 20;
 /// A new snapshot is stored after so many commits, or as many as there are rows.
 const SNAPSHOT_EVERY: u64 = 10_000;
+/// How often old commits are looked for.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Room {
     /// Sends the watchlist whole: a snapshot that others are being sent, where it will do, or a new one.
@@ -82,7 +87,46 @@ impl Room {
 
     pub(super) fn save_if_due(&mut self) {
         let rows = self.judge.watchlist.rows().len() as u64;
-        if self.saving || self.judge.revision.0 - self.saved.0 < SNAPSHOT_EVERY.max(rows) {
+        if self.judge.revision.0 - self.saved.0 >= SNAPSHOT_EVERY.max(rows) {
+            self.save();
+        }
+    }
+
+    /// Forgets what is older than it is kept, from time to time. A snapshot comes first, without which nothing can go.
+    pub(super) fn prune_old(&mut self) {
+        if self.context.settings.history_days == 0 {
+            return;
+        }
+        self.prune_at = Some(Instant::now() + PRUNE_INTERVAL);
+        if self.judge.revision > self.saved {
+            self.save();
+        } else {
+            self.prune();
+        }
+    }
+
+    /// Forgets commits that are no longer to be kept.
+    pub(super) fn prune(&self) {
+        let settings = &self.context.settings;
+        let day = 24 * 60 * 60 * 1_000;
+        let before = match settings.history_days {
+            0 => Timestamp::from_millis(i64::MIN),
+            days => Timestamp::from_millis((self.context.clock)().as_millis() - i64::from(days) * day),
+        };
+        let keep = match settings.history_commits {
+            0 => u64::MAX,
+            commits => commits,
+        };
+        let (journal, watchlist) = (self.context.journal.clone(), self.watchlist);
+        self.context.tasks.spawn(async move {
+            if let Err(error) = journal.prune(watchlist, before, keep).await {
+                warn!(error = &error as &dyn std::error::Error, "old commits could not be taken away");
+            }
+        });
+    }
+
+    fn save(&mut self) {
+        if self.saving {
             return;
         }
         self.saving = true;

@@ -13,7 +13,8 @@ use std::{
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, Record, Sender, StoredPart,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, NewCommit, Record, Sender,
+    StoredPart,
 };
 use shared::{
     edit::{Change, Commit},
@@ -179,7 +180,7 @@ impl Journal for SimulatedJournal {
             self.access(60).await?;
             let mut held = self.disk.held();
             let list = held.lists.get_mut(&id).unwrap();
-            for commit in &batch.commits {
+            for NewCommit { commit, .. } in &batch.commits {
                 let head = list.commits.last().map_or(0, |commit| commit.revision.0);
                 assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
                 list.commits.push((**commit).clone());
@@ -196,6 +197,10 @@ impl Journal for SimulatedJournal {
 
     fn save_part(&self, _id: WatchlistId, _part: StoredPart) -> Answer<'_, ()> {
         Box::pin(async { Err(fault()) })
+    }
+
+    fn prune(&self, _id: WatchlistId, _before: Timestamp, _keep: u64) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
     }
 
     fn ready(&self) -> Answer<'_, ()> {

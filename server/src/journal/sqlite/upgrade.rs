@@ -1,0 +1,102 @@
+//! What a migration cannot do in SQL: records of an older journal are given their checksums and noted by row.
+
+use sqlx::{Connection, Row, SqlitePool};
+use uuid::Uuid;
+
+use shared::ids::WatchlistId;
+
+use super::{
+    insert_touched,
+    record::{ANSWER, COMMIT, part_sum, read_answer, read_commit, signed},
+    store,
+};
+use crate::journal::JournalError;
+
+/// What `PRAGMA user_version` says once every record is as this program writes it.
+pub(super) const VERSION: i64 = 2;
+/// Records that are brought up to date in one write.
+const AT_ONCE: i64 = 1_000;
+
+/// Brings records up to date, where they are not; a process that dies meanwhile leaves the rest to the next one.
+pub(super) async fn finish(writer: &SqlitePool) -> Result<(), JournalError> {
+    let (version,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(writer).await.map_err(store)?;
+    if version >= VERSION {
+        return Ok(());
+    }
+    let lists: Vec<(i64, Uuid)> =
+        sqlx::query_as("SELECT key, id FROM watchlists").fetch_all(writer).await.map_err(store)?;
+    for (key, id) in lists {
+        while commits(writer, key, WatchlistId(id)).await? > 0 {}
+        while answers(writer, key, WatchlistId(id)).await? > 0 {}
+        while parts(writer, key, WatchlistId(id)).await? > 0 {}
+    }
+    let version = format!("PRAGMA user_version = {VERSION}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(version)).execute(writer).await.map_err(store)?;
+    Ok(())
+}
+
+async fn commits(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
+    let mut connection = writer.acquire().await.map_err(store)?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+    let query = format!(
+        "SELECT {COMMIT} WHERE c.watchlist = ? AND c.checksum IS NULL ORDER BY c.revision LIMIT {AT_ONCE}"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_all(&mut *transaction).await;
+    let rows = rows.map_err(store)?;
+    for row in &rows {
+        let read = read_commit(id, row)?;
+        sqlx::query("UPDATE commits SET checksum = ? WHERE watchlist = ? AND revision = ?")
+            .bind(read.sum)
+            .bind(key)
+            .bind(signed(read.commit.revision.0))
+            .execute(&mut *transaction)
+            .await
+            .map_err(store)?;
+        insert_touched(&mut transaction, key, std::iter::once(&read.commit)).await?;
+    }
+    transaction.commit().await.map_err(store)?;
+    Ok(rows.len())
+}
+
+async fn answers(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
+    let mut connection = writer.acquire().await.map_err(store)?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+    let query = format!("SELECT {ANSWER} WHERE a.watchlist = ? AND a.checksum IS NULL LIMIT {AT_ONCE}");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_all(&mut *transaction).await;
+    let rows = rows.map_err(store)?;
+    for row in &rows {
+        let (record, sum, _) = read_answer(id, row)?;
+        sqlx::query(
+            "UPDATE answers SET checksum = ? WHERE watchlist = ? AND user = ? AND client = ? AND edit = ?",
+        )
+        .bind(sum)
+        .bind(key)
+        .bind(record.sender.user.0)
+        .bind(record.sender.client.0)
+        .bind(signed(record.edit.0))
+        .execute(&mut *transaction)
+        .await
+        .map_err(store)?;
+    }
+    transaction.commit().await.map_err(store)?;
+    Ok(rows.len())
+}
+
+async fn parts(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
+    let query =
+        "SELECT revision, part, parts, data FROM snapshots WHERE watchlist = ? AND checksum IS NULL LIMIT 1";
+    let row = sqlx::query(query).bind(key).fetch_optional(writer).await.map_err(store)?;
+    let Some(row) = row else { return Ok(0) };
+    let number = |index| row.try_get::<i64, _>(index).map_err(store);
+    let (revision, part, parts) = (number(0)?, number(1)?, number(2)?);
+    let data: Vec<u8> = row.try_get(3).map_err(store)?;
+    sqlx::query("UPDATE snapshots SET checksum = ? WHERE watchlist = ? AND revision = ? AND part = ?")
+        .bind(part_sum(id, revision, (part, parts), &data))
+        .bind(key)
+        .bind(revision)
+        .bind(part)
+        .execute(writer)
+        .await
+        .map_err(store)?;
+    Ok(1)
+}
