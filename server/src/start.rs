@@ -9,7 +9,7 @@ use std::{
 
 use axum::serve::ListenerExt;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,6 +28,9 @@ use crate::{
     settings::Settings,
 };
 
+/// Bytes that the system takes of a connection beyond what is on its way.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// How long connections that do not listen may hold up the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -110,8 +113,8 @@ pub async fn start(
         places: Arc::new(Semaphore::new(places)),
     };
     let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!(%error, "a connection keeps Nagle's delay");
+        if let Err(error) = stream.set_nodelay(true).and_then(|()| hold_little(stream)) {
+            warn!(%error, "a connection keeps the system's own settings");
         }
     });
     let app = router(http);
@@ -124,6 +127,17 @@ pub async fn start(
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%address, "listening");
     Ok(Running { serving, auth, stop, tasks, journal, folder })
+}
+
+/// What waits for a slow reader waits here, where it is conflated, and not in the system, where it grows old.
+#[cfg(target_os = "linux")]
+fn hold_little(stream: &TcpStream) -> io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hold_little(_stream: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 impl Running {

@@ -140,7 +140,8 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
     damage(&journal, "UPDATE commits SET changes = replace(changes, '\"8\"', '\"3\"') WHERE revision = 3")
         .await;
     stdout(&run(&["check"], folder.path()));
-    damage(&journal, "UPDATE snapshots SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)").await;
+    damage(&journal, "UPDATE snapshots SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)")
+        .await;
     assert!(sentence(&run(&["check"], folder.path())).contains("part 1 of the snapshot at revision 0"));
 }
 

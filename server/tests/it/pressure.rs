@@ -1,1 +1,140 @@
+//! A client that does not read costs the others nothing, and the server a bounded amount of memory.
 
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    program::{Served, client_of},
+    support::{Client, PATIENCE, insert},
+};
+
+/// Rows that a feed changes.
+const ROWS: usize = 200;
+/// Changes of one edit of the feed, and how often it sends one: 5,000 changes a second.
+const CHANGES: usize = 50;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The memory that a process holds, in KiB.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A client for which the system holds little.
+async fn with_small_buffer(served: &Served, data_dir: &Path) -> Client {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(8 * 1024).unwrap();
+    let stream = socket.connect(served.address.parse().unwrap()).await.unwrap();
+    let token = std::fs::read_to_string(data_dir.join("local.token")).unwrap();
+    Client::over(stream, &served.address, &token).await
+}
+
+/// An edit of the feed: each changes the rows that follow those of the one before.
+async fn publish(client: &mut Client, list: &str, rows: &[String], round: usize, changes: usize) {
+    let set = |index: usize| {
+        let row = &rows[(round * changes + index) % ROWS];
+        json!({ "set": { "row": row, "column": "price", "value": format!("{round}.{index:03}") } })
+    };
+    let answer = client.edit_answered(list, (0..changes).map(set).collect()).await;
+    assert_eq!(answer["type"], "accepted", "{answer}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path());
+    let mut publisher = client_of(&served, folder.path()).await;
+    let list = publisher.create("Feed").await;
+    publisher.open(&list).await;
+    let (rows, inserts): (Vec<String>, Vec<Value>) =
+        (0..ROWS).map(|index| insert(&format!("{:04x}80", index + 1), json!({ "price": "0" }))).unzip();
+    publisher.edit_answered(&list, json!(inserts)).await;
+    let mut silent = with_small_buffer(&served, folder.path()).await;
+    silent.greet().await;
+    silent.open(&list).await;
+    // Memory is filled first: what is kept of the newest commits, and SQLite's pages, are bounded.
+    let mut round = 0;
+    while round < 150 {
+        publish(&mut publisher, &list, &rows, round, 500).await;
+        round += 1;
+    }
+    let before = resident(served.child.id());
+    let fed = Instant::now();
+    while fed.elapsed() < Duration::from_secs(6) {
+        publish(&mut publisher, &list, &rows, round, CHANGES).await;
+        round += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+    let grown = resident(served.child.id()).saturating_sub(before);
+    assert!(grown < 2 * 1024, "the server grew by {grown} KiB");
+
+    let truth = publisher.open(&list).await;
+    assert!(round > 300, "the feed went on: {round} edits");
+    let (started, head) = (Instant::now(), truth["revision"].as_u64().unwrap());
+    let mut cells = std::collections::BTreeMap::new();
+    let mut at = 0;
+    let mut messages = 0;
+    while at < head {
+        let message = silent.next().await.expect("it is still connected");
+        // Whoever missed more than the watchlist holds is sent that instead.
+        if message["type"] == "snapshot" {
+            at = message["revision"].as_u64().unwrap();
+            for row in message["rows"].as_array().unwrap() {
+                cells.insert(row["row"].to_string(), row["cells"]["price"].clone());
+            }
+        }
+        if message["type"] == "changes" {
+            at = message["to"].as_u64().unwrap();
+            let commits = message["commits"].as_array().unwrap().iter();
+            let changes = commits.flat_map(|commit| commit["changes"].as_array().unwrap());
+            for set in changes.filter_map(|change| change.get("set")) {
+                cells.insert(set["row"].to_string(), set["value"].clone());
+            }
+        }
+        messages += 1;
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "right again after {:?}", started.elapsed());
+    assert!(messages < round / 10, "in {messages} messages for {round} edits");
+    for row in truth["rows"].as_array().unwrap() {
+        assert_eq!(cells.get(&row["row"].to_string()), Some(&row["cells"]["price"]));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_edits_is_slowed_down_and_not_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let list = client.create("Flood").await;
+    client.open(&list).await;
+    let (row, first) = insert("80", json!({ "price": "0" }));
+    client.edit_answered(&list, json!([first])).await;
+    let started = Instant::now();
+    let (mut sender, mut receiver) = client.socket.split();
+    let sending = tokio::spawn(async move {
+        for edit in 2..=800_u32 {
+            let changes = json!([{ "set": { "row": row, "column": "price", "value": edit.to_string() } }]);
+            let edit = json!({ "type": "edit", "watchlist": list, "edit": edit, "changes": changes });
+            sender.send(Message::text(edit.to_string())).await.unwrap();
+        }
+        sender
+    });
+    let mut accepted = 0;
+    while accepted < 799 {
+        let message = tokio::time::timeout(PATIENCE, receiver.next()).await.unwrap().unwrap().unwrap();
+        let Message::Text(text) = message else { continue };
+        assert!(!text.contains("\"rejected\""), "{text}");
+        accepted += u32::from(text.contains("\"accepted\""));
+    }
+    drop(sending.await.unwrap());
+    // 400 at once, and 200 a second from there on.
+    assert!(started.elapsed() > Duration::from_millis(1_500), "{:?}", started.elapsed());
+}

@@ -38,14 +38,15 @@ pub struct Served {
 
 impl Served {
     pub fn start(data_dir: &Path) -> Self {
+        let mut program = program();
+        program.stderr(Stdio::null());
+        Self::spawn(program, data_dir)
+    }
+
+    /// Serves with a program that takes the flags of ours.
+    pub fn spawn(mut program: Command, data_dir: &Path) -> Self {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
-        let mut child = program()
-            .args(arguments)
-            .arg(data_dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = program.args(arguments).arg(data_dir).stdout(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         let address = first.trim_end().strip_prefix("listening on http://").unwrap().to_owned();

@@ -74,11 +74,13 @@ impl TestServer {
         headers: &[(&'static str, &str)],
     ) -> Result<(WebSocketStream<TcpStream>, Response<Option<Vec<u8>>>), tokio_tungstenite::tungstenite::Error>
     {
-        connect(&self.running.serving.address.to_string(), headers).await
+        let address = self.running.serving.address;
+        connect(TcpStream::connect(address).await.unwrap(), &address.to_string(), headers).await
     }
 }
 
 async fn connect(
+    stream: TcpStream,
     address: &str,
     headers: &[(&'static str, &str)],
 ) -> Result<(WebSocketStream<TcpStream>, Response<Option<Vec<u8>>>), tokio_tungstenite::tungstenite::Error> {
@@ -86,7 +88,7 @@ async fn connect(
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
-    client_async(request, TcpStream::connect(address).await.unwrap()).await
+    client_async(request, stream).await
 }
 
 pub const JSON: (&str, &str) = ("sec-websocket-protocol", "afterglow.v1.json");
@@ -100,8 +102,13 @@ pub struct Client {
 impl Client {
     /// Connects to a server by its address, with its token.
     pub async fn to(address: &str, token: &str) -> Self {
+        Self::over(TcpStream::connect(address).await.unwrap(), address, token).await
+    }
+
+    /// The same over a socket of its own.
+    pub async fn over(stream: TcpStream, address: &str, token: &str) -> Self {
         let bearer = format!("Bearer {}", token.trim());
-        let (socket, _) = connect(address, &[("authorization", &bearer), JSON]).await.unwrap();
+        let (socket, _) = connect(stream, address, &[("authorization", &bearer), JSON]).await.unwrap();
         Self { socket, id: Uuid::new_v4(), edit: 0 }
     }
 
@@ -196,4 +203,11 @@ pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) ->
         assert!(tokio::time::Instant::now() < end, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Says that a test was skipped for want of something; where nothing may be missing, that is a failure.
+pub fn skipped(wanted: &str) {
+    let required = std::env::var_os("AFTERGLOW_REQUIRE_SERVICES").is_some();
+    assert!(!required, "this test needs {wanted}");
+    eprintln!("skipped: this test needs {wanted}");
 }
