@@ -12,6 +12,7 @@ mod grid;
 mod headless;
 mod morning;
 mod painter;
+mod rounds;
 mod screen;
 mod shared_server;
 mod support;

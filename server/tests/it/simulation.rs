@@ -1,10 +1,12 @@
-//! Several replicas and one server in simulated time: delays, lost connections, re-sends, failing writes, deaths
-//! of the server and of clients, and clients that come back from an old copy of what they kept. Whatever happened,
+//! Several replicas and one server in simulated time: delays, connections that break off in the middle of a frame,
+//! edits sent twice, clocks that jump, writes that fail before or after they were made, deaths of the server and of
+//! clients, and clients that come back from an old copy of what they kept. Whatever happened,
 //! in the end everyone shows the same, every accepted edit is there once, and nothing waits.
 //!
 //! A failing seed runs alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`.
 
 mod journal;
+mod wire;
 
 use std::{
     cell::Cell,
@@ -12,7 +14,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,11 +39,12 @@ use shared::{
     value::Literal,
     watchlist::Watchlist,
     wire::{
+        client::ClientMessage,
         codec::Encoding,
         server::{Role, SnapshotRow, User},
     },
 };
-use tokio::{io::DuplexStream, sync::watch, time::timeout};
+use tokio::{sync::watch, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::Role as SocketRole},
@@ -49,7 +52,10 @@ use tokio_tungstenite::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use self::journal::{Disk, Name, SimulatedJournal};
+use self::{
+    journal::{Disk, Name, SimulatedJournal},
+    wire::{Wire, wire},
+};
 
 const RUNS: u64 = 4_000;
 const CLIENTS: usize = 3;
@@ -95,6 +101,8 @@ struct Simulation {
     made: u64,
     /// Whether clients come back from old copies: then no two edits are alike.
     restores: bool,
+    /// How wrong the server's clock is, in milliseconds.
+    jumps: Arc<AtomicI64>,
 }
 
 struct SimulatedServer {
@@ -105,7 +113,7 @@ struct SimulatedServer {
 
 struct SimulatedClient {
     replica: Replica,
-    socket: Option<WebSocketStream<DuplexStream>>,
+    socket: Option<WebSocketStream<Wire>>,
     /// What its outbox holds, and the first number that it never used.
     outbox: SimulatedOutbox,
     /// A copy of that, taken earlier.
@@ -115,6 +123,8 @@ struct SimulatedClient {
     /// Edits that it no longer knows of, since it came back from a copy: they were made or they were not.
     lost: BTreeSet<Name>,
     renewals: u128,
+    /// Sends its next edit twice.
+    repeats: bool,
 }
 
 #[derive(Clone)]
@@ -144,7 +154,16 @@ impl Simulation {
         let clients = (0..CLIENTS).map(|number| SimulatedClient::new(100 + number as u128)).collect();
         rng.u64(..);
         let restores = seed.is_multiple_of(4);
-        let mut simulation = Self { rng, disk, server: None, clients, connections: 0, made: 0, restores };
+        let mut simulation = Self {
+            rng,
+            disk,
+            server: None,
+            clients,
+            connections: 0,
+            made: 0,
+            restores,
+            jumps: Arc::new(AtomicI64::new(0)),
+        };
         simulation.start_server().await;
         for list in LISTS {
             simulation.server.as_ref().unwrap().hub.create(Some(list), "Simulated", None).await.unwrap();
@@ -160,7 +179,11 @@ impl Simulation {
 
     async fn start_server(&mut self) {
         let journal = Arc::new(SimulatedJournal::new(self.disk.clone()));
-        let clock: Clock = Arc::new(|| Timestamp::from_millis(i64::try_from(now().as_millis()).unwrap()));
+        let jumps = self.jumps.clone();
+        let clock: Clock = Arc::new(move || {
+            let shown = i64::try_from(now().as_millis()).unwrap() + jumps.load(Ordering::SeqCst);
+            Timestamp::from_millis(shown)
+        });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         // A small outbox, so that catch-ups are common.
         let settings = Arc::new(Settings { outbox_bytes: 2_000, ..Settings::default() });
@@ -198,7 +221,9 @@ impl Simulation {
                 let long = Duration::from_millis(self.rng.u64(..40));
                 self.pump(who, long).await;
             }
-            80..88 => tokio::time::sleep(Duration::from_millis(self.rng.u64(..60))).await,
+            80..86 => tokio::time::sleep(Duration::from_millis(self.rng.u64(..60))).await,
+            86 => self.jumps.store(self.rng.i64(-3_600_000..3_600_000), Ordering::SeqCst),
+            87 => self.clients[who].repeats = true,
             88..94 => self.clients[who].cut(),
             94 => self.clients[who].restart(),
             95 if self.restores => self.restore(who).await,
@@ -223,7 +248,11 @@ impl Simulation {
     fn connect(&mut self, who: usize) {
         self.clients[who].cut();
         let Some(server) = &self.server else { return };
-        let (near, far) = tokio::io::duplex(8 * 1024);
+        // Many connections break off by themselves, in the middle of a frame.
+        let hostile = self.disk.is_hostile();
+        let mut ends_after =
+            || if hostile && self.rng.u8(..3) == 0 { self.rng.usize(..6_000) } else { usize::MAX };
+        let (near, far) = wire(ends_after(), ends_after());
         self.connections += 1;
         let encoding = Encoding::MessagePack;
         let peer = Peer { connection: ConnectionId(self.connections), user: user(), encoding };
@@ -310,9 +339,14 @@ impl Simulation {
             let Some(socket) = &mut client.socket else { return };
             while let Some(message) = client.replica.poll_send() {
                 let bytes = Encoding::MessagePack.encode(&message);
-                let sent = timeout(Duration::from_millis(50), socket.send(Message::binary(bytes))).await;
-                if !matches!(sent, Ok(Ok(()))) {
-                    return client.cut();
+                // An edit that is sent twice is one edit.
+                let is_edit = matches!(message, ClientMessage::Edit(_));
+                let times = if is_edit && std::mem::take(&mut client.repeats) { 2 } else { 1 };
+                for _ in 0..times {
+                    let sending = socket.send(Message::binary(bytes.clone()));
+                    if !matches!(timeout(Duration::from_millis(50), sending).await, Ok(Ok(()))) {
+                        return client.cut();
+                    }
                 }
             }
             let left =
@@ -419,6 +453,7 @@ impl SimulatedClient {
             answers: BTreeMap::new(),
             lost: BTreeSet::new(),
             renewals: 0,
+            repeats: false,
         }
     }
 

@@ -62,6 +62,10 @@ impl Disk {
         self.hostile.store(hostile, Ordering::SeqCst);
     }
 
+    pub fn is_hostile(&self) -> bool {
+        self.hostile.load(Ordering::SeqCst)
+    }
+
     pub fn next_generation(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -117,7 +121,7 @@ impl SimulatedJournal {
             (rng.u64(..12), rng.u32(..1_000) < per_mille_failing)
         };
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        let hostile = self.disk.hostile.load(Ordering::SeqCst);
+        let hostile = self.disk.is_hostile();
         if !self.is_alive() || fails && hostile { Err(fault()) } else { Ok(()) }
     }
 }
@@ -183,6 +187,8 @@ impl Journal for SimulatedJournal {
             for NewCommit { commit, .. } in &batch.commits {
                 let head = list.commits.last().map_or(0, |commit| commit.revision.0);
                 assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
+                let last = list.commits.last().map_or(commit.at, |commit| commit.at);
+                assert!(commit.at >= last, "times never go back");
                 list.commits.push((**commit).clone());
             }
             for answer in batch.answers {
@@ -190,7 +196,7 @@ impl Journal for SimulatedJournal {
                 assert!(again.is_none(), "an edit was answered twice");
             }
             // Written, and the server is told that it was not.
-            let lies = self.disk.hostile.load(Ordering::SeqCst) && held.rng.u32(..1_000) < 40;
+            let lies = self.disk.is_hostile() && held.rng.u32(..1_000) < 40;
             if lies { Err(fault()) } else { Ok(()) }
         })
     }

@@ -1,0 +1,179 @@
+//! Rounds of faults over real processes: clients edit at random through a network that delays and cuts, the server or
+//! a client is killed at a random moment and started again, and then everyone must show the same, with every edit that
+//! was made there once.
+//!
+//! Twenty rounds; `AFTERGLOW_ROUNDS=200 cargo test --workspace rounds -- --nocapture` makes more of them, and
+//! `AFTERGLOW_SEED` others.
+
+mod client;
+mod proxy;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use fastrand::Rng;
+use server::{
+    auth::TOKEN_FILE,
+    journal::{Journal, Most, sqlite::SqliteJournal},
+};
+use shared::{
+    edit::Change,
+    ids::{ClientId, EditId, Revision, WatchlistId},
+};
+
+use self::{
+    client::{ClientProcess, State},
+    proxy::Proxy,
+};
+use crate::{
+    screen::wait_for,
+    support::{ServerProcess, import_companies},
+};
+
+const CLIENTS: usize = 8;
+const ROUNDS: usize = 20;
+/// How long they edit in a round.
+const EDITING: Duration = Duration::from_secs(1);
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+#[test]
+fn what_was_accepted_survives_kills_and_cuts_and_all_are_equal() {
+    let rounds = number("AFTERGLOW_ROUNDS", ROUNDS as u64);
+    let mut rng = Rng::with_seed(number("AFTERGLOW_SEED", 1));
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::start(folder.path(), rng.fork());
+    let (mut of_server, mut of_clients) = (0, 0);
+    for round in 0..rounds {
+        desk.clients.iter_mut().for_each(ClientProcess::go_on);
+        let before = EDITING.mul_f64(rng.f64());
+        std::thread::park_timeout(before);
+        match rng.usize(..10) {
+            0..6 => {
+                desk.kill_server();
+                of_server += 1;
+            }
+            _ => {
+                desk.kill_client(rng.usize(..CLIENTS));
+                of_clients += 1;
+            }
+        }
+        std::thread::park_timeout(EDITING.saturating_sub(before));
+        let states = desk.settle();
+        for (client, state) in states.iter().enumerate() {
+            assert_eq!(state, &states[0], "client {client} after round {round}");
+        }
+    }
+    let (cuts, bytes) =
+        desk.proxies.iter().fold((0, 0), |(cuts, bytes), proxy| (cuts + proxy.cuts(), bytes + proxy.bytes()));
+    let edits = desk.check();
+    println!(
+        "{rounds} rounds: {edits} edits by {CLIENTS} clients, {of_server} kills of the server and {of_clients} of clients, \
+         {cuts} connections cut, {bytes} bytes carried"
+    );
+    assert!(edits > rounds * 50, "they edited: {edits}");
+    assert!(cuts > rounds / 2, "they were cut off: {cuts}");
+}
+
+struct Desk {
+    folder: PathBuf,
+    list: WatchlistId,
+    server: ServerProcess,
+    proxies: Vec<Proxy>,
+    clients: Vec<ClientProcess>,
+}
+
+impl Desk {
+    fn start(folder: &Path, mut rng: Rng) -> Self {
+        let served = folder.join("server");
+        let list = import_companies(&served);
+        let server = ServerProcess::start(&served, "127.0.0.1:0");
+        let address = server.address().parse().unwrap();
+        let proxies: Vec<Proxy> = (0..CLIENTS).map(|_| Proxy::start(address, rng.fork())).collect();
+        let clients = proxies
+            .iter()
+            .enumerate()
+            .map(|(index, proxy)| {
+                let folder = folder.join(format!("client-{index}"));
+                ClientProcess::start(&folder, proxy.base(), &served.join(TOKEN_FILE), list)
+            })
+            .collect();
+        Self { folder: folder.to_owned(), list, server, proxies, clients }
+    }
+
+    fn kill_server(&mut self) {
+        let address = self.server.address().to_owned();
+        self.server.process.kill();
+        self.server = ServerProcess::start(&self.folder.join("server"), &address);
+    }
+
+    fn kill_client(&mut self, index: usize) {
+        self.clients[index].kill_and_start_again();
+    }
+
+    /// The faults and the edits end; gives what each shows once nothing waits.
+    fn settle(&mut self) -> Vec<State> {
+        self.proxies.iter().for_each(|proxy| proxy.set_hostile(false));
+        self.clients.iter_mut().for_each(ClientProcess::settle);
+        let mut states: Vec<State> = Vec::new();
+        wait_for("all to be at the head", || {
+            states = self.clients.iter_mut().map(ClientProcess::state).collect();
+            let head = states.iter().map(|state| state.revision).max()?;
+            states.iter().all(|state| state.revision == head).then_some(())
+        });
+        self.proxies.iter().for_each(|proxy| proxy.set_hostile(true));
+        states
+    }
+
+    /// Ends everything and looks at what the server has kept; gives how many edits were made.
+    fn check(self) -> u64 {
+        let Self { folder, list, mut server, proxies, clients } = self;
+        drop((proxies, clients));
+        server.process.kill();
+        let served = folder.join("server");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let commits = runtime.block_on(async {
+            let journal = SqliteJournal::open(&served).await.unwrap();
+            let commits = journal.commits(list, Revision(0), Most::ALL).await.unwrap();
+            journal.close().await;
+            server::backup::check(&served.join("journal.sqlite")).await.unwrap();
+            commits
+        });
+        let mut names: BTreeSet<(ClientId, EditId)> = BTreeSet::new();
+        let mut marks: BTreeMap<String, u32> = BTreeMap::new();
+        for commit in &commits {
+            assert!(names.insert((commit.by.client, commit.by.edit)), "an edit was applied twice");
+            for mark in commit.changes.iter().filter_map(client::mark_in) {
+                *marks.entry(mark).or_default() += 1;
+            }
+        }
+        for (mark, times) in &marks {
+            assert_eq!(*times, 1, "what {mark} says was applied more than once");
+        }
+        let revisions: Vec<u64> = commits.iter().map(|commit| commit.revision.0).collect();
+        assert_eq!(revisions, (1..=revisions.len() as u64).collect::<Vec<_>>(), "an order without gaps");
+        for index in 0..CLIENTS {
+            let accepted = fs::read_to_string(folder.join(format!("client-{index}/accepted"))).unwrap();
+            for mark in accepted.lines() {
+                assert!(marks.contains_key(mark), "{mark} was accepted and is not there");
+            }
+            assert!(accepted.lines().count() > 0);
+            // And what was on a client's disk when it was killed has come, too.
+            for mark in client::kept_at_death(&folder.join(format!("client-{index}"))) {
+                assert!(marks.contains_key(&mark), "{mark} waited on the disk and is not there");
+            }
+        }
+        marks.len() as u64
+    }
+}
+
+/// Whether a change is one that a client marks its edits with.
+fn is_mark(change: &Change) -> bool {
+    matches!(change, Change::Set(set) if &*set.column.0 == "note")
+}

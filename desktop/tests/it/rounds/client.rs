@@ -1,0 +1,315 @@
+//! A client without windows, as a process of its own: the store, its outbox on disk and the network as in the
+//! desktop, and somebody who edits at random.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use desktop::{
+    host::Named,
+    net::{Net, NetEvent},
+    store::{Connection, Store},
+};
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+use shared::{
+    edit::Change,
+    ids::{RowId, WatchlistId, WindowId},
+    position::Position,
+    value::Literal,
+};
+use uuid::Uuid;
+
+use super::is_mark;
+
+/// Says to the test's own program that it is to be a client, and which.
+const VARIABLE: &str = "AFTERGLOW_ROUNDS_CLIENT";
+/// Lines that answer stand out from what a test says otherwise.
+const ANSWER: &str = "@state ";
+/// More rows than this are not added.
+const ROWS: usize = 200;
+
+#[derive(Serialize, Deserialize)]
+struct Given {
+    base: String,
+    token_file: PathBuf,
+    folder: PathBuf,
+    list: WatchlistId,
+    life: u64,
+}
+
+/// What a client shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub revision: u64,
+    pub rows: usize,
+    digest: u64,
+}
+
+/// A client's process, and the way to it.
+pub struct ClientProcess {
+    given: Given,
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl ClientProcess {
+    pub fn start(folder: &Path, base: String, token_file: &Path, list: WatchlistId) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let given =
+            Given { base, token_file: token_file.to_owned(), folder: folder.to_owned(), list, life: 0 };
+        let (child, input, output) = spawn(&given);
+        Self { given, child, input, output }
+    }
+
+    pub fn kill_and_start_again(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        note_kept(&self.given.folder);
+        self.given.life += 1;
+        (self.child, self.input, self.output) = spawn(&self.given);
+        self.go_on();
+    }
+
+    pub fn go_on(&mut self) {
+        self.say("go");
+    }
+
+    pub fn settle(&mut self) {
+        self.say("settle");
+    }
+
+    /// What it shows, once nothing of it waits.
+    pub fn state(&mut self) -> State {
+        self.say("state");
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "the client has ended");
+            // What the test harness says of its only test may stand before it.
+            if let Some((_, state)) = line.split_once(ANSWER) {
+                return serde_json::from_str(state).unwrap();
+            }
+        }
+    }
+
+    fn say(&mut self, what: &str) {
+        writeln!(self.input, "{what}").unwrap();
+    }
+}
+
+impl Drop for ClientProcess {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(given: &Given) -> (Child, ChildStdin, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "rounds::client::a_client_that_edits_at_random", "--ignored", "--nocapture"])
+        .env(VARIABLE, serde_json::to_string(given).unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    (child, input, output)
+}
+
+/// The mark that tells an edit from all others.
+pub fn mark_in(change: &Change) -> Option<String> {
+    match change {
+        Change::Set(set) if is_mark(change) => match &set.value {
+            Literal::Text(text) => Some(text.to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Copies the marks of the edits that a dead client's disk holds unanswered.
+fn note_kept(folder: &Path) {
+    let mut noted = File::options().create(true).append(true).open(folder.join("kept")).unwrap();
+    let logs = fs::read_dir(folder.join("outbox")).unwrap().map(|entry| entry.unwrap().path());
+    for log in logs.filter(|path| path.extension().is_none_or(|extension| extension != "lock")) {
+        for line in fs::read_to_string(log).unwrap().lines() {
+            let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            for change in line["kept"]["changes"].as_array().into_iter().flatten() {
+                let change: Change = serde_json::from_value(change.clone()).unwrap();
+                if let Some(mark) = mark_in(&change) {
+                    writeln!(noted, "{mark}").unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// The marks of all edits that were on a client's disk when it was killed.
+pub fn kept_at_death(folder: &Path) -> Vec<String> {
+    let noted = fs::read_to_string(folder.join("kept")).unwrap_or_default();
+    noted.lines().map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "is started by the rounds as a process of its own"]
+fn a_client_that_edits_at_random() {
+    let given: Given = serde_json::from_str(&std::env::var(VARIABLE).unwrap()).unwrap();
+    let (said, orders) = mpsc::sync_channel(16);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if said.send(line.unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    Editor::open(given).run(&orders);
+}
+
+struct Editor {
+    given: Given,
+    store: Store,
+    net: Net,
+    rng: Rng,
+    started: Instant,
+    made: u64,
+    /// Edits from before this life that wait, and the marks of those made since, oldest first.
+    older: usize,
+    waiting: VecDeque<String>,
+    accepted: File,
+}
+
+impl Editor {
+    fn open(given: Given) -> Self {
+        let store = Store::open(&given.folder.join("outbox")).unwrap();
+        let named = Named { base: given.base.clone(), token_file: Some(given.token_file.clone()) };
+        let net = Net::start(named, Arc::new(|| {})).unwrap();
+        let accepted = File::options().create(true).append(true).open(given.folder.join("accepted")).unwrap();
+        let mut hasher = DefaultHasher::new();
+        (&given.folder, given.life).hash(&mut hasher);
+        let older = store.replica().waiting();
+        Self {
+            rng: Rng::with_seed(hasher.finish()),
+            store,
+            net,
+            started: Instant::now(),
+            made: 0,
+            older,
+            waiting: VecDeque::new(),
+            accepted,
+            given,
+        }
+    }
+
+    fn run(&mut self, orders: &mpsc::Receiver<String>) {
+        self.store.open_list(self.given.list);
+        let (mut edits, mut asked) = (false, false);
+        loop {
+            match orders.try_recv().as_deref() {
+                Ok("go") => edits = true,
+                Ok("settle") => edits = false,
+                Ok("state") => asked = true,
+                Ok(other) => panic!("no such order: {other}"),
+                Err(mpsc::TryRecvError::Empty) => {}
+                Err(mpsc::TryRecvError::Disconnected) => return,
+            }
+            self.exchange();
+            if edits && self.rng.u8(..3) == 0 {
+                self.edit();
+            }
+            if !edits && matches!(self.store.connection(), Connection::Down { .. }) {
+                self.net.try_now();
+            }
+            if asked && let Some(state) = self.settled() {
+                println!("{ANSWER}{}", serde_json::to_string(&state).unwrap());
+                asked = false;
+            }
+            std::thread::park_timeout(Duration::from_millis(self.rng.u64(1..6)));
+        }
+    }
+
+    /// Takes what the network brought and sends what waits, as the desktop does.
+    fn exchange(&mut self) {
+        let now = self.started.elapsed();
+        while let Some(event) = self.net.poll() {
+            match event {
+                NetEvent::Connecting => self.store.connecting(),
+                NetEvent::Connected => self.store.connected(),
+                NetEvent::Message(message) => self.store.receive(*message, now),
+                NetEvent::RoundTrip(took) => self.store.round_trip(took),
+                NetEvent::Down { reason, retry_at } => self.store.down(reason, retry_at, now),
+            }
+        }
+        self.store.tick(now);
+        if self.store.take_stale_connection() {
+            self.net.renew();
+        }
+        while self.net.has_room()
+            && let Some(message) = self.store.poll_send()
+        {
+            self.net.send(message);
+        }
+        // Edits are answered in their order, and none of these can be refused.
+        let waiting = self.store.replica().waiting();
+        while self.older + self.waiting.len() > waiting {
+            if self.older > 0 {
+                self.older -= 1;
+            } else if let Some(mark) = self.waiting.pop_front() {
+                writeln!(self.accepted, "{mark}").unwrap();
+            }
+        }
+        for notice in self.store.notices() {
+            panic!("the person was told: {}", notice.text);
+        }
+    }
+
+    fn edit(&mut self) {
+        let Some(state) = self.store.watchlist(self.given.list) else { return };
+        let rows = state.rows();
+        let any = |rng: &mut Rng| rows.at(rng.usize(..rows.len())).unwrap().id;
+        let row = any(&mut self.rng);
+        let price = format!("{}.{:02}", self.rng.u32(1..999), self.rng.u32(..100));
+        let mark = format!("{}-{}-{}", self.store.replica().client(), self.given.life, self.made);
+        let mut changes = match self.rng.u8(..10) {
+            0 if rows.len() < ROWS => {
+                let position =
+                    Position::from_hex(&format!("{:02x}{:02x}80", self.rng.u8(..), self.rng.u8(..)));
+                let new = RowId(Uuid::now_v7());
+                let cells = [("price".into(), Literal::from(price.as_str()))].into();
+                vec![Change::insert(new, &position.unwrap(), cells)]
+            }
+            1 => {
+                let position = Position::from_hex(&format!("{:02x}80", self.rng.u8(..))).unwrap();
+                vec![Change::move_to(row, &position)]
+            }
+            _ => vec![Change::set(row, &"price".into(), Literal::from(price.as_str()))],
+        };
+        changes.push(Change::set(row, &"note".into(), Literal::from(mark.as_str())));
+        self.store.edit(self.given.list, WindowId(1), changes).unwrap();
+        self.made += 1;
+        self.waiting.push_back(mark);
+    }
+
+    /// What is shown, where nothing waits.
+    fn settled(&self) -> Option<State> {
+        let list = self.store.replica().list(self.given.list)?;
+        let is_settled = self.store.replica().waiting() == 0
+            && list.waiting() == 0
+            && matches!(self.store.connection(), Connection::Up { .. });
+        let (state, at) = (list.state().filter(|_| is_settled)?, list.at()?);
+        let frozen = state.freeze();
+        let mut hasher = DefaultHasher::new();
+        for row in frozen.rows() {
+            serde_json::to_string(&frozen.wire_row(row, false)).unwrap().hash(&mut hasher);
+        }
+        Some(State { revision: at.revision.0, rows: state.rows().len(), digest: hasher.finish() })
+    }
+}
