@@ -127,4 +127,24 @@ mod tests {
         let many = format!("\"a\n{}", "b\"\"\tc\n".repeat(100_000));
         assert_eq!(read(&many).len(), 100_001);
     }
+
+    /// Any text is read, and what was written is read as it was.
+    /// For long, by hand: `cargo bolero test -p desktop grid::tsv::tests::fuzz --engine libfuzzer`.
+    #[test]
+    fn fuzz() {
+        bolero::check!().with_type::<(String, Vec<Vec<String>>)>().with_iterations(20_000).for_each(
+            |(text, cells)| {
+                let read_cells = read(text);
+                assert!(read_cells.iter().map(Vec::len).sum::<usize>() <= text.len() + 1);
+                let cells: Vec<_> = cells.iter().filter(|row| !row.is_empty()).collect();
+                let is_plain = cells.iter().flat_map(|row| row.iter()).all(|cell| !cell.contains('\r'));
+                if is_plain && !cells.is_empty() {
+                    let written = write(cells.iter().map(|row| row.iter().map(String::as_str)));
+                    let again = read(&written);
+                    let is_one_empty = cells.len() == 1 && cells[0].len() == 1 && cells[0][0].is_empty();
+                    assert!(is_one_empty || again.iter().eq(cells), "{written:?} is read as {again:?}");
+                }
+            },
+        );
+    }
 }

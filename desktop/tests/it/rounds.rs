@@ -73,7 +73,7 @@ fn what_was_accepted_survives_kills_and_cuts_and_all_are_equal() {
     let (cuts, bytes) =
         desk.proxies.iter().fold((0, 0), |(cuts, bytes), proxy| (cuts + proxy.cuts(), bytes + proxy.bytes()));
     let edits = desk.check();
-    println!(
+    eprintln!(
         "{rounds} rounds: {edits} edits by {CLIENTS} clients, {of_server} kills of the server and {of_clients} of clients, \
          {cuts} connections cut, {bytes} bytes carried"
     );

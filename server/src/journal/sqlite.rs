@@ -318,12 +318,15 @@ impl SqliteJournal {
                 }
                 return transaction.commit().await.map_err(store);
             };
-            sqlx::query("DELETE FROM commits WHERE watchlist = ?1 AND revision <= ?2")
+            let gone = sqlx::query("DELETE FROM commits WHERE watchlist = ?1 AND revision <= ?2")
                 .bind(key)
                 .bind(last)
                 .execute(&mut *transaction)
                 .await
                 .map_err(store)?;
+            if gone.rows_affected() == 0 {
+                return Err(JournalError::Damaged(format!("revision {last} is not found by its key")));
+            }
             transaction.commit().await.map_err(store)?;
             has_pruned = true;
         }

@@ -162,7 +162,7 @@ async fn only_so_many_connections_are_taken() {
     two.greet().await;
     let bearer = server.bearer();
     let connect = async || server.connect(&[("authorization", &bearer), crate::support::JSON]).await;
-    let refused = connect().await.err().expect("a third is refused").to_string();
+    let refused = connect().await.expect_err("a third is refused").to_string();
     assert!(refused.contains("503"), "{refused}");
     drop(one);
     wait_for("a free place", async || connect().await.ok()).await;

@@ -5,6 +5,7 @@
 
 mod command_line;
 mod disk;
+mod fuzz;
 mod history;
 mod hostile;
 mod http_calls;

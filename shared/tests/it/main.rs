@@ -4,6 +4,7 @@
 
 mod arrows;
 mod conflation;
+mod fuzz;
 mod golden;
 mod replica;
 mod undo;

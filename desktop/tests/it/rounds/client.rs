@@ -164,13 +164,14 @@ pub fn kept_at_death(folder: &Path) -> Vec<String> {
 fn a_client_that_edits_at_random() {
     let given: Given = serde_json::from_str(&std::env::var(VARIABLE).unwrap()).unwrap();
     let (said, orders) = mpsc::sync_channel(16);
-    std::thread::spawn(move || {
+    let listen = move || {
         for line in std::io::stdin().lines() {
             if said.send(line.unwrap()).is_err() {
                 return;
             }
         }
-    });
+    };
+    std::thread::Builder::new().name("orders".to_owned()).spawn(listen).unwrap();
     Editor::open(given).run(&orders);
 }
 
@@ -229,7 +230,8 @@ impl Editor {
                 self.net.try_now();
             }
             if asked && let Some(state) = self.settled() {
-                println!("{ANSWER}{}", serde_json::to_string(&state).unwrap());
+                let answer = format!("{ANSWER}{}\n", serde_json::to_string(&state).unwrap());
+                std::io::stdout().write_all(answer.as_bytes()).unwrap();
                 asked = false;
             }
             std::thread::park_timeout(Duration::from_millis(self.rng.u64(1..6)));
@@ -266,9 +268,8 @@ impl Editor {
                 writeln!(self.accepted, "{mark}").unwrap();
             }
         }
-        for notice in self.store.notices() {
-            panic!("the person was told: {}", notice.text);
-        }
+        let told: Vec<&str> = self.store.notices().iter().map(|notice| &*notice.text).collect();
+        assert!(told.is_empty(), "the person was told: {told:?}");
     }
 
     fn edit(&mut self) {

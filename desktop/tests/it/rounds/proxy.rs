@@ -37,7 +37,7 @@ impl Proxy {
             bytes: AtomicU64::new(0),
         });
         let own = shared.clone();
-        thread::spawn(move || {
+        start("proxy", move || {
             for near in listener.incoming() {
                 let Ok(near) = near else { continue };
                 // A server that is down refuses, and so does the way to it.
@@ -45,7 +45,7 @@ impl Proxy {
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to, shared) =
                         (from.try_clone().unwrap(), to.try_clone().unwrap(), own.clone());
-                    thread::spawn(move || shared.carry(from, to));
+                    start("proxy-way", move || shared.carry(from, to));
                 }
             }
         });
@@ -91,7 +91,7 @@ impl Shared {
                 let is_cut = self.hostile.load(Ordering::Relaxed) && rng.u32(..400) == 0;
                 (rng.u64(..6), is_cut.then(|| rng.usize(..read)))
             };
-            thread::sleep(Duration::from_millis(wait / 2));
+            thread::park_timeout(Duration::from_millis(wait / 2));
             to.write_all(&buffer[..cut.unwrap_or(read)])?;
             self.bytes.fetch_add(read as u64, Ordering::Relaxed);
             if cut.is_some() {
@@ -100,4 +100,8 @@ impl Shared {
             }
         }
     }
+}
+
+fn start(name: &str, run: impl FnOnce() + Send + 'static) {
+    thread::Builder::new().name(name.to_owned()).spawn(run).unwrap();
 }
