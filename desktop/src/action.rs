@@ -37,6 +37,13 @@ pub enum Action {
         /// Its column.
         column: ColumnKey,
     },
+    /// Ask for the newest changes for a window that reads them, or for those before the ones that it has.
+    AskLog {
+        /// Which reads them.
+        window: WindowId,
+        /// Whether for those before.
+        older: bool,
+    },
     /// Show a watchlist in a window.
     Show(WindowId, WatchlistId),
     /// Make a watchlist and show it.

@@ -192,6 +192,7 @@ impl Core {
             Action::AskHistory { watchlist, window, row, column } => {
                 self.store.ask_history(watchlist, window, row, column);
             }
+            Action::AskLog { window, older } => self.store.ask_log(window, older),
             Action::Show(_, watchlist) => window.show_list(watchlist),
             Action::Create(id, name) => {
                 let watchlist = WatchlistId(Uuid::now_v7());

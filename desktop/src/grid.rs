@@ -127,6 +127,8 @@ pub enum GridAction {
     AddColumn(ColumnKey),
     /// Ask for a column's new title.
     RenameColumn(ColumnKey),
+    /// Show all changes of a cell.
+    ShowHistory(RowId, ColumnKey),
     /// Ask for the last changes of a cell.
     AskHistory(RowId, ColumnKey),
 }
@@ -327,7 +329,10 @@ fn context_menu(
                 ("Duplicate", "Ctrl+Shift+D", Command::Duplicate),
                 (&remove, "Ctrl+Delete", Command::RemoveRows),
             ],
-            &[("Last changes", "Shift+F2", Command::History)],
+            &[
+                ("Last changes", "Shift+F2", Command::History),
+                ("All changes of the cell", "", Command::ShowHistory),
+            ],
             &[("Fill down", "Ctrl+D", Command::FillDown), ("Fill right", "Ctrl+R", Command::FillRight)],
             &[("Undo", "Ctrl+Z", Command::Undo), ("Redo", "Ctrl+Shift+Z", Command::Redo)],
         ];
@@ -378,6 +383,11 @@ fn obey(
         Command::History => {
             state.card.pin(state.cursor.clone());
             state.reveal(table, layout);
+            return;
+        }
+        Command::ShowHistory => {
+            let cell = state.cursor.clone().and_then(|cursor| Some((cursor.row?, cursor.column)));
+            actions.extend(cell.map(|(row, column)| GridAction::ShowHistory(row, column)));
             return;
         }
         Command::Open => edit::open(state, frame, edit::Opening::End, actions),

@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod dialogs;
+pub mod history;
 pub mod notices;
 pub mod people;
 pub mod status;

@@ -3,6 +3,7 @@
 
 pub mod glow;
 pub mod history;
+pub mod log;
 pub mod outbox;
 pub mod trails;
 pub mod undo;
@@ -33,6 +34,7 @@ use uuid::Uuid;
 use self::{
     glow::{Glow, Shape},
     history::{Asked, CellHistory, changes_of},
+    log::{Log, LogQuery},
     outbox::Outbox,
     trails::Trails,
     undo::{Edits, UndoStacks},
@@ -45,6 +47,9 @@ const OPEN_LISTS: usize = 32;
 const CELL_CHANGES: usize = 5;
 /// Commits that are asked for to know them: the one before tells what the first of them was made of.
 const CELL_COMMITS: u32 = 6;
+
+/// How often a window that reads the changes of a watchlist asks for what has come since.
+const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The columns whose values a window draws, by watchlist.
 pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
@@ -100,6 +105,8 @@ pub struct Store {
     trails: BTreeMap<WatchlistId, Trails>,
     /// The cell that each window looks at.
     histories: BTreeMap<WindowId, CellHistory>,
+    /// The changes that windows read.
+    logs: BTreeMap<WindowId, Log>,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
@@ -137,6 +144,7 @@ impl Store {
             traced: BTreeMap::new(),
             trails: BTreeMap::new(),
             histories: BTreeMap::new(),
+            logs: BTreeMap::new(),
             outbox,
             undo: UndoStacks::default(),
             connection: Connection::Connecting,
@@ -233,6 +241,49 @@ impl Store {
         self.histories.get(&window).filter(|history| history.watchlist == watchlist)
     }
 
+    /// A window reads these changes from here on, or none. What has come since is asked for from time to time.
+    /// Gives when to look again.
+    pub fn read_log(&mut self, window: WindowId, query: Option<LogQuery>, now: Duration) -> Option<Duration> {
+        let Some(query) = query else {
+            self.logs.remove(&window);
+            return None;
+        };
+        let is_other = self.logs.get(&window).is_none_or(|log| log.query != query);
+        if is_other {
+            let people = self.logs.remove(&window).filter(|log| log.query.watchlist == query.watchlist);
+            let people = people.map(|log| log.people).unwrap_or_default();
+            self.logs.insert(window, Log::new(query, people));
+        }
+        let is_up = matches!(self.connection, Connection::Up { .. });
+        let log = self.logs.get_mut(&window).expect("it was just there");
+        let is_wanted = match log.asked {
+            Asked::Offline => true,
+            // Whoever reads what is older is not taken away from it.
+            Asked::Answered => log.is_old && !log.is_older(),
+            Asked::Waiting(_) => false,
+        };
+        let due = log.asked_at + LOG_INTERVAL;
+        if is_up && (is_other || is_wanted && now >= due) {
+            log.asked_at = now;
+            self.ask_log(window, false);
+            return None;
+        }
+        (is_up && is_wanted).then(|| due.saturating_sub(now))
+    }
+
+    /// The changes that a window reads.
+    pub fn log(&self, window: WindowId) -> Option<&Log> {
+        self.logs.get(&window)
+    }
+
+    /// Asks for the newest changes for a window, or for those before the ones that it has.
+    pub fn ask_log(&mut self, window: WindowId, older: bool) {
+        if let Some(log) = self.logs.get_mut(&window).filter(|log| !matches!(log.asked, Asked::Waiting(_))) {
+            let ask = log.ask(older);
+            log.asked = self.replica.history(ask).map_or(Asked::Offline, Asked::Waiting);
+        }
+    }
+
     /// A window is closed.
     pub fn forget_window(&mut self, window: WindowId) {
         for watchlist in self.opened.clone() {
@@ -240,6 +291,7 @@ impl Store {
         }
         self.edited.remove(&window);
         self.histories.remove(&window);
+        self.logs.remove(&window);
         self.trace(window, Traced::new());
         self.traced.remove(&window);
     }
@@ -496,11 +548,13 @@ impl Store {
             Event::Loaded { watchlist } => {
                 let shown = self.histories.values_mut().filter(|history| history.watchlist == watchlist);
                 shown.for_each(|history| history.is_old = true);
+                self.outdate_logs(watchlist);
                 self.glow_of(watchlist).clear();
                 self.fill(watchlist, now);
             }
             Event::Committed { watchlist, window, effects, by, .. } => {
                 self.note_author(watchlist, &by.name, &effects);
+                self.outdate_logs(watchlist);
                 if let Some(trails) = self.trails.get_mut(&watchlist) {
                     trails.note(&effects);
                 }
@@ -540,6 +594,10 @@ impl Store {
             }
             Event::RequestFailed { request, message, .. } => {
                 self.creating.remove(&request);
+                if let Some(log) = self.logs.values_mut().find(|log| log.waits_for(request)) {
+                    log.asked = Asked::Offline;
+                    return;
+                }
                 let asked = |history: &&mut CellHistory| history.asked == Asked::Waiting(request);
                 match self.histories.values_mut().find(asked) {
                     // Nobody asked for it by a word: it is asked for again, or says so itself.
@@ -553,6 +611,9 @@ impl Store {
                 self.undo.forget(watchlist);
             }
             Event::History { request, commits } => {
+                if let Some(log) = self.logs.values_mut().find(|log| log.waits_for(request)) {
+                    log.take(&commits);
+                }
                 let asked = |history: &&mut CellHistory| history.asked == Asked::Waiting(request);
                 if let Some(history) = self.histories.values_mut().find(asked) {
                     history.changes = changes_of(history.row, &history.column, &commits, CELL_CHANGES);
@@ -561,6 +622,13 @@ impl Store {
             }
             Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
         }
+    }
+
+    fn outdate_logs(&mut self, watchlist: WatchlistId) {
+        self.logs
+            .values_mut()
+            .filter(|log| log.query.watchlist == watchlist)
+            .for_each(|log| log.is_old = true);
     }
 
     /// Remembers who set a cell that is being edited, and that one which is looked at has changed.

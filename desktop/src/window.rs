@@ -20,6 +20,7 @@ use crate::{
     panels::{
         commands::{self, Search},
         dialogs::Dialog,
+        history::{self, HistoryPanel},
         notices, people,
         status::{self, Status},
         top_bar,
@@ -50,6 +51,8 @@ pub struct Window {
     pub dialog: Option<Dialog>,
     /// The list of everything that can be done, while it is open.
     pub search: Option<Search>,
+    /// What is read of the history, while it is open.
+    pub history: Option<HistoryPanel>,
     /// Whether the table of keys is open.
     pub shows_keys: bool,
     size: Option<[f32; 2]>,
@@ -108,6 +111,7 @@ impl Window {
             is_on_top: false,
             dialog: None,
             search: None,
+            history: None,
             shows_keys: false,
             size: saved.and_then(|saved| saved.size),
             zone: TimeZone::system(),
@@ -196,6 +200,11 @@ impl Window {
         );
     }
 
+    /// Opens the history beside the grid, or closes it.
+    pub fn toggle_history(&mut self) {
+        self.history = if self.history.is_some() { None } else { Some(HistoryPanel::default()) };
+    }
+
     /// Shows the watchlist whose tab is the next or the one before, round the end.
     pub fn show_neighbour(&mut self, core: &Core, forward: bool) {
         let lists = core.store.replica().summaries().unwrap_or_default();
@@ -242,6 +251,7 @@ impl Window {
                 status::show(ui, &Status::of(self, core), palette);
             },
         );
+        self.show_history(ui, core, today, palette, &mut actions);
         CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
         if let Some(next) = self.next.take().filter(|_| self.grid.editor.is_none()) {
             self.go_on(next);
@@ -265,6 +275,10 @@ impl Window {
         let edited = editor.and_then(|editor| Some((self.list?, editor.cursor.row?, editor.column.clone())));
         core.store.watch(self.id, edited);
         core.store.trace(self.id, self.traced());
+        let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.list?)));
+        if let Some(wait) = core.store.read_log(self.id, query, now) {
+            ui.request_repaint_after(wait);
+        }
         self.tell_where(ui, core, now);
         self.follow(ui, core);
         self.keep_on_top(ui);
@@ -274,6 +288,32 @@ impl Window {
             ui.request_repaint_after(wait);
         }
         self.pace(ui, core, now);
+    }
+
+    fn show_history(
+        &mut self,
+        ui: &mut Ui,
+        core: &Core,
+        today: jiff::Timestamp,
+        palette: &Palette,
+        actions: &mut Vec<Action>,
+    ) {
+        let shown = self.list.and_then(|id| Some((id, core.store.watchlist(id)?)));
+        let (Some((id, watchlist)), Some(panel)) = (shown, &mut self.history) else { return };
+        let view = history::View {
+            id,
+            watchlist,
+            window: self.id,
+            log: core.store.log(self.id).filter(|log| log.query.watchlist == id),
+            cursor: self.grid.cursor.as_ref(),
+            zone: &self.zone,
+            today: today.to_zoned(self.zone.clone()).date(),
+            separators: self.separators,
+            palette,
+        };
+        if !history::show(ui, panel, &view, actions) {
+            self.history = None;
+        }
     }
 
     fn body(
@@ -328,6 +368,10 @@ impl Window {
                 GridAction::Say(text) => Action::Say(text),
                 GridAction::AskHistory(row, column) => {
                     Action::AskHistory { watchlist: id, window: self.id, row, column }
+                }
+                GridAction::ShowHistory(row, column) => {
+                    self.history = Some(HistoryPanel::of(row, column));
+                    continue;
                 }
                 GridAction::AddColumn(after) => {
                     self.dialog = Some(Dialog::add_column(id, after));
@@ -395,6 +439,11 @@ impl Window {
             self.show_neighbour(core, forward);
         }
         let is_typing = ui.text_edit_focused();
+        let toggles_history =
+            !is_typing && ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::H));
+        if toggles_history {
+            self.toggle_history();
+        }
         let (new, search, help) = ui.input_mut(|input| {
             let question = Key::Questionmark;
             let mut take = |modifiers, key| input.consume_key(modifiers, key);

@@ -35,6 +35,7 @@ enum Run {
     Neighbour(bool),
     Zoom(f32),
     Help,
+    History,
 }
 
 #[derive(Clone, Copy)]
@@ -113,6 +114,7 @@ fn of_the_grid() -> Vec<Command> {
         ("Rename the column\u{2026}", "", G::Column(C::Rename)),
         ("Remove the column for everyone", "", G::Column(C::Remove)),
         ("The cell's last changes", "Shift+F2", G::History),
+        ("All changes of the cell", "", G::ShowHistory),
         ("Choose from the list, the calendar", "Alt+Down", G::OpenList),
         ("Filter the rows", "Ctrl+Shift+L", G::Filters),
         ("Find", "Ctrl+F", G::Find),
@@ -131,6 +133,7 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
     let plain = |title: &str, keys, run| Command { title: title.to_owned(), keys, run };
     let mut commands = vec![
         plain("New window", "Ctrl+N", Run::Act(Action::OpenWindow)),
+        plain("The history of the watchlist", "Ctrl+H", Run::History),
         plain("New watchlist\u{2026}", "", Run::Ask(Opens::NewWatchlist)),
         plain("Rename the watchlist\u{2026}", "", Run::Ask(Opens::Rename)),
         plain("Import a CSV file\u{2026}", "", Run::Ask(Opens::Import)),
@@ -264,6 +267,7 @@ impl Command {
             Run::Held(is_held) => window.grid.config.is_held = is_held,
             Run::Zoom(by) => ui.ctx().set_zoom_factor((ui.ctx().zoom_factor() + by).clamp(0.5, 3.0)),
             Run::Help => window.shows_keys = true,
+            Run::History => window.toggle_history(),
         }
         None
     }

@@ -63,11 +63,12 @@ pub fn changes_of(row: RowId, column: &ColumnKey, commits: &[Commit], most: usiz
     let mut before = Literal::Empty;
     let mut changes = Vec::new();
     for commit in commits.iter().rev() {
-        // Within a commit the last one counts.
-        let Some(to) = commit.changes.iter().rev().find_map(|change| put(change, row, column)) else {
-            continue;
-        };
-        let from = std::mem::replace(&mut before, to.clone());
+        // Within a commit the last one counts, and what the first one replaced.
+        let mut puts = commit.changes.iter().filter_map(|change| put(change, row, column));
+        let Some((replaced, first)) = puts.next() else { continue };
+        let to = puts.last().map_or(first, |(_, last)| last);
+        let from = replaced.unwrap_or_else(|| before.clone());
+        before = to.clone();
         if from != to {
             changes.push(CellChange { by: commit.by.name.clone(), at: commit.at, from, to });
         }
@@ -77,12 +78,14 @@ pub fn changes_of(row: RowId, column: &ColumnKey, commits: &[Commit], most: usiz
     changes
 }
 
-/// What a change puts into a cell.
-fn put(change: &Change, row: RowId, column: &ColumnKey) -> Option<Literal> {
+/// What a change puts into a cell, and what was there, where it says so.
+fn put(change: &Change, row: RowId, column: &ColumnKey) -> Option<(Option<Literal>, Literal)> {
     match change {
-        Change::Set(set) if set.row == row && set.column == *column => Some(set.value.clone()),
+        Change::Set(set) if set.row == row && set.column == *column => {
+            Some((set.was.clone(), set.value.clone()))
+        }
         Change::Insert(insert) if insert.row == row => {
-            Some(insert.cells.get(column).cloned().unwrap_or(Literal::Empty))
+            Some((Some(Literal::Empty), insert.cells.get(column).cloned().unwrap_or(Literal::Empty)))
         }
         _ => None,
     }

@@ -10,6 +10,7 @@ mod dropped_file;
 mod embedded;
 mod grid;
 mod headless;
+mod history;
 mod morning;
 mod painter;
 mod rounds;

@@ -4,6 +4,7 @@ use desktop::{
     action::Action,
     follow::{Group, Link},
     grid::{ColumnCommand, Command, Cursor},
+    store::log::What,
 };
 use egui::{Key, Modifiers};
 use shared::{
@@ -291,4 +292,37 @@ fn two_processes_on_one_folder_each_find_their_windows_again() {
     assert_eq!((&ann.window.grid.cursor, &bob.window.grid.cursor), (&at_ann, &at_bob));
     bob.stop();
     ann.stop();
+}
+
+#[test]
+fn the_history_beside_the_grid_follows_and_puts_values_back() {
+    let mut two = Two::start();
+    go_to_price(&mut two.ann, 0);
+    two.ann.enter("80");
+    two.settle();
+    two.bob.key(Modifiers::COMMAND, Key::H);
+    let window = two.bob.window.id();
+    let newest = |two: &mut Two| {
+        two.ann.frame(Vec::new());
+        two.bob.frame(Vec::new());
+        let log = two.bob.core.store.log(window)?;
+        log.entries.first().map(|entry| (entry.revision, entry.what.clone()))
+    };
+    let (_, what) = wait_for("the newest change", || newest(&mut two));
+    let What::Cell { row, column, from, to } = what else { panic!("a cell was set: {what:?}") };
+    assert_eq!((&*column.0, from, to), ("price", Some(Literal::from("71.72")), Literal::from("80")));
+    assert_eq!(row, id(&two.bob, 0));
+    let put_back = Change::set_guarded(row, &"price".into(), Literal::from("71.72"), Literal::from("80"));
+    let (list, now) = (two.bob.window.list().unwrap(), two.bob.now());
+    let edit = Action::Edit { watchlist: list, window, changes: vec![put_back] };
+    two.bob.core.act(edit, &mut two.bob.window, now);
+    two.settle();
+    assert_eq!(price(&two.ann, 0), "71.72");
+    wait_for("the change that put it back", || {
+        let (_, what) = newest(&mut two)?;
+        matches!(what, What::Cell { to, .. } if to == Literal::from("71.72")).then_some(())
+    });
+    two.bob.key(Modifiers::COMMAND, Key::H);
+    assert!(two.bob.window.history.is_none() && two.bob.core.store.log(window).is_none());
+    two.stop();
 }

@@ -1,0 +1,174 @@
+//! The history beside the grid: what it says, what it asks for, and what it puts back.
+
+use desktop::{
+    action::Action,
+    grid::Cursor,
+    panels::history::{self, HistoryPanel, View},
+    store::log::Log,
+    theme::{self, Palette},
+};
+use egui::{Theme, Vec2};
+use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable};
+use shared::{
+    column::standard_columns,
+    edit::{Author, Change, Commit, KeyOnly, Set},
+    ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId, WindowId},
+    limits::Limits,
+    number::Separators,
+    position::Position,
+    time::Timestamp,
+    value::Literal,
+    watchlist::{Watchlist, apply::Mode},
+};
+use uuid::Uuid;
+
+use crate::painter::CpuPainter;
+
+const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
+const ANN: UserId = UserId(Uuid::from_u128(1));
+const BOB: UserId = UserId(Uuid::from_u128(2));
+
+fn row(number: u128) -> RowId {
+    RowId(Uuid::from_u128(number))
+}
+
+/// The panel on a watchlist of two rows, with what was done to it.
+struct Desk {
+    watchlist: Watchlist,
+    log: Log,
+    panel: HistoryPanel,
+    cursor: Cursor,
+    actions: Vec<Action>,
+    is_open: bool,
+    has_theme: bool,
+}
+
+fn set(of: RowId, column: &str, value: &str, was: Option<&str>) -> Change {
+    let was = was.map(|was| if was.is_empty() { Literal::Empty } else { Literal::from(was) });
+    Change::Set(Set { row: of, column: column.into(), value: Literal::from(value), was })
+}
+
+fn desk() -> Harness<'static, Desk> {
+    let limits = Limits::default();
+    let mut watchlist = Watchlist::new("Core book", standard_columns(), &limits).unwrap();
+    let positions = Position::between(None, None, 3).unwrap();
+    let insert = |number: u128, symbol: &str, price: &str| {
+        let cells = [("symbol".into(), Literal::from(symbol)), ("price".into(), Literal::from(price))];
+        Change::insert(row(number), &positions[number as usize - 1], cells.into())
+    };
+    let done = [
+        (ANN, "ann", vec![insert(1, "MMM", "70"), insert(2, "AA", "29"), insert(3, "OLD", "1")]),
+        (ANN, "ann", vec![set(row(1), "price", "71.72", Some("70"))]),
+        (
+            BOB,
+            "Bob Ross",
+            vec![set(row(1), "price", "72.5", Some("71.72")), set(row(2), "note", "watch", Some(""))],
+        ),
+        (BOB, "Bob Ross", vec![Change::remove(row(3), None)]),
+        (ANN, "ann", vec![Change::RemoveColumn(KeyOnly { key: "target".into() })]),
+        (ANN, "ann", vec![Change::rename("Core book"), set(row(2), "price", "30", None)]),
+    ];
+    let start = "2026-11-22T14:03:21.000Z".parse::<Timestamp>().unwrap().as_millis();
+    let mut commits: Vec<Commit> = Vec::new();
+    for (index, (user, name, changes)) in done.into_iter().enumerate() {
+        let at = Timestamp::from_millis(start + index as i64 * 61_000);
+        watchlist.apply(&changes, &Mode::Confirmed { at }).unwrap();
+        let (client, edit) = (ClientId(Uuid::nil()), EditId(index as u64 + 1));
+        let by = Author { user, name: name.into(), client, edit };
+        commits.push(Commit { revision: Revision(index as u64 + 1), by, at, changes });
+    }
+    commits.reverse();
+    let panel = HistoryPanel::default();
+    let mut log = Log::new(panel.query(LIST), Default::default());
+    drop(log.ask(false));
+    log.take(&commits);
+    let cursor = Cursor { row: Some(row(1)), column: "price".into() };
+    let desk = Desk { watchlist, log, panel, cursor, actions: Vec::new(), is_open: true, has_theme: false };
+    let builder = Harness::builder().with_size(Vec2::new(470.0, 380.0)).renderer(CpuPainter::default());
+    let mut harness = builder.build_ui_state(frame, desk);
+    harness.run_steps(4);
+    harness
+}
+
+fn frame(ui: &mut egui::Ui, desk: &mut Desk) {
+    if !std::mem::replace(&mut desk.has_theme, true) {
+        // The fonts are there from the next frame on.
+        theme::install(ui.ctx());
+        ui.ctx().set_theme(Theme::Dark);
+        return;
+    }
+    let view = View {
+        id: LIST,
+        watchlist: &desk.watchlist,
+        window: WindowId(1),
+        log: Some(&desk.log),
+        cursor: Some(&desk.cursor),
+        zone: &jiff::tz::TimeZone::UTC,
+        today: jiff::civil::date(2026, 11, 22),
+        separators: Separators::Point,
+        palette: Palette::of(Theme::Dark, false),
+    };
+    desk.is_open = history::show(ui, &mut desk.panel, &view, &mut desk.actions);
+}
+
+#[test]
+fn it_says_who_changed_what_from_what_to_what() {
+    let desk = desk();
+    for said in [
+        "AA Price: ? \u{203a} 30.00",
+        "the watchlist was named Core book",
+        "the column Target was removed",
+        "a removed row was removed",
+        "AA Note: empty \u{203a} watch",
+        "MMM Price: 71.72 \u{203a} 72.50",
+        "MMM Price: 70.00 \u{203a} 71.72",
+        "MMM was added with 2 cells",
+    ] {
+        desk.get_by_label(said);
+    }
+    assert_eq!(desk.get_all_by_label("Bob Ross").count(), 3);
+    desk.get_by_label("14:05:23");
+}
+
+#[test]
+fn it_is_narrowed_to_a_row_a_column_and_a_person() {
+    let mut desk = desk();
+    desk.get_by_label("Only MMM").click();
+    desk.run_steps(3);
+    let query = desk.state().panel.query(LIST);
+    assert_eq!((query.row, query.column.clone(), query.user), (Some(row(1)), None, None));
+    desk.get_by_label("Only Price").click();
+    desk.run_steps(3);
+    assert_eq!(desk.state().panel.query(LIST).column, Some("price".into()));
+    desk.get_by_role(egui::accesskit::Role::ComboBox).click();
+    desk.run_steps(3);
+    let in_list = desk.get_all_by_label("Bob Ross").find(|node| {
+        use egui_kittest::kittest::NodeT;
+        node.accesskit_node().role() == egui::accesskit::Role::Button
+    });
+    in_list.expect("a person to choose").click();
+    desk.run_steps(3);
+    assert_eq!(desk.state().panel.query(LIST).user, Some(BOB));
+}
+
+#[test]
+fn a_value_is_put_back_by_an_ordinary_guarded_edit() {
+    let mut desk = desk();
+    // Of the newest change that replaced a known value: 72.50 in the place of 71.72.
+    let restore: Vec<_> = desk.get_all_by_label("Restore").collect();
+    assert_eq!(restore.len(), 3, "what is there already, or is not known, is not put back");
+    restore[1].click();
+    desk.run_steps(3);
+    let Some(Action::Edit { watchlist, changes, .. }) = desk.state().actions.first().cloned() else {
+        panic!("an edit was asked for: {:?}", desk.state().actions)
+    };
+    let guarded = Change::set_guarded(row(1), &"price".into(), Literal::from("71.72"), Literal::from("72.5"));
+    assert_eq!((watchlist, changes), (LIST, vec![guarded]));
+}
+
+#[test]
+fn what_it_looks_like() {
+    let mut desk = desk();
+    let mut results = SnapshotResults::new();
+    results.add(desk.try_snapshot_options("history", &SnapshotOptions::default()));
+}
