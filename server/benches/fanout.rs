@@ -2,28 +2,27 @@
 //! applied, journaled and delivered to all. The server is a process of its own; its CPU time is what the
 //! system says.
 //!
-//! `cargo bench -p server`
+//! `cargo bench -p server --bench fanout`
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints and stops at the first fault"
 )]
+#![expect(unreachable_pub, reason = "a benchmark has no outside")]
+
+mod process;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::{SinkExt, StreamExt};
-use server::auth::TOKEN_FILE;
 use shared::{
     edit::Change,
     ids::{ClientId, EditId, RequestId, RowId, WatchlistId},
@@ -34,17 +33,14 @@ use shared::{
         server::ServerMessage,
     },
 };
-use tokio::{net::TcpStream, sync::Semaphore};
-use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
-    tungstenite::{Message, client::IntoClientRequest, protocol::WebSocketConfig},
-};
+use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
+
+use self::process::{Server, Socket};
 
 const SUBSCRIBERS: u64 = 500;
 const EDITS: u64 = 2_000;
-
-type Socket = WebSocketStream<TcpStream>;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -66,63 +62,11 @@ struct Run {
     kib_per_connection: f64,
 }
 
-struct Server {
-    child: Child,
-    address: String,
-    token: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_afterglow-server"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.path())
-            .env("AFTERGLOW_EDITS_PER_SECOND", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        let token = fs::read_to_string(folder.path().join(TOKEN_FILE)).unwrap().trim().to_owned();
-        Self { child, address, token, _folder: folder }
-    }
-
-    /// User and system time so far, from /proc (in ticks of 10 ms).
-    fn cpu(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 10)
-    }
-
-    fn resident_kib(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    async fn connect(&self) -> Socket {
-        let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
-        request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
-        request.headers_mut().insert("sec-websocket-protocol", "afterglow.v1.msgpack".parse().unwrap());
-        let stream = TcpStream::connect(&self.address).await.unwrap();
-        let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
-        let (mut socket, _) = client_async_with_config(request, stream, Some(config)).await.unwrap();
-        let hello = client::Hello { client: ClientId(Uuid::new_v4()), app: "bench".into() };
-        send(&mut socket, &ClientMessage::Hello(hello)).await;
-        socket
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+async fn connect(server: &Server) -> Socket {
+    let mut socket = server.way().connect().await.unwrap();
+    let hello = client::Hello { client: ClientId(Uuid::new_v4()), app: "bench".into() };
+    send(&mut socket, &ClientMessage::Hello(hello)).await;
+    socket
 }
 
 async fn send(socket: &mut Socket, message: &ClientMessage) {
@@ -143,7 +87,7 @@ async fn next(socket: &mut Socket) -> ServerMessage {
 
 async fn measure(window: usize, edits: u64) -> Run {
     let server = Server::start();
-    let mut publisher = server.connect().await;
+    let mut publisher = connect(&server).await;
     let list = WatchlistId(Uuid::now_v7());
     let create =
         client::Create { request: RequestId(1), watchlist: Some(list), name: "Bench".into(), columns: None };
@@ -161,7 +105,7 @@ async fn measure(window: usize, edits: u64) -> Run {
     let done = Arc::new(Semaphore::new(0));
     let last = 1 + edits;
     for _ in 0..SUBSCRIBERS {
-        let mut socket = server.connect().await;
+        let mut socket = connect(&server).await;
         send(&mut socket, &ClientMessage::Open(client::Open { watchlist: list, at: None })).await;
         loop {
             if let ServerMessage::Snapshot(part) = next(&mut socket).await

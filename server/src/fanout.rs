@@ -3,10 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use shared::{
@@ -63,17 +60,27 @@ pub struct Outbox {
 
 /// What the connection's writer shares with those who fill its outbox.
 #[derive(Debug, Default)]
-pub struct OutboxState {
-    queued: AtomicUsize,
-    behind: AtomicBool,
+pub struct OutboxState(Mutex<Queued>);
+
+#[derive(Debug, Default)]
+struct Queued {
+    bytes: usize,
+    /// Whether somebody could not queue more.
+    is_behind: bool,
 }
 
 impl OutboxState {
     /// The writer wrote an item. True where everything is written and somebody could not queue more
     /// meanwhile: they are to be asked to go on.
     pub fn written(&self, weight: usize) -> bool {
-        let left = self.queued.fetch_sub(weight, Ordering::SeqCst) - weight;
-        left == 0 && self.behind.swap(false, Ordering::SeqCst)
+        let mut queued = self.queued();
+        queued.bytes -= weight;
+        // Cleared here alone: other rooms may wait as well, and asking once too often is harmless.
+        queued.bytes == 0 && std::mem::take(&mut queued.is_behind)
+    }
+
+    fn queued(&self) -> MutexGuard<'_, Queued> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,39 +102,32 @@ impl Outbox {
 
     /// Queues an item unless too much waits already. An empty outbox takes anything.
     pub fn push(&self, item: Outgoing) -> bool {
-        let weight = self.weight(&item);
-        let with_it =
-            |before: usize| (before == 0 || before + weight <= self.limit).then_some(before + weight);
-        let queued = &self.state.queued;
-        let has_slot = self.items.capacity() > RESERVED_ITEMS;
-        if !has_slot || queued.fetch_update(Ordering::SeqCst, Ordering::SeqCst, with_it).is_err() {
-            return false;
-        }
-        if self.items.try_send(item).is_ok() {
-            return true;
-        }
-        queued.fetch_sub(weight, Ordering::SeqCst);
-        false
+        let mut queued = self.state.queued();
+        let has_room = queued.bytes == 0 || queued.bytes + self.weight(&item) <= self.limit;
+        has_room && self.items.capacity() > RESERVED_ITEMS && self.send(&mut queued, item)
     }
 
     /// Queues an item that must come whatever waits: an answer there are only a few of. False where the
     /// connection is gone or has more items waiting than any sound one has.
     pub fn push_always(&self, item: Outgoing) -> bool {
+        self.send(&mut self.state.queued(), item)
+    }
+
+    fn send(&self, queued: &mut Queued, item: Outgoing) -> bool {
         let weight = self.weight(&item);
-        self.state.queued.fetch_add(weight, Ordering::SeqCst);
-        let queued = self.items.try_send(item).is_ok();
-        if !queued {
-            self.state.queued.fetch_sub(weight, Ordering::SeqCst);
+        let is_sent = self.items.try_send(item).is_ok();
+        if is_sent {
+            queued.bytes += weight;
         }
-        queued
+        is_sent
     }
 
     /// Asks the writer to say when it has written everything. False where it has already; a writer that is
     /// gone never will.
     fn wait_for_room(&self) -> bool {
-        // Cleared by the writer alone: other rooms may wait as well, and asking once too often is harmless.
-        self.state.behind.store(true, Ordering::SeqCst);
-        self.items.is_closed() || self.state.queued.load(Ordering::SeqCst) != 0
+        let mut queued = self.state.queued();
+        queued.is_behind = true;
+        self.items.is_closed() || queued.bytes != 0
     }
 }
 

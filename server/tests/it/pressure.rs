@@ -7,11 +7,12 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use server::settings::Settings;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     program::{Served, client_of},
-    support::{Client, PATIENCE, insert},
+    support::{Client, PATIENCE, TestServer, insert},
 };
 
 /// Rows that a feed changes.
@@ -137,4 +138,34 @@ async fn a_flood_of_edits_is_slowed_down_and_not_refused() {
     drop(sending.await.unwrap());
     // 400 at once, and 200 a second from there on.
     assert!(started.elapsed() > Duration::from_millis(1_500), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_is_dropped_and_no_longer_there_for_the_others() {
+    let settings = Settings { ping_seconds: 1, silence_seconds: 2, ..Settings::default() };
+    let server = TestServer::with(settings).await;
+    let mut worker = server.client().await;
+    worker.greet().await;
+    let list = worker.create("Desk").await;
+    worker.open(&list).await;
+    let (row, first) = insert("80", json!({ "price": "0" }));
+    worker.edit_answered(&list, json!([first])).await;
+    let mut dead = server.client().await;
+    dead.greet().await;
+    dead.open(&list).await;
+    let cell = json!({ "row": row, "column": "price" });
+    dead.send(&json!({ "type": "presence", "watchlist": list, "window": 1, "cell": cell, "editing": true }))
+        .await;
+    let is_there = |people: &Value| {
+        let people = people["people"].as_array().unwrap().iter();
+        people.filter(|person| person["client"] == json!(dead.id)).count()
+    };
+    while is_there(&worker.expect("presence").await) == 0 {}
+    // From here on nobody reads its socket: no ping is answered, as after a cable was pulled.
+    let started = Instant::now();
+    while is_there(&worker.expect("presence").await) > 0 {}
+    let took = started.elapsed();
+    assert!(took > Duration::from_millis(500) && took < Duration::from_secs(10), "{took:?}");
+    assert!(dead.expect("error").await["message"].as_str().unwrap().contains("nothing was heard"));
+    assert_eq!(dead.next().await, None);
 }
