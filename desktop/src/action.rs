@@ -58,6 +58,8 @@ pub enum Action {
     Say(String),
     /// Connect at once.
     Reconnect,
+    /// End the program, and find all its windows again at the next start.
+    Quit,
     /// Another window.
     OpenWindow,
     /// Dark, light, or as the system has it.

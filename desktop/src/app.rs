@@ -1,6 +1,7 @@
 //! Starting, and the windows of this process: the root is the first, the others are deferred viewports of it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -44,9 +45,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     make_private(&data_dir).with_context(unwritable)?;
     let (file, workspace, said) = WorkspaceFile::take(&data_dir).with_context(unwritable)?;
-    let first = workspace.windows.first().and_then(|window| window.size).unwrap_or(SIZE);
+    let first = Window::new(WindowId(0), None, workspace.windows.first());
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
-    let viewport = builder("Afterglow", first).with_icon(icon);
+    let viewport = as_program(first.builder(SIZE)).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
     let host = args.connect.is_none().then(|| Host::new(&data_dir));
@@ -93,11 +94,11 @@ fn reason(error: &eframe::Error) -> String {
     if plain.is_empty() || said == plain { format!(" ({said})") } else { format!(" ({plain})") }
 }
 
-fn builder(title: &str, size: [f32; 2]) -> ViewportBuilder {
-    ViewportBuilder::default()
-        .with_title(title)
+/// What all windows of the program have in common.
+fn as_program(builder: ViewportBuilder) -> ViewportBuilder {
+    builder
+        .with_title("Afterglow")
         .with_app_id("afterglow")
-        .with_inner_size(size)
         .with_min_inner_size(SMALLEST)
         .with_drag_and_drop(true)
 }
@@ -111,6 +112,8 @@ struct App {
     awake: Shared<Vec<ViewportId>>,
     /// Whether the first window is still open.
     root_open: bool,
+    /// How the others were opened.
+    opened: BTreeMap<WindowId, ViewportBuilder>,
 }
 
 /// Time since the start, and the time of day.
@@ -165,11 +168,18 @@ impl App {
         }
         let root = core.windows[0].clone();
         let clock = Clock(Instant::now());
-        Ok(Self { core: Arc::new(Mutex::new(core)), root, clock, awake, root_open: true })
+        Ok(Self {
+            core: Arc::new(Mutex::new(core)),
+            root,
+            clock,
+            awake,
+            root_open: true,
+            opened: BTreeMap::new(),
+        })
     }
 
     /// The other windows, each a viewport of its own.
-    fn show_others(&self, ui: &Ui) {
+    fn show_others(&mut self, ui: &Ui) {
         let others: Vec<Shared<Window>> = lock(&self.core)
             .windows
             .iter()
@@ -178,10 +188,10 @@ impl App {
             .collect();
         let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
         for window in others {
-            let (id, size) = {
-                let window = lock(&window);
-                (window.id(), window.size().unwrap_or(SIZE))
-            };
+            let id = lock(&window).id();
+            // As it was when it was opened: what it has become since is the person's doing.
+            let opened =
+                self.opened.entry(id).or_insert_with(|| as_program(lock(&window).builder(SIZE))).clone();
             let viewport = viewport_of(id);
             awake.push(viewport);
             let (core, clock) = (self.core.clone(), self.clock);
@@ -199,7 +209,7 @@ impl App {
                     wake_root(ui);
                 }
             };
-            ui.show_viewport_deferred(viewport, builder("Afterglow", size), draw);
+            ui.show_viewport_deferred(viewport, opened, draw);
         }
         *lock(&self.awake) = awake;
     }
@@ -207,6 +217,10 @@ impl App {
     /// The root's window was closed: it hides while others are open, and ends the program after the last.
     fn close_root(&mut self, ui: &Ui) {
         let mut core = lock(&self.core);
+        if core.is_quitting {
+            // All windows are remembered as they are.
+            return;
+        }
         if self.root_open {
             let is_last = core.windows.len() == 1;
             core.remember(None, self.clock.now(), is_last);
@@ -224,7 +238,8 @@ impl App {
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         if ui.input(|input| input.viewport().close_requested()) {
-            if self.root_open && !lock(&self.root).may_close() {
+            let is_quitting = lock(&self.core).is_quitting;
+            if self.root_open && !is_quitting && !lock(&self.root).may_close() {
                 ui.send_viewport_cmd(ViewportCommand::CancelClose);
                 ui.request_repaint();
             } else {

@@ -1,6 +1,7 @@
 //! The only place that acts: what the windows share, fed by the network and by actions.
 
 use std::{
+    io::ErrorKind,
     path::PathBuf,
     sync::{Arc, mpsc},
     thread,
@@ -29,7 +30,7 @@ use crate::{
 /// Messages that one frame takes at most; the rest waits for the next one, so that the windows stay usable.
 const MESSAGES_A_FRAME: usize = 2_000;
 /// How often the windows are remembered, at most.
-const REMEMBER: Duration = Duration::from_secs(2);
+const REMEMBER: Duration = Duration::from_millis(500);
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(12);
 
@@ -60,6 +61,10 @@ pub struct Core {
     saved_at: Duration,
     imports: (mpsc::SyncSender<Import>, mpsc::Receiver<Import>),
     next_window: u64,
+    /// The program ends, with its windows as they are.
+    pub is_quitting: bool,
+    /// What became of files that dialogs asked for.
+    imported: Vec<(WindowId, Option<String>)>,
     ctx: Context,
     wake: Wake,
 }
@@ -99,6 +104,8 @@ impl Core {
             saved_at: Duration::ZERO,
             imports: mpsc::sync_channel(4),
             next_window: 1,
+            is_quitting: false,
+            imported: Vec::new(),
             ctx,
             wake,
         }
@@ -179,16 +186,15 @@ impl Core {
                     self.store.say(format!("This cannot be done: {rejection}."), None, now);
                 }
             }
-            Action::Undo(window) => {
-                if !self.store.undo(window, now) {
-                    self.store.say("There is nothing to undo in this window.", None, now);
-                }
-            }
-            Action::Redo(window) => {
-                if !self.store.redo(window, now) {
-                    self.store.say("There is nothing to redo in this window.", None, now);
-                }
-            }
+            Action::Undo(id) => match self.store.undo(id, now) {
+                Some(spot) => window.look_at(spot),
+                None => self.store.say("There is nothing to undo in this window.", None, now),
+            },
+            Action::Redo(id) => match self.store.redo(id, now) {
+                Some(spot) => window.look_at(spot),
+                None => self.store.say("There is nothing to redo in this window.", None, now),
+            },
+            Action::Quit => self.quit(now),
             Action::AskHistory { watchlist, window, row, column } => {
                 self.store.ask_history(watchlist, window, row, column);
             }
@@ -244,6 +250,24 @@ impl Core {
         self.flush();
     }
 
+    /// Ends the program with all windows as they are; a cell that is edited in one of them has to be done with first.
+    fn quit(&mut self, now: Duration) {
+        let is_edited = |window: &Arc<std::sync::Mutex<Window>>| {
+            window.try_lock().is_ok_and(|window| window.grid.editor.is_some())
+        };
+        if self.windows.iter().any(is_edited) {
+            self.store.say(
+                "A cell is being edited in another window: commit or discard it first.",
+                None,
+                now,
+            );
+            return;
+        }
+        self.is_quitting = true;
+        self.ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, egui::ViewportCommand::Close);
+        crate::app::wake_root(&self.ctx);
+    }
+
     fn say_offline_unless(&mut self, asked: bool, now: Duration) {
         if !asked {
             self.store.say("This needs the server, and there is no connection to it at present.", None, now);
@@ -263,8 +287,12 @@ impl Core {
             let name = path
                 .file_stem()
                 .map_or_else(|| "Import".to_owned(), |stem| stem.to_string_lossy().into_owned());
-            let bytes =
-                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+            let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => format!("There is no file {}.", path.display()),
+                ErrorKind::PermissionDenied => format!("You may not read {}.", path.display()),
+                ErrorKind::IsADirectory => format!("{} is a folder.", path.display()),
+                _ => format!("{} cannot be read: {error}.", path.display()),
+            });
             let table = bytes.and_then(|bytes| {
                 CsvTable::read(&bytes, &Limits::default())
                     .map_err(|error| format!("{} was not imported: {error}.", path.display()))
@@ -286,8 +314,18 @@ impl Core {
                 let asked = self.store.create(import.window, id, &import.name, Some(table.columns), fill);
                 self.say_offline_unless(asked, now);
             }
-            Err(message) => self.store.say(message, None, now),
+            Err(message) => {
+                self.imported.push((import.window, Some(message)));
+                return;
+            }
         }
+        self.imported.push((import.window, None));
+    }
+
+    /// What became of a file that a window had imported: what was wrong with it, or nothing.
+    pub fn take_imported(&mut self, window: WindowId) -> Option<Option<String>> {
+        let index = self.imported.iter().position(|(of, _)| *of == window)?;
+        Some(self.imported.remove(index).1)
     }
 
     /// Remembers the windows, where anything is other than what was remembered. `own` is a window that the

@@ -85,10 +85,12 @@ impl Link {
         let (group, own) = (self.group?, own?);
         let latest = links.places.get(&group).filter(|(moves, _)| *moves > self.seen);
         if let Some((moves, place)) = latest {
+            self.seen = *moves;
             if !is_free {
+                // Whoever types is not taken elsewhere, then or later: the next line follows the one that is typed.
                 return None;
             }
-            (self.seen, self.was) = (*moves, None);
+            self.was = None;
             return Some(Moved::To(*place));
         }
         if !is_settled {
@@ -133,7 +135,6 @@ mod tests {
             (Link::new(Some(Group::Blue)), Link::new(Some(Group::Blue)), Link::new(Some(Group::Green)));
         assert_eq!(one.update(&mut links, at(1), true, true), Some(Moved::Told));
         assert_eq!(one.update(&mut links, at(1), true, true), None);
-        assert_eq!(two.update(&mut links, at(9), true, false), None, "an open editor is not left");
         assert_eq!(two.update(&mut links, at(9), true, true), at(1).map(Moved::To));
         assert_eq!(two.update(&mut links, at(9), false, true), None, "on its way");
         assert_eq!(two.update(&mut links, at(1), true, true), None, "arrived");
@@ -141,6 +142,14 @@ mod tests {
         assert_eq!(one.update(&mut links, at(1), true, true), at(2).map(Moved::To));
         assert_eq!(other.update(&mut links, at(5), true, true), Some(Moved::Told), "of its own colour");
         assert_eq!(two.update(&mut links, at(2), true, true), None);
+        assert_eq!(one.update(&mut links, at(3), true, true), Some(Moved::Told));
+        assert_eq!(two.update(&mut links, at(2), true, false), None, "an open editor is not left");
+        assert_eq!(
+            two.update(&mut links, at(2), true, true),
+            None,
+            "nor the cell below it, once it is committed"
+        );
+        assert_eq!(two.update(&mut links, at(4), true, true), Some(Moved::Told));
         assert_eq!(Link::new(None).update(&mut links, at(3), true, true), None);
     }
 }

@@ -169,9 +169,14 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     if pointer::act(ui, state, &frame, &layout, &response, &mut actions) {
         response.request_focus();
     }
-    // What is asked for from here on waits for the next frame, which has the rows that this one adds.
-    for command in std::mem::take(&mut state.asked) {
-        obey(ui, state, &frame, &layout, command, &mut actions);
+    // What is asked for from here on waits for the next frame, which has the rows that this one adds; and for an open
+    // editor, which is committed first.
+    if state.editor.is_some() {
+        state.is_leaving |= !state.asked.is_empty();
+    } else {
+        for command in std::mem::take(&mut state.asked) {
+            obey(ui, state, &frame, &layout, command, &mut actions);
+        }
     }
     if has_keys(ui, id, state, view) {
         response.request_focus();
@@ -191,6 +196,9 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
         let done = edit::show(ui, state, &frame, &layout, &mut actions);
         if done {
             ui.memory_mut(|memory| memory.request_focus(id));
+        } else if !state.is_leaving {
+            // What was typed cannot be committed: what waited for it is not done.
+            state.asked.clear();
         }
     }
     card::show(ui, state, &frame, &layout, response.hover_pos(), &mut actions);
@@ -309,7 +317,10 @@ fn context_menu(
             }
         }
     }
-    response.context_menu(|ui| {
+    // What has several steps keeps it open; everything else closes it.
+    let menu =
+        egui::Popup::context_menu(response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+    menu.show(|ui| {
         if let Some(column) = state.menu_column.clone() {
             header::menu(ui, state, frame, layout, &column, actions);
             return;
@@ -321,6 +332,7 @@ fn context_menu(
                 ("Edit cell", "F2", Command::Open),
                 ("Cut", "Ctrl+X", Command::Cut),
                 ("Copy", "Ctrl+C", Command::Copy),
+                ("Paste", "Ctrl+V", Command::AskPaste),
             ],
             &[
                 ("Insert row above", "Insert", Command::InsertAbove),
@@ -400,6 +412,7 @@ fn obey(
             ui.copy_text(paste::copied(state, frame));
             ops::clear(state, frame, actions);
         }
+        Command::AskPaste => ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
         Command::Paste(text) => paste::paste(state, frame, &text, actions),
         Command::FillDown => ops::fill_down(state, frame, actions),
         Command::FillRight => ops::fill_right(state, frame, actions),

@@ -46,6 +46,10 @@ pub struct SavedWindow {
     pub watchlist: Option<WatchlistId>,
     /// Its width and height in points.
     pub size: Option<[f32; 2]>,
+    /// Where its corner was, in points.
+    pub position: Option<[f32; 2]>,
+    /// Whether it filled the screen.
+    pub maximized: bool,
     /// How close its rows stand.
     pub density: Density,
     /// Whether it stays above the windows of other programs.

@@ -54,6 +54,26 @@ const LOG_INTERVAL: Duration = Duration::from_secs(2);
 /// The columns whose values a window draws, by watchlist.
 pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
 
+/// Where an edit changes something: the person is shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The watchlist.
+    pub watchlist: WatchlistId,
+    /// The first row that it changes and does not take away, and the column, where it is about one.
+    pub cell: Option<(RowId, Option<ColumnKey>)>,
+}
+
+impl Spot {
+    fn of(watchlist: WatchlistId, changes: &[Change]) -> Self {
+        let cell = changes.iter().find_map(|change| match change {
+            Change::Set(set) => Some((set.row, Some(set.column.clone()))),
+            Change::Remove(_) => None,
+            other => Some((other.row()?, None)),
+        });
+        Self { watchlist, cell }
+    }
+}
+
 /// How the connection is, in words for the person.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Connection {
@@ -122,6 +142,8 @@ pub struct Store {
     opened: Vec<WatchlistId>,
     /// Edits of a new watchlist that is still to be loaded.
     filling: HashMap<WatchlistId, (WindowId, Vec<Vec<Change>>)>,
+    /// Whether the person knows that edits cannot be kept on the disk.
+    is_fault_told: bool,
     /// The connection greeted the server under an id that is given up.
     is_connection_stale: bool,
 }
@@ -155,6 +177,7 @@ impl Store {
             made: Vec::new(),
             opened: Vec::new(),
             filling: HashMap::new(),
+            is_fault_told: false,
             is_connection_stale: false,
         })
     }
@@ -391,6 +414,14 @@ impl Store {
         for glow in self.glow.values_mut() {
             glow.fade(now);
         }
+        let fault = self.outbox.fault();
+        let was_told = std::mem::replace(&mut self.is_fault_told, fault.is_some());
+        if let Some(fault) = fault.filter(|_| !was_told) {
+            self.say_until_read(format!(
+                "This machine's disk does not take edits at present ({fault}). They are sent as always, but those that \
+                 wait would be lost if the program ended."
+            ));
+        }
     }
 
     /// The next message to send.
@@ -463,9 +494,10 @@ impl Store {
         Ok(())
     }
 
-    /// Takes back a window's last edit, as a new guarded edit; false where there is none.
-    pub fn undo(&mut self, window: WindowId, now: Duration) -> bool {
-        let Some(step) = self.undo.pop_undo(window) else { return false };
+    /// Takes back a window's last edit, as a new guarded edit, and gives where; nothing where there is none.
+    pub fn undo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
+        let step = self.undo.pop_undo(window)?;
+        let spot = Spot::of(step.watchlist, &step.changes);
         // What makes it again is guarded by what taking it back leaves there.
         let again = self.replica.inverse(step.watchlist, &step.changes);
         match self.replay(window, step.watchlist, step.changes.clone()) {
@@ -476,12 +508,13 @@ impl Store {
             }
             Err(rejection) => self.say(format!("This cannot be undone: {rejection}."), None, now),
         }
-        true
+        Some(spot)
     }
 
-    /// Makes a window's last undone edit again; false where there is none.
-    pub fn redo(&mut self, window: WindowId, now: Duration) -> bool {
-        let Some(step) = self.undo.pop_redo(window) else { return false };
+    /// Makes a window's last undone edit again, and gives where; nothing where there is none.
+    pub fn redo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
+        let step = self.undo.pop_redo(window)?;
+        let spot = Spot::of(step.watchlist, &step.again);
         let inverse = self.replica.inverse(step.watchlist, &step.again);
         match self.replay(window, step.watchlist, step.again.clone()) {
             Ok(kept) => {
@@ -491,7 +524,7 @@ impl Store {
             }
             Err(rejection) => self.say(format!("This cannot be made again: {rejection}."), None, now),
         }
-        true
+        Some(spot)
     }
 
     fn replay(

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use egui::{CentralPanel, Panel, Ui, WindowLevel};
+use egui::{CentralPanel, Panel, Ui, ViewportBuilder, WindowLevel};
 use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
@@ -26,7 +26,7 @@ use crate::{
         top_bar,
     },
     settings::SavedWindow,
-    store::{Connection, Traced},
+    store::{Connection, Spot, Traced},
     theme::{self, Palette},
 };
 
@@ -56,6 +56,8 @@ pub struct Window {
     /// Whether the table of keys is open.
     pub shows_keys: bool,
     size: Option<[f32; 2]>,
+    position: Option<[f32; 2]>,
+    is_maximized: bool,
     zone: TimeZone,
     separators: Separators,
     /// How long a frame takes here, smoothed, and the pause that the last one asked for before the next.
@@ -65,6 +67,7 @@ pub struct Window {
     /// What is to be done once the open editor is committed.
     next: Option<Next>,
     is_closing: bool,
+    is_quitting: bool,
     /// Where the others were told that this window is, and whether there was a connection then.
     told: Option<(Told, bool)>,
     told_at: Duration,
@@ -74,9 +77,8 @@ pub struct Window {
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Show(WatchlistId),
-    Search,
-    Keys,
     Close,
+    Quit,
 }
 
 /// Where the others are told that a window is.
@@ -114,6 +116,8 @@ impl Window {
             history: None,
             shows_keys: false,
             size: saved.and_then(|saved| saved.size),
+            position: saved.and_then(|saved| saved.position),
+            is_maximized: saved.is_some_and(|saved| saved.maximized),
             zone: TimeZone::system(),
             separators: Separators::of_locale(&locale.unwrap_or_default()),
             frame_cost: Duration::ZERO,
@@ -121,6 +125,7 @@ impl Window {
             title: String::new(),
             next: None,
             is_closing: false,
+            is_quitting: false,
             told: None,
             told_at: Duration::ZERO,
         }
@@ -155,9 +160,15 @@ impl Window {
         false
     }
 
-    /// Its size as it was left.
-    pub fn size(&self) -> Option<[f32; 2]> {
-        self.size
+    /// A window of the system's as it was left, with this size where nothing is known.
+    pub fn builder(&self, size: [f32; 2]) -> ViewportBuilder {
+        let builder = ViewportBuilder::default()
+            .with_inner_size(self.size.unwrap_or(size))
+            .with_maximized(self.is_maximized);
+        match self.position {
+            Some(position) => builder.with_position(position),
+            None => builder,
+        }
     }
 
     /// Shows another watchlist, from its first cell, once the open editor is committed. What cannot be committed
@@ -167,6 +178,14 @@ impl Window {
             return;
         }
         self.ask(Next::Show(watchlist));
+    }
+
+    /// Goes where an edit has changed something.
+    pub fn look_at(&mut self, spot: Spot) {
+        self.show_list(spot.watchlist);
+        if let Some((row, column)) = spot.cell {
+            self.grid.point_at(row, column);
+        }
     }
 
     /// Does what is asked at once, or once the open editor is committed.
@@ -182,9 +201,8 @@ impl Window {
     fn go_on(&mut self, next: Next) {
         match next {
             Next::Show(list) => self.put(Some(list)),
-            Next::Search => self.search = Some(Search::new()),
-            Next::Keys => self.shows_keys = true,
             Next::Close => self.is_closing = true,
+            Next::Quit => self.is_quitting = true,
         }
     }
 
@@ -223,6 +241,8 @@ impl Window {
         SavedWindow {
             watchlist: self.list,
             size: self.size,
+            position: self.position,
+            maximized: self.is_maximized,
             density: self.grid.density,
             on_top: self.on_top,
             group: self.link.group(),
@@ -235,6 +255,7 @@ impl Window {
     pub fn show(&mut self, ui: &mut Ui, core: &mut Core, now: Duration, today: jiff::Timestamp) {
         core.drain(now);
         self.choose_list(core);
+        self.take_imported(core);
         let mut actions = self.dropped_files(ui);
         actions.extend(self.keys(ui, core));
         let palette = Palette::of(ui.theme(), core.colour_blind);
@@ -259,6 +280,9 @@ impl Window {
         if std::mem::take(&mut self.is_closing) {
             ui.send_viewport_cmd(egui::ViewportCommand::Close);
         }
+        if std::mem::take(&mut self.is_quitting) {
+            actions.push(Action::Quit);
+        }
         actions.extend(notices::show(ui, core, palette));
         if let Some(dialog) = self.dialog.take() {
             let (dialog, asked) = dialog.show(ui, self.id);
@@ -282,7 +306,7 @@ impl Window {
         self.tell_where(ui, core, now);
         self.follow(ui, core);
         self.keep_on_top(ui);
-        self.keep_size(ui);
+        self.keep_place(ui);
         self.keep_title(ui, core);
         if let Some(wait) = core.remember(Some(self), now, false) {
             ui.request_repaint_after(wait);
@@ -342,7 +366,7 @@ impl Window {
         let replica = core.store.replica().list(id);
         let pending =
             |row, column: &ColumnKey| replica.is_some_and(|list| list.pending_window(row, column).is_some());
-        let people = people_at(core, id, self.id, palette);
+        let people = people_at(core, id, palette);
         let view = GridView {
             watchlist,
             glow: core.store.glow(id),
@@ -383,6 +407,22 @@ impl Window {
                     continue;
                 }
             });
+        }
+    }
+
+    /// A file that was asked for has been read: the dialog closes, or says what was wrong with it.
+    fn take_imported(&mut self, core: &mut Core) {
+        let Some(wrong) = core.take_imported(self.id) else { return };
+        match (self.dialog.take(), wrong) {
+            (Some(dialog), wrong) if dialog.is_importing() => {
+                self.dialog = wrong.map(|wrong| dialog.refused(wrong))
+            }
+            (dialog, wrong) => {
+                self.dialog = dialog;
+                if let Some(wrong) = wrong {
+                    core.store.say_until_read(wrong);
+                }
+            }
         }
     }
 
@@ -444,6 +484,9 @@ impl Window {
         if toggles_history {
             self.toggle_history();
         }
+        if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Q)) && self.dialog.is_none() {
+            self.ask(Next::Quit);
+        }
         let (new, search, help) = ui.input_mut(|input| {
             let question = Key::Questionmark;
             let mut take = |modifiers, key| input.consume_key(modifiers, key);
@@ -455,10 +498,10 @@ impl Window {
             }
             (new, search, help || asks)
         });
-        if let Some(next) = if search { Some(Next::Search) } else { help.then_some(Next::Keys) }
-            && self.takes_keys()
-        {
-            self.ask(next);
+        // They lie over an open editor, which keeps its text.
+        if self.takes_keys() {
+            self.shows_keys = help;
+            self.search = search.then(Search::new);
         }
         new.then_some(Action::OpenWindow)
     }
@@ -520,7 +563,7 @@ impl Window {
             Some(Moved::To(place)) => {
                 self.show_list(place.watchlist);
                 if let Some(row) = place.row {
-                    self.grid.point_at(row);
+                    self.grid.point_at(row, None);
                 }
                 ui.request_repaint();
             }
@@ -536,10 +579,22 @@ impl Window {
         }
     }
 
-    fn keep_size(&mut self, ui: &Ui) {
+    fn keep_place(&mut self, ui: &Ui) {
         let size = ui.input(|input| input.viewport().inner_rect.map(|rect| rect.size()));
+        let (position, is_maximized) = ui.input(|input| {
+            let viewport = input.viewport();
+            (viewport.outer_rect.map(|rect| rect.min), viewport.maximized.unwrap_or_default())
+        });
+        self.is_maximized = is_maximized;
+        // As large as the screen is not how large it is to be otherwise.
+        if is_maximized {
+            return;
+        }
         if let Some(size) = size.filter(|size| size.x >= 1.0 && size.y >= 1.0) {
             self.size = Some([size.x.round(), size.y.round()]);
+        }
+        if let Some(position) = position {
+            self.position = Some([position.x.round(), position.y.round()]);
         }
     }
 
@@ -576,12 +631,12 @@ impl Window {
     }
 }
 
-/// Where other windows are in a watchlist, by what they say.
-fn people_at(core: &Core, watchlist: WatchlistId, own: WindowId, palette: &Palette) -> Vec<PersonAt> {
+/// Where others are in a watchlist, by what their windows say.
+fn people_at(core: &Core, watchlist: WatchlistId, palette: &Palette) -> Vec<PersonAt> {
     let replica = core.store.replica();
     let Some(list) = replica.list(watchlist) else { return Vec::new() };
-    let others =
-        list.people().iter().filter(|person| (person.client, person.window) != (replica.client(), own));
+    // One's own windows are nobody else.
+    let others = list.people().iter().filter(|person| person.client != replica.client());
     let placed = others.filter_map(|person| {
         let cell = person.cell.as_ref()?;
         Some(PersonAt {

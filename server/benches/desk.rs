@@ -39,19 +39,28 @@ pub struct State {
 
 impl Desk {
     pub fn new(list: WatchlistId) -> Self {
+        let mut desk = Self::idle(list);
+        desk.replica.open(list);
+        desk
+    }
+
+    /// The watchlist is not there yet.
+    fn idle(list: WatchlistId) -> Self {
         let client = ClientId(Uuid::new_v4());
-        let mut replica = Replica::new(client, "bench", Limits::default(), EditId(1), Vec::new());
-        replica.open(list);
+        let replica = Replica::new(client, "bench", Limits::default(), EditId(1), Vec::new());
         Self { replica, list, socket: None, started: Instant::now() }
     }
 
     /// The first of all: makes the watchlist, with rows.
     pub async fn found(way: &Way, rows: usize) -> (Self, Vec<RowId>) {
-        let mut desk = Self::new(WatchlistId(Uuid::now_v7()));
+        let mut desk = Self::idle(WatchlistId(Uuid::now_v7()));
         desk.connect(way).await;
         while desk.replica.create(desk.list, "Bench", None).is_none() {
             desk.pump(Duration::from_millis(10)).await;
         }
+        let is_made = |event: &Event| matches!(event, Event::Created { .. });
+        while !desk.pump(Duration::from_millis(10)).await.iter().any(is_made) {}
+        desk.replica.open(desk.list);
         let ids: Vec<RowId> = (0..rows).map(|_| RowId(Uuid::now_v7())).collect();
         let positions = Position::between(None, None, rows).unwrap();
         let inserts: Vec<Change> =

@@ -91,8 +91,9 @@ impl CsvTable {
     /// See [`CsvError`]; nothing is read of a file that is wrong anywhere.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, CsvError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        check_quotes(bytes)?;
-        let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+        let separator = separator(bytes);
+        check_quotes(bytes, separator)?;
+        let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
         let header: Vec<String> =
             reader.headers().map_err(|error| refusal(&error, bytes))?.iter().map(str::to_owned).collect();
         if header.iter().all(|title| title.trim().is_empty()) && header.len() <= 1 {
@@ -117,6 +118,9 @@ impl CsvTable {
             for (column, field) in fields.iter_mut().zip(record.iter()) {
                 column.push(field.to_owned());
             }
+        }
+        if separator == b';' {
+            fields.iter_mut().for_each(|fields| point_decimals(fields));
         }
         if lines.len() > limits.rows {
             return Err(CsvError::TooLarge { what: "rows", found: lines.len(), limit: limits.rows });
@@ -306,8 +310,40 @@ fn guess_kind(fields: &[String]) -> ColumnKind {
     ColumnKind::Text
 }
 
+/// What stands between fields: a comma, or where the first line has none, the semicolon or tab that it has.
+fn separator(bytes: &[u8]) -> u8 {
+    let mut is_quoted = false;
+    let mut found = b',';
+    for byte in bytes.iter().take_while(|byte| **byte != b'\n') {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => return b',',
+            b';' | b'\t' if !is_quoted && found == b',' => found = *byte,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Where fields stand between semicolons, decimals have commas: a column of such numbers is written with points.
+fn point_decimals(fields: &mut [String]) {
+    let pointed = |field: &String| {
+        let field = field.trim();
+        let exact = match field.split_once(',') {
+            Some((whole, decimals)) => format!("{}.{decimals}", whole.replace(['.', '\u{a0}', ' '], "")),
+            None => field.to_owned(),
+        };
+        (exact.is_empty() || number::parse_exact(exact.trim_start_matches('+')).is_ok()).then_some(exact)
+    };
+    if fields.iter().any(|field| field.contains(','))
+        && let Some(exact) = fields.iter().map(pointed).collect::<Option<Vec<String>>>()
+    {
+        fields.clone_from_slice(&exact);
+    }
+}
+
 /// The CSV reader takes an open quote to the file's end as one field; people mean a mistake.
-fn check_quotes(bytes: &[u8]) -> Result<(), CsvError> {
+fn check_quotes(bytes: &[u8], separator: u8) -> Result<(), CsvError> {
     let (mut line, mut opened, mut at_field_start) = (1, None, true);
     let mut rest = bytes.iter().copied().peekable();
     while let Some(byte) = rest.next() {
@@ -319,7 +355,7 @@ fn check_quotes(bytes: &[u8]) -> Result<(), CsvError> {
             (b'"', Some(_)) => opened = None,
             _ => {}
         }
-        at_field_start = opened.is_none() && matches!(byte, b',' | b'\n' | b'\r');
+        at_field_start = opened.is_none() && (byte == separator || matches!(byte, b'\n' | b'\r'));
         line += u64::from(byte == b'\n');
     }
     opened.map_or(Ok(()), |line| Err(CsvError::OpenQuote { line }))
@@ -388,6 +424,19 @@ mod tests {
         );
         assert_eq!(cell(&table, 0, "code"), Some(&"007".into()));
         assert_eq!(cell(&table, 1, "date"), None);
+    }
+
+    #[test]
+    fn files_with_semicolons_or_tabs_are_read_and_their_decimals_with_commas() {
+        let table =
+            read("Symbol;Company;Price;Note\nMMM;\"3m; Co\";1.171,72;1,5 or 2\nT;AT&T;31,6;\n").unwrap();
+        assert_eq!(cell(&table, 0, "company"), Some(&"3m; Co".into()));
+        assert_eq!(cell(&table, 0, "price"), Some(&"1171.72".into()));
+        assert_eq!(cell(&table, 1, "price"), Some(&"31.6".into()));
+        assert_eq!(cell(&table, 0, "note"), Some(&"1,5 or 2".into()), "a text stays as it is");
+        let table = read("Symbol\tPrice\nMMM\t71.72\n").unwrap();
+        assert_eq!(cell(&table, 0, "price"), Some(&"71.72".into()));
+        assert!(read("Symbol;Price\nMMM;71,7x\n").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use egui::{Area, Id, Label, Order, Rect, RichText, Ui};
+use egui::{Area, Event, Id, Label, Order, Rect, RichText, Ui};
 use shared::{
     ids::RowId,
     value::{Literal, Value},
@@ -13,7 +13,7 @@ use shared::{
 use super::{
     Frame, GridAction, GridState, GridView, filter, inner,
     layout::{ColumnLayout, Layout},
-    paint::format,
+    paint::{font_of, format},
     state::Cursor,
     trend,
 };
@@ -37,6 +37,8 @@ pub(super) struct Card {
     /// Asked for by a key: it stays until the cursor moves.
     is_pinned: bool,
     asked_at: Option<Duration>,
+    /// Where the pointer rested when a key was pressed: there nobody looks at it.
+    ignored: Option<egui::Pos2>,
 }
 
 impl Card {
@@ -50,10 +52,26 @@ impl Card {
         *self = Self::default();
     }
 
+    /// Whoever types does not look at the pointer: until it moves, no card comes.
+    fn heed_keys(&mut self, ui: &Ui, pointer: Option<egui::Pos2>) {
+        let has_keys = ui.input(|input| {
+            input
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::Key { pressed: true, .. } | Event::Text(_)))
+        });
+        if self.ignored.is_some() && self.ignored != pointer {
+            self.ignored = None;
+        }
+        if has_keys && !self.is_pinned {
+            *self = Self { ignored: pointer, ..Self::default() };
+        }
+    }
+
     /// Follows the pointer from cell to cell.
     fn follow(&mut self, hovered: Option<Cursor>, now: Duration) {
         if !self.is_pinned && self.at != hovered {
-            *self = Self { at: hovered, since: now, ..Self::default() };
+            *self = Self { at: hovered, since: now, ignored: self.ignored, ..Self::default() };
         }
     }
 }
@@ -76,7 +94,9 @@ pub(super) fn show(
     if state.card.is_pinned && state.card.at != state.cursor {
         state.card.close();
     }
-    let hovered = pointer.filter(|_| !is_busy).and_then(|pointer| layout.cell_at(pointer));
+    state.card.heed_keys(ui, pointer);
+    let is_ignored = state.card.ignored.is_some();
+    let hovered = pointer.filter(|_| !is_busy && !is_ignored).and_then(|pointer| layout.cell_at(pointer));
     let hovered = hovered.map(|(index, column)| Cursor { row: table.id_at(index), column });
     state.card.follow(hovered.filter(|cell| cell.row.is_some()), view.now);
     let Some(Cursor { row: Some(id), column }) = state.card.at.clone() else { return };
@@ -177,7 +197,7 @@ fn full(value: &Value, column: &ColumnLayout, view: &GridView<'_>, ui: &Ui) -> O
         }
         Value::Text(_) => {
             let (shown, _, _) = format(value, column, view);
-            let font = if column.frozen { theme::strong() } else { theme::text() };
+            let font = font_of(column);
             let galley = ui.painter().layout_no_wrap(shown.clone(), font, view.palette.text);
             let cell = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(column.width, 1.0));
             (galley.size().x > inner(cell).width()).then_some(shown)

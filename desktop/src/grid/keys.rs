@@ -86,6 +86,8 @@ pub enum Command {
     Column(ColumnCommand),
     /// Show the last changes of the cursor's cell.
     History,
+    /// Ask the system for what is on the clipboard.
+    AskPaste,
     /// Show all changes of the cell.
     ShowHistory,
     /// Open or close the filter row.

@@ -39,6 +39,8 @@ pub(super) struct ColumnLayout {
     pub(super) left: f32,
     pub(super) width: f32,
     pub(super) frozen: bool,
+    /// Whether it is the one that names the rows.
+    pub(super) is_first: bool,
 }
 
 /// The frame's geometry.
@@ -112,6 +114,7 @@ impl Layout {
                     left: if frozen { left } else { left - state.scroll_x },
                     width,
                     frozen,
+                    is_first: index == 0,
                 };
                 left += width;
                 column

@@ -101,7 +101,8 @@ fn rows(
                     {
                         painter.rect_filled(rect.shrink(1.0), 2, mix(ground, view.palette.accent, FOUND));
                     }
-                    cell(painter, view, column, row, rect, ground, glow.as_ref());
+                    let cell_ground = glowing_cell(painter, view, column, rect, ground, glow.as_ref());
+                    cell(painter, view, column, row, rect, cell_ground, glow.as_ref());
                 }
                 None if layout.columns.first().is_some_and(|first| std::ptr::eq(first, column)) => {
                     text(painter, inner(rect), "New symbol", Align::LEFT, view.palette.muted, theme::small());
@@ -118,9 +119,10 @@ fn rows(
         }
     }
     if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(table))
-        && let Some(column) = layout.column(&cursor.column).filter(|column| column.frozen == frozen)
+        && let is_section = table.row_at(index).is_some_and(|row| table.is_section(row))
+        // A section's frame goes across both panes.
+        && let Some(column) = layout.column(&cursor.column).filter(|column| is_section || column.frozen == frozen)
     {
-        let is_section = table.row_at(index).is_some_and(|row| table.is_section(row));
         let rect = if is_section { layout.band(index) } else { layout.cell_rect(index, column) };
         painter.rect_stroke(rect, 2, Stroke::new(2.0, view.palette.accent), StrokeKind::Inside);
     }
@@ -189,6 +191,24 @@ fn numbers(painter: &Painter, state: &GridState, frame: &Frame<'_>, layout: &Lay
     }
 }
 
+/// Where only cells glow, this one does by itself; gives the ground that its text stands on.
+fn glowing_cell(
+    painter: &Painter,
+    view: &GridView<'_>,
+    column: &ColumnLayout,
+    rect: Rect,
+    ground: Color32,
+    glow: Option<&RowGlow<'_>>,
+) -> Color32 {
+    let by_itself = glow.filter(|glow| glow.strength <= 0.0);
+    let key = &column.entry.column.key;
+    let changed = by_itself.and_then(|glow| glow.cells.iter().find(|(changed, _, _)| *changed == key));
+    let Some((_, strength, _)) = changed else { return ground };
+    let ground = mix(ground, view.palette.glow, *strength);
+    painter.rect_filled(rect.with_max_y(rect.max.y - 1.0), 0, ground);
+    ground
+}
+
 fn cell(
     painter: &Painter,
     view: &GridView<'_>,
@@ -216,7 +236,7 @@ fn cell(
     let value = view.watchlist.value(row, entry);
     if !value.is_empty() {
         let (shown, color, align) = format(&value, column, view);
-        let font = if column.frozen { theme::strong() } else { theme::text() };
+        let font = font_of(column);
         let mut room = inner(rect);
         if entry.column.kind.is_numeric() {
             room.max.x -= ARROW;
@@ -243,6 +263,11 @@ fn cell(
         let points = vec![corner + vec2(-7.0, 0.0), corner, corner + vec2(0.0, 7.0)];
         painter.add(Shape::convex_polygon(points, palette.accent, Stroke::NONE));
     }
+}
+
+/// The first column names the row, and stands out.
+pub(super) fn font_of(column: &ColumnLayout) -> egui::FontId {
+    if column.is_first { theme::strong() } else { theme::text() }
 }
 
 /// A cell's text, its colour, and where it stands.

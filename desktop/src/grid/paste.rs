@@ -67,7 +67,9 @@ pub(super) fn copied(state: &GridState, frame: &Frame<'_>) -> String {
     let columns = state.selected_columns(frame.table);
     let rows = state.selected_rows(frame.table).into_iter().map(|row| {
         let row = frame.view.watchlist.rows().get(row);
+        // Between several blocks what is not selected stays out, and its place empty.
         let cell = |entry: &&ColumnEntry| {
+            let row = row.filter(|row| state.is_selected(row.id, &entry.column.key));
             row.map_or_else(String::new, |row| as_text(&frame.table.value(row, entry), frame))
         };
         columns.iter().map(cell).collect::<Vec<String>>()

@@ -69,8 +69,8 @@ pub struct GridState {
     pub(super) is_leaving: bool,
     /// A row that was made here: whatever the filters say, it is shown for as long as the cursor is on it.
     pub(super) fresh: Option<RowId>,
-    /// A row that the cursor is put on as soon as it is there.
-    pointed_at: Option<RowId>,
+    /// A row, and perhaps a column, that the cursor is put on as soon as it is there.
+    pointed_at: Option<(RowId, Option<ColumnKey>)>,
     /// Scrolls to the cursor in the next frame.
     pub(super) reveal_next: bool,
     /// The last changes of a cell, shown beside it.
@@ -109,9 +109,9 @@ impl GridState {
         *self = Self { config, cursor, reveal_next, density: self.density, ..Self::default() };
     }
 
-    /// Puts the cursor on a row, as soon as that is there.
-    pub fn point_at(&mut self, row: RowId) {
-        self.pointed_at = Some(row);
+    /// Puts the cursor on a row, as soon as that is there, and perhaps into another column.
+    pub fn point_at(&mut self, row: RowId, column: Option<ColumnKey>) {
+        self.pointed_at = Some((row, column));
     }
 
     /// Whether the cursor is where it was last put.
@@ -121,9 +121,12 @@ impl GridState {
 
     /// Goes to the row that was pointed at, where it is shown.
     pub(super) fn arrive(&mut self, table: &Table<'_>) {
-        let Some(row) = self.pointed_at.take().filter(|_| self.editor.is_none()) else { return };
+        let Some((row, column)) = self.pointed_at.take().filter(|_| self.editor.is_none()) else { return };
         if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
             cursor.row = Some(row);
+            if let Some(column) = column.filter(|column| table.column(column).is_some()) {
+                cursor.column = column;
+            }
             self.selection.clear();
             self.reveal_next = true;
         }

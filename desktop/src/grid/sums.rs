@@ -24,7 +24,9 @@ const AT_ONCE: usize = 20_000;
 /// What is said of the selected cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Cells that hold anything.
+    /// Cells that are selected.
+    pub cells: usize,
+    /// Those of them that hold anything.
     pub filled: usize,
     /// Cells that hold numbers.
     pub numbers: usize,
@@ -55,6 +57,7 @@ impl Summary {
     }
 
     fn take(&mut self, value: &Value) {
+        self.cells += 1;
         self.filled += usize::from(!value.is_empty());
         let Some(number) = value.as_number() else { return };
         self.numbers += 1;

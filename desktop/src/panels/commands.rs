@@ -10,7 +10,7 @@ use crate::{
     dispatch::Core,
     follow::{Group, Link},
     grid::{self, Step, config::Density},
-    settings::{GlowChoice, ThemeChoice},
+    settings::{GlowChoice, Motion, ThemeChoice},
     theme,
     window::Window,
 };
@@ -79,6 +79,7 @@ fn of_the_grid() -> Vec<Command> {
         ("Empty the selected cells", "Delete", G::Clear),
         ("Copy", "Ctrl+C", G::Copy),
         ("Cut", "Ctrl+X", G::Cut),
+        ("Paste", "Ctrl+V", G::AskPaste),
         ("Fill down", "Ctrl+D", G::FillDown),
         ("Fill right", "Ctrl+R", G::FillRight),
         ("Undo", "Ctrl+Z", G::Undo),
@@ -153,11 +154,14 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
         plain("Light theme", "", Run::Act(Action::SetTheme(ThemeChoice::Light))),
         plain("The system's theme", "", Run::Act(Action::SetTheme(ThemeChoice::System))),
         plain("Colours for colour-blind people", "", Run::Act(Action::SetColourBlind(!core.colour_blind))),
-        plain("Glow off", "", Run::Act(Action::SetGlow(GlowChoice { seconds: 0.0, ..core.glow }))),
-        plain("Glow for two seconds", "", Run::Act(Action::SetGlow(GlowChoice::default()))),
+        plain("Quit and keep all windows", "Ctrl+Q", Run::Act(Action::Quit)),
         plain("Connect now", "", Run::Act(Action::Reconnect)),
         plain("The keys", "F1, ?", Run::Help),
     ];
+    commands.extend(glow_choices(core.glow).into_iter().map(|(title, choice)| {
+        let act = Run::Act(Action::SetGlow(choice));
+        Command { title: format!("Glow: {}", title.to_lowercase()), keys: "", run: act }
+    }));
     for (group, name) in Group::ALL {
         if window.link.group() == Some(group) {
             commands.push(plain("Do not link this window", "", Run::Link(None)));
@@ -273,6 +277,22 @@ impl Command {
     }
 }
 
+/// How changes by others can be shown, each choice with what else is chosen now.
+pub fn glow_choices(present: GlowChoice) -> Vec<(String, GlowChoice)> {
+    let seconds = [0.0, 1.0, 2.0, 5.0, 10.0].map(|seconds| {
+        let title = if seconds == 0.0 { "Off".to_owned() } else { format!("{seconds} s") };
+        (title, GlowChoice { seconds, ..present })
+    });
+    let others = [
+        ("The whole row", GlowChoice { cell_only: false, ..present }),
+        ("Only the cell", GlowChoice { cell_only: true, ..present }),
+        ("Motion as in the system", GlowChoice { motion: Motion::System, ..present }),
+        ("Fading", GlowChoice { motion: Motion::Fade, ..present }),
+        ("Without motion", GlowChoice { motion: Motion::Still, ..present }),
+    ];
+    seconds.into_iter().chain(others.map(|(title, choice)| (title.to_owned(), choice))).collect()
+}
+
 fn dialog(opens: Opens, window: &Window, core: &Core) -> Option<Dialog> {
     let list = window.list();
     let state = list.and_then(|list| core.store.watchlist(list));
@@ -305,7 +325,9 @@ pub fn keys(ui: &Ui, window: &mut Window, core: &Core) {
         .show(ui, |ui| {
             ui.set_width(560.0);
             ui.heading("Keys");
-            ScrollArea::vertical().max_height(420.0).min_scrolled_height(420.0).show(ui, |ui| {
+            // The title and the button stay in view in a low window.
+            let height = (ui.ctx().content_rect().height() - 140.0).clamp(120.0, 420.0);
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
                     let named = all(window, core).into_iter().filter(|command| !command.keys.is_empty());
                     let named = named.map(|command| (command.title, command.keys));

@@ -25,6 +25,10 @@ pub struct Dialog {
     text: String,
     is_new: bool,
     browsing: Option<Receiver<Option<PathBuf>>>,
+    /// The file is being read.
+    is_waiting: bool,
+    /// What was wrong with the file.
+    refusal: Option<String>,
 }
 
 enum Kind {
@@ -42,6 +46,8 @@ struct NewKind {
     chosen: usize,
     /// What can be chosen from in it, as it is typed.
     words: String,
+    /// They are to be typed next.
+    wants_words: bool,
 }
 
 impl NewKind {
@@ -64,6 +70,7 @@ impl NewKind {
             for (index, (name, _)) in kinds().iter().enumerate() {
                 let radio = ui.radio_value(&mut self.chosen, index, *name);
                 has_keys |= radio.has_focus();
+                self.wants_words |= radio.changed();
             }
         });
         if let ColumnKind::Choice(words) = self.kind() {
@@ -71,6 +78,9 @@ impl NewKind {
             let response = ui.add(field.desired_width(f32::INFINITY).margin(6.0));
             has_keys |= response.lost_focus();
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Words to choose from"));
+            if std::mem::take(&mut self.wants_words) {
+                response.request_focus();
+            }
             if let Err(error) = ColumnKind::Choice(words).check(&Limits::default())
                 && !self.words.is_empty()
             {
@@ -113,7 +123,17 @@ impl Dialog {
     }
 
     fn with(kind: Kind, text: &str) -> Self {
-        Self { kind, text: text.to_owned(), is_new: true, browsing: None }
+        Self { kind, text: text.to_owned(), is_new: true, browsing: None, is_waiting: false, refusal: None }
+    }
+
+    /// Whether it waits for a file to be read.
+    pub fn is_importing(&self) -> bool {
+        self.is_waiting
+    }
+
+    /// The file was not imported: it stays open, to name another.
+    pub fn refused(self, why: String) -> Self {
+        Self { is_waiting: false, is_new: true, refusal: Some(why), ..self }
     }
 
     /// Shows the dialog; gives it back while it stays open, and what was asked.
@@ -142,7 +162,7 @@ impl Dialog {
             Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
             _ => true,
         };
-        let is_ready = is_sound && error.is_none() && !self.text.trim().is_empty();
+        let is_ready = is_sound && error.is_none() && !self.text.trim().is_empty() && !self.is_waiting;
         let mut confirmed = false;
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -158,6 +178,15 @@ impl Dialog {
                 if std::mem::take(&mut self.is_new) {
                     field.request_focus();
                 }
+                if field.changed() {
+                    self.refusal = None;
+                }
+                if let Some(refusal) = &self.refusal {
+                    ui.colored_label(ui.visuals().error_fg_color, refusal);
+                }
+                if self.is_waiting {
+                    ui.label("Reading\u{2026}");
+                }
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error.message);
                 }
@@ -166,7 +195,9 @@ impl Dialog {
                     _ => false,
                 };
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
-                confirmed = enter && (field.lost_focus() || is_kind_meant);
+                // Whoever has clicked on a kind means the dialog, too.
+                let has_no_focus = ui.memory(|memory| memory.focused().is_none());
+                confirmed = enter && (field.lost_focus() || is_kind_meant || has_no_focus);
                 ui.horizontal(|ui| {
                     if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
                         self.browse(ui);
@@ -180,6 +211,11 @@ impl Dialog {
                 });
             });
         if confirmed && is_ready {
+            if matches!(self.kind, Kind::Import) {
+                self.is_waiting = true;
+                let action = Action::Import(window, PathBuf::from(self.text.trim()));
+                return (Some(self), Some(action));
+            }
             return (None, self.action(window));
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
@@ -220,8 +256,7 @@ impl Dialog {
                 let set = SetColumn { key, title, kind: None, after: None };
                 Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::Import => Action::Import(window, PathBuf::from(text)),
-            Kind::Told(_) => return None,
+            Kind::Import | Kind::Told(_) => return None,
         })
     }
 

@@ -20,6 +20,8 @@ pub struct Status<'a> {
     pub rows: Option<(usize, usize)>,
     /// What is selected, where more than one cell is.
     pub sums: Option<&'a Summary>,
+    /// Whether the rows stay in the order that they were sorted into.
+    pub is_held: bool,
     /// Edits that wait for their answer.
     pub waiting: usize,
     /// Where the watchlist is in its history.
@@ -37,6 +39,7 @@ impl<'a> Status<'a> {
         Self {
             rows: rows.map(|state| (state.rows().len(), window.grid.table(state).len())),
             sums: window.grid.sums().get(),
+            is_held: window.grid.config.is_held && !window.grid.config.sort.is_empty(),
             waiting: replica.waiting(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
             separators: window.separators(),
@@ -59,6 +62,9 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             if let Some((all, shown)) = status.rows {
                 ui.label(quiet(rows(all, shown)));
+                if status.is_held {
+                    ui.label(quiet("order held, F5 sorts again".to_owned()));
+                }
                 if let Some(summary) = status.sums {
                     sums(ui, summary, status.separators, palette);
                 }
@@ -79,7 +85,7 @@ fn rows(all: usize, shown: usize) -> String {
 fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palette) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(palette.muted);
     let strong = |text: String| RichText::new(text).font(theme::small()).color(palette.text);
-    ui.label(quiet(&format!("{} selected", format_grouped(summary.filled.into(), 0))));
+    ui.label(quiet(&format!("{} selected", format_grouped(summary.cells.into(), 0))));
     let figures = [
         ("sum", summary.sum),
         // As fine as what it is of.

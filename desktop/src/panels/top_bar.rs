@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
 use shared::wire::server::Summary;
 
-use super::{dialogs::Dialog, people};
+use super::{commands::glow_choices, dialogs::Dialog, people};
 use crate::{
     action::Action,
     dispatch::Core,
     follow::{Group, Link},
     grid::config::Density,
-    settings::{GlowChoice, Motion, ThemeChoice},
+    settings::ThemeChoice,
     store::Connection,
     theme::{self, Palette},
     window::Window,
@@ -219,23 +219,16 @@ fn round_trip(took: Duration) -> String {
 fn glow_menu(ui: &mut Ui, core: &Core, actions: &mut Vec<Action>) {
     ui.menu_button("Glow", |ui| {
         let present = core.glow;
-        let mut choose = |ui: &mut Ui, title: &str, choice: GlowChoice| {
+        for (index, (title, choice)) in glow_choices(present).into_iter().enumerate() {
+            // How long, where, and whether it moves.
+            if index == 5 || index == 7 {
+                ui.separator();
+            }
             if ui.add(Button::selectable(choice == present, title)).clicked() {
                 actions.push(Action::SetGlow(choice));
                 ui.close();
             }
-        };
-        for seconds in [0.0, 1.0, 2.0, 5.0, 10.0] {
-            let title = if seconds == 0.0 { "Off".to_owned() } else { format!("{seconds} s") };
-            choose(ui, &title, GlowChoice { seconds, ..present });
         }
-        ui.separator();
-        choose(ui, "The whole row", GlowChoice { cell_only: false, ..present });
-        choose(ui, "Only the cell", GlowChoice { cell_only: true, ..present });
-        ui.separator();
-        choose(ui, "Motion as in the system", GlowChoice { motion: Motion::System, ..present });
-        choose(ui, "Fading", GlowChoice { motion: Motion::Fade, ..present });
-        choose(ui, "Without motion", GlowChoice { motion: Motion::Still, ..present });
     });
 }
 

@@ -66,7 +66,7 @@ pub fn changes_of(row: RowId, column: &ColumnKey, commits: &[Commit], most: usiz
         // Within a commit the last one counts, and what the first one replaced.
         let mut puts = commit.changes.iter().filter_map(|change| put(change, row, column));
         let Some((replaced, first)) = puts.next() else { continue };
-        let to = puts.last().map_or(first, |(_, last)| last);
+        let to = puts.next_back().map_or(first, |(_, last)| last);
         let from = replaced.unwrap_or_else(|| before.clone());
         before = to.clone();
         if from != to {

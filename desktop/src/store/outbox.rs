@@ -9,8 +9,9 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ use uuid::Uuid;
 
 /// Edit numbers are reserved in blocks, so that none is used twice however a process ends.
 const BLOCK: u64 = 1_000;
+/// Lines that could not be written are tried again this soon.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Lines that may wait for the disk.
 const QUEUE: usize = 4_096;
 
@@ -66,6 +69,7 @@ pub struct Outbox {
 struct Writer {
     lines: mpsc::SyncSender<Line>,
     thread: thread::JoinHandle<()>,
+    fault: Fault,
 }
 
 impl Outbox {
@@ -121,6 +125,14 @@ impl Outbox {
         self.write(Line::Answered(edit));
     }
 
+    /// Why edits cannot be kept at present, where they cannot.
+    pub fn fault(&self) -> Option<String> {
+        match &self.writer {
+            Some(writer) => lock(&writer.fault).clone(),
+            None => Some("the outbox is no longer written".to_owned()),
+        }
+    }
+
     fn write(&self, line: Line) {
         if self.writer.as_ref().is_none_or(|writer| writer.lines.send(line).is_err()) {
             warn!("the outbox is no longer written");
@@ -129,7 +141,7 @@ impl Outbox {
 
     /// Waits until every line is on disk.
     fn end(&mut self) {
-        if let Some(Writer { lines, thread }) = self.writer.take() {
+        if let Some(Writer { lines, thread, .. }) = self.writer.take() {
             drop(lines);
             drop(thread.join());
         }
@@ -197,10 +209,12 @@ fn begin(
     compact(&path, replaces, reserved, kept)?;
     let file = File::options().append(true).open(&path)?;
     let (lines, receiver) = mpsc::sync_channel(QUEUE);
-    let thread = thread::Builder::new()
-        .name("afterglow-outbox".to_owned())
-        .spawn(move || write_all(file, &receiver))?;
-    Ok(Writer { lines, thread })
+    let fault = Fault::default();
+    let thread = thread::Builder::new().name("afterglow-outbox".to_owned()).spawn({
+        let fault = fault.clone();
+        move || write_all(file, &receiver, &fault, AGAIN)
+    })?;
+    Ok(Writer { lines, thread, fault })
 }
 
 fn lock_path(folder: &Path, client: ClientId) -> PathBuf {
@@ -264,26 +278,64 @@ fn compact(path: &Path, replaces: Option<ClientId>, reserved: EditId, kept: &[Ke
 }
 
 fn write_line(file: &mut File, line: &Line) -> io::Result<()> {
-    // It begins on a line of its own, also where the one before was cut short.
-    let mut bytes = vec![b'\n'];
-    bytes.append(&mut serde_json::to_vec(line).expect("an edit is plain data"));
-    bytes.push(b'\n');
+    let mut bytes = Vec::new();
+    add_line(&mut bytes, line);
     file.write_all(&bytes)
 }
 
-fn write_all(mut file: File, lines: &mpsc::Receiver<Line>) {
-    while let Ok(first) = lines.recv() {
+/// It begins on a line of its own, also where the one before was cut short.
+fn add_line(bytes: &mut Vec<u8>, line: &Line) {
+    bytes.push(b'\n');
+    bytes.append(&mut serde_json::to_vec(line).expect("an edit is plain data"));
+    bytes.push(b'\n');
+}
+
+/// Why lines cannot be written at present, shared with the thread that tries.
+type Fault = Arc<Mutex<Option<String>>>;
+
+/// Where lines go.
+trait Disk: Write + Send {
+    /// What was written survives a power cut.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Writes lines as they come. Those that cannot be written are tried again: a line that is there twice says nothing else.
+fn write_all(mut disk: impl Disk, lines: &mpsc::Receiver<Line>, fault: &Fault, pause: Duration) {
+    let mut unwritten: Vec<u8> = Vec::new();
+    loop {
+        let first = if unwritten.is_empty() {
+            lines.recv().map_err(mpsc::RecvTimeoutError::from)
+        } else {
+            lines.recv_timeout(pause)
+        };
+        let is_over = matches!(first, Err(mpsc::RecvTimeoutError::Disconnected));
         // What waits goes to the disk together.
-        let written =
-            std::iter::once(first).chain(lines.try_iter()).try_for_each(|line| write_line(&mut file, &line));
-        if let Err(error) = written.and_then(|()| file.sync_data()) {
-            warn!(%error, "the outbox cannot be written: edits made while offline would not survive a restart");
+        first.into_iter().chain(lines.try_iter()).for_each(|line| add_line(&mut unwritten, &line));
+        let written = disk.write_all(&unwritten).and_then(|()| disk.sync());
+        if written.is_ok() {
+            unwritten.clear();
+        }
+        *lock(fault) = written.err().map(|error| error.to_string());
+        if is_over {
+            return;
         }
     }
 }
 
+fn lock(fault: &Fault) -> MutexGuard<'_, Option<String>> {
+    fault.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use shared::ids::RowId;
 
     use super::*;
@@ -342,5 +394,65 @@ mod tests {
         assert_eq!(contents.kept, [], "the old one is gone");
         assert!(contents.client != old.client && contents.client != new);
         drop(first);
+    }
+
+    /// Takes nothing as long as it is full.
+    struct Full {
+        is_full: Arc<AtomicBool>,
+        taken: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.is_full.load(Ordering::SeqCst) {
+                // A piece of a line gets through all the same.
+                self.taken.lock().unwrap().extend(&bytes[..bytes.len() / 2]);
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.taken.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Disk for Full {
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_did_not_take_is_written_once_it_takes_something_again() {
+        let (is_full, taken, fault) = (Arc::new(AtomicBool::new(true)), Arc::default(), Fault::default());
+        let disk = Full { is_full: is_full.clone(), taken: Arc::clone(&taken) };
+        let (sender, lines) = mpsc::sync_channel(16);
+        let own = fault.clone();
+        let thread = thread::Builder::new()
+            .spawn(move || write_all(disk, &lines, &own, Duration::from_millis(5)))
+            .unwrap();
+        let kept = |number| {
+            let KeptEdit { edit, watchlist, changes } = edit(number);
+            Line::Kept { edit, watchlist, changes }
+        };
+        sender.send(kept(1)).unwrap();
+        while lock(&fault).is_none() {
+            thread::yield_now();
+        }
+        sender.send(kept(2)).unwrap();
+        sender.send(Line::Answered(EditId(1))).unwrap();
+        is_full.store(false, Ordering::SeqCst);
+        while lock(&fault).is_some() {
+            thread::yield_now();
+        }
+        drop(sender);
+        thread.join().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, &*taken.lock().unwrap()).unwrap();
+        let held = read(&path).unwrap().unwrap();
+        assert_eq!(held.kept.into_keys().collect::<Vec<_>>(), [EditId(2)]);
     }
 }

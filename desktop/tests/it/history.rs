@@ -127,7 +127,7 @@ fn it_says_who_changed_what_from_what_to_what() {
         desk.get_by_label(said);
     }
     assert_eq!(desk.get_all_by_label("Bob Ross").count(), 3);
-    desk.get_by_label("14:05:23");
+    assert_eq!(desk.get_all_by_label("14:05:23").count(), 2);
 }
 
 #[test]

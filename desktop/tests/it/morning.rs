@@ -134,9 +134,13 @@ fn all_windows_come_back_as_they_were_after_a_crash() {
         (windows.len() == 2 && is_sorted && are_placed).then_some(windows)
     });
     process.kill();
-    let process = desktop(&screen, folder.path(), &[]);
+    let mut process = desktop(&screen, folder.path(), &[]);
     wait_for("both windows", || (screen.windows_of(process.id()) == 2).then_some(()));
     // Whatever they say of themselves now is what they were.
     std::thread::park_timeout(std::time::Duration::from_secs(3));
+    assert_eq!(saved(), before);
+    // And so they do after they were all ended at once.
+    screen.any_of(process.id()).keys(&["ctrl+q"]);
+    process.wait();
     assert_eq!(saved(), before);
 }

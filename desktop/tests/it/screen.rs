@@ -113,10 +113,18 @@ impl Screen {
 
     /// How many windows of a process are open.
     pub fn windows_of(&self, process: u32) -> usize {
+        self.search(process).lines().count()
+    }
+
+    /// A window of a process, as it stands.
+    pub fn any_of(&self, process: u32) -> Window<'_> {
+        let id = wait_for("a window", || self.search(process).lines().last().map(str::to_owned));
+        Window { screen: self, id }
+    }
+
+    fn search(&self, process: u32) -> String {
         let process = process.to_string();
         self.xdotool(&["search", "--all", "--onlyvisible", "--pid", &process, "--name", "Afterglow"])
-            .lines()
-            .count()
     }
 
     fn xdotool(&self, arguments: &[&str]) -> String {

@@ -3,7 +3,8 @@
 use desktop::{
     action::Action,
     follow::{Group, Link},
-    grid::{ColumnCommand, Command, Cursor},
+    grid::{ColumnCommand, Command, Cursor, Step},
+    panels::dialogs::Dialog,
     store::log::What,
 };
 use egui::{Key, Modifiers};
@@ -259,22 +260,79 @@ fn a_window_that_is_closed_is_at_no_cell_any_longer() {
 }
 
 #[test]
-fn what_is_asked_for_while_a_cell_is_edited_comes_once_it_is_committed() {
+fn what_lies_over_an_open_editor_leaves_its_text_alone() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
+    let editor = |headless: &Headless| headless.window.grid.editor.as_ref().map(|editor| editor.text.clone());
     go_to_price(&mut headless, 0);
-    headless.typed(vec![egui::Event::Text("80".to_owned())]);
+    headless.typed(vec![egui::Event::Text("8".to_owned())]);
     headless.key(Modifiers::COMMAND, Key::K);
-    assert_eq!((headless.window.search.is_some(), price(&headless, 0)), (true, "80".to_owned()));
+    assert!(headless.window.search.is_some());
+    headless.typed(vec![egui::Event::Text("light".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
-    go_to_price(&mut headless, 0);
-    headless.typed(vec![egui::Event::Text("no number".to_owned())]);
     headless.key(Modifiers::NONE, Key::F1);
-    assert!(!headless.window.shows_keys, "what cannot be committed stays in view");
+    assert!(headless.window.shows_keys && headless.window.search.is_none());
+    headless.typed(vec![egui::Event::Text("x".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
-    assert!(!headless.window.shows_keys, "and what was asked for then is not asked for now");
-    headless.key(Modifiers::NONE, Key::F1);
-    assert!(headless.window.shows_keys);
+    assert_eq!((editor(&headless).as_deref(), price(&headless, 0)), (Some("8"), "71.72".to_owned()));
+    headless.typed(vec![egui::Event::Text("0".to_owned())]);
+    assert_eq!(editor(&headless).as_deref(), Some("80"), "and typing goes on where it was");
+    // What is chosen to be done is done once the cell is committed.
+    headless.window.grid.ask(Command::Move(Step::Last));
+    headless.frame(Vec::new());
+    headless.frame(Vec::new());
+    assert_eq!((editor(&headless), price(&headless, 0)), (None, "80".to_owned()));
+    assert_eq!(headless.window.grid.cursor.as_ref().unwrap().row, Some(id(&headless, 19)));
+    headless.stop();
+}
+
+#[test]
+fn an_undo_is_shown_where_it_was_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 2);
+    headless.enter("80");
+    headless.key(Modifiers::COMMAND, Key::End);
+    headless.key(Modifiers::COMMAND, Key::Z);
+    headless.frame(Vec::new());
+    let at = |headless: &Headless| headless.window.grid.cursor.clone().unwrap();
+    assert_eq!(at(&headless), Cursor { row: Some(id(&headless, 2)), column: "price".into() });
+    headless.key(Modifiers::COMMAND, Key::Home);
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    headless.frame(Vec::new());
+    assert_eq!(at(&headless), Cursor { row: Some(id(&headless, 2)), column: "price".into() });
+    headless.stop();
+}
+
+#[test]
+fn a_file_that_cannot_be_imported_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let file = folder.path().join("mine.csv");
+    headless.window.dialog = Some(Dialog::import());
+    headless.frame(Vec::new());
+    let import = |headless: &mut Headless| {
+        headless.key(Modifiers::COMMAND, Key::A);
+        headless.typed(vec![egui::Event::Text(file.display().to_string())]);
+        headless.key(Modifiers::NONE, Key::Enter);
+        wait_for("the file to be read", || {
+            headless.frame(Vec::new());
+            (!headless.window.dialog.as_ref().is_some_and(Dialog::is_importing)).then_some(())
+        });
+    };
+    import(&mut headless);
+    assert!(headless.window.dialog.is_some() && notices(&headless).is_empty(), "there is no such file");
+    assert_eq!(
+        headless.shown().unwrap().cell(id(&headless, 0), &"price".into()).as_number(),
+        "71.72".parse().ok()
+    );
+    std::fs::write(&file, "Symbol,Price\nXYZ,7\n").unwrap();
+    import(&mut headless);
+    assert!(headless.window.dialog.is_none());
+    wait_for("the imported list", || {
+        headless.frame(Vec::new());
+        (headless.symbols() == ["XYZ"]).then_some(())
+    });
     headless.stop();
 }
 

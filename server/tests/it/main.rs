@@ -4,12 +4,14 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod command_line;
+#[cfg(target_os = "linux")]
 mod disk;
 mod fuzz;
 mod history;
 mod hostile;
 mod http_calls;
 mod journal;
+#[cfg(target_os = "linux")]
 mod pressure;
 mod program;
 mod python_client;

@@ -47,7 +47,6 @@ async fn publish(client: &mut Client, list: &str, rows: &[String], round: usize,
     assert_eq!(answer["type"], "accepted", "{answer}");
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
     let folder = tempfile::tempdir().unwrap();

@@ -185,6 +185,7 @@ fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palett
     let status = Status {
         rows: Some((watchlist.rows().len(), grid.table(watchlist).len())),
         sums: grid.sums().get(),
+        is_held: false,
         waiting: 0,
         revision: Some(Revision(44)),
         separators: Separators::Point,

@@ -213,6 +213,12 @@ fn where_the_pointer_rests_the_cells_last_changes_are_shown() {
     (0..4).for_each(|_| seat.frames());
     assert!(seat.desk().said.len() > 1, "what has changed is asked for again");
     assert!(seat.desk().said.len() < 5, "but not in every frame");
+    seat.key(Key::ArrowRight);
+    (0..4).for_each(|_| seat.frames());
+    assert!(seat.0.query_by_label("bob").is_none(), "whoever types does not look at the pointer");
+    seat.0.hover_at(at + egui::vec2(2.0, 0.0));
+    (0..3).for_each(|_| seat.frames());
+    assert!(seat.0.query_all_by_label("bob").next().is_some(), "it has moved");
     seat.0.remove_cursor();
     seat.frames();
     assert!(seat.0.query_by_label("bob").is_none());

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use desktop::{
     grid::PersonAt,
     store::{
-        glow::Glow,
+        glow::{Glow, Shape},
         history::{Asked, CellChange, CellHistory},
         trails::Trails,
     },
@@ -172,6 +172,15 @@ fn a_row_glows_and_fades() {
             seat.picture(&format!("glow_{name}_{seconds}s"), &mut pictures);
         }
     }
+}
+
+#[test]
+fn a_cell_may_glow_by_itself() {
+    let mut pictures = SnapshotResults::new();
+    let mut seat = seat(Theme::Dark, false);
+    seat.desk().glow = Some(Glow::new(Shape { cell_only: true, ..Shape::default() }));
+    seat.ticked(3, "70", "71", 0.3);
+    seat.picture("glow_cell", &mut pictures);
 }
 
 #[test]

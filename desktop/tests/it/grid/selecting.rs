@@ -290,3 +290,16 @@ fn a_number_that_has_no_room_is_not_shown_in_part() {
     assert!(price.iter().any(|text| text.chars().all(|c| c == '#')), "{shown:?}");
     assert!(!shown.iter().any(|text| text.starts_with("123")), "{shown:?}");
 }
+
+#[test]
+fn of_several_blocks_only_what_is_selected_is_copied() {
+    let mut seat = seat(&[("AAA", "30", "x"), ("BBB", "20", "y")]);
+    seat.0.get_by_label("Price of AAA").click();
+    seat.frames();
+    seat.0.get_by_label("Note of BBB").click_modifiers(Modifiers::COMMAND);
+    seat.frames();
+    let desk = seat.desk_ref();
+    assert_eq!(desk.grid.selected_rows(&desk.grid.table(&desk.watchlist)), [row(1), row(2)]);
+    seat.event(Event::Copy);
+    assert_eq!(seat.desk().copied, "30\t\n\ty\n");
+}
