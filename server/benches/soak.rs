@@ -121,7 +121,7 @@ async fn live(index: usize, mut desk: Desk, shared: Shared) {
                 desk.set_prices((0..changes).map(|_| any()));
                 shared.counts.borrow_mut().edits += 1;
             }
-            let pause = if is_feed { 20 } else { fastrand::u64(50..800) };
+            let pause = if is_feed { 20 } else { fastrand::u64(40..160) };
             desk.pump(Duration::from_millis(pause)).await;
             if !is_feed {
                 match fastrand::u32(..1_000) {

@@ -1,9 +1,13 @@
 //! The answers that a room remembers, so that an edit sent again gets its first one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
-use shared::{edit::Change, ids::EditId, limits::ANSWERS_KEPT};
+use shared::{
+    edit::{Change, Rejection},
+    ids::{EditId, Revision},
+    limits::ANSWERS_KEPT,
+};
 
 use super::Unreadable;
 use crate::journal::{AnswerRecord, Sender, Verdict};
@@ -29,10 +33,40 @@ pub(super) struct Answers {
     uses: u64,
 }
 
+/// One sender's answers, by edit. There may be thousands of senders with thousands of answers each: they are small.
 #[derive(Default)]
 struct OfSender {
-    answers: BTreeMap<EditId, ([u8; 16], Verdict)>,
+    answers: VecDeque<Held>,
     last_use: u64,
+}
+
+/// An answer that is held.
+struct Held {
+    edit: EditId,
+    digest: [u8; 16],
+    answer: HeldVerdict,
+}
+
+enum HeldVerdict {
+    Accepted(Revision),
+    Rejected(Box<Rejection>),
+}
+
+impl Held {
+    fn new(record: &AnswerRecord) -> Self {
+        let answer = match &record.verdict {
+            Verdict::Accepted(revision) => HeldVerdict::Accepted(*revision),
+            Verdict::Rejected(rejection) => HeldVerdict::Rejected(Box::new(rejection.clone())),
+        };
+        Self { edit: record.edit, digest: record.digest, answer }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match &self.answer {
+            HeldVerdict::Accepted(revision) => Verdict::Accepted(*revision),
+            HeldVerdict::Rejected(rejection) => Verdict::Rejected((**rejection).clone()),
+        }
+    }
 }
 
 impl Answers {
@@ -49,24 +83,22 @@ impl Answers {
             self.senders.remove(&oldest);
         }
         let mut held = OfSender::default();
-        for record in records {
-            held.answers.insert(record.edit, (record.digest, record.verdict));
-        }
+        records.iter().for_each(|record| held.insert(record));
         held.trim();
         self.senders.insert(sender, held);
     }
 
     /// How an edit of a sender that is held was answered.
-    pub(super) fn verdict(&self, sender: Sender, edit: EditId) -> Option<&Verdict> {
-        self.senders.get(&sender)?.answers.get(&edit).map(|(_, verdict)| verdict)
+    pub(super) fn verdict(&self, sender: Sender, edit: EditId) -> Option<Verdict> {
+        self.senders.get(&sender)?.get(edit).map(Held::verdict)
     }
 
     pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Memory {
         self.uses += 1;
         let Some(held) = self.senders.get_mut(&sender) else { return Memory::New };
         held.last_use = self.uses;
-        match held.answers.get(&edit) {
-            Some((known, verdict)) if known == digest => Memory::Same(verdict.clone()),
+        match held.get(edit) {
+            Some(known) if known.digest == *digest => Memory::Same(known.verdict()),
             Some(_) => Memory::Other,
             None if held.is_full() && held.first().is_some_and(|first| edit < first) => Memory::Forgotten,
             None => Memory::New,
@@ -76,7 +108,7 @@ impl Answers {
     /// Remembers an answer; gives the number below which the sender's are no longer kept, where that is new.
     pub(super) fn remember(&mut self, record: &AnswerRecord) -> Option<EditId> {
         let held = self.senders.entry(record.sender).or_default();
-        held.answers.insert(record.edit, (record.digest, record.verdict.clone()));
+        held.insert(record);
         held.trim()
     }
 
@@ -94,14 +126,27 @@ impl OfSender {
     }
 
     fn first(&self) -> Option<EditId> {
-        self.answers.first_key_value().map(|(edit, _)| *edit)
+        self.answers.front().map(|first| first.edit)
+    }
+
+    fn get(&self, edit: EditId) -> Option<&Held> {
+        let index = self.answers.binary_search_by_key(&edit, |held| held.edit).ok()?;
+        self.answers.get(index)
+    }
+
+    fn insert(&mut self, record: &AnswerRecord) {
+        let held = Held::new(record);
+        match self.answers.binary_search_by_key(&record.edit, |held| held.edit) {
+            Ok(index) => self.answers[index] = held,
+            Err(index) => self.answers.insert(index, held),
+        }
     }
 
     /// Forgets the oldest beyond what is kept; gives the first that is left, where any was forgotten.
     fn trim(&mut self) -> Option<EditId> {
         let count = self.answers.len();
         while self.answers.len() > ANSWERS_KEPT {
-            self.answers.pop_first();
+            self.answers.pop_front();
         }
         self.first().filter(|_| self.answers.len() < count)
     }
