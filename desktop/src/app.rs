@@ -47,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let (file, workspace, said) = WorkspaceFile::take(&data_dir).with_context(unwritable)?;
     let first = Window::new(WindowId(0), None, workspace.windows.first());
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
-    let viewport = as_program(first.builder(SIZE)).with_icon(icon);
+    let viewport = as_program(first.builder(SIZE, workspace.zoom.clamp(0.5, 3.0))).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
     let host = args.connect.is_none().then(|| Host::new(&data_dir));
@@ -191,7 +191,7 @@ impl App {
             let id = lock(&window).id();
             // As it was when it was opened: what it has become since is the person's doing.
             let opened =
-                self.opened.entry(id).or_insert_with(|| as_program(lock(&window).builder(SIZE))).clone();
+                self.opened.entry(id).or_insert_with(|| as_program(lock(&window).builder(SIZE, 1.0))).clone();
             let viewport = viewport_of(id);
             awake.push(viewport);
             let (core, clock) = (self.core.clone(), self.clock);
@@ -211,6 +211,7 @@ impl App {
             };
             ui.show_viewport_deferred(viewport, opened, draw);
         }
+        self.opened.retain(|id, _| awake.contains(&viewport_of(*id)));
         *lock(&self.awake) = awake;
     }
 

@@ -29,6 +29,8 @@ use crate::{
 
 /// Messages that one frame takes at most; the rest waits for the next one, so that the windows stay usable.
 const MESSAGES_A_FRAME: usize = 2_000;
+/// Said of what only the server can do.
+const OFFLINE: &str = "This needs the server, and there is no connection to it at present.";
 /// How often the windows are remembered, at most.
 const REMEMBER: Duration = Duration::from_millis(500);
 /// How long a notice stays.
@@ -136,7 +138,7 @@ impl Core {
             }
         }
         while let Ok(import) = self.imports.1.try_recv() {
-            self.take_import(import, now);
+            self.take_import(import);
         }
         if self.less_motion.is_wished() != self.is_motion_less {
             self.is_motion_less = !self.is_motion_less;
@@ -221,7 +223,7 @@ impl Core {
                 }
                 self.say_offline_unless(asked, now);
             }
-            Action::Import(window, path) => self.import(window, path, now),
+            Action::Import(window, path) => self.import(window, path),
             Action::Say(text) => self.store.say(text, None, now),
             Action::Reconnect => self.net.try_now(),
             Action::OpenWindow => {
@@ -270,7 +272,7 @@ impl Core {
 
     fn say_offline_unless(&mut self, asked: bool, now: Duration) {
         if !asked {
-            self.store.say("This needs the server, and there is no connection to it at present.", None, now);
+            self.store.say(OFFLINE, None, now);
         }
     }
 
@@ -281,7 +283,7 @@ impl Core {
     }
 
     /// Reads a CSV file on a thread of its own: it may be large, or on a slow disk.
-    fn import(&mut self, window: WindowId, path: PathBuf, now: Duration) {
+    fn import(&mut self, window: WindowId, path: PathBuf) {
         let (done, wake) = (self.imports.0.clone(), self.wake.clone());
         let read = move || {
             let name = path
@@ -302,17 +304,19 @@ impl Core {
             wake();
         };
         if let Err(error) = thread::Builder::new().name("afterglow-import".to_owned()).spawn(read) {
-            self.store.say(format!("The import cannot start: {error}."), None, now);
+            self.imported.push((window, Some(format!("The import cannot start: {error}."))));
         }
     }
 
-    fn take_import(&mut self, import: Import, now: Duration) {
+    fn take_import(&mut self, import: Import) {
         match import.table {
             Ok(table) => {
                 let fill = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
                 let id = WatchlistId(Uuid::now_v7());
-                let asked = self.store.create(import.window, id, &import.name, Some(table.columns), fill);
-                self.say_offline_unless(asked, now);
+                if !self.store.create(import.window, id, &import.name, Some(table.columns), fill) {
+                    self.imported.push((import.window, Some(OFFLINE.to_owned())));
+                    return;
+                }
             }
             Err(message) => {
                 self.imported.push((import.window, Some(message)));

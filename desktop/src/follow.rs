@@ -142,6 +142,7 @@ mod tests {
         assert_eq!(one.update(&mut links, at(1), true, true), at(2).map(Moved::To));
         assert_eq!(other.update(&mut links, at(5), true, true), Some(Moved::Told), "of its own colour");
         assert_eq!(two.update(&mut links, at(2), true, true), None);
+        assert_eq!(one.update(&mut links, at(2), true, true), None, "arrived");
         assert_eq!(one.update(&mut links, at(3), true, true), Some(Moved::Told));
         assert_eq!(two.update(&mut links, at(2), true, false), None, "an open editor is not left");
         assert_eq!(

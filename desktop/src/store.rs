@@ -264,9 +264,15 @@ impl Store {
         self.histories.get(&window).filter(|history| history.watchlist == watchlist)
     }
 
-    /// A window reads these changes from here on, or none. What has come since is asked for from time to time.
+    /// A window reads these changes from here on, or none; `is_held` while they are to stay as they are. What has come since is asked for from time to time.
     /// Gives when to look again.
-    pub fn read_log(&mut self, window: WindowId, query: Option<LogQuery>, now: Duration) -> Option<Duration> {
+    pub fn read_log(
+        &mut self,
+        window: WindowId,
+        query: Option<LogQuery>,
+        is_held: bool,
+        now: Duration,
+    ) -> Option<Duration> {
         let Some(query) = query else {
             self.logs.remove(&window);
             return None;
@@ -282,7 +288,7 @@ impl Store {
         let is_wanted = match log.asked {
             Asked::Offline => true,
             // Whoever reads what is older is not taken away from it.
-            Asked::Answered => log.is_old && !log.is_older(),
+            Asked::Answered => log.is_old && !is_held && !log.is_older(),
             Asked::Waiting(_) => false,
         };
         let due = log.asked_at + LOG_INTERVAL;
@@ -487,6 +493,10 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
+        if !self.outbox.has_number() {
+            let message = "this machine's disk is full, and edits could be lost on it: free some room";
+            return Err(Rejection::new(Code::Unavailable, message));
+        }
         let inverse = self.replica.inverse(watchlist, &changes);
         let kept = self.replica.edit(watchlist, window, changes.clone())?;
         self.outbox.keep(&kept);
@@ -578,13 +588,7 @@ impl Store {
                 self.connection = Connection::Up { round_trip: self.round_trip };
                 self.histories.values_mut().for_each(|history| history.is_old = true);
             }
-            Event::Loaded { watchlist } => {
-                let shown = self.histories.values_mut().filter(|history| history.watchlist == watchlist);
-                shown.for_each(|history| history.is_old = true);
-                self.outdate_logs(watchlist);
-                self.glow_of(watchlist).clear();
-                self.fill(watchlist, now);
-            }
+            Event::Loaded { watchlist } => self.loaded(watchlist, now),
             Event::Committed { watchlist, window, effects, by, .. } => {
                 self.note_author(watchlist, &by.name, &effects);
                 self.outdate_logs(watchlist);
@@ -655,6 +659,17 @@ impl Store {
             }
             Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
         }
+    }
+
+    /// A watchlist was replaced whole.
+    fn loaded(&mut self, watchlist: WatchlistId, now: Duration) {
+        let shown = self.histories.values_mut().filter(|history| history.watchlist == watchlist);
+        shown.for_each(|history| history.is_old = true);
+        // It may be another history altogether.
+        let logs = self.logs.values_mut().filter(|log| log.query.watchlist == watchlist);
+        logs.for_each(Log::begin_anew);
+        self.glow_of(watchlist).clear();
+        self.fill(watchlist, now);
     }
 
     fn outdate_logs(&mut self, watchlist: WatchlistId) {

@@ -160,13 +160,15 @@ impl Window {
         false
     }
 
-    /// A window of the system's as it was left, with this size where nothing is known.
-    pub fn builder(&self, size: [f32; 2]) -> ViewportBuilder {
+    /// A window of the system's as it was left, with this size where nothing is known. Its place is in points of its
+    /// own, `scale` of which are one of the builder's.
+    pub fn builder(&self, size: [f32; 2], scale: f32) -> ViewportBuilder {
+        let scaled = |[x, y]: [f32; 2]| [x * scale, y * scale];
         let builder = ViewportBuilder::default()
-            .with_inner_size(self.size.unwrap_or(size))
+            .with_inner_size(scaled(self.size.unwrap_or(size)))
             .with_maximized(self.is_maximized);
         match self.position {
-            Some(position) => builder.with_position(position),
+            Some(position) => builder.with_position(scaled(position)),
             None => builder,
         }
     }
@@ -210,6 +212,10 @@ impl Window {
         if let Some(left) = self.list {
             self.grids.insert(left, self.grid.config.clone());
             self.cursors.extend(self.grid.cursor.clone().map(|cursor| (left, cursor)));
+        }
+        if self.list != list {
+            // A row or a column of one watchlist is none of another.
+            self.history = self.history.take().map(|_| HistoryPanel::default());
         }
         self.list = list;
         self.grid.reset(
@@ -300,7 +306,8 @@ impl Window {
         core.store.watch(self.id, edited);
         core.store.trace(self.id, self.traced());
         let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.list?)));
-        if let Some(wait) = core.store.read_log(self.id, query, now) {
+        let is_held = self.history.as_ref().is_some_and(|panel| panel.is_held);
+        if let Some(wait) = core.store.read_log(self.id, query, is_held, now) {
             ui.request_repaint_after(wait);
         }
         self.tell_where(ui, core, now);

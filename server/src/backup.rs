@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use crate::{
-    data_folder::DataFolder,
+    data_folder::{DataFolder, FolderError, create_private},
     journal::sqlite::{self, Sound, SqliteJournal},
 };
 
@@ -42,8 +42,11 @@ pub fn existing_journal(data_dir: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// What is damaged, in words, and what to do about it.
 pub async fn check(file: &Path) -> anyhow::Result<Vec<Sound>> {
-    if !file.is_file() {
-        bail!("there is no file {}", file.display());
+    match fs::metadata(file) {
+        Ok(found) if found.is_dir() => bail!("{} is a folder: name a file", file.display()),
+        Ok(found) if found.len() == 0 => bail!("{} is empty: it is no journal of Afterglow", file.display()),
+        Ok(_) => {}
+        Err(_) => bail!("there is no file {}", file.display()),
     }
     let (sound, wrong) = sqlite::check(file).await.map_err(|error| in_words(&error))?;
     if wrong.is_empty() {
@@ -77,15 +80,23 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<Sound>> 
     let half_written = beside(file, ".new");
     // What a backup that was broken off has left.
     remove(&half_written)?;
+    let unwritable = || format!("{} cannot be written", file.display());
     let copied = async {
-        sqlite::copy(&journal, &half_written).await.map_err(|error| in_words(&error))?;
-        let sound = check(&half_written).await?;
-        File::open(&half_written)?.sync_all()?;
-        fs::rename(&half_written, file)?;
-        sync_folder_of(file)?;
-        anyhow::Ok(sound)
+        create_private(&half_written).with_context(unwritable)?;
+        sqlite::copy(&journal, &half_written)
+            .await
+            .map_err(|error| in_words(&error))
+            .with_context(unwritable)?;
+        // What is damaged in the copy is damaged in the journal.
+        check(&half_written).await.with_context(|| format!("{} was not made", file.display()))
     };
-    let copied = copied.await.with_context(|| format!("{} cannot be written", file.display()));
+    let copied = copied.await.and_then(|sound| {
+        let placed = File::open(&half_written)
+            .and_then(|copy| copy.sync_all())
+            .and_then(|()| fs::rename(&half_written, file))
+            .and_then(|()| sync_folder_of(file));
+        placed.with_context(unwritable).map(|()| sound)
+    });
     if copied.is_err() {
         // Half a backup is none. What cannot be removed is removed by the next one.
         drop(fs::remove_file(&half_written));
@@ -100,17 +111,29 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<Sound>> 
 /// The folder is served, the backup is damaged, or something cannot be written; then everything is as it was.
 pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let sound = check(file).await?;
-    let folder = DataFolder::take(data_dir)?;
+    let folder = DataFolder::take(data_dir).map_err(|error| match error {
+        FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
+        FolderError::Unwritable { .. } => error.into(),
+    })?;
     let journal = folder.path().join(sqlite::FILE);
+    if fs::canonicalize(&journal)
+        .is_ok_and(|journal| fs::canonicalize(file).is_ok_and(|file| file == journal))
+    {
+        bail!("{} is the journal itself: name a backup", file.display());
+    }
     let new = folder.path().join(sqlite::RESTORING);
     for leftover in ["", "-wal", "-shm"] {
         remove(&beside(&new, leftover))?;
     }
     let unwritable = || format!("the data folder {} cannot be written", data_dir.display());
-    fs::copy(file, &new).with_context(unwritable)?;
+    let copied = create_private(&new).and_then(|mut copy| io::copy(&mut File::open(file)?, &mut copy));
+    copied.with_context(unwritable)?;
     let copy = SqliteJournal::open_file(new.clone()).await.map_err(|error| in_words(&error))?;
     copy.renew_epochs().await.map_err(|error| in_words(&error))?;
     crate::journal::Journal::close(&copy).await;
+    if beside(&new, "-wal").exists() {
+        bail!("{} could not be written whole; nothing was changed", new.display());
+    }
     File::open(&new).and_then(|file| file.sync_all()).with_context(unwritable)?;
     let kept = set_aside(&journal).with_context(unwritable)?;
     fs::rename(&new, &journal).with_context(unwritable)?;
@@ -118,23 +141,25 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     Ok(Restored { sound, kept })
 }
 
-/// Keeps a journal beside the one that is to come, with what was written ahead of it.
+/// Keeps a journal beside the one that is to come, with what was written ahead of it. The journal goes first: from then
+/// on the folder is not served until the new one is in its place, and no log is ever beside a journal that it is not of.
 fn set_aside(journal: &Path) -> io::Result<Option<PathBuf>> {
-    if !journal.exists() {
-        return Ok(None);
-    }
-    let aside =
-        (1..).map(|number| beside(journal, &format!(".replaced-{number}"))).find(|path| !path.exists());
+    let logs = ["-wal", "-shm"];
+    let is_free = |aside: &PathBuf| !aside.exists() && logs.iter().all(|log| !beside(aside, log).exists());
+    let aside = (1..).map(|number| beside(journal, &format!(".replaced-{number}"))).find(is_free);
     let aside = aside.expect("there are more numbers than files");
-    // The journal goes last: as long as it is there, it is the one that is served.
-    for log in ["-wal", "-shm"] {
-        match fs::rename(beside(journal, log), beside(&aside, log)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    let is_kept = move_if_there(journal, &aside)?;
+    for log in logs {
+        move_if_there(&beside(journal, log), &beside(&aside, log))?;
     }
-    fs::rename(journal, &aside)?;
-    Ok(Some(aside))
+    Ok(is_kept.then_some(aside))
+}
+
+fn move_if_there(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        renamed => renamed.map(|()| true),
+    }
 }
 
 /// A file's name with something behind it.

@@ -54,6 +54,18 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Makes an empty file that only this user can read.
+///
+/// # Errors
+/// There is one already, or it cannot be made.
+pub fn create_private(file: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
 /// A data folder that this process serves, as long as this lives.
 #[derive(Debug)]
 pub struct DataFolder {

@@ -316,7 +316,8 @@ impl Fanout {
     pub fn catch_up_from(&mut self, connection: ConnectionId, commits: &[Commit]) -> Need {
         let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
         let fits = commits.first().is_some_and(|first| first.revision == subscription.sent.next());
-        let (Some(last), true) = (commits.last(), fits) else { return Need::Nothing };
+        // What was pruned meanwhile leaves a gap: whoever asks finds that out, and sends the watchlist whole.
+        let (Some(last), true) = (commits.last(), fits) else { return Need::Journal(subscription.sent) };
         let frame =
             changes_frame(self.watchlist, subscription.sent, commits, subscription.subscriber.encoding);
         if subscription.push(Outgoing::Frame(frame)) {

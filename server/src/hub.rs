@@ -47,6 +47,7 @@ impl Hub {
         let before = Timestamp::from_millis((context.clock)().as_millis() - kept);
         context.journal.purge(before).await?;
         let records = context.journal.watchlists().await?;
+        prune_all(&context, &records);
         let entries = records.into_iter().map(|record| Entry {
             id: record.id,
             epoch: record.epoch,
@@ -198,6 +199,20 @@ impl Hub {
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes what is no longer kept of every watchlist, also of those that nobody opens.
+fn prune_all(context: &RoomContext, records: &[Record]) {
+    let ids: Vec<WatchlistId> = records.iter().map(|record| record.id).collect();
+    let (since, keep) = context.settings.retention((context.clock)());
+    let journal = context.journal.clone();
+    context.tasks.spawn(async move {
+        for id in ids {
+            if let Err(error) = journal.prune(id, since, keep).await {
+                error!(%id, error = &error as &dyn std::error::Error, "old commits could not be taken away");
+            }
+        }
+    });
 }
 
 /// The refusal for a watchlist that is not there.

@@ -149,6 +149,12 @@ async fn history(hub: Arc<Hub>, ask: client::History) -> ServerMessage {
             while Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES && history.commits.len() > 1 {
                 history.commits.truncate(history.commits.len() / 2);
             }
+            if Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES {
+                // What one edit replaced may be more than a message takes.
+                for commit in &mut history.commits {
+                    commit.changes = commit.changes.drain(..).map(Change::without_guard).collect();
+                }
+            }
             ServerMessage::History(history)
         }
         Err(rejection) => failed(ask.request, rejection),

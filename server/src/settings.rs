@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use shared::limits::Limits;
+use shared::{limits::Limits, time::Timestamp};
 
 /// Settings of a server. The file is TOML with these names; flags and environment variables go before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,6 +111,17 @@ impl Settings {
         overlay(&mut table, &names, "AFTERGLOW", &variable)?;
         let read: Result<Self, toml::de::Error> = table.try_into();
         read.map_err(|error| SettingsError::Wrong { origin, message: error.message().to_owned() })
+    }
+
+    /// What of the history is kept at `now`: commits since a moment, and at most so many.
+    pub fn retention(&self, now: Timestamp) -> (Timestamp, u64) {
+        let day = 24 * 60 * 60 * 1_000;
+        let since = match self.history_days {
+            0 => i64::MIN,
+            days => now.as_millis().saturating_sub(i64::from(days) * day),
+        };
+        let commits = if self.history_commits == 0 { u64::MAX } else { self.history_commits };
+        (Timestamp::from_millis(since), commits)
     }
 
     /// The flush interval as a duration.

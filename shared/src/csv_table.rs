@@ -329,10 +329,9 @@ fn separator(bytes: &[u8]) -> u8 {
 fn point_decimals(fields: &mut [String]) {
     let pointed = |field: &String| {
         let field = field.trim();
-        let exact = match field.split_once(',') {
-            Some((whole, decimals)) => format!("{}.{decimals}", whole.replace(['.', '\u{a0}', ' '], "")),
-            None => field.to_owned(),
-        };
+        let (whole, decimals) = field.split_once(',').unwrap_or((field, ""));
+        let whole = without_groups(whole)?;
+        let exact = if decimals.is_empty() { whole } else { format!("{whole}.{decimals}") };
         (exact.is_empty() || number::parse_exact(exact.trim_start_matches('+')).is_ok()).then_some(exact)
     };
     if fields.iter().any(|field| field.contains(','))
@@ -340,6 +339,15 @@ fn point_decimals(fields: &mut [String]) {
     {
         fields.clone_from_slice(&exact);
     }
+}
+
+/// Whole numbers without the points or spaces between their groups of three; nothing where those stand elsewhere.
+fn without_groups(whole: &str) -> Option<String> {
+    let mut groups = whole.split(['.', ' ', '\u{a0}', '\u{202f}']);
+    let first = groups.next()?;
+    let rest: Vec<&str> = groups.collect();
+    let is_grouped = rest.is_empty() || (1..=3).contains(&first.trim_start_matches(['+', '-']).len());
+    (is_grouped && rest.iter().all(|group| group.len() == 3)).then(|| format!("{first}{}", rest.concat()))
 }
 
 /// The CSV reader takes an open quote to the file's end as one field; people mean a mistake.
@@ -437,6 +445,9 @@ mod tests {
         let table = read("Symbol\tPrice\nMMM\t71.72\n").unwrap();
         assert_eq!(cell(&table, 0, "price"), Some(&"71.72".into()));
         assert!(read("Symbol;Price\nMMM;71,7x\n").is_err());
+        let table = read("Symbol;Price\nMMM;31,60\nT;1.200\nAA;\n").unwrap();
+        assert_eq!(cell(&table, 1, "price"), Some(&"1200".into()), "beside decimal commas a point groups");
+        assert!(read("Symbol;Price\nMMM;1.2.3,4\n").is_err());
     }
 
     #[test]

@@ -177,6 +177,20 @@ impl Change {
         }
     }
 
+    /// Whether it is about a row, a column, or both, where either is asked for.
+    pub fn is_about(&self, row: Option<RowId>, column: Option<&ColumnKey>) -> bool {
+        let is_of_row = row.is_none() || self.row() == row;
+        let is_of_column = column.is_none_or(|column| match self {
+            Change::Set(set) => set.column == *column,
+            Change::Insert(insert) => insert.cells.contains_key(column),
+            Change::AddColumn(add) => add.key == *column,
+            Change::SetColumn(set) => set.key == *column,
+            Change::RemoveColumn(named) | Change::RestoreColumn(named) => named.key == *column,
+            Change::Move(_) | Change::Remove(_) | Change::Rename(_) => false,
+        });
+        is_of_row && is_of_column
+    }
+
     /// The change without its guard: a commit was judged already.
     pub fn without_guard(mut self) -> Self {
         match &mut self {

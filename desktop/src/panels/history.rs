@@ -40,12 +40,14 @@ pub struct HistoryPanel {
     column: Option<ColumnKey>,
     /// Only by this account.
     user: Option<shared::ids::UserId>,
+    /// The person points at the entries, or has scrolled away from the newest: they stay where they are.
+    pub is_held: bool,
 }
 
 impl HistoryPanel {
     /// Of one cell.
     pub fn of(row: RowId, column: ColumnKey) -> Self {
-        Self { row: Some(row), column: Some(column), user: None }
+        Self { row: Some(row), column: Some(column), ..Self::default() }
     }
 
     /// What it asks the server for.
@@ -88,7 +90,7 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mu
             });
         });
         filters(ui, panel, view);
-        entries(ui, view, actions);
+        panel.is_held = entries(ui, panel.is_held, view, actions);
     });
     is_open
 }
@@ -121,9 +123,10 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
     });
 }
 
-fn entries(ui: &mut Ui, view: &View<'_>, actions: &mut Vec<Action>) {
+/// Shows the entries; tells whether they are to stay where they are.
+fn entries(ui: &mut Ui, is_held: bool, view: &View<'_>, actions: &mut Vec<Action>) -> bool {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(view.palette.muted);
-    let Some(log) = view.log else { return };
+    let Some(log) = view.log else { return false };
     match log.asked {
         Asked::Offline => {
             ui.label(quiet(
@@ -138,11 +141,13 @@ fn entries(ui: &mut Ui, view: &View<'_>, actions: &mut Vec<Action>) {
         }
         Asked::Waiting(_) | Asked::Answered => {}
     }
-    if log.is_old && log.is_older() && ui.button("Show newer changes").clicked() {
+    if log.is_old && (is_held || log.is_older()) && ui.button("Show newer changes").clicked() {
         actions.push(Action::AskLog { window: view.window, older: false });
     }
     let rows = log.entries.len() + usize::from(log.has_more);
     let when = 112.0;
+    // A button that is about to be pressed must not become another's.
+    let is_pointed_at = ui.rect_contains_pointer(ui.available_rect_before_wrap());
     let table = TableBuilder::new(ui)
         .id_salt("history")
         .column(Column::exact(when))
@@ -150,7 +155,7 @@ fn entries(ui: &mut Ui, view: &View<'_>, actions: &mut Vec<Action>) {
         .column(Column::remainder().clip(true))
         .column(Column::exact(64.0))
         .auto_shrink([false, false]);
-    table.body(|body| {
+    let shown = table.body(|body| {
         body.rows(ROW, rows, |mut row| match log.entries.get(row.index()) {
             Some(entry) => show_entry(&mut row, entry, view, actions),
             None => {
@@ -165,6 +170,7 @@ fn entries(ui: &mut Ui, view: &View<'_>, actions: &mut Vec<Action>) {
             }
         });
     });
+    shown.state.clamped_offset().y > 0.0 || is_pointed_at
 }
 
 fn show_entry(row: &mut TableRow<'_, '_>, entry: &Entry, view: &View<'_>, actions: &mut Vec<Action>) {

@@ -118,18 +118,26 @@ impl Log {
         if self.before.is_none() {
             self.entries.clear();
         }
-        self.has_more = commits.len() >= PAGE as usize;
+        // An answer may be cut short, so only an empty one is the last.
+        self.has_more = !commits.is_empty();
         self.asked = Asked::Answered;
         for commit in commits {
             self.people.insert(commit.by.user, commit.by.name.clone());
             // Within a commit, too, the last change stands first.
             for change in commit.changes.iter().rev() {
-                if self.query.takes(change) {
+                if change.is_about(self.query.row, self.query.column.as_ref()) {
                     let (revision, by, at) = (commit.revision, commit.by.name.clone(), commit.at);
                     self.entries.push(Entry { revision, by, at, what: what(change) });
                 }
             }
         }
+    }
+
+    /// Nothing of what is here may be so any longer.
+    pub(super) fn begin_anew(&mut self) {
+        self.entries.clear();
+        (self.has_more, self.before, self.asked, self.is_old) = (false, None, Asked::Offline, false);
+        self.asked_at = Duration::ZERO;
     }
 
     /// Whether it goes further back than the newest changes.
@@ -140,22 +148,6 @@ impl Log {
     /// Whether it waits for this answer.
     pub(super) fn waits_for(&self, request: RequestId) -> bool {
         self.asked == Asked::Waiting(request)
-    }
-}
-
-impl LogQuery {
-    /// Whether a change is one of those that are asked for; a commit may hold others beside it.
-    fn takes(&self, change: &Change) -> bool {
-        let is_of_row = self.row.is_none() || change.row() == self.row;
-        let is_of_column = self.column.as_ref().is_none_or(|column| match change {
-            Change::Set(set) => set.column == *column,
-            Change::Insert(insert) => insert.cells.contains_key(column),
-            Change::AddColumn(add) => add.key == *column,
-            Change::SetColumn(set) => set.key == *column,
-            Change::RemoveColumn(named) | Change::RestoreColumn(named) => named.key == *column,
-            Change::Move(_) | Change::Remove(_) | Change::Rename(_) => false,
-        });
-        is_of_row && is_of_column
     }
 }
 

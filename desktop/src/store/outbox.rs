@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,8 @@ pub struct Outbox {
     client: ClientId,
     writer: Option<Writer>,
     reserved: EditId,
+    /// The first number that was never used.
+    next_edit: EditId,
     lock: File,
 }
 
@@ -69,7 +71,7 @@ pub struct Outbox {
 struct Writer {
     lines: mpsc::SyncSender<Line>,
     thread: thread::JoinHandle<()>,
-    fault: Fault,
+    progress: Arc<Mutex<Progress>>,
 }
 
 impl Outbox {
@@ -90,7 +92,7 @@ impl Outbox {
         let reserved = EditId(next_edit.0 + BLOCK);
         let kept: Vec<KeptEdit> = held.kept.into_values().collect();
         let writer = Some(begin(folder, client, held.replaces, reserved, &kept)?);
-        let outbox = Self { folder: folder.to_owned(), client, writer, reserved, lock };
+        let outbox = Self { folder: folder.to_owned(), client, writer, reserved, next_edit, lock };
         Ok((outbox, Contents { client, next_edit, kept }))
     }
 
@@ -106,12 +108,13 @@ impl Outbox {
         // Also where that failed: its edits go under their new names from here, and would be made twice.
         forget(&self.folder, std::mem::replace(&mut self.client, client))?;
         let (writer, lock) = begun?;
-        (self.writer, self.lock, self.reserved) = (Some(writer), lock, reserved);
+        (self.writer, self.lock, self.reserved, self.next_edit) = (Some(writer), lock, reserved, next_edit);
         Ok(())
     }
 
     /// Keeps an edit until it is answered.
     pub fn keep(&mut self, edit: &KeptEdit) {
+        self.next_edit = edit.edit.next();
         if edit.edit.0 + BLOCK / 2 > self.reserved.0 {
             self.reserved = EditId(edit.edit.0 + BLOCK);
             self.write(Line::Reserved(self.reserved));
@@ -128,9 +131,14 @@ impl Outbox {
     /// Why edits cannot be kept at present, where they cannot.
     pub fn fault(&self) -> Option<String> {
         match &self.writer {
-            Some(writer) => lock(&writer.fault).clone(),
+            Some(writer) => lock(&writer.progress).fault.clone(),
             None => Some("the outbox is no longer written".to_owned()),
         }
+    }
+
+    /// Whether the next edit has a number that the disk knows of: one that was not reserved there could be used again.
+    pub fn has_number(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| self.next_edit < lock(&writer.progress).reserved)
     }
 
     fn write(&self, line: Line) {
@@ -209,12 +217,12 @@ fn begin(
     compact(&path, replaces, reserved, kept)?;
     let file = File::options().append(true).open(&path)?;
     let (lines, receiver) = mpsc::sync_channel(QUEUE);
-    let fault = Fault::default();
+    let progress = Arc::new(Mutex::new(Progress { fault: None, reserved }));
     let thread = thread::Builder::new().name("afterglow-outbox".to_owned()).spawn({
-        let fault = fault.clone();
-        move || write_all(file, &receiver, &fault, AGAIN)
+        let progress = progress.clone();
+        move || write_all(file, &receiver, &progress, AGAIN)
     })?;
-    Ok(Writer { lines, thread, fault })
+    Ok(Writer { lines, thread, progress })
 }
 
 fn lock_path(folder: &Path, client: ClientId) -> PathBuf {
@@ -290,46 +298,92 @@ fn add_line(bytes: &mut Vec<u8>, line: &Line) {
     bytes.push(b'\n');
 }
 
-/// Why lines cannot be written at present, shared with the thread that tries.
-type Fault = Arc<Mutex<Option<String>>>;
+/// How far the thread that writes has come.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Why lines cannot be written at present.
+    fault: Option<String>,
+    /// Numbers below this are on disk as perhaps used.
+    reserved: EditId,
+}
 
 /// Where lines go.
 trait Disk: Write + Send {
     /// What was written survives a power cut.
     fn sync(&mut self) -> io::Result<()>;
+    /// How much is there.
+    fn length(&mut self) -> io::Result<u64>;
+    /// What was written beyond that is taken away.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
 impl Disk for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
     }
+
+    fn length(&mut self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
 }
 
-/// Writes lines as they come. Those that cannot be written are tried again: a line that is there twice says nothing else.
-fn write_all(mut disk: impl Disk, lines: &mpsc::Receiver<Line>, fault: &Fault, pause: Duration) {
-    let mut unwritten: Vec<u8> = Vec::new();
+/// Writes lines as they come. Those that cannot be written are tried again, all of them or none.
+fn write_all(mut disk: impl Disk, lines: &mpsc::Receiver<Line>, progress: &Mutex<Progress>, pause: Duration) {
+    let mut unwritten: Vec<Line> = Vec::new();
     loop {
-        let first = if unwritten.is_empty() {
-            lines.recv().map_err(mpsc::RecvTimeoutError::from)
+        let is_over = if unwritten.is_empty() {
+            lines.recv().map(|line| unwritten.push(line)).is_err()
         } else {
-            lines.recv_timeout(pause)
+            wait(lines, &mut unwritten, pause)
         };
-        let is_over = matches!(first, Err(mpsc::RecvTimeoutError::Disconnected));
         // What waits goes to the disk together.
-        first.into_iter().chain(lines.try_iter()).for_each(|line| add_line(&mut unwritten, &line));
-        let written = disk.write_all(&unwritten).and_then(|()| disk.sync());
+        unwritten.extend(lines.try_iter());
+        let written = write_once(&mut disk, &unwritten);
+        let mut progress = lock(progress);
         if written.is_ok() {
-            unwritten.clear();
+            let reserved = unwritten.drain(..).filter_map(|line| match line {
+                Line::Reserved(reserved) => Some(reserved),
+                _ => None,
+            });
+            progress.reserved = reserved.max().unwrap_or_default().max(progress.reserved);
         }
-        *lock(fault) = written.err().map(|error| error.to_string());
+        progress.fault = written.err().map(|error| error.to_string());
         if is_over {
             return;
         }
     }
 }
 
-fn lock(fault: &Fault) -> MutexGuard<'_, Option<String>> {
-    fault.lock().unwrap_or_else(PoisonError::into_inner)
+/// Takes lines for so long; whether no more will come.
+fn wait(lines: &mpsc::Receiver<Line>, unwritten: &mut Vec<Line>, pause: Duration) -> bool {
+    let until = Instant::now() + pause;
+    loop {
+        match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(line) => unwritten.push(line),
+            Err(mpsc::RecvTimeoutError::Timeout) => return false,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+        }
+    }
+}
+
+fn write_once(disk: &mut impl Disk, lines: &[Line]) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    lines.iter().for_each(|line| add_line(&mut bytes, line));
+    let length = disk.length()?;
+    let written = disk.write_all(&bytes).and_then(|()| disk.sync());
+    if written.is_err() {
+        // Where it cannot be taken away either, a line that is there twice is read as one.
+        drop(disk.cut(length));
+    }
+    written
+}
+
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -422,14 +476,24 @@ mod tests {
         fn sync(&mut self) -> io::Result<()> {
             Ok(())
         }
+
+        fn length(&mut self) -> io::Result<u64> {
+            Ok(self.taken.lock().unwrap().len() as u64)
+        }
+
+        fn cut(&mut self, length: u64) -> io::Result<()> {
+            self.taken.lock().unwrap().truncate(usize::try_from(length).unwrap());
+            Ok(())
+        }
     }
 
     #[test]
     fn what_a_full_disk_did_not_take_is_written_once_it_takes_something_again() {
-        let (is_full, taken, fault) = (Arc::new(AtomicBool::new(true)), Arc::default(), Fault::default());
+        let (is_full, taken) = (Arc::new(AtomicBool::new(true)), Arc::default());
+        let progress = Arc::new(Mutex::new(Progress::default()));
         let disk = Full { is_full: is_full.clone(), taken: Arc::clone(&taken) };
         let (sender, lines) = mpsc::sync_channel(16);
-        let own = fault.clone();
+        let own = progress.clone();
         let thread = thread::Builder::new()
             .spawn(move || write_all(disk, &lines, &own, Duration::from_millis(5)))
             .unwrap();
@@ -438,13 +502,15 @@ mod tests {
             Line::Kept { edit, watchlist, changes }
         };
         sender.send(kept(1)).unwrap();
-        while lock(&fault).is_none() {
+        while lock(&progress).fault.is_none() {
             thread::yield_now();
         }
         sender.send(kept(2)).unwrap();
         sender.send(Line::Answered(EditId(1))).unwrap();
+        sender.send(Line::Reserved(EditId(2_000))).unwrap();
+        assert_eq!(lock(&progress).reserved, EditId(0), "no number is used before the disk knows of it");
         is_full.store(false, Ordering::SeqCst);
-        while lock(&fault).is_some() {
+        while lock(&progress).fault.is_some() {
             thread::yield_now();
         }
         drop(sender);
@@ -454,5 +520,8 @@ mod tests {
         fs::write(&path, &*taken.lock().unwrap()).unwrap();
         let held = read(&path).unwrap().unwrap();
         assert_eq!(held.kept.into_keys().collect::<Vec<_>>(), [EditId(2)]);
+        assert_eq!((held.reserved, lock(&progress).reserved), (EditId(2_000), EditId(2_000)));
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches("kept").count(), 2, "each line once, and none in part: {text}");
     }
 }

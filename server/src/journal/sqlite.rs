@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::TryStreamExt;
 use shared::{
-    edit::{Change, Commit},
+    edit::Commit,
     ids::{Epoch, Revision, WatchlistId},
     time::Timestamp,
     wire::codec::Encoding,
@@ -29,6 +29,8 @@ use self::record::{
     ANSWER, COMMIT, PART, answer_sum, checked_answer, commit_sum, part_sum, read_commit, read_part,
     read_record, signed, stored_changes, stored_verdict, touched, without_replaced,
 };
+use crate::data_folder::create_private;
+
 use super::{
     Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, NewCommit, Record, Sender,
     StoredPart,
@@ -46,7 +48,7 @@ const APPLICATION_ID: i64 = 0x4146_474C;
 const CHUNK: usize = 256;
 
 /// Commits that are taken away in one write.
-const PRUNED_AT_ONCE: i64 = 2_000;
+const PRUNED_AT_ONCE: i64 = 200;
 /// The revision of the newest whole snapshot of the watchlist whose id is the first parameter.
 const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
     SELECT revision FROM snapshots WHERE watchlist = (SELECT key FROM watchlists WHERE id = ?1)
@@ -59,6 +61,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 pub struct SqliteJournal {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// A long look through the history keeps no room waiting.
+    histories: SqlitePool,
     /// Whether the last write failed: then only one that does not says that the store is ready.
     is_failing: AtomicBool,
 }
@@ -95,6 +99,10 @@ impl SqliteJournal {
     /// As [`Self::open`].
     pub async fn open_file(path: PathBuf) -> Result<Self, JournalError> {
         check_header(&path)?;
+        match create_private(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(store(error)),
+            _ => {}
+        }
         let options = SqliteConnectOptions::from_str("sqlite:")
             .map_err(store)?
             .filename(&path)
@@ -152,12 +160,12 @@ impl SqliteJournal {
                 path.display()
             )));
         }
-        let readers = SqlitePoolOptions::new()
-            .max_connections(3)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(store)?;
-        Ok(Self { writer, readers, is_failing: AtomicBool::new(false) })
+        let readers = async |count| {
+            let options = options.clone().read_only(true);
+            SqlitePoolOptions::new().max_connections(count).connect_with(options).await.map_err(store)
+        };
+        let (readers, histories) = (readers(3).await?, readers(1).await?);
+        Ok(Self { writer, readers, histories, is_failing: AtomicBool::new(false) })
     }
 
     async fn write_batch(&self, id: WatchlistId, batch: Batch) -> Result<(), JournalError> {
@@ -271,13 +279,13 @@ impl SqliteJournal {
             query.push(" AND instr(c.changes, ").push_bind(column.to_string()).push(") > 0");
         }
         query.push(" ORDER BY c.revision DESC");
-        let mut rows = query.build().fetch(&self.readers);
+        let mut rows = query.build().fetch(&self.histories);
         let mut found = Vec::new();
         while found.len() < filter.limit
             && let Some(row) = rows.try_next().await.map_err(store)?
         {
             let (commit, _) = read_commit(id, &row)?.checked()?;
-            if commit.changes.iter().any(|change| filter.matches(change)) {
+            if commit.changes.iter().any(|change| change.is_about(filter.row, filter.column.as_ref())) {
                 found.push(commit);
             }
         }
@@ -291,44 +299,32 @@ impl SqliteJournal {
         before: Timestamp,
         keep: u64,
     ) -> Result<(), JournalError> {
-        let mut has_pruned = false;
         loop {
             let mut connection = self.writer.acquire().await.map_err(store)?;
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
             // Of the newest whole snapshot the commit itself stays: times go on from it.
             let query = format!(
-                "SELECT max(revision) FROM (SELECT c.revision, c.at FROM commits c JOIN watchlists w ON w.key = c.watchlist
-                 WHERE w.id = ?1 AND c.revision < ({NEWEST_WHOLE}) ORDER BY c.revision LIMIT ?2)
-                 WHERE at < ?3 OR revision <= (SELECT revision - ?4 FROM watchlists WHERE id = ?1)"
+                "SELECT {COMMIT} JOIN watchlists w ON w.key = c.watchlist
+                 WHERE w.id = ?1 AND c.revision < ({NEWEST_WHOLE}) AND (c.at < ?3 OR c.revision <= w.revision - ?4)
+                 ORDER BY c.revision LIMIT ?2"
             );
-            let (last,): (Option<i64>,) = sqlx::query_as(sqlx::AssertSqlSafe(query))
+            let rows = sqlx::query(sqlx::AssertSqlSafe(query))
                 .bind(id.0)
                 .bind(PRUNED_AT_ONCE)
                 .bind(before.as_millis())
                 .bind(signed(keep))
-                .fetch_one(&mut *transaction)
+                .fetch_all(&mut *transaction)
                 .await
                 .map_err(store)?;
+            if rows.is_empty() {
+                return Ok(());
+            }
             let key = key_of(&mut transaction, id).await?;
-            let Some(last) = last else {
-                if has_pruned {
-                    let query = "DELETE FROM touched WHERE watchlist = ?1
-                         AND revision < (SELECT coalesce(min(revision), 0) FROM commits WHERE watchlist = ?1)";
-                    sqlx::query(query).bind(key).execute(&mut *transaction).await.map_err(store)?;
-                }
-                return transaction.commit().await.map_err(store);
-            };
-            let gone = sqlx::query("DELETE FROM commits WHERE watchlist = ?1 AND revision <= ?2")
-                .bind(key)
-                .bind(last)
-                .execute(&mut *transaction)
-                .await
-                .map_err(store)?;
-            if gone.rows_affected() == 0 {
-                return Err(JournalError::Damaged(format!("revision {last} is not found by its key")));
+            for row in &rows {
+                let commit = read_commit(id, row)?.commit;
+                forget_commit(&mut transaction, key, &commit).await?;
             }
             transaction.commit().await.map_err(store)?;
-            has_pruned = true;
         }
     }
 
@@ -400,6 +396,33 @@ async fn insert_commits(
     insert_touched(connection, key, commits.iter().map(|new| &*new.commit)).await
 }
 
+/// Takes a commit away, and that it is about its rows.
+async fn forget_commit(
+    connection: &mut SqliteConnection,
+    key: i64,
+    commit: &Commit,
+) -> Result<(), JournalError> {
+    for row in touched(commit) {
+        sqlx::query("DELETE FROM touched WHERE watchlist = ? AND row = ? AND revision = ?")
+            .bind(key)
+            .bind(row.0)
+            .bind(signed(commit.revision.0))
+            .execute(&mut *connection)
+            .await
+            .map_err(store)?;
+    }
+    let gone = sqlx::query("DELETE FROM commits WHERE watchlist = ? AND revision = ?")
+        .bind(key)
+        .bind(signed(commit.revision.0))
+        .execute(connection)
+        .await
+        .map_err(store)?;
+    match gone.rows_affected() {
+        1 => Ok(()),
+        _ => Err(JournalError::Damaged(format!("revision {} is not found by its key", commit.revision))),
+    }
+}
+
 /// Notes which rows commits are about.
 async fn insert_touched(
     connection: &mut SqliteConnection,
@@ -417,21 +440,6 @@ async fn insert_touched(
         insert.build().execute(&mut *connection).await.map_err(store)?;
     }
     Ok(())
-}
-
-impl HistoryFilter {
-    fn matches(&self, change: &Change) -> bool {
-        let row = self.row.is_none() || change.row() == self.row;
-        let column = self.column.as_ref().is_none_or(|column| match change {
-            Change::Set(set) => set.column == *column,
-            Change::Insert(insert) => insert.cells.contains_key(column),
-            Change::AddColumn(add) => add.key == *column,
-            Change::SetColumn(set) => set.key == *column,
-            Change::RemoveColumn(named) | Change::RestoreColumn(named) => named.key == *column,
-            Change::Move(_) | Change::Remove(_) | Change::Rename(_) => false,
-        });
-        row && column
-    }
 }
 
 impl Journal for SqliteJournal {
@@ -546,6 +554,7 @@ impl Journal for SqliteJournal {
 
     fn close(&self) -> futures_util::future::BoxFuture<'_, ()> {
         Box::pin(async {
+            self.histories.close().await;
             self.readers.close().await;
             self.writer.close().await;
         })

@@ -108,8 +108,13 @@ impl Answers {
     /// Remembers an answer; gives the number below which the sender's are no longer kept, where that is new.
     pub(super) fn remember(&mut self, record: &AnswerRecord) -> Option<EditId> {
         let held = self.senders.entry(record.sender).or_default();
+        // Before it grows: it would take twice the room.
+        let is_forgotten = held.is_full() && held.get(record.edit).is_none();
+        if is_forgotten {
+            held.answers.pop_front();
+        }
         held.insert(record);
-        held.trim()
+        held.first().filter(|_| is_forgotten)
     }
 
     /// Takes a remembered answer back: it did not reach the disk.
@@ -142,13 +147,11 @@ impl OfSender {
         }
     }
 
-    /// Forgets the oldest beyond what is kept; gives the first that is left, where any was forgotten.
-    fn trim(&mut self) -> Option<EditId> {
-        let count = self.answers.len();
+    /// Forgets the oldest beyond what is kept.
+    fn trim(&mut self) {
         while self.answers.len() > ANSWERS_KEPT {
             self.answers.pop_front();
         }
-        self.first().filter(|_| self.answers.len() < count)
     }
 }
 

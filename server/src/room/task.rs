@@ -73,7 +73,13 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
     let own = sender.downgrade();
     let tasks = context.tasks.clone();
     tasks.spawn(async move {
-        match load(&context, watchlist).await {
+        let loaded = load(&context, watchlist).await.and_then(|(judge, saved)| {
+            let (_, known, _) = live.get();
+            let is_whole = judge.revision >= known;
+            let missing = || JournalError::Damaged(format!("watchlist {watchlist}: revision {known} is missing"));
+            is_whole.then_some((judge, saved)).ok_or_else(missing)
+        });
+        match loaded {
             Ok((judge, saved)) => {
                 let mut room = Room::new(context, watchlist, epoch, live, judge, own);
                 room.saved = saved;

@@ -191,6 +191,11 @@ async fn a_backup_is_made_while_edits_go_on_and_restored_as_a_new_history() {
     let name = backup.to_str().unwrap();
     let said = stdout(&run(&["backup", name], folder.path()));
     assert!(said.contains("revision 5") && said.ends_with("backup.sqlite is sound\n"), "{said}");
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&backup.metadata().unwrap().permissions()) & 0o777,
+        0o600
+    );
     assert!(sentence(&run(&["backup", name], folder.path())).contains("is there already"));
     assert!(!PathBuf::from(format!("{name}.new")).exists());
     client.edit_answered(&list, price(&row, 99)).await;
@@ -221,11 +226,14 @@ async fn a_backup_that_is_damaged_or_half_restored_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
-    list_with_row(&mut client, "List").await;
-    drop((client, served));
+    let (list, row) = list_with_row(&mut client, "List").await;
+    let epoch = client.open(&list).await["epoch"].clone();
     let backup = folder.path().join("backup.sqlite");
     let name = backup.to_str().unwrap().to_owned();
     stdout(&run(&["backup", &name], folder.path()));
+    client.edit_answered(&list, price(&row, 2)).await;
+    // Killed: what was written ahead of the journal is beside it.
+    drop((client, served));
     damage(&backup, "UPDATE commits SET name = 'eve'").await;
     assert!(sentence(&run(&["restore", &name], folder.path())).contains("the checksum of revision 1"));
     assert!(stdout(&run(&["check"], folder.path())).contains("is sound"), "the journal is as it was");
@@ -239,6 +247,12 @@ async fn a_backup_that_is_damaged_or_half_restored_changes_nothing() {
     damage(&backup, "UPDATE commits SET name = 'ann'").await;
     stdout(&run(&["restore", &name], folder.path()));
     assert!(stdout(&run(&["list"], folder.path())).contains("List\t1"));
+    // Neither the log of the journal before nor its history is in what was restored.
+    let served = Served::start(folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let snapshot = client.open(&list).await;
+    assert_ne!(snapshot["epoch"], epoch);
+    assert_eq!((&snapshot["revision"], &snapshot["rows"][0]["cells"]["price"]), (&json!(1), &json!("1")));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use server::settings::Settings;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    program::{Served, client_of},
+    program::{Served, client_of, program},
     support::{Client, PATIENCE, TestServer, insert},
 };
 
@@ -50,7 +51,10 @@ async fn publish(client: &mut Client, list: &str, rows: &[String], round: usize,
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
     let folder = tempfile::tempdir().unwrap();
-    let served = Served::start(folder.path());
+    // Not dropped for its silence: that is another test's.
+    let mut patient = program();
+    patient.env("AFTERGLOW_SILENCE_SECONDS", "600").stderr(Stdio::null());
+    let served = Served::spawn(patient, folder.path());
     let mut publisher = client_of(&served, folder.path()).await;
     let list = publisher.create("Feed").await;
     publisher.open(&list).await;
@@ -74,7 +78,8 @@ async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
         tokio::time::sleep(PAUSE).await;
     }
     let grown = resident(served.child.id()).saturating_sub(before);
-    assert!(grown < 2 * 1024, "the server grew by {grown} KiB");
+    // The benchmark measures how much it is; here it is to be far from what was sent.
+    assert!(grown < 8 * 1024, "the server grew by {grown} KiB");
 
     let truth = publisher.open(&list).await;
     assert!(round > 300, "the feed went on: {round} edits");
@@ -101,7 +106,7 @@ async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
         }
         messages += 1;
     }
-    assert!(started.elapsed() < Duration::from_secs(5), "right again after {:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE, "right again after {:?}", started.elapsed());
     assert!(messages < round / 10, "in {messages} messages for {round} edits");
     for row in truth["rows"].as_array().unwrap() {
         assert_eq!(cells.get(&row["row"].to_string()), Some(&row["cells"]["price"]));

@@ -7,7 +7,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -33,6 +33,8 @@ use super::is_mark;
 const VARIABLE: &str = "AFTERGLOW_ROUNDS_CLIENT";
 /// Lines that answer stand out from what a test says otherwise.
 const ANSWER: &str = "@state ";
+/// Nothing waits longer for its answer, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// More rows than this are not added.
 const ROWS: usize = 200;
 
@@ -58,7 +60,7 @@ pub struct ClientProcess {
     given: Given,
     child: Child,
     input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    answers: mpsc::Receiver<State>,
 }
 
 impl ClientProcess {
@@ -66,8 +68,8 @@ impl ClientProcess {
         fs::create_dir_all(folder).unwrap();
         let given =
             Given { base, token_file: token_file.to_owned(), folder: folder.to_owned(), list, life: 0 };
-        let (child, input, output) = spawn(&given);
-        Self { given, child, input, output }
+        let (child, input, answers) = spawn(&given);
+        Self { given, child, input, answers }
     }
 
     pub fn kill_and_start_again(&mut self) {
@@ -75,7 +77,7 @@ impl ClientProcess {
         self.child.wait().unwrap();
         note_kept(&self.given.folder);
         self.given.life += 1;
-        (self.child, self.input, self.output) = spawn(&self.given);
+        (self.child, self.input, self.answers) = spawn(&self.given);
         self.go_on();
     }
 
@@ -90,15 +92,7 @@ impl ClientProcess {
     /// What it shows, once nothing of it waits.
     pub fn state(&mut self) -> State {
         self.say("state");
-        let mut line = String::new();
-        loop {
-            line.clear();
-            assert!(self.output.read_line(&mut line).unwrap() > 0, "the client has ended");
-            // What the test harness says of its only test may stand before it.
-            if let Some((_, state)) = line.split_once(ANSWER) {
-                return serde_json::from_str(state).unwrap();
-            }
-        }
+        self.answers.recv_timeout(PATIENCE).expect("the client comes to rest")
     }
 
     fn say(&mut self, what: &str) {
@@ -113,7 +107,7 @@ impl Drop for ClientProcess {
     }
 }
 
-fn spawn(given: &Given) -> (Child, ChildStdin, BufReader<ChildStdout>) {
+fn spawn(given: &Given) -> (Child, ChildStdin, mpsc::Receiver<State>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "rounds::client::a_client_that_edits_at_random", "--ignored", "--nocapture"])
         .env(VARIABLE, serde_json::to_string(given).unwrap())
@@ -122,7 +116,18 @@ fn spawn(given: &Given) -> (Child, ChildStdin, BufReader<ChildStdout>) {
         .spawn()
         .unwrap();
     let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-    (child, input, output)
+    let (said, answers) = mpsc::sync_channel(16);
+    let listen = move || {
+        for line in output.lines().map_while(Result::ok) {
+            // What the test harness says of its only test may stand before it.
+            let state = line.split_once(ANSWER).map(|(_, state)| serde_json::from_str(state).unwrap());
+            if state.is_some_and(|state| said.send(state).is_err()) {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("answers".to_owned()).spawn(listen).unwrap();
+    (child, input, answers)
 }
 
 /// The mark that tells an edit from all others.

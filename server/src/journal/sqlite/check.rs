@@ -12,8 +12,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{
-    ANSWER, COMMIT, NEWEST_WHOLE, PART, check_header, checked_answer, read_commit, read_part, read_record,
-    store, upgrade,
+    ANSWER, APPLICATION_ID, COMMIT, NEWEST_WHOLE, PART, check_header, checked_answer, read_commit, read_part,
+    read_record, store, upgrade,
 };
 use crate::journal::{JournalError, Record, Verdict};
 
@@ -37,8 +37,20 @@ pub async fn check(file: &Path) -> Result<(Vec<Sound>, Vec<String>), JournalErro
     check_header(file)?;
     let options = SqliteConnectOptions::new().filename(file).read_only(true);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(store)?;
+    let unreadable = |error: sqlx::Error| {
+        JournalError::NotOurs(format!(
+            "{} is damaged: {}. Put a backup in its place with `afterglow-server restore FILE`",
+            file.display(),
+            in_words(&error)
+        ))
+    };
+    let (id,): (i64,) =
+        sqlx::query_as("PRAGMA application_id").fetch_one(&mut connection).await.map_err(unreadable)?;
+    if id != APPLICATION_ID {
+        return Err(JournalError::NotOurs(format!("{} is not a journal of Afterglow", file.display())));
+    }
     let (version,): (i64,) =
-        sqlx::query_as("PRAGMA user_version").fetch_one(&mut connection).await.map_err(store)?;
+        sqlx::query_as("PRAGMA user_version").fetch_one(&mut connection).await.map_err(unreadable)?;
     if version != upgrade::VERSION {
         return Err(JournalError::NotOurs(format!(
             "{} was written by another version of Afterglow: serve it once with this one, or use that one",
@@ -48,14 +60,14 @@ pub async fn check(file: &Path) -> Result<(Vec<Sound>, Vec<String>), JournalErro
     // One view of everything, whatever is written meanwhile.
     let mut view = connection.begin().await.map_err(store)?;
     let structure: Vec<(String,)> =
-        sqlx::query_as("PRAGMA integrity_check(20)").fetch_all(&mut *view).await.map_err(store)?;
+        sqlx::query_as("PRAGMA integrity_check(20)").fetch_all(&mut *view).await.map_err(unreadable)?;
     let (mut sound, mut wrong) = (Vec::new(), Vec::new());
     wrong.extend(structure.into_iter().map(|(said,)| said).filter(|said| said != "ok"));
     let lists =
         sqlx::query("SELECT id, epoch, name, revision, rows, deleted_at FROM watchlists ORDER BY key")
             .fetch_all(&mut *view)
             .await
-            .map_err(store)?;
+            .map_err(unreadable)?;
     for row in &lists {
         let record = read_record(row)?;
         let (id, name) = (record.id, record.name.clone());
@@ -65,6 +77,11 @@ pub async fn check(file: &Path) -> Result<(Vec<Sound>, Vec<String>), JournalErro
         }
     }
     Ok((sound, wrong))
+}
+
+/// What SQLite says, without what stands around it.
+fn in_words(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |said| said.message().to_owned())
 }
 
 /// An error and what caused it.
@@ -99,7 +116,12 @@ async fn check_list(view: &mut SqliteConnection, record: Record) -> Result<Sound
         (commits, last) = (commits + 1, Some(revision));
     }
     drop(rows);
-    let head = last.unwrap_or(snapshot).max(snapshot);
+    if snapshot > Revision(0) && last.is_none_or(|last| last < snapshot) {
+        return Err(JournalError::Damaged(format!(
+            "revision {snapshot}, of which there is a snapshot, is missing"
+        )));
+    }
+    let head = last.unwrap_or(snapshot);
     let says = (record.revision, &*record.name, record.rows);
     if says != (head, &**state.name(), state.rows().len()) {
         return Err(JournalError::Damaged(format!(

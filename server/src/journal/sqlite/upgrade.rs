@@ -1,6 +1,7 @@
 //! What a migration cannot do in SQL: records of an older journal are given their checksums and noted by row.
 
 use sqlx::{Connection, Row, SqlitePool, sqlite::SqliteQueryResult};
+use tracing::warn;
 use uuid::Uuid;
 
 use shared::ids::WatchlistId;
@@ -26,8 +27,14 @@ pub(super) async fn finish(writer: &SqlitePool) -> Result<(), JournalError> {
     let lists: Vec<(i64, Uuid)> =
         sqlx::query_as("SELECT key, id FROM watchlists").fetch_all(writer).await.map_err(store)?;
     for (key, id) in lists {
-        while commits(writer, key, WatchlistId(id)).await? > 0 {}
-        while answers(writer, key, WatchlistId(id)).await? > 0 {}
+        let mut from = Some(0);
+        while let Some(after) = from {
+            from = commits(writer, key, WatchlistId(id), after).await?;
+        }
+        let mut from = Some((Uuid::nil(), Uuid::nil(), 0));
+        while let Some(after) = from {
+            from = answers(writer, key, WatchlistId(id), after).await?;
+        }
         while parts(writer, key, WatchlistId(id)).await? > 0 {}
     }
     let version = format!("PRAGMA user_version = {VERSION}");
@@ -35,16 +42,36 @@ pub(super) async fn finish(writer: &SqlitePool) -> Result<(), JournalError> {
     Ok(())
 }
 
-async fn commits(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
+/// A record that cannot be read is left without a checksum: it closes its watchlist when that is opened, and no other.
+fn readable<T>(read: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
+    match read {
+        Err(JournalError::Damaged(what)) => {
+            warn!(what, "a record is damaged");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// Brings some commits after a revision up to date; gives the last of them, where there were any.
+async fn commits(
+    writer: &SqlitePool,
+    key: i64,
+    id: WatchlistId,
+    after: i64,
+) -> Result<Option<i64>, JournalError> {
     let mut connection = writer.acquire().await.map_err(store)?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
     let query = format!(
-        "SELECT {COMMIT} WHERE c.watchlist = ? AND c.checksum IS NULL ORDER BY c.revision LIMIT {AT_ONCE}"
+        "SELECT {COMMIT} WHERE c.watchlist = ? AND c.revision > ? ORDER BY c.revision LIMIT {AT_ONCE}"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_all(&mut *transaction).await;
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).bind(after).fetch_all(&mut *transaction).await;
     let rows = rows.map_err(store)?;
+    let mut last = None;
     for row in &rows {
-        let read = read_commit(id, row)?;
+        last = Some(row.try_get::<i64, _>(0).map_err(store)?);
+        let Some(read) = readable(read_commit(id, row))? else { continue };
         sqlx::query("UPDATE commits SET checksum = ? WHERE watchlist = ? AND revision = ?")
             .bind(read.sum)
             .bind(key)
@@ -56,17 +83,36 @@ async fn commits(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize
         insert_touched(&mut transaction, key, std::iter::once(&read.commit)).await?;
     }
     transaction.commit().await.map_err(store)?;
-    Ok(rows.len())
+    // In a damaged table what comes last may not be the greatest: it never goes back.
+    Ok(last.filter(|last| *last > after))
 }
 
-async fn answers(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
+/// The same for answers, by sender and edit.
+async fn answers(
+    writer: &SqlitePool,
+    key: i64,
+    id: WatchlistId,
+    after: (Uuid, Uuid, i64),
+) -> Result<Option<(Uuid, Uuid, i64)>, JournalError> {
     let mut connection = writer.acquire().await.map_err(store)?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-    let query = format!("SELECT {ANSWER} WHERE a.watchlist = ? AND a.checksum IS NULL LIMIT {AT_ONCE}");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_all(&mut *transaction).await;
-    let rows = rows.map_err(store)?;
+    let query = format!(
+        "SELECT {ANSWER} WHERE a.watchlist = ? AND (a.user, a.client, a.edit) > (?, ?, ?)
+         ORDER BY a.user, a.client, a.edit LIMIT {AT_ONCE}"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(key)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(after.2)
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(store)?;
+    let mut last = None;
     for row in &rows {
-        let (record, sum, _) = read_answer(id, row)?;
+        let name = |index| row.try_get::<Uuid, _>(index).map_err(store);
+        last = Some((name(0)?, name(1)?, row.try_get::<i64, _>(2).map_err(store)?));
+        let Some((record, sum, _)) = readable(read_answer(id, row))? else { continue };
         sqlx::query(
             "UPDATE answers SET checksum = ? WHERE watchlist = ? AND user = ? AND client = ? AND edit = ?",
         )
@@ -81,7 +127,7 @@ async fn answers(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize
         .and_then(one)?;
     }
     transaction.commit().await.map_err(store)?;
-    Ok(rows.len())
+    Ok(last.filter(|last| *last > after))
 }
 
 async fn parts(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {

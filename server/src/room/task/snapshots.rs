@@ -8,7 +8,6 @@ use std::{
 
 use shared::{
     ids::Revision,
-    time::Timestamp,
     wire::{codec::Encoding, server::ServerMessage},
 };
 use tokio::time::Instant;
@@ -107,16 +106,7 @@ impl Room {
 
     /// Forgets commits that are no longer to be kept.
     pub(super) fn prune(&self) {
-        let settings = &self.context.settings;
-        let day = 24 * 60 * 60 * 1_000;
-        let before = match settings.history_days {
-            0 => Timestamp::from_millis(i64::MIN),
-            days => Timestamp::from_millis((self.context.clock)().as_millis() - i64::from(days) * day),
-        };
-        let keep = match settings.history_commits {
-            0 => u64::MAX,
-            commits => commits,
-        };
+        let (before, keep) = self.context.settings.retention((self.context.clock)());
         let (journal, watchlist) = (self.context.journal.clone(), self.watchlist);
         self.context.tasks.spawn(async move {
             if let Err(error) = journal.prune(watchlist, before, keep).await {
