@@ -5,7 +5,7 @@ use desktop::{
     follow::{Group, Link},
     grid::{ColumnCommand, Command, Cursor, Step},
     panels::dialogs::Dialog,
-    store::log::What,
+    store::{Connection, log::What},
 };
 use egui::{Key, Modifiers};
 use shared::{
@@ -164,6 +164,10 @@ fn linked_windows_go_to_the_row_and_the_watchlist_that_one_of_them_is_moved_to()
 /// Makes a watchlist from the window, which then shows it.
 fn make(headless: &mut Headless, name: &str) -> WatchlistId {
     let before = headless.window.list();
+    wait_for("a connection", || {
+        headless.frame(Vec::new());
+        matches!(headless.core.store.connection(), Connection::Up { .. }).then_some(())
+    });
     let create = Action::Create(headless.window.id(), name.to_owned());
     headless.core.act(create, &mut headless.window, std::time::Duration::ZERO);
     wait_for("the new list", || {

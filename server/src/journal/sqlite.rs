@@ -300,8 +300,6 @@ impl SqliteJournal {
         keep: u64,
     ) -> Result<(), JournalError> {
         loop {
-            let mut connection = self.writer.acquire().await.map_err(store)?;
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
             // Of the newest whole snapshot the commit itself stays: times go on from it.
             let query = format!(
                 "SELECT {COMMIT} JOIN watchlists w ON w.key = c.watchlist
@@ -313,12 +311,14 @@ impl SqliteJournal {
                 .bind(PRUNED_AT_ONCE)
                 .bind(before.as_millis())
                 .bind(signed(keep))
-                .fetch_all(&mut *transaction)
+                .fetch_all(&self.histories)
                 .await
                 .map_err(store)?;
             if rows.is_empty() {
                 return Ok(());
             }
+            let mut connection = self.writer.acquire().await.map_err(store)?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
             let key = key_of(&mut transaction, id).await?;
             for row in &rows {
                 let commit = read_commit(id, row)?.commit;
