@@ -300,11 +300,14 @@ impl SqliteJournal {
         keep: u64,
     ) -> Result<(), JournalError> {
         loop {
-            // Of the newest whole snapshot the commit itself stays: times go on from it.
+            // Of the newest whole snapshot the commit itself stays: times go on from it. What goes are the oldest, so no more
+            // than those are looked at.
             let query = format!(
                 "SELECT {COMMIT} JOIN watchlists w ON w.key = c.watchlist
-                 WHERE w.id = ?1 AND c.revision < ({NEWEST_WHOLE}) AND (c.at < ?3 OR c.revision <= w.revision - ?4)
-                 ORDER BY c.revision LIMIT ?2"
+                 WHERE w.id = ?1 AND (c.at < ?3 OR c.revision <= w.revision - ?4) AND c.revision IN (
+                     SELECT revision FROM commits WHERE watchlist = (SELECT key FROM watchlists WHERE id = ?1)
+                     AND revision < ({NEWEST_WHOLE}) ORDER BY revision LIMIT ?2)
+                 ORDER BY c.revision"
             );
             let rows = sqlx::query(sqlx::AssertSqlSafe(query))
                 .bind(id.0)
