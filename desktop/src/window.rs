@@ -37,6 +37,8 @@ const TELL_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Window {
     id: WindowId,
     list: Option<WatchlistId>,
+    /// A watchlist that was made here, and is yet to be listed.
+    made: Option<WatchlistId>,
     /// The grid of the watchlist that is shown.
     pub grid: GridState,
     /// How those of the others were left, and where their cursors were.
@@ -105,6 +107,7 @@ impl Window {
         Self {
             id,
             list,
+            made: None,
             grid,
             grids,
             cursors,
@@ -438,14 +441,17 @@ impl Window {
         let made = core.store.take_made();
         for (window, watchlist) in made {
             if window == self.id {
+                self.made = Some(watchlist);
                 self.show_list(watchlist);
             } else {
                 core.store.put_back_made(window, watchlist);
             }
         }
         if let Some(summaries) = core.store.replica().summaries() {
-            let is_there =
-                self.list.is_some_and(|list| summaries.iter().any(|summary| summary.watchlist == list));
+            let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
+            // One that was just made is there before the list of them says so.
+            self.made = self.made.filter(|made| !is_listed(*made));
+            let is_there = self.list.is_some_and(|list| is_listed(list) || self.made == Some(list));
             if !is_there {
                 let oldest = summaries.first().map(|summary| summary.watchlist);
                 if self.list != oldest {
