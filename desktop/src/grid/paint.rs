@@ -241,22 +241,15 @@ fn cell(
         if entry.column.kind.is_numeric() {
             room.max.x -= ARROW;
         }
-        let is_figure = align == Align::RIGHT;
-        if is_figure && lay_out(painter, &shown, font.clone(), room.width()).elided {
+        let mut galley = lay_out(painter, &shown, font.clone(), room.width());
+        if galley.elided && align == Align::RIGHT {
             // Half a number would be read as another one.
-            let signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
-            let wrap =
+            let mut signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
+            signs.wrap =
                 TextWrapping { overflow_character: None, ..TextWrapping::truncate_at_width(room.width()) };
-            put(
-                painter,
-                room,
-                painter.layout_job(LayoutJob { wrap, ..signs }),
-                align,
-                readable(color, ground),
-            );
-        } else {
-            text(painter, room, &shown, align, readable(color, ground), font);
+            galley = painter.layout_job(signs);
         }
+        put(painter, room, galley, align, readable(color, ground));
     }
     if (view.pending)(row.id, &entry.column.key) {
         let corner = rect.right_top();
