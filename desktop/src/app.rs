@@ -19,7 +19,7 @@ use crate::{
     host::{Host, Named},
     less_motion::LessMotion,
     net::Net,
-    settings::{Workspace, WorkspaceFile},
+    settings::{self, Workspace, WorkspaceFile},
     store::Store,
     theme,
     window::Window,
@@ -47,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let (file, workspace, said) = WorkspaceFile::take(&data_dir).with_context(unwritable)?;
     let first = Window::new(WindowId(0), None, workspace.windows.first());
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
-    let viewport = as_program(first.builder(SIZE, workspace.zoom.clamp(0.5, 3.0))).with_icon(icon);
+    let viewport = as_program(first.placement.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
     let host = args.connect.is_none().then(|| Host::new(&data_dir));
@@ -138,7 +138,7 @@ impl App {
         theme::install(ctx);
         theme::choose(ctx, workspace.theme);
         theme::paint(ctx, workspace.colour_blind);
-        ctx.set_zoom_factor(workspace.zoom.clamp(0.5, 3.0));
+        ctx.set_zoom_factor(settings::zoom(workspace.zoom));
         let awake: Shared<Vec<ViewportId>> = Arc::new(Mutex::new(vec![ViewportId::ROOT]));
         let wake: Wake = {
             let (ctx, awake) = (ctx.clone(), awake.clone());
@@ -190,8 +190,11 @@ impl App {
         for window in others {
             let id = lock(&window).id();
             // As it was when it was opened: what it has become since is the person's doing.
-            let opened =
-                self.opened.entry(id).or_insert_with(|| as_program(lock(&window).builder(SIZE, 1.0))).clone();
+            let opened = self
+                .opened
+                .entry(id)
+                .or_insert_with(|| as_program(lock(&window).placement.builder(SIZE, 1.0)))
+                .clone();
             let viewport = viewport_of(id);
             awake.push(viewport);
             let (core, clock) = (self.core.clone(), self.clock);

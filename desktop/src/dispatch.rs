@@ -309,21 +309,14 @@ impl Core {
     }
 
     fn take_import(&mut self, import: Import) {
-        match import.table {
-            Ok(table) => {
-                let fill = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
-                let id = WatchlistId(Uuid::now_v7());
-                if !self.store.create(import.window, id, &import.name, Some(table.columns), fill) {
-                    self.imported.push((import.window, Some(OFFLINE.to_owned())));
-                    return;
-                }
-            }
-            Err(message) => {
-                self.imported.push((import.window, Some(message)));
-                return;
-            }
-        }
-        self.imported.push((import.window, None));
+        let Import { window, name, table } = import;
+        let made = table.and_then(|table| {
+            let fill = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
+            let id = WatchlistId(Uuid::now_v7());
+            let is_asked = self.store.create(window, id, &name, Some(table.columns), fill);
+            is_asked.then_some(()).ok_or_else(|| OFFLINE.to_owned())
+        });
+        self.imported.push((window, made.err()));
     }
 
     /// What became of a file that a window had imported: what was wrong with it, or nothing.

@@ -13,7 +13,7 @@ use server::{
     cli::user_name,
     clock,
     data_folder::{DataFolder, FolderError},
-    remote::Remote,
+    remote::{Remote, read_token},
     settings::Settings,
     start::{Running, start},
 };
@@ -156,10 +156,9 @@ pub struct Named {
 impl Locate for Named {
     fn locate(&mut self) -> Result<Endpoint, String> {
         let token = match &self.token_file {
-            Some(file) => fs::read_to_string(file)
-                .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?,
+            Some(file) => read_token(file)?,
             None => return Err(format!("{} asks for a token: name its file with --token-file", self.base)),
         };
-        Ok(Endpoint { base: self.base.clone(), token: token.trim().to_owned() })
+        Ok(Endpoint { base: self.base.clone(), token })
     }
 }

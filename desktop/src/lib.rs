@@ -10,6 +10,7 @@ pub mod host;
 pub mod less_motion;
 pub mod net;
 pub mod panels;
+pub mod placement;
 pub mod settings;
 pub mod store;
 pub mod theme;

@@ -19,6 +19,7 @@ use crate::{
         Cursor,
         config::{Density, GridConfig},
     },
+    placement::Placement,
     store::glow::Shape,
 };
 
@@ -44,12 +45,9 @@ pub enum ThemeChoice {
 pub struct SavedWindow {
     /// What it showed.
     pub watchlist: Option<WatchlistId>,
-    /// Its width and height in points.
-    pub size: Option<[f32; 2]>,
-    /// Where its corner was, in points.
-    pub position: Option<[f32; 2]>,
-    /// Whether it filled the screen.
-    pub maximized: bool,
+    /// Where it was, and how large.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// How close its rows stand.
     pub density: Density,
     /// Whether it stays above the windows of other programs.
@@ -147,6 +145,11 @@ impl Default for Workspace {
 
 fn unit() -> f32 {
     1.0
+}
+
+/// How large everything may be, next to what is wished.
+pub fn zoom(wished: f32) -> f32 {
+    wished.clamp(0.5, 3.0)
 }
 
 impl Workspace {
@@ -274,7 +277,10 @@ mod tests {
             theme: ThemeChoice::Light,
             windows: sizes
                 .iter()
-                .map(|size| SavedWindow { size: Some([*size, *size]), ..SavedWindow::default() })
+                .map(|size| SavedWindow {
+                    placement: Placement::sized(*size, *size),
+                    ..SavedWindow::default()
+                })
                 .collect(),
             ..Workspace::default()
         };

@@ -4,9 +4,12 @@
 pub mod glow;
 pub mod history;
 pub mod log;
+mod notices;
 pub mod outbox;
+mod reading;
 pub mod trails;
 pub mod undo;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,35 +24,30 @@ use shared::{
     ids::{ClientId, EditId, RequestId, RowId, WatchlistId, WindowId},
     limits::Limits,
     replica::{Effect, Event, KeptEdit, Outcome, Replica},
-    value::Value,
     watchlist::Watchlist,
     wire::{
         CellRef,
-        client::{self, ClientMessage},
-        server::ServerMessage,
+        client::ClientMessage,
+        server::{ErrorCode, ServerMessage},
     },
 };
 use uuid::Uuid;
 
+pub use self::notices::Notice;
 use self::{
     glow::{Glow, Shape},
-    history::{Asked, CellHistory, changes_of},
+    history::CellHistory,
     log::{Log, LogQuery},
+    notices::Notices,
     outbox::Outbox,
+    reading::Reading,
     trails::Trails,
     undo::{Edits, UndoStacks},
+    words::{refusal, sentence},
 };
 
 /// Watchlists that are kept up to date at once; more than there can be windows.
 const OPEN_LISTS: usize = 32;
-
-/// Changes of a cell that are kept.
-const CELL_CHANGES: usize = 5;
-/// Commits that are asked for to know them: the one before tells what the first of them was made of.
-const CELL_COMMITS: u32 = 6;
-
-/// How often a window that reads the changes of a watchlist asks for what has come since.
-const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The columns whose values a window draws, by watchlist.
 pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
@@ -93,19 +91,6 @@ pub enum Connection {
     },
 }
 
-/// Something to be said to the person, until it is dismissed or old.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Notice {
-    /// Names it.
-    pub id: u64,
-    /// What.
-    pub text: String,
-    /// A watchlist that can be brought back from here.
-    pub restore: Option<WatchlistId>,
-    /// When it was said, on the store's clock; one that stays until it is read never grows old.
-    pub at: Option<Duration>,
-}
-
 /// A cell that a window edits.
 struct Edited {
     cell: (WatchlistId, RowId, ColumnKey),
@@ -123,17 +108,16 @@ pub struct Store {
     /// What windows draw of the past.
     traced: BTreeMap<WindowId, Traced>,
     trails: BTreeMap<WatchlistId, Trails>,
-    /// The cell that each window looks at.
-    histories: BTreeMap<WindowId, CellHistory>,
-    /// The changes that windows read.
-    logs: BTreeMap<WindowId, Log>,
+    /// What windows read of the past.
+    reading: Reading,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
     /// The last one on this connection; it may be known before the server's welcome.
     round_trip: Option<Duration>,
-    notices: Vec<Notice>,
-    next_notice: u64,
+    notices: Notices,
+    /// Watchlists that the server cannot serve at present, and why.
+    unserved: BTreeMap<WatchlistId, Arc<str>>,
     /// What windows wait to show once it is made.
     creating: HashMap<RequestId, (WindowId, Vec<Vec<Change>>)>,
     /// Watchlists to be shown, and then their first edits made.
@@ -165,14 +149,13 @@ impl Store {
             edited: BTreeMap::new(),
             traced: BTreeMap::new(),
             trails: BTreeMap::new(),
-            histories: BTreeMap::new(),
-            logs: BTreeMap::new(),
+            reading: Reading::default(),
             outbox,
             undo: UndoStacks::default(),
             connection: Connection::Connecting,
             round_trip: None,
-            notices: Vec::new(),
-            next_notice: 1,
+            notices: Notices::default(),
+            unserved: BTreeMap::new(),
             creating: HashMap::new(),
             made: Vec::new(),
             opened: Vec::new(),
@@ -236,36 +219,16 @@ impl Store {
 
     /// Asks for the last changes of the cell that a window looks at.
     pub fn ask_history(&mut self, watchlist: WatchlistId, window: WindowId, row: RowId, column: ColumnKey) {
-        let ask = client::History {
-            request: RequestId(0),
-            watchlist,
-            row: Some(row),
-            column: Some(column.clone()),
-            before: None,
-            limit: Some(CELL_COMMITS),
-            user: None,
-        };
-        let asked = self.replica.history(ask).map_or(Asked::Offline, Asked::Waiting);
-        // What was known of the cell is shown until the answer comes.
-        match self.histories.get_mut(&window) {
-            Some(held) if held.watchlist == watchlist && held.is_of(row, &column) => {
-                (held.is_old, held.asked) = (false, asked);
-            }
-            _ => {
-                let (changes, is_old) = (Vec::new(), false);
-                let history = CellHistory { watchlist, row, column, changes, asked, is_old };
-                self.histories.insert(window, history);
-            }
-        }
+        self.reading.ask_cell(&mut self.replica, window, watchlist, row, column);
     }
 
     /// The last changes of the cell that a window looks at in a watchlist.
     pub fn history(&self, watchlist: WatchlistId, window: WindowId) -> Option<&CellHistory> {
-        self.histories.get(&window).filter(|history| history.watchlist == watchlist)
+        self.reading.cell(window, watchlist)
     }
 
-    /// A window reads these changes from here on, or none; `is_held` while they are to stay as they are. What has come since is asked for from time to time.
-    /// Gives when to look again.
+    /// A window reads these changes from here on, or none; `is_held` while they are to stay as they are. What has
+    /// come since is asked for from time to time. Gives when to look again.
     pub fn read_log(
         &mut self,
         window: WindowId,
@@ -273,44 +236,17 @@ impl Store {
         is_held: bool,
         now: Duration,
     ) -> Option<Duration> {
-        let Some(query) = query else {
-            self.logs.remove(&window);
-            return None;
-        };
-        let is_other = self.logs.get(&window).is_none_or(|log| log.query != query);
-        if is_other {
-            let people = self.logs.remove(&window).filter(|log| log.query.watchlist == query.watchlist);
-            let people = people.map(|log| log.people).unwrap_or_default();
-            self.logs.insert(window, Log::new(query, people));
-        }
-        let is_up = matches!(self.connection, Connection::Up { .. });
-        let log = self.logs.get_mut(&window).expect("it was just there");
-        let is_wanted = match log.asked {
-            Asked::Offline => true,
-            // Whoever reads what is older is not taken away from it.
-            Asked::Answered => log.is_old && !is_held && !log.is_older(),
-            Asked::Waiting(_) => false,
-        };
-        let due = log.asked_at + LOG_INTERVAL;
-        if is_up && (is_other || is_wanted && now >= due) {
-            log.asked_at = now;
-            self.ask_log(window, false);
-            return None;
-        }
-        (is_up && is_wanted).then(|| due.saturating_sub(now))
+        self.reading.want_log(&mut self.replica, window, query, is_held, now)
     }
 
     /// The changes that a window reads.
     pub fn log(&self, window: WindowId) -> Option<&Log> {
-        self.logs.get(&window)
+        self.reading.log(window)
     }
 
     /// Asks for the newest changes for a window, or for those before the ones that it has.
     pub fn ask_log(&mut self, window: WindowId, older: bool) {
-        if let Some(log) = self.logs.get_mut(&window).filter(|log| !matches!(log.asked, Asked::Waiting(_))) {
-            let ask = log.ask(older);
-            log.asked = self.replica.history(ask).map_or(Asked::Offline, Asked::Waiting);
-        }
+        self.reading.ask_log(&mut self.replica, window, older);
     }
 
     /// A window is closed.
@@ -319,8 +255,7 @@ impl Store {
             self.replica.presence(watchlist, window, None, false);
         }
         self.edited.remove(&window);
-        self.histories.remove(&window);
-        self.logs.remove(&window);
+        self.reading.forget(window);
         self.trace(window, Traced::new());
         self.traced.remove(&window);
     }
@@ -330,9 +265,14 @@ impl Store {
         &self.connection
     }
 
+    /// Why the server cannot serve a watchlist at present, where it said so.
+    pub fn unserved(&self, watchlist: WatchlistId) -> Option<&str> {
+        self.unserved.get(&watchlist).map(|why| &**why)
+    }
+
     /// What is to be said, oldest first.
     pub fn notices(&self) -> &[Notice] {
-        &self.notices
+        self.notices.all()
     }
 
     /// Whether anything glows at `now`.
@@ -352,31 +292,22 @@ impl Store {
 
     /// Says something to the person.
     pub fn say(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
-        self.push_notice(text.into(), restore, Some(now));
+        self.notices.add(text.into(), restore, Some(now));
     }
 
     /// Says something that the person must not miss: it stays until it is dismissed.
     pub fn say_until_read(&mut self, text: impl Into<String>) {
-        self.push_notice(text.into(), None, None);
-    }
-
-    fn push_notice(&mut self, text: String, restore: Option<WatchlistId>, at: Option<Duration>) {
-        let notice = Notice { id: self.next_notice, text, restore, at };
-        self.next_notice += 1;
-        // The same thing said twice in a row is said once.
-        if self.notices.last().is_none_or(|last| last.text != notice.text) {
-            self.notices.push(notice);
-        }
+        self.notices.add(text.into(), None, None);
     }
 
     /// The person has read it.
     pub fn dismiss(&mut self, notice: u64) {
-        self.notices.retain(|held| held.id != notice);
+        self.notices.dismiss(notice);
     }
 
     /// Forgets notices that were up for long enough.
     pub fn expire_notices(&mut self, now: Duration, after: Duration) {
-        self.notices.retain(|notice| notice.at.is_none_or(|at| now.saturating_sub(at) < after));
+        self.notices.expire(now, after);
     }
 
     /// A try to connect begins.
@@ -404,6 +335,7 @@ impl Store {
     /// There is no connection.
     pub fn down(&mut self, reason: String, retry_at: Instant, now: Duration) {
         self.connection = Connection::Down { reason, retry_at };
+        self.unserved.clear();
         self.replica.disconnected();
         self.settle(now);
     }
@@ -586,12 +518,14 @@ impl Store {
         match event {
             Event::Welcomed => {
                 self.connection = Connection::Up { round_trip: self.round_trip };
-                self.histories.values_mut().for_each(|history| history.is_old = true);
+                self.reading.connected();
             }
-            Event::Loaded { watchlist } => self.loaded(watchlist, now),
+            Event::Loaded { watchlist, is_other_history } => {
+                self.loaded(watchlist, is_other_history, now);
+            }
             Event::Committed { watchlist, window, effects, by, .. } => {
                 self.note_author(watchlist, &by.name, &effects);
-                self.outdate_logs(watchlist);
+                self.reading.committed(watchlist, &effects);
                 if let Some(trails) = self.trails.get_mut(&watchlist) {
                     trails.note(&effects);
                 }
@@ -602,7 +536,7 @@ impl Store {
                 if let Outcome::Rejected(rejection) = outcome {
                     self.undo.refused(window, edit);
                     // What the person typed is in it: it is not to go by itself.
-                    let text = self.refusal(watchlist, &rejection, &changes);
+                    let text = refusal(self.watchlist(watchlist), &rejection, &changes);
                     self.say_until_read(text);
                 }
             }
@@ -631,68 +565,57 @@ impl Store {
             }
             Event::RequestFailed { request, message, .. } => {
                 self.creating.remove(&request);
-                if let Some(log) = self.logs.values_mut().find(|log| log.waits_for(request)) {
-                    log.asked = Asked::Offline;
-                    return;
+                if !self.reading.failed(request) {
+                    self.say(sentence(&message), None, now);
                 }
-                let asked = |history: &&mut CellHistory| history.asked == Asked::Waiting(request);
-                match self.histories.values_mut().find(asked) {
-                    // Nobody asked for it by a word: it is asked for again, or says so itself.
-                    Some(history) => (history.asked, history.is_old) = (Asked::Offline, true),
-                    None => self.say(sentence(&message), None, now),
-                }
+            }
+            // That it is not connected is said where the connection is.
+            Event::ServerError { code: ErrorCode::Restarting, .. } => {}
+            Event::ServerError { code: ErrorCode::Unavailable, message, watchlist: Some(watchlist) } => {
+                self.not_served(watchlist, &message, now);
             }
             Event::ServerError { message, .. } => self.say(sentence(&message), None, now),
             Event::Closed { watchlist } => {
                 self.glow.remove(&watchlist);
                 self.undo.forget(watchlist);
             }
-            Event::History { request, commits } => {
-                if let Some(log) = self.logs.values_mut().find(|log| log.waits_for(request)) {
-                    log.take(&commits);
-                }
-                let asked = |history: &&mut CellHistory| history.asked == Asked::Waiting(request);
-                if let Some(history) = self.histories.values_mut().find(asked) {
-                    history.changes = changes_of(history.row, &history.column, &commits, CELL_CHANGES);
-                    history.asked = Asked::Answered;
-                }
-            }
+            Event::History { request, commits } => self.reading.answered(request, &commits),
             Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
         }
     }
 
     /// A watchlist was replaced whole.
-    fn loaded(&mut self, watchlist: WatchlistId, now: Duration) {
-        let shown = self.histories.values_mut().filter(|history| history.watchlist == watchlist);
-        shown.for_each(|history| history.is_old = true);
-        // It may be another history altogether.
-        let logs = self.logs.values_mut().filter(|log| log.query.watchlist == watchlist);
-        logs.for_each(Log::begin_anew);
+    fn loaded(&mut self, watchlist: WatchlistId, is_other_history: bool, now: Duration) {
+        self.reading.loaded(watchlist);
+        self.unserved.remove(&watchlist);
         self.glow_of(watchlist).clear();
+        if is_other_history {
+            self.undo.forget(watchlist);
+            let name = self.watchlist(watchlist).map(|watchlist| watchlist.name().to_string());
+            self.say_until_read(format!(
+                "The watchlist \u{201c}{}\u{201d} has been restored on the server from an older copy: it shows what was \
+                 kept then. Changes that were made since may be missing.",
+                name.unwrap_or_default()
+            ));
+        }
         self.fill(watchlist, now);
     }
 
-    fn outdate_logs(&mut self, watchlist: WatchlistId) {
-        self.logs
-            .values_mut()
-            .filter(|log| log.query.watchlist == watchlist)
-            .for_each(|log| log.is_old = true);
+    /// The server cannot serve a watchlist at present: said in its place, or, where it is shown, once.
+    fn not_served(&mut self, watchlist: WatchlistId, message: &str, now: Duration) {
+        let said = sentence(message);
+        let is_known = self.unserved.insert(watchlist, said.as_str().into()).as_deref() == Some(&said);
+        if !is_known && self.watchlist(watchlist).is_some() {
+            self.say(said, None, now);
+        }
     }
 
-    /// Remembers who set a cell that is being edited, and that one which is looked at has changed.
+    /// Remembers who set a cell that is being edited.
     fn note_author(&mut self, watchlist: WatchlistId, name: &Arc<str>, effects: &[Effect]) {
-        let sets = |row: RowId, column: &ColumnKey| {
-            effects.iter().any(|effect| {
-                matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column)
-            })
-        };
         for Edited { cell: (list, row, column), author } in self.edited.values_mut() {
-            if *list == watchlist && sets(*row, column) {
+            if *list == watchlist && sets_cell(effects, *row, column) {
                 *author = Some(name.clone());
             }
-        }
-        for history in self.histories.values_mut().filter(|history| history.watchlist == watchlist) {
-            history.is_old |= sets(history.row, &history.column);
         }
     }
 
@@ -734,34 +657,13 @@ impl Store {
             }
         }
     }
+}
 
-    /// A refused edit in words, with what the person had put there.
-    fn refusal(&self, watchlist: WatchlistId, rejection: &Rejection, changes: &[Change]) -> String {
-        let change = rejection.change.and_then(|index| changes.get(index));
-        let place = match (change, self.watchlist(watchlist)) {
-            (Some(Change::Set(set)), Some(state)) => {
-                let title = state
-                    .columns()
-                    .get(&set.column)
-                    .map_or_else(|| set.column.to_string(), |entry| entry.column.title.to_string());
-                let first =
-                    state.columns().visible().next().map(|entry| state.cell(set.row, &entry.column.key));
-                let row = match first {
-                    Some(Value::Text(text)) => format!("{text} "),
-                    _ => String::new(),
-                };
-                format!("Your {} for {row}{title}", set.value)
-            }
-            _ => "Your edit".to_owned(),
-        };
-        match (rejection.code, &rejection.current) {
-            (Code::Conflict, Some(current)) => {
-                let by = rejection.by.as_deref().unwrap_or("somebody");
-                format!("{place} was not taken: {by} has set it to {current} meanwhile.")
-            }
-            _ => format!("{place} was not taken: {}.", rejection.message),
-        }
-    }
+/// Whether one of a commit's effects is that a cell was set.
+fn sets_cell(effects: &[Effect], row: RowId, column: &ColumnKey) -> bool {
+    effects.iter().any(
+        |effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column),
+    )
 }
 
 fn changes_something(state: &Watchlist, change: &Change) -> bool {
@@ -774,17 +676,6 @@ fn changes_something(state: &Watchlist, change: &Change) -> bool {
         Change::Rename(rename) => rename.name != *state.name(),
         _ => true,
     }
-}
-
-fn sentence(message: &str) -> String {
-    let mut text = message.to_owned();
-    if let Some(first) = text.get_mut(0..1) {
-        first.make_ascii_uppercase();
-    }
-    if !text.ends_with('.') {
-        text.push('.');
-    }
-    text
 }
 
 fn millis(now: Duration) -> u64 {

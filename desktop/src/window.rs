@@ -1,8 +1,11 @@
 //! One window: a plain function of a `Ui`, what the windows share, and what this one remembers.
 
+mod keys;
+mod presence;
+
 use std::{collections::BTreeMap, time::Duration};
 
-use egui::{CentralPanel, Panel, Ui, ViewportBuilder, WindowLevel};
+use egui::{CentralPanel, Panel, Ui, WindowLevel};
 use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
@@ -12,26 +15,25 @@ use shared::{
 };
 use uuid::Uuid;
 
+use self::presence::{Presence, Told, people_at};
 use crate::{
     action::Action,
     dispatch::Core,
     follow::{Link, Moved, Place},
-    grid::{self, Cursor, GridAction, GridState, GridView, PersonAt, config::GridConfig},
+    grid::{self, Cursor, GridAction, GridState, GridView, config::GridConfig},
     panels::{
         commands::{self, Search},
         dialogs::Dialog,
         history::{self, HistoryPanel},
-        notices, people,
+        notices,
         status::{self, Status},
         top_bar,
     },
+    placement::Placement,
     settings::SavedWindow,
     store::{Connection, Spot, Traced},
     theme::{self, Palette},
 };
-
-/// How often a window tells where it is, at most.
-const TELL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What one window remembers.
 pub struct Window {
@@ -57,9 +59,8 @@ pub struct Window {
     pub history: Option<HistoryPanel>,
     /// Whether the table of keys is open.
     pub shows_keys: bool,
-    size: Option<[f32; 2]>,
-    position: Option<[f32; 2]>,
-    is_maximized: bool,
+    /// Where the system has it.
+    pub placement: Placement,
     zone: TimeZone,
     separators: Separators,
     /// How long a frame takes here, smoothed, and the pause that the last one asked for before the next.
@@ -68,11 +69,8 @@ pub struct Window {
     title: String,
     /// What is to be done once the open editor is committed.
     next: Option<Next>,
-    is_closing: bool,
-    is_quitting: bool,
-    /// Where the others were told that this window is, and whether there was a connection then.
-    told: Option<(Told, bool)>,
-    told_at: Duration,
+    /// Where the others were told that this window is.
+    presence: Presence,
 }
 
 /// What waits for the open editor: it is committed first, and what cannot be committed keeps everything as it is.
@@ -81,14 +79,6 @@ enum Next {
     Show(WatchlistId),
     Close,
     Quit,
-}
-
-/// Where the others are told that a window is.
-#[derive(Clone, Debug, PartialEq)]
-struct Told {
-    list: Option<WatchlistId>,
-    cell: Option<CellRef>,
-    is_editing: bool,
 }
 
 impl Window {
@@ -118,19 +108,14 @@ impl Window {
             search: None,
             history: None,
             shows_keys: false,
-            size: saved.and_then(|saved| saved.size),
-            position: saved.and_then(|saved| saved.position),
-            is_maximized: saved.is_some_and(|saved| saved.maximized),
+            placement: saved.map(|saved| saved.placement.clone()).unwrap_or_default(),
             zone: TimeZone::system(),
             separators: Separators::of_locale(&locale.unwrap_or_default()),
             frame_cost: Duration::ZERO,
             asked_pause: None,
             title: String::new(),
             next: None,
-            is_closing: false,
-            is_quitting: false,
-            told: None,
-            told_at: Duration::ZERO,
+            presence: Presence::default(),
         }
     }
 
@@ -163,26 +148,17 @@ impl Window {
         false
     }
 
-    /// A window of the system's as it was left, with this size where nothing is known. Its place is in points of its
-    /// own, `scale` of which are one of the builder's.
-    pub fn builder(&self, size: [f32; 2], scale: f32) -> ViewportBuilder {
-        let scaled = |[x, y]: [f32; 2]| [x * scale, y * scale];
-        let builder = ViewportBuilder::default()
-            .with_inner_size(scaled(self.size.unwrap_or(size)))
-            .with_maximized(self.is_maximized);
-        match self.position {
-            Some(position) => builder.with_position(scaled(position)),
-            None => builder,
-        }
-    }
-
     /// Shows another watchlist, from its first cell, once the open editor is committed. What cannot be committed
     /// keeps it where it is.
     pub fn show_list(&mut self, watchlist: WatchlistId) {
         if self.list == Some(watchlist) {
             return;
         }
-        self.ask(Next::Show(watchlist));
+        if self.grid.editor.is_some() {
+            self.ask(Next::Show(watchlist));
+        } else {
+            self.put(Some(watchlist));
+        }
     }
 
     /// Goes where an edit has changed something.
@@ -193,22 +169,10 @@ impl Window {
         }
     }
 
-    /// Does what is asked at once, or once the open editor is committed.
+    /// Does in this frame what is asked, or in the next, unless the open editor cannot be committed.
     fn ask(&mut self, next: Next) {
-        if self.grid.editor.is_some() {
-            self.grid.leave_editor();
-            self.next = Some(next);
-        } else {
-            self.go_on(next);
-        }
-    }
-
-    fn go_on(&mut self, next: Next) {
-        match next {
-            Next::Show(list) => self.put(Some(list)),
-            Next::Close => self.is_closing = true,
-            Next::Quit => self.is_quitting = true,
-        }
+        self.grid.leave_editor();
+        self.next = Some(next);
     }
 
     fn put(&mut self, list: Option<WatchlistId>) {
@@ -249,9 +213,7 @@ impl Window {
         cursors.extend(self.list.zip(self.grid.cursor.clone()));
         SavedWindow {
             watchlist: self.list,
-            size: self.size,
-            position: self.position,
-            maximized: self.is_maximized,
+            placement: self.placement.clone(),
             density: self.grid.density,
             on_top: self.on_top,
             group: self.link.group(),
@@ -282,17 +244,15 @@ impl Window {
             },
         );
         self.show_history(ui, core, today, palette, &mut actions);
-        CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
-        if let Some(next) = self.next.take().filter(|_| self.grid.editor.is_none()) {
-            self.go_on(next);
+        let shown =
+            CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
+        match self.next.take().filter(|_| self.grid.editor.is_none()) {
+            Some(Next::Show(list)) => self.put(Some(list)),
+            Some(Next::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
+            Some(Next::Quit) => actions.push(Action::Quit),
+            None => {}
         }
-        if std::mem::take(&mut self.is_closing) {
-            ui.send_viewport_cmd(egui::ViewportCommand::Close);
-        }
-        if std::mem::take(&mut self.is_quitting) {
-            actions.push(Action::Quit);
-        }
-        actions.extend(notices::show(ui, core, palette));
+        actions.extend(notices::show(ui, shown.response.rect.right(), core, palette));
         if let Some(dialog) = self.dialog.take() {
             let (dialog, asked) = dialog.show(ui, self.id);
             self.dialog = dialog;
@@ -313,10 +273,16 @@ impl Window {
         if let Some(wait) = core.store.read_log(self.id, query, is_held, now) {
             ui.request_repaint_after(wait);
         }
-        self.tell_where(ui, core, now);
+        let cursor = self.grid.cursor.as_ref();
+        let cell =
+            cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
+        let place = Told { list: self.list, cell, is_editing: self.grid.editor.is_some() };
+        if let Some(wait) = self.presence.tell(self.id, place, &mut core.store, now) {
+            ui.request_repaint_after(wait);
+        }
         self.follow(ui, core);
         self.keep_on_top(ui);
-        self.keep_place(ui);
+        self.placement.keep(ui);
         self.keep_title(ui, core);
         if let Some(wait) = core.remember(Some(self), now, false) {
             ui.request_repaint_after(wait);
@@ -361,11 +327,13 @@ impl Window {
     ) {
         let Some((id, watchlist)) = self.list.and_then(|id| Some((id, core.store.watchlist(id)?))) else {
             ui.painter().rect_filled(ui.max_rect(), 0, palette.ground);
-            let text = match (core.store.replica().summaries(), core.store.connection()) {
-                (Some([]), _) => {
+            let unserved = self.list.and_then(|id| core.store.unserved(id));
+            let text = match (core.store.replica().summaries(), core.store.connection(), unserved) {
+                (Some([]), ..) => {
                     "There is no watchlist yet. Press + above, or drop a CSV file here.".to_owned()
                 }
-                (_, Connection::Down { reason, .. }) => format!("Offline: {reason}"),
+                (_, Connection::Down { reason, .. }, _) => format!("Offline: {reason}"),
+                (_, _, Some(why)) => why.to_owned(),
                 _ => "Loading…".to_owned(),
             };
             ui.centered_and_justified(|ui| {
@@ -404,7 +372,10 @@ impl Window {
                     Action::AskHistory { watchlist: id, window: self.id, row, column }
                 }
                 GridAction::ShowHistory(row, column) => {
-                    self.history = Some(HistoryPanel::of(row, column));
+                    // What is computed was never set by anybody: of it the row's is shown.
+                    let entry = watchlist.columns().get(&column);
+                    let is_set = entry.is_some_and(|entry| entry.column.derive.is_none());
+                    self.history = Some(HistoryPanel::of(row, Some(column).filter(|_| is_set)));
                     continue;
                 }
                 GridAction::AddColumn(after) => {
@@ -474,86 +445,9 @@ impl Window {
         }
     }
 
-    /// The keys that are the window's, whatever has the keyboard.
-    fn keys(&mut self, ui: &Ui, core: &Core) -> Option<Action> {
-        use egui::{Key, Modifiers};
-        let tab = ui.input_mut(|input| {
-            let mut take = |modifiers, key| input.consume_key(modifiers, key);
-            let back = take(Modifiers::COMMAND | Modifiers::SHIFT, Key::Tab);
-            if back || take(Modifiers::COMMAND, Key::PageUp) {
-                Some(false)
-            } else if take(Modifiers::COMMAND, Key::Tab) || take(Modifiers::COMMAND, Key::PageDown) {
-                Some(true)
-            } else {
-                None
-            }
-        });
-        if let Some(forward) = tab.filter(|_| self.takes_keys() && !self.grid.has_question()) {
-            self.show_neighbour(core, forward);
-        }
-        let is_typing = ui.text_edit_focused();
-        let toggles_history =
-            !is_typing && ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::H));
-        if toggles_history {
-            self.toggle_history();
-        }
-        if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Q)) && self.dialog.is_none() {
-            self.ask(Next::Quit);
-        }
-        let (new, search, help) = ui.input_mut(|input| {
-            let question = Key::Questionmark;
-            let mut take = |modifiers, key| input.consume_key(modifiers, key);
-            let help = take(Modifiers::NONE, Key::F1);
-            let (new, search) = (take(Modifiers::COMMAND, Key::N), take(Modifiers::COMMAND, Key::K));
-            let asks = !is_typing && (take(Modifiers::NONE, question) || take(Modifiers::SHIFT, question));
-            if asks {
-                input.events.retain(|event| !matches!(event, egui::Event::Text(text) if text == "?"));
-            }
-            (new, search, help || asks)
-        });
-        // They lie over an open editor, which keeps its text.
-        if self.takes_keys() {
-            self.shows_keys = help;
-            self.search = search.then(Search::new);
-        }
-        new.then_some(Action::OpenWindow)
-    }
-
     fn dropped_files(&self, ui: &Ui) -> Vec<Action> {
         let files = ui.input(|input| input.raw.dropped_files.clone());
         files.iter().map(|file| Action::Import(self.id, file.path().to_owned())).collect()
-    }
-
-    /// Tells the others where this window is, as often as they look.
-    fn tell_where(&mut self, ui: &Ui, core: &mut Core, now: Duration) {
-        let cursor = self.grid.cursor.as_ref();
-        let cell =
-            cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
-        let place = Told { list: self.list, cell, is_editing: self.grid.editor.is_some() };
-        let connected = core.store.replica().user().is_some();
-        let is_told = self.told.as_ref().is_some_and(|(told, with)| *told == place && *with == connected);
-        if !connected {
-            self.told = None;
-            return;
-        }
-        let wait = (self.told_at + TELL_INTERVAL).saturating_sub(now);
-        if is_told || !wait.is_zero() {
-            if !is_told {
-                ui.request_repaint_after(wait);
-            }
-            return;
-        }
-        // In the watchlist that it has left it is nowhere.
-        if let Some((Told { list: Some(left), .. }, _)) =
-            self.told.take().filter(|(told, _)| told.list != place.list)
-        {
-            core.store.presence(left, self.id, None, false);
-        }
-        if let Some(list) = place.list {
-            core.store.presence(list, self.id, place.cell.clone(), place.is_editing);
-        }
-        self.told_at = now;
-        self.told = Some((place, connected));
     }
 
     /// The columns whose past values it draws: of every watchlist, as their sparklines go on while another is shown.
@@ -592,25 +486,6 @@ impl Window {
         }
     }
 
-    fn keep_place(&mut self, ui: &Ui) {
-        let size = ui.input(|input| input.viewport().inner_rect.map(|rect| rect.size()));
-        let (position, is_maximized) = ui.input(|input| {
-            let viewport = input.viewport();
-            (viewport.outer_rect.map(|rect| rect.min), viewport.maximized.unwrap_or_default())
-        });
-        self.is_maximized = is_maximized;
-        // As large as the screen is not how large it is to be otherwise.
-        if is_maximized {
-            return;
-        }
-        if let Some(size) = size.filter(|size| size.x >= 1.0 && size.y >= 1.0) {
-            self.size = Some([size.x.round(), size.y.round()]);
-        }
-        if let Some(position) = position {
-            self.position = Some([position.x.round(), position.y.round()]);
-        }
-    }
-
     fn keep_title(&mut self, ui: &Ui, core: &Core) {
         let name = self
             .list
@@ -642,23 +517,4 @@ impl Window {
             ui.request_repaint_after(wait);
         }
     }
-}
-
-/// Where others are in a watchlist, by what their windows say.
-fn people_at(core: &Core, watchlist: WatchlistId, palette: &Palette) -> Vec<PersonAt> {
-    let replica = core.store.replica();
-    let Some(list) = replica.list(watchlist) else { return Vec::new() };
-    // One's own windows are nobody else.
-    let others = list.people().iter().filter(|person| person.client != replica.client());
-    let placed = others.filter_map(|person| {
-        let cell = person.cell.as_ref()?;
-        Some(PersonAt {
-            row: cell.row,
-            column: cell.column.clone(),
-            is_editing: person.editing,
-            initials: people::initials(&person.name),
-            color: palette.person(people::shade(&person.name)),
-        })
-    });
-    placed.collect()
 }

@@ -56,7 +56,7 @@ pub async fn check(file: &Path) -> anyhow::Result<Vec<Sound>> {
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let named = wrong[..wrong.len().min(NAMED)].join("; ");
     bail!(
-        "{} is damaged: {named}{more}. {} of its watchlists are sound. Put a backup in its place with \
+        "{} is damaged: {named}{more}. Sound watchlists: {}. Put a backup in its place with \
          `afterglow-server restore FILE`; the damaged one is kept",
         file.display(),
         sound.len()
@@ -76,6 +76,10 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<Sound>> 
     let journal = existing_journal(data_dir)?;
     if file.exists() {
         bail!("{} is there already: name another file", file.display());
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("there is no folder {}: make it, or name another file", folder.display());
     }
     let half_written = beside(file, ".new");
     // What a backup that was broken off has left.

@@ -23,7 +23,7 @@ use crate::{
     backup, clock,
     data_folder::{DataFolder, FolderError},
     journal::sqlite::Sound,
-    remote::{Remote, RemoteError},
+    remote::{Remote, RemoteError, read_token},
     settings::Settings,
     start::start,
 };
@@ -59,10 +59,10 @@ enum CliCommand {
 
 #[derive(Args, Debug)]
 struct ServeArgs {
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7878]
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// Where the journal, the token and the lock are.
+    /// Where the journal, the token and the lock are [default: this user's data folder]
     #[arg(long)]
     data_dir: Option<PathBuf>,
     /// A TOML file with settings.
@@ -215,12 +215,20 @@ fn print_sound(file: &Path, sound: &[Sound]) -> anyhow::Result<()> {
         let name = record.name.replace(['\t', '\n', '\r'], " ");
         let state = if record.deleted_at.is_some() { "deleted" } else { "sound" };
         format!(
-            "{}\t{name}\t{} rows\trevision {}\t{commits} commits\t{answers} answers\t{state}\n",
-            record.id, record.rows, record.revision
+            "{}\t{name}\t{}\trevision {}\t{}\t{}\t{state}\n",
+            record.id,
+            counted(record.rows as u64, "row"),
+            record.revision,
+            counted(*commits, "commit"),
+            counted(*answers, "answer"),
         )
     };
     let lines: String = sound.iter().map(line).collect();
     print(format!("{lines}{} is sound\n", file.display()).as_bytes())
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// The data folder of this user, by the platform's rules.
@@ -293,8 +301,7 @@ fn with_server(
         let token_file = target.token_file.as_ref();
         let token_file = token_file
             .with_context(|| format!("{base} asks for a token: name its file with --token-file"))?;
-        let token = fs::read_to_string(token_file)
-            .with_context(|| format!("the token file {} cannot be read", token_file.display()))?;
+        let token = read_token(token_file).map_err(anyhow::Error::msg)?;
         return act(&Remote::new(&base, &token)).map_err(|error| match error.downcast_ref() {
             Some(RemoteError::Unauthorized { .. }) => {
                 anyhow::anyhow!(

@@ -222,5 +222,9 @@ pub fn unknown(id: WatchlistId) -> Rejection {
 
 fn unavailable(error: &JournalError) -> Rejection {
     error!(error = error as &dyn std::error::Error, "the journal could not be used");
-    Rejection::new(Code::Unavailable, "the server's store cannot be used at present")
+    let why = match error {
+        JournalError::Damaged(_) => room::DAMAGED,
+        JournalError::Store(_) | JournalError::NotOurs(_) => "the server's store cannot be used at present",
+    };
+    Rejection::new(Code::Unavailable, why)
 }

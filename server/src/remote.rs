@@ -18,6 +18,23 @@ use crate::{
     data_folder::{DataFolder, Serving},
 };
 
+/// Reads a token from its file.
+///
+/// # Errors
+/// Why it is none, in words that name the file.
+pub fn read_token(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(format!("the token file {} is empty", file.display()));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("the file {} holds no token: that is one word of plain letters", file.display()));
+    }
+    Ok(token.to_owned())
+}
+
 /// A server and the token for it.
 #[derive(Clone, Debug)]
 pub struct Remote {
@@ -82,14 +99,14 @@ impl Remote {
         let config =
             Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
         let base = base.trim_end_matches('/').to_owned();
-        Self { base, token: token.trim().to_owned(), agent: config.build().into() }
+        Self { base, token: token.to_owned(), agent: config.build().into() }
     }
 
     /// The server of a data folder, where one runs. It is only told the token after it has shown by its
     /// instance id that it is the one that wrote its address there.
     pub fn of_folder(data_dir: &Path) -> Option<Self> {
         let serving = DataFolder::find(data_dir)?;
-        let token = fs::read_to_string(data_dir.join(TOKEN_FILE)).ok()?;
+        let token = read_token(&data_dir.join(TOKEN_FILE)).ok()?;
         is_serving(&serving).then(|| Self::new(&format!("http://{}", serving.address), &token))
     }
 

@@ -25,6 +25,7 @@ use shared::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+pub use refuse::DAMAGED;
 pub use task::{RoomContext, spawn};
 pub use withheld::Withheld;
 
@@ -64,8 +65,8 @@ pub enum Command {
         /// Whether it is being edited.
         editing: bool,
     },
-    /// The state, for an HTTP answer.
-    Read(oneshot::Sender<(Frozen, At)>),
+    /// The state, for an HTTP answer, or why there is none.
+    Read(oneshot::Sender<Result<(Frozen, At), &'static str>>),
     /// A snapshot for connections was encoded.
     Encoded {
         /// In which encoding.

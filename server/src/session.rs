@@ -1,6 +1,7 @@
 //! One WebSocket connection: what it asks is handed on, what it is to have is written in as few and as large
 //! writes as may be.
 
+mod history;
 mod pace;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -30,13 +31,14 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use self::pace::Pace;
+pub use self::history::history_limit;
+use self::{history::history, pace::Pace};
 use crate::{
     clock::Clock,
     fanout::{ConnectionId, Outbox, OutboxState, Outgoing, SnapshotFrames, Subscriber},
-    frame::{Frame, MAX_MESSAGE_BYTES},
+    frame::Frame,
     hub::{self, Hub},
-    journal::{HistoryFilter, Sender, Verdict},
+    journal::{Sender, Verdict},
     room::{Answered, Command, EditRequest, Reply, RoomHandle, Unreadable, Withheld},
     settings::Settings,
 };
@@ -131,33 +133,6 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     if let End::Error(code, message) = end {
         debug!(?code, message, "closing a connection");
         socket.close(code, message).await;
-    }
-}
-
-/// Reads commits, as many as fit into a message.
-async fn history(hub: Arc<Hub>, ask: client::History) -> ServerMessage {
-    let filter = HistoryFilter {
-        row: ask.row,
-        column: ask.column,
-        user: ask.user,
-        before: ask.before,
-        limit: history_limit(ask.limit),
-    };
-    match hub.history(ask.watchlist, filter).await {
-        Ok(commits) => {
-            let mut history = server::History { request: ask.request, commits };
-            while Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES && history.commits.len() > 1 {
-                history.commits.truncate(history.commits.len() / 2);
-            }
-            if Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES {
-                // What one edit replaced may be more than a message takes.
-                for commit in &mut history.commits {
-                    commit.changes = commit.changes.drain(..).map(Change::without_guard).collect();
-                }
-            }
-            ServerMessage::History(history)
-        }
-        Err(rejection) => failed(ask.request, rejection),
     }
 }
 
@@ -562,11 +537,6 @@ impl Settings {
     fn silence(&self) -> Duration {
         Duration::from_secs(self.silence_seconds.max(1))
     }
-}
-
-/// How many commits one answer has: 50 where nobody says, never more than 1,000.
-pub fn history_limit(asked: Option<u32>) -> usize {
-    asked.unwrap_or(50).clamp(1, 1_000) as usize
 }
 
 fn restarting() -> End {

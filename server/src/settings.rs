@@ -97,20 +97,40 @@ impl Settings {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
         let mut table = toml::Table::new();
-        let mut origin = "the environment".to_owned();
         if let Some(path) = file {
-            origin = format!("the settings file {}", path.display());
             let text = fs::read_to_string(path)
                 .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-            table = text.parse().map_err(|error: toml::de::Error| SettingsError::Wrong {
-                origin: origin.clone(),
+            let read = text.parse::<toml::Table>().and_then(|read| Self::from_table(&read).map(|_| read));
+            table = read.map_err(|error| SettingsError::Wrong {
+                origin: format!("the settings file {}", path.display()),
                 message: error.to_string().trim().replace('\n', " "),
             })?;
         }
         let names = toml::Table::try_from(Self::default()).expect("settings are plain data");
-        overlay(&mut table, &names, "AFTERGLOW", &variable)?;
-        let read: Result<Self, toml::de::Error> = table.try_into();
-        read.map_err(|error| SettingsError::Wrong { origin, message: error.message().to_owned() })
+        for (name, path, default) in leaves("AFTERGLOW", &[], &names) {
+            let Some(text) = variable(&name) else { continue };
+            let wrong = |message| SettingsError::Wrong {
+                origin: format!("the environment variable {name}"),
+                message: format!("{text:?}: {message}"),
+            };
+            let value = match default {
+                toml::Value::Integer(_) => {
+                    text.parse().map(toml::Value::Integer).map_err(|error: std::num::ParseIntError| {
+                        wrong(format!("not a whole number ({error})"))
+                    })?
+                }
+                _ => toml::Value::String(text.clone()),
+            };
+            let mut alone = toml::Table::new();
+            put(&mut alone, &path, value.clone());
+            Self::from_table(&alone).map_err(|error| wrong(error.message().to_owned()))?;
+            put(&mut table, &path, value);
+        }
+        Ok(Self::from_table(&table).expect("every part of it was read"))
+    }
+
+    fn from_table(table: &toml::Table) -> Result<Self, toml::de::Error> {
+        table.clone().try_into()
     }
 
     /// What of the history is kept at `now`: commits since a moment, and at most so many.
@@ -130,35 +150,35 @@ impl Settings {
     }
 }
 
-/// Puts environment variables into the table, each read as the kind that its default has.
-fn overlay(
-    table: &mut toml::Table,
-    names: &toml::Table,
+/// Every setting: its environment variable, where it stands, and its default.
+fn leaves<'a>(
     prefix: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), SettingsError> {
-    for (key, default) in names {
+    above: &[&'a str],
+    table: &'a toml::Table,
+) -> Vec<(String, Vec<&'a str>, &'a toml::Value)> {
+    let of = |(key, value): (&'a String, &'a toml::Value)| {
         let name = format!("{prefix}_{}", key.to_uppercase());
-        if let toml::Value::Table(inner) = default {
-            let entry = table.entry(key.clone()).or_insert_with(|| toml::Table::new().into());
-            if let toml::Value::Table(entry) = entry {
-                overlay(entry, inner, &name, variable)?;
-            }
-            continue;
+        let path: Vec<&str> = above.iter().copied().chain([key.as_str()]).collect();
+        match value {
+            toml::Value::Table(inner) => leaves(&name, &path, inner),
+            value => vec![(name, path, value)],
         }
-        let Some(text) = variable(&name) else { continue };
-        let value = match default {
-            toml::Value::Integer(_) => {
-                text.parse().map(toml::Value::Integer).map_err(|error| SettingsError::Wrong {
-                    origin: format!("the environment variable {name}"),
-                    message: format!("{text:?} is not a whole number ({error})"),
-                })?
+    };
+    table.iter().flat_map(of).collect()
+}
+
+/// Puts a value where a path leads, making the tables on the way.
+fn put(table: &mut toml::Table, path: &[&str], value: toml::Value) {
+    match path {
+        [] => {}
+        [key] => drop(table.insert((*key).to_owned(), value)),
+        [key, rest @ ..] => {
+            let inner = table.entry(*key).or_insert_with(|| toml::Table::new().into());
+            if let toml::Value::Table(inner) = inner {
+                put(inner, rest, value);
             }
-            _ => toml::Value::String(text),
-        };
-        table.insert(key.clone(), value);
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -189,7 +209,10 @@ mod tests {
                 .to_string()
         };
         assert!(wrong("AFTERGLOW_LIMITS_ROWS", "many").contains("AFTERGLOW_LIMITS_ROWS"));
-        assert!(wrong("AFTERGLOW_LISTEN", "here").contains("environment"));
+        for (name, value) in [("AFTERGLOW_LISTEN", "here"), ("AFTERGLOW_LIMITS_ROWS", "-1")] {
+            let said = wrong(name, value);
+            assert!(said.contains(name) && said.contains(value), "{said}");
+        }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.toml");
         fs::write(&file, "lisen = 1").unwrap();

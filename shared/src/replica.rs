@@ -400,7 +400,8 @@ impl Replica {
             }
             self.retry_at.get_or_insert(now_ms + RETRY_UNAVAILABLE_MS);
         }
-        self.events.push(Event::ServerError { code: error.code, message: error.message.clone() });
+        let (code, message, watchlist) = (error.code, error.message.clone(), error.watchlist);
+        self.events.push(Event::ServerError { code, message, watchlist });
     }
 
     /// A watchlist is no longer there.

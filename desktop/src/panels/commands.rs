@@ -10,7 +10,7 @@ use crate::{
     dispatch::Core,
     follow::{Group, Link},
     grid::{self, Step, config::Density},
-    settings::{GlowChoice, Motion, ThemeChoice},
+    settings::{self, GlowChoice, Motion, ThemeChoice},
     theme,
     window::Window,
 };
@@ -269,7 +269,7 @@ impl Command {
             Run::Link(group) => window.link = Link::new(group),
             Run::Neighbour(forward) => window.show_neighbour(core, forward),
             Run::Held(is_held) => window.grid.config.is_held = is_held,
-            Run::Zoom(by) => ui.ctx().set_zoom_factor((ui.ctx().zoom_factor() + by).clamp(0.5, 3.0)),
+            Run::Zoom(by) => ui.ctx().set_zoom_factor(settings::zoom(ui.ctx().zoom_factor() + by)),
             Run::Help => window.shows_keys = true,
             Run::History => window.toggle_history(),
         }

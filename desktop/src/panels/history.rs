@@ -5,12 +5,12 @@ use egui_extras::{Column, TableBuilder, TableRow};
 use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
-    edit::Change,
+    edit::{Change, Set},
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
     number::Separators,
     value::{Literal, Value},
-    watchlist::Watchlist,
+    watchlist::{ColumnEntry, Watchlist},
 };
 
 use crate::{
@@ -21,15 +21,19 @@ use crate::{
     },
     store::{
         history::Asked,
-        log::{Entry, Log, LogQuery, What},
+        log::{Entry, Log, LogQuery},
     },
     theme::{self, Palette},
 };
 
 /// Its width where nobody has dragged its edge, in points.
 const WIDTH: f32 = 460.0;
-const NARROWEST: f32 = 320.0;
+const NARROWEST: f32 = 240.0;
+/// How much of the window it takes at most: the grid is what the window is for.
+const SHARE: f32 = 0.6;
 const ROW: f32 = 24.0;
+/// In a panel that is narrower than this the times are shorter.
+const ROOMY: f32 = 380.0;
 
 /// What a window shows of the history.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +49,9 @@ pub struct HistoryPanel {
 }
 
 impl HistoryPanel {
-    /// Of one cell.
-    pub fn of(row: RowId, column: ColumnKey) -> Self {
-        Self { row: Some(row), column: Some(column), ..Self::default() }
+    /// Of a row, or of one of its cells.
+    pub fn of(row: RowId, column: Option<ColumnKey>) -> Self {
+        Self { row: Some(row), column, ..Self::default() }
     }
 
     /// What it asks the server for.
@@ -82,7 +86,9 @@ pub struct View<'a> {
 pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) -> bool {
     let mut is_open = true;
     let frame = egui::Frame::new().fill(view.palette.bars).inner_margin(egui::Margin::symmetric(12, 8));
-    Panel::right("history").default_size(WIDTH).min_size(NARROWEST).frame(frame).show(ui, |ui| {
+    let most = (ui.available_width() * SHARE).max(NARROWEST);
+    let side = Panel::right("history").default_size(WIDTH.min(most)).size_range(NARROWEST..=most);
+    side.frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.heading("History");
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -90,7 +96,7 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mu
             });
         });
         filters(ui, panel, view);
-        panel.is_held = entries(ui, panel.is_held, view, actions);
+        entries(ui, panel, view, actions);
     });
     is_open
 }
@@ -104,7 +110,11 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
             panel.row = Some(row).filter(|_| only);
         }
         let column = panel.column.clone().or_else(|| view.cursor.map(|cursor| cursor.column.clone()));
-        let column = column.filter(|key| view.watchlist.columns().get(key).is_some());
+        // What is computed was never set by anybody.
+        let is_set = |key: &ColumnKey| {
+            view.watchlist.columns().get(key).is_some_and(|entry| entry.column.derive.is_none())
+        };
+        let column = column.filter(is_set);
         if let Some(column) = column {
             let mut only = panel.column.is_some();
             ui.checkbox(&mut only, format!("Only {}", column_name(&column, view)));
@@ -123,10 +133,9 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
     });
 }
 
-/// Shows the entries; tells whether they are to stay where they are.
-fn entries(ui: &mut Ui, is_held: bool, view: &View<'_>, actions: &mut Vec<Action>) -> bool {
+fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(view.palette.muted);
-    let Some(log) = view.log else { return false };
+    let Some(log) = view.log else { return };
     match log.asked {
         Asked::Offline => {
             ui.label(quiet(
@@ -141,45 +150,63 @@ fn entries(ui: &mut Ui, is_held: bool, view: &View<'_>, actions: &mut Vec<Action
         }
         Asked::Waiting(_) | Asked::Answered => {}
     }
-    if log.is_old && (is_held || log.is_older()) && ui.button("Show newer changes").clicked() {
+    if log.is_old && (panel.is_held || log.is_older()) && ui.button("Show newer changes").clicked() {
         actions.push(Action::AskLog { window: view.window, older: false });
     }
     let rows = log.entries.len() + usize::from(log.has_more);
-    let when = 112.0;
+    let is_roomy = ui.available_width() >= ROOMY;
+    let is_today = |entry: &Entry| entry.at.to_jiff().to_zoned(view.zone.clone()).date() == view.today;
+    // Times of today alone need no room for a date.
+    let when = if is_roomy && !log.entries.iter().all(is_today) { 112.0 } else { 64.0 };
+    let who = if is_roomy { 64.0 } else { 44.0 };
+    ui.add_space(4.0);
     // A button that is about to be pressed must not become another's.
     let is_pointed_at = ui.rect_contains_pointer(ui.available_rect_before_wrap());
     let table = TableBuilder::new(ui)
         .id_salt("history")
         .column(Column::exact(when))
-        .column(Column::exact(64.0).clip(true))
+        .column(Column::exact(who).clip(true))
         .column(Column::remainder().clip(true))
         .column(Column::exact(64.0))
         .auto_shrink([false, false]);
     let shown = table.body(|body| {
-        body.rows(ROW, rows, |mut row| match log.entries.get(row.index()) {
-            Some(entry) => show_entry(&mut row, entry, view, actions),
-            None => {
-                row.col(|_| {});
-                row.col(|_| {});
-                row.col(|ui| {
-                    if ui.button("Older changes").clicked() {
-                        actions.push(Action::AskLog { window: view.window, older: true });
-                    }
-                });
-                row.col(|_| {});
+        body.rows(ROW, rows, |mut row| {
+            if row.index() < log.entries.len() {
+                show_entry(&mut row, (log, is_roomy), panel, view, actions);
+                return;
             }
+            row.col(|_| {});
+            row.col(|_| {});
+            row.col(|ui| {
+                if ui.button("Older changes").clicked() {
+                    actions.push(Action::AskLog { window: view.window, older: true });
+                }
+            });
+            row.col(|_| {});
         });
     });
-    shown.state.clamped_offset().y > 0.0 || is_pointed_at
+    panel.is_held = shown.state.clamped_offset().y > 0.0 || is_pointed_at;
 }
 
-fn show_entry(row: &mut TableRow<'_, '_>, entry: &Entry, view: &View<'_>, actions: &mut Vec<Action>) {
+fn show_entry(
+    row: &mut TableRow<'_, '_>,
+    (log, is_roomy): (&Log, bool),
+    panel: &mut HistoryPanel,
+    view: &View<'_>,
+    actions: &mut Vec<Action>,
+) {
+    let index = row.index();
+    let entry = &log.entries[index];
     let small = |text: String, color| RichText::new(text).font(theme::small()).color(color);
     let (muted, text) = (view.palette.muted, view.palette.text);
     let local = entry.at.to_jiff().to_zoned(view.zone.clone());
     row.col(|ui| {
         let is_today = local.date() == view.today;
-        let pattern = if is_today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
+        let pattern = match (is_today, is_roomy) {
+            (true, _) => "%H:%M:%S",
+            (false, true) => "%Y-%m-%d %H:%M",
+            (false, false) => "%y-%m-%d",
+        };
         let full = local.strftime("%A %-d %B %Y, %H:%M:%S UTC%:z").to_string();
         ui.add(Label::new(small(local.strftime(pattern).to_string(), muted)))
             .on_hover_text(format!("{full}, revision {}", entry.revision));
@@ -187,65 +214,125 @@ fn show_entry(row: &mut TableRow<'_, '_>, entry: &Entry, view: &View<'_>, action
     row.col(|ui| {
         ui.add(Label::new(small(entry.by.to_string(), muted)).truncate()).on_hover_text(&*entry.by);
     });
-    let said = said(entry, view);
+    let said = said(log, index, view);
     row.col(|ui| {
         ui.add(Label::new(small(said.clone(), text)).truncate()).on_hover_text(said);
     });
-    row.col(|ui| {
-        if let Some((change, what)) = put_back(entry, view)
-            && ui.small_button("Restore").on_hover_text(what).clicked()
-        {
-            actions.push(Action::Edit { watchlist: view.id, window: view.window, changes: vec![change] });
+    row.col(|ui| match put_back(log, index, view) {
+        PutBack::Edit(change, what) => {
+            if ui.small_button("Restore").on_hover_text(what).clicked() {
+                let changes = vec![change];
+                actions.push(Action::Edit { watchlist: view.id, window: view.window, changes });
+            }
         }
+        PutBack::Unknown(row) => {
+            if ui.small_button("Show row").on_hover_text("Everything that was done to this row").clicked() {
+                (panel.row, panel.column, panel.user) = (Some(row), None, None);
+            }
+        }
+        PutBack::Nothing => {}
     });
 }
 
 /// What a change did, in words.
-fn said(entry: &Entry, view: &View<'_>) -> String {
-    match &entry.what {
-        What::Cell { row, column, from, to } => {
-            let from = from.as_ref().map_or_else(|| "?".to_owned(), |from| shown(from, column, view));
-            let (name, to) = (column_name(column, view), shown(to, column, view));
-            format!("{} {name}: {from} \u{203a} {to}", row_name(*row, view))
+fn said(log: &Log, index: usize, view: &View<'_>) -> String {
+    let row_name = |row| row_name(row, view);
+    match &log.entries[index].change {
+        Change::Set(Set { row, column, value, was }) => {
+            let from = was.as_ref().map_or_else(|| "?".to_owned(), |from| shown(from, column, view));
+            let (name, to) = (column_name(column, view), shown(value, column, view));
+            format!("{} {name}: {from} \u{203a} {to}", row_name(*row))
         }
-        What::Inserted(row, cells) => {
-            let cells = if *cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };
-            format!("{} was added with {cells}", row_name(*row, view))
+        Change::Insert(insert) => {
+            let asked = log.query.column.as_ref().and_then(|key| Some((key, insert.cells.get(key)?)));
+            let with = match (asked, insert.cells.len()) {
+                (Some((key, value)), _) => format!("{} {}", column_name(key, view), shown(value, key, view)),
+                (None, 1) => "1 cell".to_owned(),
+                (None, cells) => format!("{cells} cells"),
+            };
+            format!("{} was added with {with}", row_name(insert.row))
         }
-        What::Moved(row) => format!("{} was moved", row_name(*row, view)),
-        What::Removed(row) => format!("{} was removed", row_name(*row, view)),
-        What::Column(key, done) => format!("the column {} {done}", column_name(key, view)),
-        What::Renamed(name) => format!("the watchlist was named {name}"),
+        Change::Move(moved) => format!("{} was moved", row_name(moved.row)),
+        Change::Remove(removed) => format!("{} was removed", row_name(removed.row)),
+        Change::AddColumn(add) => format!("the column {} was added", column_name(&add.key, view)),
+        Change::SetColumn(set) => format!("the column {} was changed", column_name(&set.key, view)),
+        Change::RemoveColumn(named) => format!("the column {} was removed", column_name(&named.key, view)),
+        Change::RestoreColumn(named) => {
+            format!("the column {} was brought back", column_name(&named.key, view))
+        }
+        Change::Rename(rename) => match log.name_before(index) {
+            Some(before) => format!("the watchlist was renamed from {before} to {}", rename.name),
+            None => format!("the watchlist was named {}", rename.name),
+        },
     }
 }
 
-/// The edit that puts back what a change replaced, and what it does, where it does anything now.
-fn put_back(entry: &Entry, view: &View<'_>) -> Option<(Change, String)> {
-    let What::Cell { row, column, from: Some(from), .. } = &entry.what else { return None };
-    view.watchlist.rows().get(*row)?;
+/// How what a change replaced can be had again.
+enum PutBack {
+    /// By this edit, which does what is said.
+    Edit(Change, String),
+    /// What the row had is among its older changes.
+    Unknown(RowId),
+    /// It is there already, or is not known.
+    Nothing,
+}
+
+fn put_back(log: &Log, index: usize, view: &View<'_>) -> PutBack {
+    match &log.entries[index].change {
+        Change::Set(Set { row, column, was: Some(was), .. }) => {
+            put_value_back(*row, column, was, view).unwrap_or(PutBack::Nothing)
+        }
+        Change::Remove(removed) if view.watchlist.rows().get(removed.row).is_none() => {
+            match log.bring_back(index) {
+                Some(Change::Insert(mut insert)) => {
+                    // Of what was put in then, what its columns take today.
+                    let columns = view.watchlist.columns();
+                    insert.cells.retain(|key, value| {
+                        let entry = columns.get(key);
+                        entry.is_some_and(|entry| entry.column.kind.read(value, &Limits::default()).is_ok())
+                    });
+                    let what = format!("Bring {} back where it was", row_name(removed.row, view));
+                    PutBack::Edit(Change::Insert(insert), what)
+                }
+                _ if log.query.row == Some(removed.row) => PutBack::Nothing,
+                _ => PutBack::Unknown(removed.row),
+            }
+        }
+        _ => PutBack::Nothing,
+    }
+}
+
+/// The edit that puts a value back, where it is not there already.
+fn put_value_back(row: RowId, column: &ColumnKey, was: &Literal, view: &View<'_>) -> Option<PutBack> {
+    view.watchlist.rows().get(row)?;
     let kind = &view.watchlist.columns().visible_column(column).ok()?.column.kind;
-    let value = kind.read(from, &Limits::default()).ok()?;
-    let present = view.watchlist.cell(*row, column);
+    let value = kind.read(was, &Limits::default()).ok()?;
+    let present = view.watchlist.cell(row, column);
     (value != present).then(|| {
-        let what = format!(
-            "Put {} back into {} of {}",
-            shown(from, column, view),
-            column_name(column, view),
-            row_name(*row, view)
-        );
-        (Change::set_guarded(*row, column, value.to_literal(), present.to_literal()), what)
+        let (was, column_name) = (shown(was, column, view), column_name(column, view));
+        let what = format!("Put {was} back into {column_name} of {}", row_name(row, view));
+        PutBack::Edit(Change::set_guarded(row, column, value.to_literal(), present.to_literal()), what)
     })
 }
 
-/// What a row is called: its first text.
+/// What a row is called: its first text. Of one that is removed, the last that is known of it.
 fn row_name(row: RowId, view: &View<'_>) -> String {
-    let Some(row) = view.watchlist.rows().get(row) else { return "a removed row".to_owned() };
-    let texts = view.watchlist.columns().iter().filter(|entry| !entry.column.removed);
-    let first = texts.map(|entry| row.value(entry, view.watchlist.columns())).find_map(|value| match value {
+    let columns = view.watchlist.columns();
+    let held = view.watchlist.rows().get(row);
+    let value = |entry: &ColumnEntry| match held {
+        Some(row) => Some(row.value(entry, columns)),
+        None => {
+            let last = view.log?.last_value(row, &entry.column.key)?;
+            entry.column.kind.read(last, &Limits::default()).ok()
+        }
+    };
+    let mut texts = columns.iter().filter(|entry| !entry.column.removed);
+    let first = texts.find_map(|entry| match value(entry)? {
         Value::Text(text) if !text.is_empty() => Some(text.to_string()),
         _ => None,
     });
-    first.unwrap_or_else(|| "a row without a name".to_owned())
+    let nameless = if held.is_some() { "a row without a name" } else { "a removed row" };
+    first.unwrap_or_else(|| nameless.to_owned())
 }
 
 fn column_name(key: &ColumnKey, view: &View<'_>) -> String {

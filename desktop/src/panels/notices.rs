@@ -1,4 +1,4 @@
-//! What is said to the person, at the lower right, until it is read or old.
+//! What is said to the person, at the lower right of the grid, until it is read or old.
 
 use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
 
@@ -12,13 +12,13 @@ use crate::{
 const SHOWN: usize = 4;
 const WIDTH: f32 = 360.0;
 
-/// Shows the notices.
-pub fn show(ui: &Ui, core: &Core, palette: &Palette) -> Vec<Action> {
+/// Shows the notices over the grid, which ends at `right`: what stands beside it stays free.
+pub fn show(ui: &Ui, right: f32, core: &Core, palette: &Palette) -> Vec<Action> {
     let mut actions = Vec::new();
     if core.store.notices().is_empty() {
         return actions;
     }
-    let corner = vec2(-20.0, -theme::STATUS_BAR - 16.0);
+    let corner = vec2(right - ui.ctx().content_rect().right() - 20.0, -theme::STATUS_BAR - 16.0);
     Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(
         ui,
         |ui| {

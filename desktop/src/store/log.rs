@@ -29,43 +29,34 @@ pub struct LogQuery {
     pub user: Option<UserId>,
 }
 
+impl LogQuery {
+    /// Whether everything that it asks for is part of what another asks for.
+    fn is_within(&self, other: &Self) -> bool {
+        self.watchlist == other.watchlist
+            && (other.row.is_none() || self.row == other.row)
+            && (other.column.is_none() || self.column == other.column)
+            && (other.user.is_none() || self.user == other.user)
+    }
+
+    fn takes(&self, entry: &Entry) -> bool {
+        self.user.is_none_or(|user| entry.user == user)
+            && entry.change.is_about(self.row, self.column.as_ref())
+    }
+}
+
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The commit that it came with.
     pub revision: Revision,
+    /// The account that made it.
+    pub user: UserId,
     /// Who made it.
     pub by: Arc<str>,
     /// When it was accepted.
     pub at: Timestamp,
-    /// What it did.
-    pub what: What,
-}
-
-/// What a change did.
-#[derive(Clone, Debug, PartialEq)]
-pub enum What {
-    /// A cell was set.
-    Cell {
-        /// Its row.
-        row: RowId,
-        /// Its column.
-        column: ColumnKey,
-        /// What was there, where that is known.
-        from: Option<Literal>,
-        /// What was put there.
-        to: Literal,
-    },
-    /// A row was added, with so many filled cells.
-    Inserted(RowId, usize),
-    /// A row was moved.
-    Moved(RowId),
-    /// A row was removed.
-    Removed(RowId),
-    /// Something of a column, in words behind its key.
-    Column(ColumnKey, &'static str),
-    /// The watchlist was given this name.
-    Renamed(Arc<str>),
+    /// What it did; of a set cell with what was there, where that is known.
+    pub change: Change,
 }
 
 /// The changes that a window reads, newest first.
@@ -91,17 +82,30 @@ pub struct Log {
 
 impl Log {
     /// Nothing is here yet.
-    pub fn new(query: LogQuery, people: BTreeMap<UserId, Arc<str>>) -> Self {
+    pub fn new(query: LogQuery) -> Self {
         Self {
             query,
             asked: Asked::Offline,
             entries: Vec::new(),
             has_more: false,
             is_old: false,
-            people,
+            people: BTreeMap::new(),
             before: None,
             asked_at: Duration::ZERO,
         }
+    }
+
+    /// Reads others from here on. What is here of them stays until the answer comes.
+    pub(super) fn turn(self, query: LogQuery) -> Self {
+        let mut next = Self::new(query);
+        if next.query.watchlist == self.query.watchlist {
+            next.people = self.people;
+        }
+        if next.query.is_within(&self.query) {
+            next.entries = self.entries;
+            next.entries.retain(|entry| next.query.takes(entry));
+        }
+        next
     }
 
     /// The question for the newest changes, or for those behind the last that is here.
@@ -121,15 +125,17 @@ impl Log {
         // An answer may be cut short, so only an empty one is the last.
         self.has_more = !commits.is_empty();
         self.asked = Asked::Answered;
-        for commit in commits {
-            self.people.insert(commit.by.user, commit.by.name.clone());
+        for Commit { revision, by, at, changes } in commits {
+            self.people.insert(by.user, by.name.clone());
             // Within a commit, too, the last change stands first.
-            for change in commit.changes.iter().rev() {
-                if change.is_about(self.query.row, self.query.column.as_ref()) {
-                    let (revision, by, at) = (commit.revision, commit.by.name.clone(), commit.at);
-                    self.entries.push(Entry { revision, by, at, what: what(change) });
-                }
-            }
+            let about = |change: &&Change| change.is_about(self.query.row, self.query.column.as_ref());
+            self.entries.extend(changes.iter().rev().filter(about).map(|change| Entry {
+                revision: *revision,
+                user: by.user,
+                by: by.name.clone(),
+                at: *at,
+                change: change.clone(),
+            }));
         }
     }
 
@@ -145,27 +151,51 @@ impl Log {
         self.before.is_some()
     }
 
-    /// Whether it waits for this answer.
-    pub(super) fn waits_for(&self, request: RequestId) -> bool {
-        self.asked == Asked::Waiting(request)
+    /// What a cell was last seen to hold, in what is here.
+    pub fn last_value(&self, row: RowId, column: &ColumnKey) -> Option<&Literal> {
+        self.entries.iter().find_map(|entry| match &entry.change {
+            Change::Set(set) if set.row == row && set.column == *column => Some(&set.value),
+            Change::Insert(insert) if insert.row == row => insert.cells.get(column),
+            _ => None,
+        })
     }
-}
 
-fn what(change: &Change) -> What {
-    match change {
-        Change::Set(set) => What::Cell {
-            row: set.row,
-            column: set.column.clone(),
-            from: set.was.clone(),
-            to: set.value.clone(),
-        },
-        Change::Insert(insert) => What::Inserted(insert.row, insert.cells.len()),
-        Change::Move(moved) => What::Moved(moved.row),
-        Change::Remove(remove) => What::Removed(remove.row),
-        Change::AddColumn(add) => What::Column(add.key.clone(), "was added"),
-        Change::SetColumn(set) => What::Column(set.key.clone(), "was changed"),
-        Change::RemoveColumn(named) => What::Column(named.key.clone(), "was removed"),
-        Change::RestoreColumn(named) => What::Column(named.key.clone(), "was brought back"),
-        Change::Rename(rename) => What::Renamed(rename.name.clone()),
+    /// The name that the watchlist had before the entry at an index gave it another.
+    pub fn name_before(&self, index: usize) -> Option<&str> {
+        self.entries.iter().skip(index + 1).find_map(|entry| match &entry.change {
+            Change::Rename(rename) => Some(&*rename.name),
+            _ => None,
+        })
+    }
+
+    /// The change that brings back the row which the entry at an index removed, where all that was ever put into it is
+    /// here.
+    pub fn bring_back(&self, index: usize) -> Option<Change> {
+        let Change::Remove(removed) = &self.entries.get(index)?.change else { return None };
+        if self.query.column.is_some() || self.query.user.is_some() {
+            return None;
+        }
+        let (mut cells, mut place) = (BTreeMap::new(), None);
+        for entry in &self.entries[index + 1..] {
+            match &entry.change {
+                Change::Set(set) if set.row == removed.row => {
+                    cells.entry(set.column.clone()).or_insert_with(|| set.value.clone());
+                }
+                Change::Move(moved) if moved.row == removed.row => {
+                    place.get_or_insert_with(|| moved.position.clone());
+                }
+                Change::Insert(insert) if insert.row == removed.row => {
+                    for (column, value) in &insert.cells {
+                        cells.entry(column.clone()).or_insert_with(|| value.clone());
+                    }
+                    cells.retain(|_, value| *value != Literal::Empty);
+                    let mut back = insert.clone();
+                    (back.cells, back.position) = (cells, place.unwrap_or(back.position));
+                    return Some(Change::Insert(back));
+                }
+                _ => {}
+            }
+        }
+        None
     }
 }

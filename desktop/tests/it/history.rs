@@ -66,7 +66,8 @@ fn desk() -> Harness<'static, Desk> {
         ),
         (BOB, "Bob Ross", vec![Change::remove(row(3), None)]),
         (ANN, "ann", vec![Change::RemoveColumn(KeyOnly { key: "target".into() })]),
-        (ANN, "ann", vec![Change::rename("Core book"), set(row(2), "price", "30", None)]),
+        (ANN, "ann", vec![Change::rename("Core"), set(row(2), "price", "30", None)]),
+        (BOB, "Bob Ross", vec![Change::rename("Core book")]),
     ];
     let start = "2026-11-22T14:03:21.000Z".parse::<Timestamp>().unwrap().as_millis();
     let mut commits: Vec<Commit> = Vec::new();
@@ -79,12 +80,12 @@ fn desk() -> Harness<'static, Desk> {
     }
     commits.reverse();
     let panel = HistoryPanel::default();
-    let mut log = Log::new(panel.query(LIST), Default::default());
+    let mut log = Log::new(panel.query(LIST));
     drop(log.ask(false));
     log.take(&commits);
     let cursor = Cursor { row: Some(row(1)), column: "price".into() };
     let desk = Desk { watchlist, log, panel, cursor, actions: Vec::new(), is_open: true, has_theme: false };
-    let builder = Harness::builder().with_size(Vec2::new(470.0, 380.0)).renderer(CpuPainter::default());
+    let builder = Harness::builder().with_size(Vec2::new(780.0, 410.0)).renderer(CpuPainter::default());
     let mut harness = builder.build_ui_state(frame, desk);
     harness.run_steps(4);
     harness
@@ -116,9 +117,10 @@ fn it_says_who_changed_what_from_what_to_what() {
     let desk = desk();
     for said in [
         "AA Price: ? \u{203a} 30.00",
-        "the watchlist was named Core book",
+        "the watchlist was renamed from Core to Core book",
+        "the watchlist was named Core",
         "the column Target was removed",
-        "a removed row was removed",
+        "OLD was removed",
         "AA Note: empty \u{203a} watch",
         "MMM Price: 71.72 \u{203a} 72.50",
         "MMM Price: 70.00 \u{203a} 71.72",
@@ -126,7 +128,7 @@ fn it_says_who_changed_what_from_what_to_what() {
     ] {
         desk.get_by_label(said);
     }
-    assert_eq!(desk.get_all_by_label("Bob Ross").count(), 3);
+    assert_eq!(desk.get_all_by_label("Bob Ross").count(), 4);
     assert_eq!(desk.get_all_by_label("14:05:23").count(), 2);
 }
 
@@ -156,14 +158,42 @@ fn a_value_is_put_back_by_an_ordinary_guarded_edit() {
     let mut desk = desk();
     // Of the newest change that replaced a known value: 72.50 in the place of 71.72.
     let restore: Vec<_> = desk.get_all_by_label("Restore").collect();
-    assert_eq!(restore.len(), 3, "what is there already, or is not known, is not put back");
-    restore[1].click();
+    assert_eq!(restore.len(), 4, "what is there already, or is not known, is not put back");
+    restore[2].click();
     desk.run_steps(3);
     let Some(Action::Edit { watchlist, changes, .. }) = desk.state().actions.first().cloned() else {
         panic!("an edit was asked for: {:?}", desk.state().actions)
     };
     let guarded = Change::set_guarded(row(1), &"price".into(), Literal::from("71.72"), Literal::from("72.5"));
     assert_eq!((watchlist, changes), (LIST, vec![guarded]));
+}
+
+#[test]
+fn a_removed_row_is_brought_back_as_it_was_once_all_of_it_is_known() {
+    let mut desk = desk();
+    // The newest changes alone do not tell what was in it.
+    let is_of_it = |change: &Change| matches!(change, Change::Insert(insert) if insert.row == row(3));
+    let entries = &mut desk.state_mut().log.entries;
+    let place = entries.iter().position(|entry| is_of_it(&entry.change)).unwrap();
+    let inserted = entries.remove(place);
+    desk.run_steps(3);
+    desk.get_by_label("a removed row was removed");
+    desk.get_by_label("Show row").click();
+    desk.run_steps(3);
+    let query = desk.state().panel.query(LIST);
+    assert_eq!((query.row, query.column, query.user), (Some(row(3)), None, None));
+    desk.state_mut().log.entries.push(inserted);
+    desk.run_steps(3);
+    desk.get_by_label("OLD was removed");
+    assert!(desk.query_by_label("Show row").is_none());
+    desk.get_all_by_label("Restore").next().unwrap().click();
+    desk.run_steps(3);
+    let Some(Action::Edit { changes, .. }) = desk.state().actions.first().cloned() else {
+        panic!("an edit was asked for: {:?}", desk.state().actions)
+    };
+    let position = Position::between(None, None, 3).unwrap().remove(2);
+    let cells = [("symbol".into(), Literal::from("OLD")), ("price".into(), Literal::from("1"))];
+    assert_eq!(changes, [Change::insert(row(3), &position, cells.into())]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod morning;
 mod painter;
 mod rounds;
 mod screen;
+mod server_says;
 mod shared_server;
 mod support;
 mod windows;

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use server::{auth::TOKEN_FILE, remote::Remote};
+use server::{
+    auth::TOKEN_FILE,
+    remote::{Remote, read_token},
+};
 
 use crate::{
     screen::{Pixel, Screen, row, wait_for},
@@ -32,7 +35,7 @@ fn an_edit_glows_in_the_other_window_and_survives_the_servers_death() {
     let mut server = ServerProcess::start(&served, "127.0.0.1:0");
     let address = server.address().to_owned();
     let token_file = served.join(TOKEN_FILE);
-    let remote = Remote::new(&server.base, &std::fs::read_to_string(&token_file).unwrap());
+    let remote = Remote::new(&server.base, &read_token(&token_file).unwrap());
     let join =
         ["--connect", &server.base.clone(), "--token-file", token_file.to_str().unwrap()].map(str::to_owned);
     let join: Vec<&str> = join.iter().map(String::as_str).collect();

@@ -5,7 +5,7 @@ use desktop::{
     follow::{Group, Link},
     grid::{ColumnCommand, Command, Cursor, Step},
     panels::dialogs::Dialog,
-    store::{Connection, log::What},
+    store::Connection,
 };
 use egui::{Key, Modifiers};
 use shared::{
@@ -368,12 +368,13 @@ fn the_history_beside_the_grid_follows_and_puts_values_back() {
         two.ann.frame(Vec::new());
         two.bob.frame(Vec::new());
         let log = two.bob.core.store.log(window)?;
-        log.entries.first().map(|entry| (entry.revision, entry.what.clone()))
+        log.entries.first().map(|entry| entry.change.clone())
     };
-    let (_, what) = wait_for("the newest change", || newest(&mut two));
-    let What::Cell { row, column, from, to } = what else { panic!("a cell was set: {what:?}") };
-    assert_eq!((&*column.0, from, to), ("price", Some(Literal::from("71.72")), Literal::from("80")));
-    assert_eq!(row, id(&two.bob, 0));
+    let change = wait_for("the newest change", || newest(&mut two));
+    let typed =
+        Change::set_guarded(id(&two.bob, 0), &"price".into(), Literal::from("80"), Literal::from("71.72"));
+    assert_eq!(change, typed);
+    let row = id(&two.bob, 0);
     let put_back = Change::set_guarded(row, &"price".into(), Literal::from("71.72"), Literal::from("80"));
     let (list, now) = (two.bob.window.list().unwrap(), two.bob.now());
     let edit = Action::Edit { watchlist: list, window, changes: vec![put_back] };
@@ -381,8 +382,7 @@ fn the_history_beside_the_grid_follows_and_puts_values_back() {
     two.settle();
     assert_eq!(price(&two.ann, 0), "71.72");
     wait_for("the change that put it back", || {
-        let (_, what) = newest(&mut two)?;
-        matches!(what, What::Cell { to, .. } if to == Literal::from("71.72")).then_some(())
+        matches!(newest(&mut two)?, Change::Set(set) if set.value == Literal::from("71.72")).then_some(())
     });
     two.bob.key(Modifiers::COMMAND, Key::H);
     assert!(two.bob.window.history.is_none() && two.bob.core.store.log(window).is_none());

@@ -134,7 +134,8 @@ pub(super) async fn read(
     let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
     let (reply, answer) = oneshot::channel();
     room.send(Command::Read(reply)).await.map_err(|_gone| not_served())?;
-    let (frozen, at) = answer.await.map_err(|_gone| not_served())?;
+    let read = answer.await.map_err(|_gone| not_served())?;
+    let (frozen, at) = read.map_err(|why| Rejection::new(Code::Unavailable, why))?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());

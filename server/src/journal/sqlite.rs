@@ -1,8 +1,10 @@
 //! The journal in SQLite: one file, write-ahead logging, every commit synced.
 
 mod check;
+mod prune;
 mod record;
 mod upgrade;
+mod write;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +18,6 @@ use shared::{
     edit::Commit,
     ids::{Epoch, Revision, WatchlistId},
     time::Timestamp,
-    wire::codec::Encoding,
 };
 use sqlx::{
     Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool,
@@ -26,14 +27,12 @@ use uuid::Uuid;
 
 pub use self::check::{Sound, check};
 use self::record::{
-    ANSWER, COMMIT, PART, answer_sum, checked_answer, commit_sum, part_sum, read_commit, read_part,
-    read_record, signed, stored_changes, stored_verdict, touched, without_replaced,
+    ANSWER, COMMIT, PART, checked_answer, read_commit, read_part, read_record, signed, without_replaced,
 };
 use crate::data_folder::create_private;
 
 use super::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, NewCommit, Record, Sender,
-    StoredPart,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, Record, Sender, StoredPart,
 };
 
 /// The journal's file in the data folder.
@@ -44,11 +43,6 @@ pub const RESTORING: &str = "journal.sqlite.new";
 const TOKEN_FILE: &str = "local.token";
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 const APPLICATION_ID: i64 = 0x4146_474C;
-/// Rows of one INSERT; SQLite takes 32,766 parameters in a statement.
-const CHUNK: usize = 256;
-
-/// Commits that are taken away in one write.
-const PRUNED_AT_ONCE: i64 = 200;
 /// The revision of the newest whole snapshot of the watchlist whose id is the first parameter.
 const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
     SELECT revision FROM snapshots WHERE watchlist = (SELECT key FROM watchlists WHERE id = ?1)
@@ -168,85 +162,6 @@ impl SqliteJournal {
         Ok(Self { writer, readers, histories, is_failing: AtomicBool::new(false) })
     }
 
-    async fn write_batch(&self, id: WatchlistId, batch: Batch) -> Result<(), JournalError> {
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-        let key = key_of(&mut transaction, id).await?;
-        insert_commits(&mut transaction, id, key, &batch.commits).await?;
-        for answers in batch.answers.chunks(CHUNK) {
-            let mut insert = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection, checksum) ",
-            );
-            insert.push_values(answers, |mut row, answer| {
-                let AnswerRecord { sender, edit, digest, verdict } = answer;
-                let (revision, rejection) = stored_verdict(verdict);
-                let sum = answer_sum(id, *sender, *edit, digest, (revision, rejection.as_deref()));
-                row.push_bind(key)
-                    .push_bind(sender.user.0)
-                    .push_bind(sender.client.0)
-                    .push_bind(signed(edit.0))
-                    .push_bind(digest.to_vec())
-                    .push_bind(revision)
-                    .push_bind(rejection)
-                    .push_bind(sum);
-            });
-            insert.build().execute(&mut *transaction).await.map_err(store)?;
-        }
-        for (sender, below) in &batch.forgotten {
-            sqlx::query("DELETE FROM answers WHERE watchlist = ? AND user = ? AND client = ? AND edit < ?")
-                .bind(key)
-                .bind(sender.user.0)
-                .bind(sender.client.0)
-                .bind(signed(below.0))
-                .execute(&mut *transaction)
-                .await
-                .map_err(store)?;
-        }
-        if let Some(NewCommit { commit: last, .. }) = batch.commits.last() {
-            sqlx::query("UPDATE watchlists SET name = ?, revision = ?, rows = ? WHERE key = ?")
-                .bind(batch.name.to_string())
-                .bind(signed(last.revision.0))
-                .bind(i64::try_from(batch.rows).unwrap_or(i64::MAX))
-                .bind(key)
-                .execute(&mut *transaction)
-                .await
-                .map_err(store)?;
-        }
-        transaction.commit().await.map_err(store)
-    }
-
-    async fn write_part(&self, id: WatchlistId, part: StoredPart) -> Result<(), JournalError> {
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-        let key = key_of(&mut transaction, id).await?;
-        insert_part(&mut transaction, id, key, &part).await?;
-        if part.snapshot.part == part.snapshot.parts {
-            sqlx::query("DELETE FROM snapshots WHERE watchlist = ? AND revision < ?")
-                .bind(key)
-                .bind(signed(part.snapshot.revision.0))
-                .execute(&mut *transaction)
-                .await
-                .map_err(store)?;
-        }
-        transaction.commit().await.map_err(store)
-    }
-
-    async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-        let (key,): (i64,) = sqlx::query_as(
-            "INSERT INTO watchlists (id, epoch, name, revision, rows) VALUES (?, ?, ?, 0, 0) RETURNING key",
-        )
-        .bind(record.id.0)
-        .bind(record.epoch.0)
-        .bind(record.name.to_string())
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(store)?;
-        insert_part(&mut transaction, record.id, key, &first).await?;
-        transaction.commit().await.map_err(store)
-    }
-
     async fn read_snapshot(&self, id: WatchlistId) -> Result<Vec<StoredPart>, JournalError> {
         let query = format!(
             "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
@@ -292,45 +207,6 @@ impl SqliteJournal {
         Ok(found)
     }
 
-    /// Takes commits away, some at a time, so that edits are written in between.
-    async fn forget_commits(
-        &self,
-        id: WatchlistId,
-        before: Timestamp,
-        keep: u64,
-    ) -> Result<(), JournalError> {
-        loop {
-            // Of the newest whole snapshot the commit itself stays: times go on from it. What goes are the oldest, so no more
-            // than those are looked at.
-            let query = format!(
-                "SELECT {COMMIT} JOIN watchlists w ON w.key = c.watchlist
-                 WHERE w.id = ?1 AND (c.at < ?3 OR c.revision <= w.revision - ?4) AND c.revision IN (
-                     SELECT revision FROM commits WHERE watchlist = (SELECT key FROM watchlists WHERE id = ?1)
-                     AND revision < ({NEWEST_WHOLE}) ORDER BY revision LIMIT ?2)
-                 ORDER BY c.revision"
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(query))
-                .bind(id.0)
-                .bind(PRUNED_AT_ONCE)
-                .bind(before.as_millis())
-                .bind(signed(keep))
-                .fetch_all(&self.histories)
-                .await
-                .map_err(store)?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let mut connection = self.writer.acquire().await.map_err(store)?;
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-            let key = key_of(&mut transaction, id).await?;
-            for row in &rows {
-                let commit = read_commit(id, row)?.commit;
-                forget_commit(&mut transaction, key, &commit).await?;
-            }
-            transaction.commit().await.map_err(store)?;
-        }
-    }
-
     /// A write that changes nothing but has to reach the disk.
     async fn try_write(&self) -> Result<(), JournalError> {
         let version = format!("PRAGMA user_version = {}", upgrade::VERSION);
@@ -369,80 +245,6 @@ pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(store)?;
     sqlx::query("VACUUM INTO ?").bind(name).execute(&mut connection).await.map_err(store)?;
     connection.close().await.map_err(store)
-}
-
-async fn insert_commits(
-    connection: &mut SqliteConnection,
-    id: WatchlistId,
-    key: i64,
-    commits: &[NewCommit],
-) -> Result<(), JournalError> {
-    for commits in commits.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes, checksum) ",
-        );
-        insert.push_values(commits, |mut row, new| {
-            let (commit, changes) = (&new.commit, stored_changes(new));
-            let sum = commit_sum(id, commit, &changes);
-            row.push_bind(key)
-                .push_bind(signed(commit.revision.0))
-                .push_bind(commit.at.as_millis())
-                .push_bind(commit.by.user.0)
-                .push_bind(commit.by.name.to_string())
-                .push_bind(commit.by.client.0)
-                .push_bind(signed(commit.by.edit.0))
-                .push_bind(changes)
-                .push_bind(sum);
-        });
-        insert.build().execute(&mut *connection).await.map_err(store)?;
-    }
-    insert_touched(connection, key, commits.iter().map(|new| &*new.commit)).await
-}
-
-/// Takes a commit away, and that it is about its rows.
-async fn forget_commit(
-    connection: &mut SqliteConnection,
-    key: i64,
-    commit: &Commit,
-) -> Result<(), JournalError> {
-    for row in touched(commit) {
-        sqlx::query("DELETE FROM touched WHERE watchlist = ? AND row = ? AND revision = ?")
-            .bind(key)
-            .bind(row.0)
-            .bind(signed(commit.revision.0))
-            .execute(&mut *connection)
-            .await
-            .map_err(store)?;
-    }
-    let gone = sqlx::query("DELETE FROM commits WHERE watchlist = ? AND revision = ?")
-        .bind(key)
-        .bind(signed(commit.revision.0))
-        .execute(connection)
-        .await
-        .map_err(store)?;
-    match gone.rows_affected() {
-        1 => Ok(()),
-        _ => Err(JournalError::Damaged(format!("revision {} is not found by its key", commit.revision))),
-    }
-}
-
-/// Notes which rows commits are about.
-async fn insert_touched(
-    connection: &mut SqliteConnection,
-    key: i64,
-    commits: impl Iterator<Item = &Commit>,
-) -> Result<(), JournalError> {
-    let pairs: Vec<_> =
-        commits.flat_map(|commit| touched(commit).into_iter().map(|row| (row, commit.revision))).collect();
-    for pairs in pairs.chunks(CHUNK) {
-        let mut insert =
-            QueryBuilder::<Sqlite>::new("INSERT OR IGNORE INTO touched (watchlist, row, revision) ");
-        insert.push_values(pairs, |mut values, (row, revision)| {
-            values.push_bind(key).push_bind(row.0).push_bind(signed(revision.0));
-        });
-        insert.build().execute(&mut *connection).await.map_err(store)?;
-    }
-    Ok(())
 }
 
 impl Journal for SqliteJournal {
@@ -562,41 +364,6 @@ impl Journal for SqliteJournal {
             self.writer.close().await;
         })
     }
-}
-
-async fn key_of(connection: &mut SqliteConnection, id: WatchlistId) -> Result<i64, JournalError> {
-    let found: Option<(i64,)> = sqlx::query_as("SELECT key FROM watchlists WHERE id = ?")
-        .bind(id.0)
-        .fetch_optional(connection)
-        .await
-        .map_err(store)?;
-    found.map(|(key,)| key).ok_or_else(|| JournalError::Damaged(format!("there is no watchlist {id} in it")))
-}
-
-async fn insert_part(
-    connection: &mut SqliteConnection,
-    id: WatchlistId,
-    key: i64,
-    part: &StoredPart,
-) -> Result<(), JournalError> {
-    let of = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let (revision, place) =
-        (signed(part.snapshot.revision.0), (of(part.snapshot.part), of(part.snapshot.parts)));
-    let data = Encoding::MessagePack.encode(part);
-    let sum = part_sum(id, revision, place, &data);
-    sqlx::query(
-        "INSERT OR REPLACE INTO snapshots (watchlist, revision, part, parts, data, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-    )
-    .bind(key)
-    .bind(revision)
-    .bind(place.0)
-    .bind(place.1)
-    .bind(data)
-    .bind(sum)
-    .execute(connection)
-    .await
-    .map_err(store)?;
-    Ok(())
 }
 
 /// A file that is there has to begin as SQLite's do; an empty one is as none.

@@ -5,7 +5,10 @@ use shared::{
     ids::WatchlistId,
     wire::server::{self, ErrorCode, ServerMessage},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 use super::{Command, EditRequest, refused};
 use crate::{fanout::Outgoing, frame::Frame};
@@ -13,16 +16,30 @@ use crate::{fanout::Outgoing, frame::Frame};
 /// Said where nothing more is known.
 pub(super) const NOT_SERVED: &str = "the watchlist cannot be served at present";
 /// Said where the journal does not hold what was written.
-pub(super) const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can find out \
+pub const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can find out \
      more with `afterglow-server check` and restore a backup";
 
+/// Said of an edit that a write failed for.
+pub(super) const NOT_STORED: &str = "the server cannot store edits at present; it keeps trying";
+
 /// Answers an edit `unavailable`: later ones of its connection wait until it is sent again.
-pub(super) fn withhold(watchlist: WatchlistId, request: EditRequest) {
+pub(super) fn withhold(watchlist: WatchlistId, request: EditRequest, why: &str) {
     if let Some(withheld) = request.reply.withheld() {
         withheld.withhold(watchlist, request.edit);
     }
-    let unavailable = refused(Code::Unavailable, "the server cannot store edits at present; it keeps trying");
-    request.reply.answer(watchlist, request.edit, unavailable);
+    request.reply.answer(watchlist, request.edit, refused(Code::Unavailable, why));
+}
+
+/// Answers everything until a moment: whoever asks again finds no reason to look at the disk again before that.
+pub(super) async fn refuse_until(
+    watchlist: WatchlistId,
+    commands: &mut mpsc::Receiver<Command>,
+    why: &'static str,
+    until: Instant,
+) {
+    while let Ok(Some(command)) = timeout_at(until, commands.recv()).await {
+        refuse(watchlist, command, why);
+    }
 }
 
 /// Answers everything that waits, and takes no more.
@@ -39,7 +56,9 @@ pub(super) async fn refuse_all(
 
 pub(super) fn refuse(watchlist: WatchlistId, command: Command, why: &'static str) {
     match command {
-        Command::Edit(request) => withhold(watchlist, request),
+        Command::Edit(request) => withhold(watchlist, request, why),
+        // A caller that is gone wants no answer.
+        Command::Read(caller) => drop(caller.send(Err(why))),
         Command::Open { subscriber, .. } => {
             let error = server::Error {
                 code: ErrorCode::Unavailable,
@@ -53,7 +72,6 @@ pub(super) fn refuse(watchlist: WatchlistId, command: Command, why: &'static str
         Command::Leave(_)
         | Command::CatchUp(_)
         | Command::Presence { .. }
-        | Command::Read(_)
         | Command::Encoded { .. }
         | Command::Saved(_)
         | Command::Delete => {}

@@ -32,7 +32,7 @@ use super::{
     judge::Judge,
     load::load,
     presence::People,
-    refuse::{DAMAGED, NOT_SERVED, refuse, refuse_all},
+    refuse::{DAMAGED, NOT_SERVED, refuse, refuse_all, refuse_until},
     withheld::Withheld,
 };
 use crate::{
@@ -47,6 +47,8 @@ use crate::{
 const CATCH_UP_COMMITS: usize = 128;
 /// A catch-up from the journal is cut before so many bytes.
 const CATCH_UP_BYTES: usize = 512 * 1024;
+/// How long a watchlist whose records are damaged is refused before they are read again.
+const DAMAGED_REST: Duration = Duration::from_secs(30);
 /// How often people who move are told about.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -69,7 +71,7 @@ pub struct RoomContext {
 
 /// Starts the room of a watchlist. It loads itself; commands wait meanwhile.
 pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: Arc<Live>) -> RoomHandle {
-    let (sender, commands) = mpsc::channel(QUEUE);
+    let (sender, mut commands) = mpsc::channel(QUEUE);
     let own = sender.downgrade();
     let tasks = context.tasks.clone();
     tasks.spawn(async move {
@@ -81,7 +83,7 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
         });
         match loaded {
             Ok((judge, saved)) => {
-                let mut room = Room::new(context, watchlist, epoch, live, judge, own);
+                let mut room = Room::new(context.clone(), watchlist, epoch, live, judge, own);
                 room.saved = saved;
                 room.save_if_due();
                 room.prune_old();
@@ -93,6 +95,15 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
                     JournalError::Damaged(_) => DAMAGED,
                     JournalError::Store(_) | JournalError::NotOurs(_) => NOT_SERVED,
                 };
+                if why == DAMAGED {
+                    // It does not mend by itself.
+                    let until = Instant::now() + DAMAGED_REST;
+                    let refused = refuse_until(watchlist, &mut commands, why, until);
+                    tokio::select! {
+                        () = refused => {}
+                        () = context.stop.cancelled() => {}
+                    }
+                }
                 refuse_all(watchlist, commands, why).await;
             }
         }
@@ -233,7 +244,7 @@ impl Room {
                 }
             }
             // A caller that is gone wants no answer.
-            Command::Read(caller) => drop(caller.send((self.judge.watchlist.freeze(), self.at()))),
+            Command::Read(caller) => drop(caller.send(Ok((self.judge.watchlist.freeze(), self.at())))),
             Command::Encoded { encoding, revision, frames } => {
                 self.snapshot_encoded(encoding, revision, &frames)
             }

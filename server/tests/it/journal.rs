@@ -7,6 +7,7 @@ use serde_json::json;
 use server::{
     clock::Clock,
     journal::{HistoryFilter, Journal, Most, sqlite::SqliteJournal},
+    remote::Remote,
     settings::Settings,
 };
 use shared::{
@@ -116,16 +117,13 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
     drop((client, served));
     let journal = folder.path().join("journal.sqlite");
     let said = stdout(&run(&["check"], folder.path()));
-    assert!(said.contains("Bad\t1 rows\trevision 5\t5 commits\t5 answers\tsound"), "{said}");
+    assert!(said.contains("Bad\t1 row\trevision 5\t5 commits\t5 answers\tsound"), "{said}");
     assert!(said.ends_with("journal.sqlite is sound\n"), "{said}");
     damage(&journal, "UPDATE commits SET changes = replace(changes, '\"3\"', '\"8\"') WHERE revision = 3")
         .await;
     let said = sentence(&run(&["check"], folder.path()));
     assert!(said.contains("\u{201c}Bad\u{201d}: the checksum of revision 3"), "{said}");
-    assert!(
-        said.contains("1 of its watchlists are sound") && said.contains("afterglow-server restore"),
-        "{said}"
-    );
+    assert!(said.contains("Sound watchlists: 1.") && said.contains("afterglow-server restore"), "{said}");
 
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -135,6 +133,13 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
     assert!(refused["message"].as_str().unwrap().contains("afterglow-server check"), "{refused}");
     let snapshot = client.open(&good).await;
     assert_eq!(snapshot["rows"][0]["cells"]["symbol"], "MMM", "the others are served");
+    let remote = Remote::of_folder(folder.path()).unwrap();
+    let id = WatchlistId(bad.parse().unwrap());
+    let read = tokio::task::spawn_blocking(move || remote.csv(id)).await.unwrap();
+    assert!(read.unwrap_err().to_string().contains("afterglow-server check"), "by HTTP, too");
+    client.send(&json!({ "type": "history", "request": 1, "watchlist": bad })).await;
+    let refused = client.expect("error").await;
+    assert!(refused["message"].as_str().unwrap().contains("afterglow-server check"), "{refused}");
     drop((client, served));
 
     damage(&journal, "UPDATE commits SET changes = replace(changes, '\"8\"', '\"3\"') WHERE revision = 3")

@@ -19,8 +19,9 @@ pub enum Event {
     Welcomed,
     /// The list of watchlists is new.
     Watchlists,
-    /// A watchlist was replaced whole: nothing of it glows.
-    Loaded { watchlist: WatchlistId },
+    /// A watchlist was replaced whole: nothing of it glows. `is_other_history` where the server has put another one in
+    /// the place of what was shown, as after the restore of a backup.
+    Loaded { watchlist: WatchlistId, is_other_history: bool },
     /// An edit of this client is shown and waits.
     Pending { watchlist: WatchlistId },
     /// A commit was applied. `window` is the one of this client that made it, if this client did.
@@ -55,8 +56,8 @@ pub enum Event {
     History { request: RequestId, commits: Vec<Commit> },
     /// A request was not done.
     RequestFailed { request: RequestId, code: ErrorCode, message: Arc<str>, watchlist: Option<WatchlistId> },
-    /// The server says that something is wrong.
-    ServerError { code: ErrorCode, message: Arc<str> },
+    /// The server says that something is wrong, with a watchlist or altogether.
+    ServerError { code: ErrorCode, message: Arc<str>, watchlist: Option<WatchlistId> },
 }
 
 /// What one change of a commit did to the confirmed state.

@@ -307,10 +307,11 @@ impl ListReplica {
             return Next::Carry;
         }
         let watchlist = part.watchlist;
+        let is_other_history = self.at.is_some_and(|at| at.epoch != part.epoch);
         match self.load_part(part, limits) {
             Some(false) => Next::Carry,
             Some(true) => {
-                events.push(Event::Loaded { watchlist });
+                events.push(Event::Loaded { watchlist, is_other_history });
                 self.settle_reached(watchlist, limits, events);
                 Next::Carry
             }

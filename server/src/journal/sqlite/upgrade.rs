@@ -7,9 +7,9 @@ use uuid::Uuid;
 use shared::ids::WatchlistId;
 
 use super::{
-    insert_touched,
     record::{ANSWER, COMMIT, part_sum, read_answer, read_commit, signed},
     store,
+    write::insert_touched,
 };
 use crate::journal::JournalError;
 

@@ -13,7 +13,7 @@ use crate::{
         EditRequest,
         judge::{Unwritten, sender_of},
         load::load,
-        refuse::withhold,
+        refuse::{NOT_STORED, withhold},
         withheld::Withheld,
     },
 };
@@ -145,7 +145,7 @@ impl Room {
         if let Some(withheld) = request.reply.withheld() {
             self.note_uncertain(withheld);
         }
-        withhold(self.watchlist, request);
+        withhold(self.watchlist, request, NOT_STORED);
     }
 
     fn note_uncertain(&mut self, withheld: &Arc<Withheld>) {

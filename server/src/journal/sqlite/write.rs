@@ -1,0 +1,177 @@
+//! Writing: batches of commits and answers, parts of snapshots, new watchlists. Each whole or not at all.
+
+use shared::{edit::Commit, ids::WatchlistId, wire::codec::Encoding};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{
+    SqliteJournal,
+    record::{answer_sum, commit_sum, part_sum, signed, stored_changes, stored_verdict, touched},
+    store,
+};
+use crate::journal::{AnswerRecord, Batch, JournalError, NewCommit, Record, StoredPart};
+
+/// Rows of one INSERT; SQLite takes 32,766 parameters in a statement.
+const CHUNK: usize = 256;
+
+impl SqliteJournal {
+    pub(super) async fn write_batch(&self, id: WatchlistId, batch: Batch) -> Result<(), JournalError> {
+        let mut connection = self.writer.acquire().await.map_err(store)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let key = key_of(&mut transaction, id).await?;
+        insert_commits(&mut transaction, id, key, &batch.commits).await?;
+        for answers in batch.answers.chunks(CHUNK) {
+            let mut insert = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection, checksum) ",
+            );
+            insert.push_values(answers, |mut row, answer| {
+                let AnswerRecord { sender, edit, digest, verdict } = answer;
+                let (revision, rejection) = stored_verdict(verdict);
+                let sum = answer_sum(id, *sender, *edit, digest, (revision, rejection.as_deref()));
+                row.push_bind(key)
+                    .push_bind(sender.user.0)
+                    .push_bind(sender.client.0)
+                    .push_bind(signed(edit.0))
+                    .push_bind(digest.to_vec())
+                    .push_bind(revision)
+                    .push_bind(rejection)
+                    .push_bind(sum);
+            });
+            insert.build().execute(&mut *transaction).await.map_err(store)?;
+        }
+        for (sender, below) in &batch.forgotten {
+            sqlx::query("DELETE FROM answers WHERE watchlist = ? AND user = ? AND client = ? AND edit < ?")
+                .bind(key)
+                .bind(sender.user.0)
+                .bind(sender.client.0)
+                .bind(signed(below.0))
+                .execute(&mut *transaction)
+                .await
+                .map_err(store)?;
+        }
+        if let Some(NewCommit { commit: last, .. }) = batch.commits.last() {
+            sqlx::query("UPDATE watchlists SET name = ?, revision = ?, rows = ? WHERE key = ?")
+                .bind(batch.name.to_string())
+                .bind(signed(last.revision.0))
+                .bind(i64::try_from(batch.rows).unwrap_or(i64::MAX))
+                .bind(key)
+                .execute(&mut *transaction)
+                .await
+                .map_err(store)?;
+        }
+        transaction.commit().await.map_err(store)
+    }
+
+    pub(super) async fn write_part(&self, id: WatchlistId, part: StoredPart) -> Result<(), JournalError> {
+        let mut connection = self.writer.acquire().await.map_err(store)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let key = key_of(&mut transaction, id).await?;
+        insert_part(&mut transaction, id, key, &part).await?;
+        if part.snapshot.part == part.snapshot.parts {
+            sqlx::query("DELETE FROM snapshots WHERE watchlist = ? AND revision < ?")
+                .bind(key)
+                .bind(signed(part.snapshot.revision.0))
+                .execute(&mut *transaction)
+                .await
+                .map_err(store)?;
+        }
+        transaction.commit().await.map_err(store)
+    }
+
+    pub(super) async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
+        let mut connection = self.writer.acquire().await.map_err(store)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let (key,): (i64,) = sqlx::query_as(
+            "INSERT INTO watchlists (id, epoch, name, revision, rows) VALUES (?, ?, ?, 0, 0) RETURNING key",
+        )
+        .bind(record.id.0)
+        .bind(record.epoch.0)
+        .bind(record.name.to_string())
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(store)?;
+        insert_part(&mut transaction, record.id, key, &first).await?;
+        transaction.commit().await.map_err(store)
+    }
+}
+
+async fn insert_commits(
+    connection: &mut SqliteConnection,
+    id: WatchlistId,
+    key: i64,
+    commits: &[NewCommit],
+) -> Result<(), JournalError> {
+    for commits in commits.chunks(CHUNK) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes, checksum) ",
+        );
+        insert.push_values(commits, |mut row, new| {
+            let (commit, changes) = (&new.commit, stored_changes(new));
+            let sum = commit_sum(id, commit, &changes);
+            row.push_bind(key)
+                .push_bind(signed(commit.revision.0))
+                .push_bind(commit.at.as_millis())
+                .push_bind(commit.by.user.0)
+                .push_bind(commit.by.name.to_string())
+                .push_bind(commit.by.client.0)
+                .push_bind(signed(commit.by.edit.0))
+                .push_bind(changes)
+                .push_bind(sum);
+        });
+        insert.build().execute(&mut *connection).await.map_err(store)?;
+    }
+    insert_touched(connection, key, commits.iter().map(|new| &*new.commit)).await
+}
+
+/// Notes which rows commits are about.
+pub(super) async fn insert_touched(
+    connection: &mut SqliteConnection,
+    key: i64,
+    commits: impl Iterator<Item = &Commit>,
+) -> Result<(), JournalError> {
+    let pairs: Vec<_> =
+        commits.flat_map(|commit| touched(commit).into_iter().map(|row| (row, commit.revision))).collect();
+    for pairs in pairs.chunks(CHUNK) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("INSERT OR IGNORE INTO touched (watchlist, row, revision) ");
+        insert.push_values(pairs, |mut values, (row, revision)| {
+            values.push_bind(key).push_bind(row.0).push_bind(signed(revision.0));
+        });
+        insert.build().execute(&mut *connection).await.map_err(store)?;
+    }
+    Ok(())
+}
+
+async fn insert_part(
+    connection: &mut SqliteConnection,
+    id: WatchlistId,
+    key: i64,
+    part: &StoredPart,
+) -> Result<(), JournalError> {
+    let of = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let (revision, place) =
+        (signed(part.snapshot.revision.0), (of(part.snapshot.part), of(part.snapshot.parts)));
+    let data = Encoding::MessagePack.encode(part);
+    let sum = part_sum(id, revision, place, &data);
+    sqlx::query(
+        "INSERT OR REPLACE INTO snapshots (watchlist, revision, part, parts, data, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(key)
+    .bind(revision)
+    .bind(place.0)
+    .bind(place.1)
+    .bind(data)
+    .bind(sum)
+    .execute(connection)
+    .await
+    .map_err(store)?;
+    Ok(())
+}
+
+pub(super) async fn key_of(connection: &mut SqliteConnection, id: WatchlistId) -> Result<i64, JournalError> {
+    let found: Option<(i64,)> = sqlx::query_as("SELECT key FROM watchlists WHERE id = ?")
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await
+        .map_err(store)?;
+    found.map(|(key,)| key).ok_or_else(|| JournalError::Damaged(format!("there is no watchlist {id} in it")))
+}
