@@ -157,7 +157,12 @@ impl Locate for Named {
     fn locate(&mut self) -> Result<Endpoint, String> {
         let token = match &self.token_file {
             Some(file) => read_token(file)?,
-            None => return Err(format!("{} asks for a token: name its file with --token-file", self.base)),
+            None => {
+                return Err(format!(
+                    "{} asks for a token: name its file with --token-file, or open an .afterglow file that names it",
+                    self.base
+                ));
+            }
         };
         Ok(Endpoint { base: self.base.clone(), token })
     }

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod app;
 pub mod args;
+pub mod destination;
 pub mod dispatch;
 pub mod follow;
 pub mod grid;
