@@ -24,7 +24,7 @@ use crate::{
 /// A part of a snapshot as it travels, in bytes.
 const PART_BYTES: usize = 16 * 1024;
 /// A part of a snapshot as it is stored, in bytes.
-const STORED_PART_BYTES: usize = 256 * 1024;
+const STORED_PART_BYTES: usize = 64 * 1024;
 /// A new snapshot is stored after so many commits, or as many as there are rows.
 const SNAPSHOT_EVERY: u64 = 10_000;
 /// How often old commits are looked for.
