@@ -15,7 +15,6 @@ use shared::ids::WindowId;
 use crate::{
     Wake,
     args::Args,
-    destination::Destination,
     dispatch::Core,
     host::{Host, Named},
     less_motion::LessMotion,
@@ -51,17 +50,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let viewport = as_program(first.placement.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
-    let (destination, wrong) = destination(&args, &data_dir);
-    let host = destination.is_none().then(|| Host::new(&data_dir));
+    let host = args.connect.is_none().then(|| Host::new(&data_dir));
     let own_host = host.clone();
     let ran = eframe::run_native(
         "afterglow",
         options,
         Box::new(move |creation| {
-            let count = args.windows.map(usize::from);
-            let app =
-                App::new(destination, count, &data_dir, (file, workspace), own_host, &creation.egui_ctx)?;
-            app.say(said, wrong);
+            let app = App::new(&args, &data_dir, (file, workspace), said, own_host, &creation.egui_ctx)?;
             Ok(Box::new(app))
         }),
     );
@@ -69,27 +64,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         host.stop();
     }
     ran.map_err(|error| anyhow::anyhow!("{}", in_words(&error)))
-}
-
-/// What the command line asks to join; where that is wrong, the reason, and this user's own data folder is shown.
-fn destination(args: &Args, data_dir: &Path) -> (Option<Destination>, Option<String>) {
-    let asked = match (&args.open, &args.connect) {
-        (Some(named), _) => Destination::read(named),
-        (None, Some(base)) => {
-            Ok(Destination { base: base.clone(), watchlist: None, token_file: args.token_file.clone() })
-        }
-        (None, None) => return (None, None),
-    };
-    match asked {
-        Ok(mut destination) => {
-            let found = destination.find_token(data_dir);
-            (
-                Some(destination),
-                found.err().map(|error| format!("The token's file is not remembered: {error}.")),
-            )
-        }
-        Err(wrong) => (None, Some(wrong)),
-    }
 }
 
 /// Why no window opens, and which packages are missing.
@@ -154,10 +128,10 @@ impl Clock {
 
 impl App {
     fn new(
-        destination: Option<Destination>,
-        count: Option<usize>,
+        args: &Args,
         data_dir: &Path,
         (file, workspace): (WorkspaceFile, Workspace),
+        said: Option<String>,
         host: Option<Host>,
         ctx: &Context,
     ) -> anyhow::Result<Self> {
@@ -170,29 +144,27 @@ impl App {
             let (ctx, awake) = (ctx.clone(), awake.clone());
             Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
         };
-        let outbox = outbox_folder(data_dir, destination.as_ref().map(|destination| &*destination.base));
-        let store = Store::open(&outbox)
+        let outbox = outbox_folder(data_dir, args.connect.as_deref());
+        let mut store = Store::open(&outbox)
             .with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
-        let asked = destination.as_ref().and_then(|destination| destination.watchlist);
-        let net = match (host, destination) {
+        let net = match (host, &args.connect) {
             (Some(host), _) => Net::start(host, wake.clone()),
-            (None, destination) => {
-                let Destination { base, token_file, .. } = destination.unwrap_or_default();
-                Net::start(Named { base, token_file }, wake.clone())
+            (None, base) => {
+                let base = base.clone().unwrap_or_default();
+                Net::start(Named { base, token_file: args.token_file.clone() }, wake.clone())
             }
         };
+        if let Some(said) = said {
+            store.say(said, None, Duration::ZERO);
+        }
         let saved = workspace.windows.clone();
         let net = net.context("the network thread cannot start")?;
         let mut core = Core::new(store, net, file, workspace, ctx.clone(), wake.clone());
         core.less_motion = LessMotion::follow(wake);
-        let count = count.unwrap_or(saved.len().max(1));
+        let count = args.windows.map_or(saved.len().max(1), usize::from);
         for index in 0..count {
             let id = core.next_window();
-            let mut window = Window::new(id, None, saved.get(index));
-            if let Some(asked) = asked.filter(|_| index == 0) {
-                window.show_list_once_there(asked);
-            }
-            core.windows.push(Arc::new(Mutex::new(window)));
+            core.windows.push(Arc::new(Mutex::new(Window::new(id, None, saved.get(index)))));
         }
         let root = core.windows[0].clone();
         let clock = Clock(Instant::now());
@@ -204,13 +176,6 @@ impl App {
             root_open: true,
             opened: BTreeMap::new(),
         })
-    }
-
-    /// Says what was noticed before there were windows; what is wrong stays until it is read.
-    fn say(&self, noticed: Option<String>, wrong: Option<String>) {
-        let store = &mut lock(&self.core).store;
-        noticed.into_iter().for_each(|noticed| store.say(noticed, None, Duration::ZERO));
-        wrong.into_iter().for_each(|wrong| store.say_until_read(wrong));
     }
 
     /// The other windows, each a viewport of its own.

@@ -1,6 +1,6 @@
 //! The command line of `afterglow`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -8,14 +8,10 @@ use clap::Parser;
 #[derive(Parser, Clone, Debug, Default)]
 #[command(name = "afterglow", version, about, max_term_width = 100)]
 pub struct Args {
-    /// An .afterglow file, or a link as afterglow://HOST:PORT/WATCHLIST: joins that server and shows that watchlist.
-    /// The token's file is the one that the file names, or the one that the server was joined with before.
-    #[arg(value_name = "FILE|LINK")]
-    pub open: Option<OsString>,
     /// A server to join, as http://HOST:PORT; without it this user's own data folder is used.
     #[arg(long, env = "AFTERGLOW_CONNECT")]
     pub connect: Option<String>,
-    /// The file with the token of the server that --connect names.
+    /// The file with the server's token.
     #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
     /// Where this user's data are.

@@ -157,12 +157,7 @@ impl Locate for Named {
     fn locate(&mut self) -> Result<Endpoint, String> {
         let token = match &self.token_file {
             Some(file) => read_token(file)?,
-            None => {
-                return Err(format!(
-                    "{} asks for a token: name its file with --token-file, or open an .afterglow file that names it",
-                    self.base
-                ));
-            }
+            None => return Err(format!("{} asks for a token: name its file with --token-file", self.base)),
         };
         Ok(Endpoint { base: self.base.clone(), token })
     }

@@ -3,7 +3,6 @@
 pub mod action;
 pub mod app;
 pub mod args;
-pub mod destination;
 pub mod dispatch;
 pub mod follow;
 pub mod grid;

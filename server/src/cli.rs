@@ -260,23 +260,10 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
         let stop_asked = stop_asked()?;
         let running = start(settings, folder, &user_name(), clock::system()).await?;
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
-        tell_systemd()?;
         stop_asked.await?;
         running.stop().await;
         Ok(())
     })
-}
-
-/// Where systemd started this, it waits until the server listens.
-#[cfg(target_os = "linux")]
-fn tell_systemd() -> anyhow::Result<()> {
-    sd_notify::notify(&[sd_notify::NotifyState::Ready])
-        .context("systemd cannot be told that the server listens")
-}
-
-#[cfg(not(target_os = "linux"))]
-fn tell_systemd() -> anyhow::Result<()> {
-    Ok(())
 }
 
 /// Listens from now on; what it gives ends at SIGINT or SIGTERM.
