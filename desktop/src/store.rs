@@ -576,10 +576,12 @@ impl Store {
             }
             Event::ServerError { message, .. } => self.say(sentence(&message), None, now),
             Event::Closed { watchlist } => {
+                self.unserved.remove(&watchlist);
                 self.glow.remove(&watchlist);
                 self.undo.forget(watchlist);
             }
             Event::History { request, commits } => self.reading.answered(request, &commits),
+            Event::Resumed { watchlist } => drop(self.unserved.remove(&watchlist)),
             Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
         }
     }

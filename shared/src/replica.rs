@@ -32,6 +32,9 @@ use crate::{
 /// How long a client waits before it sends an edit again that the server could not store, in milliseconds.
 pub const RETRY_UNAVAILABLE_MS: u64 = 1_000;
 
+/// What this grows to, doubling, where a watchlist cannot be served for long.
+const LONGEST_REOPEN_MS: u64 = 8_000;
+
 /// An edit that waits for its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptEdit {
@@ -66,7 +69,11 @@ pub struct Replica {
     unanswered: BTreeMap<EditId, WatchlistId>,
     requests: BTreeMap<RequestId, Request>,
     renewal: Renewal,
+    /// When edits that could not be stored are sent again.
     retry_at: Option<u64>,
+    /// When watchlists that could not be served are asked for again, and how long the next wait is.
+    reopen_at: Option<u64>,
+    reopen_wait: u64,
     outgoing: VecDeque<ClientMessage>,
     events: Vec<Event>,
 }
@@ -96,6 +103,8 @@ impl Replica {
             requests: BTreeMap::new(),
             renewal: Renewal::None,
             retry_at: None,
+            reopen_at: None,
+            reopen_wait: RETRY_UNAVAILABLE_MS,
             outgoing: VecDeque::new(),
             events: Vec::new(),
         };
@@ -153,7 +162,7 @@ impl Replica {
     pub fn disconnected(&mut self) {
         self.link = Link::Down;
         self.outgoing.clear();
-        self.retry_at = None;
+        (self.retry_at, self.reopen_at, self.reopen_wait) = (None, None, RETRY_UNAVAILABLE_MS);
         for list in self.lists.values_mut() {
             list.disconnected();
         }
@@ -277,8 +286,8 @@ impl Replica {
 
     /// Lets time pass: what the server could not store or serve is asked for again. Call it when [`Self::wake_at`] says.
     pub fn tick(&mut self, now_ms: u64) {
-        if self.retry_at.is_some_and(|at| at <= now_ms) {
-            self.retry_at = None;
+        if self.reopen_at.is_some_and(|at| at <= now_ms) {
+            self.reopen_at = None;
             if matches!(self.link, Link::Up(_)) {
                 for (watchlist, list) in &mut self.lists {
                     if list.is_wanted() && !list.is_asked() {
@@ -286,13 +295,16 @@ impl Replica {
                     }
                 }
             }
+        }
+        if self.retry_at.is_some_and(|at| at <= now_ms) {
+            self.retry_at = None;
             self.send_edits();
         }
     }
 
     /// When [`Self::tick`] has something to do, in the same milliseconds.
     pub fn wake_at(&self) -> Option<u64> {
-        self.retry_at
+        [self.retry_at, self.reopen_at].into_iter().flatten().min()
     }
 
     /// The next message to send.
@@ -328,10 +340,12 @@ impl Replica {
             }
             ServerMessage::Snapshot(snapshot) => {
                 let watchlist = snapshot.watchlist;
+                self.reopen_wait = RETRY_UNAVAILABLE_MS;
                 self.with_list(watchlist, |list, limits, events| list.snapshot(snapshot, limits, events));
             }
             ServerMessage::Resumed(resumed) => {
                 let watchlist = resumed.watchlist;
+                self.reopen_wait = RETRY_UNAVAILABLE_MS;
                 self.with_list(watchlist, |list, limits, events| list.resumed(&resumed, limits, events));
             }
             ServerMessage::Changes(changes) => {
@@ -398,7 +412,11 @@ impl Replica {
             if let Some(list) = self.lists.get_mut(&watchlist) {
                 list.not_served();
             }
-            self.retry_at.get_or_insert(now_ms + RETRY_UNAVAILABLE_MS);
+            // Edits of other watchlists do not wait for it.
+            if self.reopen_at.is_none() {
+                self.reopen_at = Some(now_ms + self.reopen_wait);
+                self.reopen_wait = (self.reopen_wait * 2).min(LONGEST_REOPEN_MS);
+            }
         }
         let (code, message, watchlist) = (error.code, error.message.clone(), error.watchlist);
         self.events.push(Event::ServerError { code, message, watchlist });

@@ -156,8 +156,8 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
     let rows = log.entries.len() + usize::from(log.has_more);
     let is_roomy = ui.available_width() >= ROOMY;
     let is_today = |entry: &Entry| entry.at.to_jiff().to_zoned(view.zone.clone()).date() == view.today;
-    // Times of today alone need no room for a date.
-    let when = if is_roomy && !log.entries.iter().all(is_today) { 112.0 } else { 64.0 };
+    // Times of today alone need no room for a date; the oldest stands last.
+    let when = if is_roomy && !log.entries.last().is_none_or(is_today) { 112.0 } else { 64.0 };
     let who = if is_roomy { 64.0 } else { 44.0 };
     ui.add_space(4.0);
     // A button that is about to be pressed must not become another's.
@@ -294,7 +294,11 @@ fn put_back(log: &Log, index: usize, view: &View<'_>) -> PutBack {
                     let what = format!("Bring {} back where it was", row_name(removed.row, view));
                     PutBack::Edit(Change::Insert(insert), what)
                 }
-                _ if log.query.row == Some(removed.row) => PutBack::Nothing,
+                _ if log.query
+                    == LogQuery { row: Some(removed.row), column: None, user: None, ..log.query } =>
+                {
+                    PutBack::Nothing
+                }
                 _ => PutBack::Unknown(removed.row),
             }
         }

@@ -1,6 +1,6 @@
 //! The bar below the grid: how many rows, what waits, which revision.
 
-use egui::{Align, Layout, RichText, Ui};
+use egui::{Align, Label, Layout, RichText, Ui};
 use shared::{
     ids::Revision,
     number::{Separators, format_grouped},
@@ -20,6 +20,8 @@ pub struct Status<'a> {
     pub rows: Option<(usize, usize)>,
     /// What is selected, where more than one cell is.
     pub sums: Option<&'a Summary>,
+    /// Why the server cannot serve it at present, where it cannot: what is shown is of before.
+    pub unserved: Option<&'a str>,
     /// Whether the rows stay in the order that they were sorted into.
     pub is_held: bool,
     /// Edits that wait for their answer.
@@ -32,13 +34,14 @@ pub struct Status<'a> {
 
 impl<'a> Status<'a> {
     /// What there is to say of a window.
-    pub fn of(window: &'a Window, core: &Core) -> Self {
+    pub fn of(window: &'a Window, core: &'a Core) -> Self {
         let replica = core.store.replica();
         let list = window.list().and_then(|list| replica.list(list));
         let rows = list.and_then(|list| list.state());
         Self {
             rows: rows.map(|state| (state.rows().len(), window.grid.table(state).len())),
             sums: window.grid.sums().get(),
+            unserved: window.list().and_then(|list| core.store.unserved(list)),
             is_held: window.grid.config.is_held && !window.grid.config.sort.is_empty(),
             waiting: replica.waiting(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
@@ -62,6 +65,10 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             if let Some((all, shown)) = status.rows {
                 ui.label(quiet(rows(all, shown)));
+                if let Some(why) = status.unserved {
+                    let text = RichText::new(format!("Not up to date. {why}")).font(theme::small());
+                    ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
+                }
                 if status.is_held {
                     ui.label(quiet("order held, F5 sorts again".to_owned()));
                 }

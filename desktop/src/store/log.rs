@@ -160,8 +160,11 @@ impl Log {
         })
     }
 
-    /// The name that the watchlist had before the entry at an index gave it another.
+    /// The name that the watchlist had before the entry at an index gave it another, where what stands between is here.
     pub fn name_before(&self, index: usize) -> Option<&str> {
+        if self.query.user.is_some() {
+            return None;
+        }
         self.entries.iter().skip(index + 1).find_map(|entry| match &entry.change {
             Change::Rename(rename) => Some(&*rename.name),
             _ => None,

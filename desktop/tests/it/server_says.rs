@@ -9,7 +9,12 @@ use shared::{
     ids::{Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
     position::Position,
     time::Timestamp,
-    wire::server::{Error, ErrorCode, Role, ServerMessage, Snapshot, Summary, User, Watchlists, Welcome},
+    wire::{
+        client::ClientMessage,
+        server::{
+            Error, ErrorCode, Resumed, Role, ServerMessage, Snapshot, Summary, User, Watchlists, Welcome,
+        },
+    },
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -105,7 +110,46 @@ fn a_list_that_cannot_be_served_says_why_in_its_place_until_it_can() {
     assert_eq!(desk.store.unserved(LIST), None);
     desk.errs(ErrorCode::Unavailable, "the watchlist cannot be served at present", Some(LIST));
     desk.errs(ErrorCode::Unavailable, "the watchlist cannot be served at present", Some(LIST));
-    assert_eq!(desk.told(), ["The watchlist cannot be served at present."], "once where the list is shown");
+    let told = "The watchlist cannot be served at present.";
+    assert_eq!(desk.told(), [told], "once where the list is shown");
+    assert_eq!(desk.store.unserved(LIST), Some(told), "and in the status bar for as long");
+    desk.store.dismiss(desk.store.notices()[0].id);
+    desk.store.tick(Duration::from_secs(9));
+    desk.says(ServerMessage::Resumed(Resumed {
+        watchlist: LIST,
+        epoch: Epoch(Uuid::from_u128(1)),
+        revision: Revision(5),
+    }));
+    assert_eq!(desk.store.unserved(LIST), None);
+    desk.errs(ErrorCode::Unavailable, "the watchlist cannot be served at present", Some(LIST));
+    assert_eq!(desk.told(), [told], "said anew when it happens anew");
+}
+
+#[test]
+fn a_list_that_cannot_be_served_holds_up_no_edit_of_another() {
+    let mut desk = Desk::new();
+    desk.snapshot(1);
+    let bad = WatchlistId(Uuid::from_u128(8));
+    desk.store.open_list(bad);
+    while desk.store.poll_send().is_some() {}
+    let mut asked = 0;
+    for second in 0..60 {
+        let now = Duration::from_secs(second);
+        let error = Error {
+            code: ErrorCode::Unavailable,
+            message: "its records are damaged".into(),
+            request: None,
+            watchlist: Some(bad),
+        };
+        desk.store.receive(ServerMessage::Error(error), now);
+        desk.store.tick(now);
+        asked += std::iter::from_fn(|| desk.store.poll_send()).count();
+    }
+    assert!((5..15).contains(&asked), "it is asked for again less and less often: {asked}");
+    let position = Position::between(None, None, 1).unwrap().remove(0);
+    let insert = Change::insert(RowId(Uuid::from_u128(1)), &position, Default::default());
+    desk.store.edit(LIST, WindowId(1), vec![insert]).unwrap();
+    assert!(matches!(desk.store.poll_send(), Some(ClientMessage::Edit(_))), "it leaves at once");
 }
 
 #[test]

@@ -32,7 +32,7 @@ use super::{
     judge::Judge,
     load::load,
     presence::People,
-    refuse::{DAMAGED, NOT_SERVED, refuse, refuse_all, refuse_until},
+    refuse::{Why, refuse, refuse_all, refuse_until},
     withheld::Withheld,
 };
 use crate::{
@@ -91,11 +91,8 @@ pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: A
             }
             Err(error) => {
                 error!(%watchlist, error = &error as &dyn std::error::Error, "the watchlist cannot be loaded");
-                let why = match error {
-                    JournalError::Damaged(_) => DAMAGED,
-                    JournalError::Store(_) | JournalError::NotOurs(_) => NOT_SERVED,
-                };
-                if why == DAMAGED {
+                let why = Why::of(&error);
+                if why == Why::Damaged {
                     // It does not mend by itself.
                     let until = Instant::now() + DAMAGED_REST;
                     let refused = refuse_until(watchlist, &mut commands, why, until);
@@ -196,7 +193,7 @@ impl Room {
             }
         }
         self.flush();
-        refuse_all(self.watchlist, commands, NOT_SERVED).await;
+        refuse_all(self.watchlist, commands, Why::NotServed).await;
     }
 
     /// Judges and writes the edits first, so that everything else sees what is on disk. False once deleted.
@@ -213,7 +210,7 @@ impl Room {
         let mut others = others.into_iter();
         while let Some(command) = others.next() {
             if !self.act(command).await {
-                others.for_each(|rest| refuse(self.watchlist, rest, NOT_SERVED));
+                others.for_each(|rest| refuse(self.watchlist, rest, Why::NotServed));
                 return false;
             }
         }

@@ -22,6 +22,8 @@ pub enum Event {
     /// A watchlist was replaced whole: nothing of it glows. `is_other_history` where the server has put another one in
     /// the place of what was shown, as after the restore of a backup.
     Loaded { watchlist: WatchlistId, is_other_history: bool },
+    /// A watchlist goes on from what was known of it.
+    Resumed { watchlist: WatchlistId },
     /// An edit of this client is shown and waits.
     Pending { watchlist: WatchlistId },
     /// A commit was applied. `window` is the one of this client that made it, if this client did.

@@ -368,6 +368,7 @@ impl ListReplica {
             _ if self.sync != Sync::Asked => Next::Carry,
             Some(at) if at.epoch == resumed.epoch && self.state.is_some() => {
                 self.sync = Sync::Live;
+                events.push(Event::Resumed { watchlist: resumed.watchlist });
                 self.settle_reached(resumed.watchlist, limits, events);
                 Next::Carry
             }

@@ -183,6 +183,7 @@ fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palett
     let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
     let panel = Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false);
     let status = Status {
+        unserved: None,
         rows: Some((watchlist.rows().len(), grid.table(watchlist).len())),
         sums: grid.sums().get(),
         is_held: false,
