@@ -286,11 +286,35 @@ pub(crate) fn wake_root(ctx: &Context) {
 fn outbox_folder(data_dir: &Path, connect: Option<&str>) -> PathBuf {
     let name = connect.map_or_else(
         || "own".to_owned(),
-        |base| base.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect(),
+        |base| {
+            let named = |byte: u8| match byte {
+                byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+                byte => format!("_{byte:02x}"),
+            };
+            base.bytes().map(named).fold("at_".to_owned(), |name, part| name + &part)
+        },
     );
     data_dir.join("outboxes").join(name)
 }
 
 fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_servers_share_an_outbox() {
+        let bases = ["http://a.b:1", "http://a-b:1", "http://a_b:1", "http://a_2eb:1", "http://a:b1", "own"];
+        let folders: std::collections::BTreeSet<PathBuf> = bases
+            .iter()
+            .map(|base| Some(*base))
+            .chain([None])
+            .map(|base| outbox_folder(Path::new("/data"), base))
+            .collect();
+        assert_eq!(folders.len(), bases.len() + 1, "{folders:?}");
+        assert!(folders.iter().all(|folder| folder.parent() == Some(Path::new("/data/outboxes"))));
+    }
 }
