@@ -45,9 +45,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     make_private(&data_dir).with_context(unwritable)?;
     let (file, workspace, said) = WorkspaceFile::take(&data_dir).with_context(unwritable)?;
-    let first = Window::new(WindowId(0), None, workspace.windows.first());
+    let first = workspace.windows.first().map(|saved| saved.placement.clone()).unwrap_or_default();
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
-    let viewport = as_program(first.placement.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
+    let viewport = as_program(first.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
     let host = args.connect.is_none().then(|| Host::new(&data_dir));

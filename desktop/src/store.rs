@@ -4,6 +4,7 @@
 pub mod glow;
 pub mod history;
 pub mod log;
+mod making;
 mod notices;
 pub mod outbox;
 mod reading;
@@ -12,7 +13,7 @@ pub mod undo;
 mod words;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,7 +22,7 @@ use std::{
 use shared::{
     column::ColumnKey,
     edit::{Change, Code, Rejection},
-    ids::{ClientId, EditId, RequestId, RowId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, RowId, WatchlistId, WindowId},
     limits::Limits,
     replica::{Effect, Event, KeptEdit, Outcome, Replica},
     watchlist::Watchlist,
@@ -38,6 +39,7 @@ use self::{
     glow::{Glow, Shape},
     history::CellHistory,
     log::{Log, LogQuery},
+    making::{Fill, Making},
     notices::Notices,
     outbox::Outbox,
     reading::Reading,
@@ -118,14 +120,10 @@ pub struct Store {
     notices: Notices,
     /// Watchlists that the server cannot serve at present, and why.
     unserved: BTreeMap<WatchlistId, Arc<str>>,
-    /// What windows wait to show once it is made.
-    creating: HashMap<RequestId, (WindowId, Vec<Vec<Change>>)>,
-    /// Watchlists to be shown, and then their first edits made.
-    made: Vec<(WindowId, WatchlistId)>,
+    /// Watchlists that are made here.
+    making: Making,
     /// The watchlists that are kept up to date, those shown last at the end.
     opened: Vec<WatchlistId>,
-    /// Edits of a new watchlist that is still to be loaded.
-    filling: HashMap<WatchlistId, (WindowId, Vec<Vec<Change>>)>,
     /// Whether the person knows that edits cannot be kept on the disk.
     is_fault_told: bool,
     /// The connection greeted the server under an id that is given up.
@@ -156,10 +154,8 @@ impl Store {
             round_trip: None,
             notices: Notices::default(),
             unserved: BTreeMap::new(),
-            creating: HashMap::new(),
-            made: Vec::new(),
+            making: Making::default(),
             opened: Vec::new(),
-            filling: HashMap::new(),
             is_fault_told: false,
             is_connection_stale: false,
         })
@@ -374,12 +370,12 @@ impl Store {
 
     /// Watchlists that were made for a window and are to be shown in it.
     pub fn take_made(&mut self) -> Vec<(WindowId, WatchlistId)> {
-        std::mem::take(&mut self.made)
+        self.making.take_made()
     }
 
     /// A watchlist that was made for another window than the one that asked.
     pub fn put_back_made(&mut self, window: WindowId, watchlist: WatchlistId) {
-        self.made.push((window, watchlist));
+        self.making.put_back(window, watchlist);
     }
 
     /// Wants a watchlist's changes. Those that no window has shown for longest are given up: a connection has
@@ -491,7 +487,7 @@ impl Store {
     ) -> bool {
         match self.replica.create(id, name, columns) {
             Some(request) => {
-                self.creating.insert(request, (window, fill));
+                self.making.asked(request, Fill { window, edits: fill });
                 true
             }
             None => false,
@@ -548,14 +544,7 @@ impl Store {
                 );
             }
             Event::NumbersReused => self.renew(now),
-            Event::Created { request, watchlist } => {
-                if let Some((window, fill)) = self.creating.remove(&request) {
-                    self.made.push((window, watchlist));
-                    if !fill.is_empty() {
-                        self.filling.insert(watchlist, (window, fill));
-                    }
-                }
-            }
+            Event::Created { request, watchlist } => self.making.made(request, watchlist),
             Event::Deleted { watchlist, .. } => {
                 let name = self
                     .watchlist(watchlist)
@@ -564,11 +553,10 @@ impl Store {
                 self.say(format!("The watchlist{name} is deleted for everyone."), Some(watchlist), now);
             }
             Event::RequestFailed { request, message, .. } => {
-                self.creating.remove(&request);
-                if !self.reading.failed(request) {
-                    self.say(sentence(&message), None, now);
-                }
+                self.making.failed(request);
+                self.say(sentence(&message), None, now);
             }
+            Event::HistoryFailed { request } => self.reading.failed(request),
             // That it is not connected is said where the connection is.
             Event::ServerError { code: ErrorCode::Restarting, .. } => {}
             Event::ServerError { code: ErrorCode::Unavailable, message, watchlist: Some(watchlist) } => {
@@ -648,7 +636,7 @@ impl Store {
 
     /// Puts the rows of an import into its new watchlist.
     fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
-        let Some((window, edits)) = self.filling.remove(&watchlist) else { return };
+        let Some(Fill { window, edits }) = self.making.take_fill(watchlist) else { return };
         for changes in edits {
             match self.replica.edit(watchlist, window, changes) {
                 Ok(kept) => self.outbox.keep(&kept),

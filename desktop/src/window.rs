@@ -372,10 +372,7 @@ impl Window {
                     Action::AskHistory { watchlist: id, window: self.id, row, column }
                 }
                 GridAction::ShowHistory(row, column) => {
-                    // What is computed was never set by anybody: of it the row's is shown.
-                    let entry = watchlist.columns().get(&column);
-                    let is_set = entry.is_some_and(|entry| entry.column.derive.is_none());
-                    self.history = Some(HistoryPanel::of(row, Some(column).filter(|_| is_set)));
+                    self.history = Some(HistoryPanel::of(row, column, watchlist));
                     continue;
                 }
                 GridAction::AddColumn(after) => {

@@ -65,7 +65,7 @@ impl Desk {
         let positions = Position::between(None, None, rows).unwrap();
         let inserts: Vec<Change> =
             ids.iter().zip(&positions).map(|(id, at)| Change::insert(*id, at, BTreeMap::new())).collect();
-        while desk.replica.list(desk.list).is_none_or(|list| list.state().is_none()) {
+        while !desk.is_loaded() {
             desk.pump(Duration::from_millis(10)).await;
         }
         for inserts in inserts.chunks(5_000) {
@@ -87,6 +87,10 @@ impl Desk {
 
     pub fn is_connected(&self) -> bool {
         self.socket.is_some()
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        self.replica.list(self.list).is_some_and(|list| list.state().is_some())
     }
 
     pub fn cut(&mut self) {

@@ -21,7 +21,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use self::{desk::Desk, process::Server};
+use self::{
+    desk::Desk,
+    process::{ANY_PORT, Server},
+};
 
 const ROWS: usize = 2_000;
 const READERS: usize = 4;
@@ -54,7 +57,8 @@ fn main() {
 }
 
 async fn measure() {
-    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), ANY_PORT);
     let (mut feed, rows) = Desk::found(server.way(), ROWS).await;
     let list = feed.list;
     let clock = Rc::new(RefCell::new(Clock::default()));

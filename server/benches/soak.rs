@@ -1,5 +1,6 @@
 //! Many clients and feeds for a long time, with faults at random: what they show is compared every minute, and what the
-//! server holds is told.
+//! server holds is told. Before that each makes as many edits as the server keeps answers of: from there on a server
+//! that holds more and more has a leak.
 //!
 //! `cargo bench -p server --bench soak -- 15` soaks for fifteen minutes; without a number, for one.
 
@@ -15,7 +16,7 @@ mod process;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use shared::ids::RowId;
+use shared::{ids::RowId, limits::ANSWERS_KEPT};
 use tokio::{
     sync::{mpsc, watch},
     task::LocalSet,
@@ -24,7 +25,7 @@ use tokio::{
 
 use self::{
     desk::{Desk, State},
-    process::{Server, Way},
+    process::{ANY_PORT, Server, Way},
 };
 
 const CLIENTS: usize = 50;
@@ -47,6 +48,8 @@ struct Shared {
 
 #[derive(Default)]
 struct Counts {
+    /// Those who have made as many edits as the server keeps answers of.
+    warm: usize,
     edits: u64,
     cuts: u64,
     silences: u64,
@@ -59,7 +62,8 @@ fn main() {
 }
 
 async fn soak(minutes: u32) {
-    let mut server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), ANY_PORT);
     let (founder, rows) = Desk::found(server.way(), ROWS).await;
     let (list, (work, works), (states, mut said)) = (founder.list, watch::channel(true), mpsc::channel(64));
     let counts = Rc::new(RefCell::new(Counts::default()));
@@ -69,6 +73,11 @@ async fn soak(minutes: u32) {
     for index in 0..CLIENTS + FEEDS {
         tokio::task::spawn_local(live(index, Desk::new(list), shared.clone()));
     }
+    let started = Instant::now();
+    while counts.borrow().warm < CLIENTS + FEEDS {
+        sleep(Duration::from_millis(100)).await;
+    }
+    println!("warm after {} edits in {:.0?}", (CLIENTS + FEEDS) * ANSWERS_KEPT, started.elapsed());
     println!(
         "{:>6} {:>9} {:>6} {:>9} {:>6} {:>10}",
         "minute", "edits", "cuts", "silences", "kills", "server"
@@ -78,7 +87,9 @@ async fn soak(minutes: u32) {
         // Twice, so that what a server holds is seen over a long while.
         if minutes >= 3 && (minute == minutes / 3 + 1 || minute == minutes * 2 / 3 + 1) {
             sleep(MINUTE / 3).await;
-            server.kill_and_start_again();
+            let Way { address, .. } = server.way().clone();
+            drop(server);
+            server = Server::start(folder.path(), &address);
             kills += 1;
             sleep(MINUTE * 2 / 3).await;
         } else {
@@ -97,7 +108,7 @@ async fn soak(minutes: u32) {
             assert!(started.elapsed() < MINUTE, "they do not come to rest: {shown:?}");
         }
         assert!(shown.values().all(|state| *state == shown[&0]), "they differ: {shown:?}");
-        let Counts { edits, cuts, silences } = &*counts.borrow();
+        let Counts { edits, cuts, silences, .. } = *counts.borrow();
         println!("{minute:>6} {edits:>9} {cuts:>6} {silences:>9} {kills:>6} {held:>6.1} MiB");
         work.send(true).unwrap();
         while said.try_recv().is_ok() {}
@@ -105,20 +116,42 @@ async fn soak(minutes: u32) {
     println!("no differences");
 }
 
+impl Shared {
+    fn any_price(&self) -> (RowId, u64) {
+        (self.rows[fastrand::usize(..ROWS)], fastrand::u64(..10_000))
+    }
+}
+
+/// Makes as many edits as the server keeps answers of, as fast as they are answered.
+async fn warm_up(desk: &mut Desk, shared: &Shared) {
+    desk.connect(&shared.way).await;
+    let mut left = ANSWERS_KEPT;
+    while left > 0 || desk.replica.waiting() > 0 {
+        if desk.is_loaded() {
+            let most = 100_usize.saturating_sub(desk.replica.waiting()).min(left);
+            for _ in 0..most {
+                desk.set_prices([shared.any_price()]);
+            }
+            left -= most;
+        }
+        desk.pump(Duration::from_millis(20)).await;
+    }
+    shared.counts.borrow_mut().warm += 1;
+}
+
 async fn live(index: usize, mut desk: Desk, shared: Shared) {
     let is_feed = index < FEEDS;
     let mut works = shared.works.clone();
+    warm_up(&mut desk, &shared).await;
     loop {
         if !desk.is_connected() {
             sleep(Duration::from_millis(fastrand::u64(10..500))).await;
             desk.connect(&shared.way).await;
         }
         if *works.borrow() {
-            let is_loaded = desk.replica.list(desk.list).is_some_and(|list| list.state().is_some());
             let changes = if is_feed { CHANGES } else { 1 };
-            if is_loaded && desk.replica.waiting() < 100 {
-                let any = || (shared.rows[fastrand::usize(..ROWS)], fastrand::u64(..10_000));
-                desk.set_prices((0..changes).map(|_| any()));
+            if desk.is_loaded() && desk.replica.waiting() < 100 {
+                desk.set_prices((0..changes).map(|_| shared.any_price()));
                 shared.counts.borrow_mut().edits += 1;
             }
             let pause = if is_feed { 20 } else { fastrand::u64(40..160) };

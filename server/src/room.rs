@@ -25,7 +25,7 @@ use shared::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-pub use refuse::DAMAGED;
+pub use refuse::{DAMAGED, NOT_SERVED};
 pub use task::{RoomContext, spawn};
 pub use withheld::Withheld;
 

@@ -39,7 +39,7 @@ use crate::{
     frame::Frame,
     hub::{self, Hub},
     journal::{Sender, Verdict},
-    room::{Answered, Command, EditRequest, Reply, RoomHandle, Unreadable, Withheld},
+    room::{self, Answered, Command, EditRequest, Reply, RoomHandle, Unreadable, Withheld},
     settings::Settings,
 };
 
@@ -328,7 +328,7 @@ impl Session {
         let is_served = self.context.hub.room(watchlist).is_some();
         let rejection = if is_served || !self.withheld.admits(watchlist, edit) {
             self.withheld.withhold(watchlist, edit);
-            Rejection::new(Code::Unavailable, "the watchlist cannot be served at present")
+            Rejection::new(Code::Unavailable, room::NOT_SERVED)
         } else {
             hub::unknown(watchlist)
         };
@@ -365,7 +365,7 @@ impl Session {
         };
         let command = Command::Open { subscriber, at: open.at, withheld: self.withheld.clone() };
         if room.send(command).await.is_err() {
-            let message = "the watchlist cannot be served at present".to_owned();
+            let message = room::NOT_SERVED.to_owned();
             return socket.send(&error(ErrorCode::Unavailable, message)).await;
         }
         self.rooms.insert(watchlist, room);

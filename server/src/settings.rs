@@ -79,7 +79,7 @@ pub enum SettingsError {
     /// The file or a variable does not say what it should.
     #[error("{origin}: {message}")]
     Wrong {
-        /// The file, or the environment.
+        /// The file or the variable, by name.
         origin: String,
         /// What is wrong.
         message: String,
@@ -100,7 +100,8 @@ impl Settings {
         if let Some(path) = file {
             let text = fs::read_to_string(path)
                 .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-            let read = text.parse::<toml::Table>().and_then(|read| Self::from_table(&read).map(|_| read));
+            let read =
+                text.parse::<toml::Table>().and_then(|read| read.clone().try_into::<Self>().map(|_| read));
             table = read.map_err(|error| SettingsError::Wrong {
                 origin: format!("the settings file {}", path.display()),
                 message: error.to_string().trim().replace('\n', " "),
@@ -123,14 +124,10 @@ impl Settings {
             };
             let mut alone = toml::Table::new();
             put(&mut alone, &path, value.clone());
-            Self::from_table(&alone).map_err(|error| wrong(error.message().to_owned()))?;
+            alone.try_into::<Self>().map_err(|error| wrong(error.message().to_owned()))?;
             put(&mut table, &path, value);
         }
-        Ok(Self::from_table(&table).expect("every part of it was read"))
-    }
-
-    fn from_table(table: &toml::Table) -> Result<Self, toml::de::Error> {
-        table.clone().try_into()
+        Ok(table.try_into().expect("every part of it was read"))
     }
 
     /// What of the history is kept at `now`: commits since a moment, and at most so many.

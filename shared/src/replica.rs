@@ -83,7 +83,7 @@ enum Request {
     Create,
     Delete(WatchlistId),
     Restore(WatchlistId),
-    History(WatchlistId),
+    History,
 }
 
 impl Replica {
@@ -168,12 +168,7 @@ impl Replica {
         }
         for (request, what) in std::mem::take(&mut self.requests) {
             let message = "the connection was lost before the server answered".into();
-            self.events.push(Event::RequestFailed {
-                request,
-                code: ErrorCode::Unavailable,
-                message,
-                watchlist: what.watchlist(),
-            });
+            self.events.push(what.failed(request, ErrorCode::Unavailable, message));
         }
     }
 
@@ -279,9 +274,7 @@ impl Replica {
 
     /// Asks for commits, newest first; `None` while not connected.
     pub fn history(&mut self, ask: client::History) -> Option<RequestId> {
-        self.request(Request::History(ask.watchlist), |request| {
-            ClientMessage::History(client::History { request, ..ask })
-        })
+        self.request(Request::History, |request| ClientMessage::History(client::History { request, ..ask }))
     }
 
     /// Lets time pass: what the server could not store or serve is asked for again. Call it when [`Self::wake_at`] says.
@@ -393,15 +386,14 @@ impl Replica {
         match self.requests.remove(&request) {
             Some(Request::Delete(watchlist)) => self.events.push(Event::Deleted { request, watchlist }),
             Some(Request::Restore(watchlist)) => self.events.push(Event::Restored { request, watchlist }),
-            Some(Request::Create | Request::History(_)) | None => {}
+            Some(Request::Create | Request::History) | None => {}
         }
     }
 
     fn failed(&mut self, error: &crate::wire::server::Error, now_ms: u64) {
         let request = error.request.and_then(|request| Some((request, self.requests.remove(&request)?)));
         if let Some((request, what)) = request {
-            let (code, message) = (error.code, error.message.clone());
-            self.events.push(Event::RequestFailed { request, code, message, watchlist: what.watchlist() });
+            self.events.push(what.failed(request, error.code, error.message.clone()));
             return;
         }
         if let (Some(watchlist), ErrorCode::UnknownWatchlist) = (error.watchlist, error.code) {
@@ -550,12 +542,13 @@ impl Replica {
 }
 
 impl Request {
-    fn watchlist(self) -> Option<WatchlistId> {
-        match self {
+    /// What is said where it was not done.
+    fn failed(self, request: RequestId, code: ErrorCode, message: Arc<str>) -> Event {
+        let watchlist = match self {
+            Request::History => return Event::HistoryFailed { request },
             Request::Create => None,
-            Request::Delete(watchlist) | Request::Restore(watchlist) | Request::History(watchlist) => {
-                Some(watchlist)
-            }
-        }
+            Request::Delete(watchlist) | Request::Restore(watchlist) => Some(watchlist),
+        };
+        Event::RequestFailed { request, code, message, watchlist }
     }
 }

@@ -49,8 +49,9 @@ pub struct HistoryPanel {
 }
 
 impl HistoryPanel {
-    /// Of a row, or of one of its cells.
-    pub fn of(row: RowId, column: Option<ColumnKey>) -> Self {
+    /// Of a cell, or of its row where the cell is computed.
+    pub fn of(row: RowId, column: ColumnKey, watchlist: &Watchlist) -> Self {
+        let column = Some(column).filter(|column| is_set(watchlist, column));
         Self { row: Some(row), column, ..Self::default() }
     }
 
@@ -110,12 +111,7 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
             panel.row = Some(row).filter(|_| only);
         }
         let column = panel.column.clone().or_else(|| view.cursor.map(|cursor| cursor.column.clone()));
-        // What is computed was never set by anybody.
-        let is_set = |key: &ColumnKey| {
-            view.watchlist.columns().get(key).is_some_and(|entry| entry.column.derive.is_none())
-        };
-        let column = column.filter(is_set);
-        if let Some(column) = column {
+        if let Some(column) = column.filter(|column| is_set(view.watchlist, column)) {
             let mut only = panel.column.is_some();
             ui.checkbox(&mut only, format!("Only {}", column_name(&column, view)));
             panel.column = Some(column).filter(|_| only);
@@ -133,6 +129,11 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
     });
 }
 
+/// Whether a column's cells are set by somebody: what is computed has no history.
+fn is_set(watchlist: &Watchlist, column: &ColumnKey) -> bool {
+    watchlist.columns().get(column).is_some_and(|entry| entry.column.derive.is_none())
+}
+
 fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(view.palette.muted);
     let Some(log) = view.log else { return };
@@ -142,10 +143,10 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
                 "The history cannot be read: the server is not connected, or cannot use its disk.",
             ));
         }
-        Asked::Waiting(_) if log.entries.is_empty() => {
+        Asked::Waiting(_) if log.entries().is_empty() => {
             ui.label(quiet("Loading\u{2026}"));
         }
-        Asked::Answered if log.entries.is_empty() => {
+        Asked::Answered if log.entries().is_empty() => {
             ui.label(quiet("Nothing was changed, or it is older than the history that is kept."));
         }
         Asked::Waiting(_) | Asked::Answered => {}
@@ -153,11 +154,11 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
     if log.is_old && (panel.is_held || log.is_older()) && ui.button("Show newer changes").clicked() {
         actions.push(Action::AskLog { window: view.window, older: false });
     }
-    let rows = log.entries.len() + usize::from(log.has_more);
+    let rows = log.entries().len() + usize::from(log.has_more);
     let is_roomy = ui.available_width() >= ROOMY;
     let is_today = |entry: &Entry| entry.at.to_jiff().to_zoned(view.zone.clone()).date() == view.today;
     // Times of today alone need no room for a date; the oldest stands last.
-    let when = if is_roomy && !log.entries.last().is_none_or(is_today) { 112.0 } else { 64.0 };
+    let when = if is_roomy && !log.entries().last().is_none_or(is_today) { 112.0 } else { 64.0 };
     let who = if is_roomy { 64.0 } else { 44.0 };
     ui.add_space(4.0);
     // A button that is about to be pressed must not become another's.
@@ -171,7 +172,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
         .auto_shrink([false, false]);
     let shown = table.body(|body| {
         body.rows(ROW, rows, |mut row| {
-            if row.index() < log.entries.len() {
+            if row.index() < log.entries().len() {
                 show_entry(&mut row, (log, is_roomy), panel, view, actions);
                 return;
             }
@@ -196,7 +197,7 @@ fn show_entry(
     actions: &mut Vec<Action>,
 ) {
     let index = row.index();
-    let entry = &log.entries[index];
+    let entry = &log.entries()[index];
     let small = |text: String, color| RichText::new(text).font(theme::small()).color(color);
     let (muted, text) = (view.palette.muted, view.palette.text);
     let local = entry.at.to_jiff().to_zoned(view.zone.clone());
@@ -237,7 +238,7 @@ fn show_entry(
 /// What a change did, in words.
 fn said(log: &Log, index: usize, view: &View<'_>) -> String {
     let row_name = |row| row_name(row, view);
-    match &log.entries[index].change {
+    match &log.entries()[index].change {
         Change::Set(Set { row, column, value, was }) => {
             let from = was.as_ref().map_or_else(|| "?".to_owned(), |from| shown(from, column, view));
             let (name, to) = (column_name(column, view), shown(value, column, view));
@@ -278,7 +279,7 @@ enum PutBack {
 }
 
 fn put_back(log: &Log, index: usize, view: &View<'_>) -> PutBack {
-    match &log.entries[index].change {
+    match &log.entries()[index].change {
         Change::Set(Set { row, column, was: Some(was), .. }) => {
             put_value_back(*row, column, was, view).unwrap_or(PutBack::Nothing)
         }

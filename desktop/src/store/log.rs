@@ -1,6 +1,10 @@
 //! The changes of a watchlist that a window reads: who changed what, when, from what to what.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use shared::{
     column::ColumnKey,
@@ -66,14 +70,15 @@ pub struct Log {
     pub query: LogQuery,
     /// How it stands with the last question.
     pub asked: Asked,
-    /// The changes that are here.
-    pub entries: Vec<Entry>,
+    entries: Vec<Entry>,
     /// Whether there are older ones.
     pub has_more: bool,
     /// Whether there are newer ones.
     pub is_old: bool,
     /// Who has made changes so far, whatever is asked for: the accounts to choose from.
     pub people: BTreeMap<UserId, Arc<str>>,
+    /// What the cells of each row were last seen to hold, in what is here.
+    last: HashMap<RowId, BTreeMap<ColumnKey, Literal>>,
     /// What the last question went on from.
     before: Option<Revision>,
     /// When the newest ones were asked for.
@@ -90,6 +95,7 @@ impl Log {
             has_more: false,
             is_old: false,
             people: BTreeMap::new(),
+            last: HashMap::new(),
             before: None,
             asked_at: Duration::ZERO,
         }
@@ -104,6 +110,7 @@ impl Log {
         if next.query.is_within(&self.query) {
             next.entries = self.entries;
             next.entries.retain(|entry| next.query.takes(entry));
+            next.see(0);
         }
         next
     }
@@ -121,7 +128,9 @@ impl Log {
     pub fn take(&mut self, commits: &[Commit]) {
         if self.before.is_none() {
             self.entries.clear();
+            self.last.clear();
         }
+        let here = self.entries.len();
         // An answer may be cut short, so only an empty one is the last.
         self.has_more = !commits.is_empty();
         self.asked = Asked::Answered;
@@ -137,13 +146,37 @@ impl Log {
                 change: change.clone(),
             }));
         }
+        self.see(here);
+    }
+
+    /// Notes what the entries from an index on say of the cells; those before them are newer.
+    fn see(&mut self, from: usize) {
+        for entry in &self.entries[from..] {
+            let mut note = |row, column: &ColumnKey, value: &Literal| {
+                let cells = self.last.entry(row).or_default();
+                cells.entry(column.clone()).or_insert_with(|| value.clone());
+            };
+            match &entry.change {
+                Change::Set(set) => note(set.row, &set.column, &set.value),
+                Change::Insert(insert) => {
+                    insert.cells.iter().for_each(|(column, value)| note(insert.row, column, value));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Nothing of what is here may be so any longer.
     pub(super) fn begin_anew(&mut self) {
         self.entries.clear();
+        self.last.clear();
         (self.has_more, self.before, self.asked, self.is_old) = (false, None, Asked::Offline, false);
         self.asked_at = Duration::ZERO;
+    }
+
+    /// The changes that are here, newest first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// Whether it goes further back than the newest changes.
@@ -153,11 +186,7 @@ impl Log {
 
     /// What a cell was last seen to hold, in what is here.
     pub fn last_value(&self, row: RowId, column: &ColumnKey) -> Option<&Literal> {
-        self.entries.iter().find_map(|entry| match &entry.change {
-            Change::Set(set) if set.row == row && set.column == *column => Some(&set.value),
-            Change::Insert(insert) if insert.row == row => insert.cells.get(column),
-            _ => None,
-        })
+        self.last.get(&row)?.get(column)
     }
 
     /// The name that the watchlist had before the entry at an index gave it another, where what stands between is here.

@@ -129,12 +129,14 @@ impl Reading {
         }
     }
 
-    /// A question was not answered: it is asked again, or says so itself. False where it was none of these.
-    pub(super) fn failed(&mut self, request: RequestId) -> bool {
-        let log = self.log_that_waits(request).map(|log| log.asked = Asked::Offline);
-        let cell =
-            self.cell_that_waits(request).map(|cell| (cell.asked, cell.is_old) = (Asked::Offline, true));
-        log.or(cell).is_some()
+    /// A question was not answered: who still waits says so, and it is asked again.
+    pub(super) fn failed(&mut self, request: RequestId) {
+        if let Some(log) = self.log_that_waits(request) {
+            log.asked = Asked::Offline;
+        }
+        if let Some(cell) = self.cell_that_waits(request) {
+            (cell.asked, cell.is_old) = (Asked::Offline, true);
+        }
     }
 
     /// There is a connection again: what was missed is not known.

@@ -368,7 +368,7 @@ fn the_history_beside_the_grid_follows_and_puts_values_back() {
         two.ann.frame(Vec::new());
         two.bob.frame(Vec::new());
         let log = two.bob.core.store.log(window)?;
-        log.entries.first().map(|entry| entry.change.clone())
+        log.entries().first().map(|entry| entry.change.clone())
     };
     let change = wait_for("the newest change", || newest(&mut two));
     let typed =

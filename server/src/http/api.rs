@@ -28,7 +28,7 @@ use super::{HttpContext, problem::Problem};
 use crate::{
     hub,
     journal::{HistoryFilter, Verdict},
-    room::{Command, EditRequest, Reply, Unreadable},
+    room::{self, Command, EditRequest, Reply, Unreadable},
     session::history_limit,
 };
 
@@ -248,5 +248,5 @@ fn read_edit(bytes: &[u8]) -> Result<Edit, Problem> {
 }
 
 fn not_served() -> Rejection {
-    Rejection::new(Code::Unavailable, "the watchlist cannot be served at present")
+    Rejection::new(Code::Unavailable, room::NOT_SERVED)
 }

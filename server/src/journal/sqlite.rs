@@ -20,7 +20,7 @@ use shared::{
     time::Timestamp,
 };
 use sqlx::{
-    Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool,
+    Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
@@ -162,6 +162,11 @@ impl SqliteJournal {
         Ok(Self { writer, readers, histories, is_failing: AtomicBool::new(false) })
     }
 
+    /// Begins to write: what is done is done whole, once it is committed.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, JournalError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store)
+    }
+
     async fn read_snapshot(&self, id: WatchlistId) -> Result<Vec<StoredPart>, JournalError> {
         let query = format!(
             "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
@@ -221,8 +226,7 @@ impl SqliteJournal {
     /// The file cannot be written.
     pub async fn renew_epochs(&self) -> Result<(), JournalError> {
         let records = Journal::watchlists(self).await?;
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let mut transaction = self.begin().await?;
         for record in records {
             sqlx::query("UPDATE watchlists SET epoch = ? WHERE id = ?")
                 .bind(Epoch(Uuid::new_v4()).0)

@@ -32,11 +32,14 @@ impl Why {
 
     pub(super) fn words(self) -> &'static str {
         match self {
-            Why::NotServed => "the watchlist cannot be served at present",
+            Why::NotServed => NOT_SERVED,
             Why::Damaged => DAMAGED,
         }
     }
 }
+
+/// Said where nothing more is known.
+pub const NOT_SERVED: &str = "the watchlist cannot be served at present";
 
 /// Said where the journal does not hold what was written.
 pub const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can find out \

@@ -140,10 +140,12 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
     client.send(&json!({ "type": "history", "request": 1, "watchlist": bad })).await;
     let refused = client.expect("error").await;
     assert!(refused["message"].as_str().unwrap().contains("afterglow-server check"), "{refused}");
-    drop((client, served));
-
+    // What is damaged is not read again at once, however often it is asked for.
     damage(&journal, "UPDATE commits SET changes = replace(changes, '\"8\"', '\"3\"') WHERE revision = 3")
         .await;
+    client.send(&json!({ "type": "open", "watchlist": bad })).await;
+    assert_eq!(client.expect("error").await["code"], "unavailable");
+    drop((client, served));
     stdout(&run(&["check"], folder.path()));
     damage(&journal, "UPDATE snapshots SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)")
         .await;

@@ -56,7 +56,9 @@ pub enum Event {
     Restored { request: RequestId, watchlist: WatchlistId },
     /// The commits that were asked for, newest first.
     History { request: RequestId, commits: Vec<Commit> },
-    /// A request was not done.
+    /// The commits that were asked for could not be had.
+    HistoryFailed { request: RequestId },
+    /// A request to make, delete or restore a watchlist was not done.
     RequestFailed { request: RequestId, code: ErrorCode, message: Arc<str>, watchlist: Option<WatchlistId> },
     /// The server says that something is wrong, with a watchlist or altogether.
     ServerError { code: ErrorCode, message: Arc<str>, watchlist: Option<WatchlistId> },

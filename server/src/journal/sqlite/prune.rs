@@ -1,7 +1,7 @@
 //! Pruning: commits that are no longer kept are taken away, the oldest first.
 
 use shared::{edit::Commit, ids::WatchlistId, time::Timestamp};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
     NEWEST_WHOLE, SqliteJournal,
@@ -43,8 +43,7 @@ impl SqliteJournal {
             if rows.is_empty() {
                 return Ok(());
             }
-            let mut connection = self.writer.acquire().await.map_err(store)?;
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+            let mut transaction = self.begin().await?;
             let key = key_of(&mut transaction, id).await?;
             for row in &rows {
                 let commit = read_commit(id, row)?.commit;

@@ -1,7 +1,7 @@
 //! Writing: batches of commits and answers, parts of snapshots, new watchlists. Each whole or not at all.
 
 use shared::{edit::Commit, ids::WatchlistId, wire::codec::Encoding};
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     SqliteJournal,
@@ -15,8 +15,7 @@ const CHUNK: usize = 256;
 
 impl SqliteJournal {
     pub(super) async fn write_batch(&self, id: WatchlistId, batch: Batch) -> Result<(), JournalError> {
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let mut transaction = self.begin().await?;
         let key = key_of(&mut transaction, id).await?;
         insert_commits(&mut transaction, id, key, &batch.commits).await?;
         for answers in batch.answers.chunks(CHUNK) {
@@ -62,8 +61,7 @@ impl SqliteJournal {
     }
 
     pub(super) async fn write_part(&self, id: WatchlistId, part: StoredPart) -> Result<(), JournalError> {
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let mut transaction = self.begin().await?;
         let key = key_of(&mut transaction, id).await?;
         insert_part(&mut transaction, id, key, &part).await?;
         if part.snapshot.part == part.snapshot.parts {
@@ -78,8 +76,7 @@ impl SqliteJournal {
     }
 
     pub(super) async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
-        let mut connection = self.writer.acquire().await.map_err(store)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let mut transaction = self.begin().await?;
         let (key,): (i64,) = sqlx::query_as(
             "INSERT INTO watchlists (id, epoch, name, revision, rows) VALUES (?, ?, ?, 0, 0) RETURNING key",
         )
