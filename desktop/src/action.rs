@@ -58,6 +58,8 @@ pub enum Action {
     Say(String),
     /// Connect at once.
     Reconnect,
+    /// Join the server that a connection file names: the person has agreed.
+    Join,
     /// End the program, and find all its windows again at the next start.
     Quit,
     /// Another window.

@@ -2,26 +2,30 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use egui::{Context, Ui, ViewportBuilder, ViewportCommand, ViewportId};
-use server::data_folder::make_private;
-use shared::ids::WindowId;
+use server::data_folder;
+use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
     Wake,
     args::Args,
+    destination::Destination,
     dispatch::Core,
     host::{Host, Named},
     less_motion::LessMotion,
     net::Net,
-    settings::{self, Workspace, WorkspaceFile},
+    panels::dialogs::Dialog,
+    servers::{self, Joining, Servers},
+    settings::{self, SavedWindow, Workspace, WorkspaceFile},
     store::Store,
     theme,
+    updates::Updates,
     window::Window,
 };
 
@@ -40,23 +44,31 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(data_dir) => data_dir.clone(),
         None => server::cli::default_data_dir()?,
     };
+    data_folder::enter(&data_dir)?;
     let unwritable = || {
         format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display())
     };
-    make_private(&data_dir).with_context(unwritable)?;
-    let (file, workspace, said) = WorkspaceFile::take(&data_dir).with_context(unwritable)?;
+    let (joining, wrong) = match joining(&args, &data_dir) {
+        Ok(joining) => (joining, None),
+        // What can be shown is this user's own data.
+        Err(wrong) => (None, Some(wrong)),
+    };
+    let server = servers::file_name(joining.as_ref().map(|joining| &*joining.destination.base));
+    let (file, workspace, said) = WorkspaceFile::take(&data_dir, &server).with_context(unwritable)?;
     let first = workspace.windows.first().map(|saved| saved.placement.clone()).unwrap_or_default();
     let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
     let viewport = as_program(first.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
-    let host = args.connect.is_none().then(|| Host::new(&data_dir));
+    let host = joining.is_none().then(|| Host::new(&data_dir));
     let own_host = host.clone();
     let ran = eframe::run_native(
         "afterglow",
         options,
         Box::new(move |creation| {
-            let app = App::new(&args, &data_dir, (file, workspace), said, own_host, &creation.egui_ctx)?;
+            let outbox = data_dir.join("outboxes").join(server);
+            let app = App::new(&args, &outbox, (file, workspace), (own_host, joining), &creation.egui_ctx)?;
+            app.say(said, wrong);
             Ok(Box::new(app))
         }),
     );
@@ -64,6 +76,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         host.stop();
     }
     ran.map_err(|error| anyhow::anyhow!("{}", in_words(&error)))
+}
+
+/// The server that the command line asks to join, where it does.
+fn joining(args: &Args, data_dir: &Path) -> Result<Option<Joining>, String> {
+    let destination = match (&args.open, &args.connect) {
+        (Some(named), _) => Destination::read(named, data_dir)?,
+        (None, Some(base)) => {
+            Destination { base: base.clone(), token_file: args.token_file.clone(), ..Destination::default() }
+        }
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Joining::new(destination, Servers::read(data_dir))))
 }
 
 /// Why no window opens, and which packages are missing.
@@ -129,10 +153,9 @@ impl Clock {
 impl App {
     fn new(
         args: &Args,
-        data_dir: &Path,
+        outbox: &Path,
         (file, workspace): (WorkspaceFile, Workspace),
-        said: Option<String>,
-        host: Option<Host>,
+        (host, joining): (Option<Host>, Option<Joining>),
         ctx: &Context,
     ) -> anyhow::Result<Self> {
         theme::install(ctx);
@@ -144,29 +167,30 @@ impl App {
             let (ctx, awake) = (ctx.clone(), awake.clone());
             Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
         };
-        let outbox = outbox_folder(data_dir, args.connect.as_deref());
-        let mut store = Store::open(&outbox)
-            .with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
-        let net = match (host, &args.connect) {
-            (Some(host), _) => Net::start(host, wake.clone()),
-            (None, base) => {
-                let base = base.clone().unwrap_or_default();
-                Net::start(Named { base, token_file: args.token_file.clone() }, wake.clone())
+        let store =
+            Store::open(outbox).with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
+        let net = match (host, &joining) {
+            (_, Some(joining)) => {
+                let Destination { base, token_file, .. } = joining.destination.clone();
+                Net::start(Named { base, token_file, agreed: joining.agreed() }, wake.clone())
             }
+            (Some(host), None) => Net::start(host, wake.clone()),
+            (None, None) => unreachable!("a server is joined, or the own data folder is served"),
         };
-        if let Some(said) = said {
-            store.say(said, None, Duration::ZERO);
-        }
         let saved = workspace.windows.clone();
         let net = net.context("the network thread cannot start")?;
         let mut core = Core::new(store, net, file, workspace, ctx.clone(), wake.clone());
-        core.less_motion = LessMotion::follow(wake);
-        let count = args.windows.map_or(saved.len().max(1), usize::from);
-        for index in 0..count {
-            let id = core.next_window();
-            core.windows.push(Arc::new(Mutex::new(Window::new(id, None, saved.get(index)))));
-        }
+        core.less_motion = LessMotion::follow(wake.clone());
+        let updates = args.update_url.clone().map(|url| Updates::follow(url, wake)).transpose();
+        core.updates = updates.context("the thread that looks for a newer version cannot start")?;
+        let asked = joining.as_ref().and_then(|joining| joining.destination.watchlist);
+        let windows = windows(&mut core, &saved, args.windows.map(usize::from), asked);
+        core.windows = windows.into_iter().map(|window| Arc::new(Mutex::new(window))).collect();
         let root = core.windows[0].clone();
+        if let Some(joining) = joining.as_ref().filter(|joining| joining.is_asking()) {
+            lock(&root).dialog = Dialog::join(&joining.destination);
+        }
+        core.joining = joining;
         let clock = Clock(Instant::now());
         Ok(Self {
             core: Arc::new(Mutex::new(core)),
@@ -176,6 +200,13 @@ impl App {
             root_open: true,
             opened: BTreeMap::new(),
         })
+    }
+
+    /// Says what was noticed before there were windows; what is wrong stays until it is read.
+    fn say(&self, noticed: Option<String>, wrong: Option<String>) {
+        let store = &mut lock(&self.core).store;
+        noticed.into_iter().for_each(|noticed| store.say(noticed, None, Duration::ZERO));
+        wrong.into_iter().for_each(|wrong| store.say_until_read(wrong));
     }
 
     /// The other windows, each a viewport of its own.
@@ -267,6 +298,25 @@ impl eframe::App for App {
     }
 }
 
+/// The windows to open: as many as are asked for, or those that were open last; and one that shows the watchlist that a
+/// link or a file names, where none of them does.
+fn windows(
+    core: &mut Core,
+    saved: &[SavedWindow],
+    count: Option<usize>,
+    asked: Option<WatchlistId>,
+) -> Vec<Window> {
+    let mut windows: Vec<Window> = (0..count.unwrap_or(saved.len()))
+        .map(|index| Window::new(core.next_window(), None, saved.get(index)))
+        .collect();
+    if windows.is_empty() || asked.is_some() && windows.iter().all(|window| window.list() != asked) {
+        windows.push(Window::new(core.next_window(), None, None));
+        let last = windows.last_mut().expect("it was just there");
+        asked.into_iter().for_each(|asked| last.show_list_once_there(asked));
+    }
+    windows
+}
+
 fn draw(ui: &mut Ui, window: &Shared<Window>, core: &Shared<Core>, clock: Clock) {
     let mut window = lock(window);
     window.show(ui, &mut lock(core), clock.now(), jiff::Timestamp::now());
@@ -282,39 +332,6 @@ pub(crate) fn wake_root(ctx: &Context) {
     ctx.request_repaint_of(ViewportId::ROOT);
 }
 
-/// Edits wait apart for each server: ids and numbers of one mean nothing to another.
-fn outbox_folder(data_dir: &Path, connect: Option<&str>) -> PathBuf {
-    let name = connect.map_or_else(
-        || "own".to_owned(),
-        |base| {
-            let named = |byte: u8| match byte {
-                byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-                byte => format!("_{byte:02x}"),
-            };
-            base.bytes().map(named).fold("at_".to_owned(), |name, part| name + &part)
-        },
-    );
-    data_dir.join("outboxes").join(name)
-}
-
 fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_servers_share_an_outbox() {
-        let bases = ["http://a.b:1", "http://a-b:1", "http://a_b:1", "http://a_2eb:1", "http://a:b1", "own"];
-        let folders: std::collections::BTreeSet<PathBuf> = bases
-            .iter()
-            .map(|base| Some(*base))
-            .chain([None])
-            .map(|base| outbox_folder(Path::new("/data"), base))
-            .collect();
-        assert_eq!(folders.len(), bases.len() + 1, "{folders:?}");
-        assert!(folders.iter().all(|folder| folder.parent() == Some(Path::new("/data/outboxes"))));
-    }
 }

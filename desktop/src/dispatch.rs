@@ -22,8 +22,10 @@ use crate::{
     follow::Links,
     less_motion::LessMotion,
     net::{Net, NetEvent},
+    servers::Joining,
     settings::{GlowChoice, ThemeChoice, Workspace, WorkspaceFile},
     store::{Connection, Store},
+    updates::Updates,
     window::Window,
 };
 
@@ -55,6 +57,10 @@ pub struct Core {
     /// What the system wishes of motion.
     pub less_motion: LessMotion,
     is_motion_less: bool,
+    /// The server that is being joined, until it is.
+    pub joining: Option<Joining>,
+    /// Whether there is a newer version, where an administrator wants that known.
+    pub updates: Option<Updates>,
     /// How large everything was when it was last drawn, by its bits.
     zoom: u32,
     net: Net,
@@ -99,6 +105,8 @@ impl Core {
             links: Links::default(),
             less_motion: LessMotion::default(),
             is_motion_less: false,
+            joining: None,
+            updates: None,
             zoom: ctx.zoom_factor().to_bits(),
             net,
             file,
@@ -140,6 +148,10 @@ impl Core {
         while let Ok(import) = self.imports.1.try_recv() {
             self.take_import(import);
         }
+        self.note_joined(now);
+        if let Some(text) = self.updates.as_ref().and_then(Updates::take) {
+            self.store.say_until_read(text);
+        }
         if self.less_motion.is_wished() != self.is_motion_less {
             self.is_motion_less = !self.is_motion_less;
             self.store.set_glow(self.glow.shape(self.is_motion_less));
@@ -151,6 +163,20 @@ impl Core {
         self.store.tick(now);
         self.store.expire_notices(now, NOTICE);
         self.flush();
+    }
+
+    /// A server that has taken the token is remembered.
+    fn note_joined(&mut self, now: Duration) {
+        if matches!(self.store.connection(), Connection::Up { .. })
+            && let Some(joining) = self.joining.take()
+            && let Err(error) = joining.welcomed()
+        {
+            self.store.say(
+                format!("The file with this server's token is not remembered: {error}."),
+                None,
+                now,
+            );
+        }
     }
 
     /// How long until a window has something new to show by itself.
@@ -226,6 +252,10 @@ impl Core {
             Action::Import(window, path) => self.import(window, path),
             Action::Say(text) => self.store.say(text, None, now),
             Action::Reconnect => self.net.try_now(),
+            Action::Join => {
+                self.joining.iter().for_each(Joining::agree);
+                self.net.try_now();
+            }
             Action::OpenWindow => {
                 let id = self.next_window();
                 let opened = Window::new(id, window.list(), None);

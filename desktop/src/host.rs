@@ -5,7 +5,10 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -136,7 +139,9 @@ impl Locate for Host {
                 let remote = remote.ok_or_else(|| "another window is starting up".to_owned())?;
                 Ok(Endpoint { base: remote.base().to_owned(), token: remote.token().to_owned() })
             }
-            Err(error @ FolderError::Unwritable { .. }) => Err(format!("{:#}", anyhow::Error::new(error))),
+            Err(error @ (FolderError::Unwritable { .. } | FolderError::Newer { .. })) => {
+                Err(format!("{:#}", anyhow::Error::new(error)))
+            }
         }
     }
 
@@ -151,13 +156,23 @@ pub struct Named {
     pub base: String,
     /// The file with its token, read before every try.
     pub token_file: Option<PathBuf>,
+    /// Whether the person has agreed to join it.
+    pub agreed: Arc<AtomicBool>,
 }
 
 impl Locate for Named {
     fn locate(&mut self) -> Result<Endpoint, String> {
+        if !self.agreed.load(Ordering::Acquire) {
+            return Err(format!("{} is joined once you agree to it", self.base));
+        }
         let token = match &self.token_file {
             Some(file) => read_token(file)?,
-            None => return Err(format!("{} asks for a token: name its file with --token-file", self.base)),
+            None => {
+                return Err(format!(
+                    "{} asks for a token: name its file with --token-file, or open an .afterglow file that names it",
+                    self.base
+                ));
+            }
         };
         Ok(Endpoint { base: self.base.clone(), token })
     }

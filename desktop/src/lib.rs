@@ -3,6 +3,7 @@
 pub mod action;
 pub mod app;
 pub mod args;
+pub mod destination;
 pub mod dispatch;
 pub mod follow;
 pub mod grid;
@@ -11,9 +12,11 @@ pub mod less_motion;
 pub mod net;
 pub mod panels;
 pub mod placement;
+pub mod servers;
 pub mod settings;
 pub mod store;
 pub mod theme;
+pub mod updates;
 pub mod window;
 
 /// Has every window drawn again, from any thread.

@@ -7,7 +7,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use desktop::{app, args::Args};
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +15,8 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("AFTERGLOW_LOG").unwrap_or_else(|_unset| EnvFilter::new(quiet));
     let ansi = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
-    match app::run(Args::parse()) {
+    let args = Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match app::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("afterglow: {error:#}");

@@ -20,6 +20,7 @@ use crate::{
         config::{Density, GridConfig},
     },
     placement::Placement,
+    servers::OWN,
     store::glow::Shape,
 };
 
@@ -180,15 +181,15 @@ pub struct WorkspaceFile {
 }
 
 impl WorkspaceFile {
-    /// Takes the first file of a data folder that no other process has, and reads what is remembered there. What cannot
+    /// Takes the first file for a server that no other process has, and reads what is remembered there. What cannot
     /// be understood is kept aside, and said so. A process beside others that finds nothing to remember yet looks as
     /// the first one does.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn take(data_dir: &Path) -> io::Result<(Self, Workspace, Option<String>)> {
+    pub fn take(data_dir: &Path, server: &str) -> io::Result<(Self, Workspace, Option<String>)> {
         for number in 1.. {
-            let path = file(data_dir, number);
+            let path = file(data_dir, server, number);
             let lock = File::create(path.with_extension("lock"))?;
             match lock.try_lock() {
                 Ok(()) => {}
@@ -199,8 +200,10 @@ impl WorkspaceFile {
             return Ok(match Workspace::read(&taken.path) {
                 Ok(Some(workspace)) => (taken, workspace, None),
                 Ok(None) => {
-                    let first = Workspace::read(&file(data_dir, 1)).ok().flatten().unwrap_or_default();
-                    (taken, Workspace { windows: Vec::new(), ..first }, None)
+                    let first = |of| Workspace::read(&file(data_dir, of, 1)).ok().flatten();
+                    let own = || Some(Workspace { deleted: Vec::new(), ..first(OWN)? });
+                    let look = first(server).or_else(own).unwrap_or_default();
+                    (taken, Workspace { windows: Vec::new(), ..look }, None)
                 }
                 Err(reason) => {
                     let said = taken.keep_aside(&reason);
@@ -238,10 +241,11 @@ impl WorkspaceFile {
     }
 }
 
-fn file(data_dir: &Path, number: usize) -> PathBuf {
+fn file(data_dir: &Path, server: &str, number: usize) -> PathBuf {
+    let of = if server == OWN { String::new() } else { format!("-{server}") };
     match number {
-        1 => data_dir.join("workspace.json"),
-        _ => data_dir.join(format!("workspace-{number}.json")),
+        1 => data_dir.join(format!("workspace{of}.json")),
+        _ => data_dir.join(format!("workspace{of}-{number}.json")),
     }
 }
 
@@ -250,7 +254,7 @@ mod tests {
     use super::*;
 
     fn take(folder: &Path) -> (WorkspaceFile, Workspace, Option<String>) {
-        WorkspaceFile::take(folder).unwrap()
+        WorkspaceFile::take(folder, OWN).unwrap()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use shared::{
     column::ColumnKey,
     ids::{RowId, WatchlistId, WindowId},
     number::Separators,
-    wire::CellRef,
+    wire::{CellRef, server::Summary},
 };
 use uuid::Uuid;
 
@@ -41,6 +41,8 @@ pub struct Window {
     list: Option<WatchlistId>,
     /// A watchlist that was made here, and is yet to be listed.
     made: Option<WatchlistId>,
+    /// A watchlist that was asked for before the server has said which there are.
+    asked: Option<WatchlistId>,
     /// The grid of the watchlist that is shown.
     pub grid: GridState,
     /// How those of the others were left, and where their cursors were.
@@ -98,6 +100,7 @@ impl Window {
             id,
             list,
             made: None,
+            asked: None,
             grid,
             grids,
             cursors,
@@ -159,6 +162,12 @@ impl Window {
         } else {
             self.put(Some(watchlist));
         }
+    }
+
+    /// Shows a watchlist of which nobody knows yet whether it is there.
+    pub fn show_list_once_there(&mut self, watchlist: WatchlistId) {
+        self.asked = Some(watchlist);
+        self.put(Some(watchlist));
     }
 
     /// Goes where an edit has changed something.
@@ -415,22 +424,32 @@ impl Window {
                 core.store.put_back_made(window, watchlist);
             }
         }
-        if let Some(summaries) = core.store.replica().summaries() {
-            let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
-            // One that was just made is there before the list of them says so.
-            self.made = self.made.filter(|made| !is_listed(*made));
-            let is_there = self.list.is_some_and(|list| is_listed(list) || self.made == Some(list));
-            if !is_there {
-                let oldest = summaries.first().map(|summary| summary.watchlist);
-                if self.list != oldest {
-                    self.give_up_editor();
-                    self.put(oldest);
-                }
-            }
+        let missing = core.store.replica().summaries().and_then(|summaries| self.keep_to(summaries));
+        if let Some(missing) = missing {
+            core.store.say_until_read(format!(
+                "This server has no watchlist {missing}: it was deleted, or is another server's."
+            ));
         }
         if let Some(list) = self.list {
             core.store.open_list(list);
         }
+    }
+
+    /// Shows a watchlist of those that are there. Gives the one that was asked for and is not.
+    fn keep_to(&mut self, summaries: &[Summary]) -> Option<WatchlistId> {
+        let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
+        // One that was just made is there before the list of them says so.
+        self.made = self.made.filter(|made| !is_listed(*made));
+        let asked = self.asked.take();
+        if self.list.is_some_and(|list| is_listed(list) || self.made == Some(list)) {
+            return None;
+        }
+        let oldest = summaries.first().map(|summary| summary.watchlist);
+        if self.list != oldest {
+            self.give_up_editor();
+            self.put(oldest);
+        }
+        asked
     }
 
     /// The watchlist is gone under an open editor: what was typed is handed back, and keys that are still being typed

@@ -117,7 +117,7 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let sound = check(file).await?;
     let folder = DataFolder::take(data_dir).map_err(|error| match error {
         FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
-        FolderError::Unwritable { .. } => error.into(),
+        FolderError::Unwritable { .. } | FolderError::Newer { .. } => error.into(),
     })?;
     let journal = folder.path().join(sqlite::FILE);
     if fs::canonicalize(&journal)

@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::{
+    address::address,
     backup, clock,
     data_folder::{DataFolder, FolderError},
     journal::sqlite::Sound,
@@ -260,11 +261,23 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
         let stop_asked = stop_asked()?;
         let running = start(settings, folder, &user_name(), clock::system()).await?;
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
+        tell_systemd();
         stop_asked.await?;
         running.stop().await;
         Ok(())
     })
 }
+
+/// Where systemd started this, it waits until the server listens.
+#[cfg(target_os = "linux")]
+fn tell_systemd() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "systemd cannot be told that the server listens");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tell_systemd() {}
 
 /// Listens from now on; what it gives ends at SIGINT or SIGTERM.
 #[cfg(unix)]
@@ -295,9 +308,7 @@ fn with_server(
     let connect = target.connect.clone();
     let connect = connect.or_else(|| variable("AFTERGLOW_CONNECT", target.data_dir.is_some()));
     if let Some(base) = connect {
-        if !base.starts_with("http://") {
-            bail!("{base:?} is not a server's address: write http://HOST:PORT");
-        }
+        let base = address(&base).map_err(anyhow::Error::msg)?;
         let token_file = target.token_file.as_ref();
         let token_file = token_file
             .with_context(|| format!("{base} asks for a token: name its file with --token-file"))?;

@@ -12,6 +12,11 @@ use uuid::Uuid;
 
 const LOCK_FILE: &str = "serving.lock";
 const ADDRESS_FILE: &str = "serving.json";
+/// Says which version of the program's data a folder holds.
+const VERSION_FILE: &str = "version";
+/// What this program writes. A program that knows only what came before has to leave such a folder alone: it goes up with
+/// every change of which that is true.
+const VERSION: u32 = 1;
 
 /// Where a data folder is served. The instance id tells whether the process at that port is still the one
 /// that wrote this: ask `/healthz` before sending the token.
@@ -34,6 +39,18 @@ pub enum FolderError {
         /// Why.
         source: io::Error,
     },
+    /// It was written by a newer program.
+    #[error(
+        "the data folder {} was written by a newer Afterglow (version {version} of its form; this program knows {VERSION}): \
+         use that one, or choose another folder with --data-dir. Nothing in it was touched",
+        path.display()
+    )]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// What it says of itself.
+        version: String,
+    },
     /// Another process serves it.
     #[error("the data folder {} is served by another process already", path.display())]
     Served {
@@ -52,6 +69,28 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Makes a data folder, or takes one that is there as it is; it is this version's from then on.
+///
+/// # Errors
+/// [`FolderError::Newer`], before anything in it is touched, and [`FolderError::Unwritable`].
+pub fn enter(path: &Path) -> Result<(), FolderError> {
+    let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
+    let file = path.join(VERSION_FILE);
+    match fs::read_to_string(&file) {
+        Ok(text) if text.trim().parse() == Ok(VERSION) => return Ok(()),
+        Ok(text) if !text.trim().parse().is_ok_and(|version: u32| version < VERSION) => {
+            let version = text.trim().chars().take(20).collect();
+            return Err(FolderError::Newer { path: path.to_owned(), version });
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
+        Ok(_) | Err(_) => {}
+    }
+    make_private(path).map_err(unwritable)?;
+    // Two that come at once write the same.
+    let new = path.join(format!("{VERSION_FILE}.{}", std::process::id()));
+    fs::write(&new, format!("{VERSION}\n")).and_then(|()| fs::rename(new, file)).map_err(unwritable)
 }
 
 /// Makes an empty file that only this user can read.
@@ -80,7 +119,7 @@ impl DataFolder {
     /// See [`FolderError`].
     pub fn take(path: &Path) -> Result<Self, FolderError> {
         let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
-        make_private(path).map_err(unwritable)?;
+        enter(path)?;
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -126,5 +165,47 @@ impl Drop for DataFolder {
     fn drop(&mut self) {
         // While the lock is still held nobody else has written here. What cannot be removed is removed by the next.
         drop(fs::remove_file(self.path.join(ADDRESS_FILE)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_folder_of_a_newer_program_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(VERSION_FILE);
+        for text in [format!("{}\n", VERSION + 1), "99999999999".to_owned(), "soon".to_owned()] {
+            fs::write(&file, &text).unwrap();
+            let said = DataFolder::take(folder.path()).unwrap_err();
+            assert!(matches!(said, FolderError::Newer { .. }), "{said}");
+            assert!(said.to_string().contains(text.trim()), "{said}");
+            assert_eq!(
+                (names(folder.path()), fs::read_to_string(&file).unwrap()),
+                (vec!["version".into()], text)
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_folder_and_an_older_one_become_this_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().join("new"), folder.path().to_owned()] {
+            drop(DataFolder::take(&path).unwrap());
+            assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
+            assert!(names(&path).iter().all(|name| !name.starts_with("version.")), "{:?}", names(&path));
+            fs::write(path.join(VERSION_FILE), "0\n").unwrap();
+            enter(&path).unwrap();
+            assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Another process's server, asked over HTTP: what the command line does, and how a process finds out who
 //! serves a data folder.
 
-use std::{fmt, fs, path::Path, time::Duration};
+use std::{fmt, fs::File, io::Read, path::Path, time::Duration};
 
 use serde::Deserialize;
 use shared::{
@@ -18,12 +18,17 @@ use crate::{
     data_folder::{DataFolder, Serving},
 };
 
+/// No sound token is as long, in bytes.
+const LONGEST_TOKEN: u64 = 4096;
+
 /// Reads a token from its file.
 ///
 /// # Errors
 /// Why it is none, in words that name the file.
 pub fn read_token(file: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(file)
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|file| file.take(LONGEST_TOKEN).read_to_string(&mut text))
         .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
     let token = text.trim();
     if token.is_empty() {

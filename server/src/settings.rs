@@ -215,4 +215,21 @@ mod tests {
         fs::write(&file, "lisen = 1").unwrap();
         assert!(Settings::read(Some(&file), |_| None).unwrap_err().to_string().contains("lisen"));
     }
+
+    #[test]
+    fn the_file_that_packages_bring_says_what_there_is_to_set() {
+        let text = include_str!("../../assets/packaging/server/server.toml");
+        let set = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();
+        let is_setting = |line: &String| line.contains(" = ");
+        let whole: Vec<String> = text.lines().map(set).filter(is_setting).collect();
+        let read: Settings = toml::from_str(&whole.join("\n")).unwrap();
+        let data_dir = PathBuf::from("/var/lib/afterglow");
+        let meant = Settings { data_dir, ..Settings::default() };
+        let table = |settings: &Settings| toml::Table::try_from(settings).unwrap();
+        assert_eq!(table(&read), table(&meant), "what is behind a # is the default");
+        // The limits are the protocol's: they are not set by everybody.
+        for name in table(&meant).keys().filter(|name| *name != "limits") {
+            assert!(whole.iter().any(|line| line.starts_with(&format!("{name} = "))), "{name} is in it");
+        }
+    }
 }

@@ -12,12 +12,12 @@ use std::{
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
     column::{ColumnKey, ColumnKind, check_title},
-    edit::{AddColumn, Change, SetColumn},
+    edit::{AddColumn, Change, Rejection, SetColumn},
     ids::{WatchlistId, WindowId},
     limits::Limits,
 };
 
-use crate::{action::Action, grid::kinds};
+use crate::{action::Action, destination::Destination, grid::kinds};
 
 /// A dialog that is open.
 pub struct Dialog {
@@ -38,6 +38,7 @@ enum Kind {
     RenameColumn(WatchlistId, ColumnKey),
     Import,
     Told(&'static str),
+    Join,
 }
 
 /// What a new column is to hold.
@@ -117,6 +118,20 @@ impl Dialog {
         Self::with(Kind::Told(title), &text)
     }
 
+    /// Asks whether to join a server that a connection file names; nothing where none did.
+    pub fn join(destination: &Destination) -> Option<Self> {
+        let Destination { base, token_file: Some(token), named_in: Some(file), .. } = destination else {
+            return None;
+        };
+        let text = format!(
+            "{} asks to join {base}, and to send it the token that is in {}.\n\nWhoever runs that server can see what is \
+             done in its watchlists. Join it if you know who gave you the file.",
+            file.display(),
+            token.display()
+        );
+        Some(Self::with(Kind::Join, &text))
+    }
+
     /// Asks for a CSV file.
     pub fn import() -> Self {
         Self::with(Kind::Import, "")
@@ -138,8 +153,10 @@ impl Dialog {
 
     /// Shows the dialog; gives it back while it stays open, and what was asked.
     pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
-        if let Kind::Told(title) = self.kind {
-            return (self.tell(ui, title), None);
+        match self.kind {
+            Kind::Told(title) => return (self.tell(ui, title), None),
+            Kind::Join => return self.ask_to_join(ui),
+            _ => {}
         }
         self.take_browsed();
         let (title, hint, done) = match self.kind {
@@ -150,14 +167,9 @@ impl Dialog {
             Kind::Import => {
                 ("Import a CSV file", "Path of the file; its first line names the columns", "Import")
             }
-            Kind::Told(title) => (title, "", "Close"),
+            Kind::Told(_) | Kind::Join => unreachable!("nothing is typed there"),
         };
-        let error = match self.kind {
-            Kind::Import | Kind::Told(_) => None,
-            Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
-                check_title("the name", self.text.trim()).err()
-            }
-        };
+        let error = self.wrong();
         let is_sound = match &self.kind {
             Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
             _ => true,
@@ -221,6 +233,16 @@ impl Dialog {
         if modal.should_close() { (None, None) } else { (Some(self), None) }
     }
 
+    /// What is wrong with the name that is typed.
+    fn wrong(&self) -> Option<Rejection> {
+        match self.kind {
+            Kind::Import | Kind::Told(_) | Kind::Join => None,
+            Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
+                check_title("the name", self.text.trim()).err()
+            }
+        }
+    }
+
     /// Closed by a click alone: whoever is typing does not see it yet.
     fn tell(self, ui: &Ui, title: &str) -> Option<Self> {
         let mut is_read = false;
@@ -234,6 +256,30 @@ impl Dialog {
             },
         );
         (!is_read).then_some(self)
+    }
+
+    /// Joins, or ends the program: there is nothing else to show. A click alone joins.
+    fn ask_to_join(self, ui: &Ui) -> (Option<Self>, Option<Action>) {
+        let mut answer = None;
+        let modal =
+            Modal::new(Id::unique("join")).frame(egui::Frame::popup(&ui.global_style()).inner_margin(16));
+        let shown = modal.show(ui, |ui| {
+            ui.set_width(440.0);
+            ui.heading("Join this server?");
+            ui.add(egui::Label::new(&self.text).selectable(true).wrap());
+            ui.add_space(8.0);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Join").clicked() {
+                    answer = Some(Action::Join);
+                }
+                if ui.button("Quit").clicked() {
+                    answer = Some(Action::Quit);
+                }
+            });
+        });
+        let is_escaped = ui.input(|input| input.key_pressed(Key::Escape));
+        let answer = answer.or((is_escaped && shown.should_close()).then_some(Action::Quit));
+        (answer.is_none().then_some(self), answer)
     }
 
     fn action(self, window: WindowId) -> Option<Action> {
@@ -256,7 +302,7 @@ impl Dialog {
                 let set = SetColumn { key, title, kind: None, after: None };
                 Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::Import | Kind::Told(_) => return None,
+            Kind::Import | Kind::Told(_) | Kind::Join => return None,
         })
     }
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use desktop::{
-    dispatch::Core, host::Host, net::Net, settings::WorkspaceFile, store::Store, theme, window::Window,
+    dispatch::Core, host::Host, net::Net, servers::OWN, settings::WorkspaceFile, store::Store, theme,
+    window::Window,
 };
 use egui::{Context, DroppedFile, Event, Key, Modifiers, RawInput, Rect, pos2, vec2};
 use shared::{value::Value, watchlist::Watchlist};
@@ -31,7 +32,7 @@ impl Headless {
         theme::install(&ctx);
         let net = Net::start(host.clone(), Arc::new(|| {})).unwrap();
         let store = Store::open(&folder.join("outboxes")).unwrap();
-        let (file, workspace, said) = WorkspaceFile::take(folder).unwrap();
+        let (file, workspace, said) = WorkspaceFile::take(folder, OWN).unwrap();
         assert_eq!(said, None);
         let saved = workspace.windows.first().cloned();
         let mut core = Core::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));

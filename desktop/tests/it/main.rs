@@ -11,6 +11,7 @@ mod embedded;
 mod grid;
 mod headless;
 mod history;
+mod joining;
 mod morning;
 mod painter;
 mod rounds;

@@ -388,3 +388,29 @@ fn the_history_beside_the_grid_follows_and_puts_values_back() {
     assert!(two.bob.window.history.is_none() && two.bob.core.store.log(window).is_none());
     two.stop();
 }
+
+#[test]
+fn a_watchlist_that_a_link_names_is_shown_or_said_to_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let first = headless.window.list().unwrap();
+    let action = Action::Create(headless.window.id(), "Second".to_owned());
+    let now = headless.now();
+    headless.core.act(action, &mut headless.window, now);
+    let second = wait_for("the second list", || {
+        headless.frame(Vec::new());
+        headless.window.list().filter(|list| *list != first)
+    });
+    headless.window.show_list_once_there(first);
+    headless.frame(Vec::new());
+    assert_eq!((headless.window.list(), notices(&headless)), (Some(first), Vec::new()));
+    headless.window.show_list_once_there(second);
+    headless.frame(Vec::new());
+    assert_eq!((headless.window.list(), notices(&headless)), (Some(second), Vec::new()));
+    let unknown = WatchlistId(uuid::Uuid::from_u128(1));
+    headless.window.show_list_once_there(unknown);
+    headless.frame(Vec::new());
+    assert_eq!(headless.window.list(), Some(first), "the oldest in its place");
+    assert!(notices(&headless)[0].contains(&format!("no watchlist {unknown}")), "{:?}", notices(&headless));
+    headless.stop();
+}

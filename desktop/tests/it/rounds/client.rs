@@ -196,7 +196,11 @@ struct Editor {
 impl Editor {
     fn open(given: Given) -> Self {
         let store = Store::open(&given.folder.join("outbox")).unwrap();
-        let named = Named { base: given.base.clone(), token_file: Some(given.token_file.clone()) };
+        let named = Named {
+            base: given.base.clone(),
+            token_file: Some(given.token_file.clone()),
+            agreed: Arc::new(true.into()),
+        };
         let net = Net::start(named, Arc::new(|| {})).unwrap();
         let accepted = File::options().create(true).append(true).open(given.folder.join("accepted")).unwrap();
         let mut hasher = DefaultHasher::new();

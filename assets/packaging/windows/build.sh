@@ -1,0 +1,44 @@
+# The Windows packages; part of ../build.
+
+windows_target=${AFTERGLOW_WINDOWS_TARGET:-x86_64-pc-windows-gnu}
+
+# The folder with the program for Windows. Where the standard library for it is not installed it is built from its source,
+# which AFTERGLOW_RUST_SRC names: the folder that has library/ of the compiler's own version in it.
+windows_programs() {
+  local build=(cargo build --release --locked -p desktop --target "$windows_target")
+  if [ -n "${AFTERGLOW_WINDOWS_BIN:-}" ]; then
+    echo "$AFTERGLOW_WINDOWS_BIN"
+    return
+  fi
+  if [ -d "$(rustc --print sysroot)/lib/rustlib/$windows_target/lib" ]; then
+    (cd "$root" && "${build[@]}" >&2)
+  elif [ -n "${AFTERGLOW_RUST_SRC:-}" ]; then
+    (cd "$root" && RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT="$AFTERGLOW_RUST_SRC/library" \
+      "${build[@]}" -Zbuild-std=std,panic_unwind >&2)
+  else
+    fail "the standard library for $windows_target is missing: \`rustup target add $windows_target\` brings it"
+  fi
+  echo "$target/$windows_target/release"
+}
+
+windows_files() {
+  local into=$1
+  fresh "$into"
+  install -m644 "$(windows_programs)/afterglow.exe" "$root/assets/icon/afterglow.ico" "$into"
+  install -m644 "$root/LICENSE-MIT" "$into/LICENSE-MIT.txt"
+  install -m644 "$root/LICENSE-APACHE" "$into/LICENSE-APACHE.txt"
+}
+
+build_nsis() {
+  need makensis
+  windows_files "$work/windows"
+  makensis -V2 -NOCD "-DVERSION=$version" "-DAUTHORS=$authors" "-DSUMMARY=$summary" "-DFILES=$work/windows" \
+    "-DOUT=$packages/Afterglow-$version-setup.exe" "$here/windows/afterglow.nsi" >&2
+}
+
+build_msi() {
+  need wixl
+  windows_files "$work/windows"
+  fill "$here/windows/afterglow.wxs" >"$work/afterglow.wxs"
+  (cd "$work/windows" && wixl -a x64 -D "FILES=$work/windows" -o "$packages/Afterglow-$version-x64.msi" "$work/afterglow.wxs" >&2)
+}
