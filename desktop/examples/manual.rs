@@ -17,6 +17,10 @@ fn main() -> io::Result<()> {
 
 fn write(mut program: Command, folder: &Path) -> io::Result<()> {
     let name = program.get_name().to_owned();
+    let pages = folder.join("man/man1");
+    fs::create_dir_all(&pages)?;
+    // Before the completions, which put a page of help for every page of a command.
+    clap_mangen::generate_to(program.clone().disable_help_subcommand(true), pages)?;
     for (shell, place) in [
         (Shell::Bash, format!("bash-completion/completions/{name}")),
         (Shell::Zsh, format!("zsh/vendor-completions/_{name}")),
@@ -26,7 +30,5 @@ fn write(mut program: Command, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         clap_complete::generate(shell, &mut program, &name, &mut fs::File::create(path)?);
     }
-    let pages = folder.join("man/man1");
-    fs::create_dir_all(&pages)?;
-    clap_mangen::generate_to(program.disable_help_subcommand(true), pages)
+    Ok(())
 }

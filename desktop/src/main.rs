@@ -19,8 +19,25 @@ fn main() -> ExitCode {
     match app::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("afterglow: {error:#}");
+            say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says why the program ends.
+#[cfg(not(windows))]
+fn say(why: &str) {
+    eprintln!("afterglow: {why}");
+}
+
+/// Says why the program ends: it has no console to say it on.
+#[cfg(windows)]
+fn say(why: &str) {
+    eprintln!("afterglow: {why}");
+    rfd::MessageDialog::new()
+        .set_level(rfd::MessageLevel::Error)
+        .set_title("Afterglow")
+        .set_description(why)
+        .show();
 }

@@ -43,6 +43,8 @@ pub const RESTORING: &str = "journal.sqlite.new";
 const TOKEN_FILE: &str = "local.token";
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 const APPLICATION_ID: i64 = 0x4146_474C;
+/// What a reading connection keeps of the file: it reads what was written long ago, and seldom twice.
+const READ_CACHE: &str = "-256";
 /// The revision of the newest whole snapshot of the watchlist whose id is the first parameter.
 const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
     SELECT revision FROM snapshots WHERE watchlist = (SELECT key FROM watchlists WHERE id = ?1)
@@ -155,7 +157,7 @@ impl SqliteJournal {
             )));
         }
         let readers = async |count| {
-            let options = options.clone().read_only(true);
+            let options = options.clone().read_only(true).pragma("cache_size", READ_CACHE);
             SqlitePoolOptions::new().max_connections(count).connect_with(options).await.map_err(store)
         };
         let (readers, histories) = (readers(3).await?, readers(1).await?);
