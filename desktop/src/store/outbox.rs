@@ -423,10 +423,13 @@ mod tests {
         drop((one, two));
         let path = data_path(folder.path(), of_one.client);
         let mut file = File::options().append(true).open(path).unwrap();
-        // Cut within a character, too.
-        file.write_all(b"{\"kept\":{\"edit\":2,\"watch\xE2\x82").unwrap();
+        // Cut within a character, too; and what was written behind it is whole again.
+        let mut bytes = b"{\"kept\":{\"edit\":2,\"watch\xE2\x82\n".to_vec();
+        let KeptEdit { edit: number, watchlist, changes } = edit(3);
+        add_line(&mut bytes, &Line::Kept { edit: number, watchlist, changes });
+        file.write_all(&bytes).unwrap();
         let (_again, contents) = Outbox::open(folder.path()).unwrap();
-        assert_eq!((contents.client, contents.kept), (of_one.client, vec![edit(1)]));
+        assert_eq!((contents.client, contents.kept), (of_one.client, vec![edit(1), edit(3)]));
     }
 
     #[test]

@@ -153,6 +153,23 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
 }
 
 #[tokio::test]
+async fn half_a_stored_snapshot_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let (list, _) = list_with_row(&mut client, "Half").await;
+    drop((client, served));
+    // The first of two parts, as a death between them leaves it.
+    let half = "INSERT INTO snapshots (watchlist, revision, part, parts, data, checksum)
+        SELECT watchlist, 1, 1, 2, data, checksum FROM snapshots";
+    damage(&folder.path().join("journal.sqlite"), half).await;
+    let served = Served::start(folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let snapshot = client.open(&list).await;
+    assert_eq!(snapshot["rows"][0]["cells"]["symbol"], "MMM", "{snapshot}");
+}
+
+#[tokio::test]
 async fn each_kind_of_damage_has_its_words() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
