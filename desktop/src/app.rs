@@ -20,12 +20,11 @@ use crate::{
     host::{Host, Named},
     less_motion::LessMotion,
     net::Net,
-    panels::dialogs::Dialog,
     servers::{self, Joining, Servers},
     settings::{self, SavedWindow, Workspace, WorkspaceFile},
     store::Store,
     theme,
-    updates::Updates,
+    updates::{Updates, update_url},
     window::Window,
 };
 
@@ -60,7 +59,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let viewport = as_program(first.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
-    let host = joining.is_none().then(|| Host::new(&data_dir));
+    // It serves nothing until it is asked, which it is not where another server is joined.
+    let host = Host::new(&data_dir);
     let own_host = host.clone();
     let ran = eframe::run_native(
         "afterglow",
@@ -72,9 +72,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Ok(Box::new(app))
         }),
     );
-    if let Some(host) = host {
-        host.stop();
-    }
+    host.stop();
     ran.map_err(|error| anyhow::anyhow!("{}", in_words(&error)))
 }
 
@@ -98,10 +96,9 @@ fn in_words(error: &eframe::Error) -> String {
              without the X11 libraries install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0",
             reason(error)
         ),
-        eframe::Error::Glutin(_) | eframe::Error::NoGlutinConfigs(..) | eframe::Error::OpenGL(_) => format!(
-            "OpenGL cannot be used here ({error}). Install libgl1 libegl1 libgl1-mesa-dri, which also draw without a \
-             graphics card"
-        ),
+        // Of what was asked for in vain only the reason is for people.
+        eframe::Error::NoGlutinConfigs(_, reason) => no_opengl(reason),
+        eframe::Error::Glutin(_) | eframe::Error::OpenGL(_) => no_opengl(error),
         eframe::Error::AppCreation(error) => {
             // With what caused it, in one line.
             let causes = std::iter::successors(error.source(), |cause| cause.source());
@@ -110,12 +107,20 @@ fn in_words(error: &eframe::Error) -> String {
     }
 }
 
+fn no_opengl(reason: &dyn std::fmt::Display) -> String {
+    format!(
+        "OpenGL cannot be used here ({reason}). Install libgl1 libegl1 libgl1-mesa-dri, which also draw without a graphics \
+         card"
+    )
+}
+
 /// What the window system says, without the place in its source that it names first.
 fn reason(error: &eframe::Error) -> String {
     let said = error.to_string();
     let plain = said.rsplit(".rs:").next().unwrap_or_default();
     let plain = plain.split_once(": ").map_or(plain, |(_, reason)| reason);
-    if plain.is_empty() || said == plain { format!(" ({said})") } else { format!(" ({plain})") }
+    let reason = if plain.is_empty() { &*said } else { plain };
+    format!(" ({})", reason.trim_end_matches('.'))
 }
 
 /// What all windows of the program have in common.
@@ -155,7 +160,7 @@ impl App {
         args: &Args,
         outbox: &Path,
         (file, workspace): (WorkspaceFile, Workspace),
-        (host, joining): (Option<Host>, Option<Joining>),
+        (host, joining): (Host, Option<Joining>),
         ctx: &Context,
     ) -> anyhow::Result<Self> {
         theme::install(ctx);
@@ -169,27 +174,31 @@ impl App {
         };
         let store =
             Store::open(outbox).with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
-        let net = match (host, &joining) {
-            (_, Some(joining)) => {
+        let net = match &joining {
+            Some(joining) => {
                 let Destination { base, token_file, .. } = joining.destination.clone();
                 Net::start(Named { base, token_file, agreed: joining.agreed() }, wake.clone())
             }
-            (Some(host), None) => Net::start(host, wake.clone()),
-            (None, None) => unreachable!("a server is joined, or the own data folder is served"),
+            None => Net::start(host, wake.clone()),
         };
         let saved = workspace.windows.clone();
         let net = net.context("the network thread cannot start")?;
         let mut core = Core::new(store, net, file, workspace, ctx.clone(), wake.clone());
         core.less_motion = LessMotion::follow(wake.clone());
-        let updates = args.update_url.clone().map(|url| Updates::follow(url, wake)).transpose();
-        core.updates = updates.context("the thread that looks for a newer version cannot start")?;
+        match args.update_url.as_deref().map(update_url).transpose() {
+            Ok(url) => {
+                let updates = url.map(|url| Updates::follow(url, wake)).transpose();
+                core.updates = updates.context("the thread that looks for a newer version cannot start")?;
+            }
+            // It keeps nobody from working.
+            Err(why) => {
+                core.store.say(format!("Newer versions are not looked for: {why}."), None, Duration::ZERO)
+            }
+        }
         let asked = joining.as_ref().and_then(|joining| joining.destination.watchlist);
         let windows = windows(&mut core, &saved, args.windows.map(usize::from), asked);
         core.windows = windows.into_iter().map(|window| Arc::new(Mutex::new(window))).collect();
         let root = core.windows[0].clone();
-        if let Some(joining) = joining.as_ref().filter(|joining| joining.is_asking()) {
-            lock(&root).dialog = Dialog::join(&joining.destination);
-        }
         core.joining = joining;
         let clock = Clock(Instant::now());
         Ok(Self {

@@ -5,8 +5,6 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind, parser::ValueSource};
 use server::address::address;
 
-use crate::updates::update_url;
-
 /// A shared watchlist: every window shows the same rows, and a row that somebody else changed glows and fades.
 #[derive(Parser, Clone, Debug, Default)]
 #[command(name = "afterglow", version, about, max_term_width = 100)]
@@ -16,7 +14,7 @@ pub struct Args {
     #[arg(value_name = "FILE|LINK")]
     pub open: Option<OsString>,
     /// A server to join, as http://HOST:PORT; without it this user's own data folder is used.
-    #[arg(long, env = "AFTERGLOW_CONNECT", value_parser = address)]
+    #[arg(long, env = "AFTERGLOW_CONNECT")]
     pub connect: Option<String>,
     /// The file with the token of the server that --connect names.
     #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
@@ -29,7 +27,7 @@ pub struct Args {
     pub windows: Option<u16>,
     /// For administrators: where to ask, at the start and every day, whether there is a newer version. It answers
     /// with JSON: {"version": "1.2.3", "page": "https://..."}.
-    #[arg(long, env = "AFTERGLOW_UPDATE_URL", value_parser = update_url)]
+    #[arg(long, env = "AFTERGLOW_UPDATE_URL")]
     pub update_url: Option<String>,
 }
 
@@ -52,6 +50,16 @@ impl Args {
             }
             (args.connect, args.token_file) = (None, None);
         }
+        if args.connect.is_none() && matches.value_source("token_file") == Some(ValueSource::CommandLine) {
+            let why = "--token-file is of the server that --connect names";
+            return Err(command.error(ErrorKind::MissingRequiredArgument, why));
+        }
+        // A variable that is set to nothing says nothing.
+        let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let connect = said(args.connect).map(|text| address(&text)).transpose();
+        args.connect = connect.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
+        args.update_url = said(args.update_url);
+        args.data_dir = args.data_dir.filter(|path| !path.as_os_str().is_empty());
         Ok(args)
     }
 }
@@ -71,6 +79,9 @@ mod tests {
         assert_eq!((args.open, args.connect), (Some("desk.afterglow".into()), None));
         let said = read(&["afterglow://desk", "--connect", "http://other:1"]).unwrap_err();
         assert!(said.contains("--connect cannot be used with a file or a link"), "{said}");
+        // What a link says is never read as more than a link.
+        let said = read(&["--", "afterglow://desk", "--data-dir=/elsewhere"]).unwrap_err();
+        assert!(said.contains("unexpected argument"), "{said}");
         let said = read(&["afterglow://desk", "--token-file", "x"]).unwrap_err();
         assert!(said.contains("--token-file cannot be used"), "{said}");
     }

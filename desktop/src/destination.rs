@@ -12,7 +12,6 @@ use serde::Deserialize;
 use server::address::{address, address_of};
 use shared::ids::WatchlistId;
 use url::Url;
-use uuid::Uuid;
 
 /// No sound connection file is as long, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -37,8 +36,8 @@ pub struct Destination {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConnectionFile {
-    server: String,
-    watchlist: Option<Uuid>,
+    server: Option<String>,
+    watchlist: Option<String>,
     token_file: Option<String>,
 }
 
@@ -80,7 +79,8 @@ impl Destination {
         }
         let base = address_of(url.host_str(), url.port().unwrap_or(PORT));
         let base = base.ok_or_else(|| wrong("its host is no name and no address"))?;
-        let watchlist = match url.path().strip_prefix('/').unwrap_or(url.path()) {
+        let path = url.path().strip_prefix('/').unwrap_or(url.path());
+        let watchlist = match path.strip_suffix('/').unwrap_or(path) {
             "" => None,
             id => {
                 Some(id.parse().map(WatchlistId).map_err(|_not_an_id| wrong("a watchlist's id is a UUID"))?)
@@ -103,11 +103,15 @@ impl Destination {
         }
         let file: ConnectionFile =
             table.try_into().map_err(|error: toml::de::Error| wrong(&error.message().replace('\n', " ")))?;
-        let base = address(&file.server).map_err(|error| wrong(&error))?;
+        let server =
+            file.server.ok_or_else(|| wrong("it names no server, as server = \"http://HOST:PORT\""))?;
+        let base = address(&server).map_err(|error| wrong(&error))?;
+        let watchlist = file.watchlist.map(|id| id.parse().map(WatchlistId)).transpose();
+        let watchlist = watchlist.map_err(|_not_an_id| wrong("its watchlist is not an id (a UUID)"))?;
         let token_file = file.token_file.as_deref().map(|name| beside(path, name, data_dir)).transpose();
         let token_file = token_file.map_err(|why| wrong(&why))?;
         let named_in = token_file.is_some().then(|| path.to_owned());
-        Ok(Self { base, watchlist: file.watchlist.map(WatchlistId), token_file, named_in })
+        Ok(Self { base, watchlist, token_file, named_in })
     }
 }
 
@@ -139,7 +143,7 @@ fn beside(connection: &Path, name: &str, data_dir: &Path) -> Result<PathBuf, Str
     let is_plain =
         matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
     if !is_plain {
-        return Err(format!("its token_file {name:?} is not the plain name of a file beside it"));
+        return Err("its token_file is not the plain name of a file beside it".to_owned());
     }
     let folder = std::path::absolute(connection).and_then(|path| match path.parent() {
         Some(folder) => fs::canonicalize(folder),
@@ -152,13 +156,14 @@ fn beside(connection: &Path, name: &str, data_dir: &Path) -> Result<PathBuf, Str
     let file = folder.join(name);
     match fs::symlink_metadata(&file) {
         Ok(found) if !found.is_file() => {
-            Err(format!("its token_file {name:?} is not a file, but a link or a folder"))
+            Err("its token_file is no file, but a link, a folder or a device".to_owned())
         }
         Ok(_) => Ok(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(format!("there is no file {name:?} beside it, which is to hold the token"))
+            // The name is not said: it may be the token, put there by mistake.
+            Err("there is no file beside it of the name that token_file says".to_owned())
         }
-        Err(error) => Err(format!("its token_file {name:?} cannot be looked at: {error}")),
+        Err(error) => Err(format!("its token_file cannot be looked at: {error}")),
     }
 }
 
@@ -213,7 +218,7 @@ mod tests {
         let text =
             format!("server = \"http://desk:7000\"\nwatchlist = \"{LIST}\"\ntoken_file = \"desk.token\"\n");
         fs::write(&path, text).unwrap();
-        assert!(read(&path).unwrap_err().contains("no file \"desk.token\" beside it"));
+        assert!(read(&path).unwrap_err().contains("there is no file beside it"));
         let token = fs::canonicalize(folder.path()).unwrap().join("desk.token");
         fs::write(&token, "secret").unwrap();
         let destination = read(&path).unwrap();
@@ -235,7 +240,7 @@ mod tests {
         for (text, why) in [
             (&b"\xff\xfe"[..], "not text"),
             (b"server", "expected"),
-            (b"", "missing field `server`"),
+            (b"", "names no server"),
             (b"server = 7", "invalid type"),
             (b"server = \"http://desk\"\ncolour = 1", "colour"),
             (b"server = \"http://desk\"\nwatchlist = \"x\"", "UUID"),
@@ -271,12 +276,12 @@ mod tests {
             let said = refused(&downloads, name);
             assert!(said.contains("not the plain name of a file beside it"), "{name}: {said}");
         }
-        assert!(refused(&downloads, "deeper").contains("a link or a folder"));
+        assert!(refused(&downloads, "deeper").contains("a link, a folder or a device"));
         assert!(refused(&data_dir, "local.token").contains("data folder"));
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(data_dir.join("local.token"), downloads.join("desk.token")).unwrap();
-            assert!(refused(&downloads, "desk.token").contains("a link or a folder"));
+            assert!(refused(&downloads, "desk.token").contains("a link, a folder or a device"));
         }
     }
 }

@@ -139,9 +139,11 @@ impl Locate for Host {
                 let remote = remote.ok_or_else(|| "another window is starting up".to_owned())?;
                 Ok(Endpoint { base: remote.base().to_owned(), token: remote.token().to_owned() })
             }
-            Err(error @ (FolderError::Unwritable { .. } | FolderError::Newer { .. })) => {
-                Err(format!("{:#}", anyhow::Error::new(error)))
-            }
+            Err(
+                error @ (FolderError::Unwritable { .. }
+                | FolderError::Newer { .. }
+                | FolderError::Strange { .. }),
+            ) => Err(format!("{:#}", anyhow::Error::new(error))),
         }
     }
 
@@ -169,7 +171,7 @@ impl Locate for Named {
             Some(file) => read_token(file)?,
             None => {
                 return Err(format!(
-                    "{} asks for a token: name its file with --token-file, or open an .afterglow file that names it",
+                    "no token for {} is known: name its file with --token-file, or open an .afterglow file that names it",
                     self.base
                 ));
             }

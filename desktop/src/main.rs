@@ -15,7 +15,13 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("AFTERGLOW_LOG").unwrap_or_else(|_unset| EnvFilter::new(quiet));
     let ansi = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();
-    let args = Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let args = match Args::read(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            say_of_arguments(&error);
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
     match app::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -25,19 +31,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says why the program ends.
-#[cfg(not(windows))]
-fn say(why: &str) {
-    eprintln!("afterglow: {why}");
+/// Says what was wrong with the command line, or what it asks for.
+fn say_of_arguments(error: &clap::Error) {
+    // Help and the version go to stdout, if anybody has it.
+    drop(error.print());
+    #[cfg(windows)]
+    show(&error.render().to_string());
 }
 
-/// Says why the program ends: it has no console to say it on.
-#[cfg(windows)]
+/// Says why the program ends.
 fn say(why: &str) {
     eprintln!("afterglow: {why}");
-    rfd::MessageDialog::new()
-        .set_level(rfd::MessageLevel::Error)
-        .set_title("Afterglow")
-        .set_description(why)
-        .show();
+    #[cfg(windows)]
+    show(why);
+}
+
+/// On Windows the program has no console to say it on.
+#[cfg(windows)]
+fn show(text: &str) {
+    let level = rfd::MessageLevel::Info;
+    rfd::MessageDialog::new().set_level(level).set_title("Afterglow").set_description(text).show();
 }

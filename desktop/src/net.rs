@@ -376,7 +376,7 @@ fn in_words(code: ErrorCode, message: &str) -> String {
 /// A refused handshake is only text in ewebsock.
 fn refusal_in_words(base: &str, error: &str) -> String {
     if error.contains("401") {
-        format!("{base} does not take this token: name the server's local.token with --token-file")
+        format!("{base} does not take this token: ask who runs it for the present one")
     } else if error.contains("403") {
         format!("{base} does not allow this")
     } else if error.contains("refused") {

@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod dialogs;
 pub mod history;
+pub mod joining;
 pub mod notices;
 pub mod people;
 pub mod status;

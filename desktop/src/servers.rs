@@ -38,7 +38,10 @@ pub struct Servers {
 impl Servers {
     /// Reads them from a data folder; none where the file cannot be understood.
     pub fn read(data_dir: &Path) -> Self {
-        let path = data_dir.join(FILE);
+        Self::at(data_dir.join(FILE))
+    }
+
+    fn at(path: PathBuf) -> Self {
         let read = fs::read(&path).map(|bytes| serde_json::from_slice(&bytes));
         match read {
             Ok(Ok(token_files)) => Self { path, token_files, is_unread: false },
@@ -58,6 +61,8 @@ impl Servers {
     /// The folder cannot be written.
     fn remember(&mut self, base: &str, token_file: &Path) -> io::Result<()> {
         let token_file = std::path::absolute(token_file)?;
+        // Other processes have joined servers since.
+        *self = Self::at(self.path.clone());
         if self.token_file(base) == Some(&*token_file) {
             return Ok(());
         }
@@ -65,7 +70,7 @@ impl Servers {
             fs::rename(&self.path, self.path.with_extension("json.unread"))?;
         }
         self.token_files.insert(base.to_owned(), token_file);
-        let new = self.path.with_extension("json.new");
+        let new = self.path.with_extension(format!("json.{}", std::process::id()));
         fs::write(&new, serde_json::to_vec_pretty(&self.token_files)?)?;
         fs::rename(new, &self.path)
     }

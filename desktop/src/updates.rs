@@ -60,14 +60,9 @@ fn newer(answer: &str, own: Version) -> Result<Option<String>, String> {
     let page = page.transpose()?;
     Ok((version > own).then(|| {
         let place =
-            page.map_or_else(|| "your administrator has it".to_owned(), |page| format!("it is at {page}"));
-        format!("Afterglow {version} can be had; this is {own}. {}.", capital(&place))
+            page.map_or_else(|| "Your administrator has it".to_owned(), |page| format!("It is at {page}"));
+        format!("Afterglow {version} can be had; this is {own}. {place}.")
     }))
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Asks from time to time, on a thread of its own, until it is dropped.
@@ -93,10 +88,11 @@ impl Updates {
                 let answer = fetch(&agent, &url).and_then(|answer| newer(&answer, Version::own()));
                 match answer {
                     Ok(Some(text)) if said.as_ref() != Some(&text) => {
-                        said = Some(text.clone());
-                        // Nobody has read the one before, or the windows are gone.
-                        sender.try_send(text).ok();
-                        wake();
+                        // Where the one before was not taken yet it is told the next time.
+                        if sender.try_send(text.clone()).is_ok() {
+                            said = Some(text);
+                            wake();
+                        }
                     }
                     Ok(_) => {}
                     Err(error) => warn!(url, error, "whether there is a newer version cannot be found out"),

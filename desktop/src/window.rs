@@ -25,11 +25,12 @@ use crate::{
         commands::{self, Search},
         dialogs::Dialog,
         history::{self, HistoryPanel},
-        notices,
+        joining, notices,
         status::{self, Status},
         top_bar,
     },
     placement::Placement,
+    servers::Joining,
     settings::SavedWindow,
     store::{Connection, Spot, Traced},
     theme::{self, Palette},
@@ -237,7 +238,11 @@ impl Window {
         self.choose_list(core);
         self.take_imported(core);
         let mut actions = self.dropped_files(ui);
-        actions.extend(self.keys(ui, core));
+        // What is asked first is answered first.
+        let is_asking = core.joining.as_ref().is_some_and(Joining::is_asking);
+        if !is_asking {
+            actions.extend(self.keys(ui, core));
+        }
         let palette = Palette::of(ui.theme(), core.colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
         Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
@@ -266,6 +271,9 @@ impl Window {
             let (dialog, asked) = dialog.show(ui, self.id);
             self.dialog = dialog;
             actions.extend(asked);
+        }
+        if let Some(joining) = core.joining.as_ref().filter(|joining| joining.is_asking()) {
+            actions.extend(joining::show(ui, &joining.destination));
         }
         actions.extend(commands::search(ui, self, core));
         commands::keys(ui, self, core);
@@ -429,6 +437,10 @@ impl Window {
             core.store.say_until_read(format!(
                 "This server has no watchlist {missing}: it was deleted, or is another server's."
             ));
+            if core.windows.len() > 1 {
+                // It was opened for that alone.
+                self.next = Some(Next::Close);
+            }
         }
         if let Some(list) = self.list {
             core.store.open_list(list);

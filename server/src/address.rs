@@ -2,6 +2,9 @@
 
 use url::{Host, Url};
 
+/// Hosts stand in names of files; real ones are far shorter than this, in bytes.
+const LONGEST: usize = 100;
+
 /// Reads `http://HOST[:PORT]` and gives `http://HOST:PORT`, the same for every way to write it; without a port it is 80, as
 /// everywhere.
 ///
@@ -32,7 +35,9 @@ pub fn address_of(host: Option<&str>, port: u16) -> Option<String> {
         !label.is_empty() && label.bytes().all(is_plain) && !label.starts_with('-') && !label.ends_with('-')
     };
     let is_sound = match &host {
-        Host::Domain(name) => name.strip_suffix('.').unwrap_or(name).split('.').all(is_label),
+        Host::Domain(name) => {
+            name.len() <= LONGEST && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
+        }
         Host::Ipv4(_) | Host::Ipv6(_) => true,
     };
     is_sound.then(|| format!("http://{host}:{port}"))

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use crate::{
-    data_folder::{DataFolder, FolderError, create_private},
+    data_folder::{DataFolder, FolderError, create_private, is_current},
     journal::sqlite::{self, Sound, SqliteJournal},
 };
 
@@ -30,6 +30,7 @@ pub struct Restored {
 /// # Errors
 /// There is none.
 pub fn existing_journal(data_dir: &Path) -> anyhow::Result<PathBuf> {
+    is_current(data_dir)?;
     let journal = data_dir.join(sqlite::FILE);
     if !journal.is_file() {
         bail!("there is no journal in the data folder {}; name another with --data-dir", data_dir.display());
@@ -117,7 +118,9 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let sound = check(file).await?;
     let folder = DataFolder::take(data_dir).map_err(|error| match error {
         FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
-        FolderError::Unwritable { .. } | FolderError::Newer { .. } => error.into(),
+        FolderError::Unwritable { .. } | FolderError::Newer { .. } | FolderError::Strange { .. } => {
+            error.into()
+        }
     })?;
     let journal = folder.path().join(sqlite::FILE);
     if fs::canonicalize(&journal)

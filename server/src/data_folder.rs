@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Write},
+    io::{self, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -51,6 +51,15 @@ pub enum FolderError {
         /// What it says of itself.
         version: String,
     },
+    /// It says nothing that is a version.
+    #[error(
+        "the file {VERSION_FILE} in {} says no version: is this a data folder of Afterglow? Nothing in it was touched",
+        path.display()
+    )]
+    Strange {
+        /// Which.
+        path: PathBuf,
+    },
     /// Another process serves it.
     #[error("the data folder {} is served by another process already", path.display())]
     Served {
@@ -71,26 +80,55 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Looks at the version of a folder, and tells whether it is this program's own; nothing is touched. Of one that is not
+/// there, or says nothing because a machine died while it was written, it is none.
+///
+/// # Errors
+/// [`FolderError::Newer`], [`FolderError::Strange`], and [`FolderError::Unwritable`] where it cannot be read.
+pub fn is_current(path: &Path) -> Result<bool, FolderError> {
+    use io::ErrorKind::{InvalidData, IsADirectory, NotADirectory, NotFound};
+    let strange = || FolderError::Strange { path: path.to_owned() };
+    let mut said = String::new();
+    let read = match File::open(path.join(VERSION_FILE)) {
+        Ok(file) => file.take(64).read_to_string(&mut said).map(drop),
+        Err(error) => Err(error),
+    };
+    match read {
+        Ok(()) => {}
+        // Nothing is there, or nothing can be: whoever makes the folder finds out.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {}
+        Err(error) if matches!(error.kind(), InvalidData | IsADirectory) => return Err(strange()),
+        Err(source) => return Err(FolderError::Unwritable { path: path.to_owned(), source }),
+    }
+    let said = said.trim();
+    match said.parse::<u64>() {
+        Ok(version) if version > u64::from(VERSION) => {
+            Err(FolderError::Newer { path: path.to_owned(), version: said.to_owned() })
+        }
+        Ok(version) => Ok(version == u64::from(VERSION)),
+        Err(_) if said.is_empty() => Ok(false),
+        Err(_) => Err(strange()),
+    }
+}
+
 /// Makes a data folder, or takes one that is there as it is; it is this version's from then on.
 ///
 /// # Errors
-/// [`FolderError::Newer`], before anything in it is touched, and [`FolderError::Unwritable`].
+/// As [`is_current`], before anything in it is touched, and [`FolderError::Unwritable`].
 pub fn enter(path: &Path) -> Result<(), FolderError> {
     let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
-    let file = path.join(VERSION_FILE);
-    match fs::read_to_string(&file) {
-        Ok(text) if text.trim().parse() == Ok(VERSION) => return Ok(()),
-        Ok(text) if !text.trim().parse().is_ok_and(|version: u32| version < VERSION) => {
-            let version = text.trim().chars().take(20).collect();
-            return Err(FolderError::Newer { path: path.to_owned(), version });
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
-        Ok(_) | Err(_) => {}
+    if is_current(path)? {
+        return Ok(());
     }
+    let file = path.join(VERSION_FILE);
     make_private(path).map_err(unwritable)?;
     // Two that come at once write the same.
     let new = path.join(format!("{VERSION_FILE}.{}", std::process::id()));
-    fs::write(&new, format!("{VERSION}\n")).and_then(|()| fs::rename(new, file)).map_err(unwritable)
+    let written = File::create(&new).and_then(|mut new| {
+        writeln!(new, "{VERSION}")?;
+        new.sync_all()
+    });
+    written.and_then(|()| fs::rename(new, file)).map_err(unwritable)
 }
 
 /// Makes an empty file that only this user can read.
@@ -184,11 +222,16 @@ mod tests {
     fn a_folder_of_a_newer_program_is_refused_and_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(VERSION_FILE);
-        for text in [format!("{}\n", VERSION + 1), "99999999999".to_owned(), "soon".to_owned()] {
+        for (text, why) in [
+            (format!("{}\n", VERSION + 1), "a newer Afterglow (version 2 "),
+            ("99999999999".to_owned(), "a newer Afterglow (version 99999999999 "),
+            ("soon".to_owned(), "says no version"),
+            ("-1".to_owned(), "says no version"),
+            ("\0".repeat(100_000), "says no version"),
+        ] {
             fs::write(&file, &text).unwrap();
-            let said = DataFolder::take(folder.path()).unwrap_err();
-            assert!(matches!(said, FolderError::Newer { .. }), "{said}");
-            assert!(said.to_string().contains(text.trim()), "{said}");
+            let said = DataFolder::take(folder.path()).unwrap_err().to_string();
+            assert!(said.contains(why) && said.len() < 400, "{said}");
             assert_eq!(
                 (names(folder.path()), fs::read_to_string(&file).unwrap()),
                 (vec!["version".into()], text)
@@ -203,9 +246,11 @@ mod tests {
             drop(DataFolder::take(&path).unwrap());
             assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
             assert!(names(&path).iter().all(|name| !name.starts_with("version.")), "{:?}", names(&path));
-            fs::write(path.join(VERSION_FILE), "0\n").unwrap();
-            enter(&path).unwrap();
-            assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
+            for older in ["0\n", ""] {
+                fs::write(path.join(VERSION_FILE), older).unwrap();
+                enter(&path).unwrap();
+                assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
+            }
         }
     }
 }

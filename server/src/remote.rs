@@ -28,9 +28,12 @@ const LONGEST_TOKEN: u64 = 4096;
 pub fn read_token(file: &Path) -> Result<String, String> {
     let mut text = String::new();
     File::open(file)
-        .and_then(|file| file.take(LONGEST_TOKEN).read_to_string(&mut text))
+        .and_then(|file| file.take(LONGEST_TOKEN + 1).read_to_string(&mut text))
         .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
     let token = text.trim();
+    if text.len() as u64 > LONGEST_TOKEN {
+        return Err(format!("the file {} is too long to hold a token", file.display()));
+    }
     if token.is_empty() {
         return Err(format!("the token file {} is empty", file.display()));
     }

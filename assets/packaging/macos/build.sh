@@ -9,7 +9,7 @@ build_dmg() {
   mac_program "$app/Contents/MacOS/afterglow"
   mac_icon "$app/Contents/Resources/afterglow.icns"
   fill "$here/macos/Info.plist.in" >"$app/Contents/Info.plist"
-  cp "$root"/LICENSE-* "$app/Contents/Resources"
+  cp "$root"/LICENSE-* "$(notices aarch64-apple-darwin)" "$app/Contents/Resources"
   # Without an identity it is signed for this Mac alone, which others' ask about before they start it.
   if [ -n "${APPLE_IDENTITY:-}" ]; then
     codesign --force --options runtime --timestamp --sign "$APPLE_IDENTITY" "$app"

@@ -11,6 +11,11 @@ Target amd64-unicode
 !include FileFunc.nsh
 !include Sections.nsh
 
+; What opens which files is new.
+!macro Announce
+  System::Call 'shell32::SHChangeNotify(i 0x08000000, i 0, p 0, p 0)'
+!macroend
+
 !define NAME "Afterglow"
 !define CLASSES "Software\Classes"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\${NAME}"
@@ -45,22 +50,23 @@ Section "${NAME}"
   ; Windows that are open go on with the program that they were started from.
   Delete "$INSTDIR\afterglow.old.exe"
   Rename "$INSTDIR\afterglow.exe" "$INSTDIR\afterglow.old.exe"
-  Delete /REBOOTOK "$INSTDIR\afterglow.old.exe"
+  Delete "$INSTDIR\afterglow.old.exe"
   ClearErrors
   File "${FILES}/afterglow.exe"
   File "${FILES}/afterglow.ico"
   File "${FILES}/LICENSE-MIT.txt"
   File "${FILES}/LICENSE-APACHE.txt"
+  File "${FILES}/THIRD-PARTY.txt"
   WriteUninstaller "$INSTDIR\uninstall.exe"
   CreateShortcut "$SMPROGRAMS\${NAME}.lnk" "$INSTDIR\afterglow.exe" "" "$INSTDIR\afterglow.ico"
 
   WriteRegStr HKCU "${CLASSES}\.afterglow" "" "Afterglow.Connection"
   WriteRegStr HKCU "${CLASSES}\Afterglow.Connection" "" "Afterglow connection"
   WriteRegStr HKCU "${CLASSES}\Afterglow.Connection\DefaultIcon" "" "$INSTDIR\afterglow.ico"
-  WriteRegStr HKCU "${CLASSES}\Afterglow.Connection\shell\open\command" "" '"$INSTDIR\afterglow.exe" "%1"'
+  WriteRegStr HKCU "${CLASSES}\Afterglow.Connection\shell\open\command" "" '"$INSTDIR\afterglow.exe" -- "%1"'
   WriteRegStr HKCU "${CLASSES}\afterglow" "" "URL:Afterglow"
   WriteRegStr HKCU "${CLASSES}\afterglow" "URL Protocol" ""
-  WriteRegStr HKCU "${CLASSES}\afterglow\shell\open\command" "" '"$INSTDIR\afterglow.exe" "%1"'
+  WriteRegStr HKCU "${CLASSES}\afterglow\shell\open\command" "" '"$INSTDIR\afterglow.exe" -- "%1"'
 
   WriteRegStr HKCU "Software\${NAME}" "Folder" "$INSTDIR"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayName" "${NAME}"
@@ -73,6 +79,7 @@ Section "${NAME}"
   WriteRegStr HKCU "${UNINSTALL}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
   WriteRegDWORD HKCU "${UNINSTALL}" "NoModify" 1
   WriteRegDWORD HKCU "${UNINSTALL}" "NoRepair" 1
+  !insertmacro Announce
   ${GetSize} "$INSTDIR" "/S=0K" $0 $1 $2
   WriteRegDWORD HKCU "${UNINSTALL}" "EstimatedSize" $0
   IfErrors 0 +3
@@ -82,12 +89,21 @@ SectionEnd
 
 Section "un.${NAME}" un_program
   SectionIn RO
+  ; A program that runs cannot be deleted, and its data are in use.
+  again:
   Delete "$INSTDIR\afterglow.old.exe"
-  Rename "$INSTDIR\afterglow.exe" "$INSTDIR\afterglow.old.exe"
-  Delete /REBOOTOK "$INSTDIR\afterglow.old.exe"
+  Delete "$INSTDIR\afterglow.exe"
+  IfFileExists "$INSTDIR\afterglow.exe" open
+  IfFileExists "$INSTDIR\afterglow.old.exe" open closed
+  open:
+    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "${NAME} is open. Close its windows first." /SD IDCANCEL IDRETRY again
+    SetErrorLevel 2
+    Abort "${NAME} is open."
+  closed:
   Delete "$INSTDIR\afterglow.ico"
   Delete "$INSTDIR\LICENSE-MIT.txt"
   Delete "$INSTDIR\LICENSE-APACHE.txt"
+  Delete "$INSTDIR\THIRD-PARTY.txt"
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"
   Delete "$SMPROGRAMS\${NAME}.lnk"
@@ -98,6 +114,7 @@ Section "un.${NAME}" un_program
     DeleteRegKey HKCU "${CLASSES}\.afterglow"
   DeleteRegKey HKCU "Software\${NAME}"
   DeleteRegKey HKCU "${UNINSTALL}"
+  !insertmacro Announce
 SectionEnd
 
 Section /o "un.Watchlists and settings" un_data

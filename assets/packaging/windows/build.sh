@@ -22,9 +22,12 @@ windows_programs() {
 }
 
 windows_files() {
-  local into=$1
+  local into=$1 bin others
+  bin=$(windows_programs)
+  others=$(notices "$windows_target")
   fresh "$into"
-  install -m644 "$(windows_programs)/afterglow.exe" "$root/assets/icon/afterglow.ico" "$into"
+  install -m644 "$others" "$into/THIRD-PARTY.txt"
+  install -m644 "$bin/afterglow.exe" "$root/assets/icon/afterglow.ico" "$into"
   install -m644 "$root/LICENSE-MIT" "$into/LICENSE-MIT.txt"
   install -m644 "$root/LICENSE-APACHE" "$into/LICENSE-APACHE.txt"
 }

@@ -17,7 +17,7 @@ use shared::{
     limits::Limits,
 };
 
-use crate::{action::Action, destination::Destination, grid::kinds};
+use crate::{action::Action, grid::kinds};
 
 /// A dialog that is open.
 pub struct Dialog {
@@ -38,7 +38,6 @@ enum Kind {
     RenameColumn(WatchlistId, ColumnKey),
     Import,
     Told(&'static str),
-    Join,
 }
 
 /// What a new column is to hold.
@@ -118,20 +117,6 @@ impl Dialog {
         Self::with(Kind::Told(title), &text)
     }
 
-    /// Asks whether to join a server that a connection file names; nothing where none did.
-    pub fn join(destination: &Destination) -> Option<Self> {
-        let Destination { base, token_file: Some(token), named_in: Some(file), .. } = destination else {
-            return None;
-        };
-        let text = format!(
-            "{} asks to join {base}, and to send it the token that is in {}.\n\nWhoever runs that server can see what is \
-             done in its watchlists. Join it if you know who gave you the file.",
-            file.display(),
-            token.display()
-        );
-        Some(Self::with(Kind::Join, &text))
-    }
-
     /// Asks for a CSV file.
     pub fn import() -> Self {
         Self::with(Kind::Import, "")
@@ -153,10 +138,8 @@ impl Dialog {
 
     /// Shows the dialog; gives it back while it stays open, and what was asked.
     pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
-        match self.kind {
-            Kind::Told(title) => return (self.tell(ui, title), None),
-            Kind::Join => return self.ask_to_join(ui),
-            _ => {}
+        if let Kind::Told(title) = self.kind {
+            return (self.tell(ui, title), None);
         }
         self.take_browsed();
         let (title, hint, done) = match self.kind {
@@ -167,7 +150,7 @@ impl Dialog {
             Kind::Import => {
                 ("Import a CSV file", "Path of the file; its first line names the columns", "Import")
             }
-            Kind::Told(_) | Kind::Join => unreachable!("nothing is typed there"),
+            Kind::Told(title) => (title, "", "Close"),
         };
         let error = self.wrong();
         let is_sound = match &self.kind {
@@ -236,7 +219,7 @@ impl Dialog {
     /// What is wrong with the name that is typed.
     fn wrong(&self) -> Option<Rejection> {
         match self.kind {
-            Kind::Import | Kind::Told(_) | Kind::Join => None,
+            Kind::Import | Kind::Told(_) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 check_title("the name", self.text.trim()).err()
             }
@@ -256,30 +239,6 @@ impl Dialog {
             },
         );
         (!is_read).then_some(self)
-    }
-
-    /// Joins, or ends the program: there is nothing else to show. A click alone joins.
-    fn ask_to_join(self, ui: &Ui) -> (Option<Self>, Option<Action>) {
-        let mut answer = None;
-        let modal =
-            Modal::new(Id::unique("join")).frame(egui::Frame::popup(&ui.global_style()).inner_margin(16));
-        let shown = modal.show(ui, |ui| {
-            ui.set_width(440.0);
-            ui.heading("Join this server?");
-            ui.add(egui::Label::new(&self.text).selectable(true).wrap());
-            ui.add_space(8.0);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Join").clicked() {
-                    answer = Some(Action::Join);
-                }
-                if ui.button("Quit").clicked() {
-                    answer = Some(Action::Quit);
-                }
-            });
-        });
-        let is_escaped = ui.input(|input| input.key_pressed(Key::Escape));
-        let answer = answer.or((is_escaped && shown.should_close()).then_some(Action::Quit));
-        (answer.is_none().then_some(self), answer)
     }
 
     fn action(self, window: WindowId) -> Option<Action> {
@@ -302,7 +261,7 @@ impl Dialog {
                 let set = SetColumn { key, title, kind: None, after: None };
                 Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::Import | Kind::Told(_) | Kind::Join => return None,
+            Kind::Import | Kind::Told(_) => return None,
         })
     }
 

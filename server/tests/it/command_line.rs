@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, process::Command};
 
-use crate::program::{Served, program, run, sentence, stdout};
+use crate::program::{Served, client_of, program, run, sentence, stdout};
 
 const COMPANIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv");
 
@@ -109,4 +109,45 @@ fn two_servers_do_not_serve_one_folder() {
     let _first = Served::start(folder.path());
     let said = sentence(&run(&["serve", "--listen", "127.0.0.1:0"], folder.path()));
     assert!(said.contains("served by another process"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn systemd_is_told_that_the_server_listens_and_a_deaf_one_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let mut told = program();
+    told.env("NOTIFY_SOCKET", &path);
+    let served = Served::spawn(told, &folder.path().join("told"));
+    let mut said = [0; 64];
+    let length = socket.recv(&mut said).unwrap();
+    assert_eq!(&said[..length], b"READY=1\n");
+    drop(served);
+    let mut deaf = program();
+    deaf.env("NOTIFY_SOCKET", folder.path().join("nobody"));
+    let data_dir = folder.path().join("deaf");
+    let served = Served::spawn(deaf, &data_dir);
+    client_of(&served, &data_dir).await;
+}
+
+#[test]
+fn a_data_folder_of_a_newer_version_is_left_alone_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("core.sqlite");
+    let backup = backup.to_str().unwrap();
+    let data_dir = folder.path().join("data");
+    stdout(&run(&["import", COMPANIES, "--name", "Core"], &data_dir));
+    stdout(&run(&["backup", backup], &data_dir));
+    std::fs::write(data_dir.join("version"), "99").unwrap();
+    let before = std::fs::read_dir(&data_dir).unwrap().count();
+    for command in [&["serve"][..], &["list"], &["import", COMPANIES, "--name", "More"], &["check"]] {
+        assert!(sentence(&run(command, &data_dir)).contains("a newer Afterglow (version 99 "), "{command:?}");
+    }
+    let other = folder.path().join("other.sqlite");
+    for command in [&["backup", other.to_str().unwrap()][..], &["restore", backup]] {
+        assert!(sentence(&run(command, &data_dir)).contains("a newer Afterglow (version 99 "), "{command:?}");
+    }
+    assert_eq!(std::fs::read_dir(&data_dir).unwrap().count(), before);
 }
