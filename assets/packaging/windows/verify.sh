@@ -26,21 +26,20 @@ in_wine() { "$wine" "$@" 2>>"$work/wine.log"; }
 
 # The installed program and a Linux desktop on one Linux server: an edit made in one glows in the other.
 glows_across() {
-  local program=$1 server linux windows id other before
-  "$bin/afterglow-server" serve --listen 127.0.0.1:0 --data-dir "$work/desk" >"$work/desk.out" 2>"$work/desk.log" &
+  local program=$1 server linux windows id other desk=$work/desk-$2
+  "$bin/afterglow-server" serve --listen 127.0.0.1:0 --data-dir "$desk" >"$desk.out" 2>"$desk.log" &
   server=$!
   started+=("$server")
-  for _ in $(seq 100); do grep -q listening "$work/desk.out" && break; sleep 0.1; done
+  for _ in $(seq 100); do grep -q listening "$desk.out" && break; sleep 0.1; done
   local base
-  base=$(sed -n 's/^listening on //p' "$work/desk.out")
-  [ -s "$work/desk-made" ] || "$bin/afterglow-server" import "$root/assets/data/companies.csv" --name Companies \
-    --data-dir "$work/desk" >"$work/desk-made"
-  WINEPATH= in_wine "$program" --connect "$base" --token-file "Z:${work//\//\\}\\desk\\local.token" >"$work/windows.out" 2>&1 &
+  base=$(sed -n 's/^listening on //p' "$desk.out")
+  "$bin/afterglow-server" import "$root/assets/data/companies.csv" --name Companies --data-dir "$desk" >"$desk.made"
+  WINEPATH= in_wine "$program" --connect "$base" --token-file "Z:${desk//\//\\}\\local.token" >"$work/windows.out" 2>&1 &
   windows=$!
   started+=("$windows")
   id=$(window "Companies" "$2")
   xdotool windowsize --sync "$id" 780 700 windowmove "$id" 0 40
-  "$bin/afterglow" --connect "$base" --token-file "$work/desk/local.token" --data-dir "$work/linux-data" >"$work/linux.out" 2>&1 &
+  "$bin/afterglow" --connect "$base" --token-file "$desk/local.token" --data-dir "$desk-linux" >"$work/linux.out" 2>&1 &
   linux=$!
   started+=("$linux")
   for _ in $(seq 100); do
@@ -56,7 +55,7 @@ glows_across() {
   type_price "$id" 73 88
   sleep 0.4
   import -window root "$pictures/$2.png"
-  "$bin/afterglow-server" export "$(cat "$work/desk-made")" --format csv --data-dir "$work/desk" >"$work/exported"
+  "$bin/afterglow-server" export "$(cat "$desk.made")" --format csv --data-dir "$desk" >"$work/exported"
   grep -q '^MMM,.*,88,' "$work/exported" || fail "what was typed on Windows is not on the server: $(head -n 3 "$work/exported")"
   glow "$pictures/$2.png" 800 || fail "the row does not glow on Linux"
   sleep 3
