@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind, parser::ValueSource};
-use server::address::address;
+use shared::address::address;
 
 /// A shared watchlist: every window shows the same rows, and a row that somebody else changed glows and fades.
 #[derive(Parser, Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use server::address::{address, address_of};
+use shared::address::{address, address_of};
 use shared::ids::WatchlistId;
 use url::Url;
 

@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::{
+    address::address,
     csv_table::CsvTable,
     ids::{ClientId, EditId, RowId, WatchlistId},
     limits::Limits,
@@ -20,7 +21,6 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::{
-    address::address,
     backup, clock,
     data_folder::{DataFolder, FolderError},
     journal::sqlite::Sound,

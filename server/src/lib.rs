@@ -2,7 +2,6 @@
 //!
 //! [`start`] runs one inside any tokio runtime; `main` is only the command line around it.
 
-pub mod address;
 pub mod auth;
 pub mod backup;
 pub mod cli;

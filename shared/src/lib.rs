@@ -3,6 +3,7 @@
 //!
 //! Nothing here does IO, reads a clock, or knows tokio or egui: time and messages are handed in.
 
+pub mod address;
 pub mod column;
 pub mod conflate;
 pub mod csv_table;
