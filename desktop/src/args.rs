@@ -5,9 +5,12 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind, parser::ValueSource};
 use shared::address::address;
 
+const CONNECTION_FILE: &str = "An .afterglow file is TOML: server = \"http://HOST:PORT\" and, where they are wanted, \
+    token_file = \"NAME\" of a file beside it and watchlist = \"ID\".";
+
 /// A shared watchlist: every window shows the same rows, and a row that somebody else changed glows and fades.
 #[derive(Parser, Clone, Debug, Default)]
-#[command(name = "afterglow", version, about, max_term_width = 100)]
+#[command(name = "afterglow", version, about, max_term_width = 100, after_help = CONNECTION_FILE)]
 pub struct Args {
     /// An .afterglow file, or a link as afterglow://HOST:PORT/WATCHLIST: joins that server and shows that watchlist.
     /// The token's file is the one that the file names, or the one that the server was joined with before.

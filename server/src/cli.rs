@@ -66,7 +66,7 @@ struct ServeArgs {
     /// Where the journal, the token and the lock are [default: this user's data folder]
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// A TOML file with settings.
+    /// A TOML file with settings; every setting may be an environment variable, too, as AFTERGLOW_HISTORY_DAYS.
     #[arg(long, env = "AFTERGLOW_SETTINGS")]
     settings: Option<PathBuf>,
 }
