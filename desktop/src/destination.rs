@@ -91,8 +91,7 @@ impl Destination {
 
     /// TOML: `server = "http://HOST:PORT"`, and perhaps `watchlist`, and `token_file`, a file beside it.
     fn of_file(path: &Path, data_dir: &Path) -> Result<Self, String> {
-        let named = path.display();
-        let wrong = |why: &str| format!("{named} is no connection file of Afterglow: {why}.");
+        let wrong = |why: &str| no_connection(path, why);
         let table: toml::Table = read_text(path)?
             .parse()
             .map_err(|error: toml::de::Error| wrong(&error.message().replace('\n', " ")))?;
@@ -115,10 +114,14 @@ impl Destination {
     }
 }
 
+fn no_connection(path: &Path, why: &str) -> String {
+    format!("{} is no connection file of Afterglow: {why}.", path.display())
+}
+
 /// The text of a file that is no folder, no device and not too long.
 fn read_text(path: &Path) -> Result<String, String> {
     let named = path.display();
-    let wrong = |why: &str| format!("{named} is no connection file of Afterglow: {why}.");
+    let wrong = |why: &str| no_connection(path, why);
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => format!("There is no file {named}."),
         io::ErrorKind::InvalidData => wrong("it is not text"),

@@ -139,11 +139,7 @@ impl Locate for Host {
                 let remote = remote.ok_or_else(|| "another window is starting up".to_owned())?;
                 Ok(Endpoint { base: remote.base().to_owned(), token: remote.token().to_owned() })
             }
-            Err(
-                error @ (FolderError::Unwritable { .. }
-                | FolderError::Newer { .. }
-                | FolderError::Strange { .. }),
-            ) => Err(format!("{:#}", anyhow::Error::new(error))),
+            Err(error) => Err(format!("{:#}", anyhow::Error::new(error))),
         }
     }
 

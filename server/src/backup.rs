@@ -118,9 +118,7 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let sound = check(file).await?;
     let folder = DataFolder::take(data_dir).map_err(|error| match error {
         FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
-        FolderError::Unwritable { .. } | FolderError::Newer { .. } | FolderError::Strange { .. } => {
-            error.into()
-        }
+        error => error.into(),
     })?;
     let journal = folder.path().join(sqlite::FILE);
     if fs::canonicalize(&journal)
