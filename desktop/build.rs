@@ -1,4 +1,4 @@
-//! The icon, the version and the manifest of the program for Windows.
+//! Embeds the icon, the version and the manifest into the Windows executable.
 
 use std::{env, error::Error};
 

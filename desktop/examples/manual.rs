@@ -1,4 +1,4 @@
-//! Writes the man pages and the shell completions of both programs, from what their command lines say themselves.
+//! Generates the man pages and shell completions of both programs from their command-line definitions.
 //!
 //! `cargo run -p desktop --example manual -- FOLDER`
 
@@ -8,7 +8,8 @@ use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 fn main() -> io::Result<()> {
-    let folder = std::env::args_os().nth(1).ok_or_else(|| io::Error::other("name a folder to write to"))?;
+    let folder =
+        std::env::args_os().nth(1).ok_or_else(|| io::Error::other("missing argument: output folder"))?;
     for program in [desktop::args::Args::command(), server::cli::Cli::command()] {
         write(program, Path::new(&folder))?;
     }
@@ -19,7 +20,7 @@ fn write(mut program: Command, folder: &Path) -> io::Result<()> {
     let name = program.get_name().to_owned();
     let pages = folder.join("man/man1");
     fs::create_dir_all(&pages)?;
-    // Before the completions, which put a page of help for every page of a command.
+    // Must run before the completions, which build the help subcommands that would get pages of their own.
     clap_mangen::generate_to(program.clone().disable_help_subcommand(true), pages)?;
     for (shell, place) in [
         (Shell::Bash, format!("bash-completion/completions/{name}")),

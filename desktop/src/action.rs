@@ -1,4 +1,4 @@
-//! Everything that a person can have done, as data. Windows emit actions; only `dispatch` acts.
+//! The actions of the application, as data. Windows emit actions; only `dispatch` executes them.
 
 use std::path::PathBuf;
 
@@ -10,66 +10,66 @@ use shared::{
 
 use crate::settings::{GlowChoice, ThemeChoice};
 
-/// Something to be done.
+/// An operation that reaches beyond the window that emits it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Change a watchlist, from a window.
+    /// Edit a watchlist.
     Edit {
-        /// Which.
+        /// The watchlist to edit.
         watchlist: WatchlistId,
-        /// From where: the window that does not glow for it.
+        /// Window of origin, in which the edit does not glow.
         window: WindowId,
-        /// What.
+        /// The changes of the edit.
         changes: Vec<Change>,
     },
-    /// Take back the window's last edit.
+    /// Undo the window's last edit.
     Undo(WindowId),
-    /// Make the window's last undone edit again.
+    /// Redo the window's last undone edit.
     Redo(WindowId),
-    /// Ask for the last changes of a cell that a window looks at.
-    AskHistory {
-        /// Of which watchlist.
+    /// Request the last changes of a cell.
+    RequestCellHistory {
+        /// Watchlist of the cell.
         watchlist: WatchlistId,
-        /// Which looks.
+        /// Window that shows them.
         window: WindowId,
-        /// Its row.
+        /// Row of the cell.
         row: RowId,
-        /// Its column.
+        /// Column of the cell.
         column: ColumnKey,
     },
-    /// Ask for the newest changes for a window that reads them, or for those before the ones that it has.
-    AskLog {
-        /// Which reads them.
+    /// Request a page of the history that a window shows.
+    RequestLog {
+        /// Window that shows the history.
         window: WindowId,
-        /// Whether for those before.
+        /// Whether to request the next older page instead of the newest.
         older: bool,
     },
     /// Show a watchlist in a window.
     Show(WindowId, WatchlistId),
-    /// Make a watchlist and show it.
+    /// Create a watchlist with this name and show it in the window.
     Create(WindowId, String),
-    /// Delete a watchlist; it can be restored.
+    /// Delete a watchlist, which can be restored.
     Delete(WatchlistId),
-    /// Bring a deleted watchlist back.
+    /// Restore a deleted watchlist.
     Restore(WatchlistId),
-    /// Make a watchlist from a CSV file and show it.
+    /// Create a watchlist from a CSV file and show it in the window.
     Import(WindowId, PathBuf),
-    /// Say something to the person.
-    Say(String),
-    /// Connect at once.
+    /// Show a notice.
+    Notify(String),
+    /// Retry the connection at once.
     Reconnect,
-    /// Join the server that a connection file names: the person has agreed.
+    /// Join the server of a connection file, with the person's consent.
     Join,
-    /// End the program, and find all its windows again at the next start.
+    /// Quit and restore all windows at the next start.
     Quit,
-    /// Another window.
+    /// Open another window.
     OpenWindow,
-    /// Dark, light, or as the system has it.
+    /// Choose the theme.
     SetTheme(ThemeChoice),
-    /// Up and down in other colours than green and red, or in those.
+    /// Choose whether the colour-blind palette is used.
     SetColourBlind(bool),
-    /// How changes by others are shown.
+    /// Choose the settings of the glow.
     SetGlow(GlowChoice),
-    /// A notice was read.
+    /// Dismiss the notice with this id.
     DismissNotice(u64),
 }

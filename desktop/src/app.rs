@@ -1,4 +1,5 @@
-//! Starting, and the windows of this process: the root is the first, the others are deferred viewports of it.
+//! Start of the program and its native windows: the first is eframe's root, the others are deferred
+//! viewports.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use egui::{Context, Ui, ViewportBuilder, ViewportCommand, ViewportId};
-use server::data_folder;
+use server::folder;
 use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
@@ -17,8 +18,8 @@ use crate::{
     args::Args,
     destination::Destination,
     dispatch::Core,
-    host::{Host, Named},
-    less_motion::LessMotion,
+    host::{Host, RemoteServer},
+    less_motion::ReducedMotion,
     net::Net,
     servers::{self, Joining, Servers},
     settings::{self, SavedWindow, Workspace, WorkspaceFile},
@@ -28,8 +29,8 @@ use crate::{
     window::Window,
 };
 
-const SIZE: [f32; 2] = [1240.0, 760.0];
-const SMALLEST: [f32; 2] = [640.0, 400.0];
+const DEFAULT_SIZE: [f32; 2] = [1240.0, 760.0];
+const MIN_SIZE: [f32; 2] = [640.0, 400.0];
 const ICON: &[u8] = include_bytes!("../../assets/icon/afterglow-256.png");
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -37,29 +38,30 @@ type Shared<T> = Arc<Mutex<T>>;
 /// Runs the desktop until its last window is closed.
 ///
 /// # Errors
-/// One sentence: what is missing and what to do.
+/// The program cannot start. The error says what is missing and how to fix it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let data_dir = match &args.data_dir {
         Some(data_dir) => data_dir.clone(),
-        None => server::cli::default_data_dir()?,
+        None => folder::default_data_dir()
+            .context("this user has no home folder; name a data folder with --data-dir")?,
     };
-    data_folder::enter(&data_dir)?;
-    let unwritable = || {
-        format!("the data folder {} cannot be written; choose another with --data-dir", data_dir.display())
-    };
-    let (joining, wrong) = match joining(&args, &data_dir) {
+    folder::enter(&data_dir)?;
+    let unwritable =
+        || format!("cannot write to the data folder {}; choose another with --data-dir", data_dir.display());
+    let (joining, error) = match joining(&args, &data_dir) {
         Ok(joining) => (joining, None),
-        // What can be shown is this user's own data.
-        Err(wrong) => (None, Some(wrong)),
+        // Falls back to the local data folder.
+        Err(error) => (None, Some(error)),
     };
     let server = servers::file_name(joining.as_ref().map(|joining| &*joining.destination.base));
-    let (file, workspace, said) = WorkspaceFile::take(&data_dir, &server).with_context(unwritable)?;
+    let (file, workspace, notice) = WorkspaceFile::claim(&data_dir, &server).with_context(unwritable)?;
     let first = workspace.windows.first().map(|saved| saved.placement.clone()).unwrap_or_default();
-    let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is damaged")?;
-    let viewport = as_program(first.builder(SIZE, settings::zoom(workspace.zoom))).with_icon(icon);
+    let icon = eframe::icon_data::from_png_bytes(ICON).context("cannot decode the icon")?;
+    let viewport = with_program_defaults(first.builder(DEFAULT_SIZE, settings::clamp_zoom(workspace.zoom)))
+        .with_icon(icon);
     let options =
         eframe::NativeOptions { viewport, persist_window: false, ..eframe::NativeOptions::default() };
-    // It serves nothing until it is asked, which it is not where another server is joined.
+    // Serves only if located, which does not happen when another server is joined.
     let host = Host::new(&data_dir);
     let own_host = host.clone();
     let ran = eframe::run_native(
@@ -68,15 +70,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Box::new(move |creation| {
             let outbox = data_dir.join("outboxes").join(server);
             let app = App::new(&args, &outbox, (file, workspace), (own_host, joining), &creation.egui_ctx)?;
-            app.say(said, wrong);
+            app.add_start_notices(notice, error);
             Ok(Box::new(app))
         }),
     );
     host.stop();
-    ran.map_err(|error| anyhow::anyhow!("{}", in_words(&error)))
+    ran.map_err(|error| anyhow::anyhow!("{}", startup_error(&error)))
 }
 
-/// The server that the command line asks to join, where it does.
+/// Returns the server to join from the command line, if it names one.
 fn joining(args: &Args, data_dir: &Path) -> Result<Option<Joining>, String> {
     let destination = match (&args.open, &args.connect) {
         (Some(named), _) => Destination::read(named, data_dir)?,
@@ -88,64 +90,64 @@ fn joining(args: &Args, data_dir: &Path) -> Result<Option<Joining>, String> {
     Ok(Some(Joining::new(destination, Servers::read(data_dir))))
 }
 
-/// Why no window opens, and which packages are missing.
-fn in_words(error: &eframe::Error) -> String {
+/// Describes why no window can be opened, and which packages may be missing.
+fn startup_error(error: &eframe::Error) -> String {
     match error {
         eframe::Error::WinitEventLoop(_) | eframe::Error::Winit(_) => format!(
-            "there is no display to open a window on{}. Start it in a graphical session, or set DISPLAY; on a machine \
-             without the X11 libraries install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0",
+            "no display available{}. Start Afterglow in a graphical session or set DISPLAY; if the X11 \
+             libraries are missing, install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0",
             reason(error)
         ),
-        // Of what was asked for in vain only the reason is for people.
+        // Omits the requested configuration, which does not help the person.
         eframe::Error::NoGlutinConfigs(_, reason) => no_opengl(reason),
         eframe::Error::Glutin(_) | eframe::Error::OpenGL(_) => no_opengl(error),
         eframe::Error::AppCreation(error) => {
-            // With what caused it, in one line.
+            // Joins the error and its sources in one line.
             let causes = std::iter::successors(error.source(), |cause| cause.source());
-            causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+            causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
         }
     }
 }
 
 fn no_opengl(reason: &dyn std::fmt::Display) -> String {
     format!(
-        "OpenGL cannot be used here ({reason}). Install libgl1 libegl1 libgl1-mesa-dri, which also draw without a graphics \
-         card"
+        "OpenGL is not available ({reason}). Install libgl1 libegl1 libgl1-mesa-dri, which also work \
+         without a graphics card"
     )
 }
 
-/// What the window system says, without the place in its source that it names first.
+/// Returns the window system's message without the source location at its start.
 fn reason(error: &eframe::Error) -> String {
-    let said = error.to_string();
-    let plain = said.rsplit(".rs:").next().unwrap_or_default();
+    let message = error.to_string();
+    let plain = message.rsplit(".rs:").next().unwrap_or_default();
     let plain = plain.split_once(": ").map_or(plain, |(_, reason)| reason);
-    let reason = if plain.is_empty() { &*said } else { plain };
+    let reason = if plain.is_empty() { &*message } else { plain };
     format!(" ({})", reason.trim_end_matches('.'))
 }
 
-/// What all windows of the program have in common.
-fn as_program(builder: ViewportBuilder) -> ViewportBuilder {
+/// Applies the properties that all windows of the program share.
+fn with_program_defaults(builder: ViewportBuilder) -> ViewportBuilder {
     builder
         .with_title("Afterglow")
         .with_app_id("afterglow")
-        .with_min_inner_size(SMALLEST)
+        .with_min_inner_size(MIN_SIZE)
         .with_drag_and_drop(true)
 }
 
-/// The windows of this process.
+/// The eframe application.
 struct App {
     core: Shared<Core>,
     root: Shared<Window>,
     clock: Clock,
-    /// The viewports that show something, which the network wakes.
+    /// Viewports of the open windows, which the network thread repaints.
     awake: Shared<Vec<ViewportId>>,
-    /// Whether the first window is still open.
+    /// Whether the root's window is still open.
     root_open: bool,
-    /// How the others were opened.
+    /// Builders that the other windows were opened with.
     opened: BTreeMap<WindowId, ViewportBuilder>,
 }
 
-/// Time since the start, and the time of day.
+/// Monotonic time since the start of the program.
 #[derive(Clone, Copy)]
 struct Clock(Instant);
 
@@ -164,39 +166,39 @@ impl App {
         ctx: &Context,
     ) -> anyhow::Result<Self> {
         theme::install(ctx);
-        theme::choose(ctx, workspace.theme);
-        theme::paint(ctx, workspace.colour_blind);
-        ctx.set_zoom_factor(settings::zoom(workspace.zoom));
+        theme::set_preference(ctx, workspace.theme);
+        theme::set_palette(ctx, workspace.colour_blind);
+        ctx.set_zoom_factor(settings::clamp_zoom(workspace.zoom));
         let awake: Shared<Vec<ViewportId>> = Arc::new(Mutex::new(vec![ViewportId::ROOT]));
         let wake: Wake = {
             let (ctx, awake) = (ctx.clone(), awake.clone());
             Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
         };
         let store =
-            Store::open(outbox).with_context(|| format!("the outbox {} cannot be used", outbox.display()))?;
+            Store::open(outbox).with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
         let net = match &joining {
             Some(joining) => {
                 let Destination { base, token_file, .. } = joining.destination.clone();
-                Net::start(Named { base, token_file, agreed: joining.agreed() }, wake.clone())
+                Net::start(RemoteServer { base, token_file, has_consent: joining.consent() }, wake.clone())
             }
             None => Net::start(host, wake.clone()),
         };
         let saved = workspace.windows.clone();
-        let net = net.context("the network thread cannot start")?;
+        let net = net.context("cannot start the network thread")?;
         let mut core = Core::new(store, net, file, workspace, ctx.clone(), wake.clone());
-        core.less_motion = LessMotion::follow(wake.clone());
+        core.reduced_motion = ReducedMotion::subscribe(wake.clone());
         match args.update_url.as_deref().map(update_url).transpose() {
             Ok(url) => {
-                let updates = url.map(|url| Updates::follow(url, wake)).transpose();
-                core.updates = updates.context("the thread that looks for a newer version cannot start")?;
+                let updates = url.map(|url| Updates::start(url, wake)).transpose();
+                core.updates = updates.context("cannot start the update check")?;
             }
-            // It keeps nobody from working.
+            // An invalid address must not prevent the start.
             Err(why) => {
-                core.store.say(format!("Newer versions are not looked for: {why}."), None, Duration::ZERO)
+                core.store.notify(format!("The update check is disabled: {why}."), None, Duration::ZERO)
             }
         }
-        let asked = joining.as_ref().and_then(|joining| joining.destination.watchlist);
-        let windows = windows(&mut core, &saved, args.windows.map(usize::from), asked);
+        let requested = joining.as_ref().and_then(|joining| joining.destination.watchlist);
+        let windows = windows(&mut core, &saved, args.windows.map(usize::from), requested);
         core.windows = windows.into_iter().map(|window| Arc::new(Mutex::new(window))).collect();
         let root = core.windows[0].clone();
         core.joining = joining;
@@ -211,14 +213,14 @@ impl App {
         })
     }
 
-    /// Says what was noticed before there were windows; what is wrong stays until it is read.
-    fn say(&self, noticed: Option<String>, wrong: Option<String>) {
+    /// Adds the notices from before the start; `error` stays until it is dismissed.
+    fn add_start_notices(&self, notice: Option<String>, error: Option<String>) {
         let store = &mut lock(&self.core).store;
-        noticed.into_iter().for_each(|noticed| store.say(noticed, None, Duration::ZERO));
-        wrong.into_iter().for_each(|wrong| store.say_until_read(wrong));
+        notice.into_iter().for_each(|notice| store.notify(notice, None, Duration::ZERO));
+        error.into_iter().for_each(|error| store.notify_until_dismissed(error));
     }
 
-    /// The other windows, each a viewport of its own.
+    /// Shows the other windows, each in its own viewport.
     fn show_others(&mut self, ui: &Ui) {
         let others: Vec<Shared<Window>> = lock(&self.core)
             .windows
@@ -229,11 +231,11 @@ impl App {
         let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
         for window in others {
             let id = lock(&window).id();
-            // As it was when it was opened: what it has become since is the person's doing.
+            // The initial builder, because a changed one would move or resize the window again.
             let opened = self
                 .opened
                 .entry(id)
-                .or_insert_with(|| as_program(lock(&window).placement.builder(SIZE, 1.0)))
+                .or_insert_with(|| with_program_defaults(lock(&window).placement.builder(DEFAULT_SIZE, 1.0)))
                 .clone();
             let viewport = viewport_of(id);
             awake.push(viewport);
@@ -241,7 +243,7 @@ impl App {
             let draw = move |ui: &mut Ui, _class: egui::ViewportClass| {
                 draw(ui, &window, &core, clock);
                 if ui.input(|input| input.viewport().close_requested()) {
-                    if !lock(&window).may_close() {
+                    if !lock(&window).can_close() {
                         ui.send_viewport_cmd(ViewportCommand::CancelClose);
                         ui.request_repaint();
                         return;
@@ -258,16 +260,17 @@ impl App {
         *lock(&self.awake) = awake;
     }
 
-    /// The root's window was closed: it hides while others are open, and ends the program after the last.
+    /// Handles the close of the root: it is hidden while other windows are open, because closing it ends the
+    /// program.
     fn close_root(&mut self, ui: &Ui) {
         let mut core = lock(&self.core);
         if core.is_quitting {
-            // All windows are remembered as they are.
+            // All windows are saved as they are.
             return;
         }
         if self.root_open {
             let is_last = core.windows.len() == 1;
-            core.remember(None, self.clock.now(), is_last);
+            core.save_workspace(None, self.clock.now(), is_last);
             core.windows.retain(|open| !Arc::ptr_eq(open, &self.root));
             core.store.forget_window(lock(&self.root).id());
         }
@@ -283,7 +286,7 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         if ui.input(|input| input.viewport().close_requested()) {
             let is_quitting = lock(&self.core).is_quitting;
-            if self.root_open && !is_quitting && !lock(&self.root).may_close() {
+            if self.root_open && !is_quitting && !lock(&self.root).can_close() {
                 ui.send_viewport_cmd(ViewportCommand::CancelClose);
                 ui.request_repaint();
             } else {
@@ -302,26 +305,26 @@ impl eframe::App for App {
         let now = self.clock.now();
         let mut core = lock(&self.core);
         if !core.windows.is_empty() {
-            core.remember(None, now, true);
+            core.save_workspace(None, now, true);
         }
     }
 }
 
-/// The windows to open: as many as are asked for, or those that were open last; and one that shows the watchlist that a
-/// link or a file names, where none of them does.
+/// Creates the windows to open: the requested number or the saved ones, and another one if none of them shows
+/// the watchlist of the link or file.
 fn windows(
     core: &mut Core,
     saved: &[SavedWindow],
     count: Option<usize>,
-    asked: Option<WatchlistId>,
+    requested: Option<WatchlistId>,
 ) -> Vec<Window> {
     let mut windows: Vec<Window> = (0..count.unwrap_or(saved.len()))
         .map(|index| Window::new(core.next_window(), None, saved.get(index)))
         .collect();
-    if windows.is_empty() || asked.is_some() && windows.iter().all(|window| window.list() != asked) {
+    if windows.is_empty() || requested.is_some() && windows.iter().all(|window| window.list() != requested) {
         windows.push(Window::new(core.next_window(), None, None));
-        let last = windows.last_mut().expect("it was just there");
-        asked.into_iter().for_each(|asked| last.show_list_once_there(asked));
+        let last = windows.last_mut().expect("a window was just pushed");
+        requested.into_iter().for_each(|requested| last.show_requested_list(requested));
     }
     windows
 }
@@ -335,7 +338,7 @@ fn viewport_of(window: WindowId) -> ViewportId {
     ViewportId::from_hash_of(("window", window.0))
 }
 
-/// The root opens and closes the other windows, also while it is hidden.
+/// Runs the root's update even while it is hidden, because it opens and closes the other windows.
 pub(crate) fn wake_root(ctx: &Context) {
     ctx.send_viewport_cmd_to(ViewportId::ROOT, ViewportCommand::RequestPaintWhileHidden);
     ctx.request_repaint_of(ViewportId::ROOT);

@@ -1,11 +1,11 @@
-//! Windows that go together: those of one colour show the watchlist and the row that one of them was moved to.
+//! Linked windows: windows of the same colour follow each other to the same watchlist and row.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use shared::ids::{RowId, WatchlistId};
 
-/// A colour that windows are linked by.
+/// A colour that links windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Group {
@@ -16,7 +16,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// All of them, with what people call them.
+    /// Every colour with its display name.
     pub const ALL: [(Group, &'static str); 4] = [
         (Group::Blue, "Blue"),
         (Group::Green, "Green"),
@@ -24,7 +24,7 @@ impl Group {
         (Group::Purple, "Purple"),
     ];
 
-    /// Which of the colours that people have, too.
+    /// Returns the index of the colour in the palette for people.
     pub fn shade(self) -> usize {
         match self {
             Group::Purple => 0,
@@ -35,68 +35,69 @@ impl Group {
     }
 }
 
-/// Where a window is.
+/// The position of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// What it shows.
+    /// Watchlist that it shows.
     pub watchlist: WatchlistId,
-    /// The row that its cursor is on.
+    /// Row of its cursor.
     pub row: Option<RowId>,
 }
 
-/// Where each group was moved to last.
+/// The last move of each group.
 #[derive(Debug, Default)]
 pub struct Links {
     places: BTreeMap<Group, (u64, Place)>,
     moves: u64,
 }
 
-/// What a window knows of its group.
+/// The link of one window to its group.
 #[derive(Debug, Default)]
 pub struct Link {
-    /// The window's colour.
+    /// Colour of the window, if it is linked.
     group: Option<Group>,
-    /// The last move that it has followed or made.
+    /// Number of the last move that it followed or made.
     seen: u64,
-    /// Where it was then.
+    /// Position after that move.
     was: Option<Place>,
 }
 
 impl Link {
-    /// Of a group: goes to where that is, or is where it is from now on.
+    /// Links a window to a group: it follows the group's last move, or makes the first one.
     pub fn new(group: Option<Group>) -> Self {
         Self { group, ..Self::default() }
     }
 
-    /// The window's colour.
+    /// Returns the window's colour.
     pub fn group(&self) -> Option<Group> {
         self.group
     }
 
-    /// Where the window is to go; `is_settled` where it has arrived at the last place, `is_free` where nothing keeps
-    /// it. Tells the others where it was moved to, and then `None`.
+    /// Follows a newer move of the group, or publishes a move of this window. `has_arrived` is whether the
+    /// window has arrived at its last position, `can_move` whether it can be moved now.
     pub fn update(
         &mut self,
         links: &mut Links,
         own: Option<Place>,
-        is_settled: bool,
-        is_free: bool,
-    ) -> Option<Moved> {
+        has_arrived: bool,
+        can_move: bool,
+    ) -> Option<LinkUpdate> {
         let (group, own) = (self.group?, own?);
         let latest = links.places.get(&group).filter(|(moves, _)| *moves > self.seen);
         if let Some((moves, place)) = latest {
             self.seen = *moves;
-            if !is_free {
-                // Whoever types is not taken elsewhere, then or later: the next line follows the one that is typed.
+            if !can_move {
+                // A window in use skips the move for good: after a commit the next row must follow the edited
+                // one.
                 return None;
             }
             self.was = None;
-            return Some(Moved::To(*place));
+            return Some(LinkUpdate::Follow(*place));
         }
-        if !is_settled {
+        if !has_arrived {
             return None;
         }
-        // Where it has arrived after it followed is not a move of its own.
+        // Arriving after a followed move is not a move of this window.
         let was = self.was.replace(own);
         if was.is_none() && self.seen > 0 || was == Some(own) {
             return None;
@@ -104,17 +105,17 @@ impl Link {
         links.moves += 1;
         self.seen = links.moves;
         links.places.insert(group, (links.moves, own));
-        Some(Moved::Told)
+        Some(LinkUpdate::Published)
     }
 }
 
-/// What an update comes to.
+/// The result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moved {
-    /// The window is to go there.
-    To(Place),
-    /// The others are to look where this one is.
-    Told,
+pub enum LinkUpdate {
+    /// The window must move to this position.
+    Follow(Place),
+    /// A move of this window was published, and the others must be repainted to follow it.
+    Published,
 }
 
 #[cfg(test)]
@@ -133,24 +134,28 @@ mod tests {
         let mut links = Links::default();
         let (mut one, mut two, mut other) =
             (Link::new(Some(Group::Blue)), Link::new(Some(Group::Blue)), Link::new(Some(Group::Green)));
-        assert_eq!(one.update(&mut links, at(1), true, true), Some(Moved::Told));
+        assert_eq!(one.update(&mut links, at(1), true, true), Some(LinkUpdate::Published));
         assert_eq!(one.update(&mut links, at(1), true, true), None);
-        assert_eq!(two.update(&mut links, at(9), true, true), at(1).map(Moved::To));
-        assert_eq!(two.update(&mut links, at(9), false, true), None, "on its way");
+        assert_eq!(two.update(&mut links, at(9), true, true), at(1).map(LinkUpdate::Follow));
+        assert_eq!(two.update(&mut links, at(9), false, true), None, "moving");
         assert_eq!(two.update(&mut links, at(1), true, true), None, "arrived");
-        assert_eq!(two.update(&mut links, at(2), true, true), Some(Moved::Told));
-        assert_eq!(one.update(&mut links, at(1), true, true), at(2).map(Moved::To));
-        assert_eq!(other.update(&mut links, at(5), true, true), Some(Moved::Told), "of its own colour");
+        assert_eq!(two.update(&mut links, at(2), true, true), Some(LinkUpdate::Published));
+        assert_eq!(one.update(&mut links, at(1), true, true), at(2).map(LinkUpdate::Follow));
+        assert_eq!(
+            other.update(&mut links, at(5), true, true),
+            Some(LinkUpdate::Published),
+            "another colour"
+        );
         assert_eq!(two.update(&mut links, at(2), true, true), None);
         assert_eq!(one.update(&mut links, at(2), true, true), None, "arrived");
-        assert_eq!(one.update(&mut links, at(3), true, true), Some(Moved::Told));
-        assert_eq!(two.update(&mut links, at(2), true, false), None, "an open editor is not left");
+        assert_eq!(one.update(&mut links, at(3), true, true), Some(LinkUpdate::Published));
+        assert_eq!(two.update(&mut links, at(2), true, false), None, "an open editor stays open");
         assert_eq!(
             two.update(&mut links, at(2), true, true),
             None,
-            "nor the cell below it, once it is committed"
+            "nor does the cursor move away after the commit"
         );
-        assert_eq!(two.update(&mut links, at(4), true, true), Some(Moved::Told));
+        assert_eq!(two.update(&mut links, at(4), true, true), Some(LinkUpdate::Published));
         assert_eq!(Link::new(None).update(&mut links, at(3), true, true), None);
     }
 }

@@ -1,5 +1,5 @@
-//! The grid: a widget that is given a watchlist to show and answers with actions. It paints its own body, so
-//! that its cost is that of the cells in view, whatever the watchlist's size.
+//! The grid widget: shows a watchlist and returns actions. It paints its own body, so that the cost of a
+//! frame depends on the visible cells and not on the size of the watchlist.
 
 mod access;
 pub mod arranger;
@@ -40,15 +40,15 @@ use shared::{
 
 pub use columns::ColumnCommand;
 pub use edit::Editor;
-pub use header::kinds;
+pub use header::new_column_kinds;
 pub use keys::{Command, Step};
 pub use state::{Cursor, GridState};
 
 use self::{
     arranger::Request,
-    filter::Reading,
+    filter::ValueFormat,
     layout::Layout,
-    order::{Locale, Wanted},
+    order::{Locale, OrderSpec},
     table::Table,
 };
 use crate::{
@@ -56,90 +56,90 @@ use crate::{
     theme::Palette,
 };
 
-/// What a grid is given for one frame.
+/// The input of a grid for one frame.
 pub struct GridView<'a> {
-    /// The rows and columns.
+    /// The watchlist to show.
     pub watchlist: &'a Watchlist,
-    /// What glows.
+    /// Recent changes by others, which glow.
     pub glow: Option<&'a Glow>,
-    /// The window, which does not glow for its own edits.
+    /// This window: its own edits do not glow in it.
     pub window: WindowId,
-    /// The present moment on the glow's clock.
+    /// The current time on the glow's clock.
     pub now: Duration,
-    /// Whether a cell holds an edit that waits for its answer.
+    /// Whether a cell has an edit that the server has not confirmed yet.
     pub pending: &'a dyn Fn(RowId, &ColumnKey) -> bool,
-    /// The last values of the cells that are drawn as sparklines.
+    /// The latest values of the cells that have sparklines.
     pub trails: Option<&'a Trails>,
-    /// The last changes of the cell that was asked about.
+    /// The latest changes of the cell whose history was requested.
     pub history: Option<&'a CellHistory>,
-    /// Who set the cell that is being edited since its editor was opened.
+    /// Name of the user who changed the edited cell since its editor was opened.
     pub author: Option<String>,
-    /// Where others are.
+    /// Cells that other users are on.
     pub people: &'a [PersonAt],
     /// The colours.
     pub palette: &'a Palette,
-    /// Where times are shown.
+    /// The time zone in which times are shown.
     pub zone: &'a jiff::tz::TimeZone,
-    /// The present day there.
+    /// The current day in that zone.
     pub today: jiff::civil::Date,
-    /// How numbers are typed.
+    /// Decimal and thousands separators.
     pub separators: Separators,
-    /// Makes ids for new rows.
+    /// Generates ids for new rows.
     pub new_row: &'a dyn Fn() -> RowId,
-    /// Whether the grid may take the keyboard: no dialog is open.
-    pub takes_keys: bool,
+    /// Whether the grid may have keyboard focus: false while a dialog is open.
+    pub accepts_keyboard: bool,
 }
 
 impl<'a> GridView<'a> {
-    /// How the values of a column are read and shown here.
-    fn reading(&self, kind: &'a ColumnKind) -> Reading<'a> {
-        Reading { kind, separators: self.separators, zone: self.zone }
+    /// Returns how the values of a column are parsed and shown.
+    fn value_format(&self, kind: &'a ColumnKind) -> ValueFormat<'a> {
+        ValueFormat { kind, separators: self.separators, zone: self.zone }
     }
 }
 
-/// Where somebody else is.
+/// The cell that another user is on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PersonAt {
     /// The row.
     pub row: RowId,
     /// The column.
     pub column: ColumnKey,
-    /// Whether they edit the cell.
+    /// Whether they are editing the cell.
     pub is_editing: bool,
-    /// What stands for their name.
+    /// Their initials.
     pub initials: String,
     /// Their colour.
     pub color: Color32,
 }
 
-/// What a grid asks for.
+/// A request from the grid to the application.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GridAction {
-    /// Change the watchlist, in one edit.
+    /// Changes the watchlist in one edit.
     Edit(Vec<Change>),
-    /// Take back the last edit.
+    /// Undoes the last edit.
     Undo,
-    /// Make the last undone edit again.
+    /// Redoes the last undone edit.
     Redo,
-    /// Say something to the person.
-    Say(String),
-    /// Ask for a new column, behind this one.
+    /// Shows a notice.
+    Notify(String),
+    /// Opens the dialog for a new column, which goes after this one.
     AddColumn(ColumnKey),
-    /// Ask for a column's new title.
+    /// Opens the dialog that renames a column.
     RenameColumn(ColumnKey),
-    /// Show all changes of a cell.
+    /// Shows all changes of a cell.
     ShowHistory(RowId, ColumnKey),
-    /// Ask for the last changes of a cell.
-    AskHistory(RowId, ColumnKey),
+    /// Requests the latest changes of a cell.
+    RequestHistory(RowId, ColumnKey),
 }
 
-/// What a frame works with.
+/// The view and the rows and columns shown in one frame.
 struct Frame<'a> {
     view: &'a GridView<'a>,
     table: &'a Table<'a>,
 }
 
-/// Shows the grid in all the room there is.
+/// Shows the grid in all available space. Returns the actions that the user triggered.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<GridAction> {
     let id = ui.scope_id().with("grid");
     let mut actions = Vec::new();
@@ -148,44 +148,45 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
     let rect = ui.available_rect_before_wrap();
     let response = ui.interact(rect, id, Sense::click_and_drag());
     ui.advance_cursor_after_rect(rect);
-    hold(ui, state, view, rect);
-    arrange(ui, state, view, rect);
+    update_anchor(ui, state, view, rect);
+    update_order(ui, state, view, rect);
     let table = state.table(view.watchlist);
     let frame = Frame { view, table: &table };
-    state.settle(&table);
-    state.arrive(&table);
-    if state.has_lost_fresh(&table) {
-        actions.push(GridAction::Say("The new row is not shown: it does not fit the filters.".to_owned()));
+    state.ensure_cursor(&table);
+    state.go_to_target(&table);
+    if state.clear_hidden_insertion(&table) {
+        actions.push(GridAction::Notify("The new row is hidden by the filter.".to_owned()));
     }
     let layout = Layout::new(rect, &table, state);
-    state.hold(&table, &layout);
+    state.scroll_to_anchor(&table, &layout);
     if std::mem::take(&mut state.reveal_next) {
         state.reveal(&table, &layout);
     }
-    // Where nothing is asked for, everything stays where it is: no need to find that out again.
-    let is_quiet = state.drag.is_none() && state.asked.is_empty() && !has_input(ui);
-    pointer::scroll(ui, state, &layout, &response);
-    let layout = if is_quiet && layout.is_at(state) { layout } else { Layout::new(rect, &table, state) };
-    if pointer::act(ui, state, &frame, &layout, &response, &mut actions) {
+    // Without input nothing moves, so the table and the layout can be reused.
+    let is_quiet = state.drag.is_none() && state.queued_commands.is_empty() && !has_input(ui);
+    pointer::handle_scroll(ui, state, &layout, &response);
+    let layout =
+        if is_quiet && layout.matches_scroll(state) { layout } else { Layout::new(rect, &table, state) };
+    if pointer::handle_clicks(ui, state, &frame, &layout, &response, &mut actions) {
         response.request_focus();
     }
-    // What is asked for from here on waits for the next frame, which has the rows that this one adds; and for an open
-    // editor, which is committed first.
+    // Commands queued from here on wait for the next frame, which has the rows that this one adds. They also
+    // wait for an open editor, which commits first.
     if state.editor.is_some() {
-        state.is_leaving |= !state.asked.is_empty();
+        state.is_commit_requested |= !state.queued_commands.is_empty();
     } else {
-        for command in std::mem::take(&mut state.asked) {
-            obey(ui, state, &frame, &layout, command, &mut actions);
+        for command in std::mem::take(&mut state.queued_commands) {
+            execute_command(ui, state, &frame, &layout, command, &mut actions);
         }
     }
     if has_keys(ui, id, state, view) {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
-        obey_keys(ui, state, &frame, &layout, &mut actions);
+        execute_key_events(ui, state, &frame, &layout, &mut actions);
     }
     context_menu(state, &frame, &layout, &response, &mut actions);
-    // What was done may have changed the columns, and moved the view.
+    // Commands may have changed the columns and scrolled the view.
     let table = if is_quiet { table } else { state.table(view.watchlist) };
     let frame = Frame { view, table: &table };
     let layout = if is_quiet { layout } else { Layout::new(rect, &table, state) };
@@ -196,81 +197,84 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Grid
         let done = edit::show(ui, state, &frame, &layout, &mut actions);
         if done {
             ui.memory_mut(|memory| memory.request_focus(id));
-        } else if !state.is_leaving {
-            // What was typed cannot be committed: what waited for it is not done.
-            state.asked.clear();
+        } else if !state.is_commit_requested {
+            // The text could not be committed: drop the commands that waited for it.
+            state.queued_commands.clear();
         }
     }
     card::show(ui, state, &frame, &layout, response.hover_pos(), &mut actions);
-    if let Some(wait) = state.sum_up(&table, view.now, waker(ui)) {
+    if let Some(wait) = state.update_sums(&table, view.now, waker(ui)) {
         ui.request_repaint_after(wait);
     }
     actions
 }
 
-/// Has the window drawn again, from any thread.
+/// Returns a callback that repaints the window. It can be called from any thread.
 fn waker(ui: &Ui) -> impl FnOnce() + Send + 'static + use<> {
     let (ctx, viewport) = (ui.ctx().clone(), ui.ctx().viewport_id());
     move || ctx.request_repaint_of(viewport)
 }
 
-/// Whether anything was typed, pointed at or scrolled since the last frame.
+/// Whether there was keyboard, pointer or scroll input since the last frame.
 fn has_input(ui: &Ui) -> bool {
     ui.input(|input| !input.events.is_empty() || input.smooth_scroll_delta() != egui::Vec2::ZERO)
 }
 
-/// Notes which row must not move: the edited one, else the one under the pointer.
-fn hold(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
+/// Chooses the row that keeps its position on screen: the edited row, or else the one under the pointer.
+fn update_anchor(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
     let edited = state.editor.as_ref().and_then(|editor| editor.cursor.row);
     let pointer = ui.input(|input| input.pointer.hover_pos()).filter(|at| rect.contains(*at));
     if edited.is_none() && pointer.is_none() {
-        state.release_held();
+        state.release_anchor();
         return;
     }
     let table = state.table(view.watchlist);
     let layout = Layout::new(rect, &table, state);
     let under_pointer = pointer.and_then(|at| layout.cell_at(at));
     let row = edited.or_else(|| under_pointer.and_then(|(index, _)| table.id_at(index)));
-    state.note_held(row, &table);
+    state.set_anchor(row, &table);
 }
 
-/// Sorts and filters, as far as rows may move.
-fn arrange(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
-    let wanted = state.wanted(view);
+/// Updates the order of the rows, if they may move.
+fn update_order(ui: &Ui, state: &mut GridState, view: &GridView<'_>, rect: Rect) {
+    let spec = state.order_spec(view);
     let locale = Locale { separators: view.separators, zone: view.zone.clone() };
-    let kept = state.kept_row();
-    let is_live = !state.config.is_held;
-    let request = Request { wanted: &wanted, is_live, kept, held: state.held_row(), locale: &locale };
+    let exempt = state.exempt_row();
+    let is_live = !state.config.is_sort_paused;
+    let request = Request { spec: &spec, is_live, exempt, anchor: state.anchored_row(), locale: &locale };
     let room = f64::from(rect.height() / state.density.row_height());
-    let can_hold = state.can_hold(view.watchlist.rows().len(), room);
-    if let Some(wait) = state.arranger.update(view.watchlist, &request, &can_hold, view.now, waker(ui)) {
+    let can_keep_anchor = state.can_keep_anchor(view.watchlist.rows().len(), room);
+    if let Some(wait) = state.arranger.update(view.watchlist, &request, &can_keep_anchor, view.now, waker(ui))
+    {
         ui.request_repaint_after(wait);
     }
 }
 
 impl GridState {
-    /// How rows are to be arranged. A column that is no longer there neither sorts nor filters.
-    fn wanted(&self, view: &GridView<'_>) -> Wanted {
+    /// Returns the sort keys and filters. Those of removed columns are ignored.
+    fn order_spec(&self, view: &GridView<'_>) -> OrderSpec {
         let sort = self.config.sort_of(view.watchlist);
-        let filters = if self.config.has_filters { filters::read(&self.config, view) } else { Vec::new() };
-        Wanted { sort, filters }
+        let filters =
+            if self.config.has_filters { filters::active_filters(&self.config, view) } else { Vec::new() };
+        OrderSpec { sort, filters }
     }
 }
 
-/// Whether the grid has the keyboard: unless something else was given it on purpose. An arrow that came before
-/// the grid had locked it has moved the focus to a neighbour, and is meant for the grid all the same.
+/// Whether keyboard input goes to the grid: it does unless another widget has focus. An arrow key that was
+/// pressed before the grid set its focus lock has moved the focus to a neighbour, but is still input for the
+/// grid.
 fn has_keys(ui: &Ui, id: egui::Id, state: &GridState, view: &GridView<'_>) -> bool {
     let is_busy = state.editor.is_some() || state.question.is_some();
-    if !view.takes_keys || is_busy || ui.text_edit_focused() || egui::Popup::is_any_open(ui) {
+    if !view.accepts_keyboard || is_busy || ui.text_edit_focused() || egui::Popup::is_any_open(ui) {
         return false;
     }
     let focused = ui.memory(|memory| memory.focused());
-    focused.is_none_or(|focused| focused == id) || ui.input(|input| keys::navigates(&input.events))
+    focused.is_none_or(|focused| focused == id) || ui.input(|input| keys::has_navigation_key(&input.events))
 }
 
-/// Does what the frame's keys ask, in their order. What was typed behind the key that opened the editor is the
-/// editor's, which has the keyboard from the next frame on: on a slow screen that is a whole word.
-fn obey_keys(
+/// Executes the frame's key events in order. Events after the one that opened the editor are kept for the
+/// editor, which has focus from the next frame on: at a low frame rate that can be a whole word.
+fn execute_key_events(
     ui: &Ui,
     state: &mut GridState,
     frame: &Frame<'_>,
@@ -279,12 +283,12 @@ fn obey_keys(
 ) {
     let (events, modifiers) = ui.input(|input| (input.events.clone(), input.modifiers));
     for (index, event) in events.iter().enumerate() {
-        if let Some(command) = keys::command(event, modifiers) {
-            obey(ui, state, frame, layout, command, actions);
+        if let Some(command) = keys::command_for_event(event, modifiers) {
+            execute_command(ui, state, frame, layout, command, actions);
         }
         if state.editor.is_some() {
             state.typed_ahead =
-                events[index + 1..].iter().filter(|event| keys::is_typed(event)).cloned().collect();
+                events[index + 1..].iter().filter(|event| keys::is_keyboard_input(event)).cloned().collect();
             ui.request_repaint();
             return;
         }
@@ -307,7 +311,7 @@ fn context_menu(
         }
         state.menu_column = layout.header_at(position);
         let first = frame.table.columns().first().map(|first| first.column.key.clone());
-        let number = layout.number_at(position).zip(first);
+        let number = layout.row_number_at(position).zip(first);
         if let Some((index, column)) = number.or_else(|| layout.cell_at(position)) {
             let target = Cursor { row: frame.table.id_at(index), column };
             let is_selected = target.row.is_some_and(|row| state.is_selected(row, &target.column));
@@ -317,7 +321,7 @@ fn context_menu(
             }
         }
     }
-    // What has several steps keeps it open; everything else closes it.
+    // Items with several steps keep the menu open; all others close it.
     let menu =
         egui::Popup::context_menu(response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
     menu.show(|ui| {
@@ -332,7 +336,7 @@ fn context_menu(
                 ("Edit cell", "F2", Command::Open),
                 ("Cut", "Ctrl+X", Command::Cut),
                 ("Copy", "Ctrl+C", Command::Copy),
-                ("Paste", "Ctrl+V", Command::AskPaste),
+                ("Paste", "Ctrl+V", Command::RequestPaste),
             ],
             &[
                 ("Insert row above", "Insert", Command::InsertAbove),
@@ -342,8 +346,8 @@ fn context_menu(
                 (&remove, "Ctrl+Delete", Command::RemoveRows),
             ],
             &[
-                ("Last changes", "Shift+F2", Command::History),
-                ("All changes of the cell", "", Command::ShowHistory),
+                ("Show recent changes", "Shift+F2", Command::History),
+                ("Show cell history", "", Command::ShowHistory),
             ],
             &[("Fill down", "Ctrl+D", Command::FillDown), ("Fill right", "Ctrl+R", Command::FillRight)],
             &[("Undo", "Ctrl+Z", Command::Undo), ("Redo", "Ctrl+Shift+Z", Command::Redo)],
@@ -354,7 +358,7 @@ fn context_menu(
             }
             for (title, keys, command) in group {
                 if ui.add(egui::Button::new(*title).shortcut_text(*keys)).clicked() {
-                    obey(ui, state, frame, layout, command.clone(), actions);
+                    execute_command(ui, state, frame, layout, command.clone(), actions);
                     ui.close();
                 }
             }
@@ -362,7 +366,7 @@ fn context_menu(
     });
 }
 
-fn obey(
+fn execute_command(
     ui: &Ui,
     state: &mut GridState,
     frame: &Frame<'_>,
@@ -383,7 +387,7 @@ fn obey(
         }
         Command::Extend(step) => state.extend(table, step, layout.page_rows()),
         Command::SelectAll | Command::SelectRows | Command::SelectColumns => {
-            state.select(&command, table);
+            state.select_whole(&command, table);
             return;
         }
         Command::Escape => {
@@ -407,12 +411,12 @@ fn obey(
         Command::OpenAll => edit::open(state, frame, edit::Opening::All, actions),
         Command::Type(text) => edit::open(state, frame, edit::Opening::Typed(text), actions),
         Command::Clear => ops::clear(state, frame, actions),
-        Command::Copy => ui.copy_text(paste::copied(state, frame)),
+        Command::Copy => ui.copy_text(paste::selection_text(state, frame)),
         Command::Cut => {
-            ui.copy_text(paste::copied(state, frame));
+            ui.copy_text(paste::selection_text(state, frame));
             ops::clear(state, frame, actions);
         }
-        Command::AskPaste => ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
+        Command::RequestPaste => ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
         Command::Paste(text) => paste::paste(state, frame, &text, actions),
         Command::FillDown => ops::fill_down(state, frame, actions),
         Command::FillRight => ops::fill_right(state, frame, actions),
@@ -432,17 +436,17 @@ fn obey(
         Command::SortAgain => state.arranger.refresh(),
         Command::Column(command) => {
             if let Some(column) = state.cursor.as_ref().map(|cursor| cursor.column.clone()) {
-                columns::obey(ui, state, frame, layout, &column, command, actions);
+                columns::execute_column_command(ui, state, frame, layout, &column, command, actions);
             }
         }
         Command::Filters => state.toggle_filters(None),
         Command::Find => state.find.open(),
-        Command::FindNext(forward) => find::next(state, frame, forward),
+        Command::FindNext(forward) => find::find_next(state, frame, forward),
     }
     state.reveal(table, layout);
 }
 
-/// The part of a rectangle that a cell's text may take.
+/// Returns the part of a cell's rectangle that is available for text.
 fn inner(rect: Rect) -> Rect {
     rect.shrink2(egui::vec2(layout::PADDING, 0.0))
 }

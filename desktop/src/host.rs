@@ -1,5 +1,5 @@
-//! The embedded default: one of this user's processes serves the data folder from inside itself, the others
-//! join it, and when it ends another takes over.
+//! The embedded server: one of the user's processes serves the data folder, the others join it, and when it
+//! ends another takes over.
 
 use std::{
     fs,
@@ -13,36 +13,30 @@ use std::{
 };
 
 use server::{
-    cli::user_name,
+    accounts::system_user_name,
+    client::{Client, read_token},
     clock,
-    data_folder::{DataFolder, FolderError},
-    remote::{Remote, read_token},
+    folder::{DataFolder, FolderError, find_server},
     settings::Settings,
     start::{Running, start},
 };
-use shared::{
-    csv_table::CsvTable,
-    ids::{ClientId, EditId, RowId},
-    limits::Limits,
-};
+use shared::{limits::Limits, sheet};
 use tokio::runtime::Runtime;
 use tracing::{info, warn};
-use uuid::Uuid;
 
 use crate::net::{Endpoint, Locate};
 
-/// The list that a new data folder starts with. Its twenty companies and figures are those that the first
-/// realtime grid demonstrations showed.
+/// The watchlist of a new data folder: the twenty companies of the first realtime grid demonstrations.
 const STARTING_LIST: &[u8] = include_bytes!("../../assets/data/companies.csv");
 const STARTING_NAME: &str = "Companies";
-/// Present once the starting list is whole.
+/// Name of the file that marks the starting list as complete.
 const STARTED_FILE: &str = "started";
-/// A process that joins looks again this soon: the server is on this machine.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// How long a process that ends lets its server finish.
-const STOPPING: Duration = Duration::from_secs(3);
+/// Maximum delay between attempts to join; short, because the server is on this machine.
+const MAX_DELAY: Duration = Duration::from_millis(200);
+/// Timeout for stopping the embedded server.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Serves the data folder, or finds who does.
+/// Serves the data folder, or finds the process that does.
 #[derive(Clone)]
 pub struct Host {
     data_dir: PathBuf,
@@ -55,15 +49,15 @@ struct Serving {
 }
 
 impl Host {
-    /// For a data folder; nothing happens until it is asked.
+    /// Creates a host for a data folder. It serves nothing until [`Locate::locate`] is called.
     pub fn new(data_dir: &Path) -> Self {
         Self { data_dir: data_dir.to_owned(), serving: Arc::default() }
     }
 
-    /// Stops serving, so that another process can. Every edit that was accepted is on disk.
+    /// Stops serving, so that another process can take over. Every accepted edit is on disk.
     pub fn stop(&self) {
         let Some(Serving { running, runtime }) = self.serving().take() else { return };
-        let stopped = runtime.block_on(async { tokio::time::timeout(STOPPING, running.stop()).await });
+        let stopped = runtime.block_on(async { tokio::time::timeout(STOP_TIMEOUT, running.stop()).await });
         if stopped.is_err() {
             warn!("the embedded server did not stop in time");
         }
@@ -82,8 +76,8 @@ impl Host {
             .thread_name("afterglow-serve")
             .enable_all()
             .build()
-            .map_err(|error| format!("the embedded server cannot start: {error}"))?;
-        let running = runtime.block_on(start(settings, folder, &user_name(), clock::system()));
+            .map_err(|error| format!("cannot start the embedded server: {error}"))?;
+        let running = runtime.block_on(start(settings, folder, &system_user_name(), clock::system()));
         let running = running.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
         let endpoint = Endpoint {
             base: format!("http://{}", running.serving.address),
@@ -91,37 +85,33 @@ impl Host {
         };
         info!(base = endpoint.base, "serving the data folder");
         *self.serving() = Some(Serving { running, runtime });
-        self.make_starting_list(&endpoint);
+        self.create_starting_list(&endpoint);
         Ok(endpoint)
     }
 
-    /// Gives a new data folder its first list, on the way that every edit takes. What a crash left half done
-    /// is finished at the next start.
-    fn make_starting_list(&self, endpoint: &Endpoint) {
+    /// Creates the first watchlist of a new data folder with ordinary edits. If a crash interrupts it, the
+    /// next start completes it.
+    fn create_starting_list(&self, endpoint: &Endpoint) {
         let mark = self.data_dir.join(STARTED_FILE);
         if mark.exists() {
             return;
         }
-        let remote = Remote::new(&endpoint.base, &endpoint.token);
-        let made = || -> anyhow::Result<()> {
-            let list = remote.list()?.list;
-            let half_made = list.iter().find(|summary| &*summary.name == STARTING_NAME && summary.rows == 0);
-            if list.is_empty() || half_made.is_some() {
-                let table = CsvTable::read(STARTING_LIST, &Limits::default())?;
-                let id = match half_made {
+        let client = Client::new(&endpoint.base, &endpoint.token);
+        let create = || -> anyhow::Result<()> {
+            let list = client.list()?.list;
+            let incomplete = list.iter().find(|summary| &*summary.name == STARTING_NAME && summary.rows == 0);
+            if list.is_empty() || incomplete.is_some() {
+                let table = sheet::csv::read(STARTING_LIST, &Limits::default())?;
+                let id = match incomplete {
                     Some(summary) => summary.watchlist,
-                    None => remote.create(STARTING_NAME, &table.columns)?,
+                    None => client.create(STARTING_NAME, &table.columns)?,
                 };
-                let client = ClientId(Uuid::new_v4());
-                let inserts = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
-                for (changes, number) in inserts.iter().zip(1..) {
-                    remote.edit(id, client, EditId(number), changes)?;
-                }
+                client.fill(id, &table)?;
             }
             Ok(fs::write(&mark, "")?)
         };
-        if let Err(error) = made() {
-            warn!("the starting list could not be made: {error:#}");
+        if let Err(error) = create() {
+            warn!("failed to create the starting list: {error:#}");
         }
     }
 }
@@ -132,42 +122,42 @@ impl Locate for Host {
             let base = format!("http://{}", serving.running.serving.address);
             return Ok(Endpoint { base, token: serving.running.token().to_owned() });
         }
-        match DataFolder::take(&self.data_dir) {
+        match DataFolder::lock(&self.data_dir) {
             Ok(folder) => self.serve(folder),
             Err(FolderError::Served { .. }) => {
-                let remote = Remote::of_folder(&self.data_dir);
-                let remote = remote.ok_or_else(|| "another window is starting up".to_owned())?;
-                Ok(Endpoint { base: remote.base().to_owned(), token: remote.token().to_owned() })
+                let client = find_server(&self.data_dir);
+                let client = client.ok_or_else(|| "another Afterglow process is starting".to_owned())?;
+                Ok(Endpoint { base: client.base().to_owned(), token: client.token().to_owned() })
             }
             Err(error) => Err(format!("{:#}", anyhow::Error::new(error))),
         }
     }
 
-    fn longest_delay(&self) -> Option<Duration> {
-        Some(LOOK_AGAIN)
+    fn max_delay(&self) -> Option<Duration> {
+        Some(MAX_DELAY)
     }
 }
 
-/// A server that somebody else runs.
-pub struct Named {
-    /// Its address, as `http://HOST:PORT`.
+/// A server outside this user's processes.
+pub struct RemoteServer {
+    /// Address of the server, as `http://HOST:PORT`.
     pub base: String,
-    /// The file with its token, read before every try.
+    /// File with the server's token, read before every attempt to connect.
     pub token_file: Option<PathBuf>,
-    /// Whether the person has agreed to join it.
-    pub agreed: Arc<AtomicBool>,
+    /// Whether the person has agreed to join the server.
+    pub has_consent: Arc<AtomicBool>,
 }
 
-impl Locate for Named {
+impl Locate for RemoteServer {
     fn locate(&mut self) -> Result<Endpoint, String> {
-        if !self.agreed.load(Ordering::Acquire) {
-            return Err(format!("{} is joined once you agree to it", self.base));
+        if !self.has_consent.load(Ordering::Acquire) {
+            return Err(format!("waiting for your consent to join {}", self.base));
         }
         let token = match &self.token_file {
             Some(file) => read_token(file)?,
             None => {
                 return Err(format!(
-                    "no token for {} is known: name its file with --token-file, or open an .afterglow file that names it",
+                    "no token for {}: pass its file with --token-file, or open an .afterglow file that names it",
                     self.base
                 ));
             }

@@ -1,4 +1,4 @@
-//! Whether the system asks for less motion, as people set it in its accessibility settings.
+//! The reduced-motion setting of the system's accessibility settings.
 
 use std::sync::{
     Arc,
@@ -9,28 +9,28 @@ use mundy::{Interest, Preferences, Subscription};
 
 use crate::Wake;
 
-/// The system's wish, as it is now.
+/// The current reduced-motion setting, kept up to date.
 #[derive(Default)]
-pub struct LessMotion {
-    is_wished: Arc<AtomicBool>,
-    /// Ends with it.
+pub struct ReducedMotion {
+    is_on: Arc<AtomicBool>,
+    /// Ends the updates when dropped.
     subscription: Option<Subscription>,
 }
 
-impl LessMotion {
-    /// Follows the system's wish; `wake` is called when it changes. A system that has no such setting wishes nothing.
-    pub fn follow(wake: Wake) -> Self {
-        let is_wished = Arc::new(AtomicBool::new(false));
-        let noted = is_wished.clone();
+impl ReducedMotion {
+    /// Subscribes to the setting and calls `wake` when it changes. It counts as off on systems without it.
+    pub fn subscribe(wake: Wake) -> Self {
+        let is_on = Arc::new(AtomicBool::new(false));
+        let updated = is_on.clone();
         let subscription = Preferences::subscribe(Interest::ReducedMotion, move |preferences| {
-            noted.store(preferences.reduced_motion.is_reduce(), Ordering::Relaxed);
+            updated.store(preferences.reduced_motion.is_reduce(), Ordering::Relaxed);
             wake();
         });
-        Self { is_wished, subscription: Some(subscription) }
+        Self { is_on, subscription: Some(subscription) }
     }
 
-    /// Whether less motion is wished for.
-    pub fn is_wished(&self) -> bool {
-        self.subscription.is_some() && self.is_wished.load(Ordering::Relaxed)
+    /// Returns whether reduced motion is on.
+    pub fn is_on(&self) -> bool {
+        self.subscription.is_some() && self.is_on.load(Ordering::Relaxed)
     }
 }

@@ -1,4 +1,5 @@
-//! The desktop: windows on shared watchlists. `main` is only the command line around [`app::run`].
+//! The desktop application: windows that show shared watchlists. `main` only parses the command line for
+//! [`app::run`].
 
 pub mod action;
 pub mod app;
@@ -19,5 +20,5 @@ pub mod theme;
 pub mod updates;
 pub mod window;
 
-/// Has every window drawn again, from any thread.
+/// Function that repaints every window; it may be called from any thread.
 pub type Wake = std::sync::Arc<dyn Fn() + Send + Sync>;

@@ -1,4 +1,4 @@
-//! The desktop's program; see `afterglow --help`.
+//! The `afterglow` program: parses the command line and runs the desktop.
 
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
@@ -18,37 +18,37 @@ fn main() -> ExitCode {
     let args = match Args::read(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
-            say_of_arguments(&error);
+            print_clap_error(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     match app::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says what was wrong with the command line, or what it asks for.
-fn say_of_arguments(error: &clap::Error) {
-    // Help and the version go to stdout, if anybody has it.
+/// Prints an error of the command line, or the help or version that it requests.
+fn print_clap_error(error: &clap::Error) {
+    // A closed stdout is not an error.
     drop(error.print());
     #[cfg(windows)]
-    show(&error.render().to_string());
+    show_message_box(&error.render().to_string());
 }
 
-/// Says why the program ends.
-fn say(why: &str) {
+/// Prints why the program ends.
+fn print_error(why: &str) {
     eprintln!("afterglow: {why}");
     #[cfg(windows)]
-    show(why);
+    show_message_box(why);
 }
 
-/// On Windows the program has no console to say it on.
+/// Shows a text in a message box, because the program has no console on Windows.
 #[cfg(windows)]
-fn show(text: &str) {
+fn show_message_box(text: &str) {
     let level = rfd::MessageLevel::Info;
     rfd::MessageDialog::new().set_level(level).set_title("Afterglow").set_description(text).show();
 }

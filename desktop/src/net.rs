@@ -1,5 +1,5 @@
-//! The connection: one thread that connects, keeps alive, reconnects, and decodes what arrives. It knows
-//! neither the store nor the windows; it is handed a wake-up and fills a bounded queue.
+//! The connection to the server: one thread that connects, sends heartbeats, reconnects and decodes messages.
+//! It knows neither the store nor the windows; it fills a bounded queue and calls a wake-up function.
 
 use std::{
     ops::ControlFlow,
@@ -14,7 +14,7 @@ use std::{
 
 use ewebsock::{WsEvent, WsMessage, WsSender};
 use shared::{
-    replica::link::{Backoff, Heartbeat, SILENCE_MS},
+    replica::link::{Backoff, Heartbeat, MAX_SILENCE_MS},
     wire::{
         client::ClientMessage,
         codec::Encoding,
@@ -28,69 +28,70 @@ use tokio::{
 
 use crate::Wake;
 
-/// Events that may wait for the windows; the network waits beyond that, and the server conflates.
-const EVENTS: usize = 512;
-/// Messages that may wait for the network.
-const OUTGOING: usize = 512;
-/// A round trip is told again after so long, and only where it changed by a fifth: each telling is a frame.
-const TELL_ROUND_TRIP: Duration = Duration::from_secs(15);
-/// The wall clock that went on by so much more than the steady one says that the machine slept.
-const ASLEEP: Duration = Duration::from_secs(10);
-/// How often the connection is looked after.
-const LOOK: Duration = Duration::from_millis(500);
+/// Maximum number of queued events. Once the queue is full the thread stops reading and the server conflates.
+const MAX_EVENTS: usize = 512;
+/// Maximum number of queued outgoing messages.
+const MAX_OUTGOING: usize = 512;
+/// Minimum time between two reported round trips, each of which costs a frame. Changes below a fifth are not
+/// reported.
+const ROUND_TRIP_INTERVAL: Duration = Duration::from_secs(15);
+/// Minimum lead of the wall clock over the monotonic clock that means the machine was suspended.
+const SUSPEND_GAP: Duration = Duration::from_secs(10);
+/// Interval of the heartbeat checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Where to connect, found anew before every try.
+/// Address and token to connect with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The server, as `http://127.0.0.1:7878`.
+    /// Address of the server, as `http://127.0.0.1:7878`.
     pub base: String,
-    /// The token for it.
+    /// Token for the server.
     pub token: String,
 }
 
-/// Finds the endpoint; may take its time, it runs on a thread of its own.
+/// Finds the endpoint before every attempt to connect. It may block, because it runs on a blocking thread.
 pub trait Locate: Send + 'static {
-    /// Where to connect now.
+    /// Returns the endpoint to connect to.
     ///
     /// # Errors
-    /// A sentence for the person, who sees it beside the connection's light.
+    /// A reason for the person, shown beside the connection's state.
     fn locate(&mut self) -> Result<Endpoint, String>;
 
-    /// The longest wait between tries, where it is less than the protocol's.
-    fn longest_delay(&self) -> Option<Duration> {
+    /// Returns the maximum delay between attempts, if it is shorter than the protocol's.
+    fn max_delay(&self) -> Option<Duration> {
         None
     }
 }
 
-/// What the network tells.
+/// An event of the connection.
 #[derive(Debug)]
 pub enum NetEvent {
-    /// A try begins.
+    /// An attempt to connect starts.
     Connecting,
-    /// The socket is open; messages of an older one no longer come.
+    /// The socket is open; no more messages of an older socket follow.
     Connected,
-    /// A message.
+    /// A message of the server arrived.
     Message(Box<ServerMessage>),
-    /// How long the last ping took.
+    /// Round trip of the last ping.
     RoundTrip(Duration),
-    /// There is no connection, why, and when the next try is.
+    /// The connection was lost or could not be made.
     Down {
-        /// In words for the person.
+        /// Reason for the person.
         reason: String,
-        /// The next try.
+        /// When the next attempt starts.
         retry_at: Instant,
     },
 }
 
-/// What the network is told.
+/// A command to the network thread.
 #[derive(Debug)]
 enum Command {
     Send(Box<ClientMessage>),
-    TryNow,
-    Renew,
+    RetryNow,
+    Reconnect,
 }
 
-/// The windows' end of the connection. Dropping it ends the thread.
+/// Handle of the network thread. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Net {
     commands: mpsc::Sender<Command>,
@@ -99,13 +100,13 @@ pub struct Net {
 }
 
 impl Net {
-    /// Starts the thread. `wake` is called after every event that was queued.
+    /// Starts the thread, which calls `wake` after every queued event.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be started.
     pub fn start(locate: impl Locate, wake: Wake) -> std::io::Result<Self> {
-        let (commands, receiver) = mpsc::channel(OUTGOING);
-        let (sender, events) = std_mpsc::sync_channel(EVENTS);
+        let (commands, receiver) = mpsc::channel(MAX_OUTGOING);
+        let (sender, events) = std_mpsc::sync_channel(MAX_EVENTS);
         let out = Out { events: sender, wake, attempt: Arc::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new()
@@ -114,30 +115,30 @@ impl Net {
         Ok(Self { commands, events, thread: Some(thread) })
     }
 
-    /// The next event, if one waits.
+    /// Returns the next queued event.
     pub fn poll(&self) -> Option<NetEvent> {
         self.events.try_recv().ok()
     }
 
-    /// Whether another message can be taken now.
+    /// Returns whether another message can be queued.
     pub fn has_room(&self) -> bool {
         self.commands.capacity() > 0
     }
 
-    /// Sends a message; asked only where [`Self::has_room`]. What is lost with a connection is sent again by
-    /// the replica.
+    /// Queues a message. Call it only if [`Self::has_room`]. The replica sends again what a lost connection
+    /// drops.
     pub fn send(&self, message: ClientMessage) {
         drop(self.commands.try_send(Command::Send(Box::new(message))));
     }
 
-    /// Tries to connect at once.
-    pub fn try_now(&self) {
-        drop(self.commands.try_send(Command::TryNow));
+    /// Ends the wait for the next attempt to connect.
+    pub fn retry_now(&self) {
+        drop(self.commands.try_send(Command::RetryNow));
     }
 
-    /// Ends the connection and makes it anew, as after a loss; asked only where [`Self::has_room`].
-    pub fn renew(&self) {
-        drop(self.commands.try_send(Command::Renew));
+    /// Closes the connection and reconnects. Call it only if [`Self::has_room`].
+    pub fn reconnect(&self) {
+        drop(self.commands.try_send(Command::Reconnect));
     }
 }
 
@@ -145,7 +146,7 @@ impl Drop for Net {
     fn drop(&mut self) {
         let (closed, _) = mpsc::channel(1);
         self.commands = closed;
-        // A thread that waits to queue an event has to find the queue's other end gone.
+        // Unblocks a thread that is waiting for room in the event queue.
         self.events = std_mpsc::sync_channel(0).1;
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -153,32 +154,32 @@ impl Drop for Net {
     }
 }
 
-/// The way to the windows.
+/// The sending end of the event queue.
 #[derive(Clone)]
 struct Out {
     events: std_mpsc::SyncSender<NetEvent>,
     wake: Wake,
-    /// The number of the present try; events of older ones are dropped.
+    /// Number of the current attempt; events of older ones are dropped.
     attempt: Arc<AtomicU64>,
 }
 
 impl Out {
-    fn tell(&self, event: NetEvent) {
+    fn send(&self, event: NetEvent) {
         if self.events.send(event).is_ok() {
             (self.wake)();
         }
     }
 
-    fn tell_of(&self, attempt: u64, event: NetEvent) {
+    fn send_for(&self, attempt: u64, event: NetEvent) {
         if self.attempt.load(Ordering::SeqCst) == attempt {
-            self.tell(event);
+            self.send(event);
         }
     }
 }
 
-/// What the socket's handler tells the thread's loop; never more than a few wait.
+/// What the socket's handler reports to the connection's loop.
 #[derive(Debug)]
-enum Link {
+enum SocketEvent {
     Opened,
     Welcomed,
     Heard,
@@ -189,7 +190,7 @@ enum Link {
 async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>, out: Out) {
     let mut backoff = Backoff::default();
     loop {
-        out.tell(NetEvent::Connecting);
+        out.send(NetEvent::Connecting);
         let (located, found) = tokio::task::spawn_blocking(move || {
             let found = locate.locate();
             (locate, found)
@@ -204,32 +205,32 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
             },
             Err(reason) => reason,
         };
-        let longest = locate.longest_delay().unwrap_or(Duration::MAX);
+        let longest = locate.max_delay().unwrap_or(Duration::MAX);
         let delay = Duration::from_millis(backoff.next_delay_ms(random())).min(longest);
         let retry_at = Instant::now() + delay;
-        out.tell(NetEvent::Down { reason, retry_at });
-        if !wait(&mut commands, retry_at).await {
+        out.send(NetEvent::Down { reason, retry_at });
+        if !wait_for_retry(&mut commands, retry_at).await {
             return;
         }
     }
 }
 
-/// Waits for the next try; false where the windows are gone.
-async fn wait(commands: &mut mpsc::Receiver<Command>, until: Instant) -> bool {
+/// Waits for the next attempt; returns false if the handle was dropped.
+async fn wait_for_retry(commands: &mut mpsc::Receiver<Command>, until: Instant) -> bool {
     loop {
         tokio::select! {
             () = sleep_until(until.into()) => return true,
             command = commands.recv() => match command {
                 None => return false,
-                Some(Command::TryNow) => return true,
-                // There is nobody to send it to; the replica sends it again.
-                Some(Command::Send(_) | Command::Renew) => {}
+                Some(Command::RetryNow) => return true,
+                // Not connected; the replica sends the message again.
+                Some(Command::Send(_) | Command::Reconnect) => {}
             }
         }
     }
 }
 
-/// Connects and stays until the connection ends; gives the reason, or `None` where the windows are gone.
+/// Connects and runs until the connection ends; returns the reason, or `None` if the handle was dropped.
 async fn connect(
     endpoint: &Endpoint,
     commands: &mut mpsc::Receiver<Command>,
@@ -237,59 +238,59 @@ async fn connect(
     backoff: &mut Backoff,
 ) -> Option<String> {
     let attempt = out.attempt.fetch_add(1, Ordering::SeqCst) + 1;
-    let (links, mut link) = mpsc::channel(64);
-    let mut socket = match open(endpoint, attempt, out.clone(), links) {
+    let (sender, mut receiver) = mpsc::channel(64);
+    let mut socket = match open(endpoint, attempt, out.clone(), sender) {
         Ok(socket) => socket,
         Err(error) => return Some(error),
     };
     let started = Instant::now();
     let now_ms = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut heartbeat = Heartbeat::new(0);
-    let mut look = interval(LOOK);
-    let mut looked = (Instant::now(), SystemTime::now());
+    let mut check = interval(CHECK_INTERVAL);
+    let mut checked = (Instant::now(), SystemTime::now());
     let (mut opened, mut pinged) = (false, None::<Instant>);
-    let mut told_at: Option<(Instant, Duration)> = None;
+    let mut reported: Option<(Instant, Duration)> = None;
     let reason = loop {
         tokio::select! {
             biased;
-            told = link.recv() => match told {
-                Some(Link::Welcomed) => backoff.reset(),
-                Some(Link::Opened) => {
+            event = receiver.recv() => match event {
+                Some(SocketEvent::Welcomed) => backoff.reset(),
+                Some(SocketEvent::Opened) => {
                     opened = true;
                     heartbeat = Heartbeat::new(now_ms());
-                    look.reset_immediately();
+                    check.reset_immediately();
                 }
-                Some(Link::Heard) => heartbeat.heard(now_ms()),
-                Some(Link::Pong) => if let Some(pinged) = pinged.take() {
+                Some(SocketEvent::Heard) => heartbeat.data_received(now_ms()),
+                Some(SocketEvent::Pong) => if let Some(pinged) = pinged.take() {
                     let round_trip = pinged.elapsed();
-                    heartbeat.ponged(u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX));
-                    let is_news = told_at.is_none_or(|(at, before)| {
-                        at.elapsed() >= TELL_ROUND_TRIP && round_trip.abs_diff(before) * 5 >= before
+                    heartbeat.pong_received(u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX));
+                    let is_due = reported.is_none_or(|(at, before)| {
+                        at.elapsed() >= ROUND_TRIP_INTERVAL && round_trip.abs_diff(before) * 5 >= before
                     });
-                    if is_news {
-                        told_at = Some((Instant::now(), round_trip));
-                        out.tell_of(attempt, NetEvent::RoundTrip(round_trip));
+                    if is_due {
+                        reported = Some((Instant::now(), round_trip));
+                        out.send_for(attempt, NetEvent::RoundTrip(round_trip));
                     }
                 },
-                Some(Link::Ended(reason)) => break reason,
+                Some(SocketEvent::Ended(reason)) => break reason,
                 None => break "the connection ended".to_owned(),
             },
-            _ = look.tick() => {
-                if !opened && now_ms() >= SILENCE_MS {
-                    break "the server does not answer".to_owned();
+            _ = check.tick() => {
+                if !opened && now_ms() >= MAX_SILENCE_MS {
+                    break "the server is not responding".to_owned();
                 }
-                let (by_wall, by_clock) = (looked.1.elapsed().unwrap_or_default(), looked.0.elapsed());
-                looked = (Instant::now(), SystemTime::now());
-                if by_wall > by_clock + ASLEEP {
+                let (by_wall, by_clock) = (checked.1.elapsed().unwrap_or_default(), checked.0.elapsed());
+                checked = (Instant::now(), SystemTime::now());
+                if by_wall > by_clock + SUSPEND_GAP {
                     backoff.reset();
-                    break "the machine was asleep".to_owned();
+                    break "the computer was suspended".to_owned();
                 }
                 if opened && heartbeat.ping_due(now_ms()) {
                     pinged.get_or_insert_with(Instant::now);
                     socket.send(WsMessage::Ping(Vec::new()));
                 }
                 if heartbeat.is_dead(now_ms()) {
-                    break "the server has not answered for 20 seconds".to_owned();
+                    break "no response from the server for 20 seconds".to_owned();
                 }
             }
             command = commands.recv() => match command {
@@ -297,59 +298,74 @@ async fn connect(
                 Some(Command::Send(message)) if opened => {
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
-                Some(Command::TryNow) if !opened => break "trying again".to_owned(),
-                Some(Command::Renew) => break "going on under a new id".to_owned(),
-                Some(Command::Send(_) | Command::TryNow) => {}
+                Some(Command::RetryNow) if !opened => break "retrying".to_owned(),
+                Some(Command::Reconnect) => break "reconnecting with a new client id".to_owned(),
+                Some(Command::Send(_) | Command::RetryNow) => {}
             }
         }
     };
-    // Whatever the old socket still says is not heard.
+    // Drops late events of the old socket.
     out.attempt.fetch_add(1, Ordering::SeqCst);
     Some(reason)
 }
 
-fn open(endpoint: &Endpoint, attempt: u64, out: Out, links: mpsc::Sender<Link>) -> Result<WsSender, String> {
+fn open(
+    endpoint: &Endpoint,
+    attempt: u64,
+    out: Out,
+    sender: mpsc::Sender<SocketEvent>,
+) -> Result<WsSender, String> {
     let url = match endpoint.base.strip_prefix("http") {
         Some(rest) if rest.starts_with("://") || rest.starts_with("s://") => {
             format!("ws{}/ws", rest.trim_end_matches('/'))
         }
-        _ => return Err(format!("{:?} is not a server's address: write http://HOST:PORT", endpoint.base)),
+        _ => return Err(format!("invalid server address {:?}: use http://HOST:PORT", endpoint.base)),
     };
     let options = ewebsock::Options {
         additional_headers: vec![("Authorization".to_owned(), format!("Bearer {}", endpoint.token))],
         subprotocols: vec![Encoding::MessagePack.subprotocol().to_owned()],
         ..ewebsock::Options::default()
     };
-    // Told when the socket's task drops the handler, however it ended.
-    let ended = OnDrop(links.clone());
+    // Reports the end of the connection when the socket's task drops the handler, however it ended.
+    let ended = EndedOnDrop(sender.clone());
     let base = endpoint.base.clone();
     let handler = move |event: WsEvent| {
         let _ended = &ended;
         match event {
             WsEvent::Opened => {
-                // Known here first, so that no message is taken for a connection that is not there yet.
-                drop(links.try_send(Link::Opened));
-                out.tell_of(attempt, NetEvent::Connected);
+                // The loop must know of the socket before it takes messages for it.
+                drop(sender.try_send(SocketEvent::Opened));
+                out.send_for(attempt, NetEvent::Connected);
             }
             WsEvent::Message(WsMessage::Binary(bytes)) => match Encoding::MessagePack.decode_server(&bytes) {
                 Ok(message) => {
-                    // Close codes are lost on the way; the server says why in the message before.
+                    // ewebsock drops close codes; the server sends the reason in an error message before.
                     if let ServerMessage::Error(error) = &message
                         && error.code.close_code().is_some()
                     {
-                        drop(links.try_send(Link::Ended(in_words(error.code, &error.message))));
+                        drop(sender.try_send(SocketEvent::Ended(error_reason(error.code, &error.message))));
                     }
                     let is_welcome = matches!(message, ServerMessage::Welcome(_));
-                    out.tell_of(attempt, NetEvent::Message(Box::new(message)));
-                    drop(links.try_send(if is_welcome { Link::Welcomed } else { Link::Heard }));
+                    out.send_for(attempt, NetEvent::Message(Box::new(message)));
+                    drop(sender.try_send(if is_welcome {
+                        SocketEvent::Welcomed
+                    } else {
+                        SocketEvent::Heard
+                    }));
                 }
-                Err(error) => drop(links.try_send(Link::Ended(format!("the server sent nonsense: {error}")))),
+                Err(error) => {
+                    drop(
+                        sender.try_send(SocketEvent::Ended(format!("invalid message from server: {error}"))),
+                    );
+                }
             },
-            WsEvent::Message(WsMessage::Pong(_)) => drop(links.try_send(Link::Pong)),
-            WsEvent::Message(_) => drop(links.try_send(Link::Heard)),
-            WsEvent::Error(error) => drop(links.try_send(Link::Ended(refusal_in_words(&base, &error)))),
+            WsEvent::Message(WsMessage::Pong(_)) => drop(sender.try_send(SocketEvent::Pong)),
+            WsEvent::Message(_) => drop(sender.try_send(SocketEvent::Heard)),
+            WsEvent::Error(error) => {
+                drop(sender.try_send(SocketEvent::Ended(handshake_error(&base, &error))))
+            }
             WsEvent::Closed => {
-                drop(links.try_send(Link::Ended("the server closed the connection".to_owned())))
+                drop(sender.try_send(SocketEvent::Ended("the server closed the connection".to_owned())))
             }
         }
         ControlFlow::Continue(())
@@ -357,15 +373,15 @@ fn open(endpoint: &Endpoint, attempt: u64, out: Out, links: mpsc::Sender<Link>) 
     ewebsock::ws_connect(url, options, Box::new(handler))
 }
 
-struct OnDrop(mpsc::Sender<Link>);
+struct EndedOnDrop(mpsc::Sender<SocketEvent>);
 
-impl Drop for OnDrop {
+impl Drop for EndedOnDrop {
     fn drop(&mut self) {
-        drop(self.0.try_send(Link::Ended("the connection was lost".to_owned())));
+        drop(self.0.try_send(SocketEvent::Ended("the connection was lost".to_owned())));
     }
 }
 
-fn in_words(code: ErrorCode, message: &str) -> String {
+fn error_reason(code: ErrorCode, message: &str) -> String {
     match code {
         ErrorCode::Restarting => "the server is restarting".to_owned(),
         ErrorCode::SignedOut => "you were signed out".to_owned(),
@@ -373,20 +389,20 @@ fn in_words(code: ErrorCode, message: &str) -> String {
     }
 }
 
-/// A refused handshake is only text in ewebsock.
-fn refusal_in_words(base: &str, error: &str) -> String {
+/// Describes a failed handshake, of which ewebsock reports only a text.
+fn handshake_error(base: &str, error: &str) -> String {
     if error.contains("401") {
-        format!("{base} does not take this token: ask who runs it for the present one")
+        format!("{base} rejected the token: ask its administrator for a valid one")
     } else if error.contains("403") {
-        format!("{base} does not allow this")
+        format!("{base} denied access")
     } else if error.contains("refused") {
-        format!("nothing listens at {base}")
+        format!("no server is running at {base}")
     } else {
         format!("{base}: {error}")
     }
 }
 
-/// Any number, different in every process and at every moment.
+/// Returns a random number for the backoff's jitter.
 fn random() -> u32 {
     let [a, b, c, d, ..] = uuid::Uuid::new_v4().into_bytes();
     u32::from_be_bytes([a, b, c, d])

@@ -1,4 +1,4 @@
-//! What stands around the grid: bars, notices and dialogs. They read what is shared and emit actions.
+//! The panels around the grid: bars, notices and dialogs. They read the shared state and emit actions.
 
 pub mod commands;
 pub mod dialogs;

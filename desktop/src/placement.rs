@@ -1,28 +1,28 @@
-//! Where the system has a window, and how large: kept for the next start.
+//! Position and size of a window, saved for the next start.
 
 use egui::{Ui, ViewportBuilder};
 use serde::{Deserialize, Serialize};
 
-/// A window's place on the screen.
+/// Position and size of a window on the screen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Placement {
-    /// Its inner size in points.
+    /// Inner size in points.
     size: Option<[f32; 2]>,
-    /// Where its upper left corner is, in points of its own.
+    /// Upper left corner of the outer rectangle in points of the window.
     position: Option<[f32; 2]>,
-    /// Whether it fills the screen.
+    /// Whether the window is maximized.
     maximized: bool,
 }
 
 impl Placement {
-    /// Of this size, wherever the system puts it.
+    /// Creates a placement with this size in points, at a position that the system chooses.
     pub fn sized(width: f32, height: f32) -> Self {
         Self { size: Some([width, height]), ..Self::default() }
     }
 
-    /// A window of the system's as it was left, with this size where nothing is known. Its place is in points of its
-    /// own, `scale` of which are one of the builder's.
+    /// Returns the viewport builder for a window; `size` is the default. Position and size are multiplied by
+    /// `scale`, because they are in points of the window and not of the builder.
     pub fn builder(&self, size: [f32; 2], scale: f32) -> ViewportBuilder {
         let scaled = |[x, y]: [f32; 2]| [x * scale, y * scale];
         let builder = ViewportBuilder::default()
@@ -34,11 +34,11 @@ impl Placement {
         }
     }
 
-    /// Remembers where the window is.
-    pub fn keep(&mut self, ui: &Ui) {
+    /// Records the current position and size.
+    pub fn record(&mut self, ui: &Ui) {
         let viewport = ui.input(|input| input.viewport().clone());
         self.maximized = viewport.maximized.unwrap_or_default();
-        // As large as the screen is not how large it is to be otherwise.
+        // The size of a maximized window is not the one to restore.
         if self.maximized {
             return;
         }

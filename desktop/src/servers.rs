@@ -1,4 +1,4 @@
-//! The servers that this person has joined, and the file with each one's token; and the one that is being joined.
+//! The servers that this user has joined, with their token files, and the one that is being joined.
 
 use std::{
     collections::BTreeMap,
@@ -13,10 +13,10 @@ use std::{
 use crate::destination::Destination;
 
 const FILE: &str = "servers.json";
-/// What names this user's own data folder beside the servers in names of files.
+/// File name part for the local data folder, in place of a server.
 pub const OWN: &str = "own";
 
-/// What names a server in names of files, or [`OWN`] where it is none: no two have one name.
+/// Returns the file name part for a server, unique to its address, or [`OWN`] for the local data folder.
 pub fn file_name(base: Option<&str>) -> String {
     let Some(base) = base else { return OWN.to_owned() };
     let named = |byte: u8| match byte {
@@ -26,47 +26,47 @@ pub fn file_name(base: Option<&str>) -> String {
     base.bytes().map(named).fold("at_".to_owned(), |name, part| name + &part)
 }
 
-/// The servers that were joined: a token goes to the server that it was meant for, and to no other unasked.
+/// The servers that were joined. A token is sent to another server only with the person's consent.
 #[derive(Debug, Default)]
 pub struct Servers {
     path: PathBuf,
     token_files: BTreeMap<String, PathBuf>,
-    /// The file holds something else, which must not be lost.
-    is_unread: bool,
+    /// Whether the file exists but cannot be parsed, so that it must not be overwritten.
+    is_invalid: bool,
 }
 
 impl Servers {
-    /// Reads them from a data folder; none where the file cannot be understood.
+    /// Reads the servers from a data folder; an invalid file counts as empty.
     pub fn read(data_dir: &Path) -> Self {
-        Self::at(data_dir.join(FILE))
+        Self::read_file(data_dir.join(FILE))
     }
 
-    fn at(path: PathBuf) -> Self {
+    fn read_file(path: PathBuf) -> Self {
         let read = fs::read(&path).map(|bytes| serde_json::from_slice(&bytes));
         match read {
-            Ok(Ok(token_files)) => Self { path, token_files, is_unread: false },
+            Ok(Ok(token_files)) => Self { path, token_files, is_invalid: false },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self { path, ..Self::default() },
-            Ok(Err(_)) | Err(_) => Self { path, is_unread: true, ..Self::default() },
+            Ok(Err(_)) | Err(_) => Self { path, is_invalid: true, ..Self::default() },
         }
     }
 
-    /// The file with a server's token.
+    /// Returns the token file of a server.
     pub fn token_file(&self, base: &str) -> Option<&Path> {
         self.token_files.get(base).map(PathBuf::as_path)
     }
 
-    /// Remembers a server, whole or not at all. A file that cannot be understood is kept aside.
+    /// Saves a server atomically. An invalid file is renamed first.
     ///
     /// # Errors
     /// The folder cannot be written.
-    fn remember(&mut self, base: &str, token_file: &Path) -> io::Result<()> {
+    fn save_token_file(&mut self, base: &str, token_file: &Path) -> io::Result<()> {
         let token_file = std::path::absolute(token_file)?;
-        // Other processes have joined servers since.
-        *self = Self::at(self.path.clone());
+        // Other processes may have joined servers in the meantime.
+        *self = Self::read_file(self.path.clone());
         if self.token_file(base) == Some(&*token_file) {
             return Ok(());
         }
-        if std::mem::take(&mut self.is_unread) {
+        if std::mem::take(&mut self.is_invalid) {
             fs::rename(&self.path, self.path.with_extension("json.unread"))?;
         }
         self.token_files.insert(base.to_owned(), token_file);
@@ -80,44 +80,44 @@ impl Servers {
 #[derive(Debug)]
 pub struct Joining {
     servers: Servers,
-    /// Where to, with the token's file that is used.
+    /// Destination, with the token file in use.
     pub destination: Destination,
-    agreed: Arc<AtomicBool>,
+    has_consent: Arc<AtomicBool>,
 }
 
 impl Joining {
-    /// Finds the token's file where none is named, if the server was joined before.
+    /// Creates it with the destination's token file, or else the one that the server was joined with before.
     pub fn new(mut destination: Destination, servers: Servers) -> Self {
         let known = servers.token_file(&destination.base).map(Path::to_owned);
         let is_known = destination.token_file.is_none() || destination.token_file == known;
-        // What this person has typed was meant.
-        let is_agreed = is_known || destination.named_in.is_none();
+        // A token file from the command line is the person's own choice.
+        let has_consent = is_known || destination.connection_file.is_none();
         destination.token_file = destination.token_file.or(known);
-        Self { servers, destination, agreed: Arc::new(AtomicBool::new(is_agreed)) }
+        Self { servers, destination, has_consent: Arc::new(AtomicBool::new(has_consent)) }
     }
 
-    /// Whether the person has agreed to join; nothing is sent before.
-    pub fn agreed(&self) -> Arc<AtomicBool> {
-        self.agreed.clone()
+    /// Returns the shared flag of the person's consent; nothing is sent before it is set.
+    pub fn consent(&self) -> Arc<AtomicBool> {
+        self.has_consent.clone()
     }
 
-    /// Whether the person is still to be asked.
-    pub fn is_asking(&self) -> bool {
-        !self.agreed.load(Ordering::Acquire)
+    /// Returns whether the person's consent is missing.
+    pub fn needs_consent(&self) -> bool {
+        !self.has_consent.load(Ordering::Acquire)
     }
 
-    /// The person agrees.
-    pub fn agree(&self) {
-        self.agreed.store(true, Ordering::Release);
+    /// Records the person's consent.
+    pub fn give_consent(&self) {
+        self.has_consent.store(true, Ordering::Release);
     }
 
-    /// The server has taken the token: it is found again.
+    /// Saves the server and its token file after the server's welcome.
     ///
     /// # Errors
     /// The data folder cannot be written.
-    pub fn welcomed(mut self) -> io::Result<()> {
+    pub fn save(mut self) -> io::Result<()> {
         match &self.destination.token_file {
-            Some(token_file) => self.servers.remember(&self.destination.base, token_file),
+            Some(token_file) => self.servers.save_token_file(&self.destination.base, token_file),
             None => Ok(()),
         }
     }
@@ -127,17 +127,17 @@ impl Joining {
 mod tests {
     use super::*;
 
-    fn to(base: &str, token_file: Option<&str>, named_in: Option<&str>) -> Destination {
+    fn to(base: &str, token_file: Option<&str>, connection_file: Option<&str>) -> Destination {
         Destination {
             base: base.to_owned(),
             watchlist: None,
             token_file: token_file.map(PathBuf::from),
-            named_in: named_in.map(PathBuf::from),
+            connection_file: connection_file.map(PathBuf::from),
         }
     }
 
     #[test]
-    fn no_two_servers_share_a_name() {
+    fn file_names_of_servers_are_unique() {
         let bases = ["http://a.b:1", "http://a-b:1", "http://a_b:1", "http://a_2eb:1", "http://a:b1", "own"];
         let names: std::collections::BTreeSet<String> =
             bases.iter().map(|base| file_name(Some(base))).chain([file_name(None)]).collect();
@@ -147,46 +147,46 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_token_file_is_found_again_for_it_and_for_no_other() {
+    fn a_token_file_is_saved_for_its_server_only() {
         let folder = tempfile::tempdir().unwrap();
         let join = |destination| Joining::new(destination, Servers::read(folder.path()));
         let first = join(to("http://desk:1", Some("/a/token"), None));
-        assert!(!first.is_asking(), "this person typed it");
+        assert!(!first.needs_consent(), "the command line implies consent");
         assert_eq!(
             join(to("http://desk:1", None, None)).destination.token_file,
             None,
-            "it was not taken yet"
+            "not saved before the welcome"
         );
-        first.welcomed().unwrap();
+        first.save().unwrap();
         let again = join(to("http://desk:1", None, None));
         assert_eq!(again.destination.token_file, Some("/a/token".into()));
-        assert!(!again.is_asking());
+        assert!(!again.needs_consent());
         assert_eq!(join(to("http://desk:2", None, None)).destination.token_file, None);
     }
 
     #[test]
-    fn what_a_file_names_is_asked_about_until_it_was_joined_so() {
+    fn a_connection_file_needs_consent_until_its_server_and_token_are_saved() {
         let folder = tempfile::tempdir().unwrap();
         let join = |base, token| {
             let destination = to(base, Some(token), Some("/a/desk.afterglow"));
             Joining::new(destination, Servers::read(folder.path()))
         };
         let first = join("http://desk:1", "/a/token");
-        assert!(first.is_asking());
-        first.agree();
-        assert!(first.agreed().load(Ordering::Acquire));
-        first.welcomed().unwrap();
-        assert!(!join("http://desk:1", "/a/token").is_asking());
-        assert!(join("http://desk:1", "/a/other").is_asking(), "another token");
-        assert!(join("http://desk:2", "/a/token").is_asking(), "another server");
+        assert!(first.needs_consent());
+        first.give_consent();
+        assert!(first.consent().load(Ordering::Acquire));
+        first.save().unwrap();
+        assert!(!join("http://desk:1", "/a/token").needs_consent());
+        assert!(join("http://desk:1", "/a/other").needs_consent(), "another token");
+        assert!(join("http://desk:2", "/a/token").needs_consent(), "another server");
     }
 
     #[test]
-    fn what_cannot_be_read_is_kept_aside() {
+    fn an_invalid_file_is_renamed_before_it_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "{").unwrap();
         let joining = Joining::new(to("http://desk:1", Some("/a/token"), None), Servers::read(folder.path()));
-        joining.welcomed().unwrap();
+        joining.save().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("servers.json.unread")).unwrap(), "{");
         assert!(Servers::read(folder.path()).token_file("http://desk:1").is_some());
     }

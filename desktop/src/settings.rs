@@ -1,4 +1,4 @@
-//! What this person's windows remember, in a file of the data folder for each process.
+//! The saved windows and preferences: one workspace file per process in the data folder.
 
 use std::{
     collections::BTreeMap,
@@ -21,17 +21,17 @@ use crate::{
     },
     placement::Placement,
     servers::OWN,
-    store::glow::Shape,
+    store::glow::GlowStyle,
 };
 
-/// The version of the file's form; another one is kept aside.
+/// Version of the file format; files of other versions are set aside.
 const VERSION: u32 = 2;
 
-/// Which colours.
+/// The theme setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ThemeChoice {
-    /// As the system has it.
+    /// Follows the system.
     #[default]
     System,
     /// Light on dark.
@@ -40,62 +40,62 @@ pub enum ThemeChoice {
     Light,
 }
 
-/// One window as it was left.
+/// The saved state of one window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SavedWindow {
-    /// What it showed.
+    /// Watchlist that it showed.
     pub watchlist: Option<WatchlistId>,
-    /// Where it was, and how large.
+    /// Position and size on the screen.
     #[serde(flatten)]
     pub placement: Placement,
-    /// How close its rows stand.
+    /// Height of the rows.
     pub density: Density,
     /// Whether it stays above the windows of other programs.
     pub on_top: bool,
-    /// The windows that it goes with.
+    /// Colour that links it to other windows.
     pub group: Option<Group>,
-    /// How its grids were arranged, by watchlist.
+    /// Grid configurations by watchlist.
     pub grids: BTreeMap<WatchlistId, GridConfig>,
-    /// Where their cursors were.
+    /// Cursors by watchlist.
     pub cursors: BTreeMap<WatchlistId, Cursor>,
 }
 
-/// How changes by others are shown.
+/// The glow settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct GlowChoice {
-    /// How long they glow, in seconds, 0 to 10; 0 shows nothing.
+    /// Duration of the glow in seconds, 0 to 10; 0 disables it.
     pub seconds: f32,
-    /// Only the cell that changed, and not its row.
+    /// Whether only the changed cell glows instead of its row.
     pub cell_only: bool,
-    /// Whether they fade.
+    /// Whether the glow fades.
     pub motion: Motion,
 }
 
-/// Whether what glows fades, or is marked and then no longer.
+/// Whether a glow fades or stays constant for its duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Motion {
-    /// As the system's accessibility settings have it.
+    /// Follows the system's reduced-motion setting.
     #[default]
     System,
-    /// It fades.
+    /// Fades.
     Fade,
-    /// It does not.
+    /// Stays constant.
     Still,
 }
 
 impl GlowChoice {
-    /// What it comes to where the system wishes for less motion, or does not.
-    pub fn shape(&self, less_motion: bool) -> Shape {
+    /// Returns the glow to draw, given the system's reduced-motion setting.
+    pub fn style(&self, reduced_motion: bool) -> GlowStyle {
         let is_still = match self.motion {
-            Motion::System => less_motion,
+            Motion::System => reduced_motion,
             Motion::Fade => false,
             Motion::Still => true,
         };
         let duration = Duration::from_secs_f32(self.seconds.clamp(0.0, 10.0));
-        Shape { duration, cell_only: self.cell_only, is_still }
+        GlowStyle { duration, cell_only: self.cell_only, is_still }
     }
 }
 
@@ -105,27 +105,27 @@ impl Default for GlowChoice {
     }
 }
 
-/// Everything that is remembered.
+/// Content of a workspace file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
     version: u32,
-    /// Which colours.
+    /// Theme setting.
     #[serde(default)]
     pub theme: ThemeChoice,
-    /// Up and down in blue and orange, which most colour-blind people tell apart.
+    /// Whether rises and falls are blue and orange, which most colour-blind people can distinguish.
     #[serde(default)]
     pub colour_blind: bool,
-    /// How changes by others are shown.
+    /// Glow settings.
     #[serde(default)]
     pub glow: GlowChoice,
-    /// How large everything is.
-    #[serde(default = "unit")]
+    /// Zoom factor.
+    #[serde(default = "default_zoom")]
     pub zoom: f32,
-    /// Watchlists that were deleted here and can be brought back.
+    /// Watchlists that were deleted here and can be restored.
     #[serde(default)]
     pub deleted: Vec<(WatchlistId, Arc<str>)>,
-    /// Every window, in the order of their opening.
+    /// Windows, in the order in which they were opened.
     #[serde(default)]
     pub windows: Vec<SavedWindow>,
 }
@@ -137,27 +137,27 @@ impl Default for Workspace {
             theme: ThemeChoice::default(),
             colour_blind: false,
             glow: GlowChoice::default(),
-            zoom: unit(),
+            zoom: default_zoom(),
             deleted: Vec::new(),
             windows: Vec::new(),
         }
     }
 }
 
-fn unit() -> f32 {
+fn default_zoom() -> f32 {
     1.0
 }
 
-/// How large everything may be, next to what is wished.
-pub fn zoom(wished: f32) -> f32 {
-    wished.clamp(0.5, 3.0)
+/// Clamps a zoom factor to the supported range, 0.5 to 3.
+pub fn clamp_zoom(factor: f32) -> f32 {
+    factor.clamp(0.5, 3.0)
 }
 
 impl Workspace {
-    /// Reads a file; nothing where there is none.
+    /// Reads a file; returns `None` if it does not exist.
     ///
     /// # Errors
-    /// Why it cannot be understood, in words.
+    /// Why the file cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, String> {
         let text = match fs::read(path) {
             Ok(text) => text,
@@ -167,70 +167,69 @@ impl Workspace {
         let read: Self = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         match read.version {
             VERSION => Ok(Some(read)),
-            other => Err(format!("it has version {other}")),
+            other => Err(format!("unsupported version {other}")),
         }
     }
 }
 
-/// Where one process remembers its windows: each has a file of its own, so that none writes over another's.
+/// The workspace file of one process. Each process locks its own file, so that none overwrites another's.
 #[derive(Debug)]
 pub struct WorkspaceFile {
     path: PathBuf,
-    /// Held for as long as the process lives, however it ends.
+    /// Locked until the process ends.
     _lock: File,
 }
 
 impl WorkspaceFile {
-    /// Takes the first file for a server that no other process has, and reads what is remembered there. What cannot
-    /// be understood is kept aside, and said so. A process beside others that finds nothing to remember yet looks as
-    /// the first one does.
+    /// Locks the first file of a server that no other process uses, and reads it. An invalid file is set
+    /// aside and reported in the returned notice. A new file starts with the preferences of the first one.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn take(data_dir: &Path, server: &str) -> io::Result<(Self, Workspace, Option<String>)> {
+    pub fn claim(data_dir: &Path, server: &str) -> io::Result<(Self, Workspace, Option<String>)> {
         for number in 1.. {
-            let path = file(data_dir, server, number);
+            let path = workspace_path(data_dir, server, number);
             let lock = File::create(path.with_extension("lock"))?;
             match lock.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            let taken = Self { path, _lock: lock };
-            return Ok(match Workspace::read(&taken.path) {
-                Ok(Some(workspace)) => (taken, workspace, None),
+            let claimed = Self { path, _lock: lock };
+            return Ok(match Workspace::read(&claimed.path) {
+                Ok(Some(workspace)) => (claimed, workspace, None),
                 Ok(None) => {
-                    let first = |of| Workspace::read(&file(data_dir, of, 1)).ok().flatten();
+                    let first = |of| Workspace::read(&workspace_path(data_dir, of, 1)).ok().flatten();
                     let own = || Some(Workspace { deleted: Vec::new(), ..first(OWN)? });
                     let look = first(server).or_else(own).unwrap_or_default();
-                    (taken, Workspace { windows: Vec::new(), ..look }, None)
+                    (claimed, Workspace { windows: Vec::new(), ..look }, None)
                 }
                 Err(reason) => {
-                    let said = taken.keep_aside(&reason);
-                    (taken, Workspace::default(), Some(said))
+                    let notice = claimed.set_aside(&reason);
+                    (claimed, Workspace::default(), Some(notice))
                 }
             });
         }
-        unreachable!("there are more numbers than processes")
+        unreachable!("there are more file numbers than processes")
     }
 
-    fn keep_aside(&self, reason: &str) -> String {
+    fn set_aside(&self, reason: &str) -> String {
         let aside = (1..).map(|number| match number {
             1 => self.path.with_extension("json.unread"),
             _ => self.path.with_extension(format!("json.unread-{number}")),
         });
         let aside = aside.into_iter().find(|path| !path.exists());
         let kept = aside.filter(|aside| fs::rename(&self.path, aside).is_ok());
-        warn!(reason, ?kept, "the saved windows cannot be read");
+        warn!(reason, ?kept, "failed to read the saved windows");
         match kept {
             Some(kept) => {
-                format!("The saved windows could not be read; they are kept in {}.", kept.display())
+                format!("Cannot restore the saved windows. Their file was kept as {}.", kept.display())
             }
-            None => format!("The saved windows in {} could not be read: {reason}.", self.path.display()),
+            None => format!("Cannot restore the saved windows from {}: {reason}.", self.path.display()),
         }
     }
 
-    /// Remembers, whole or not at all.
+    /// Writes the file atomically.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -241,7 +240,7 @@ impl WorkspaceFile {
     }
 }
 
-fn file(data_dir: &Path, server: &str, number: usize) -> PathBuf {
+fn workspace_path(data_dir: &Path, server: &str, number: usize) -> PathBuf {
     let of = if server == OWN { String::new() } else { format!("-{server}") };
     match number {
         1 => data_dir.join(format!("workspace{of}.json")),
@@ -253,29 +252,29 @@ fn file(data_dir: &Path, server: &str, number: usize) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn take(folder: &Path) -> (WorkspaceFile, Workspace, Option<String>) {
-        WorkspaceFile::take(folder, OWN).unwrap()
+    fn claim(folder: &Path) -> (WorkspaceFile, Workspace, Option<String>) {
+        WorkspaceFile::claim(folder, OWN).unwrap()
     }
 
     #[test]
-    fn what_cannot_be_read_is_kept_aside_each_time() {
+    fn an_invalid_file_is_set_aside_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let workspace = Workspace { theme: ThemeChoice::Light, ..Workspace::default() };
-        take(folder.path()).0.write(&workspace).unwrap();
-        assert_eq!(take(folder.path()).1, workspace);
+        claim(folder.path()).0.write(&workspace).unwrap();
+        assert_eq!(claim(folder.path()).1, workspace);
         let broken = ["{\"version\":2,\"the", "{\"version\":99}"];
         for (text, aside) in broken.into_iter().zip(["workspace.json.unread", "workspace.json.unread-2"]) {
             fs::write(folder.path().join("workspace.json"), text).unwrap();
-            let (_file, read, said) = take(folder.path());
+            let (_file, read, notice) = claim(folder.path());
             assert_eq!(read, Workspace::default());
             let aside = folder.path().join(aside);
-            assert!(said.unwrap().ends_with(&format!("kept in {}.", aside.display())));
+            assert!(notice.unwrap().ends_with(&format!("kept as {}.", aside.display())));
             assert_eq!(fs::read_to_string(aside).unwrap(), text);
         }
     }
 
     #[test]
-    fn each_process_remembers_its_own_windows_and_the_next_ones_find_them() {
+    fn each_process_saves_its_own_windows_and_later_processes_restore_them() {
         let folder = tempfile::tempdir().unwrap();
         let of = |sizes: &[f32]| Workspace {
             theme: ThemeChoice::Light,
@@ -288,15 +287,15 @@ mod tests {
                 .collect(),
             ..Workspace::default()
         };
-        let (first, ..) = take(folder.path());
+        let (first, ..) = claim(folder.path());
         first.write(&of(&[1.0])).unwrap();
-        let (second, new, _) = take(folder.path());
-        assert_eq!(new, of(&[]), "it looks as the first one does, with windows of its own");
+        let (second, new, _) = claim(folder.path());
+        assert_eq!(new, of(&[]), "the first one's preferences without its windows");
         second.write(&of(&[2.0, 3.0])).unwrap();
         first.write(&of(&[4.0])).unwrap();
         drop((first, second));
-        let (_first, one, _) = take(folder.path());
-        let (_second, two, _) = take(folder.path());
+        let (_first, one, _) = claim(folder.path());
+        let (_second, two, _) = claim(folder.path());
         assert_eq!((one, two), (of(&[4.0]), of(&[2.0, 3.0])));
     }
 }

@@ -1,5 +1,5 @@
-//! What the windows show: the replica, what glows, the edits that wait, and what is to be said to the person.
-//! It knows neither the network nor egui.
+//! The state that the windows share: the replica, the glow, unsent edits, undo and notices. It knows neither
+//! the network nor egui.
 
 pub mod glow;
 pub mod history;
@@ -21,22 +21,22 @@ use std::{
 
 use shared::{
     column::ColumnKey,
-    edit::{Change, Code, Rejection},
+    edit::{CellRef, Change},
     ids::{ClientId, EditId, RowId, WatchlistId, WindowId},
     limits::Limits,
+    rejection::{Code, Rejection},
     replica::{Effect, Event, KeptEdit, Outcome, Replica},
     watchlist::Watchlist,
     wire::{
-        CellRef,
         client::ClientMessage,
-        server::{ErrorCode, ServerMessage},
+        server::{DeletedSummary, ErrorCode, ServerMessage},
     },
 };
 use uuid::Uuid;
 
 pub use self::notices::Notice;
 use self::{
-    glow::{Glow, Shape},
+    glow::{Glow, GlowStyle},
     history::CellHistory,
     log::{Log, LogQuery},
     making::{Fill, Making},
@@ -44,22 +44,22 @@ use self::{
     outbox::Outbox,
     reading::Reading,
     trails::Trails,
-    undo::{Edits, UndoStacks},
-    words::{refusal, sentence},
+    undo::{UndoStacks, UndoStep},
+    words::{rejection_text, sentence},
 };
 
-/// Watchlists that are kept up to date at once; more than there can be windows.
+/// Maximum number of subscribed watchlists; greater than the maximum number of windows.
 const OPEN_LISTS: usize = 32;
 
-/// The columns whose values a window draws, by watchlist.
+/// Columns that a window draws as sparklines, by watchlist.
 pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
 
-/// Where an edit changes something: the person is shown it.
+/// The place that an edit changes, which undo and redo scroll to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// The watchlist.
+    /// The watchlist that the edit changes.
     pub watchlist: WatchlistId,
-    /// The first row that it changes and does not take away, and the column, where it is about one.
+    /// The first changed row that the edit does not remove, and its column if the change has one.
     pub cell: Option<(RowId, Option<ColumnKey>)>,
 }
 
@@ -74,64 +74,66 @@ impl Spot {
     }
 }
 
-/// How the connection is, in words for the person.
+/// State of the connection, as shown to the person.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Connection {
-    /// A try is under way.
+    /// An attempt to connect is in progress.
     Connecting,
-    /// The socket is open and the server has answered.
+    /// The server has welcomed this client.
     Up {
-        /// The last round trip.
+        /// Last reported round trip.
         round_trip: Option<Duration>,
     },
-    /// There is none.
+    /// Not connected.
     Down {
-        /// Why.
+        /// Reason for the person.
         reason: String,
-        /// When the next try is.
+        /// When the next attempt to connect starts.
         retry_at: Instant,
     },
 }
 
-/// A cell that a window edits.
+/// The cell that a window is editing.
 struct Edited {
     cell: (WatchlistId, RowId, ColumnKey),
-    /// Who set it meanwhile.
+    /// Who changed the cell since the editor was opened.
     author: Option<Arc<str>>,
 }
 
-/// Everything that the windows of this process share.
+/// The state that all windows of this process share.
 pub struct Store {
     replica: Replica,
     glow: BTreeMap<WatchlistId, Glow>,
-    shape: Shape,
-    /// The cells that windows are editing, and who set them meanwhile: of all others nobody asks.
+    style: GlowStyle,
+    /// The cell that each window is editing.
     edited: BTreeMap<WindowId, Edited>,
-    /// What windows draw of the past.
+    /// The columns that each window draws as sparklines.
     traced: BTreeMap<WindowId, Traced>,
     trails: BTreeMap<WatchlistId, Trails>,
-    /// What windows read of the past.
+    /// The history that windows show.
     reading: Reading,
     outbox: Outbox,
     undo: UndoStacks,
     connection: Connection,
-    /// The last one on this connection; it may be known before the server's welcome.
+    /// Last round trip of this connection; it may be measured before the server's welcome.
     round_trip: Option<Duration>,
     notices: Notices,
-    /// Watchlists that the server cannot serve at present, and why.
+    /// Watchlists that the server cannot serve now, with the reason.
     unserved: BTreeMap<WatchlistId, Arc<str>>,
-    /// Watchlists that are made here.
+    /// Deleted watchlists that may be restored, as the server last listed them.
+    deleted: Vec<DeletedSummary>,
+    /// Watchlists that are being created here.
     making: Making,
-    /// The watchlists that are kept up to date, those shown last at the end.
+    /// Subscribed watchlists, the most recently shown last.
     opened: Vec<WatchlistId>,
-    /// Whether the person knows that edits cannot be kept on the disk.
-    is_fault_told: bool,
-    /// The connection greeted the server under an id that is given up.
+    /// Whether the person has been notified that edits cannot be written to disk.
+    is_fault_notified: bool,
+    /// Whether the connection was opened under a client id that is no longer used.
     is_connection_stale: bool,
 }
 
 impl Store {
-    /// Opens the outbox in a folder and starts from what it holds.
+    /// Opens the outbox in a folder and restores its unsent edits.
     ///
     /// # Errors
     /// The folder cannot be read or written.
@@ -143,7 +145,7 @@ impl Store {
         Ok(Self {
             replica,
             glow: BTreeMap::new(),
-            shape: Shape::default(),
+            style: GlowStyle::default(),
             edited: BTreeMap::new(),
             traced: BTreeMap::new(),
             trails: BTreeMap::new(),
@@ -154,30 +156,31 @@ impl Store {
             round_trip: None,
             notices: Notices::default(),
             unserved: BTreeMap::new(),
+            deleted: Vec::new(),
             making: Making::default(),
             opened: Vec::new(),
-            is_fault_told: false,
+            is_fault_notified: false,
             is_connection_stale: false,
         })
     }
 
-    /// What is known of the server.
+    /// Returns the replica of the server's state.
     pub fn replica(&self) -> &Replica {
         &self.replica
     }
 
-    /// A watchlist as the windows show it.
+    /// Returns a watchlist with the pending edits applied, if it is loaded.
     pub fn watchlist(&self, id: WatchlistId) -> Option<&Watchlist> {
         self.replica.list(id)?.state()
     }
 
-    /// What glows in a watchlist.
+    /// Returns the glow of a watchlist.
     pub fn glow(&self, id: WatchlistId) -> Option<&Glow> {
         self.glow.get(&id)
     }
 
-    /// A window edits a cell from here on, or none.
-    pub fn watch(&mut self, window: WindowId, cell: Option<(WatchlistId, RowId, ColumnKey)>) {
+    /// Sets the cell that a window is editing.
+    pub fn set_edited_cell(&mut self, window: WindowId, cell: Option<(WatchlistId, RowId, ColumnKey)>) {
         match cell {
             None => drop(self.edited.remove(&window)),
             Some(cell) if self.edited.get(&window).is_some_and(|edited| edited.cell == cell) => {}
@@ -185,13 +188,13 @@ impl Store {
         }
     }
 
-    /// Who set the cell that a window edits, where somebody did since.
+    /// Returns who else changed the cell that a window is editing, since its editor was opened.
     pub fn author(&self, window: WindowId) -> Option<String> {
         self.edited.get(&window)?.author.as_ref().map(|name| name.to_string())
     }
 
-    /// A window draws the past values of these columns from here on.
-    pub fn trace(&mut self, window: WindowId, traced: Traced) {
+    /// Sets the columns that a window draws as sparklines.
+    pub fn set_traced(&mut self, window: WindowId, traced: Traced) {
         if self.traced.get(&window).is_some_and(|before| *before == traced)
             || traced.is_empty() && !self.traced.contains_key(&window)
         {
@@ -203,195 +206,201 @@ impl Store {
             wanted.entry(*watchlist).or_default().extend(columns.iter().cloned());
         }
         for (watchlist, columns) in &wanted {
-            self.trails.entry(*watchlist).or_default().want(columns);
+            self.trails.entry(*watchlist).or_default().set_columns(columns);
         }
-        self.trails.retain(|watchlist, trails| wanted.contains_key(watchlist) && !trails.is_idle());
+        self.trails.retain(|watchlist, trails| wanted.contains_key(watchlist) && !trails.is_empty());
     }
 
-    /// The past values of a watchlist's cells, where a window draws any.
+    /// Returns the sparkline values of a watchlist, if a window draws any.
     pub fn trails(&self, watchlist: WatchlistId) -> Option<&Trails> {
         self.trails.get(&watchlist)
     }
 
-    /// Asks for the last changes of the cell that a window looks at.
-    pub fn ask_history(&mut self, watchlist: WatchlistId, window: WindowId, row: RowId, column: ColumnKey) {
-        self.reading.ask_cell(&mut self.replica, window, watchlist, row, column);
+    /// Requests the last changes of a cell for a window.
+    pub fn request_cell_history(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        row: RowId,
+        column: ColumnKey,
+    ) {
+        self.reading.request_cell(&mut self.replica, window, watchlist, row, column);
     }
 
-    /// The last changes of the cell that a window looks at in a watchlist.
-    pub fn history(&self, watchlist: WatchlistId, window: WindowId) -> Option<&CellHistory> {
+    /// Returns the last changes of the cell that a window has requested in a watchlist.
+    pub fn cell_history(&self, watchlist: WatchlistId, window: WindowId) -> Option<&CellHistory> {
         self.reading.cell(window, watchlist)
     }
 
-    /// A window reads these changes from here on, or none; `is_held` while they are to stay as they are. What has
-    /// come since is asked for from time to time. Gives when to look again.
-    pub fn read_log(
+    /// Sets the history query of a window and requests newer changes periodically unless `is_paused`. Returns
+    /// the time until the next request is due.
+    pub fn set_log_query(
         &mut self,
         window: WindowId,
         query: Option<LogQuery>,
-        is_held: bool,
+        is_paused: bool,
         now: Duration,
     ) -> Option<Duration> {
-        self.reading.want_log(&mut self.replica, window, query, is_held, now)
+        self.reading.set_log_query(&mut self.replica, window, query, is_paused, now)
     }
 
-    /// The changes that a window reads.
+    /// Returns the history that a window shows.
     pub fn log(&self, window: WindowId) -> Option<&Log> {
         self.reading.log(window)
     }
 
-    /// Asks for the newest changes for a window, or for those before the ones that it has.
-    pub fn ask_log(&mut self, window: WindowId, older: bool) {
-        self.reading.ask_log(&mut self.replica, window, older);
+    /// Requests the newest page of a window's history, or the next older one.
+    pub fn request_log(&mut self, window: WindowId, older: bool) {
+        self.reading.request_log(&mut self.replica, window, older);
     }
 
-    /// A window is closed.
+    /// Drops everything kept for a closed window.
     pub fn forget_window(&mut self, window: WindowId) {
         for watchlist in self.opened.clone() {
             self.replica.presence(watchlist, window, None, false);
         }
         self.edited.remove(&window);
-        self.reading.forget(window);
-        self.trace(window, Traced::new());
+        self.reading.forget_window(window);
+        self.set_traced(window, Traced::new());
         self.traced.remove(&window);
     }
 
-    /// How the connection is.
+    /// Returns the state of the connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Why the server cannot serve a watchlist at present, where it said so.
+    /// Returns why the server cannot serve a watchlist, if it reported that.
     pub fn unserved(&self, watchlist: WatchlistId) -> Option<&str> {
         self.unserved.get(&watchlist).map(|why| &**why)
     }
 
-    /// What is to be said, oldest first.
+    /// Returns the current notices, oldest first.
     pub fn notices(&self) -> &[Notice] {
         self.notices.all()
     }
 
-    /// Whether anything glows at `now`.
+    /// Returns whether anything glows at `now`.
     pub fn is_glowing(&self, now: Duration) -> bool {
         self.glow.values().any(|glow| glow.is_glowing(now))
     }
 
-    /// Shows changes by others as the person chose.
-    pub fn set_glow(&mut self, shape: Shape) {
-        self.shape = shape;
-        self.glow.values_mut().for_each(|glow| glow.set_shape(self.shape));
+    /// Applies the glow settings.
+    pub fn set_glow(&mut self, style: GlowStyle) {
+        self.style = style;
+        self.glow.values_mut().for_each(|glow| glow.set_style(self.style));
     }
 
-    fn glow_of(&mut self, watchlist: WatchlistId) -> &mut Glow {
-        self.glow.entry(watchlist).or_insert_with(|| Glow::new(self.shape))
+    fn glow_mut(&mut self, watchlist: WatchlistId) -> &mut Glow {
+        self.glow.entry(watchlist).or_insert_with(|| Glow::new(self.style))
     }
 
-    /// Says something to the person.
-    pub fn say(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
+    /// Adds a notice that expires.
+    pub fn notify(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
         self.notices.add(text.into(), restore, Some(now));
     }
 
-    /// Says something that the person must not miss: it stays until it is dismissed.
-    pub fn say_until_read(&mut self, text: impl Into<String>) {
+    /// Adds a notice that stays until it is dismissed.
+    pub fn notify_until_dismissed(&mut self, text: impl Into<String>) {
         self.notices.add(text.into(), None, None);
     }
 
-    /// The person has read it.
+    /// Removes a notice.
     pub fn dismiss(&mut self, notice: u64) {
         self.notices.dismiss(notice);
     }
 
-    /// Forgets notices that were up for long enough.
+    /// Removes notices older than `after`.
     pub fn expire_notices(&mut self, now: Duration, after: Duration) {
         self.notices.expire(now, after);
     }
 
-    /// A try to connect begins.
+    /// Handles the start of an attempt to connect.
     pub fn connecting(&mut self) {
         if !matches!(self.connection, Connection::Down { .. }) {
             self.connection = Connection::Connecting;
         }
     }
 
-    /// The socket is open.
+    /// Handles an open socket.
     pub fn connected(&mut self) {
         self.connection = Connection::Connecting;
         self.round_trip = None;
         self.replica.connected();
     }
 
-    /// How long the last ping took.
-    pub fn round_trip(&mut self, took: Duration) {
+    /// Records the round trip of the last ping.
+    pub fn set_round_trip(&mut self, took: Duration) {
         self.round_trip = Some(took);
         if let Connection::Up { round_trip } = &mut self.connection {
             *round_trip = Some(took);
         }
     }
 
-    /// There is no connection.
-    pub fn down(&mut self, reason: String, retry_at: Instant, now: Duration) {
+    /// Handles the loss of the connection or a failed attempt.
+    pub fn disconnected(&mut self, reason: String, retry_at: Instant, now: Duration) {
         self.connection = Connection::Down { reason, retry_at };
         self.unserved.clear();
         self.replica.disconnected();
-        self.settle(now);
+        self.handle_events(now);
     }
 
-    /// A message came.
+    /// Handles a message of the server.
     pub fn receive(&mut self, message: ServerMessage, now: Duration) {
         self.replica.handle(message, millis(now));
-        self.settle(now);
+        self.handle_events(now);
     }
 
-    /// Time has passed.
+    /// Advances time: resends edits, removes faded glow and reports faults of the outbox.
     pub fn tick(&mut self, now: Duration) {
         self.replica.tick(millis(now));
         for glow in self.glow.values_mut() {
             glow.fade(now);
         }
         let fault = self.outbox.fault();
-        let was_told = std::mem::replace(&mut self.is_fault_told, fault.is_some());
-        if let Some(fault) = fault.filter(|_| !was_told) {
-            self.say_until_read(format!(
-                "This machine's disk does not take edits at present ({fault}). They are sent as always, but those that \
-                 wait would be lost if the program ended."
+        let was_notified = std::mem::replace(&mut self.is_fault_notified, fault.is_some());
+        if let Some(fault) = fault.filter(|_| !was_notified) {
+            self.notify_until_dismissed(format!(
+                "Edits cannot be saved to this computer's disk ({fault}). They are still sent to the \
+                 server, but pending ones are lost if Afterglow quits. Check the disk for free space."
             ));
         }
     }
 
-    /// The next message to send.
+    /// Returns the next message to send.
     pub fn poll_send(&mut self) -> Option<ClientMessage> {
         self.replica.poll_send()
     }
 
-    /// Whether the connection is to be made anew; asked once for each time.
+    /// Returns whether the connection must be replaced, and clears that request.
     pub fn take_stale_connection(&mut self) -> bool {
         std::mem::take(&mut self.is_connection_stale)
     }
 
-    /// Watchlists that were made for a window and are to be shown in it.
-    pub fn take_made(&mut self) -> Vec<(WindowId, WatchlistId)> {
-        self.making.take_made()
+    /// Takes the created watchlists that are yet to be shown, with their windows.
+    pub fn take_created(&mut self) -> Vec<(WindowId, WatchlistId)> {
+        self.making.take_created()
     }
 
-    /// A watchlist that was made for another window than the one that asked.
-    pub fn put_back_made(&mut self, window: WindowId, watchlist: WatchlistId) {
-        self.making.put_back(window, watchlist);
+    /// Returns a created watchlist to the queue, for the window that it was created in.
+    pub fn return_created(&mut self, window: WindowId, watchlist: WatchlistId) {
+        self.making.return_created(window, watchlist);
     }
 
-    /// Wants a watchlist's changes. Those that no window has shown for longest are given up: a connection has
-    /// only so many open.
+    /// Subscribes to a watchlist. Over the limit of a connection, the least recently shown watchlist is
+    /// closed.
     pub fn open_list(&mut self, watchlist: WatchlistId) {
         self.opened.retain(|opened| *opened != watchlist);
         self.opened.push(watchlist);
         self.replica.open(watchlist);
         if self.opened.len() > OPEN_LISTS {
-            let given_up = self.opened.remove(0);
-            self.replica.close(given_up);
-            self.glow.remove(&given_up);
+            let evicted = self.opened.remove(0);
+            self.replica.close(evicted);
+            self.glow.remove(&evicted);
         }
     }
 
-    /// Tells the others where a window is.
+    /// Reports the cursor of a window to the others.
     pub fn presence(
         &mut self,
         watchlist: WatchlistId,
@@ -402,11 +411,11 @@ impl Store {
         self.replica.presence(watchlist, window, cell, editing);
     }
 
-    /// Makes an edit of a window: shown at once, kept on disk, sent when it can be. Changes that change
-    /// nothing are left out. An edit of unchanged values is no edit.
+    /// Makes an edit of a window: it is shown at once, kept in the outbox and sent when possible. Changes
+    /// without effect are dropped; if none is left, no edit is made.
     ///
     /// # Errors
-    /// What would be refused for its size or its values is refused here.
+    /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
     pub fn edit(
         &mut self,
         watchlist: WatchlistId,
@@ -416,67 +425,56 @@ impl Store {
         let Some(state) = self.watchlist(watchlist) else {
             return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
         };
-        let changes: Vec<Change> =
-            changes.into_iter().filter(|change| changes_something(state, change)).collect();
+        let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
         if changes.is_empty() {
             return Ok(());
         }
         if !self.outbox.has_number() {
-            let message = "this machine's disk is full, and edits could be lost on it: free some room";
+            let message = "this computer's disk is full and edits could be lost: free some disk space";
             return Err(Rejection::new(Code::Unavailable, message));
         }
-        let inverse = self.replica.inverse(watchlist, &changes);
-        let kept = self.replica.edit(watchlist, window, changes.clone())?;
-        self.outbox.keep(&kept);
-        self.undo.made(window, Edits { watchlist, changes: inverse, again: changes, edit: kept.edit });
+        let (undo, edit) = self.send_edit(window, watchlist, changes.clone())?;
+        self.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit });
         Ok(())
     }
 
-    /// Takes back a window's last edit, as a new guarded edit, and gives where; nothing where there is none.
+    /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such
+    /// an edit.
     pub fn undo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
         let step = self.undo.pop_undo(window)?;
-        let spot = Spot::of(step.watchlist, &step.changes);
-        // What makes it again is guarded by what taking it back leaves there.
-        let again = self.replica.inverse(step.watchlist, &step.changes);
-        match self.replay(window, step.watchlist, step.changes.clone()) {
-            Ok(kept) => {
-                let undone =
-                    Edits { watchlist: step.watchlist, changes: step.changes, again, edit: kept.edit };
-                self.undo.undone(window, undone);
-            }
-            Err(rejection) => self.say(format!("This cannot be undone: {rejection}."), None, now),
+        let spot = Spot::of(step.watchlist, &step.undo);
+        match self.send_edit(window, step.watchlist, step.undo.clone()) {
+            // The redo is guarded by the values that the undo leaves.
+            Ok((redo, edit)) => self.undo.push_undone(window, UndoStep { redo, edit, ..step }),
+            Err(rejection) => self.notify(format!("Cannot undo: {rejection}."), None, now),
         }
         Some(spot)
     }
 
-    /// Makes a window's last undone edit again, and gives where; nothing where there is none.
+    /// Redoes a window's last undone edit; returns the changed place, or `None` without such an edit.
     pub fn redo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
         let step = self.undo.pop_redo(window)?;
-        let spot = Spot::of(step.watchlist, &step.again);
-        let inverse = self.replica.inverse(step.watchlist, &step.again);
-        match self.replay(window, step.watchlist, step.again.clone()) {
-            Ok(kept) => {
-                let made =
-                    Edits { watchlist: step.watchlist, changes: inverse, again: step.again, edit: kept.edit };
-                self.undo.remade(window, made);
-            }
-            Err(rejection) => self.say(format!("This cannot be made again: {rejection}."), None, now),
+        let spot = Spot::of(step.watchlist, &step.redo);
+        match self.send_edit(window, step.watchlist, step.redo.clone()) {
+            Ok((undo, edit)) => self.undo.push_redone(window, UndoStep { undo, edit, ..step }),
+            Err(rejection) => self.notify(format!("Cannot redo: {rejection}."), None, now),
         }
         Some(spot)
     }
 
-    fn replay(
+    /// Makes an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its number.
+    fn send_edit(
         &mut self,
         window: WindowId,
         watchlist: WatchlistId,
         changes: Vec<Change>,
-    ) -> Result<KeptEdit, Rejection> {
-        let kept = self.replica.edit(watchlist, window, changes)?;
-        self.outbox.keep(&kept);
-        Ok(kept)
+    ) -> Result<(Vec<Change>, EditId), Rejection> {
+        let (kept, inverse) = self.replica.edit(watchlist, window, changes)?;
+        self.outbox.append(&kept);
+        Ok((inverse, kept.edit))
     }
 
-    /// Makes a watchlist, fills it, and shows it in a window. False while not connected.
+    /// Requests a new watchlist, to be filled and shown in a window. Returns false if offline.
     pub fn create(
         &mut self,
         window: WindowId,
@@ -487,30 +485,40 @@ impl Store {
     ) -> bool {
         match self.replica.create(id, name, columns) {
             Some(request) => {
-                self.making.asked(request, Fill { window, edits: fill });
+                self.making.requested(request, Fill { window, edits: fill });
                 true
             }
             None => false,
         }
     }
 
-    /// Deletes a watchlist. False while not connected.
+    /// Requests the deletion of a watchlist. Returns false if offline.
     pub fn delete(&mut self, watchlist: WatchlistId) -> bool {
         self.replica.delete(watchlist).is_some()
     }
 
-    /// Brings a deleted watchlist back. False while not connected.
+    /// Requests the deleted watchlists that may be restored. Returns false if offline.
+    pub fn request_deleted(&mut self) -> bool {
+        self.replica.deleted_lists().is_some()
+    }
+
+    /// Returns the deleted watchlists that may be restored, as the server last listed them.
+    pub fn deleted(&self) -> &[DeletedSummary] {
+        &self.deleted
+    }
+
+    /// Requests that a deleted watchlist is restored. Returns false if offline.
     pub fn restore(&mut self, watchlist: WatchlistId) -> bool {
         self.replica.restore(watchlist).is_some()
     }
 
-    fn settle(&mut self, now: Duration) {
+    fn handle_events(&mut self, now: Duration) {
         for event in self.replica.take_events() {
-            self.take(event, now);
+            self.handle_event(event, now);
         }
     }
 
-    fn take(&mut self, event: Event, now: Duration) {
+    fn handle_event(&mut self, event: Event, now: Duration) {
         match event {
             Event::Welcomed => {
                 self.connection = Connection::Up { round_trip: self.round_trip };
@@ -523,84 +531,85 @@ impl Store {
                 self.note_author(watchlist, &by.name, &effects);
                 self.reading.committed(watchlist, &effects);
                 if let Some(trails) = self.trails.get_mut(&watchlist) {
-                    trails.note(&effects);
+                    trails.record(&effects);
                 }
-                self.glow_of(watchlist).note(&effects, window, now);
+                self.glow_mut(watchlist).record(&effects, window, now);
             }
-            Event::Settled { watchlist, edit, window, outcome, changes } => {
-                self.outbox.answered(edit);
+            Event::EditAnswered { watchlist, edit, window, outcome, changes } => {
+                self.outbox.remove(edit);
                 if let Outcome::Rejected(rejection) = outcome {
-                    self.undo.refused(window, edit);
-                    // What the person typed is in it: it is not to go by itself.
-                    let text = refusal(self.watchlist(watchlist), &rejection, &changes);
-                    self.say_until_read(text);
+                    self.undo.remove_rejected(window, edit);
+                    // Contains what the person typed, so it must not expire.
+                    let text = rejection_text(self.watchlist(watchlist), &rejection, &changes);
+                    self.notify_until_dismissed(text);
                 }
             }
             Event::Unavailable { .. } => {
-                self.say(
-                    "The server cannot store edits at present. Yours are kept here and sent again.",
+                self.notify(
+                    "The server cannot save edits right now. Yours are kept here and will be sent again.",
                     None,
                     now,
                 );
             }
-            Event::NumbersReused => self.renew(now),
-            Event::Created { request, watchlist } => self.making.made(request, watchlist),
+            Event::NumbersReused => self.renew_client(now),
+            Event::Created { request, watchlist } => self.making.created(request, watchlist),
             Event::Deleted { watchlist, .. } => {
                 let name = self
                     .watchlist(watchlist)
                     .map(|watchlist| format!(" \u{201c}{}\u{201d}", watchlist.name()));
                 let name = name.unwrap_or_default();
-                self.say(format!("The watchlist{name} is deleted for everyone."), Some(watchlist), now);
+                self.notify(format!("Watchlist{name} was deleted for everyone."), Some(watchlist), now);
             }
             Event::RequestFailed { request, message, .. } => {
                 self.making.failed(request);
-                self.say(sentence(&message), None, now);
+                self.notify(sentence(&message), None, now);
             }
             Event::HistoryFailed { request } => self.reading.failed(request),
-            // That it is not connected is said where the connection is.
+            // The top bar shows the state of the connection.
             Event::ServerError { code: ErrorCode::Restarting, .. } => {}
             Event::ServerError { code: ErrorCode::Unavailable, message, watchlist: Some(watchlist) } => {
-                self.not_served(watchlist, &message, now);
+                self.set_unserved(watchlist, &message, now);
             }
-            Event::ServerError { message, .. } => self.say(sentence(&message), None, now),
+            Event::ServerError { message, .. } => self.notify(sentence(&message), None, now),
             Event::Closed { watchlist } => {
                 self.unserved.remove(&watchlist);
                 self.glow.remove(&watchlist);
-                self.undo.forget(watchlist);
+                self.undo.forget_watchlist(watchlist);
             }
             Event::History { request, commits } => self.reading.answered(request, &commits),
             Event::Resumed { watchlist } => drop(self.unserved.remove(&watchlist)),
+            Event::DeletedLists { list, .. } => self.deleted = list,
             Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
         }
     }
 
-    /// A watchlist was replaced whole.
+    /// Handles a watchlist that was replaced by a snapshot.
     fn loaded(&mut self, watchlist: WatchlistId, is_other_history: bool, now: Duration) {
         self.reading.loaded(watchlist);
         self.unserved.remove(&watchlist);
-        self.glow_of(watchlist).clear();
+        self.glow_mut(watchlist).clear();
         if is_other_history {
-            self.undo.forget(watchlist);
+            self.undo.forget_watchlist(watchlist);
             let name = self.watchlist(watchlist).map(|watchlist| watchlist.name().to_string());
-            self.say_until_read(format!(
-                "The watchlist \u{201c}{}\u{201d} has been restored on the server from an older copy: it shows what was \
-                 kept then. Changes that were made since may be missing.",
+            self.notify_until_dismissed(format!(
+                "The watchlist \u{201c}{}\u{201d} has been restored from a backup on the server. Changes \
+                 made after the backup may be missing.",
                 name.unwrap_or_default()
             ));
         }
         self.fill(watchlist, now);
     }
 
-    /// The server cannot serve a watchlist at present: said in its place, or, where it is shown, once.
-    fn not_served(&mut self, watchlist: WatchlistId, message: &str, now: Duration) {
-        let said = sentence(message);
-        let is_known = self.unserved.insert(watchlist, said.as_str().into()).as_deref() == Some(&said);
+    /// Records why the server cannot serve a watchlist; adds a notice, once, if the watchlist is loaded.
+    fn set_unserved(&mut self, watchlist: WatchlistId, message: &str, now: Duration) {
+        let reason = sentence(message);
+        let is_known = self.unserved.insert(watchlist, reason.as_str().into()).as_deref() == Some(&reason);
         if !is_known && self.watchlist(watchlist).is_some() {
-            self.say(said, None, now);
+            self.notify(reason, None, now);
         }
     }
 
-    /// Remembers who set a cell that is being edited.
+    /// Records who changed a cell that is being edited.
     fn note_author(&mut self, watchlist: WatchlistId, name: &Arc<str>, effects: &[Effect]) {
         for Edited { cell: (list, row, column), author } in self.edited.values_mut() {
             if *list == watchlist && sets_cell(effects, *row, column) {
@@ -609,8 +618,8 @@ impl Store {
         }
     }
 
-    /// Goes on under a new client id: the server holds other edits under this one's numbers.
-    fn renew(&mut self, now: Duration) {
+    /// Changes the client id, because the server has other edits under this client's edit numbers.
+    fn renew_client(&mut self, now: Duration) {
         let client = ClientId(Uuid::now_v7());
         let renamed = self.replica.renew(client);
         for (old, kept) in &renamed {
@@ -620,43 +629,41 @@ impl Store {
         let kept: Vec<KeptEdit> = renamed.into_iter().map(|(_, kept)| kept).collect();
         let next = kept.last().map_or(EditId(1), |last| last.edit.next());
         match self.outbox.renew(client, next, &kept) {
-            Ok(()) => self.say(
-                "Another copy of this computer's Afterglow data has made edits under the same id (was the data \
-                 folder copied, or restored from a backup?). Yours are sent again under a new one.",
+            Ok(()) => self.notify(
+                "Another copy of this computer's Afterglow data has made edits under the same client id \
+                 (was the data folder copied or restored from a backup?). Your edits will be sent again \
+                 under a new one.",
                 None,
                 now,
             ),
-            Err(error) => self.say(
-                format!("Edits made while offline would not survive a restart: they cannot be kept ({error})."),
+            Err(error) => self.notify(
+                format!("Offline edits cannot be saved to disk and would not survive a restart: {error}."),
                 None,
                 now,
             ),
         }
     }
 
-    /// Puts the rows of an import into its new watchlist.
+    /// Inserts the rows of an import into its new watchlist.
     fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
         let Some(Fill { window, edits }) = self.making.take_fill(watchlist) else { return };
         for changes in edits {
-            match self.replica.edit(watchlist, window, changes) {
-                Ok(kept) => self.outbox.keep(&kept),
-                Err(rejection) => {
-                    self.say(format!("The import stopped: {rejection}."), None, now);
-                    return;
-                }
+            if let Err(rejection) = self.send_edit(window, watchlist, changes) {
+                self.notify(format!("The import stopped: {rejection}."), None, now);
+                return;
             }
         }
     }
 }
 
-/// Whether one of a commit's effects is that a cell was set.
+/// Returns whether one of a commit's effects sets the cell.
 fn sets_cell(effects: &[Effect], row: RowId, column: &ColumnKey) -> bool {
     effects.iter().any(
         |effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column),
     )
 }
 
-fn changes_something(state: &Watchlist, change: &Change) -> bool {
+fn has_effect(state: &Watchlist, change: &Change) -> bool {
     match change {
         Change::Set(set) => {
             let Some(entry) = state.columns().get(&set.column) else { return true };

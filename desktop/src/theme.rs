@@ -1,4 +1,4 @@
-//! The look: colours, type and sizes. Nothing else in the program names a raw colour.
+//! The theme: colours, fonts and sizes. No other module uses raw colours.
 
 mod contrast;
 mod fonts;
@@ -20,60 +20,58 @@ use crate::settings::ThemeChoice;
 pub const TOP_BAR: f32 = 36.0;
 /// Height of the bar below the grid, in points.
 pub const STATUS_BAR: f32 = 22.0;
-/// The one corner radius.
+/// Corner radius of widgets, menus and windows, in points.
 pub const RADIUS: u8 = 4;
-/// Size of text in the grid, in points.
+/// Font size in the grid, in points.
 pub const TEXT: f32 = 13.0;
-/// Size of headers and bars, in points.
+/// Font size in headers and bars, in points.
 pub const SMALL: f32 = 12.0;
-
-/// Size of the rows' numbers, in points.
+/// Font size of row numbers, in points.
 pub const NUMBER: f32 = 11.0;
-
-/// Size of marks on cells and headers, in points.
+/// Font size of marks on cells and headers, in points.
 pub const TINY: f32 = 9.0;
 
-/// Text in the grid.
+/// Font of text in the grid.
 pub fn text() -> FontId {
     FontId::proportional(TEXT)
 }
 
-/// One weight up.
+/// Font of emphasized text in the grid: one weight up.
 pub fn strong() -> FontId {
     FontId::new(TEXT, FontFamily::Name(MEDIUM.into()))
 }
 
-/// The rows' numbers.
+/// Font of row numbers.
 pub fn number() -> FontId {
     FontId::proportional(NUMBER)
 }
 
-/// Marks on cells and headers.
+/// Font of marks on cells and headers.
 pub fn tiny() -> FontId {
     FontId::proportional(TINY)
 }
 
-/// Headers and bars.
+/// Font of headers and bars.
 pub fn small() -> FontId {
     FontId::proportional(SMALL)
 }
 
-/// Loads the fonts and both styles.
+/// Installs the fonts and the dark and light styles.
 pub fn install(ctx: &Context) {
     ctx.set_fonts(fonts::definitions());
-    paint(ctx, false);
+    set_palette(ctx, false);
     ctx.options_mut(|options| options.quit_shortcuts.clear());
 }
 
-/// Takes the colours of both styles, for colour-blind people or for others.
-pub fn paint(ctx: &Context, colour_blind: bool) {
+/// Sets the colours of both styles, from the standard or the colour-blind palettes.
+pub fn set_palette(ctx: &Context, colour_blind: bool) {
     for theme in [Theme::Dark, Theme::Light] {
         ctx.set_style_of(theme, style(Palette::of(theme, colour_blind), theme));
     }
 }
 
-/// Takes the person's choice.
-pub fn choose(ctx: &Context, choice: ThemeChoice) {
+/// Applies the user's choice of theme.
+pub fn set_preference(ctx: &Context, choice: ThemeChoice) {
     ctx.set_theme(match choice {
         ThemeChoice::System => ThemePreference::System,
         ThemeChoice::Dark => ThemePreference::Dark,
@@ -122,14 +120,14 @@ fn visuals(palette: &Palette, theme: Theme) -> Visuals {
         open: widget(palette.hover, hairline, palette.text),
     };
     visuals.override_text_color = Some(palette.text);
-    visuals.selection.bg_fill = mix(palette.ground, palette.accent, 0.35);
+    visuals.selection.bg_fill = mix(palette.background, palette.accent, 0.35);
     visuals.selection.stroke = Stroke::new(1.0, palette.accent);
     visuals.hyperlink_color = palette.accent;
     visuals.error_fg_color = palette.down;
-    visuals.panel_fill = palette.ground;
+    visuals.panel_fill = palette.background;
     visuals.window_fill = palette.bars;
     visuals.window_stroke = hairline;
-    visuals.extreme_bg_color = palette.ground;
+    visuals.extreme_bg_color = palette.background;
     visuals.window_corner_radius = CornerRadius::same(RADIUS);
     visuals.menu_corner_radius = CornerRadius::same(RADIUS);
     visuals

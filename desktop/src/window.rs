@@ -1,4 +1,5 @@
-//! One window: a plain function of a `Ui`, what the windows share, and what this one remembers.
+//! One window: draws itself into a `Ui` from the shared state and its own, and dispatches the resulting
+//! actions.
 
 mod keys;
 mod presence;
@@ -9,17 +10,18 @@ use egui::{CentralPanel, Panel, Ui, WindowLevel};
 use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
+    edit::CellRef,
     ids::{RowId, WatchlistId, WindowId},
     number::Separators,
-    wire::{CellRef, server::Summary},
+    wire::server::Summary,
 };
 use uuid::Uuid;
 
-use self::presence::{Presence, Told, people_at};
+use self::presence::{Presence, Report, people_at};
 use crate::{
     action::Action,
     dispatch::Core,
-    follow::{Link, Moved, Place},
+    follow::{Link, LinkUpdate, Place},
     grid::{self, Cursor, GridAction, GridState, GridView, config::GridConfig},
     panels::{
         commands::{self, Search},
@@ -36,56 +38,57 @@ use crate::{
     theme::{self, Palette},
 };
 
-/// What one window remembers.
+/// The state of one window.
 pub struct Window {
     id: WindowId,
     list: Option<WatchlistId>,
-    /// A watchlist that was made here, and is yet to be listed.
-    made: Option<WatchlistId>,
-    /// A watchlist that was asked for before the server has said which there are.
-    asked: Option<WatchlistId>,
-    /// The grid of the watchlist that is shown.
+    /// Watchlist that was created here but is not in the server's list yet.
+    created: Option<WatchlistId>,
+    /// Watchlist that was requested before the server's list is known.
+    requested: Option<WatchlistId>,
+    /// Grid of the shown watchlist.
     pub grid: GridState,
-    /// How those of the others were left, and where their cursors were.
+    /// Configurations and cursors of the watchlists shown before.
     grids: BTreeMap<WatchlistId, GridConfig>,
     cursors: BTreeMap<WatchlistId, Cursor>,
-    /// The windows that it goes with.
+    /// Link to other windows of the same colour.
     pub link: Link,
-    /// Whether it stays above the windows of other programs, and whether the system was told so.
+    /// Whether the window stays on top, and the value last sent to the system.
     pub on_top: bool,
     is_on_top: bool,
-    /// The open dialog.
+    /// Open dialog.
     pub dialog: Option<Dialog>,
-    /// The list of everything that can be done, while it is open.
+    /// Open command palette.
     pub search: Option<Search>,
-    /// What is read of the history, while it is open.
+    /// Open history panel.
     pub history: Option<HistoryPanel>,
-    /// Whether the table of keys is open.
-    pub shows_keys: bool,
-    /// Where the system has it.
+    /// Whether the table of keyboard shortcuts is open.
+    pub is_keys_open: bool,
+    /// Position and size on the screen.
     pub placement: Placement,
     zone: TimeZone,
     separators: Separators,
-    /// How long a frame takes here, smoothed, and the pause that the last one asked for before the next.
+    /// Smoothed cost of a frame, and the pause that the last frame requested.
     frame_cost: Duration,
-    asked_pause: Option<Duration>,
+    requested_pause: Option<Duration>,
     title: String,
-    /// What is to be done once the open editor is committed.
-    next: Option<Next>,
-    /// Where the others were told that this window is.
+    /// What to do once the open editor is committed.
+    next: Option<AfterEditor>,
+    /// The cursor position reported to others.
     presence: Presence,
 }
 
-/// What waits for the open editor: it is committed first, and what cannot be committed keeps everything as it is.
+/// An operation that waits until the open editor is committed, and is dropped if its text is invalid.
 #[derive(Clone, Copy, Debug)]
-enum Next {
+enum AfterEditor {
     Show(WatchlistId),
     Close,
     Quit,
 }
 
 impl Window {
-    /// A window that shows a watchlist, or as soon as there is one the oldest.
+    /// Creates a window that shows a watchlist: the given one, the saved one, or the oldest once the list is
+    /// known.
     pub fn new(id: WindowId, list: Option<WatchlistId>, saved: Option<&SavedWindow>) -> Self {
         let grids = saved.map(|saved| saved.grids.clone()).unwrap_or_default();
         let list = list.or_else(|| saved?.watchlist);
@@ -100,8 +103,8 @@ impl Window {
         Self {
             id,
             list,
-            made: None,
-            asked: None,
+            created: None,
+            requested: None,
             grid,
             grids,
             cursors,
@@ -111,87 +114,87 @@ impl Window {
             dialog: None,
             search: None,
             history: None,
-            shows_keys: false,
+            is_keys_open: false,
             placement: saved.map(|saved| saved.placement.clone()).unwrap_or_default(),
             zone: TimeZone::system(),
-            separators: Separators::of_locale(&locale.unwrap_or_default()),
+            separators: Separators::for_locale(&locale.unwrap_or_default()),
             frame_cost: Duration::ZERO,
-            asked_pause: None,
+            requested_pause: None,
             title: String::new(),
             next: None,
             presence: Presence::default(),
         }
     }
 
-    /// Its id.
+    /// Returns the window's id.
     pub fn id(&self) -> WindowId {
         self.id
     }
 
-    /// What it shows.
+    /// Returns the shown watchlist.
     pub fn list(&self) -> Option<WatchlistId> {
         self.list
     }
 
-    /// How numbers are typed and shown here.
+    /// Returns the number format of the user's locale.
     pub fn separators(&self) -> Separators {
         self.separators
     }
 
-    /// Whether nothing lies over the grid.
-    fn takes_keys(&self) -> bool {
-        self.dialog.is_none() && self.search.is_none() && !self.shows_keys
+    /// Returns whether no dialog or overlay covers the grid.
+    fn is_grid_uncovered(&self) -> bool {
+        self.dialog.is_none() && self.search.is_none() && !self.is_keys_open
     }
 
-    /// Whether it may close now. An open editor is committed first; what cannot be committed keeps it open.
-    pub fn may_close(&mut self) -> bool {
+    /// Returns whether the window can close now. An open editor is committed first, and the window then
+    /// closes, unless the text is invalid.
+    pub fn can_close(&mut self) -> bool {
         if self.grid.editor.is_none() {
             return true;
         }
-        self.ask(Next::Close);
+        self.leave_editor_then(AfterEditor::Close);
         false
     }
 
-    /// Shows another watchlist, from its first cell, once the open editor is committed. What cannot be committed
-    /// keeps it where it is.
+    /// Shows another watchlist once the open editor is committed, unless its text is invalid.
     pub fn show_list(&mut self, watchlist: WatchlistId) {
         if self.list == Some(watchlist) {
             return;
         }
         if self.grid.editor.is_some() {
-            self.ask(Next::Show(watchlist));
+            self.leave_editor_then(AfterEditor::Show(watchlist));
         } else {
-            self.put(Some(watchlist));
+            self.switch_list(Some(watchlist));
         }
     }
 
-    /// Shows a watchlist of which nobody knows yet whether it is there.
-    pub fn show_list_once_there(&mut self, watchlist: WatchlistId) {
-        self.asked = Some(watchlist);
-        self.put(Some(watchlist));
+    /// Shows a watchlist that may not exist; if it does not, the oldest one is shown and a notice added.
+    pub fn show_requested_list(&mut self, watchlist: WatchlistId) {
+        self.requested = Some(watchlist);
+        self.switch_list(Some(watchlist));
     }
 
-    /// Goes where an edit has changed something.
-    pub fn look_at(&mut self, spot: Spot) {
+    /// Moves to the place that an edit changed.
+    pub fn go_to(&mut self, spot: Spot) {
         self.show_list(spot.watchlist);
         if let Some((row, column)) = spot.cell {
-            self.grid.point_at(row, column);
+            self.grid.move_cursor_to_row(row, column);
         }
     }
 
-    /// Does in this frame what is asked, or in the next, unless the open editor cannot be committed.
-    fn ask(&mut self, next: Next) {
-        self.grid.leave_editor();
+    /// Leaves the open editor and runs `next` in this frame or the following one, unless the text is invalid.
+    fn leave_editor_then(&mut self, next: AfterEditor) {
+        self.grid.request_commit();
         self.next = Some(next);
     }
 
-    fn put(&mut self, list: Option<WatchlistId>) {
+    fn switch_list(&mut self, list: Option<WatchlistId>) {
         if let Some(left) = self.list {
             self.grids.insert(left, self.grid.config.clone());
             self.cursors.extend(self.grid.cursor.clone().map(|cursor| (left, cursor)));
         }
         if self.list != list {
-            // A row or a column of one watchlist is none of another.
+            // The filters name a row and a column of the previous watchlist.
             self.history = self.history.take().map(|_| HistoryPanel::default());
         }
         self.list = list;
@@ -201,20 +204,20 @@ impl Window {
         );
     }
 
-    /// Opens the history beside the grid, or closes it.
+    /// Opens or closes the history panel.
     pub fn toggle_history(&mut self) {
         self.history = if self.history.is_some() { None } else { Some(HistoryPanel::default()) };
     }
 
-    /// Shows the watchlist whose tab is the next or the one before, round the end.
-    pub fn show_neighbour(&mut self, core: &Core, forward: bool) {
+    /// Shows the watchlist of the next or previous tab, wrapping around.
+    pub fn show_adjacent_list(&mut self, core: &Core, forward: bool) {
         let lists = core.store.replica().summaries().unwrap_or_default();
         let Some(at) = lists.iter().position(|summary| Some(summary.watchlist) == self.list) else { return };
         let step = if forward { 1 } else { lists.len() - 1 };
         self.show_list(lists[(at + step) % lists.len()].watchlist);
     }
 
-    /// What of it is kept for the next start.
+    /// Returns the state that is saved for the next start.
     pub fn saved(&self) -> SavedWindow {
         let mut grids = self.grids.clone();
         grids.extend(self.list.map(|list| (list, self.grid.config.clone())));
@@ -232,16 +235,16 @@ impl Window {
         }
     }
 
-    /// Draws the window and does what was asked in it.
+    /// Draws the window and executes its actions.
     pub fn show(&mut self, ui: &mut Ui, core: &mut Core, now: Duration, today: jiff::Timestamp) {
         core.drain(now);
-        self.choose_list(core);
-        self.take_imported(core);
+        self.update_list(core);
+        self.finish_import(core);
         let mut actions = self.dropped_files(ui);
-        // What is asked first is answered first.
-        let is_asking = core.joining.as_ref().is_some_and(Joining::is_asking);
-        if !is_asking {
-            actions.extend(self.keys(ui, core));
+        // The question about joining blocks the window's shortcuts.
+        let needs_consent = core.joining.as_ref().is_some_and(Joining::needs_consent);
+        if !needs_consent {
+            actions.extend(self.handle_keys(ui, core));
         }
         let palette = Palette::of(ui.theme(), core.colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
@@ -261,9 +264,9 @@ impl Window {
         let shown =
             CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
         match self.next.take().filter(|_| self.grid.editor.is_none()) {
-            Some(Next::Show(list)) => self.put(Some(list)),
-            Some(Next::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
-            Some(Next::Quit) => actions.push(Action::Quit),
+            Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
+            Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
+            Some(AfterEditor::Quit) => actions.push(Action::Quit),
             None => {}
         }
         actions.extend(notices::show(ui, shown.response.rect.right(), core, palette));
@@ -272,39 +275,39 @@ impl Window {
             self.dialog = dialog;
             actions.extend(asked);
         }
-        if let Some(joining) = core.joining.as_ref().filter(|joining| joining.is_asking()) {
+        if let Some(joining) = core.joining.as_ref().filter(|joining| joining.needs_consent()) {
             actions.extend(joining::show(ui, &joining.destination));
         }
-        actions.extend(commands::search(ui, self, core));
-        commands::keys(ui, self, core);
+        actions.extend(commands::show_search(ui, self, core));
+        commands::show_keys(ui, self, core);
         for action in actions {
-            core.act(action, self, now);
+            core.execute(action, self, now);
             ui.request_repaint();
         }
         let editor = self.grid.editor.as_ref();
         let edited = editor.and_then(|editor| Some((self.list?, editor.cursor.row?, editor.column.clone())));
-        core.store.watch(self.id, edited);
-        core.store.trace(self.id, self.traced());
+        core.store.set_edited_cell(self.id, edited);
+        core.store.set_traced(self.id, self.traced());
         let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.list?)));
-        let is_held = self.history.as_ref().is_some_and(|panel| panel.is_held);
-        if let Some(wait) = core.store.read_log(self.id, query, is_held, now) {
+        let is_paused = self.history.as_ref().is_some_and(|panel| panel.is_paused);
+        if let Some(wait) = core.store.set_log_query(self.id, query, is_paused, now) {
             ui.request_repaint_after(wait);
         }
         let cursor = self.grid.cursor.as_ref();
         let cell =
             cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
-        let place = Told { list: self.list, cell, is_editing: self.grid.editor.is_some() };
-        if let Some(wait) = self.presence.tell(self.id, place, &mut core.store, now) {
+        let place = Report { list: self.list, cell, is_editing: self.grid.editor.is_some() };
+        if let Some(wait) = self.presence.report(self.id, place, &mut core.store, now) {
             ui.request_repaint_after(wait);
         }
         self.follow(ui, core);
-        self.keep_on_top(ui);
-        self.placement.keep(ui);
-        self.keep_title(ui, core);
-        if let Some(wait) = core.remember(Some(self), now, false) {
+        self.sync_on_top(ui);
+        self.placement.record(ui);
+        self.sync_title(ui, core);
+        if let Some(wait) = core.save_workspace(Some(self), now, false) {
             ui.request_repaint_after(wait);
         }
-        self.pace(ui, core, now);
+        self.schedule_repaint(ui, core, now);
     }
 
     fn show_history(
@@ -343,12 +346,10 @@ impl Window {
         actions: &mut Vec<Action>,
     ) {
         let Some((id, watchlist)) = self.list.and_then(|id| Some((id, core.store.watchlist(id)?))) else {
-            ui.painter().rect_filled(ui.max_rect(), 0, palette.ground);
+            ui.painter().rect_filled(ui.max_rect(), 0, palette.background);
             let unserved = self.list.and_then(|id| core.store.unserved(id));
             let text = match (core.store.replica().summaries(), core.store.connection(), unserved) {
-                (Some([]), ..) => {
-                    "There is no watchlist yet. Press + above, or drop a CSV file here.".to_owned()
-                }
+                (Some([]), ..) => "No watchlists yet. Press + above or drop a CSV file here.".to_owned(),
                 (_, Connection::Down { reason, .. }, _) => format!("Offline: {reason}"),
                 (_, _, Some(why)) => why.to_owned(),
                 _ => "Loading…".to_owned(),
@@ -369,7 +370,7 @@ impl Window {
             now,
             pending: &pending,
             trails: core.store.trails(id),
-            history: core.store.history(id, self.id),
+            history: core.store.cell_history(id, self.id),
             author: core.store.author(self.id),
             people: &people,
             palette,
@@ -377,16 +378,16 @@ impl Window {
             today: today.to_zoned(self.zone.clone()).date(),
             separators: self.separators,
             new_row: &|| RowId(Uuid::now_v7()),
-            takes_keys: self.takes_keys(),
+            accepts_keyboard: self.is_grid_uncovered(),
         };
         for action in grid::show(ui, &mut self.grid, &view) {
             actions.push(match action {
                 GridAction::Edit(changes) => Action::Edit { watchlist: id, window: self.id, changes },
                 GridAction::Undo => Action::Undo(self.id),
                 GridAction::Redo => Action::Redo(self.id),
-                GridAction::Say(text) => Action::Say(text),
-                GridAction::AskHistory(row, column) => {
-                    Action::AskHistory { watchlist: id, window: self.id, row, column }
+                GridAction::Notify(text) => Action::Notify(text),
+                GridAction::RequestHistory(row, column) => {
+                    Action::RequestCellHistory { watchlist: id, window: self.id, row, column }
                 }
                 GridAction::ShowHistory(row, column) => {
                     self.history = Some(HistoryPanel::of(row, column, watchlist));
@@ -405,41 +406,42 @@ impl Window {
         }
     }
 
-    /// A file that was asked for has been read: the dialog closes, or says what was wrong with it.
-    fn take_imported(&mut self, core: &mut Core) {
-        let Some(wrong) = core.take_imported(self.id) else { return };
-        match (self.dialog.take(), wrong) {
-            (Some(dialog), wrong) if dialog.is_importing() => {
-                self.dialog = wrong.map(|wrong| dialog.refused(wrong))
+    /// Handles the result of an import: the dialog closes, or shows the error.
+    fn finish_import(&mut self, core: &mut Core) {
+        let Some(error) = core.take_import_result(self.id) else { return };
+        match (self.dialog.take(), error) {
+            (Some(dialog), error) if dialog.is_importing() => {
+                self.dialog = error.map(|error| dialog.with_import_error(error))
             }
-            (dialog, wrong) => {
+            (dialog, error) => {
                 self.dialog = dialog;
-                if let Some(wrong) = wrong {
-                    core.store.say_until_read(wrong);
+                if let Some(error) = error {
+                    core.store.notify_until_dismissed(error);
                 }
             }
         }
     }
 
-    /// What the window shows once the lists are known, made here, or gone.
-    fn choose_list(&mut self, core: &mut Core) {
-        let made = core.store.take_made();
-        for (window, watchlist) in made {
+    /// Chooses the watchlist to show when the server's list arrives or changes, or one was created here.
+    fn update_list(&mut self, core: &mut Core) {
+        let created = core.store.take_created();
+        for (window, watchlist) in created {
             if window == self.id {
-                self.made = Some(watchlist);
+                self.created = Some(watchlist);
                 self.show_list(watchlist);
             } else {
-                core.store.put_back_made(window, watchlist);
+                core.store.return_created(window, watchlist);
             }
         }
-        let missing = core.store.replica().summaries().and_then(|summaries| self.keep_to(summaries));
+        let missing =
+            core.store.replica().summaries().and_then(|summaries| self.keep_or_replace_list(summaries));
         if let Some(missing) = missing {
-            core.store.say_until_read(format!(
-                "This server has no watchlist {missing}: it was deleted, or is another server's."
+            core.store.notify_until_dismissed(format!(
+                "This server has no watchlist {missing}. It was deleted or belongs to another server."
             ));
             if core.windows.len() > 1 {
-                // It was opened for that alone.
-                self.next = Some(Next::Close);
+                // The window was opened only for that watchlist.
+                self.next = Some(AfterEditor::Close);
             }
         }
         if let Some(list) = self.list {
@@ -447,29 +449,31 @@ impl Window {
         }
     }
 
-    /// Shows a watchlist of those that are there. Gives the one that was asked for and is not.
-    fn keep_to(&mut self, summaries: &[Summary]) -> Option<WatchlistId> {
+    /// Keeps the shown watchlist if it exists and otherwise shows the oldest. Returns a requested one that is
+    /// missing.
+    fn keep_or_replace_list(&mut self, summaries: &[Summary]) -> Option<WatchlistId> {
         let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
-        // One that was just made is there before the list of them says so.
-        self.made = self.made.filter(|made| !is_listed(*made));
-        let asked = self.asked.take();
-        if self.list.is_some_and(|list| is_listed(list) || self.made == Some(list)) {
+        // A new watchlist exists before the server's list has it.
+        self.created = self.created.filter(|made| !is_listed(*made));
+        let requested = self.requested.take();
+        if self.list.is_some_and(|list| is_listed(list) || self.created == Some(list)) {
             return None;
         }
         let oldest = summaries.first().map(|summary| summary.watchlist);
         if self.list != oldest {
-            self.give_up_editor();
-            self.put(oldest);
+            self.discard_editor();
+            self.switch_list(oldest);
         }
-        asked
+        requested
     }
 
-    /// The watchlist is gone under an open editor: what was typed is handed back, and keys that are still being typed
-    /// do not go to another watchlist.
-    fn give_up_editor(&mut self) {
+    /// Closes an editor whose watchlist was deleted. A message shows the typed text and keeps further keys
+    /// from reaching another watchlist.
+    fn discard_editor(&mut self) {
         if let Some(editor) = self.grid.editor.take() {
-            let text = format!("The watchlist was deleted while you typed \u{201c}{}\u{201d}.", editor.text);
-            self.dialog = Some(Dialog::told("The watchlist is gone", text));
+            let text =
+                format!("The watchlist was deleted while you were typing \u{201c}{}\u{201d}.", editor.text);
+            self.dialog = Some(Dialog::message("Watchlist deleted", text));
         }
     }
 
@@ -478,7 +482,8 @@ impl Window {
         files.iter().map(|file| Action::Import(self.id, file.path().to_owned())).collect()
     }
 
-    /// The columns whose past values it draws: of every watchlist, as their sparklines go on while another is shown.
+    /// Returns the columns drawn as sparklines, of every watchlist: values are recorded while another one is
+    /// shown.
     fn traced(&self) -> Traced {
         let shown = self.list.map(|list| (list, &self.grid.config));
         let others = self.grids.iter().filter(|(list, _)| Some(**list) != self.list);
@@ -487,26 +492,26 @@ impl Window {
         traced.map(|(list, config)| (list, config.trends.clone())).collect()
     }
 
-    /// Goes where the linked windows were moved to, and tells them where this one was.
+    /// Follows the linked windows, and has them follow this one.
     fn follow(&mut self, ui: &Ui, core: &mut Core) {
         let row = self.grid.cursor.as_ref().and_then(|cursor| cursor.row);
         let own = self.list.filter(|list| core.store.watchlist(*list).is_some());
         let own = own.map(|watchlist| Place { watchlist, row });
-        let is_free = !self.grid.is_busy() && self.takes_keys();
-        match self.link.update(&mut core.links, own, self.grid.has_arrived(), is_free) {
+        let can_move = !self.grid.is_busy() && self.is_grid_uncovered();
+        match self.link.update(&mut core.links, own, self.grid.has_reached_target(), can_move) {
             None => {}
-            Some(Moved::To(place)) => {
+            Some(LinkUpdate::Follow(place)) => {
                 self.show_list(place.watchlist);
                 if let Some(row) = place.row {
-                    self.grid.point_at(row, None);
+                    self.grid.move_cursor_to_row(row, None);
                 }
                 ui.request_repaint();
             }
-            Some(Moved::Told) => core.wake_windows(),
+            Some(LinkUpdate::Published) => core.wake_windows(),
         }
     }
 
-    fn keep_on_top(&mut self, ui: &Ui) {
+    fn sync_on_top(&mut self, ui: &Ui) {
         if self.is_on_top != self.on_top {
             self.is_on_top = self.on_top;
             let level = if self.on_top { WindowLevel::AlwaysOnTop } else { WindowLevel::Normal };
@@ -514,7 +519,7 @@ impl Window {
         }
     }
 
-    fn keep_title(&mut self, ui: &Ui, core: &Core) {
+    fn sync_title(&mut self, ui: &Ui, core: &Core) {
         let name = self
             .list
             .and_then(|list| core.store.watchlist(list))
@@ -526,19 +531,19 @@ impl Window {
         }
     }
 
-    /// Repaints while anything glows, in steps that leave half a core free, and otherwise only when something
-    /// the window shows by itself changes.
-    fn pace(&mut self, ui: &Ui, core: &Core, now: Duration) {
+    /// Schedules the next repaint: while anything glows, at a rate that uses at most half a core; otherwise
+    /// when the next timed change is due.
+    fn schedule_repaint(&mut self, ui: &Ui, core: &Core, now: Duration) {
         let last = Duration::from_secs_f32(ui.input(|input| input.unstable_dt).clamp(0.0, 1.0));
-        if let Some(pause) = self.asked_pause.take() {
+        if let Some(pause) = self.requested_pause.take() {
             let cost = last.saturating_sub(pause).min(Duration::from_millis(200));
             self.frame_cost = (self.frame_cost * 3 + cost) / 4;
         }
         if core.store.is_glowing(now) {
-            // Up to 20 ms is the display's own rate; beyond that frames are dear.
-            let dear = self.frame_cost > Duration::from_millis(20);
-            let pause = if dear { self.frame_cost.min(Duration::from_millis(80)) } else { Duration::ZERO };
-            self.asked_pause = Some(pause);
+            // Frames that cost more than 20 ms are paced, others run at the display's rate.
+            let is_slow = self.frame_cost > Duration::from_millis(20);
+            let pause = if is_slow { self.frame_cost.min(Duration::from_millis(80)) } else { Duration::ZERO };
+            self.requested_pause = Some(pause);
             ui.request_repaint_after(pause);
         }
         if let Some(wait) = core.wake_after(now) {

@@ -1,4 +1,4 @@
-//! A client as the desktop has it, without windows: a replica over a socket.
+//! A client like the desktop's, without windows: a replica connected to a socket.
 
 use std::{
     collections::BTreeMap,
@@ -14,15 +14,15 @@ use shared::{
     position::Position,
     replica::{Event, Replica},
     value::Literal,
-    wire::codec::Encoding,
+    wire::{codec::Encoding, snapshot::SnapshotRow},
 };
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::process::{Socket, Way};
+use crate::process::{Endpoint, Socket};
 
-/// Somebody who works on one watchlist.
+/// A client that has one watchlist open.
 pub struct Desk {
     pub replica: Replica,
     pub list: WatchlistId,
@@ -30,7 +30,7 @@ pub struct Desk {
     started: Instant,
 }
 
-/// What somebody shows.
+/// The state that a client shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     pub revision: u64,
@@ -39,27 +39,27 @@ pub struct State {
 
 impl Desk {
     pub fn new(list: WatchlistId) -> Self {
-        let mut desk = Self::idle(list);
+        let mut desk = Self::unopened(list);
         desk.replica.open(list);
         desk
     }
 
-    /// The watchlist is not there yet.
-    fn idle(list: WatchlistId) -> Self {
+    /// Creates a client without opening the watchlist.
+    fn unopened(list: WatchlistId) -> Self {
         let client = ClientId(Uuid::new_v4());
         let replica = Replica::new(client, "bench", Limits::default(), EditId(1), Vec::new());
         Self { replica, list, socket: None, started: Instant::now() }
     }
 
-    /// The first of all: makes the watchlist, with rows.
-    pub async fn found(way: &Way, rows: usize) -> (Self, Vec<RowId>) {
-        let mut desk = Self::idle(WatchlistId(Uuid::now_v7()));
-        desk.connect(way).await;
+    /// Creates the watchlist with a number of rows. Returns the client that did, and the rows' ids.
+    pub async fn create(endpoint: &Endpoint, rows: usize) -> (Self, Vec<RowId>) {
+        let mut desk = Self::unopened(WatchlistId(Uuid::now_v7()));
+        desk.connect(endpoint).await;
         while desk.replica.create(desk.list, "Bench", None).is_none() {
             desk.pump(Duration::from_millis(10)).await;
         }
-        let is_made = |event: &Event| matches!(event, Event::Created { .. });
-        while !desk.pump(Duration::from_millis(10)).await.iter().any(is_made) {}
+        let is_created = |event: &Event| matches!(event, Event::Created { .. });
+        while !desk.pump(Duration::from_millis(10)).await.iter().any(is_created) {}
         desk.replica.open(desk.list);
         let ids: Vec<RowId> = (0..rows).map(|_| RowId(Uuid::now_v7())).collect();
         let positions = Position::between(None, None, rows).unwrap();
@@ -77,9 +77,9 @@ impl Desk {
         (desk, ids)
     }
 
-    pub async fn connect(&mut self, way: &Way) {
+    pub async fn connect(&mut self, endpoint: &Endpoint) {
         self.cut();
-        self.socket = way.connect().await;
+        self.socket = endpoint.connect().await;
         if self.socket.is_some() {
             self.replica.connected();
         }
@@ -99,12 +99,12 @@ impl Desk {
         }
     }
 
-    /// Makes an edit; gives its number.
+    /// Makes an edit and returns its number.
     pub fn edit(&mut self, changes: Vec<Change>) -> EditId {
-        self.replica.edit(self.list, WindowId(1), changes).unwrap().edit
+        self.replica.edit(self.list, WindowId(1), changes).unwrap().0.edit
     }
 
-    /// Puts numbers into the prices of rows.
+    /// Sets the prices of rows in one edit, and returns its number.
     pub fn set_prices(&mut self, rows: impl IntoIterator<Item = (RowId, u64)>) -> EditId {
         let set = |(row, price): (RowId, u64)| {
             Change::set(row, &"price".into(), Literal::from(format!("{price}.25").as_str()))
@@ -112,9 +112,9 @@ impl Desk {
         self.edit(rows.into_iter().map(set).collect())
     }
 
-    /// Sends and hears for so long; gives what happened.
-    pub async fn pump(&mut self, long: Duration) -> Vec<Event> {
-        let end = Instant::now() + long;
+    /// Sends and receives for a duration. Returns the events.
+    pub async fn pump(&mut self, duration: Duration) -> Vec<Event> {
+        let end = Instant::now() + duration;
         loop {
             self.replica.tick(u64::try_from(self.started.elapsed().as_millis()).unwrap());
             let Some(socket) = &mut self.socket else {
@@ -141,15 +141,16 @@ impl Desk {
         }
     }
 
-    /// What is shown, where nothing waits.
+    /// Returns the state, if the client is connected and has no unanswered edits.
     pub fn state(&self) -> Option<State> {
         let list = self.replica.list(self.list)?;
-        let is_settled = self.is_connected() && self.replica.waiting() == 0 && list.waiting() == 0;
-        let (state, at) = (list.state().filter(|_| is_settled)?, list.at()?);
+        let is_idle =
+            self.is_connected() && self.replica.unanswered_count() == 0 && list.unanswered_count() == 0;
+        let (state, at) = (list.state().filter(|_| is_idle)?, list.at()?);
         let frozen = state.freeze();
         let mut hasher = DefaultHasher::new();
         for row in frozen.rows() {
-            Encoding::MessagePack.encode(&frozen.wire_row(row, false)).hash(&mut hasher);
+            Encoding::MessagePack.encode(&SnapshotRow::stored(&frozen, row)).hash(&mut hasher);
         }
         Some(State { revision: at.revision.0, digest: hasher.finish() })
     }

@@ -1,15 +1,15 @@
-//! Fan-out: one publisher, 500 subscribers, 2,000 edits of about 100 bytes, each to a cell of its own, each
-//! applied, journaled and delivered to all. The server is a process of its own; its CPU time is what the
-//! system says.
+//! Fan-out: one publisher, 500 subscribers, 2,000 edits of about 100 bytes, each to a different cell, each
+//! applied, journaled and delivered to all. The server is a separate process; its CPU time is read from the
+//! system.
 //!
 //! `cargo bench -p server --bench fanout`
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark prints and stops at the first fault"
+    reason = "a benchmark prints its results and panics on any error"
 )]
-#![expect(unreachable_pub, reason = "a benchmark has no outside")]
+#![expect(unreachable_pub, reason = "a benchmark has no public API")]
 
 mod process;
 
@@ -63,7 +63,7 @@ struct Run {
 }
 
 async fn connect(server: &Server) -> Socket {
-    let mut socket = server.way().connect().await.unwrap();
+    let mut socket = server.endpoint().connect().await.unwrap();
     let hello = client::Hello { client: ClientId(Uuid::new_v4()), app: "bench".into() };
     send(&mut socket, &ClientMessage::Hello(hello)).await;
     socket
@@ -101,7 +101,7 @@ async fn measure(window: usize, edits: u64) -> Run {
     send(&mut publisher, &edit(list, 1, inserts.collect())).await;
     while !matches!(next(&mut publisher).await, ServerMessage::Accepted(_)) {}
 
-    let empty = server.resident_kib();
+    let before_connections = server.resident_kib();
     let reached = Arc::new(AtomicU64::new(0));
     let done = Arc::new(Semaphore::new(0));
     let last = 1 + edits;
@@ -129,7 +129,7 @@ async fn measure(window: usize, edits: u64) -> Run {
             }
         });
     }
-    let kib_per_connection = (server.resident_kib() - empty) / SUBSCRIBERS as f64;
+    let kib_per_connection = (server.resident_kib() - before_connections) / SUBSCRIBERS as f64;
 
     let (before, started) = (cpu(&server), Instant::now());
     let (mut sent, mut answered) = (0, 0);
@@ -153,7 +153,7 @@ async fn measure(window: usize, edits: u64) -> Run {
     }
 }
 
-/// User and system time so far, from /proc (in ticks of 10 ms).
+/// Returns the user and system time so far, from `/proc` in ticks of 10 ms.
 fn cpu(server: &Server) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();

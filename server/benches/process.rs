@@ -1,4 +1,4 @@
-//! A server as a process of its own, what it costs, and the way to it.
+//! A server in a separate process: its memory use and its address.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use server::auth::TOKEN_FILE;
+use server::accounts::TOKEN_FILE;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -16,24 +16,24 @@ use tokio_tungstenite::{
 
 pub type Socket = WebSocketStream<TcpStream>;
 
-/// A port that is free.
+/// Lets the system choose a free port.
 pub const ANY_PORT: &str = "127.0.0.1:0";
 
-/// A server; it dies at once where it is dropped.
+/// A server process, which is killed on drop.
 pub struct Server {
     pub child: Child,
-    way: Way,
+    endpoint: Endpoint,
 }
 
-/// How a server is reached, also once it is another process.
+/// The address and token of a server, which stay valid after it is restarted.
 #[derive(Clone)]
-pub struct Way {
+pub struct Endpoint {
     pub address: String,
     token: String,
 }
 
 impl Server {
-    /// Serves a data folder.
+    /// Starts a server for a data folder.
     pub fn start(folder: &Path, listen: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_afterglow-server"))
             .args(["serve", "--listen", listen, "--data-dir"])
@@ -47,7 +47,7 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
         let token = fs::read_to_string(folder.join(TOKEN_FILE)).unwrap().trim().to_owned();
-        Self { child, way: Way { address, token } }
+        Self { child, endpoint: Endpoint { address, token } }
     }
 
     pub fn resident_kib(&self) -> f64 {
@@ -56,14 +56,13 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The way to it.
-    pub fn way(&self) -> &Way {
-        &self.way
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 }
 
-impl Way {
-    /// Connects, where the server is there; nothing is said yet.
+impl Endpoint {
+    /// Connects without sending anything. Returns `None` if the server is not reachable.
     pub async fn connect(&self) -> Option<Socket> {
         let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());

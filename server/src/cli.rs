@@ -1,38 +1,34 @@
-//! The command line of `afterglow-server`.
+//! The command line of `afterglow-server`: its arguments and its sub-commands.
 
 use std::{
     fs,
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::{
     address::address,
-    csv_table::CsvTable,
-    ids::{ClientId, EditId, RowId, WatchlistId},
+    ids::WatchlistId,
     limits::Limits,
+    sheet::{self, Table},
 };
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::{
-    backup, clock,
-    data_folder::{DataFolder, FolderError},
-    journal::sqlite::Sound,
-    remote::{Remote, RemoteError, read_token},
+    accounts::system_user_name,
+    client::{Client, ClientError, read_token},
+    clock,
+    folder::{Access, DataFolder, backup, default_data_dir, serve_or_join},
+    journal::sqlite::CheckedList,
     settings::Settings,
     start::start,
 };
 
-/// How long a process that has taken a data folder may take to say where it serves it.
-const STARTING: Duration = Duration::from_secs(5);
-
-/// Orders, keeps and sends the edits of shared watchlists.
+/// Serves shared watchlists.
 #[derive(Parser, Debug)]
 #[command(name = "afterglow-server", version, about, max_term_width = 100)]
 pub struct Cli {
@@ -42,55 +38,55 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum CliCommand {
-    /// Serve a data folder until SIGINT or SIGTERM; the first line on stdout says where.
+    /// Serve a data folder until SIGINT or SIGTERM; the first line on stdout names the address.
     Serve(ServeArgs),
-    /// Make a watchlist from a CSV file and print its id.
+    /// Create a watchlist from a CSV file and print its id.
     Import(ImportArgs),
     /// Write a watchlist to stdout.
     Export(ExportArgs),
     /// Print every watchlist: id, name and rows, separated by tabs.
     List(Target),
-    /// Look through a journal, in use or not, and say whether every record is as it was written.
+    /// Check every record of a journal, which may be in use, for damage.
     Check(CheckArgs),
-    /// Write a copy of a data folder's journal, also while it is served.
+    /// Write a copy of a data folder's journal, even while it is served.
     Backup(BackupArgs),
-    /// Put a backup in the place of a data folder's journal, which is kept aside.
+    /// Replace a data folder's journal with a backup; the replaced journal is kept.
     Restore(BackupArgs),
 }
 
 #[derive(Args, Debug)]
 struct ServeArgs {
-    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7878]
+    /// Address to listen on; port 0 picks a free port [default: 127.0.0.1:7878]
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// Where the journal, the token and the lock are [default: this user's data folder]
+    /// Folder of the journal, the token and the lock [default: this user's data folder]
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// A TOML file with settings; every setting may be an environment variable, too, as AFTERGLOW_HISTORY_DAYS.
+    /// TOML file with settings; each can also be set by an environment variable, such as AFTERGLOW_HISTORY_DAYS.
     #[arg(long, env = "AFTERGLOW_SETTINGS")]
     settings: Option<PathBuf>,
 }
 
-/// Which watchlists: those of a data folder, or of a server.
+/// Source of the watchlists: a data folder or a server.
 #[derive(Args, Debug)]
 struct Target {
-    /// A data folder; asked through the server that holds it, if one runs.
-    /// Without a flag AFTERGLOW_CONNECT or AFTERGLOW_DATA_DIR says it.
+    /// Data folder; if it is being served, the command connects to that server.
+    /// Without a flag AFTERGLOW_CONNECT or AFTERGLOW_DATA_DIR is used.
     #[arg(long, conflicts_with = "connect")]
     data_dir: Option<PathBuf>,
-    /// A server, as http://127.0.0.1:7878.
+    /// Address of a server, such as http://127.0.0.1:7878.
     #[arg(long, requires = "token_file")]
     connect: Option<String>,
-    /// The file with the server's token.
+    /// File that holds the server's token.
     #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
     token_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 struct ImportArgs {
-    /// The file; its first line names the columns.
+    /// CSV file; its first line names the columns.
     file: PathBuf,
-    /// What the watchlist is to be called.
+    /// Name of the watchlist.
     #[arg(long)]
     name: String,
     #[command(flatten)]
@@ -99,9 +95,9 @@ struct ImportArgs {
 
 #[derive(Args, Debug)]
 struct ExportArgs {
-    /// The watchlist's id.
+    /// Id of the watchlist.
     id: Uuid,
-    /// How to write it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
     #[command(flatten)]
@@ -110,7 +106,7 @@ struct ExportArgs {
 
 #[derive(Args, Debug)]
 struct CheckArgs {
-    /// A backup; without it the journal of the data folder.
+    /// Backup to check [default: the journal of the data folder]
     file: Option<PathBuf>,
     #[command(flatten)]
     folder: Folder,
@@ -118,23 +114,23 @@ struct CheckArgs {
 
 #[derive(Args, Debug)]
 struct BackupArgs {
-    /// The backup.
+    /// Path of the backup.
     file: PathBuf,
     #[command(flatten)]
     folder: Folder,
 }
 
-/// Which data folder, on this machine.
+/// Data folder on this machine.
 #[derive(Args, Debug)]
 struct Folder {
-    /// The data folder; without it this user's.
+    /// Data folder [default: this user's data folder]
     #[arg(long, env = "AFTERGLOW_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }
 
 impl Folder {
     fn path(&self) -> anyhow::Result<PathBuf> {
-        self.data_dir.clone().map_or_else(default_data_dir, Ok)
+        self.data_dir.clone().map_or_else(default_data_dir_or_error, Ok)
     }
 }
 
@@ -144,7 +140,7 @@ enum Format {
 }
 
 impl Cli {
-    /// What is logged unless somebody says otherwise: a command that is done in a moment says only what went wrong.
+    /// Returns the default log filter. Only `serve` logs; the other commands report errors on stderr.
     pub fn log_filter(&self) -> &'static str {
         match self.command {
             CliCommand::Serve(_) => "info,sqlx=warn",
@@ -158,20 +154,20 @@ impl Cli {
     }
 }
 
-/// Does what the command line says.
+/// Runs the requested sub-command.
 ///
 /// # Errors
-/// One sentence for stderr.
+/// A sentence for stderr.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         CliCommand::Serve(args) => serve(args),
         CliCommand::Import(args) => import(&args),
         CliCommand::Export(args) => {
             let ExportArgs { id, format: Format::Csv, target } = args;
-            with_server(&target, Missing::Refused, |remote| print(&remote.csv(WatchlistId(id))?))
+            with_server(&target, Missing::Rejected, |client| print(&client.csv(WatchlistId(id))?))
         }
-        CliCommand::List(target) => with_server(&target, Missing::Refused, |remote| {
-            let list = remote.list()?.list;
+        CliCommand::List(target) => with_server(&target, Missing::Rejected, |client| {
+            let list = client.list()?.list;
             let line = |summary: &shared::wire::server::Summary| {
                 format!(
                     "{}\t{}\t{}\n",
@@ -187,18 +183,18 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 Some(file) => file,
                 None => backup::existing_journal(&args.folder.path()?)?,
             };
-            print_sound(&file, &runtime()?.block_on(backup::check(&file))?)
+            print_checked(&file, &runtime()?.block_on(backup::check(&file))?)
         }
         CliCommand::Backup(args) => {
-            let sound = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
-            print_sound(&args.file, &sound)
+            let lists = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
+            print_checked(&args.file, &lists)
         }
         CliCommand::Restore(args) => {
             let restored = runtime()?.block_on(backup::restore(&args.folder.path()?, &args.file))?;
-            print_sound(&args.file, &restored.sound)?;
-            match restored.kept {
-                Some(kept) => {
-                    print(format!("the journal before it is kept as {}\n", kept.display()).as_bytes())
+            print_checked(&args.file, &restored.lists)?;
+            match restored.replaced {
+                Some(replaced) => {
+                    print(format!("the replaced journal is kept as {}\n", replaced.display()).as_bytes())
                 }
                 None => Ok(()),
             }
@@ -207,45 +203,33 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
-    Runtime::new().context("the runtime cannot start")
+    Runtime::new().context("the runtime cannot be started")
 }
 
-fn print_sound(file: &Path, sound: &[Sound]) -> anyhow::Result<()> {
-    let line = |list: &Sound| {
-        let Sound { record, commits, answers } = list;
+fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
+    let line = |list: &CheckedList| {
+        let CheckedList { record, commits, answers } = list;
         let name = record.name.replace(['\t', '\n', '\r'], " ");
-        let state = if record.deleted_at.is_some() { "deleted" } else { "sound" };
+        let state = if record.deleted_at.is_some() { "deleted" } else { "undamaged" };
         format!(
             "{}\t{name}\t{}\trevision {}\t{}\t{}\t{state}\n",
             record.id,
-            counted(record.rows as u64, "row"),
+            pluralized(record.rows as u64, "row"),
             record.revision,
-            counted(*commits, "commit"),
-            counted(*answers, "answer"),
+            pluralized(*commits, "commit"),
+            pluralized(*answers, "answer"),
         )
     };
-    let lines: String = sound.iter().map(line).collect();
-    print(format!("{lines}{} is sound\n", file.display()).as_bytes())
+    let lines: String = lists.iter().map(line).collect();
+    print(format!("{lines}{} is undamaged\n", file.display()).as_bytes())
 }
 
-fn counted(count: u64, what: &str) -> String {
+fn pluralized(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// The data folder of this user, by the platform's rules.
-///
-/// # Errors
-/// The platform names no home for this user.
-pub fn default_data_dir() -> anyhow::Result<PathBuf> {
-    let folders = directories::ProjectDirs::from("", "", "afterglow")
-        .context("this user has no home folder; name a data folder with --data-dir")?;
-    Ok(folders.data_dir().to_owned())
-}
-
-/// What others see of this machine's user.
-pub fn user_name() -> String {
-    let named = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
+fn default_data_dir_or_error() -> anyhow::Result<PathBuf> {
+    default_data_dir().context("this user has no home folder; name a data folder with --data-dir")
 }
 
 fn serve(args: ServeArgs) -> anyhow::Result<()> {
@@ -253,35 +237,35 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.data_dir = args.data_dir.unwrap_or(settings.data_dir);
     if settings.data_dir.as_os_str().is_empty() {
-        settings.data_dir = default_data_dir()?;
+        settings.data_dir = default_data_dir_or_error()?;
     }
-    let folder = DataFolder::take(&settings.data_dir)?;
+    let folder = DataFolder::lock(&settings.data_dir)?;
     runtime()?.block_on(async {
-        // Listened for before anybody is told that there is a server to stop.
-        let stop_asked = stop_asked()?;
-        let running = start(settings, folder, &user_name(), clock::system()).await?;
+        // Installed before the server is announced, so that no signal is missed.
+        let stop_signal = stop_signal()?;
+        let running = start(settings, folder, &system_user_name(), clock::system()).await?;
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
-        tell_systemd();
-        stop_asked.await?;
+        notify_systemd();
+        stop_signal.await?;
         running.stop().await;
         Ok(())
     })
 }
 
-/// Where systemd started this, it waits until the server listens.
+/// Notifies systemd, if it started this process, that the server listens.
 #[cfg(target_os = "linux")]
-fn tell_systemd() {
+fn notify_systemd() {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::warn!(%error, "systemd cannot be told that the server listens");
+        tracing::warn!(%error, "failed to notify systemd that the server listens");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn tell_systemd() {}
+fn notify_systemd() {}
 
-/// Listens from now on; what it gives ends at SIGINT or SIGTERM.
+/// Installs the signal handlers. The returned future completes at SIGINT or SIGTERM.
 #[cfg(unix)]
-fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
+fn stop_signal() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
@@ -293,17 +277,17 @@ fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
 }
 
 #[cfg(not(unix))]
-fn stop_asked() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
+fn stop_signal() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
     Ok(async { Ok(tokio::signal::ctrl_c().await?) })
 }
 
-/// Asks the server of the target; a data folder that nobody serves is served for as long as it takes.
+/// Runs a call against the server of the target. A data folder that is not being served is served for this call.
 fn with_server(
     target: &Target,
     missing: Missing,
-    act: impl FnOnce(&Remote) -> anyhow::Result<()>,
+    call: impl FnOnce(&Client) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    // A flag counts more than a variable: with either flag the other's variable is not looked at.
+    // A flag overrides the variables: with either flag the other's variable is ignored.
     let variable = |name: &str, other: bool| std::env::var(name).ok().filter(|_| !other);
     let connect = target.connect.clone();
     let connect = connect.or_else(|| variable("AFTERGLOW_CONNECT", target.data_dir.is_some()));
@@ -311,12 +295,12 @@ fn with_server(
         let base = address(&base).map_err(anyhow::Error::msg)?;
         let token_file = target.token_file.as_ref();
         let token_file = token_file
-            .with_context(|| format!("{base} asks for a token: name its file with --token-file"))?;
+            .with_context(|| format!("{base} requires a token: name its file with --token-file"))?;
         let token = read_token(token_file).map_err(anyhow::Error::msg)?;
-        return act(&Remote::new(&base, &token)).map_err(|error| match error.downcast_ref() {
-            Some(RemoteError::Unauthorized { .. }) => {
+        return call(&Client::new(&base, &token)).map_err(|error| match error.downcast_ref() {
+            Some(ClientError::Unauthorized { .. }) => {
                 anyhow::anyhow!(
-                    "{base} does not take the token in {}: name the server's own",
+                    "{base} does not accept the token in {}: name the file that holds this server's token",
                     token_file.display()
                 )
             }
@@ -325,81 +309,53 @@ fn with_server(
     }
     let data_dir =
         target.data_dir.clone().or_else(|| variable("AFTERGLOW_DATA_DIR", false).map(PathBuf::from));
-    let data_dir = data_dir.map_or_else(default_data_dir, Ok)?;
-    if missing == Missing::Refused && !data_dir.is_dir() {
-        bail!("there is no data folder {}; name another with --data-dir", data_dir.display());
+    let data_dir = data_dir.map_or_else(default_data_dir_or_error, Ok)?;
+    if missing == Missing::Rejected && !data_dir.is_dir() {
+        bail!("no data folder exists at {}; name another with --data-dir", data_dir.display());
     }
     let folder = match serve_or_join(&data_dir)? {
-        Either::Join(remote) => return act(&remote),
-        Either::Serve(folder) => folder,
+        Access::Join(client) => return call(&client),
+        Access::Serve(folder) => folder,
     };
     let settings =
         Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
     let runtime = runtime()?;
-    let running = runtime.block_on(start(settings, folder, &user_name(), clock::system()))?;
-    let remote = Remote::new(&format!("http://{}", running.serving.address), running.token());
-    let done = act(&remote);
+    let running = runtime.block_on(start(settings, folder, &system_user_name(), clock::system()))?;
+    let client = Client::new(&format!("http://{}", running.serving.address), running.token());
+    let result = call(&client);
     runtime.block_on(running.stop());
-    done
+    result
 }
 
-/// What is done where the data folder is not there.
+/// What to do if the data folder does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
-    /// It is made.
-    Made,
-    /// Nothing can be read from it.
-    Refused,
-}
-
-enum Either {
-    Serve(DataFolder),
-    Join(Remote),
-}
-
-/// Takes a data folder, or finds who serves it: a process that has just taken it says where a moment later.
-fn serve_or_join(data_dir: &Path) -> anyhow::Result<Either> {
-    let started = Instant::now();
-    loop {
-        if let Some(remote) = Remote::of_folder(data_dir) {
-            return Ok(Either::Join(remote));
-        }
-        match DataFolder::take(data_dir) {
-            Ok(folder) => return Ok(Either::Serve(folder)),
-            Err(FolderError::Served { .. }) if started.elapsed() < STARTING => thread::sleep(STARTING / 50),
-            Err(error) => return Err(error.into()),
-        }
-    }
+    /// Create it.
+    Created,
+    /// Fail.
+    Rejected,
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let table = read_table(&args.file)?;
-    with_server(&args.target, Missing::Made, |remote| {
-        let id = remote.create(&args.name, &table.columns)?;
-        let client = ClientId(Uuid::new_v4());
-        let inserts = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
-        for (changes, edit) in inserts.iter().zip(1..) {
-            if let Err(error) = remote.edit(id, client, EditId(edit), changes) {
-                // Half a watchlist is none: what was made of it goes, whether or not that can be said as well.
-                drop(remote.delete(id));
-                return Err(error.into());
-            }
-        }
+    with_server(&args.target, Missing::Created, |client| {
+        let id = client.import(&args.name, &table)?;
         print(format!("{id}\n").as_bytes())
     })
 }
 
-fn read_table(file: &Path) -> anyhow::Result<CsvTable> {
+fn read_table(file: &Path) -> anyhow::Result<Table> {
     let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    CsvTable::read(&bytes, &Limits::default()).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
+    sheet::csv::read(&bytes, &Limits::default())
+        .map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
 }
 
 fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        // Whoever reads may have had enough.
+        // The reader, such as `head`, may close the pipe early.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => bail!("stdout cannot be written: {error}"),
+        Err(error) => bail!("cannot write to stdout: {error}"),
         Ok(()) => Ok(()),
     }
 }

@@ -1,13 +1,13 @@
-//! The wall clock, handed in so that tests can turn it.
+//! The wall clock, passed in so that tests can set it.
 
 use std::{sync::Arc, time::SystemTime};
 
 use shared::time::Timestamp;
 
-/// Tells the time of day.
+/// Returns the time of day.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The machine's own clock.
+/// Returns the clock of the machine.
 pub fn system() -> Clock {
     Arc::new(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

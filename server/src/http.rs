@@ -1,56 +1,23 @@
-//! The router: who may ask, what is asked, and what each error looks like.
+//! The HTTP interface: its routes, who may use them, and what each error looks like.
 
 mod api;
+mod authentication;
+mod context;
+mod health;
 mod problem;
 mod upgrade;
 
-use std::sync::{Arc, atomic::AtomicU64};
-
 use axum::{
-    Json, Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
     routing::{get, post},
 };
-use serde::Serialize;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
+pub use self::context::HttpContext;
 use self::problem::Problem;
-use crate::{
-    auth::{Auth, Refusal, check_origin},
-    session::SessionContext,
-};
 
-/// What every request is served with.
-#[derive(Clone)]
-pub struct HttpContext {
-    /// The watchlists, limits and the clock.
-    pub session: SessionContext,
-    /// Who may ask.
-    pub auth: Arc<Auth>,
-    /// This run of this process.
-    pub instance: Uuid,
-    /// Owns the sessions' tasks.
-    pub tasks: TaskTracker,
-    /// Numbers the connections.
-    pub connections: Arc<AtomicU64>,
-    /// The connections that may still be taken.
-    pub places: Arc<Semaphore>,
-}
-
-/// What `/healthz` answers.
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-    instance: Uuid,
-    version: &'static str,
-}
-
-/// Everything that is served over HTTP.
+/// Returns everything that is served over HTTP.
 pub fn router(context: HttpContext) -> Router {
     let limit = context.session.settings.limits.message_bytes;
     let api = Router::new()
@@ -59,43 +26,17 @@ pub fn router(context: HttpContext) -> Router {
         .route("/watchlists/{id}/restore", post(api::restore))
         .route("/watchlists/{id}/edits", post(api::edit))
         .route("/watchlists/{id}/history", get(api::history));
+    let health = Router::new()
+        .route("/healthz", get(health::health))
+        .layer(middleware::from_fn(authentication::require_own_origin));
     Router::new()
         .nest("/api/v1", api)
-        .route("/readyz", get(ready))
+        .route("/readyz", get(health::ready))
         .route("/ws", get(upgrade::upgrade))
         .layer(DefaultBodyLimit::max(limit))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::from_fn_with_state(context.clone(), check))
-        .merge(Router::new().route("/healthz", get(health)).layer(middleware::from_fn(own_pages_only)))
+        .layer(middleware::from_fn_with_state(context.clone(), authentication::authenticate))
+        .merge(health)
         .with_state(context)
-}
-
-async fn check(State(context): State<HttpContext>, mut request: Request, next: Next) -> Response {
-    match context.auth.check(request.headers()) {
-        Ok(user) => {
-            request.extensions_mut().insert(user);
-            next.run(request).await
-        }
-        Err(Refusal::Unauthorized) => Problem::unauthorized().into_response(),
-        Err(Refusal::ForeignOrigin) => Problem::foreign_origin().into_response(),
-    }
-}
-
-async fn own_pages_only(request: Request, next: Next) -> Response {
-    match check_origin(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(_foreign) => Problem::foreign_origin().into_response(),
-    }
-}
-
-async fn health(State(context): State<HttpContext>) -> Json<Health> {
-    Json(Health { status: "ok", instance: context.instance, version: env!("CARGO_PKG_VERSION") })
-}
-
-async fn ready(State(context): State<HttpContext>) -> Result<(StatusCode, Json<Health>), Problem> {
-    match context.session.hub.journal().ready().await {
-        Ok(()) => Ok((StatusCode::OK, health(State(context)).await)),
-        Err(error) => Err(Problem::unavailable(&error)),
-    }
 }

@@ -1,30 +1,35 @@
-//! Which watchlists there are, and the room of each.
+//! The watchlists of this server, and the room of each. Every call carries the caller: there is no other way to a watchlist.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::{
     column::{Column, standard_columns},
-    edit::{Code, Rejection},
-    ids::{Epoch, Revision, WatchlistId},
+    edit::Commit,
+    ids::{At, Epoch, Revision, WatchlistId},
+    rejection::{Code, Rejection},
     time::Timestamp,
     watchlist::Watchlist,
-    wire::{At, server::Summary},
+    wire::{
+        server::{DeletedSummary, Summary},
+        snapshot::Snapshot,
+    },
 };
 use tokio::sync::watch;
 use tracing::error;
 use uuid::Uuid;
 
 use crate::{
-    journal::{HistoryFilter, Journal, JournalError, Record, StoredPart},
+    access::{self, Action, Caller, ListRole},
+    journal::{HistoryFilter, JournalError, Record, StoredPart},
     room::{self, Command, Live, RoomContext, RoomHandle},
 };
 
-/// Finds rooms, and makes, deletes and restores watchlists.
+/// Finds rooms, and creates, deletes and restores watchlists.
 pub struct Hub {
     context: RoomContext,
     entries: Mutex<Vec<Entry>>,
     changed: watch::Sender<()>,
-    /// One at a time makes, deletes or restores.
+    /// Serialises creating, deleting and restoring.
     managing: tokio::sync::Mutex<()>,
 }
 
@@ -33,11 +38,27 @@ struct Entry {
     epoch: Epoch,
     live: Arc<Live>,
     room: Option<RoomHandle>,
-    deleted: bool,
+    deleted: Option<Deletion>,
+}
+
+#[derive(Clone)]
+struct Deletion {
+    at: Timestamp,
+    /// Who deleted it, if that was in this run.
+    by: Option<Arc<str>>,
+}
+
+/// A running watchlist with the caller's role on it.
+#[derive(Clone)]
+pub struct OpenList {
+    /// The room that sequences the watchlist.
+    pub room: RoomHandle,
+    /// What the caller may do with it.
+    pub role: ListRole,
 }
 
 impl Hub {
-    /// Reads which watchlists the journal has; those deleted long enough ago are forgotten.
+    /// Reads the watchlists of the journal. Those that were deleted long enough ago are purged.
     ///
     /// # Errors
     /// The journal cannot be read or written.
@@ -53,7 +74,7 @@ impl Hub {
             epoch: record.epoch,
             live: Arc::new(Live::new(record.name, record.revision, record.rows)),
             room: None,
-            deleted: record.deleted_at.is_some(),
+            deleted: record.deleted_at.map(|at| Deletion { at, by: None }),
         });
         let changed = context.renamed.clone();
         Ok(Self {
@@ -64,10 +85,10 @@ impl Hub {
         })
     }
 
-    /// The watchlists there are, oldest first, as of now.
-    pub fn list(&self) -> Vec<Summary> {
+    /// Returns the watchlists that the caller sees, oldest first.
+    pub fn list(&self, caller: &Caller) -> Vec<Summary> {
         let entries = self.entries();
-        let shown = entries.iter().filter(|entry| !entry.deleted);
+        let shown = entries.iter().filter(|entry| entry.deleted.is_none() && is_visible(caller));
         shown
             .map(|entry| {
                 let (name, revision, rows) = entry.live.get();
@@ -76,35 +97,63 @@ impl Hub {
             .collect()
     }
 
-    /// Changes whenever a watchlist is made, renamed, deleted or restored.
+    /// Returns the deleted watchlists that the caller may restore, last deleted first.
+    pub fn deleted(&self, caller: &Caller) -> Vec<DeletedSummary> {
+        if !access::is_allowed(caller, Action::Delete, Some(caller.list_role())) {
+            return Vec::new();
+        }
+        let entries = self.entries();
+        let mut list: Vec<DeletedSummary> = entries
+            .iter()
+            .filter_map(|entry| {
+                let Deletion { at, by } = entry.deleted.clone()?;
+                let (name, _, rows) = entry.live.get();
+                Some(DeletedSummary { watchlist: entry.id, name, deleted_at: at, by, rows })
+            })
+            .collect();
+        list.sort_by_key(|deleted| std::cmp::Reverse(deleted.deleted_at));
+        list
+    }
+
+    /// Returns a receiver that is notified when a watchlist is created, renamed, deleted or restored.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// The room of a watchlist, started where it is not running.
-    pub fn room(&self, id: WatchlistId) -> Option<RoomHandle> {
-        let mut entries = self.entries();
-        let entry = entries.iter_mut().find(|entry| entry.id == id && !entry.deleted)?;
-        if entry.room.as_ref().is_none_or(RoomHandle::is_gone) {
-            entry.room = Some(room::spawn(self.context.clone(), id, entry.epoch, entry.live.clone()));
-        }
-        entry.room.clone()
-    }
-
-    /// Makes a watchlist. With an id that is there already, a repeat: nothing happens.
+    /// Returns the room of a watchlist that the caller sees, and starts it if it is not running.
     ///
     /// # Errors
-    /// A name or columns that are not sound; `unavailable` where it cannot be stored.
+    /// `unknownWatchlist`, also for a watchlist that the caller may not see.
+    pub fn connect(&self, caller: &Caller, id: WatchlistId) -> Result<OpenList, Rejection> {
+        let mut entries = self.entries();
+        let entry = entries.iter_mut().find(|entry| entry.id == id && entry.deleted.is_none());
+        let entry = entry.filter(|_| is_visible(caller)).ok_or_else(|| unknown(id))?;
+        let room = match &entry.room {
+            Some(room) if !room.is_gone() => room.clone(),
+            _ => {
+                let room = room::spawn(self.context.clone(), id, entry.epoch, entry.live.clone());
+                entry.room.insert(room).clone()
+            }
+        };
+        Ok(OpenList { room, role: caller.list_role() })
+    }
+
+    /// Creates a watchlist. Nothing happens if there is one with that id: the request is a repeat.
+    ///
+    /// # Errors
+    /// `forbidden`, a rejection of the name or the columns, or `unavailable` if it cannot be stored.
     pub async fn create(
         &self,
+        caller: &Caller,
         id: Option<WatchlistId>,
         name: &str,
         columns: Option<Vec<Column>>,
     ) -> Result<WatchlistId, Rejection> {
-        let _one_at_a_time = self.managing.lock().await;
+        caller.check_create()?;
+        let _managing = self.managing.lock().await;
         let id = id.unwrap_or_else(|| WatchlistId(Uuid::now_v7()));
         match self.entries().iter().find(|entry| entry.id == id) {
-            Some(entry) if entry.deleted => {
+            Some(entry) if entry.deleted.is_some() => {
                 return Err(Rejection::new(
                     Code::UnknownWatchlist,
                     format!("watchlist {id} was deleted; restore it"),
@@ -117,83 +166,97 @@ impl Hub {
         let watchlist = Watchlist::new(name, columns, &self.context.settings.limits)?;
         let epoch = Epoch(Uuid::new_v4());
         let at = At { epoch, revision: Revision(0) };
-        let part =
-            watchlist.freeze().parts(id, at, usize::MAX).next().expect("a snapshot has at least one part");
+        let part = Snapshot::parts(&watchlist.freeze(), id, at, usize::MAX).next();
+        let snapshot = part.expect("a snapshot has at least one part");
         let record =
             Record { id, epoch, name: name.into(), revision: Revision(0), rows: 0, deleted_at: None };
-        let first = StoredPart { snapshot: part, authors: Vec::new() };
+        let first = StoredPart { snapshot, authors: Vec::new() };
         if let Err(error) = self.context.journal.create(record, first).await {
-            // What is said to have failed may be there all the same.
-            let there = self.context.journal.watchlists().await.unwrap_or_default();
-            if !there.iter().any(|record| record.id == id) {
+            // A write that was reported as failed may be stored all the same.
+            let stored = self.context.journal.watchlists().await.unwrap_or_default();
+            if !stored.iter().any(|record| record.id == id) {
                 return Err(unavailable(&error));
             }
         }
         let live = Arc::new(Live::new(name.into(), Revision(0), 0));
-        self.entries().push(Entry { id, epoch, live, room: None, deleted: false });
+        self.entries().push(Entry { id, epoch, live, room: None, deleted: None });
         self.changed.send_replace(());
         Ok(id)
     }
 
-    /// Deletes a watchlist; it can be restored for some days.
+    /// Deletes a watchlist. It can be restored for some days.
     ///
     /// # Errors
-    /// `unknownWatchlist`, or `unavailable` where it cannot be stored.
-    pub async fn delete(&self, id: WatchlistId) -> Result<(), Rejection> {
-        let _one_at_a_time = self.managing.lock().await;
-        self.set_deleted(id, false, Some((self.context.clock)())).await
-    }
-
-    /// Brings a deleted watchlist back.
-    ///
-    /// # Errors
-    /// `unknownWatchlist` where it is not a deleted one, or `unavailable` where it cannot be stored.
-    pub async fn restore(&self, id: WatchlistId) -> Result<(), Rejection> {
-        let _one_at_a_time = self.managing.lock().await;
-        self.set_deleted(id, true, None).await
-    }
-
-    async fn set_deleted(&self, id: WatchlistId, was: bool, at: Option<Timestamp>) -> Result<(), Rejection> {
-        let deleted = self.entries().iter().find(|entry| entry.id == id).map(|entry| entry.deleted);
-        match deleted {
-            Some(deleted) if deleted == was => {}
-            // It is as it is asked to be.
-            Some(_) if was => return Ok(()),
-            _ => return Err(unknown(id)),
+    /// `unknownWatchlist`, `forbidden`, or `unavailable` if it cannot be stored.
+    pub async fn delete(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
+        let _managing = self.managing.lock().await;
+        let is_deleted = self.check_manage(caller, id)?;
+        if is_deleted {
+            return Err(unknown(id));
         }
+        let at = (self.context.clock)();
+        let by = Some(caller.user().name.clone());
+        self.set_deleted(id, Some(Deletion { at, by })).await
+    }
+
+    /// Restores a deleted watchlist.
+    ///
+    /// # Errors
+    /// `unknownWatchlist`, `forbidden`, or `unavailable` if it cannot be stored.
+    pub async fn restore(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
+        let _managing = self.managing.lock().await;
+        let is_deleted = self.check_manage(caller, id)?;
+        if is_deleted { self.set_deleted(id, None).await } else { Ok(()) }
+    }
+
+    /// Checks that the caller may delete and restore a watchlist. Returns whether it is deleted.
+    fn check_manage(&self, caller: &Caller, id: WatchlistId) -> Result<bool, Rejection> {
+        let deleted = self.entries().iter().find(|entry| entry.id == id).map(|entry| entry.deleted.is_some());
+        let is_deleted = deleted.filter(|_| is_visible(caller)).ok_or_else(|| unknown(id))?;
+        access::check(caller, Action::Delete, caller.list_role())?;
+        Ok(is_deleted)
+    }
+
+    async fn set_deleted(&self, id: WatchlistId, deletion: Option<Deletion>) -> Result<(), Rejection> {
+        let at = deletion.as_ref().map(|deletion| deletion.at);
         self.context.journal.set_deleted(id, at).await.map_err(|error| unavailable(&error))?;
         let room = {
             let mut entries = self.entries();
             let entry = entries.iter_mut().find(|entry| entry.id == id).expect("entries are never removed");
-            entry.deleted = !was;
+            entry.deleted = deletion;
             entry.room.take()
         };
         if let Some(room) = room {
-            // A room that is gone has nobody to tell.
+            // A room that has ended has no subscribers to notify.
             drop(room.send(Command::Delete).await);
         }
         self.changed.send_replace(());
         Ok(())
     }
 
-    /// Commits of a watchlist, newest first.
+    /// Returns commits of a watchlist, newest first.
     ///
     /// # Errors
-    /// `unknownWatchlist`, or `unavailable` where the journal cannot be read.
+    /// `unknownWatchlist`, or `unavailable` if the journal cannot be read.
     pub async fn history(
         &self,
+        caller: &Caller,
         id: WatchlistId,
         filter: HistoryFilter,
-    ) -> Result<Vec<shared::edit::Commit>, Rejection> {
-        if !self.entries().iter().any(|entry| entry.id == id && !entry.deleted) {
+    ) -> Result<Vec<Commit>, Rejection> {
+        let is_known = self.entries().iter().any(|entry| entry.id == id && entry.deleted.is_none());
+        if !is_known || !is_visible(caller) {
             return Err(unknown(id));
         }
         self.context.journal.history(id, filter).await.map_err(|error| unavailable(&error))
     }
 
-    /// The journal, for readiness.
-    pub fn journal(&self) -> &dyn Journal {
-        &*self.context.journal
+    /// Checks that the store can be read, and written if the last write failed.
+    ///
+    /// # Errors
+    /// The journal's error.
+    pub async fn ready(&self) -> Result<(), JournalError> {
+        self.context.journal.ready().await
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -201,7 +264,12 @@ impl Hub {
     }
 }
 
-/// Takes what is no longer kept of every watchlist, also of those that nobody opens.
+/// Whether a caller sees watchlists. To one that does not, they do not exist.
+fn is_visible(caller: &Caller) -> bool {
+    access::is_allowed(caller, Action::Read, Some(caller.list_role()))
+}
+
+/// Prunes the commits of every watchlist, opened or not.
 fn prune_all(context: &RoomContext, records: &[Record]) {
     let ids: Vec<WatchlistId> = records.iter().map(|record| record.id).collect();
     let (since, keep) = context.settings.retention((context.clock)());
@@ -209,22 +277,24 @@ fn prune_all(context: &RoomContext, records: &[Record]) {
     context.tasks.spawn(async move {
         for id in ids {
             if let Err(error) = journal.prune(id, since, keep).await {
-                error!(%id, error = &error as &dyn std::error::Error, "old commits could not be taken away");
+                error!(%id, error = &error as &dyn std::error::Error, "failed to prune old commits");
             }
         }
     });
 }
 
-/// The refusal for a watchlist that is not there.
-pub fn unknown(id: WatchlistId) -> Rejection {
+/// Returns the rejection for a watchlist that does not exist.
+fn unknown(id: WatchlistId) -> Rejection {
     Rejection::new(Code::UnknownWatchlist, format!("there is no watchlist {id}"))
 }
 
 fn unavailable(error: &JournalError) -> Rejection {
-    error!(error = error as &dyn std::error::Error, "the journal could not be used");
-    let why = match error {
+    error!(error = error as &dyn std::error::Error, "failed to use the journal");
+    let reason = match error {
         JournalError::Damaged(_) => room::DAMAGED,
-        JournalError::Store(_) | JournalError::NotOurs(_) => "the server's store cannot be used at present",
+        JournalError::Store(_) | JournalError::NotOurs(_) => {
+            "the server's store is not available; try again later"
+        }
     };
-    Rejection::new(Code::Unavailable, why)
+    Rejection::new(Code::Unavailable, reason)
 }

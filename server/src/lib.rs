@@ -2,18 +2,20 @@
 //!
 //! [`start`] runs one inside any tokio runtime; `main` is only the command line around it.
 
-pub mod auth;
-pub mod backup;
+pub mod access;
+pub mod accounts;
+pub mod channel;
 pub mod cli;
+pub mod client;
 pub mod clock;
-pub mod data_folder;
-pub mod fanout;
-pub mod frame;
+pub mod dialect;
+pub mod files;
+pub mod folder;
 pub mod http;
 pub mod hub;
 pub mod journal;
-pub mod remote;
 pub mod room;
 pub mod session;
 pub mod settings;
 pub mod start;
+pub mod transport;

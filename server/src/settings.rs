@@ -1,4 +1,4 @@
-//! What an administrator may set, with the defaults that suit a desk.
+//! Server settings: their defaults, the settings file and the environment variables.
 
 use std::{
     fs,
@@ -10,37 +10,38 @@ use std::{
 use serde::{Deserialize, Serialize};
 use shared::{limits::Limits, time::Timestamp};
 
-/// Settings of a server. The file is TOML with these names; flags and environment variables go before it.
+/// Settings of a server. The settings file is TOML with these names. Environment variables override the file, and flags
+/// override both.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where to listen.
+    /// Address to listen on.
     pub listen: SocketAddr,
-    /// Where the journal, the token and the lock are.
+    /// Folder that holds the journal, the token and the lock.
     pub data_dir: PathBuf,
-    /// What is too much.
+    /// Size limits of the protocol.
     pub limits: Limits,
-    /// While changes keep coming, one batch leaves per so many milliseconds.
+    /// Minimum time between two batches of changes to a connection, in milliseconds.
     pub flush_interval_ms: u64,
-    /// Edits per second that one connection may send for long; 0 lifts the limit.
+    /// Sustained rate of edits of one connection, per second; 0 means no limit.
     pub edits_per_second: u32,
-    /// Edits that one connection may send at once.
+    /// Number of edits that one connection may send in a burst.
     pub edits_burst: u32,
-    /// How many bytes may wait for a slow connection before it is conflated.
+    /// Bytes that may be queued for a slow connection before further changes are conflated.
     pub outbox_bytes: usize,
-    /// How often to ping, in seconds.
+    /// Interval between pings, in seconds.
     pub ping_seconds: u64,
-    /// A connection that is silent for so long is dropped, in seconds.
+    /// Time without a message after which a connection is closed, in seconds.
     pub silence_seconds: u64,
-    /// How long a new connection may take to say hello, in seconds.
+    /// Time that a new connection has to send `hello`, in seconds.
     pub hello_seconds: u64,
-    /// Deleted watchlists are kept for so many days.
+    /// Number of days that deleted watchlists are kept.
     pub deleted_days: u32,
-    /// Commits are kept for so many days; 0 sets no end.
+    /// Number of days that commits are kept; 0 means no limit.
     pub history_days: u32,
-    /// So many commits of a watchlist are kept, the newest ones; 0 sets no end.
+    /// Number of newest commits that are kept of each watchlist; 0 means no limit.
     pub history_commits: u64,
-    /// So many connections are taken at once.
+    /// Maximum number of open WebSocket connections.
     pub connections: usize,
 }
 
@@ -65,30 +66,30 @@ impl Default for Settings {
     }
 }
 
-/// Why settings cannot be used.
+/// Why settings cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file cannot be read.
     #[error("the settings file {} cannot be read", path.display())]
     Unreadable {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// The file or a variable does not say what it should.
+    /// The file or an environment variable holds an invalid value.
     #[error("{origin}: {message}")]
     Wrong {
         /// The file or the variable, by name.
         origin: String,
-        /// What is wrong.
+        /// What is wrong with the value.
         message: String,
     },
 }
 
 impl Settings {
-    /// Reads the file, where there is one, and lets environment variables go before it: every setting's name in
-    /// capitals behind `AFTERGLOW_`, as `AFTERGLOW_LISTEN` or `AFTERGLOW_LIMITS_ROWS`.
+    /// Reads the settings file, if there is one, and the environment variables, which override it. A variable is named
+    /// `AFTERGLOW_` and the setting's name in capitals, such as `AFTERGLOW_LISTEN` or `AFTERGLOW_LIMITS_ROWS`.
     ///
     /// # Errors
     /// See [`SettingsError`].
@@ -110,27 +111,27 @@ impl Settings {
         let names = toml::Table::try_from(Self::default()).expect("settings are plain data");
         for (name, path, default) in leaves("AFTERGLOW", &[], &names) {
             let Some(text) = variable(&name) else { continue };
-            let wrong = |message| SettingsError::Wrong {
+            let invalid = |message| SettingsError::Wrong {
                 origin: format!("the environment variable {name}"),
                 message: format!("{text:?}: {message}"),
             };
             let value = match default {
                 toml::Value::Integer(_) => {
                     text.parse().map(toml::Value::Integer).map_err(|error: std::num::ParseIntError| {
-                        wrong(format!("not a whole number ({error})"))
+                        invalid(format!("not a whole number ({error})"))
                     })?
                 }
                 _ => toml::Value::String(text.clone()),
             };
             let mut alone = toml::Table::new();
-            put(&mut alone, &path, value.clone());
-            alone.try_into::<Self>().map_err(|error| wrong(error.message().to_owned()))?;
-            put(&mut table, &path, value);
+            insert_at(&mut alone, &path, value.clone());
+            alone.try_into::<Self>().map_err(|error| invalid(error.message().to_owned()))?;
+            insert_at(&mut table, &path, value);
         }
-        Ok(table.try_into().expect("every part of it was read"))
+        Ok(table.try_into().expect("every part was checked"))
     }
 
-    /// What of the history is kept at `now`: commits since a moment, and at most so many.
+    /// Returns the time since which commits are kept, and the maximum number of commits, as of `now`.
     pub fn retention(&self, now: Timestamp) -> (Timestamp, u64) {
         let day = 24 * 60 * 60 * 1_000;
         let since = match self.history_days {
@@ -141,19 +142,19 @@ impl Settings {
         (Timestamp::from_millis(since), commits)
     }
 
-    /// The flush interval as a duration.
+    /// Returns the flush interval.
     pub fn flush_interval(&self) -> Duration {
         Duration::from_millis(self.flush_interval_ms)
     }
 }
 
-/// Every setting: its environment variable, where it stands, and its default.
+/// Returns the environment variable, the path and the default of every setting.
 fn leaves<'a>(
     prefix: &str,
     above: &[&'a str],
     table: &'a toml::Table,
 ) -> Vec<(String, Vec<&'a str>, &'a toml::Value)> {
-    let of = |(key, value): (&'a String, &'a toml::Value)| {
+    let leaves_of = |(key, value): (&'a String, &'a toml::Value)| {
         let name = format!("{prefix}_{}", key.to_uppercase());
         let path: Vec<&str> = above.iter().copied().chain([key.as_str()]).collect();
         match value {
@@ -161,18 +162,18 @@ fn leaves<'a>(
             value => vec![(name, path, value)],
         }
     };
-    table.iter().flat_map(of).collect()
+    table.iter().flat_map(leaves_of).collect()
 }
 
-/// Puts a value where a path leads, making the tables on the way.
-fn put(table: &mut toml::Table, path: &[&str], value: toml::Value) {
+/// Inserts a value at a path, and creates the tables on the way.
+fn insert_at(table: &mut toml::Table, path: &[&str], value: toml::Value) {
     match path {
         [] => {}
         [key] => drop(table.insert((*key).to_owned(), value)),
         [key, rest @ ..] => {
             let inner = table.entry(*key).or_insert_with(|| toml::Table::new().into());
             if let toml::Value::Table(inner) = inner {
-                put(inner, rest, value);
+                insert_at(inner, rest, value);
             }
         }
     }
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
+    fn the_environment_overrides_the_file_and_the_file_overrides_the_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.toml");
         fs::write(&file, "listen = \"127.0.0.1:1\"\nflush_interval_ms = 5\n[limits]\nrows = 7\n").unwrap();
@@ -199,16 +200,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
-        let wrong = |name: &'static str, value: &'static str| {
-            Settings::read(None, move |asked| (asked == name).then(|| value.to_owned()))
+    fn an_error_names_the_setting_and_the_value() {
+        let error = |name: &'static str, value: &'static str| {
+            Settings::read(None, move |requested| (requested == name).then(|| value.to_owned()))
                 .unwrap_err()
                 .to_string()
         };
-        assert!(wrong("AFTERGLOW_LIMITS_ROWS", "many").contains("AFTERGLOW_LIMITS_ROWS"));
+        assert!(error("AFTERGLOW_LIMITS_ROWS", "many").contains("AFTERGLOW_LIMITS_ROWS"));
         for (name, value) in [("AFTERGLOW_LISTEN", "here"), ("AFTERGLOW_LIMITS_ROWS", "-1")] {
-            let said = wrong(name, value);
-            assert!(said.contains(name) && said.contains(value), "{said}");
+            let message = error(name, value);
+            assert!(message.contains(name) && message.contains(value), "{message}");
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.toml");
@@ -217,18 +218,18 @@ mod tests {
     }
 
     #[test]
-    fn the_file_that_packages_bring_says_what_there_is_to_set() {
+    fn the_packaged_settings_file_lists_every_setting_with_its_default() {
         let text = include_str!("../../assets/packaging/server/server.toml");
-        let set = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();
+        let uncommented = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();
         let is_setting = |line: &String| line.contains(" = ");
-        let whole: Vec<String> = text.lines().map(set).filter(is_setting).collect();
+        let whole: Vec<String> = text.lines().map(uncommented).filter(is_setting).collect();
         let read: Settings = toml::from_str(&whole.join("\n")).unwrap();
-        let meant = Settings::default();
+        let expected = Settings::default();
         let table = |settings: &Settings| toml::Table::try_from(settings).unwrap();
-        assert_eq!(table(&read), table(&meant), "what is behind a # is the default");
-        // The limits are the protocol's, and the unit says where the data are.
-        for name in table(&meant).keys().filter(|name| !["limits", "data_dir"].contains(&name.as_str())) {
-            assert!(whole.iter().any(|line| line.starts_with(&format!("{name} = "))), "{name} is in it");
+        assert_eq!(table(&read), table(&expected), "a commented setting shows its default");
+        // The limits belong to the protocol, and the service unit sets the data folder.
+        for name in table(&expected).keys().filter(|name| !["limits", "data_dir"].contains(&name.as_str())) {
+            assert!(whole.iter().any(|line| line.starts_with(&format!("{name} = "))), "{name} is listed");
         }
     }
 }

@@ -17,9 +17,9 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    auth::Auth,
+    accounts::LocalAccount,
     clock::Clock,
-    data_folder::{DataFolder, Serving},
+    folder::{DataFolder, Serving},
     http::{HttpContext, router},
     hub::Hub,
     journal::{Journal, JournalError, sqlite::SqliteJournal},
@@ -28,24 +28,24 @@ use crate::{
     settings::Settings,
 };
 
-/// Bytes that the system takes of a connection beyond what is on its way.
+/// Maximum number of bytes that the system queues for a connection beyond those on the network.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 64 * 1024;
-/// How long connections that do not listen may hold up the end.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long connections that do not close may delay the end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a server does not start. Each is a sentence that says what to do.
+/// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Without accounts, whoever reaches the port could ask for the token's rights.
+    /// Without accounts a server must not be reachable from other machines.
     #[error("{0} is not a loopback address: without accounts this server listens on 127.0.0.1 or [::1] only")]
     NotLoopback(SocketAddr),
-    /// The port is taken, or not allowed.
+    /// The port is in use or not allowed.
     #[error("cannot listen on {address}; choose another port with --listen")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
     /// The token could not be read or written.
@@ -59,21 +59,21 @@ pub enum StartError {
     Journal(#[from] JournalError),
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Running {
-    /// Where it listens and which run it is.
+    /// The address that it listens on, and the id of this run.
     pub serving: Serving,
-    auth: Arc<Auth>,
+    account: Arc<LocalAccount>,
     stop: CancellationToken,
     tasks: TaskTracker,
     journal: Arc<dyn Journal>,
     folder: DataFolder,
 }
 
-/// Starts a server on a data folder that this process has taken.
+/// Starts a server on a data folder that this process has locked.
 ///
 /// # Errors
-/// See [`StartError`]; nothing is left behind.
+/// See [`StartError`]. Nothing keeps running then.
 pub async fn start(
     settings: Settings,
     folder: DataFolder,
@@ -83,9 +83,9 @@ pub async fn start(
     if !settings.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(settings.listen));
     }
-    // The journal first: one that is empty beside a token was cut short.
+    // The journal first: an empty one next to a token was truncated.
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(folder.path()).await?);
-    let auth = Arc::new(Auth::open(folder.path(), user_name).map_err(StartError::Token)?);
+    let account = Arc::new(LocalAccount::open(folder.path(), user_name).map_err(StartError::Token)?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let settings = Arc::new(settings);
     let context = RoomContext {
@@ -102,57 +102,57 @@ pub async fn start(
         TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let serving = Serving { address, instance: Uuid::new_v4() };
-    let places = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
+    let permits = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
     let session = SessionContext { hub, settings, clock, stop: stop.clone() };
     let http = HttpContext {
         session,
-        auth: auth.clone(),
+        account: account.clone(),
         instance: serving.instance,
         tasks: tasks.clone(),
-        connections: Arc::new(AtomicU64::new(1)),
-        places: Arc::new(Semaphore::new(places)),
+        next_connection: Arc::new(AtomicU64::new(1)),
+        permits: Arc::new(Semaphore::new(permits)),
     };
     let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true).and_then(|()| hold_little(stream)) {
-            warn!(%error, "a connection keeps the system's own settings");
+        if let Err(error) = stream.set_nodelay(true).and_then(|()| limit_unsent_bytes(stream)) {
+            warn!(%error, "failed to set the options of a connection");
         }
     });
     let app = router(http);
     let stopped = stop.clone().cancelled_owned();
     tasks.spawn(async move {
         if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-            warn!(%error, "the listener ended");
+            warn!(%error, "the listener failed");
         }
     });
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%address, "listening");
-    Ok(Running { serving, auth, stop, tasks, journal, folder })
+    Ok(Running { serving, account, stop, tasks, journal, folder })
 }
 
-/// What waits for a slow reader waits here, where it is conflated, and not in the system, where it grows old.
+/// Limits what the system queues for a slow reader. What waits here is conflated; what waits in the system grows stale.
 #[cfg(target_os = "linux")]
-fn hold_little(stream: &TcpStream) -> io::Result<()> {
+fn limit_unsent_bytes(stream: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn hold_little(_stream: &TcpStream) -> io::Result<()> {
+fn limit_unsent_bytes(_stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
 impl Running {
-    /// The token of the local account.
+    /// Returns the token of the local account.
     pub fn token(&self) -> &str {
-        self.auth.token()
+        self.account.token()
     }
 
-    /// Tells every client, lets what is being written be written, and closes the journal. The data folder is
-    /// free for another process afterwards.
+    /// Notifies every client, waits for writes to complete, and closes the journal. Another process may lock the data folder
+    /// afterwards.
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(PATIENCE, self.tasks.wait()).await.is_err() {
-            warn!("some connections did not end in time");
+        if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait()).await.is_err() {
+            warn!("some connections did not close in time");
         }
         self.journal.close().await;
         drop(self.folder);

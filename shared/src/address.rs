@@ -1,46 +1,45 @@
-//! A server's address as people write it, brought to one form.
+//! Server addresses: validation and the canonical form.
 
 use url::{Host, Url};
 
-/// Hosts stand in names of files; real ones are far shorter than this, in bytes.
-const LONGEST: usize = 100;
+/// Maximum length of a host name, in bytes. Hosts become part of file names.
+const MAX_HOST_BYTES: usize = 100;
 
-/// Reads `http://HOST[:PORT]` and gives `http://HOST:PORT`, the same for every way to write it; without a port it is 80, as
-/// everywhere.
+/// Parses `http://HOST[:PORT]` and returns it in the canonical form `http://HOST:PORT`. The default port is
+/// 80.
 ///
 /// # Errors
-/// What is wrong with it, as half a sentence that quotes it.
+/// A message that quotes the text and says what is wrong with it.
 pub fn address(text: &str) -> Result<String, String> {
-    let wrong = |why: &str| format!("{text:?} is not a server's address ({why}): write http://HOST:PORT");
-    let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    let invalid = |why: &str| format!("invalid server address {text:?} ({why}); use http://HOST:PORT");
+    let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
     if url.scheme() != "http" {
-        return Err(wrong("its scheme is not http"));
+        return Err(invalid("the scheme is not http"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("it holds a name or a password"));
+        return Err(invalid("it contains a user name or password"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("something stands behind the port"));
+        return Err(invalid("it continues after the port"));
     }
-    address_of(url.host_str(), url.port().unwrap_or(80))
-        .ok_or_else(|| wrong("its host is no name and no address"))
+    address_for_host(url.host_str(), url.port().unwrap_or(80)).ok_or_else(|| invalid("invalid host"))
 }
 
-/// The address for a host, where it is one: a name, or an address of version 4 or 6.
-pub fn address_of(host: Option<&str>, port: u16) -> Option<String> {
-    // Hosts of schemes that browsers do not know are taken as they stand: they are looked at here.
+/// Returns the canonical address of a host, or `None` if it is not a host name, an IPv4 or an IPv6 address.
+pub fn address_for_host(host: Option<&str>, port: u16) -> Option<String> {
+    // `Url` does not validate the hosts of schemes that it does not know.
     let host = Host::parse(host?).ok()?;
     let is_label = |label: &str| {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         !label.is_empty() && label.bytes().all(is_plain) && !label.starts_with('-') && !label.ends_with('-')
     };
-    let is_sound = match &host {
+    let is_valid = match &host {
         Host::Domain(name) => {
-            name.len() <= LONGEST && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
+            name.len() <= MAX_HOST_BYTES && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
         }
         Host::Ipv4(_) | Host::Ipv6(_) => true,
     };
-    is_sound.then(|| format!("http://{host}:{port}"))
+    is_valid.then(|| format!("http://{host}:{port}"))
 }
 
 #[cfg(test)]
@@ -48,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_server_has_one_address() {
-        for (written, meant) in [
+    fn equivalent_addresses_have_one_canonical_form() {
+        for (written, canonical) in [
             ("http://desk.example:7000", "http://desk.example:7000"),
             ("HTTP://Desk.Example:7000/", "http://desk.example:7000"),
             ("http://desk", "http://desk:80"),
@@ -57,12 +56,12 @@ mod tests {
             ("http://127.0.0.1:7878", "http://127.0.0.1:7878"),
             ("http://[0:0::1]:7878", "http://[::1]:7878"),
         ] {
-            assert_eq!(address(written).as_deref(), Ok(meant), "{written}");
+            assert_eq!(address(written).as_deref(), Ok(canonical), "{written}");
         }
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_the_reason() {
+    fn invalid_addresses_are_rejected_with_the_reason() {
         for (written, why) in [
             ("desk:7878", "scheme"),
             ("127.0.0.1:7878", "base"),
@@ -70,12 +69,12 @@ mod tests {
             ("http://", "empty host"),
             ("http://desk:99999", "port"),
             ("http://me:secret@desk", "password"),
-            ("http://desk/path", "behind the port"),
-            ("http://desk/?token=x", "behind the port"),
+            ("http://desk/path", "after the port"),
+            ("http://desk/?token=x", "after the port"),
             ("http://-oProxyCommand=x/", "host"),
         ] {
-            let said = address(written).unwrap_err();
-            assert!(said.contains(why) && said.contains("http://HOST:PORT"), "{written}: {said}");
+            let message = address(written).unwrap_err();
+            assert!(message.contains(why) && message.contains("http://HOST:PORT"), "{written}: {message}");
         }
     }
 }

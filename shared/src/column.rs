@@ -1,4 +1,4 @@
-//! Columns: their kinds, which parse and check values, and the standard set.
+//! Columns: their kinds, which parse and validate values, and the standard set.
 
 use std::{fmt, sync::Arc};
 
@@ -6,14 +6,14 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    edit::{Code, Rejection},
     limits::{Limits, NAME_BYTES},
     number,
+    rejection::{Code, Rejection},
     time::Timestamp,
     value::{Literal, Value},
 };
 
-/// A column's name within its watchlist: a slug such as `price`.
+/// A column's key, unique within its watchlist: a slug such as `price`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ColumnKey(pub Arc<str>);
@@ -30,74 +30,74 @@ impl fmt::Display for ColumnKey {
     }
 }
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ColumnKind {
     /// Any text.
     Text,
-    /// A decimal; `decimals` is for display only.
+    /// A decimal number. `decimals` only affects how it is displayed.
     Number {
-        /// Figures shown after the point, 0 to 28.
+        /// Digits shown after the decimal point, 0 to 28.
         decimals: u8,
     },
-    /// A decimal in per cent.
+    /// A decimal number in percent.
     Percent {
-        /// Figures shown after the point, 0 to 28. Derived percents are rounded to it.
+        /// Digits shown after the decimal point, 0 to 28. Derived percentages are rounded to it.
         decimals: u8,
     },
-    /// Yes or no.
+    /// True or false.
     Flag,
-    /// A moment.
+    /// A point in time.
     Time,
-    /// One of these words.
+    /// One of the given options.
     Choice(Vec<Arc<str>>),
 }
 
-/// How a derived column is computed from others of its row.
+/// How a derived column is computed from other columns of the row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Derive {
     /// `of` minus `from`.
     Difference {
-        /// The column that is subtracted from.
+        /// The column to subtract from.
         of: ColumnKey,
-        /// The column that is subtracted.
+        /// The column to subtract.
         from: ColumnKey,
     },
-    /// `of` minus `from`, in per cent of `from`.
+    /// `of` minus `from`, in percent of `from`.
     PercentDifference {
-        /// The column that is subtracted from.
+        /// The column to subtract from.
         of: ColumnKey,
-        /// The column that is subtracted and divided by.
+        /// The column to subtract, and to divide by.
         from: ColumnKey,
     },
-    /// When `of` was last set.
+    /// The time at which `of` was last set.
     ChangedAt {
-        /// The column that is watched.
+        /// The column whose changes are tracked.
         of: ColumnKey,
     },
 }
 
-/// One column as the protocol writes it.
+/// A column as the protocol writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
-    /// Its name within the watchlist.
+    /// The column's key, unique within the watchlist.
     pub key: ColumnKey,
-    /// What people read above it.
+    /// The title shown in the header.
     pub title: Arc<str>,
-    /// What it holds.
+    /// The type of the column's values.
     pub kind: ColumnKind,
-    /// Where it is computed.
+    /// How the column is computed, if it is a derived column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derive: Option<Derive>,
-    /// Hidden from everyone, its cells kept.
+    /// Whether the column is removed: hidden from everyone, with its cells kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
 }
 
 impl Column {
-    /// A plain column.
+    /// Creates a column that is not derived.
     pub fn new(key: &str, title: &str, kind: ColumnKind) -> Self {
         Self { key: key.into(), title: title.into(), kind, derive: None, removed: false }
     }
@@ -108,7 +108,7 @@ impl Column {
 }
 
 impl Derive {
-    /// The columns it reads.
+    /// Returns the columns that the computation reads.
     pub fn inputs(&self) -> impl Iterator<Item = &ColumnKey> {
         let (of, from) = match self {
             Derive::Difference { of, from } | Derive::PercentDifference { of, from } => (of, Some(from)),
@@ -118,7 +118,7 @@ impl Derive {
     }
 }
 
-/// The columns of a watchlist for which nobody said otherwise, in their order.
+/// Returns the default columns of a new watchlist, in order.
 pub fn standard_columns() -> Vec<Column> {
     let money = ColumnKind::Number { decimals: 2 };
     let percent = ColumnKind::Percent { decimals: 2 };
@@ -140,10 +140,10 @@ pub fn standard_columns() -> Vec<Column> {
 }
 
 impl ColumnKind {
-    /// Reads a value as it travels.
+    /// Parses a value from the wire.
     ///
     /// # Errors
-    /// `invalidValue` or `tooLong`, saying what this kind takes.
+    /// `invalidValue` or `tooLong`, with a message that says what this kind accepts.
     pub fn read(&self, literal: &Literal, limits: &Limits) -> Result<Value, Rejection> {
         let text = match literal {
             Literal::Empty => return Ok(Value::Empty),
@@ -151,17 +151,17 @@ impl ColumnKind {
                 return if *self == ColumnKind::Flag {
                     Ok(Value::Flag(*flag))
                 } else {
-                    Err(self.refuse(literal))
+                    Err(self.type_mismatch(literal))
                 };
             }
-            Literal::Foreign(_) => return Err(self.refuse(literal)),
+            Literal::Foreign(_) => return Err(self.type_mismatch(literal)),
             Literal::Text(text) => text,
         };
         match self {
             ColumnKind::Text => {
                 if text.len() > limits.text_bytes {
                     let message =
-                        format!("a text of {} bytes; a cell takes {}", text.len(), limits.text_bytes);
+                        format!("the text has {} bytes; the limit is {}", text.len(), limits.text_bytes);
                     return Err(Rejection::new(Code::TooLong, message));
                 }
                 Ok(if text.is_empty() { Value::Empty } else { Value::Text(text.clone()) })
@@ -175,26 +175,26 @@ impl ColumnKind {
                 .map_err(|error| Rejection::new(Code::InvalidValue, error.to_string())),
             ColumnKind::Choice(words) => match words.iter().find(|word| *word == text) {
                 Some(word) => Ok(Value::Text(word.clone())),
-                None => Err(self.refuse(literal)),
+                None => Err(self.type_mismatch(literal)),
             },
-            ColumnKind::Flag => Err(self.refuse(literal)),
+            ColumnKind::Flag => Err(self.type_mismatch(literal)),
         }
     }
 
-    fn refuse(&self, literal: &Literal) -> Rejection {
-        let takes = match self {
+    fn type_mismatch(&self, literal: &Literal) -> Rejection {
+        let expected = match self {
             ColumnKind::Text => "text".to_owned(),
             ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
-                "a number, written as a decimal string such as \"71.80\"".to_owned()
+                "a number as a decimal string, such as \"71.80\"".to_owned()
             }
             ColumnKind::Flag => "true or false".to_owned(),
-            ColumnKind::Time => "a time, written as \"2026-11-22T20:00:00.000Z\"".to_owned(),
+            ColumnKind::Time => "a time, such as \"2026-11-22T20:00:00.000Z\"".to_owned(),
             ColumnKind::Choice(words) => format!("one of: {}", words.join(", ")),
         };
-        Rejection::new(Code::InvalidValue, format!("{literal} is not what the column takes: {takes}"))
+        Rejection::new(Code::InvalidValue, format!("invalid value {literal}; the column accepts {expected}"))
     }
 
-    /// Carries a value over from another kind; `None` where it means nothing in this one.
+    /// Converts a value of another kind to this one. Returns `None` if this kind cannot represent it.
     pub fn convert(&self, value: &Value, limits: &Limits) -> Option<Value> {
         let literal = match (self, value) {
             (ColumnKind::Text, Value::Flag(flag)) => Literal::Text(flag.to_string().into()),
@@ -208,7 +208,7 @@ impl ColumnKind {
         self.read(&literal, limits).ok()
     }
 
-    /// Figures shown after the point, for kinds that have any.
+    /// Returns the digits shown after the decimal point, for numeric kinds.
     pub fn decimals(&self) -> Option<u32> {
         match self {
             ColumnKind::Number { decimals } | ColumnKind::Percent { decimals } => Some(u32::from(*decimals)),
@@ -216,12 +216,13 @@ impl ColumnKind {
         }
     }
 
-    /// Whether it holds decimals.
+    /// Returns whether the values are numbers.
     pub fn is_numeric(&self) -> bool {
         self.decimals().is_some()
     }
 
-    /// Writes a value for people, without a time zone: times are the desktop's to place. Empty is empty.
+    /// Formats a value for display. Times are in UTC: only the desktop knows the time zone. An empty cell is
+    /// an empty string.
     pub fn format(&self, value: &Value) -> String {
         match (self, value) {
             (ColumnKind::Number { decimals } | ColumnKind::Percent { decimals }, Value::Number(number)) => {
@@ -236,14 +237,14 @@ impl ColumnKind {
         }
     }
 
-    /// Reads what a person typed into a cell that holds `present`. Empty text empties the cell.
+    /// Parses text that a person typed into a cell whose value is `current`. Empty text clears the cell.
     ///
     /// # Errors
-    /// A sentence for the person.
+    /// A message to show to the person.
     pub fn parse_typed(
         &self,
         text: &str,
-        present: &Value,
+        current: &Value,
         separators: number::Separators,
     ) -> Result<Value, String> {
         if text.trim().is_empty() {
@@ -257,14 +258,14 @@ impl ColumnKind {
                 } else {
                     text
                 };
-                let number: Decimal = number::parse_typed(text, present.as_number(), separators)
+                let number: Decimal = number::parse_typed(text, current.as_number(), separators)
                     .map_err(|error| error.to_string())?;
                 Ok(Value::Number(number))
             }
             ColumnKind::Flag => match text.trim().to_lowercase().as_str() {
                 "yes" | "y" | "true" | "1" | "x" => Ok(Value::Flag(true)),
                 "no" | "n" | "false" | "0" => Ok(Value::Flag(false)),
-                _ => Err(format!("{:?} is neither yes nor no", text.trim())),
+                _ => Err(format!("{:?} is not yes or no", text.trim())),
             },
             ColumnKind::Choice(words) => {
                 let typed = text.trim().to_lowercase();
@@ -280,29 +281,31 @@ impl ColumnKind {
         }
     }
 
-    /// Checks that the kind itself is sound.
+    /// Validates the kind itself.
     ///
     /// # Errors
-    /// `invalidValue`: too many decimals, or choices that are none, empty or twice the same.
+    /// `invalidValue` for too many decimals, and for a choice without options or with empty or duplicate
+    /// ones; `tooLong` if the options are too long.
     pub fn check(&self, limits: &Limits) -> Result<(), Rejection> {
         let invalid = |message: String| Err(Rejection::new(Code::InvalidValue, message));
         match self {
             ColumnKind::Number { decimals } | ColumnKind::Percent { decimals } if *decimals > 28 => {
-                invalid(format!("{decimals} decimals; at most 28 can be shown"))
+                invalid(format!("{decimals} decimals; the limit is 28"))
             }
             ColumnKind::Choice(words) => {
                 if words.is_empty() || words.iter().any(|word| word.trim().is_empty()) {
-                    return invalid("a choice needs at least one word, and no empty ones".to_owned());
+                    return invalid("a choice needs at least one option, and none may be empty".to_owned());
                 }
                 let bytes: usize = words.iter().map(|word| word.len()).sum();
                 if bytes > limits.text_bytes {
-                    let message = format!("choices of {bytes} bytes in all; {} are taken", limits.text_bytes);
+                    let message =
+                        format!("the options have {bytes} bytes; the limit is {}", limits.text_bytes);
                     return Err(Rejection::new(Code::TooLong, message));
                 }
                 let mut sorted: Vec<_> = words.iter().collect();
                 sorted.sort();
                 match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                    Some(pair) => invalid(format!("the choice {:?} stands twice", pair[0])),
+                    Some(pair) => invalid(format!("duplicate option {:?}", pair[0])),
                     None => Ok(()),
                 }
             }
@@ -316,22 +319,24 @@ impl ColumnKind {
 }
 
 impl ColumnKey {
-    /// Checks that the key is a slug: 1 to 64 letters, digits, `_` or `-`.
+    /// Validates that the key is a slug: 1 to 64 ASCII letters, digits, `_` or `-`.
     ///
     /// # Errors
-    /// `invalidValue` with the key.
+    /// `invalidValue`, with the key.
     pub fn check(&self) -> Result<(), Rejection> {
-        let slug = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if (1..=64).contains(&self.0.len()) && self.0.bytes().all(slug) {
+        let is_slug_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=64).contains(&self.0.len()) && self.0.bytes().all(is_slug_byte) {
             Ok(())
         } else {
-            let message =
-                format!("the column key {} is not 1 to 64 letters, digits, _ or -", Literal::from(&*self.0));
+            let message = format!(
+                "invalid column key {}; use 1 to 64 letters, digits, _ or -",
+                Literal::from(&*self.0)
+            );
             Err(Rejection::new(Code::InvalidValue, message))
         }
     }
 
-    /// A key made from a title, as `previousClose` from `Previous close`.
+    /// Derives a key from a title: `previousClose` from `Previous close`.
     pub fn from_title(title: &str) -> Self {
         let mut key = String::new();
         for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -348,7 +353,7 @@ impl ColumnKey {
     }
 }
 
-/// Checks a name or a title: something to read, at most 256 bytes.
+/// Validates a name or a title: not blank, at most 256 bytes. `what` names it in the error.
 ///
 /// # Errors
 /// `invalidValue` or `tooLong`.
@@ -357,7 +362,7 @@ pub fn check_title(what: &str, title: &str) -> Result<(), Rejection> {
         return Err(Rejection::new(Code::InvalidValue, format!("{what} is empty")));
     }
     if title.len() > NAME_BYTES {
-        let message = format!("{what} has {} bytes; at most {NAME_BYTES} are taken", title.len());
+        let message = format!("{what} has {} bytes; the limit is {NAME_BYTES}", title.len());
         return Err(Rejection::new(Code::TooLong, message));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Conflating a range of commits: the same state at its end in fewer changes.
+//! Conflation: reduces a range of commits to fewer changes that lead to the same state.
 
 use std::{
     borrow::Borrow,
@@ -11,17 +11,19 @@ use crate::{
     ids::RowId,
 };
 
-/// Leaves out every `set` that a later one of the range replaces, every change of rows that exist at neither
-/// end of it, and every commit that this empties. What stays keeps its own revision, author, time and order.
-/// A range is conflated after it is cut: two conflated ranges in a row are not one.
+/// Conflates a range of commits. Drops every `set` that a later one in the range replaces, every change to
+/// rows that exist neither before nor after the range, and every commit that becomes empty. The remaining
+/// ones keep their revision, author, time and order.
+///
+/// Conflate a range only after it is cut: two adjacent conflated ranges cannot be joined into one.
 pub fn conflate<C: Borrow<Commit>>(commits: &[C]) -> Vec<Commit> {
-    let passing = passing_rows(commits);
+    let transient = transient_rows(commits);
     let mut replaced: HashSet<(RowId, &ColumnKey)> = HashSet::new();
     let mut kept: Vec<Commit> = Vec::new();
     for commit in commits.iter().rev().map(Borrow::borrow) {
         let mut changes: Vec<Change> = Vec::new();
         for change in commit.changes.iter().rev() {
-            if change.row().is_some_and(|row| passing.contains(&row)) {
+            if change.row().is_some_and(|row| transient.contains(&row)) {
                 continue;
             }
             if let Change::Set(set) = change
@@ -40,12 +42,12 @@ pub fn conflate<C: Borrow<Commit>>(commits: &[C]) -> Vec<Commit> {
     kept
 }
 
-/// Rows that are neither there before the range nor after it.
-fn passing_rows<C: Borrow<Commit>>(commits: &[C]) -> HashSet<RowId> {
-    // For each row: whether its first change of standing is an insert, and whether it stands after the last.
-    let mut standing: HashMap<RowId, (bool, bool)> = HashMap::new();
+/// Returns the rows that exist neither before the range nor after it.
+fn transient_rows<C: Borrow<Commit>>(commits: &[C]) -> HashSet<RowId> {
+    // For each row: whether the range inserts it first, and whether it exists after the range.
+    let mut existence: HashMap<RowId, (bool, bool)> = HashMap::new();
     for change in commits.iter().flat_map(|commit| &commit.borrow().changes) {
-        let (row, stands) = match change {
+        let (row, exists) = match change {
             Change::Insert(insert) => (insert.row, true),
             Change::Remove(remove) => (remove.row, false),
             Change::Set(_)
@@ -56,7 +58,7 @@ fn passing_rows<C: Borrow<Commit>>(commits: &[C]) -> HashSet<RowId> {
             | Change::RestoreColumn(_)
             | Change::Rename(_) => continue,
         };
-        standing.entry(row).or_insert((stands, stands)).1 = stands;
+        existence.entry(row).or_insert((exists, exists)).1 = exists;
     }
-    standing.into_iter().filter(|(_, (new, stands))| *new && !stands).map(|(row, _)| row).collect()
+    existence.into_iter().filter(|(_, (is_new, exists))| *is_new && !exists).map(|(row, _)| row).collect()
 }

@@ -1,26 +1,30 @@
-//! Derived columns: pure functions of a row that both ends share. They never travel.
+//! Derived columns: pure functions of a row, computed by client and server and never sent.
 
 use rust_decimal::Decimal;
 
 use crate::{
     column::{ColumnKey, ColumnKind, Derive},
     number,
+    time::Timestamp,
     value::Value,
-    watchlist::{Columns, Row},
 };
 
-/// What a derived column shows for a row; empty where an input is empty or the divisor nought.
-pub fn value(derive: &Derive, kind: &ColumnKind, row: &Row, columns: &Columns) -> Value {
-    let number = |key: &ColumnKey| columns.get(key).and_then(|entry| row.stored(entry.slot).as_number());
+/// Computes a derived cell from the row's own cells. It is empty if an input is empty or the divisor is zero.
+///
+/// `number` returns the number in a column of the row, `changed` the time at which it was last set.
+pub fn value(
+    derive: &Derive,
+    kind: &ColumnKind,
+    number: impl Fn(&ColumnKey) -> Option<Decimal>,
+    changed: impl Fn(&ColumnKey) -> Option<Timestamp>,
+) -> Value {
     let derived = match derive {
         Derive::Difference { of, from } => difference(number(of), number(from)).map(Value::Number),
         Derive::PercentDifference { of, from } => {
             let decimals = kind.decimals().unwrap_or(2);
             percent_difference(number(of), number(from), decimals).map(Value::Number)
         }
-        Derive::ChangedAt { of } => {
-            columns.get(of).and_then(|entry| row.changed(entry.slot)).map(Value::Time)
-        }
+        Derive::ChangedAt { of } => changed(of).map(Value::Time),
     };
     derived.unwrap_or_default()
 }
@@ -47,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn percents_are_rounded_half_away_from_zero() {
+    fn percentages_are_rounded_half_away_from_zero() {
         assert_eq!(percent("71.72", "71.70").as_deref(), Some("0.03"));
         assert_eq!(percent("100.005", "100").as_deref(), Some("0.01"));
         assert_eq!(percent("99.995", "100").as_deref(), Some("-0.01"));
@@ -55,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_of_nothing() {
+    fn a_missing_input_or_zero_divisor_or_overflow_yields_no_value() {
         assert_eq!(percent("71.72", "0"), None);
         assert_eq!(percent("", "70"), None);
         assert_eq!(percent("9999999999999999999999999999", "0.0000000000000000000000000001"), None);

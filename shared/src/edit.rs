@@ -1,38 +1,38 @@
-//! Edits as data: the changes they are made of, the commits they become, and why one is refused.
+//! Edits as data: the changes that an edit consists of, and the commit that an accepted edit becomes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     column::{ColumnKey, ColumnKind},
     ids::{ClientId, EditId, Revision, RowId, UserId},
     position::Position,
     time::Timestamp,
-    value::Literal,
+    value::{Literal, deserialize_some},
 };
 
-/// One step of an edit. Steps apply in order, all or nothing.
+/// One step of an edit. The steps are applied in order, all or nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// Puts a value into a cell.
+    /// Sets a cell.
     Set(Set),
     /// Adds a row.
     Insert(Insert),
-    /// Gives a row another place.
+    /// Moves a row to another position.
     Move(Move),
-    /// Takes a row away.
+    /// Removes a row.
     Remove(Remove),
     /// Adds a column.
     AddColumn(AddColumn),
-    /// Changes a column's title, kind or place.
+    /// Changes a column's title, kind or place in the order.
     SetColumn(SetColumn),
     /// Hides a column and keeps its cells.
-    RemoveColumn(KeyOnly),
-    /// Shows a hidden column again.
-    RestoreColumn(KeyOnly),
-    /// Gives the watchlist another name.
+    RemoveColumn(ColumnRef),
+    /// Restores a removed column.
+    RestoreColumn(ColumnRef),
+    /// Renames the watchlist.
     Rename(Rename),
 }
 
@@ -43,10 +43,10 @@ pub struct Set {
     pub row: RowId,
     /// The cell's column.
     pub column: ColumnKey,
-    /// What it is to hold.
+    /// The new value.
     pub value: Literal,
-    /// Guard: what the author saw there. Another value means a conflict.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    /// Guard: the value that the author saw. The edit is rejected as a conflict if the cell has another one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "deserialize_some")]
     pub was: Option<Literal>,
 }
 
@@ -55,9 +55,9 @@ pub struct Set {
 pub struct Insert {
     /// The new row's id, made by the client.
     pub row: RowId,
-    /// Its place.
+    /// The row's position.
     pub position: Literal,
-    /// What it holds; empty cells may be left out.
+    /// The row's values. Empty cells may be left out.
     #[serde(default)]
     pub cells: BTreeMap<ColumnKey, Literal>,
 }
@@ -65,9 +65,9 @@ pub struct Insert {
 /// See [`Change::Move`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
-    /// The row.
+    /// The row to move.
     pub row: RowId,
-    /// Its new place.
+    /// The row's new position.
     pub position: Literal,
 }
 
@@ -75,9 +75,9 @@ pub struct Move {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remove {
-    /// The row.
+    /// The row to remove.
     pub row: RowId,
-    /// Guard: conflict if another client changed the row after this revision.
+    /// Guard: the edit is rejected as a conflict if another client changed the row after this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Revision>,
 }
@@ -87,35 +87,35 @@ pub struct Remove {
 pub struct AddColumn {
     /// The new column's key.
     pub key: ColumnKey,
-    /// What people read above it.
+    /// The title shown in the header.
     pub title: Arc<str>,
-    /// What it holds.
+    /// The type of the column's values.
     pub kind: ColumnKind,
-    /// The column it stands behind: absent means last, `null` first.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    /// The column to insert it after: last if absent, first if `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "deserialize_some")]
     pub after: Option<Option<ColumnKey>>,
 }
 
 /// See [`Change::SetColumn`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetColumn {
-    /// The column.
+    /// The column to change.
     pub key: ColumnKey,
-    /// A new title.
+    /// The new title, if it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Arc<str>>,
-    /// A new kind; every cell must be readable in it.
+    /// The new kind, if it changes. Every cell must be convertible to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<ColumnKind>,
-    /// A new place, as in [`AddColumn::after`], but absent means where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    /// The column to move it after, or first if `null`. The column stays in place if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "deserialize_some")]
     pub after: Option<Option<ColumnKey>>,
 }
 
-/// Names a column.
+/// Identifies a column by its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyOnly {
-    /// The column.
+pub struct ColumnRef {
+    /// The column's key.
     pub key: ColumnKey,
 }
 
@@ -126,43 +126,38 @@ pub struct Rename {
     pub name: Arc<str>,
 }
 
-/// Tells an absent field from one that is `null`.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 impl Change {
-    /// Sets a cell without a guard.
+    /// Returns a change that sets a cell without a guard.
     pub fn set(row: RowId, column: &ColumnKey, value: Literal) -> Self {
         Change::Set(Set { row, column: column.clone(), value, was: None })
     }
 
-    /// Sets a cell where it still holds `was`.
+    /// Returns a change that sets a cell if its value is still `was`.
     pub fn set_guarded(row: RowId, column: &ColumnKey, value: Literal, was: Literal) -> Self {
         Change::Set(Set { row, column: column.clone(), value, was: Some(was) })
     }
 
-    /// Adds a row.
+    /// Returns a change that adds a row.
     pub fn insert(row: RowId, position: &Position, cells: BTreeMap<ColumnKey, Literal>) -> Self {
         Change::Insert(Insert { row, position: Literal::Text(position.to_hex().into()), cells })
     }
 
-    /// Gives a row another place.
+    /// Returns a change that moves a row.
     pub fn move_to(row: RowId, position: &Position) -> Self {
         Change::Move(Move { row, position: Literal::Text(position.to_hex().into()) })
     }
 
-    /// Takes a row away, unless another client changed it after `as_of`.
+    /// Returns a change that removes a row, unless another client changed it after `as_of`.
     pub fn remove(row: RowId, as_of: Option<Revision>) -> Self {
         Change::Remove(Remove { row, as_of })
     }
 
-    /// Gives the watchlist another name.
+    /// Returns a change that renames the watchlist.
     pub fn rename(name: &str) -> Self {
         Change::Rename(Rename { name: name.into() })
     }
 
-    /// The row it is about, where it is about one.
+    /// Returns the row that it affects, if it is a change to a row.
     pub fn row(&self) -> Option<RowId> {
         match self {
             Change::Set(set) => Some(set.row),
@@ -177,10 +172,10 @@ impl Change {
         }
     }
 
-    /// Whether it is about a row, a column, or both, where either is asked for.
-    pub fn is_about(&self, row: Option<RowId>, column: Option<&ColumnKey>) -> bool {
-        let is_of_row = row.is_none() || self.row() == row;
-        let is_of_column = column.is_none_or(|column| match self {
+    /// Returns whether it affects the given row and column. `None` matches every row or column.
+    pub fn affects(&self, row: Option<RowId>, column: Option<&ColumnKey>) -> bool {
+        let matches_row = row.is_none() || self.row() == row;
+        let matches_column = column.is_none_or(|column| match self {
             Change::Set(set) => set.column == *column,
             Change::Insert(insert) => insert.cells.contains_key(column),
             Change::AddColumn(add) => add.key == *column,
@@ -188,10 +183,10 @@ impl Change {
             Change::RemoveColumn(named) | Change::RestoreColumn(named) => named.key == *column,
             Change::Move(_) | Change::Remove(_) | Change::Rename(_) => false,
         });
-        is_of_row && is_of_column
+        matches_row && matches_column
     }
 
-    /// The change without its guard: a commit was judged already.
+    /// Removes the guard: the changes of a commit are validated already.
     pub fn without_guard(mut self) -> Self {
         match &mut self {
             Change::Set(set) => set.was = None,
@@ -208,76 +203,37 @@ impl Change {
     }
 }
 
-/// Who made a commit, and with which of their edits.
+/// Identifies a cell by its row and column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CellRef {
+    /// The cell's row.
+    pub row: RowId,
+    /// The key of the cell's column.
+    pub column: ColumnKey,
+}
+
+/// The author of a commit, and the edit that it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// The account.
+    /// The account's id.
     pub user: UserId,
-    /// The account's name at that time.
+    /// The account's name when the edit was accepted.
     pub name: Arc<str>,
-    /// The outbox that it came from.
+    /// The client that sent the edit.
     pub client: ClientId,
-    /// The edit's number there.
+    /// The edit's number within the client.
     pub edit: EditId,
 }
 
 /// An edit that the server has accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// The watchlist's version with it.
+    /// The watchlist's revision after the commit.
     pub revision: Revision,
-    /// Whose it is.
+    /// The author.
     pub by: Author,
-    /// When it was accepted; never earlier than the commit before it.
+    /// When it was accepted. Never earlier than the previous commit.
     pub at: Timestamp,
-    /// What it changed, in order, without guards.
+    /// The changes in order, without guards.
     pub changes: Vec<Change>,
-}
-
-/// Why an edit was refused: the codes of the protocol's `rejected`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names are the protocol's own and say it")]
-pub enum Code {
-    UnknownWatchlist,
-    UnknownRow,
-    UnknownColumn,
-    ReadOnlyColumn,
-    InvalidValue,
-    TooLong,
-    TooLarge,
-    DuplicateRow,
-    DuplicateColumn,
-    Conflict,
-    Forbidden,
-    BadMessage,
-    EditReused,
-    TooOld,
-    Unavailable,
-}
-
-/// A refusal, with what was wrong in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Rejection {
-    /// What kind of wrong.
-    pub code: Code,
-    /// Which of the edit's changes, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<usize>,
-    /// What was wrong, with the value.
-    pub message: String,
-    /// On a conflict: what the cell holds.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub current: Option<Literal>,
-    /// On a conflict: who set it, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Arc<str>>,
-}
-
-impl Rejection {
-    /// A refusal that is not yet tied to one of the edit's changes.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, change: None, message: message.into(), current: None, by: None }
-    }
 }

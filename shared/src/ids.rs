@@ -1,4 +1,4 @@
-//! A newtype for every id, so that one cannot be passed for another.
+//! A newtype for every id, so that ids cannot be mixed up.
 
 use std::fmt;
 
@@ -21,23 +21,23 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// Names a watchlist.
+    /// Identifies a watchlist.
     WatchlistId
 }
 uuid_id! {
-    /// Names a row. Clients make row ids as UUIDv7.
+    /// Identifies a row. Clients create row ids as UUIDv7.
     RowId
 }
 uuid_id! {
-    /// Names one outbox, and so one running process that edits.
+    /// Identifies a client: one outbox, used by one running process.
     ClientId
 }
 uuid_id! {
-    /// Names a person or a feed that holds an account.
+    /// Identifies the account of a person or a feed.
     UserId
 }
 uuid_id! {
-    /// Names one unbroken history of revisions.
+    /// Identifies one unbroken history of revisions.
     Epoch
 }
 
@@ -63,36 +63,45 @@ number_id! {
     EditId
 }
 number_id! {
-    /// A watchlist's version: 0, 1, 2 … without gaps.
+    /// A version of a watchlist: 0, 1, 2 … without gaps.
     Revision
 }
 number_id! {
-    /// Pairs a request (create, delete, restore, history) with its answer, within a connection.
+    /// Matches a request (create, delete, restore, history) to its response within a connection.
     RequestId
 }
 number_id! {
-    /// One window of a client.
+    /// Identifies a window of a client.
     WindowId
 }
 
 impl EditId {
-    /// The largest number that every JSON reader holds exactly.
+    /// The largest integer that every JSON parser represents exactly.
     pub const MAX: EditId = EditId((1 << 53) - 1);
 
-    /// Whether the number is one the protocol allows.
+    /// Returns whether the number is in the range that the protocol allows.
     pub fn is_valid(self) -> bool {
         (1..=Self::MAX.0).contains(&self.0)
     }
 
-    /// The number after this one.
+    /// Returns the next number.
     pub fn next(self) -> EditId {
         EditId(self.0 + 1)
     }
 }
 
 impl Revision {
-    /// The revision after this one.
+    /// Returns the next revision.
     pub fn next(self) -> Revision {
         Revision(self.0 + 1)
     }
+}
+
+/// A point in a watchlist's history: an epoch and a revision within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// The unbroken history that the revision belongs to.
+    pub epoch: Epoch,
+    /// The last revision seen of that history.
+    pub revision: Revision,
 }

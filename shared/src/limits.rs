@@ -1,23 +1,23 @@
-//! What is too much. Both ends hold to these: clients refuse before they keep an edit, servers before
-//! they accept one. A server may be set to other figures.
+//! Size limits that clients and servers enforce: a client rejects an edit before it stores it, a server
+//! before it accepts it. A server's limits can be configured.
 
 use serde::{Deserialize, Serialize};
 
-/// The largest message that a client may send, the largest cell, and so on.
+/// Limits on messages, edits and watchlists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Bytes in a client's message.
+    /// Maximum size of a client's message, in bytes.
     pub message_bytes: usize,
-    /// Bytes in a text cell, in UTF-8.
+    /// Maximum length of a text cell, in bytes of UTF-8.
     pub text_bytes: usize,
-    /// Columns of a watchlist, removed ones among them.
+    /// Maximum number of columns in a watchlist, removed ones included.
     pub columns: usize,
-    /// Rows of a watchlist.
+    /// Maximum number of rows in a watchlist.
     pub rows: usize,
-    /// Changes in one edit.
+    /// Maximum number of changes in one edit.
     pub changes: usize,
-    /// Watchlists that one connection has open.
+    /// Maximum number of watchlists that one connection can have open.
     pub open_watchlists: usize,
 }
 
@@ -34,11 +34,13 @@ impl Default for Limits {
     }
 }
 
-/// Bytes in a watchlist's name, a column's key or its title. Names are for people: longer ones hide text.
+/// Maximum length of a watchlist's name or a column's title, in bytes.
 pub const NAME_BYTES: usize = 256;
-/// Answers that the server keeps for each client of a watchlist.
-pub const ANSWERS_KEPT: usize = 4096;
-/// Edits that a client may have sent and not had answered.
+/// Maximum number of answers that the server keeps for each client of a watchlist.
+pub const MAX_KEPT_ANSWERS: usize = 4096;
+/// Maximum number of edits that a client may have sent without an answer.
 pub const EDITS_IN_FLIGHT: usize = 256;
-/// Bytes in a row's position: 256 characters of hexadecimal.
+/// Maximum length of a row's position, in bytes; 256 characters of hexadecimal.
 pub const POSITION_BYTES: usize = 128;
+/// Maximum size of a message from the server, in bytes.
+pub const SERVER_MESSAGE_BYTES: usize = 4 << 20;

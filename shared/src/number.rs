@@ -1,31 +1,31 @@
-//! Decimals: exactly as the wire writes them, and as people type and read them.
+//! Decimal numbers: the exact form on the wire, and the forms that people type and read.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// U+2212, the minus sign that is as wide as a plus.
+/// U+2212, the minus sign as wide as a plus sign.
 pub const MINUS: char = '\u{2212}';
 
-/// The most significant digits a decimal may have.
+/// Maximum number of significant digits of a decimal.
 pub const MAX_DIGITS: usize = 28;
 
-/// Why a text is not a number. Each says what is wrong with it.
+/// Why text cannot be parsed as a number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotANumber {
-    /// The text has something in it that no number has.
+    /// The text is not a number.
     #[error("{0:?} is not a number")]
     Malformed(String),
-    /// More digits than a decimal holds exactly.
+    /// The number has more digits than a decimal can represent exactly.
     #[error("{0:?} has more than 28 digits")]
     TooManyDigits(String),
-    /// `+5 %` of an empty cell.
-    #[error("{0:?} changes the present value, and the cell is empty")]
-    NothingToChange(String),
+    /// A relative change such as `+5%`, of an empty cell.
+    #[error("{0:?} is relative to the current value, and the cell is empty")]
+    NoCurrentValue(String),
 }
 
-/// Reads a decimal as the protocol writes it: `-?digits(.digits)?`, at most 28 significant digits.
+/// Parses a decimal in the protocol's form, `-?digits(.digits)?` with at most 28 significant digits.
 ///
 /// # Errors
-/// Anything else, exponents and signs with a plus among them.
+/// Any other form, including exponents and a leading plus.
 pub fn parse_exact(text: &str) -> Result<Decimal, NotANumber> {
     let malformed = || NotANumber::Malformed(text.chars().take(64).collect());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
@@ -50,14 +50,14 @@ pub fn parse_exact(text: &str) -> Result<Decimal, NotANumber> {
     Decimal::from_str_exact(text).map_err(|_out_of_range| too_many())
 }
 
-/// Reads what a person typed into a number cell: grouping (`1,234.50`, `1 234,50`), `1.2k`, `3m`, and, with
-/// a present value, `+0.5` and `-2%` relative to it. A lone `-5` is minus five; a leading `+` is always relative.
+/// Parses a number that a person typed: with grouping (`1,234.50`, `1 234,50`), a suffix (`1.2k`, `3m`), or
+/// relative to the current value (`+0.5`, `-2%`). `-5` alone is minus five; a leading `+` is always relative.
 ///
 /// # Errors
-/// What cannot be read, with the text in the message.
+/// Text that is not such a number, quoted in the message.
 pub fn parse_typed(
     text: &str,
-    present: Option<Decimal>,
+    current: Option<Decimal>,
     separators: Separators,
 ) -> Result<Decimal, NotANumber> {
     let trimmed = text.trim();
@@ -81,18 +81,18 @@ pub fn parse_typed(
     if !relative {
         return Ok(magnitude);
     }
-    let present = present.ok_or_else(|| NotANumber::NothingToChange(shown()))?;
+    let current = current.ok_or_else(|| NotANumber::NoCurrentValue(shown()))?;
     let step = if percent {
-        present.checked_mul(magnitude).map(|product| product / Decimal::ONE_HUNDRED)
+        current.checked_mul(magnitude).map(|product| product / Decimal::ONE_HUNDRED)
     } else {
         Some(magnitude)
     };
-    step.and_then(|step| present.checked_add(step))
-        .map(|sum| if percent { round(sum, present.scale().max(2)) } else { sum })
+    step.and_then(|step| current.checked_add(step))
+        .map(|sum| if percent { round(sum, current.scale().max(2)) } else { sum })
         .ok_or_else(|| NotANumber::TooManyDigits(shown()))
 }
 
-/// Which characters a person's locale puts between thousands and before decimals.
+/// The decimal and group separators of a locale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separators {
     /// `1,234.50`
@@ -102,8 +102,8 @@ pub enum Separators {
 }
 
 impl Separators {
-    /// A number that is written for people with a point and grouped by commas, as this locale has it. Grouped by
-    /// spaces, it is read back as the same number in every locale.
+    /// Converts a number formatted by [`format_grouped`] to this locale. Groups are separated by spaces in a
+    /// locale with decimal commas, so that the text can be parsed in every locale.
     pub fn localized(self, shown: String) -> String {
         match self {
             Separators::Point => shown,
@@ -118,7 +118,7 @@ impl Separators {
         }
     }
 
-    /// Writes a number as others read it in this locale: every digit, no grouping.
+    /// Formats a number for other programs in this locale: with every digit and without grouping.
     pub fn write(self, number: Decimal) -> String {
         match self {
             Separators::Point => number.to_string(),
@@ -126,20 +126,21 @@ impl Separators {
         }
     }
 
-    /// From a POSIX locale name such as `de_DE.UTF-8`; a point where it is not known.
-    pub fn of_locale(locale: &str) -> Self {
+    /// Returns the separators of a POSIX locale such as `de_DE.UTF-8`, or [`Separators::Point`] if it is
+    /// unknown.
+    pub fn for_locale(locale: &str) -> Self {
         const COMMA: &[&str] = &[
             "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is",
             "it", "lt", "lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr",
             "uk", "vi",
         ];
-        const POINT_AFTER_ALL: &[&str] = &[
+        const POINT_EXCEPTIONS: &[&str] = &[
             "es_MX", "de_CH", "it_CH", "es_US", "es_PR", "es_GT", "es_HN", "es_NI", "es_PA", "es_PE",
             "es_SV", "es_DO",
         ];
         let name = locale.split(['.', '@']).next().unwrap_or("");
         let language = name.split(['_', '-']).next().unwrap_or("");
-        if COMMA.contains(&language) && !POINT_AFTER_ALL.contains(&name) {
+        if COMMA.contains(&language) && !POINT_EXCEPTIONS.contains(&name) {
             Separators::Comma
         } else {
             Separators::Point
@@ -173,13 +174,15 @@ fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
     Some(if negative { -number } else { number })
 }
 
-/// Removes grouping and turns the decimal separator into a point; `None` where groups are not of three.
+/// Removes the grouping and converts the decimal separator to a point. Returns `None` if a group does not
+/// have three digits.
 fn ungroup(text: &str, separators: Separators) -> Option<String> {
     let (decimal, group) = match separators {
         Separators::Point => ('.', ','),
         Separators::Comma => (',', '.'),
     };
-    // A lone separator of the other kind is taken as a decimal one: `71.80` typed on a German desk is a price.
+    // A single separator of the other locale is the decimal separator: `71.80` typed in a German locale is a
+    // price.
     let other = text.matches(group).count() == 1 && !text.contains(decimal);
     let tail = text.rsplit(group).next().map_or(0, str::len);
     let decimal = if other && tail != 3 { group } else { decimal };
@@ -203,12 +206,12 @@ fn ungroup(text: &str, separators: Separators) -> Option<String> {
     Some(plain)
 }
 
-/// Rounds half away from zero, as people expect of prices.
+/// Rounds half away from zero, as is usual for prices.
 pub fn round(number: Decimal, decimals: u32) -> Decimal {
     number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// Writes a number for people: fixed decimals, thousands grouped by commas, U+2212 as its minus.
+/// Formats a number for display: fixed decimals, thousands separated by commas, U+2212 as the minus sign.
 pub fn format_grouped(number: Decimal, decimals: u32) -> String {
     let mut rounded = round(number, decimals);
     rounded.rescale(decimals);
@@ -240,12 +243,12 @@ mod tests {
     use super::*;
 
     fn typed(text: &str) -> Option<String> {
-        let present = parse_exact("70.00").ok();
-        parse_typed(text, present, Separators::Point).ok().map(|number| number.to_string())
+        let current = parse_exact("70.00").ok();
+        parse_typed(text, current, Separators::Point).ok().map(|number| number.to_string())
     }
 
     #[test]
-    fn exact_keeps_the_digits_given() {
+    fn parse_exact_keeps_trailing_zeros() {
         for text in ["71.80", "0", "-0.5", "9999999999999999999999999999", "0.0000000000000000000000000001"] {
             assert_eq!(parse_exact(text).unwrap().to_string(), text);
         }
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn typed_takes_what_people_write() {
+    fn parse_typed_accepts_grouping_suffixes_and_relative_changes() {
         for (text, number) in [
             ("1,234.50", "1234.50"),
             ("1 234.5", "1234.5"),
@@ -284,13 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn relative_needs_a_present_value() {
+    fn a_relative_change_needs_a_current_value() {
         let error = parse_typed("+1", None, Separators::Point).unwrap_err();
-        assert!(matches!(error, NotANumber::NothingToChange(_)));
+        assert!(matches!(error, NotANumber::NoCurrentValue(_)));
     }
 
     #[test]
-    fn formats_for_people() {
+    fn format_grouped_rounds_and_groups() {
         let shown = |text: &str, decimals| format_grouped(parse_exact(text).unwrap(), decimals);
         assert_eq!(shown("1234567.5", 2), "1,234,567.50");
         assert_eq!(shown("-0.005", 2), "\u{2212}0.01");

@@ -1,5 +1,5 @@
-//! Where a row stands in its watchlist's own order: a fraction between nought and one, written in
-//! hexadecimal, so that there is always room between two rows without renumbering the others.
+//! The position of a row in its watchlist's own order: a fraction between zero and one, written in
+//! hexadecimal, so that a row can be inserted between two others without renumbering the rest.
 
 use std::fmt;
 
@@ -7,26 +7,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::limits::POSITION_BYTES;
 
-/// A row's place. Compared bytewise; never empty, never ending in a zero byte, at most 128 bytes.
+/// A row's position. Compared bytewise. Never empty, never ends in a zero byte, at most 128 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(Box<[u8]>);
 
-/// Why a text is not a position.
+/// Error for text that is not a position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a position: lower-case hexadecimal of whole bytes, 2 to 256 characters, not ending in 00"
+    "{text:?} is not a position; use 2 to 256 lower-case hexadecimal digits, an even number, not ending in 00"
 )]
 pub struct NotAPosition {
     text: String,
 }
 
 impl Position {
-    /// Reads hexadecimal.
+    /// Parses hexadecimal.
     ///
     /// # Errors
     /// [`NotAPosition`] with the text.
     pub fn from_hex(text: &str) -> Result<Self, NotAPosition> {
-        let refuse = || NotAPosition { text: text.chars().take(64).collect() };
+        let invalid = || NotAPosition { text: text.chars().take(64).collect() };
         let nibble = |byte: u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),
             b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -40,17 +40,17 @@ impl Position {
                 _ => None,
             })
             .collect();
-        Self::from_bytes(bytes.ok_or_else(refuse)?).ok_or_else(refuse)
+        Self::from_bytes(bytes.ok_or_else(invalid)?).ok_or_else(invalid)
     }
 
     fn from_bytes(bytes: Box<[u8]>) -> Option<Self> {
-        let sound = (1..=POSITION_BYTES).contains(&bytes.len()) && bytes.last() != Some(&0);
-        sound.then_some(Self(bytes))
+        let is_valid = (1..=POSITION_BYTES).contains(&bytes.len()) && bytes.last() != Some(&0);
+        is_valid.then_some(Self(bytes))
     }
 
-    /// `count` places, in order and evenly spread, strictly between two others; an absent one is the list's
-    /// end. `None` where the places would be longer than a position may be (or the two are not in order):
-    /// a neighbour has to move then.
+    /// Returns `count` positions in order and evenly spread, strictly between two others. An absent one is
+    /// the start or end of the list. Returns `None` if the positions would be too long, in which case a
+    /// neighbour must be moved first, or if the two are not in order.
     pub fn between(
         after: Option<&Position>,
         before: Option<&Position>,
@@ -62,10 +62,10 @@ impl Position {
         }
     }
 
-    /// Places after everything: counted on in the third byte after the leading `ff`s, so that a list that
-    /// only ever grows at its end keeps short positions.
+    /// Returns positions after every other. They count up in the third byte after the leading `ff`s, so that
+    /// a list that only grows at its end keeps short positions.
     fn following(after: &Position, count: usize) -> Vec<Position> {
-        let mut places = Vec::with_capacity(count);
+        let mut positions = Vec::with_capacity(count);
         let mut last = after.0.to_vec();
         for _ in 0..count {
             let full = last.iter().take_while(|byte| **byte == 0xff).count();
@@ -79,9 +79,9 @@ impl Position {
             while last.last() == Some(&0) {
                 last.pop();
             }
-            places.push(Position(last.clone().into()));
+            positions.push(Position(last.clone().into()));
         }
-        places
+        positions
     }
 
     fn spread(after: Option<&Position>, before: Option<&Position>, count: usize) -> Option<Vec<Position>> {
@@ -90,7 +90,7 @@ impl Position {
         if high.is_some_and(|high| low >= high) {
             return None;
         }
-        // Work in a window of eight bytes that starts where the two part, and slide it on until it has room.
+        // Use a window of eight bytes that starts where the two differ, and slide it until it has room.
         let common = high.map_or(0, |high| low.iter().zip(high).take_while(|(a, b)| a == b).count());
         for start in (common.saturating_sub(1)..POSITION_BYTES).step_by(4) {
             let prefix: Vec<u8> = (0..start).map(|index| low.get(index).copied().unwrap_or(0)).collect();
@@ -104,7 +104,7 @@ impl Position {
                 Some(high) if shares_prefix || start == 0 => window(high),
                 _ => 1 << 64,
             };
-            // What `low` has beyond the window pushes the first free place up by one.
+            // The bytes of `low` beyond the window move the first free value up by one.
             let steps = count as u128 + 1;
             let room = top.saturating_sub(bottom);
             if room < steps + 1 {
@@ -115,30 +115,31 @@ impl Position {
         None
     }
 
-    /// The position as the protocol writes it.
+    /// Formats the position as the protocol writes it.
     pub fn to_hex(&self) -> String {
         self.to_string()
     }
 }
 
-/// Writes `count` even steps of `room` above `bottom`, cut to as few bytes as keep them apart.
+/// Returns `count` positions evenly spread over `room` above `bottom`, truncated to as few bytes as keep them
+/// distinct.
 fn shortest(prefix: &[u8], bottom: u128, room: u128, count: usize) -> Option<Vec<Position>> {
     let steps = count as u128 + 1;
-    // Bits that may be dropped from every place while neighbours stay distinct and above `bottom`.
+    // Bits that can be dropped from every value while neighbours stay distinct and above `bottom`.
     let slack = (room / steps).checked_ilog2().unwrap_or(0).saturating_sub(1) / 8 * 8;
-    let mut places = Vec::with_capacity(count);
+    let mut positions = Vec::with_capacity(count);
     for step in 1..=count as u128 {
-        let place = bottom + room * step / steps;
-        let cut = place >> slack << slack;
-        let place = if cut > bottom { cut } else { place };
+        let value = bottom + room * step / steps;
+        let truncated = value >> slack << slack;
+        let value = if truncated > bottom { truncated } else { value };
         let mut bytes = prefix.to_vec();
-        bytes.extend_from_slice(&u64::try_from(place).ok()?.to_be_bytes());
+        bytes.extend_from_slice(&u64::try_from(value).ok()?.to_be_bytes());
         while bytes.last() == Some(&0) {
             bytes.pop();
         }
-        places.push(Position::from_bytes(bytes.into())?);
+        positions.push(Position::from_bytes(bytes.into())?);
     }
-    Some(places)
+    Some(positions)
 }
 
 impl fmt::Display for Position {
@@ -173,16 +174,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_lie_between_and_in_order(a in position(), b in position(), count in 1usize..40) {
+        fn positions_are_between_their_neighbours_and_in_order(a in position(), b in position(), count in 1usize..40) {
             prop_assume!(a != b);
             let (a, b) = if a < b { (a, b) } else { (b, a) };
             for (after, before) in [(Some(&a), Some(&b)), (None, Some(&a)), (Some(&b), None), (None, None)] {
-                let places = Position::between(after, before, count).unwrap();
-                let all: Vec<_> = after.into_iter().chain(&places).chain(before).collect();
-                prop_assert_eq!(places.len(), count);
+                let positions = Position::between(after, before, count).unwrap();
+                let all: Vec<_> = after.into_iter().chain(&positions).chain(before).collect();
+                prop_assert_eq!(positions.len(), count);
                 prop_assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", all);
-                for place in &places {
-                    prop_assert_eq!(&Position::from_hex(&place.to_hex()).unwrap(), place);
+                for position in &positions {
+                    prop_assert_eq!(&Position::from_hex(&position.to_hex()).unwrap(), position);
                 }
             }
         }
@@ -197,12 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_hundreds_in_the_same_gap_and_then_it_says_so() {
+    fn one_gap_has_room_for_hundreds_of_positions_before_it_is_full() {
         let (mut low, high) = (Position::from_hex("80").unwrap(), Position::from_hex("81").unwrap());
         let mut count = 0;
-        while let Some(mut places) = Position::between(Some(&low), Some(&high), 1) {
-            assert!(low < places[0] && places[0] < high);
-            low = places.remove(0);
+        while let Some(mut positions) = Position::between(Some(&low), Some(&high), 1) {
+            assert!(low < positions[0] && positions[0] < high);
+            low = positions.remove(0);
             count += 1;
             assert!(count < 100_000);
         }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_position() {
+    fn invalid_positions_are_rejected() {
         for text in ["", "8", "8g", "8A", "00", "8000", &"80".repeat(129)] {
             assert!(Position::from_hex(text).is_err(), "{text}");
         }

@@ -1,52 +1,45 @@
-//! The client's half of the sync, as a state machine without IO: it is handed messages, the time and the
-//! person's edits, and hands back messages to send and what changed. Every rule of the protocol that a client
-//! keeps lives here.
+//! The client's half of the sync, as a state machine without IO. It receives messages, the time and the
+//! person's edits, and returns messages to send and events. All of the protocol's rules for clients are
+//! implemented here.
 
+mod effect;
 pub mod event;
+mod kept;
 pub mod link;
 mod list;
 mod renewal;
+mod requests;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, collections::VecDeque, sync::Arc};
 
 pub use event::{Effect, Event, Outcome};
+pub use kept::KeptEdit;
 pub use list::{ListReplica, Sync};
 
-use self::renewal::Renewal;
+use self::{
+    renewal::Renewal,
+    requests::{Request, Requests},
+};
 use crate::{
     column::Column,
-    edit::{Change, Code, Rejection},
+    edit::{CellRef, Change},
     ids::{ClientId, EditId, RequestId, WatchlistId, WindowId},
     limits::{EDITS_IN_FLIGHT, Limits},
+    rejection::{Code, Rejection},
     wire::{
-        CellRef,
         client::{self, ClientMessage},
-        codec::Encoding,
-        server::{ErrorCode, ServerMessage, Summary, User},
+        server::{self, ErrorCode, ServerMessage, Summary, User},
     },
 };
 
-/// How long a client waits before it sends an edit again that the server could not store, in milliseconds.
+/// Delay before a client resends an edit that the server could not store, in milliseconds.
 pub const RETRY_UNAVAILABLE_MS: u64 = 1_000;
 
-/// What this grows to, doubling, where a watchlist cannot be served for long.
-const LONGEST_REOPEN_MS: u64 = 8_000;
+/// Maximum delay before a client reopens a watchlist that the server cannot serve, in milliseconds. The delay
+/// starts at [`RETRY_UNAVAILABLE_MS`] and doubles.
+const MAX_REOPEN_WAIT_MS: u64 = 8_000;
 
-/// An edit that waits for its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptEdit {
-    /// Its number.
-    pub edit: EditId,
-    /// The watchlist that it changes.
-    pub watchlist: WatchlistId,
-    /// What it changes.
-    pub changes: Vec<Change>,
-}
-
-/// How far the connection is.
+/// State of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Link {
     Down,
@@ -54,54 +47,44 @@ enum Link {
     Up(User),
 }
 
-/// One client: what it knows of the server's watchlists, and the edits it has yet to have answered.
+/// A client's copy of the server's watchlists, and its unanswered edits.
 #[derive(Debug)]
 pub struct Replica {
     client: ClientId,
     app: Arc<str>,
     limits: Limits,
     next_edit: EditId,
-    next_request: u64,
     link: Link,
     summaries: Option<Vec<Summary>>,
     lists: BTreeMap<WatchlistId, ListReplica>,
-    /// Every unanswered edit in order, with its watchlist.
+    /// All unanswered edits in order, with their watchlists.
     unanswered: BTreeMap<EditId, WatchlistId>,
-    requests: BTreeMap<RequestId, Request>,
+    requests: Requests,
     renewal: Renewal,
-    /// When edits that could not be stored are sent again.
+    /// When to resend edits that the server could not store.
     retry_at: Option<u64>,
-    /// When watchlists that could not be served are asked for again, and how long the next wait is.
+    /// When to reopen watchlists that the server could not serve, and the delay after the next failure.
     reopen_at: Option<u64>,
     reopen_wait: u64,
     outgoing: VecDeque<ClientMessage>,
     events: Vec<Event>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Request {
-    Create,
-    Delete(WatchlistId),
-    Restore(WatchlistId),
-    History,
-}
-
 impl Replica {
-    /// A client that has been told nothing. `next_edit` is beyond every number it ever used; `kept` are the
-    /// edits of earlier runs that were never answered, in order.
+    /// Creates a client that has no data yet. `next_edit` is greater than every number that it ever used.
+    /// `kept` are the unanswered edits of earlier runs, in order.
     pub fn new(client: ClientId, app: &str, limits: Limits, next_edit: EditId, kept: Vec<KeptEdit>) -> Self {
         let mut replica = Self {
             client,
             app: app.into(),
             limits,
             next_edit,
-            next_request: 1,
             link: Link::Down,
             summaries: None,
             lists: BTreeMap::new(),
             unanswered: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            renewal: Renewal::None,
+            requests: Requests::default(),
+            renewal: Renewal::default(),
             retry_at: None,
             reopen_at: None,
             reopen_wait: RETRY_UNAVAILABLE_MS,
@@ -112,22 +95,22 @@ impl Replica {
             replica.next_edit = replica.next_edit.max(edit.edit.next());
             replica.unanswered.insert(edit.edit, edit.watchlist);
             let list = replica.lists.entry(edit.watchlist).or_default();
-            list.push_pending((client, edit.edit), WindowId(0), edit.changes, true, &replica.limits);
+            list.push_kept((client, edit.edit), edit.changes);
         }
         replica
     }
 
-    /// Whose edits these are.
+    /// Returns the id that this client sends its edits under.
     pub fn client(&self) -> ClientId {
         self.client
     }
 
-    /// What edits are held to before they are kept.
+    /// Returns the limits that edits are checked against before they are kept.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Who the server takes this client for, while connected.
+    /// Returns the account that the connection belongs to, while connected.
     pub fn user(&self) -> Option<&User> {
         match &self.link {
             Link::Up(user) => Some(user),
@@ -135,22 +118,22 @@ impl Replica {
         }
     }
 
-    /// The server's watchlists, oldest first; `None` until it has said.
+    /// Returns the server's watchlists, oldest first; `None` until the server has sent them.
     pub fn summaries(&self) -> Option<&[Summary]> {
         self.summaries.as_deref()
     }
 
-    /// What is known of a watchlist.
+    /// Returns the client's copy of a watchlist, if it has one.
     pub fn list(&self, watchlist: WatchlistId) -> Option<&ListReplica> {
         self.lists.get(&watchlist)
     }
 
-    /// How many edits wait for an answer, over all watchlists.
-    pub fn waiting(&self) -> usize {
+    /// Returns the number of unanswered edits in all watchlists.
+    pub fn unanswered_count(&self) -> usize {
         self.unanswered.len()
     }
 
-    /// The connection is up: greets the server.
+    /// Handles a new connection: queues `hello`.
     pub fn connected(&mut self) {
         self.link = Link::Greeting;
         self.outgoing.clear();
@@ -158,7 +141,7 @@ impl Replica {
         self.outgoing.push_back(ClientMessage::Hello(hello));
     }
 
-    /// The connection is gone. What was not answered is kept and sent again on the next one.
+    /// Handles the loss of the connection. Unanswered edits are kept and resent on the next one.
     pub fn disconnected(&mut self) {
         self.link = Link::Down;
         self.outgoing.clear();
@@ -166,63 +149,56 @@ impl Replica {
         for list in self.lists.values_mut() {
             list.disconnected();
         }
-        for (request, what) in std::mem::take(&mut self.requests) {
-            let message = "the connection was lost before the server answered".into();
-            self.events.push(what.failed(request, ErrorCode::Unavailable, message));
-        }
+        let message: Arc<str> = "connection lost before the server responded".into();
+        self.events.extend(self.requests.fail_all(ErrorCode::Unavailable, &message));
     }
 
-    /// Wants a watchlist: it is opened now and after every reconnect, until it is closed.
+    /// Opens a watchlist, now and after every reconnect, until it is closed.
     pub fn open(&mut self, watchlist: WatchlistId) {
         let list = self.lists.entry(watchlist).or_default();
-        if list.want(true) && matches!(self.link, Link::Up(_)) {
-            self.outgoing.push_back(list.ask(watchlist));
+        if list.set_wanted(true) && matches!(self.link, Link::Up(_)) {
+            self.outgoing.push_back(list.start_open(watchlist));
         }
     }
 
-    /// No longer wants a watchlist; its unanswered edits are still sent.
+    /// Closes a watchlist. Its unanswered edits are still sent.
     pub fn close(&mut self, watchlist: WatchlistId) {
         let Some(list) = self.lists.get_mut(&watchlist) else { return };
-        if list.want(false) && matches!(self.link, Link::Up(_)) {
+        if list.set_wanted(false) && matches!(self.link, Link::Up(_)) {
             self.outgoing.push_back(ClientMessage::Close(client::Close { watchlist }));
         }
-        list.settle_accepted(watchlist, &mut self.events);
-        list.forget_state();
-        self.forget_if_unused(watchlist);
+        list.finish_accepted(watchlist, &mut self.events);
+        list.clear_state();
+        self.remove_if_unused(watchlist);
     }
 
-    /// Takes a person's edit: it is shown at once and sent as soon as may be. The caller keeps it on disk.
+    /// Adds a person's edit, which is shown at once and sent as soon as possible. Returns the edit, which the
+    /// caller stores on disk, and the guarded changes that undo it.
     ///
     /// # Errors
-    /// An edit that the server would refuse for its size or its values is refused here, before it is kept.
+    /// An edit that the server would reject for its size or its values is rejected here, before it is kept.
     pub fn edit(
         &mut self,
         watchlist: WatchlistId,
         window: WindowId,
         changes: Vec<Change>,
-    ) -> Result<KeptEdit, Rejection> {
-        self.check_size(watchlist, &changes)?;
+    ) -> Result<(KeptEdit, Vec<Change>), Rejection> {
+        kept::check_size(watchlist, &changes, &self.limits)?;
         let list = self
             .lists
             .get_mut(&watchlist)
             .filter(|list| list.state().is_some())
             .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"))?;
         let edit = self.next_edit;
-        list.check(&changes, &self.limits)?;
-        list.push_pending((self.client, edit), window, changes.clone(), false, &self.limits);
+        let inverse = list.push_new((self.client, edit), window, changes.clone(), &self.limits)?;
         self.next_edit = edit.next();
         self.unanswered.insert(edit, watchlist);
         self.events.push(Event::Pending { watchlist });
         self.send_edits();
-        Ok(KeptEdit { edit, watchlist, changes })
+        Ok((KeptEdit { edit, watchlist, changes }, inverse))
     }
 
-    /// The guarded edit that would take `changes` back; asked for before they are made.
-    pub fn inverse(&mut self, watchlist: WatchlistId, changes: &[Change]) -> Vec<Change> {
-        self.lists.get_mut(&watchlist).map(|list| list.inverse(changes)).unwrap_or_default()
-    }
-
-    /// Tells the server where a window is.
+    /// Sends the position of a window's cursor.
     pub fn presence(
         &mut self,
         watchlist: WatchlistId,
@@ -230,7 +206,8 @@ impl Replica {
         cell: Option<CellRef>,
         editing: bool,
     ) {
-        if matches!(self.link, Link::Up(_)) && self.lists.get(&watchlist).is_some_and(|list| list.is_asked())
+        if matches!(self.link, Link::Up(_))
+            && self.lists.get(&watchlist).is_some_and(|list| list.is_requested())
         {
             self.outgoing.push_back(ClientMessage::Presence(client::Presence {
                 watchlist,
@@ -241,7 +218,7 @@ impl Replica {
         }
     }
 
-    /// Asks for a new watchlist; `None` while not connected.
+    /// Requests a new watchlist. Returns `None` while not connected.
     pub fn create(
         &mut self,
         watchlist: WatchlistId,
@@ -258,33 +235,42 @@ impl Replica {
         })
     }
 
-    /// Asks for a watchlist to be deleted; `None` while not connected.
+    /// Requests that a watchlist be deleted. Returns `None` while not connected.
     pub fn delete(&mut self, watchlist: WatchlistId) -> Option<RequestId> {
         self.request(Request::Delete(watchlist), |request| {
             ClientMessage::Delete(client::WatchlistRequest { request, watchlist })
         })
     }
 
-    /// Asks for a deleted watchlist back; `None` while not connected.
+    /// Requests that a deleted watchlist be restored. Returns `None` while not connected.
     pub fn restore(&mut self, watchlist: WatchlistId) -> Option<RequestId> {
         self.request(Request::Restore(watchlist), |request| {
             ClientMessage::Restore(client::WatchlistRequest { request, watchlist })
         })
     }
 
-    /// Asks for commits, newest first; `None` while not connected.
-    pub fn history(&mut self, ask: client::History) -> Option<RequestId> {
-        self.request(Request::History, |request| ClientMessage::History(client::History { request, ..ask }))
+    /// Requests the deleted watchlists that this account may restore. Returns `None` while not connected.
+    pub fn deleted_lists(&mut self) -> Option<RequestId> {
+        self.request(Request::DeletedLists, |request| {
+            ClientMessage::DeletedLists(client::DeletedLists { request })
+        })
     }
 
-    /// Lets time pass: what the server could not store or serve is asked for again. Call it when [`Self::wake_at`] says.
+    /// Requests commits, newest first. The `request` of `query` is replaced. Returns `None` while not
+    /// connected.
+    pub fn history(&mut self, query: client::History) -> Option<RequestId> {
+        self.request(Request::History, |request| ClientMessage::History(client::History { request, ..query }))
+    }
+
+    /// Resends edits that the server could not store and reopens watchlists that it could not serve, if their
+    /// delay has passed. Call it at [`Self::wake_at`].
     pub fn tick(&mut self, now_ms: u64) {
         if self.reopen_at.is_some_and(|at| at <= now_ms) {
             self.reopen_at = None;
             if matches!(self.link, Link::Up(_)) {
                 for (watchlist, list) in &mut self.lists {
-                    if list.is_wanted() && !list.is_asked() {
-                        self.outgoing.push_back(list.ask(*watchlist));
+                    if list.is_wanted() && !list.is_requested() {
+                        self.outgoing.push_back(list.start_open(*watchlist));
                     }
                 }
             }
@@ -295,70 +281,74 @@ impl Replica {
         }
     }
 
-    /// When [`Self::tick`] has something to do, in the same milliseconds.
+    /// Returns the time at which to call [`Self::tick`] next, in milliseconds of the clock passed to it.
     pub fn wake_at(&self) -> Option<u64> {
         [self.retry_at, self.reopen_at].into_iter().flatten().min()
     }
 
-    /// The next message to send.
+    /// Removes and returns the next message to send.
     pub fn poll_send(&mut self) -> Option<ClientMessage> {
         self.outgoing.pop_front()
     }
 
-    /// What happened since this was last asked.
+    /// Removes and returns the events since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
-    /// Takes a message from the server.
+    /// Handles a message from the server.
     pub fn handle(&mut self, message: ServerMessage, now_ms: u64) {
         match message {
-            ServerMessage::Welcome(welcome) => self.welcomed(welcome.user),
+            ServerMessage::Welcome(welcome) => self.on_welcome(welcome.user),
             ServerMessage::Watchlists(watchlists) => {
                 self.summaries = Some(watchlists.list);
                 self.events.push(Event::Watchlists);
             }
             ServerMessage::Created(created) => {
-                self.requests.remove(&created.request);
+                self.requests.finish(created.request);
                 self.events.push(Event::Created { request: created.request, watchlist: created.watchlist });
             }
-            ServerMessage::Deleted(done) => self.requested(done.request),
-            ServerMessage::Restored(done) => self.requested(done.request),
+            ServerMessage::Deleted(done) => self.on_request_done(done.request),
+            ServerMessage::Restored(done) => self.on_request_done(done.request),
             ServerMessage::History(history) => {
-                self.requests.remove(&history.request);
+                self.requests.finish(history.request);
                 self.events.push(Event::History { request: history.request, commits: history.commits });
             }
+            ServerMessage::DeletedLists(server::DeletedLists { request, list }) => {
+                self.requests.finish(request);
+                self.events.push(Event::DeletedLists { request, list });
+            }
             ServerMessage::Closed(closed) => {
-                self.give_up(closed.watchlist);
+                self.drop_watchlist(closed.watchlist);
             }
             ServerMessage::Snapshot(snapshot) => {
                 let watchlist = snapshot.watchlist;
                 self.reopen_wait = RETRY_UNAVAILABLE_MS;
-                self.with_list(watchlist, |list, limits, events| list.snapshot(snapshot, limits, events));
+                self.with_list(watchlist, |list, limits, events| list.on_snapshot(snapshot, limits, events));
             }
             ServerMessage::Resumed(resumed) => {
                 let watchlist = resumed.watchlist;
                 self.reopen_wait = RETRY_UNAVAILABLE_MS;
-                self.with_list(watchlist, |list, limits, events| list.resumed(&resumed, limits, events));
+                self.with_list(watchlist, |list, limits, events| list.on_resumed(&resumed, limits, events));
             }
             ServerMessage::Changes(changes) => {
                 let (watchlist, client) = (changes.watchlist, self.client);
                 self.with_list(watchlist, |list, limits, events| {
-                    list.changes(&changes, client, limits, events)
+                    list.on_changes(&changes, client, limits, events)
                 });
             }
             ServerMessage::Accepted(accepted) => {
                 let (watchlist, edit, revision) = (accepted.watchlist, accepted.edit, accepted.revision);
-                self.answered(watchlist, edit, Outcome::Accepted(revision));
+                self.on_answer(watchlist, edit, Outcome::Accepted(revision));
             }
             ServerMessage::Rejected(rejected) if rejected.rejection.code == Code::Unavailable => {
-                self.unavailable(rejected.watchlist, rejected.edit, now_ms);
+                self.on_unavailable(rejected.watchlist, rejected.edit, now_ms);
             }
-            ServerMessage::Rejected(rejected) if self.is_reused(&rejected) => {
-                self.reused(rejected.watchlist, rejected.edit);
+            ServerMessage::Rejected(rejected) if self.is_number_conflict(&rejected) => {
+                self.on_number_reused(rejected.watchlist, rejected.edit);
             }
             ServerMessage::Rejected(rejected) => {
-                self.answered(rejected.watchlist, rejected.edit, Outcome::Rejected(rejected.rejection));
+                self.on_answer(rejected.watchlist, rejected.edit, Outcome::Rejected(rejected.rejection));
             }
             ServerMessage::Presence(presence) => {
                 if let Some(list) = self.lists.get_mut(&presence.watchlist) {
@@ -366,80 +356,81 @@ impl Replica {
                     self.events.push(Event::People { watchlist: presence.watchlist });
                 }
             }
-            ServerMessage::Error(error) => self.failed(&error, now_ms),
+            ServerMessage::Error(error) => self.on_error(&error, now_ms),
         }
     }
 
-    fn welcomed(&mut self, user: User) {
+    fn on_welcome(&mut self, user: User) {
         self.link = Link::Up(user);
         for (watchlist, list) in &mut self.lists {
             if list.is_wanted() {
-                self.outgoing.push_back(list.ask(*watchlist));
+                self.outgoing.push_back(list.start_open(*watchlist));
             }
         }
         self.events.push(Event::Welcomed);
         self.send_edits();
-        self.ask_for_id_if_due();
+        self.request_new_id_if_drained();
     }
 
-    fn requested(&mut self, request: RequestId) {
-        match self.requests.remove(&request) {
+    fn on_request_done(&mut self, request: RequestId) {
+        match self.requests.finish(request) {
             Some(Request::Delete(watchlist)) => self.events.push(Event::Deleted { request, watchlist }),
             Some(Request::Restore(watchlist)) => self.events.push(Event::Restored { request, watchlist }),
-            Some(Request::Create | Request::History) | None => {}
+            Some(Request::Create | Request::History | Request::DeletedLists) | None => {}
         }
     }
 
-    fn failed(&mut self, error: &crate::wire::server::Error, now_ms: u64) {
-        let request = error.request.and_then(|request| Some((request, self.requests.remove(&request)?)));
+    fn on_error(&mut self, error: &server::Error, now_ms: u64) {
+        let request = error.request.and_then(|request| Some((request, self.requests.finish(request)?)));
         if let Some((request, what)) = request {
             self.events.push(what.failed(request, error.code, error.message.clone()));
             return;
         }
         if let (Some(watchlist), ErrorCode::UnknownWatchlist) = (error.watchlist, error.code) {
-            self.give_up(watchlist);
+            self.drop_watchlist(watchlist);
             return;
         }
         if let (Some(watchlist), ErrorCode::Unavailable) = (error.watchlist, error.code) {
             if let Some(list) = self.lists.get_mut(&watchlist) {
-                list.not_served();
+                list.mark_unavailable();
             }
-            // Edits of other watchlists do not wait for it.
+            // Only the watchlist is delayed, not the edits of others.
             if self.reopen_at.is_none() {
                 self.reopen_at = Some(now_ms + self.reopen_wait);
-                self.reopen_wait = (self.reopen_wait * 2).min(LONGEST_REOPEN_MS);
+                self.reopen_wait = (self.reopen_wait * 2).min(MAX_REOPEN_WAIT_MS);
             }
         }
         let (code, message, watchlist) = (error.code, error.message.clone(), error.watchlist);
         self.events.push(Event::ServerError { code, message, watchlist });
     }
 
-    /// A watchlist is no longer there.
-    fn give_up(&mut self, watchlist: WatchlistId) {
+    /// Drops a watchlist that no longer exists on the server.
+    fn drop_watchlist(&mut self, watchlist: WatchlistId) {
         if let Some(list) = self.lists.get_mut(&watchlist) {
-            list.want(false);
-            list.settle_accepted(watchlist, &mut self.events);
-            list.forget_state();
+            list.set_wanted(false);
+            list.finish_accepted(watchlist, &mut self.events);
+            list.clear_state();
         }
-        self.forget_if_unused(watchlist);
+        self.remove_if_unused(watchlist);
         self.events.push(Event::Closed { watchlist });
     }
 
-    fn answered(&mut self, watchlist: WatchlistId, edit: EditId, outcome: Outcome) {
+    fn on_answer(&mut self, watchlist: WatchlistId, edit: EditId, outcome: Outcome) {
         if self.unanswered.remove(&edit).is_none() {
             return;
         }
         let limits = self.limits;
         if let Some(list) = self.lists.get_mut(&watchlist) {
-            list.answered(watchlist, edit, outcome, &limits, &mut self.events);
+            list.on_answer(watchlist, edit, outcome, &limits, &mut self.events);
         }
-        self.forget_if_unused(watchlist);
+        self.remove_if_unused(watchlist);
         self.send_edits();
-        self.ask_for_id_if_due();
+        self.request_new_id_if_drained();
     }
 
-    /// The server could not store it: it and every later edit of the watchlist are sent again after a while.
-    fn unavailable(&mut self, watchlist: WatchlistId, edit: EditId, now_ms: u64) {
+    /// Schedules an edit that the server could not store, and every later edit of the watchlist, to be sent
+    /// again.
+    fn on_unavailable(&mut self, watchlist: WatchlistId, edit: EditId, now_ms: u64) {
         if let Some(list) = self.lists.get_mut(&watchlist) {
             list.mark_unsent_from(edit);
         }
@@ -450,30 +441,30 @@ impl Replica {
     fn with_list(
         &mut self,
         watchlist: WatchlistId,
-        act: impl FnOnce(&mut ListReplica, &Limits, &mut Vec<Event>) -> list::Next,
+        handler: impl FnOnce(&mut ListReplica, &Limits, &mut Vec<Event>) -> list::Next,
     ) {
         let Some(list) = self.lists.get_mut(&watchlist) else { return };
-        let next = act(list, &self.limits, &mut self.events);
-        // Commits that answer our own edits may have come with it.
-        for edit in list.take_settled() {
+        let next = handler(list, &self.limits, &mut self.events);
+        // The message may have contained commits of our own edits, which answer them.
+        for edit in list.take_finished() {
             self.unanswered.remove(&edit);
         }
         let has_reused = list.has_reused();
         match next {
-            list::Next::Carry => {}
-            list::Next::OpenAgain => {
-                let ask = list.ask(watchlist);
-                self.outgoing.push_back(ask);
+            list::Next::Continue => {}
+            list::Next::Reopen => {
+                let open = list.start_open(watchlist);
+                self.outgoing.push_back(open);
             }
         }
         if has_reused {
-            self.begin_renewal();
+            self.renewal.begin();
         }
         self.send_edits();
-        self.ask_for_id_if_due();
+        self.request_new_id_if_drained();
     }
 
-    /// Sends unanswered edits in their order, as many as may be in flight.
+    /// Queues unanswered edits in order, up to the limit of edits in flight.
     fn send_edits(&mut self) {
         if !matches!(self.link, Link::Up(_)) || self.retry_at.is_some() {
             return;
@@ -483,9 +474,10 @@ impl Replica {
         if room == 0 || in_flight == self.unanswered.len() {
             return;
         }
-        let only_tried = self.renewal != Renewal::None;
+        let only_attempted = self.renewal.is_under_way();
         for (edit, watchlist) in &self.unanswered {
-            let Some(changes) = self.lists.get_mut(watchlist).and_then(|list| list.send(*edit, only_tried))
+            let Some(changes) =
+                self.lists.get_mut(watchlist).and_then(|list| list.mark_sent(*edit, only_attempted))
             else {
                 continue;
             };
@@ -501,24 +493,6 @@ impl Replica {
         }
     }
 
-    fn check_size(&self, watchlist: WatchlistId, changes: &[Change]) -> Result<(), Rejection> {
-        if changes.is_empty() {
-            return Err(Rejection::new(Code::BadMessage, "the edit changes nothing"));
-        }
-        if changes.len() > self.limits.changes {
-            let message = format!("{} changes; one edit takes {}", changes.len(), self.limits.changes);
-            return Err(Rejection::new(Code::TooLarge, message));
-        }
-        let edit =
-            ClientMessage::Edit(client::Edit { watchlist, edit: EditId::MAX, changes: changes.to_vec() });
-        let bytes = Encoding::Json.encode(&edit).len();
-        if bytes > self.limits.message_bytes {
-            let message = format!("an edit of {bytes} bytes; {} are taken", self.limits.message_bytes);
-            return Err(Rejection::new(Code::TooLarge, message));
-        }
-        Ok(())
-    }
-
     fn request(
         &mut self,
         what: Request,
@@ -527,28 +501,69 @@ impl Replica {
         if !matches!(self.link, Link::Up(_)) {
             return None;
         }
-        let request = RequestId(self.next_request);
-        self.next_request += 1;
-        self.requests.insert(request, what);
+        let request = self.requests.start(what);
         self.outgoing.push_back(message(request));
         Some(request)
     }
 
-    fn forget_if_unused(&mut self, watchlist: WatchlistId) {
+    /// Continues under a new client id, in response to [`Event::NumbersReused`]. The unanswered edits get new
+    /// numbers that were never used. Returns each edit with its old number. The caller reconnects.
+    pub fn renew(&mut self, client: ClientId) -> Vec<(EditId, KeptEdit)> {
+        self.disconnected();
+        self.client = client;
+        self.renewal = Renewal::default();
+        let mut renumbered = Vec::with_capacity(self.unanswered.len());
+        for (old, watchlist) in std::mem::take(&mut self.unanswered) {
+            let edit = self.next_edit;
+            self.next_edit = edit.next();
+            self.unanswered.insert(edit, watchlist);
+            let Some(list) = self.lists.get_mut(&watchlist) else { continue };
+            list.renumber(old, client, edit);
+            let changes = list.pending_changes(edit).unwrap_or_default().to_vec();
+            renumbered.push((old, KeptEdit { edit, watchlist, changes }));
+        }
+        renumbered
+    }
+
+    /// Returns whether the server has another edit with this number: it reports the number as reused, or it
+    /// reports the number of an edit from this run as too old.
+    fn is_number_conflict(&self, rejected: &server::Rejected) -> bool {
+        match rejected.rejection.code {
+            Code::EditReused => true,
+            Code::TooOld => {
+                self.lists.get(&rejected.watchlist).is_some_and(|list| list.is_from_this_run(rejected.edit))
+            }
+            _ => false,
+        }
+    }
+
+    /// Handles an edit whose number the server knows from another edit, sent by a copy of this client's data.
+    /// The edit waits for a new number.
+    fn on_number_reused(&mut self, watchlist: WatchlistId, edit: EditId) {
+        if !self.unanswered.contains_key(&edit) {
+            return;
+        }
+        if let Some(list) = self.lists.get_mut(&watchlist) {
+            list.mark_reused(edit);
+        }
+        self.renewal.begin();
+        self.send_edits();
+        self.request_new_id_if_drained();
+    }
+
+    fn request_new_id_if_drained(&mut self) {
+        let can_be_answered = |(edit, watchlist): (&EditId, &WatchlistId)| {
+            self.lists.get(watchlist).is_some_and(|list| list.can_be_answered(*edit))
+        };
+        if self.renewal.is_draining() && !self.unanswered.iter().any(can_be_answered) {
+            self.renewal = Renewal::Requested;
+            self.events.push(Event::NumbersReused);
+        }
+    }
+
+    fn remove_if_unused(&mut self, watchlist: WatchlistId) {
         if self.lists.get(&watchlist).is_some_and(ListReplica::is_unused) {
             self.lists.remove(&watchlist);
         }
-    }
-}
-
-impl Request {
-    /// What is said where it was not done.
-    fn failed(self, request: RequestId, code: ErrorCode, message: Arc<str>) -> Event {
-        let watchlist = match self {
-            Request::History => return Event::HistoryFailed { request },
-            Request::Create => None,
-            Request::Delete(watchlist) | Request::Restore(watchlist) => Some(watchlist),
-        };
-        Event::RequestFailed { request, code, message, watchlist }
     }
 }

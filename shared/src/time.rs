@@ -1,16 +1,16 @@
-//! Moments, in UTC with milliseconds, as the protocol writes them.
+//! Timestamps in UTC with millisecond precision, as the protocol writes them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A moment in milliseconds since 1970-01-01 UTC, between the years 0000 and 9999.
+/// Milliseconds since 1970-01-01 UTC, within the years 0000 to 9999.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
-/// Why a text is not a moment.
+/// Error for text that is not a timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a time: write it as 2026-11-22T20:00:00.000Z")]
+#[error("{text:?} is not a time; use the form 2026-11-22T20:00:00.000Z")]
 pub struct NotATime {
     text: String,
 }
@@ -19,17 +19,17 @@ const FIRST: i64 = -62_167_219_200_000;
 const LAST: i64 = 253_402_300_799_999;
 
 impl Timestamp {
-    /// From milliseconds since 1970-01-01 UTC, held to the years 0000 to 9999.
+    /// Creates a timestamp from milliseconds since 1970-01-01 UTC, clamped to the years 0000 to 9999.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(FIRST, LAST))
     }
 
-    /// Milliseconds since 1970-01-01 UTC.
+    /// Returns the milliseconds since 1970-01-01 UTC.
     pub fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The same moment for time-zone work.
+    /// Converts it to a `jiff` timestamp, for time zone conversions.
     pub fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).expect("years 0000 to 9999 fit jiff's range")
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = NotATime;
 
-    /// Reads RFC 3339 with any offset; fractions beyond milliseconds are cut.
+    /// Parses RFC 3339 with any offset. Digits beyond milliseconds are truncated.
     fn from_str(text: &str) -> Result<Self, NotATime> {
         let not_a_time = || NotATime { text: text.chars().take(64).collect() };
         let moment: jiff::Timestamp = text.parse().map_err(|_parse_error| not_a_time())?;
@@ -71,14 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_and_reads_utc_with_milliseconds() {
+    fn formats_and_parses_utc_with_milliseconds() {
         let moment: Timestamp = "2026-11-22T20:00:00Z".parse().unwrap();
         assert_eq!(moment.to_string(), "2026-11-22T20:00:00.000Z");
         assert_eq!("2026-11-22T21:00:00.0004+01:00".parse::<Timestamp>().unwrap(), moment);
     }
 
     #[test]
-    fn refuses_what_is_no_moment_or_too_far() {
+    fn rejects_invalid_and_out_of_range_times() {
         for text in ["", "yesterday", "2026-11-22", "300000-01-01T00:00:00Z"] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }

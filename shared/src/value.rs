@@ -1,4 +1,5 @@
-//! What a cell holds ([`Value`]) and how it travels before a column's kind has read it ([`Literal`]).
+//! The value of a cell ([`Value`]), and its form on the wire before a column's kind has parsed it
+//! ([`Literal`]).
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
@@ -7,29 +8,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::time::Timestamp;
 
-/// What a cell holds. A percent is a number, in per cent.
+/// The value of a cell. A percentage is a number, in percent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing.
+    /// No value.
     #[default]
     Empty,
-    /// Text, or one of a choice's words.
+    /// Text, or one of a choice's options.
     Text(Arc<str>),
-    /// A decimal with the digits as they were given: `71.80` keeps its nought. Equality is by value.
+    /// A decimal that keeps its trailing zeros, as in `71.80`. Equality ignores them.
     Number(Decimal),
-    /// Yes or no.
+    /// True or false.
     Flag(bool),
-    /// A moment.
+    /// A point in time.
     Time(Timestamp),
 }
 
 impl Value {
-    /// Whether there is nothing in the cell.
+    /// Returns whether the cell is empty.
     pub fn is_empty(&self) -> bool {
         matches!(self, Value::Empty)
     }
 
-    /// The number, where this is one.
+    /// Returns the number, if the value is one.
     pub fn as_number(&self) -> Option<Decimal> {
         match self {
             Value::Number(number) => Some(*number),
@@ -37,7 +38,7 @@ impl Value {
         }
     }
 
-    /// The value as it travels.
+    /// Converts the value to its form on the wire.
     pub fn to_literal(&self) -> Literal {
         match self {
             Value::Empty => Literal::Empty,
@@ -48,7 +49,7 @@ impl Value {
         }
     }
 
-    /// How a column sorts: numbers as numbers, text without regard to case, empties last.
+    /// Compares two values for sorting: numbers numerically, text case-insensitively, empty values last.
     pub fn sort_order(&self, other: &Value) -> Ordering {
         match (self, other) {
             (Value::Number(a), Value::Number(b)) => a.cmp(b),
@@ -73,7 +74,7 @@ impl Value {
     }
 }
 
-/// A value as it travels: what it means depends on its column's kind, which may change within the same edit.
+/// A value on the wire. Its meaning depends on the column's kind, which the same edit may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
     /// `null`.
@@ -82,7 +83,8 @@ pub enum Literal {
     Flag(bool),
     /// Text, a decimal, or a time.
     Text(Arc<str>),
-    /// Something no column takes (a bare number, a list); kept only to be refused with a reason.
+    /// A value that no column accepts, such as a bare number or a list. It is kept so that the rejection can
+    /// name it.
     Foreign(&'static str),
 }
 
@@ -112,7 +114,8 @@ impl Serialize for Literal {
             Literal::Empty => serializer.serialize_unit(),
             Literal::Flag(flag) => serializer.serialize_bool(*flag),
             Literal::Text(text) => serializer.serialize_str(text),
-            // What is refused is never sent on, only digested to know it again: not to be taken for another.
+            // Such a value is always rejected. It is only serialised to digest the edit, and must not equal a
+            // valid value.
             Literal::Foreign(what) => [what].serialize(serializer),
         }
     }
@@ -174,4 +177,11 @@ impl<'de> de::Visitor<'de> for LiteralVisitor {
         while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
         Ok(Literal::Foreign("an object"))
     }
+}
+
+/// Deserialises a `null` field to `Some`, so that it differs from an absent one.
+pub(crate) fn deserialize_some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

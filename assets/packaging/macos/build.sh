@@ -1,7 +1,7 @@
-# The macOS image; part of ../build. It needs a Mac: its linker, lipo, iconutil, codesign, hdiutil and notarytool.
+# Builds the macOS image; sourced by ../build. Requires a Mac with its linker, lipo, iconutil, codesign, hdiutil and notarytool.
 
 build_dmg() {
-  [ "$(uname -s)" = Darwin ] || fail "a macOS image is built on a Mac"
+  [ "$(uname -s)" = Darwin ] || fail "the macOS image can only be built on a Mac"
   need lipo iconutil codesign hdiutil rsvg-convert
   local app=$work/macos/Afterglow.app dmg=$packages/Afterglow-$version.dmg
   fresh "$work/macos"
@@ -10,7 +10,7 @@ build_dmg() {
   mac_icon "$app/Contents/Resources/afterglow.icns"
   fill "$here/macos/Info.plist.in" >"$app/Contents/Info.plist"
   cp "$root"/LICENSE-* "$(notices aarch64-apple-darwin)" "$app/Contents/Resources"
-  # Without an identity it is signed for this Mac alone, which others' ask about before they start it.
+  # Without an identity the app is signed ad hoc: other Macs warn before they start it.
   if [ -n "${APPLE_IDENTITY:-}" ]; then
     codesign --force --options runtime --timestamp --sign "$APPLE_IDENTITY" "$app"
   else
@@ -25,7 +25,7 @@ build_dmg() {
   fi
 }
 
-# One program for both kinds of processor.
+# Builds a universal binary.
 mac_program() {
   local targets=(aarch64-apple-darwin x86_64-apple-darwin) one parts=()
   for one in "${targets[@]}"; do

@@ -1,5 +1,5 @@
-; The installer for one person: without administrator rights, silent with /S, into another folder with /D=FOLDER.
-; Its uninstaller leaves the data unless it is asked to take them: silent with /S /DATA.
+; The per-user installer, which needs no administrator rights. /S installs silently, /D=FOLDER selects the folder.
+; The uninstaller keeps the data unless the user selects them; silently with /S /DATA.
 
 Unicode true
 !ifdef TARGET
@@ -11,8 +11,8 @@ Target amd64-unicode
 !include FileFunc.nsh
 !include Sections.nsh
 
-; What opens which files is new.
-!macro Announce
+; Notifies the shell that file associations changed.
+!macro NotifyAssociations
   System::Call 'shell32::SHChangeNotify(i 0x08000000, i 0, p 0, p 0)'
 !macroend
 
@@ -47,7 +47,7 @@ VIAddVersionKey "LegalCopyright" "${AUTHORS}"
 
 Section "${NAME}"
   SetOutPath "$INSTDIR"
-  ; Windows that are open go on with the program that they were started from.
+  ; Open windows keep running the old program.
   Delete "$INSTDIR\afterglow.old.exe"
   Rename "$INSTDIR\afterglow.exe" "$INSTDIR\afterglow.old.exe"
   Delete "$INSTDIR\afterglow.old.exe"
@@ -79,26 +79,26 @@ Section "${NAME}"
   WriteRegStr HKCU "${UNINSTALL}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
   WriteRegDWORD HKCU "${UNINSTALL}" "NoModify" 1
   WriteRegDWORD HKCU "${UNINSTALL}" "NoRepair" 1
-  !insertmacro Announce
+  !insertmacro NotifyAssociations
   ${GetSize} "$INSTDIR" "/S=0K" $0 $1 $2
   WriteRegDWORD HKCU "${UNINSTALL}" "EstimatedSize" $0
   IfErrors 0 +3
     SetErrorLevel 2
-    Abort "${NAME} could not be installed whole into $INSTDIR."
+    Abort "Installing ${NAME} into $INSTDIR failed."
 SectionEnd
 
 Section "un.${NAME}" un_program
   SectionIn RO
-  ; A program that runs cannot be deleted, and its data are in use.
+  ; A running program cannot be deleted, and its data are in use.
   again:
   Delete "$INSTDIR\afterglow.old.exe"
   Delete "$INSTDIR\afterglow.exe"
   IfFileExists "$INSTDIR\afterglow.exe" open
   IfFileExists "$INSTDIR\afterglow.old.exe" open closed
   open:
-    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "${NAME} is open. Close its windows first." /SD IDCANCEL IDRETRY again
+    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "${NAME} is running. Close its windows and try again." /SD IDCANCEL IDRETRY again
     SetErrorLevel 2
-    Abort "${NAME} is open."
+    Abort "${NAME} is running."
   closed:
   Delete "$INSTDIR\afterglow.ico"
   Delete "$INSTDIR\LICENSE-MIT.txt"
@@ -114,7 +114,7 @@ Section "un.${NAME}" un_program
     DeleteRegKey HKCU "${CLASSES}\.afterglow"
   DeleteRegKey HKCU "Software\${NAME}"
   DeleteRegKey HKCU "${UNINSTALL}"
-  !insertmacro Announce
+  !insertmacro NotifyAssociations
 SectionEnd
 
 Section /o "un.Watchlists and settings" un_data

@@ -1,9 +1,9 @@
-# The Windows packages; part of ../build.
+# Builds the Windows packages; sourced by ../build.
 
 windows_target=${AFTERGLOW_WINDOWS_TARGET:-x86_64-pc-windows-gnu}
 
-# The folder with the program for Windows. Where the standard library for it is not installed it is built from its source,
-# which AFTERGLOW_RUST_SRC names: the folder that has library/ of the compiler's own version in it.
+# Prints the folder with the program for Windows. If the standard library for Windows is not installed, builds it from
+# AFTERGLOW_RUST_SRC: the folder of the compiler's source, of the same version, that contains library/.
 windows_programs() {
   local build=(cargo build --release --locked -p desktop --target "$windows_target")
   if [ -n "${AFTERGLOW_WINDOWS_BIN:-}" ]; then
@@ -16,7 +16,7 @@ windows_programs() {
     (cd "$root" && RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT="$AFTERGLOW_RUST_SRC/library" \
       "${build[@]}" -Zbuild-std=std,panic_unwind >&2)
   else
-    fail "the standard library for $windows_target is missing: \`rustup target add $windows_target\` brings it"
+    fail "the standard library for $windows_target is missing; install it with \`rustup target add $windows_target\`"
   fi
   echo "$target/$windows_target/release"
 }

@@ -1,18 +1,18 @@
-# The Windows packages under wine; part of ../verify.
+# Verifies the Windows packages under wine; sourced by ../verify.
 #
-# wine of Debian 12 lacks bcryptprimitives.dll, which every Windows has and the standard library asks for random numbers:
-# a stand-in for it is built for the tests, and is in no package.
+# The wine of Debian 12 lacks bcryptprimitives.dll, which is part of Windows and which the standard library uses for random
+# numbers. A stub is built for the tests; it is not part of a package.
 
 wine_new() {
-  # Before its desktop starts, which keeps the screen that there is then.
-  screen
+  # Start the display before wine's desktop, which stays on the display that it was started on.
+  start_display
   export WINEPREFIX=$work/wine-$1 WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
   wine=$(command -v wine64 || command -v wine || echo /usr/lib/wine/wine64)
   "$wine" wineboot --init >"$work/wineboot.log" 2>&1 || fail "wine does not start: $(tail -n 3 "$work/wineboot.log")"
-  stand_in "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll"
+  build_stub "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll"
 }
 
-stand_in() {
+build_stub() {
   [ ! -e "$1" ] || return 0
   cat >"$work/random.c" <<'C'
 #include <windows.h>
@@ -24,8 +24,8 @@ C
 
 in_wine() { "$wine" "$@" 2>>"$work/wine.log"; }
 
-# The installed program and a Linux desktop on one Linux server: an edit made in one glows in the other.
-glows_across() {
+# Connects the installed program and a Linux desktop to one Linux server: an edit in each must glow in the other.
+assert_glows_across() {
   local program=$1 server linux windows id other desk=$work/desk-$2
   "$bin/afterglow-server" serve --listen 127.0.0.1:0 --data-dir "$desk" >"$desk.out" 2>"$desk.log" &
   server=$!
@@ -33,7 +33,7 @@ glows_across() {
   for _ in $(seq 100); do grep -q listening "$desk.out" && break; sleep 0.1; done
   local base
   base=$(sed -n 's/^listening on //p' "$desk.out")
-  "$bin/afterglow-server" import "$root/assets/data/companies.csv" --name Companies --data-dir "$desk" >"$desk.made"
+  "$bin/afterglow-server" import "$root/assets/data/companies.csv" --name Companies --data-dir "$desk" >"$desk.created"
   WINEPATH= in_wine "$program" --connect "$base" --token-file "Z:${desk//\//\\}\\local.token" >"$work/windows.out" 2>&1 &
   windows=$!
   started+=("$windows")
@@ -51,26 +51,26 @@ glows_across() {
   sleep 2
   xdotool windowsize --sync "$other" 780 700 windowmove --sync "$other" 800 40
   sleep 1
-  # Typed on Windows, seen on Linux.
+  # Type on Windows; the row must glow on Linux.
   type_price "$id" 73 88
   sleep 0.4
   import -window root "$pictures/$2.png"
-  "$bin/afterglow-server" export "$(cat "$desk.made")" --format csv --data-dir "$desk" >"$work/exported"
-  grep -q '^MMM,.*,88,' "$work/exported" || fail "what was typed on Windows is not on the server: $(head -n 3 "$work/exported")"
-  glow "$pictures/$2.png" 800 || fail "the row does not glow on Linux"
+  "$bin/afterglow-server" export "$(cat "$desk.created")" --format csv --data-dir "$desk" >"$work/exported"
+  grep -q '^MMM,.*,88,' "$work/exported" || fail "the value typed on Windows is not on the server: $(head -n 3 "$work/exported")"
+  has_glow "$pictures/$2.png" 800 || fail "the row does not glow on Linux"
   sleep 3
-  # Typed on Linux, seen on Windows.
+  # Type on Linux; the row must glow on Windows.
   type_price "$other" 95 99
   sleep 0.4
   import -window root "$pictures/$2-back.png"
-  glow "$pictures/$2-back.png" 0 || fail "the row does not glow on Windows"
+  has_glow "$pictures/$2-back.png" 0 || fail "the row does not glow on Windows"
   for window in "$other" "$id"; do xdotool windowactivate --sync "$window" key ctrl+q; done
   for _ in $(seq 100); do kill -0 "$windows" 2>/dev/null || break; sleep 0.1; done
-  ! kill -0 "$windows" 2>/dev/null || fail "the program does not end under wine"
+  ! kill -0 "$windows" 2>/dev/null || fail "the program does not exit under wine"
   kill "$server"
 }
 
-# Clicks on the price of a window's row, and types another.
+# Clicks on the price of a row in a window, and types a new value.
 type_price() {
   xdotool windowactivate --sync "$1" mousemove --window "$1" 428 "$2" click 1
   sleep 0.3
@@ -78,8 +78,8 @@ type_price() {
   xdotool key Return
 }
 
-# Whether a row glows in the half of a picture that begins at a column: a yellow that nothing else there has.
-glow() {
+# Returns whether a row glows in the half of a screenshot that starts at a column. Nothing else there is yellow.
+has_glow() {
   local yellow
   yellow=$(convert "$1" -crop "780x700+$2+40" +repage -fx 'r>0.25 && g>0.2 && r-b>0.18 && g-b>0.12 ? 1 : 0' -format '%[fx:mean*w*h]' info:)
   [ "${yellow%.*}" -gt 2000 ]
@@ -90,30 +90,30 @@ check_nsis() {
   wine_new nsis
   in_wine "$(package '*-setup.exe')" /S
   folder=$(echo "$WINEPREFIX"/drive_c/users/*/AppData/Local/Programs/Afterglow)
-  [ -e "$folder/afterglow.exe" ] || fail "the installer left no program in $folder"
+  [ -e "$folder/afterglow.exe" ] || fail "the installer did not install the program in $folder"
   in_wine reg query 'HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Afterglow' /v DisplayVersion | grep -q '0\.' ||
-    fail "there is no uninstall entry"
-  in_wine reg query 'HKCU\Software\Classes\.afterglow' /ve | grep -q Afterglow.Connection || fail "it does not open .afterglow files"
-  [ -n "$(find "$WINEPREFIX"/drive_c/users -name Afterglow.lnk)" ] || fail "it is not in the Start menu"
-  glows_across "$folder/afterglow.exe" windows
-  # Installed again over itself: an upgrade keeps the data.
+    fail "the uninstall entry is missing"
+  in_wine reg query 'HKCU\Software\Classes\.afterglow' /ve | grep -q Afterglow.Connection || fail "the file type .afterglow is not registered"
+  [ -n "$(find "$WINEPREFIX"/drive_c/users -name Afterglow.lnk)" ] || fail "the Start menu entry is missing"
+  assert_glows_across "$folder/afterglow.exe" windows
+  # Install over the existing version: an upgrade must keep the data.
   data=$(echo "$WINEPREFIX"/drive_c/users/*/AppData/Roaming/afterglow)
-  [ -e "$data/data/version" ] || fail "there is no data folder in $data"
+  [ -e "$data/data/version" ] || fail "the data folder $data is missing"
   in_wine "$(package '*-setup.exe')" /S
-  [ -e "$data/data/version" ] && [ -e "$folder/afterglow.exe" ] || fail "the upgrade took data or program"
+  [ -e "$data/data/version" ] && [ -e "$folder/afterglow.exe" ] || fail "the upgrade removed the data or the program"
   uninstall() {
     in_wine "$folder/uninstall.exe" /S "$@"
-    # It goes on as a copy of itself.
+    # The uninstaller continues in the background, as a copy of itself.
     for _ in $(seq 100); do [ -e "$folder/afterglow.exe" ] || return 0; sleep 0.1; done
-    fail "the uninstaller left the program"
+    fail "the uninstaller did not remove the program"
   }
   uninstall
-  [ -e "$data/data/version" ] || fail "uninstalling took the data unasked"
-  ! in_wine reg query 'HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Afterglow' >/dev/null || fail "the uninstall entry stays"
+  [ -e "$data/data/version" ] || fail "the uninstaller removed the data without being asked"
+  ! in_wine reg query 'HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Afterglow' >/dev/null || fail "the uninstall entry was not removed"
   in_wine "$(package '*-setup.exe')" /S
   uninstall /DATA
   for _ in $(seq 50); do [ -e "$data" ] || break; sleep 0.1; done
-  [ ! -e "$data" ] || fail "the data stay although they were to go"
+  [ ! -e "$data" ] || fail "the uninstaller did not remove the data"
   "$wine" wineboot --shutdown >/dev/null 2>&1 || true
   say "nsis: installed, painted, an edit glowed both ways, upgraded, uninstalled"
 }
@@ -123,12 +123,12 @@ check_msi() {
   wine_new msi
   in_wine msiexec /i "$(package '*.msi')" /qn
   folder=$WINEPREFIX/drive_c/'Program Files'/Afterglow
-  [ -e "$folder/afterglow.exe" ] || fail "the installer left no program in $folder"
-  in_wine reg query 'HKLM\Software\Classes\.afterglow' /ve | grep -q Afterglow.Connection || fail "it does not open .afterglow files"
-  [ -n "$(find "$WINEPREFIX/drive_c" -name Afterglow.lnk)" ] || fail "it is not in the Start menu"
-  glows_across "$folder/afterglow.exe" windows-msi
+  [ -e "$folder/afterglow.exe" ] || fail "the installer did not install the program in $folder"
+  in_wine reg query 'HKLM\Software\Classes\.afterglow' /ve | grep -q Afterglow.Connection || fail "the file type .afterglow is not registered"
+  [ -n "$(find "$WINEPREFIX/drive_c" -name Afterglow.lnk)" ] || fail "the Start menu entry is missing"
+  assert_glows_across "$folder/afterglow.exe" windows-msi
   in_wine msiexec /x "$(package '*.msi')" /qn
-  [ ! -e "$folder/afterglow.exe" ] || fail "uninstalling left the program"
+  [ ! -e "$folder/afterglow.exe" ] || fail "uninstalling did not remove the program"
   "$wine" wineboot --shutdown >/dev/null 2>&1 || true
   say "msi: installed, painted, an edit glowed both ways, uninstalled"
 }

@@ -1,5 +1,5 @@
-//! Frames of a hundred thousand rows that somebody's feed changes, sorted by a column that ticks: taking the changes
-//! from the network's messages, glow, layout, paint and tessellation.
+//! Measures frames of a hundred thousand rows that are sorted by a column which a feed changes. A frame
+//! includes applying the server's messages, glow, layout, painting and tessellation.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,10 @@ use shared::{
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
     time::Timestamp,
     value::{Literal, Value},
-    wire::server::{Changes, Role, ServerMessage, Snapshot, SnapshotRow, User, Welcome},
+    wire::{
+        server::{Changes, Role, ServerMessage, User, Welcome},
+        snapshot::{Snapshot, SnapshotRow},
+    },
 };
 use uuid::Uuid;
 
@@ -18,7 +21,7 @@ use super::{draw, filled, millis, show};
 
 const ROWS: usize = 100_000;
 const SECONDS: usize = 10;
-/// Frames a second.
+/// Frames per second.
 const RATE: usize = 60;
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(1));
 
@@ -26,7 +29,7 @@ pub(crate) fn run() {
     println!("\n{ROWS} rows, sorted by a ticking column, {SECONDS} s at {RATE} frames a second (ms)");
     println!(
         "{:>10} {:>8} {:>8} {:>16} {:>16} {:>12}",
-        "changes/s", "median", "p99", "median, its CPU", "p99, its CPU", "all applied"
+        "changes/s", "median", "p99", "median CPU", "p99 CPU", "all applied"
     );
     for rate in [1_000, 10_000] {
         let folder = tempfile::tempdir().unwrap();
@@ -50,7 +53,7 @@ pub(crate) fn run() {
             times.push(began.elapsed());
             costs.push(cpu() - spent);
         }
-        // The first order is made in the first second.
+        // Skips the first second, in which the first order is built.
         let [times, costs] = [times, costs].map(|frames| {
             let mut frames = frames[RATE..].to_vec();
             frames.sort();
@@ -68,13 +71,13 @@ pub(crate) fn run() {
     }
 }
 
-/// What this thread has computed so far: a frame may wait for a processor, too, which is the machine's matter.
+/// Returns the CPU time of this thread. Unlike elapsed time, it excludes waiting for a free processor.
 fn cpu() -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(spent).unwrap()
 }
 
-/// Somebody's feed, as its messages come from the network.
+/// A simulated feed that produces server messages.
 struct Feed {
     store: Store,
     revision: u64,
@@ -116,7 +119,7 @@ impl Feed {
         Self { store, revision: 0, chance: 1, last: (RowId(Uuid::nil()), String::new()) }
     }
 
-    /// So many rows with another price, as one flush of the server brings them.
+    /// Returns a message that changes the prices of `count` rows.
     fn changes(&mut self, count: usize) -> ServerMessage {
         let changes = (0..count).map(|_| {
             self.chance =
@@ -146,7 +149,7 @@ impl Feed {
         })
     }
 
-    /// Whether the last change is shown.
+    /// Whether the last change is applied.
     fn is_applied(&self) -> bool {
         let (row, price) = &self.last;
         let shown = self.store.watchlist(LIST).unwrap().cell(*row, &"c2".into());

@@ -1,5 +1,5 @@
-//! What a screen reader is told: a table of rows with cells, named and valued, and where the cursor is. Only what is
-//! in view, and only while somebody listens.
+//! The accessibility tree: the visible rows, with a name and a value for each cell, and the cursor. It is
+//! built only while a screen reader is active.
 
 use egui::{
     Id, Rect, Sense, Ui, UiBuilder,
@@ -10,15 +10,15 @@ use egui::{
 use super::{
     Frame, GridState,
     layout::{ColumnLayout, Layout},
-    paint::format,
+    paint::format_cell,
     state::Cursor,
     trend,
 };
 
-/// Describes the grid under its own id; a screen reader's click or focus moves the cursor.
+/// Adds the grid's nodes to the accessibility tree. A screen reader's click or focus action moves the cursor.
 pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame<'_>, layout: &Layout) {
     let (table, view) = (frame.table, frame.view);
-    let is_heard = ui.ctx().accesskit_node_builder(id, |node| {
+    let is_active = ui.ctx().accesskit_node_builder(id, |node| {
         node.set_role(Role::Grid);
         node.set_bounds(bounds(layout.rect));
         node.set_label(view.watchlist.name().to_string());
@@ -27,7 +27,7 @@ pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame
         node.set_multiselectable();
         node.add_action(Action::Focus);
     });
-    if is_heard.is_none() {
+    if is_active.is_none() {
         return;
     }
     headers(ui, id, state, layout);
@@ -103,8 +103,8 @@ fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: 
     node.set_label(format!("{} of {name}", column.entry.column.title));
     if let Some(row) = frame.table.row_at(index) {
         node.set_value(match trend::source(&column.entry) {
-            Some(source) => trend::spoken(frame.view.trails, row.id, source),
-            None => format(&frame.table.value(row, &column.entry), column, frame.view).0,
+            Some(source) => trend::accessible_value(frame.view.trails, row.id, source),
+            None => format_cell(&frame.table.value(row, &column.entry), column, frame.view).0,
         });
     }
     node.set_row_index(index + 1);
@@ -116,7 +116,7 @@ fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: 
     }
 }
 
-/// What a row is called: what its first column says.
+/// Returns a row's accessible name: the text of its first column.
 fn name_of(frame: &Frame<'_>, index: usize) -> String {
     let first = frame.table.columns().first();
     match (frame.table.row_at(index), first) {

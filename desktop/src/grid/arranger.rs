@@ -1,5 +1,5 @@
-//! Keeps an order up to date: made anew on a thread of its own, from a copy that shares the rows, and taken over whole.
-//! Time is handed in.
+//! Keeps the order of the rows up to date. Large lists are sorted on a separate thread, from a copy-on-write
+//! copy of the list, and the result replaces the order as a whole. The caller passes the time.
 
 use std::{
     sync::{Arc, mpsc},
@@ -12,151 +12,161 @@ use shared::{
     watchlist::{Version, Watchlist},
 };
 
-use super::order::{Locale, Order, Wanted};
+use super::order::{Locale, Order, OrderSpec};
 
-/// How often a live order is made anew.
+/// Minimum time between two rebuilds of a live order.
 const LIVE_INTERVAL: Duration = Duration::from_millis(250);
-/// A list of so few rows is arranged at once.
-const AT_ONCE: usize = 2_000;
+/// Maximum number of rows that are sorted on the calling thread.
+const MAX_INLINE_ROWS: usize = 2_000;
 
-/// What is asked of the order in a frame.
+/// The order that a frame needs.
 pub struct Request<'a> {
-    /// By what it is sorted and filtered.
-    pub wanted: &'a Wanted,
-    /// Whether it follows values that change, or stays until it is asked for.
+    /// The sort keys and filters.
+    pub spec: &'a OrderSpec,
+    /// Whether changed values cause a rebuild; otherwise only [`Arranger::refresh`] does.
     pub is_live: bool,
-    /// A row that must not move on screen.
-    pub held: Option<RowId>,
-    /// Shown whatever the filters say.
-    pub kept: Option<RowId>,
-    /// How values are read.
+    /// The row that must keep its position on screen.
+    pub anchor: Option<RowId>,
+    /// The row that the filters ignore.
+    pub exempt: Option<RowId>,
+    /// How filters parse and show values.
     pub locale: &'a Locale,
 }
 
-/// An order, and what it was made of.
+/// An order and the state of the list that it was built from.
 #[derive(Default)]
 pub struct Arranger {
     order: Arc<Order>,
-    wanted: Wanted,
-    /// What of the watchlist the order has followed, and was made of.
-    followed: Version,
-    made_of: Version,
-    made_at: Duration,
-    /// The row that was shown whatever the filters say.
-    kept: Option<RowId>,
-    making: Option<Making>,
-    /// Made, and waiting until rows may change places.
-    made: Option<(Order, Wanted, Version)>,
-    /// Asked to be made anew, though held.
-    is_stale: bool,
+    spec: OrderSpec,
+    /// The version of the watchlist whose added and removed rows the order includes.
+    synced: Version,
+    /// The version of the watchlist that the order was built from.
+    built_from: Version,
+    /// When the last build started.
+    started_at: Duration,
+    /// The row that the filters ignored in the last build.
+    exempt: Option<RowId>,
+    /// The build that is running on another thread.
+    build: Option<Build>,
+    /// A finished order that waits until rows may move.
+    ready: Option<(Order, OrderSpec, Version)>,
+    /// Whether a refresh was requested.
+    is_refresh_requested: bool,
 }
 
-struct Making {
-    wanted: Wanted,
+struct Build {
+    spec: OrderSpec,
     of: Version,
     done: mpsc::Receiver<Order>,
 }
 
 impl Arranger {
-    /// The order as it is now.
+    /// Returns the current order.
     pub fn order(&self) -> Arc<Order> {
         self.order.clone()
     }
 
-    /// Makes a held order anew.
+    /// Rebuilds the order in the next update, even while live sorting is paused.
     pub fn refresh(&mut self) {
-        self.is_stale = true;
+        self.is_refresh_requested = true;
     }
 
-    /// Brings the order up to date as far as it may be; `can_hold` tells whether the held row could stay where it is
-    /// on screen from another place. `wake` is called when more can be done. Gives when to ask again.
+    /// Updates the order if rows may move. `can_keep_anchor` returns whether the anchored row can keep its
+    /// position on screen at another index. `wake` is called when a build has finished. Returns the time
+    /// until the next update is due.
     pub fn update(
         &mut self,
         watchlist: &Watchlist,
         request: &Request<'_>,
-        can_hold: &dyn Fn(usize) -> bool,
+        can_keep_anchor: &dyn Fn(usize) -> bool,
         now: Duration,
         wake: impl FnOnce() + Send + 'static,
     ) -> Option<Duration> {
         let version = watchlist.version();
-        if request.wanted.is_plain() {
-            *self = Self { followed: version, made_of: version, made_at: now, ..Self::default() };
+        if request.spec.is_plain() {
+            *self = Self { synced: version, built_from: version, started_at: now, ..Self::default() };
             return None;
         }
-        if let Some(making) = &self.making {
-            match making.done.try_recv() {
+        if let Some(build) = &self.build {
+            match build.done.try_recv() {
                 Ok(order) => {
-                    let Making { wanted, of, .. } = self.making.take().expect("it was just there");
-                    self.made = Some((order, wanted, of));
+                    let Build { spec, of, .. } = self.build.take().expect("a build was in progress");
+                    self.ready = Some((order, spec, of));
                 }
-                Err(mpsc::TryRecvError::Disconnected) => self.making = None,
+                Err(mpsc::TryRecvError::Disconnected) => self.build = None,
                 Err(mpsc::TryRecvError::Empty) => {}
             }
         }
-        self.take_over(watchlist, request, can_hold);
-        if self.followed.rows != version.rows {
-            Arc::make_mut(&mut self.order).follow(watchlist);
+        self.apply_ready(watchlist, request, can_keep_anchor);
+        if self.synced.rows != version.rows {
+            Arc::make_mut(&mut self.order).sync_rows(watchlist);
         }
-        self.followed = version;
-        let is_other = self.wanted != *request.wanted;
-        let due_at = self.made_at + LIVE_INTERVAL;
+        self.synced = version;
+        let is_other = self.spec != *request.spec;
+        let due_at = self.started_at + LIVE_INTERVAL;
         let is_due = request.is_live && self.is_behind(version, request) && now >= due_at;
-        if self.making.is_none() && (is_other || self.is_stale || is_due) {
-            self.make(watchlist, request, now, wake);
-            self.take_over(watchlist, request, can_hold);
+        if self.build.is_none() && (is_other || self.is_refresh_requested || is_due) {
+            self.start_build(watchlist, request, now, wake);
+            self.apply_ready(watchlist, request, can_keep_anchor);
         }
-        // One that is being made wakes the window by itself.
-        let waits = request.is_live && self.making.is_none() && self.is_behind(version, request);
-        waits.then(|| (self.made_at + LIVE_INTERVAL).saturating_sub(now))
+        // A running build wakes the window when it is done.
+        let waits = request.is_live && self.build.is_none() && self.is_behind(version, request);
+        waits.then(|| (self.started_at + LIVE_INTERVAL).saturating_sub(now))
     }
 
-    /// Whether the last order is of something older. One that waits until rows may move is the last, too.
+    /// Whether the latest order, applied or waiting, was built from an older state.
     fn is_behind(&self, version: Version, request: &Request<'_>) -> bool {
-        let made_of = self.made.as_ref().map_or(self.made_of, |(_, _, of)| *of);
-        made_of != version || self.kept != request.kept
+        let built_from = self.ready.as_ref().map_or(self.built_from, |(_, _, of)| *of);
+        built_from != version || self.exempt != request.exempt
     }
 
-    /// An order that the person asked for is taken at once, one that follows values only where the held row can stay.
-    fn take_over(&mut self, watchlist: &Watchlist, request: &Request<'_>, can_hold: &dyn Fn(usize) -> bool) {
-        let Some((order, wanted, _)) = &self.made else { return };
-        if *wanted != *request.wanted {
-            self.made = None;
+    /// Applies the finished order: immediately if the user requested it, otherwise only if the anchored row
+    /// can keep its position on screen.
+    fn apply_ready(
+        &mut self,
+        watchlist: &Watchlist,
+        request: &Request<'_>,
+        can_keep_anchor: &dyn Fn(usize) -> bool,
+    ) {
+        let Some((order, spec, _)) = &self.ready else { return };
+        if *spec != *request.spec {
+            self.ready = None;
             return;
         }
-        let is_asked = self.is_stale || self.wanted != *wanted;
-        let place = request.held.map(|row| order.index_of(watchlist, row));
-        if is_asked || place.is_none_or(|place| place.is_some_and(can_hold)) {
-            let (order, wanted, of) = self.made.take().expect("it was just there");
-            (self.order, self.wanted, self.made_of, self.followed) = (Arc::new(order), wanted, of, of);
-            self.is_stale = false;
+        let is_requested = self.is_refresh_requested || self.spec != *spec;
+        let place = request.anchor.map(|row| order.index_of(watchlist, row));
+        if is_requested || place.is_none_or(|place| place.is_some_and(can_keep_anchor)) {
+            let (order, spec, of) = self.ready.take().expect("an order is ready");
+            (self.order, self.spec, self.built_from, self.synced) = (Arc::new(order), spec, of, of);
+            self.is_refresh_requested = false;
         }
     }
 
-    fn make(
+    fn start_build(
         &mut self,
         watchlist: &Watchlist,
         request: &Request<'_>,
         now: Duration,
         wake: impl FnOnce() + Send + 'static,
     ) {
-        self.made_at = now;
-        self.kept = request.kept;
-        let (of, wanted, kept) = (watchlist.version(), request.wanted.clone(), request.kept);
-        let (frozen, locale, by) = (watchlist.freeze(), request.locale.clone(), wanted.clone());
-        let arrange = move || Order::arrange(&frozen, &by, &locale, kept);
-        if watchlist.rows().len() <= AT_ONCE {
-            self.made = Some((arrange(), wanted, of));
+        self.started_at = now;
+        self.exempt = request.exempt;
+        let (of, spec, exempt) = (watchlist.version(), request.spec.clone(), request.exempt);
+        let (frozen, locale, by) = (watchlist.freeze(), request.locale.clone(), spec.clone());
+        let arrange = move || Order::arrange(&frozen, &by, &locale, exempt);
+        if watchlist.rows().len() <= MAX_INLINE_ROWS {
+            self.ready = Some((arrange(), spec, of));
             return;
         }
         let (sender, done) = mpsc::sync_channel(1);
         let work = move || {
-            // The window is gone where nobody takes it.
+            // Sending fails only if the window was closed.
             drop(sender.send(arrange()));
             wake();
         };
-        // Where the system gives no thread the order stays as it is, and the next frame asks again.
+        // If no thread can be started, the order stays as it is and the next frame retries.
         if thread::Builder::new().name("afterglow-arrange".to_owned()).spawn(work).is_ok() {
-            self.making = Some(Making { wanted, of, done });
+            self.build = Some(Build { spec, of, done });
         }
     }
 }
@@ -179,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_the_held_row_does_not_allow_waits_and_is_not_made_again_and_again() {
+    fn an_order_that_would_move_the_anchored_row_waits_and_is_not_rebuilt_repeatedly() {
         let limits = Limits::default();
         let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
         let positions = Position::between(None, None, 3).unwrap();
@@ -189,12 +199,12 @@ mod tests {
                 .unwrap();
         }
         let sort = vec![SortKey { column: "price".into(), descending: false }];
-        let wanted = Wanted { sort, filters: Vec::new() };
+        let spec = OrderSpec { sort, filters: Vec::new() };
         let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
         let mut arranger = Arranger::default();
         let mut update = |list: &Watchlist, may_move: bool, millis: u64| {
             let request =
-                Request { wanted: &wanted, is_live: true, held: Some(row(1)), kept: None, locale: &locale };
+                Request { spec: &spec, is_live: true, anchor: Some(row(1)), exempt: None, locale: &locale };
             let wait = arranger.update(list, &request, &|_| may_move, Duration::from_millis(millis), || {});
             let first = arranger.order().at(list, 0).unwrap().id;
             (first, wait)
@@ -202,9 +212,9 @@ mod tests {
         assert_eq!(update(&list, true, 1_000), (row(1), None));
         let set = Change::set(row(1), &"price".into(), Literal::from("9"));
         list.apply(&[set], &Mode::Pending { limits: &limits }).unwrap();
-        assert_eq!(update(&list, false, 1_100), (row(1), Some(Duration::from_millis(150))), "not yet due");
-        assert_eq!(update(&list, false, 1_300).0, row(1), "it may not move");
-        assert_eq!(update(&list, false, 1_700), (row(1), None), "nothing has changed since");
-        assert_eq!(update(&list, true, 1_800), (row(2), None), "now it may");
+        assert_eq!(update(&list, false, 1_100), (row(1), Some(Duration::from_millis(150))), "not due yet");
+        assert_eq!(update(&list, false, 1_300).0, row(1), "the anchored row may not move");
+        assert_eq!(update(&list, false, 1_700), (row(1), None), "nothing has changed since the last build");
+        assert_eq!(update(&list, true, 1_800), (row(2), None), "the row may move now");
     }
 }

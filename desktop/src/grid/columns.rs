@@ -1,59 +1,59 @@
-//! What can be done with a column, from its menu or by name.
+//! Column commands, from the column menu or the command palette.
 
 use egui::Ui;
 use shared::{
     column::ColumnKey,
-    edit::{Change, KeyOnly},
+    edit::{Change, ColumnRef},
     watchlist::ColumnEntry,
 };
 
 use super::{
     Frame, GridAction, GridState,
     config::GridConfig,
-    filter::shown,
+    filter::display_text,
     layout::{self, Layout},
     trend,
 };
 use crate::theme;
 
-/// Rows that a column is fitted to, those in view first.
+/// Number of rows that a column is fitted to, around the visible ones.
 const FITTED: usize = 2_000;
-/// How much wider or narrower a step makes it, in points.
+/// Step by which a command changes a column's width, in points.
 const STEP: f32 = 16.0;
-/// Figures after the point that can be asked for.
-const MOST_DECIMALS: u32 = 12;
+/// Maximum number of decimals.
+const MAX_DECIMALS: u32 = 12;
 
-/// Something to be done with a column.
+/// A command for one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnCommand {
-    /// Show it here no more.
+    /// Hides the column in this window.
     Hide,
-    /// Show those again that are hidden here.
+    /// Shows all columns that are hidden in this window.
     ShowAll,
-    /// Keep it and all before it where the others scroll.
+    /// Freezes the columns up to this one.
     Freeze,
-    /// Keep only the first one there.
+    /// Freezes only the first column.
     FreezeFirst,
-    /// Show or hide its sparkline.
+    /// Toggles the column's sparkline.
     Trend,
-    /// A figure more or less after the point: true is more.
+    /// Shows one decimal more or fewer: true is more.
     Decimals(bool),
-    /// As wide as what it shows.
+    /// Fits the width to the content.
     Fit,
-    /// Wider or narrower: true is wider.
+    /// Makes the column wider or narrower: true is wider.
     Width(bool),
-    /// One place towards the first or the last: true is towards the last.
+    /// Moves the column one place left or right: true is right.
     Move(bool),
-    /// Ask for a new one behind it.
+    /// Opens the dialog for a new column, which goes after this one.
     Add,
-    /// Ask for its new title.
+    /// Opens the dialog that renames the column.
     Rename,
-    /// Take it away for everyone; it can be brought back.
+    /// Removes the column for everyone. It can be restored.
     Remove,
 }
 
-/// Does it.
-pub(super) fn obey(
+/// Executes a column command.
+pub(super) fn execute_column_command(
     ui: &Ui,
     state: &mut GridState,
     frame: &Frame<'_>,
@@ -67,7 +67,7 @@ pub(super) fn obey(
         state.config.hidden.clear();
     }
     let Some(entry) = table.column(key) else { return };
-    // What is done to a sparkline for everyone is done to the column that it draws.
+    // Commands that affect everyone apply to the column that a sparkline draws.
     let own = trend::source(entry).unwrap_or(key).clone();
     let index = table.column_index(key).unwrap_or(0);
     let config = &mut state.config;
@@ -75,7 +75,7 @@ pub(super) fn obey(
         ColumnCommand::Hide => match trend::source(entry) {
             Some(source) => drop(config.trends.remove(source)),
             None if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),
-            None => actions.push(GridAction::Say("The last column cannot be hidden.".to_owned())),
+            None => actions.push(GridAction::Notify("The last column cannot be hidden.".to_owned())),
         },
         ColumnCommand::ShowAll => {}
         ColumnCommand::Freeze => config.frozen = index + 1,
@@ -84,15 +84,15 @@ pub(super) fn obey(
             if trend::can_draw(entry) {
                 config.toggle_trend(key);
             } else {
-                let text = "Sparklines draw the numbers that are typed or fed, not those that are computed.";
-                actions.push(GridAction::Say(text.to_owned()));
+                let text = "Sparklines are not available for computed columns.";
+                actions.push(GridAction::Notify(text.to_owned()));
             }
         }
         ColumnCommand::Decimals(more) => set_decimals(config, entry, more),
         ColumnCommand::Fit => fit(ui, state, frame, layout, key),
         ColumnCommand::Width(wider) => {
-            let present = layout.column(key).map_or(layout::MIN_WIDTH, |column| column.width);
-            let width = if wider { present + STEP } else { present - STEP };
+            let current = layout.column(key).map_or(layout::MIN_WIDTH, |column| column.width);
+            let width = if wider { current + STEP } else { current - STEP };
             config.widths.insert(key.clone(), width.clamp(layout::MIN_WIDTH, layout::MAX_WIDTH));
         }
         ColumnCommand::Move(towards_last) => {
@@ -106,31 +106,30 @@ pub(super) fn obey(
         ColumnCommand::Rename => actions.push(GridAction::RenameColumn(own)),
         ColumnCommand::Remove => {
             if entry.column.derive.is_some() {
-                let text =
-                    format!("{} is computed from other columns; it can be hidden.", entry.column.title);
-                actions.push(GridAction::Say(text));
+                let text = format!("{} is computed from other columns. Hide it instead.", entry.column.title);
+                actions.push(GridAction::Notify(text));
             } else {
-                actions.push(GridAction::Edit(vec![Change::RemoveColumn(KeyOnly { key: key.clone() })]));
+                actions.push(GridAction::Edit(vec![Change::RemoveColumn(ColumnRef { key: key.clone() })]));
             }
         }
     }
 }
 
 fn set_decimals(config: &mut GridConfig, entry: &ColumnEntry, more: bool) {
-    let Some(present) = entry.column.kind.decimals() else { return };
-    let wanted = if more { (present + 1).min(MOST_DECIMALS) } else { present.saturating_sub(1) };
-    config.decimals.extend(u8::try_from(wanted).ok().map(|wanted| (entry.column.key.clone(), wanted)));
+    let Some(current) = entry.column.kind.decimals() else { return };
+    let decimals = if more { (current + 1).min(MAX_DECIMALS) } else { current.saturating_sub(1) };
+    config.decimals.extend(u8::try_from(decimals).ok().map(|decimals| (entry.column.key.clone(), decimals)));
 }
 
-/// Makes a column as wide as what it shows.
+/// Fits a column's width to its content.
 pub(super) fn fit(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout, key: &ColumnKey) {
     let Some(entry) = frame.table.column(key) else { return };
-    let reading = frame.view.reading(&entry.column.kind);
+    let format = frame.view.value_format(&entry.column.kind);
     let first = layout.visible_rows().start.saturating_sub(FITTED / 2);
     let rows = (first..(first + FITTED).min(frame.table.len())).filter_map(|index| frame.table.row_at(index));
-    // The title of a section goes across the list, however narrow the first column is.
+    // A section title spans the list, so it does not need a wide first column.
     let rows = rows.filter(|row| !frame.table.is_section(row));
-    let texts = rows.map(|row| shown(&frame.table.value(row, entry), reading));
+    let texts = rows.map(|row| display_text(&frame.table.value(row, entry), format));
     let width_of = |text: String, font: egui::FontId| {
         ui.painter().layout_no_wrap(text, font, egui::Color32::PLACEHOLDER).size().x
     };

@@ -1,4 +1,4 @@
-//! How one window shows one watchlist: what a person arranged and what is kept for the next start.
+//! How one window shows one watchlist: the user's settings, which are restored at the next start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,19 @@ use shared::{
 
 use super::{order::SortKey, section, trend};
 
-/// How close rows stand.
+/// Row height preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Density {
-    /// As many rows as can be read.
+    /// 22-point rows.
     #[default]
     Compact,
-    /// With more room.
+    /// 28-point rows.
     Comfortable,
 }
 
 impl Density {
-    /// Height of a row, in points.
+    /// Returns the height of a row, in points.
     pub fn row_height(self) -> f32 {
         match self {
             Density::Compact => 22.0,
@@ -31,29 +31,31 @@ impl Density {
     }
 }
 
-/// What a person arranged.
+/// The user's column, sort and filter settings for one watchlist in one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct GridConfig {
-    /// The columns in the order that they were dragged to; others stand behind their neighbours in the list.
+    /// Columns in the order that they were dragged to. Columns not listed come after their neighbour in the
+    /// watchlist.
     pub order: Vec<ColumnKey>,
-    /// Widths, in points.
+    /// Column widths, in points.
     pub widths: BTreeMap<ColumnKey, f32>,
-    /// Columns that are not shown here.
+    /// Columns hidden in this window.
     pub hidden: BTreeSet<ColumnKey>,
-    /// How many columns stay where the others scroll.
+    /// Number of frozen columns.
     pub frozen: usize,
-    /// Figures after the point, where they are not the column's own.
+    /// Numbers of decimals that override the column's own.
     pub decimals: BTreeMap<ColumnKey, u8>,
-    /// Number columns whose last values are drawn beside them.
+    /// Number columns that have a sparkline.
     pub trends: BTreeSet<ColumnKey>,
-    /// By what rows are sorted.
+    /// Sort keys, most significant first.
     pub sort: Vec<SortKey>,
-    /// Whether a sorted list stays as it is until asked.
-    pub is_held: bool,
+    /// Whether live sorting is paused: changed values do not move rows until a refresh.
+    #[serde(rename = "isHeld")]
+    pub is_sort_paused: bool,
     /// Whether the filter row is open.
     pub has_filters: bool,
-    /// What is typed in it.
+    /// The filter texts.
     pub filters: BTreeMap<ColumnKey, String>,
 }
 
@@ -67,7 +69,7 @@ impl Default for GridConfig {
             decimals: BTreeMap::new(),
             trends: BTreeSet::new(),
             sort: Vec::new(),
-            is_held: false,
+            is_sort_paused: false,
             has_filters: false,
             filters: BTreeMap::new(),
         }
@@ -75,13 +77,13 @@ impl Default for GridConfig {
 }
 
 impl GridConfig {
-    /// The columns that are shown, in their order, as they are shown.
+    /// Returns the shown columns in display order, with this window's decimals.
     pub fn columns(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
         let mut columns = self.all(watchlist);
         if !self.order.is_empty() {
             columns = arranged(columns, &self.order);
         }
-        // What others removed may have left nothing but hidden ones: then those are shown.
+        // If others removed every column but the hidden ones, show those.
         if columns.iter().any(|entry| !self.hidden.contains(&entry.column.key)) {
             columns.retain(|entry| !self.hidden.contains(&entry.column.key));
         }
@@ -98,7 +100,7 @@ impl GridConfig {
         columns
     }
 
-    /// Every column that can be shown, sparklines among them, in the list's own order.
+    /// Returns every column that can be shown, including sparklines, in list order.
     pub(super) fn all(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
         let mut columns = Vec::new();
         for entry in watchlist.columns().visible().filter(|entry| !section::is_of_sections(entry)) {
@@ -110,7 +112,7 @@ impl GridConfig {
         columns
     }
 
-    /// Moves a column before another, or to the end.
+    /// Moves a column before another one, or to the end.
     pub fn place(&mut self, watchlist: &Watchlist, column: &ColumnKey, before: Option<&ColumnKey>) {
         let mut order: Vec<ColumnKey> =
             arranged(self.all(watchlist), &self.order).into_iter().map(|entry| entry.column.key).collect();
@@ -120,20 +122,20 @@ impl GridConfig {
         self.order = order;
     }
 
-    /// By what rows are sorted here and now: a column that is no longer there sorts nothing.
+    /// Returns the sort keys whose columns still exist.
     pub fn sort_of(&self, watchlist: &Watchlist) -> Vec<SortKey> {
-        let is_there = |key: &&SortKey| watchlist.columns().visible_column(&key.column).is_ok();
-        self.sort.iter().filter(is_there).cloned().collect()
+        let exists = |key: &&SortKey| watchlist.columns().visible_column(&key.column).is_ok();
+        self.sort.iter().filter(exists).cloned().collect()
     }
 
-    /// Shows or hides a number column's sparkline.
+    /// Toggles a number column's sparkline.
     pub fn toggle_trend(&mut self, column: &ColumnKey) {
         if !self.trends.remove(column) {
             self.trends.insert(column.clone());
         }
     }
 
-    /// Sorts by a column: ascending, descending, then no longer. `beside` keeps the other keys.
+    /// Cycles a column's sorting: ascending, descending, none. `beside` keeps the other sort keys.
     pub fn sort_by(&mut self, column: &ColumnKey, beside: bool) {
         let key = self.sort.iter().position(|key| key.column == *column);
         let next = match key.map(|index| self.sort[index].descending) {
@@ -154,7 +156,7 @@ impl GridConfig {
     }
 }
 
-/// Columns in a remembered order. One that it does not know stands behind its neighbour in the list.
+/// Sorts columns into a saved order. A column that is not in it comes after its neighbour in the watchlist.
 fn arranged(columns: Vec<ColumnEntry>, order: &[ColumnKey]) -> Vec<ColumnEntry> {
     let place = |key: &ColumnKey| order.iter().position(|known| known == key);
     let mut behind = 0;

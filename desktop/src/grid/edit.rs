@@ -1,4 +1,4 @@
-//! The one editor: opened over a cell, its text is never touched by what arrives.
+//! The cell editor. Incoming changes never modify the text in it.
 
 mod calendar;
 mod note;
@@ -24,66 +24,68 @@ use shared::{
 use self::{note::Answer, picker::Picker};
 use super::{
     Frame, GridAction, GridState, GridView,
-    filter::moment,
+    filter::parse_timestamp,
     keys::Step,
     layout::{ARROW, Layout, PADDING},
-    ops::{guarded, insert_at},
+    ops::{guarded_set, insert_changes},
     state::Cursor,
 };
 use crate::theme;
 
-/// Narrower than this a cell's editor is wider than the cell, in points; a time is longer in it than in the cell.
-const NARROWEST: f32 = 96.0;
-const NARROWEST_TIME: f32 = 168.0;
+/// Minimum width of the editor, in points. It may be wider than its cell.
+const MIN_EDITOR_WIDTH: f32 = 96.0;
+/// Minimum width of the editor of a time, in points. Its text is longer than the one in the cell.
+const MIN_TIME_EDITOR_WIDTH: f32 = 168.0;
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// Everything selected.
+    /// With the whole text selected.
     All,
-    /// The caret at the end.
+    /// With the caret at the end.
     End,
-    /// With this in place of the value.
+    /// With this text in place of the value.
     Typed(String),
-    /// With what can be chosen from: words, or days.
+    /// With the list of choices or the calendar open.
     List,
 }
 
-/// Why what is typed is not taken yet.
+/// Why the text was not committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
-    /// The column cannot hold it, in words.
-    Wrong(String),
-    /// The cell has changed.
+    /// The text is not valid in its column; the message for the user.
+    Invalid(String),
+    /// The cell has changed since the editor was opened.
     Changed,
     /// The row was removed.
-    Gone,
+    RowRemoved,
 }
 
 /// An open editor.
 #[derive(Clone, Debug)]
 pub struct Editor {
-    /// Where it is.
+    /// The edited cell.
     pub cursor: Cursor,
-    /// The column that keeps the cell: of a section row, the one of the titles.
+    /// The column that stores the cell's value: for a section row, the column of the titles.
     pub column: ColumnKey,
-    /// What is typed.
+    /// The current text.
     pub text: String,
-    /// What the person last saw in the cell: the value when it was opened, or the one in the warning.
+    /// The value that the user last saw in the cell: the one when the editor was opened, or the one in the
+    /// warning.
     seen: Value,
-    /// Whether arrows commit and move, as after typing over a value.
+    /// Whether arrow keys commit and move, as they do after typing over a value.
     typed_over: bool,
-    /// Why it was not taken.
+    /// Why the last commit failed.
     problem: Option<Problem>,
     opening: Option<Opening>,
     picker: Option<Picker>,
-    /// Where its row stands, or stood.
+    /// Last known index of the row.
     pub(super) last_index: usize,
-    /// Where its column stands, or stood: its left and right edge.
+    /// Last known left and right edge of the column.
     last_column: Rangef,
 }
 
-/// Opens the editor on the cursor's cell, where it can be edited.
+/// Opens the editor on the cursor's cell if that cell is editable.
 pub(super) fn open(
     state: &mut GridState,
     frame: &Frame<'_>,
@@ -99,27 +101,27 @@ pub(super) fn open(
         state.cursor = Some(cursor.clone());
     }
     let Some(entry) = frame.table.column(&cursor.column) else { return };
-    let Some((kept, value)) = frame.table.editable(cursor.row, entry) else {
-        actions.push(GridAction::Say(format!("{} is computed from other columns.", entry.column.title)));
+    let Some((storage, value)) = frame.table.editable(cursor.row, entry) else {
+        actions.push(GridAction::Notify(format!("{} is computed from other columns.", entry.column.title)));
         return;
     };
     let view = frame.view;
-    if kept.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
+    if storage.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
         let toggled = Literal::Flag(value != Value::Flag(true));
-        actions.extend(cursor.row.map(|row| set(row, kept, toggled, &value)));
+        actions.extend(cursor.row.map(|row| set_cell(row, storage, toggled, &value)));
         return;
     }
     let text = match (&opening, &value) {
         (Opening::Typed(text), _) => text.clone(),
         (_, Value::Time(time)) => local_text(*time, view.zone),
         (_, Value::Number(number)) => view.separators.write(*number),
-        (Opening::All | Opening::End | Opening::List, _) => plain(&value),
+        (Opening::All | Opening::End | Opening::List, _) => plain_text(&value),
     };
     let typed_over = matches!(opening, Opening::Typed(_));
-    let lists = opening == Opening::List || matches!(kept.column.kind, ColumnKind::Choice(_));
-    let picker = if lists { Picker::of(&kept.column.kind, &text, view) } else { None };
+    let lists = opening == Opening::List || matches!(storage.column.kind, ColumnKind::Choice(_));
+    let picker = if lists { Picker::for_kind(&storage.column.kind, &text, view) } else { None };
     let last_index = state.cursor_index(frame.table).unwrap_or(0);
-    let column = kept.column.key.clone();
+    let column = storage.column.key.clone();
     let editor = Editor {
         cursor,
         column,
@@ -135,7 +137,7 @@ pub(super) fn open(
     state.editor = Some(editor);
 }
 
-/// Sends what was typed, where it can be; false leaves the editor open with the reason.
+/// Commits the text if it is valid. Returns false if the editor stays open, with the reason beside it.
 pub(super) fn commit(state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) -> bool {
     let Some(mut editor) = state.editor.take() else { return true };
     match try_commit(&mut editor, state, frame, actions) {
@@ -159,40 +161,40 @@ fn try_commit(
         .watchlist
         .columns()
         .visible_column(&editor.column)
-        .map_err(|_gone| Problem::Wrong("this column was removed".to_owned()))?;
+        .map_err(|_gone| Problem::Invalid("This column was removed".to_owned()))?;
     if let Some(picker) = &editor.picker {
         picker.complete(&entry.column.kind, &mut editor.text);
     }
-    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view).map_err(Problem::Wrong)?;
+    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view).map_err(Problem::Invalid)?;
     let rows = view.watchlist.rows();
     let Some(row) = editor.cursor.row else {
         return if value.is_empty() {
             Ok(())
         } else {
-            put_row(editor, &value, rows.len(), state, frame, actions)
+            insert_typed_row(editor, &value, rows.len(), state, frame, actions)
         };
     };
     if rows.get(row).is_none() {
-        if editor.problem != Some(Problem::Gone) {
-            return Err(Problem::Gone);
+        if editor.problem != Some(Problem::RowRemoved) {
+            return Err(Problem::RowRemoved);
         }
         let place = editor.last_index.min(rows.len());
-        return put_row(editor, &value, place, state, frame, actions);
+        return insert_typed_row(editor, &value, place, state, frame, actions);
     }
-    let present = view.watchlist.cell(row, &editor.column);
-    if present != editor.seen && present != value {
-        // Whoever presses Enter again has seen this, and what comes after it is asked about again.
-        editor.seen = present.clone();
+    let current = view.watchlist.cell(row, &editor.column);
+    if current != editor.seen && current != value {
+        // A second Enter overwrites the value in this warning; a later change causes another warning.
+        editor.seen = current.clone();
         return Err(Problem::Changed);
     }
-    if value != present {
-        actions.push(set(row, entry, value.to_literal(), &present));
+    if value != current {
+        actions.push(set_cell(row, entry, value.to_literal(), &current));
     }
     Ok(())
 }
 
-/// What was typed becomes a new row at a place of the list.
-fn put_row(
+/// Inserts the typed value as a new row at an index of the list.
+fn insert_typed_row(
     editor: &Editor,
     value: &Value,
     place: usize,
@@ -202,15 +204,15 @@ fn put_row(
 ) -> Result<(), Problem> {
     let new = (frame.view.new_row)();
     let cells = BTreeMap::from([(editor.column.clone(), value.to_literal())]);
-    let changes = insert_at(frame.view.watchlist, place, vec![(new, cells)])
-        .ok_or_else(|| Problem::Wrong("there is no room for another row".to_owned()))?;
+    let changes = insert_changes(frame.view.watchlist, place, vec![(new, cells)])
+        .ok_or_else(|| Problem::Invalid("cannot add another row here".to_owned()))?;
     actions.push(GridAction::Edit(changes));
     state.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
-    state.fresh = Some(new);
+    state.inserted_row = Some(new);
     Ok(())
 }
 
-/// Shows the open editor and takes its keys; true once it is closed.
+/// Shows the open editor and handles its keys. Returns true once it is closed.
 pub(super) fn show(
     ui: &mut Ui,
     state: &mut GridState,
@@ -229,11 +231,11 @@ pub(super) fn show(
     }
     let kind = view.watchlist.columns().get(&editor.column).map(|entry| entry.column.kind.clone());
     let kind = kind.unwrap_or(ColumnKind::Text);
-    // The key that opened it is not for the editor.
-    let is_elsewhere = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.takes_keys;
+    // The key that opened the editor is not input for it.
+    let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let before = editor.text.clone();
-    let mut keys = if is_elsewhere { Keys::default() } else { Keys::take(ui, &mut editor, &kind, view) };
-    if std::mem::take(&mut state.is_leaving) {
+    let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, &mut editor, &kind, view) };
+    if std::mem::take(&mut state.is_commit_requested) {
         keys.commit = Some(None);
     }
     if keys.escape {
@@ -241,25 +243,25 @@ pub(super) fn show(
     }
     if let Some(up) = keys.step
         && let Ok(value) = kind.parse_typed(&editor.text, &editor.seen, view.separators)
-        && let Some(number) = stepped(&value, &kind, up)
+        && let Some(number) = stepped_number(&value, &kind, up)
     {
         editor.text = view.separators.write(number);
     }
     if editor.text != before {
-        // Chosen or stepped to: whoever types goes on behind it.
+        // The text was picked or stepped: put the caret at its end.
         editor.opening = Some(Opening::End);
     }
     if let Some(column) = layout.column(&editor.cursor.column) {
         editor.last_column = Rangef::new(column.left, column.left + column.width);
     }
     let rect = editor_rect(&editor, &kind, layout);
-    let is_gone = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
-    if is_gone {
+    let is_removed = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
+    if is_removed {
         let band = Rect::from_x_y_ranges(layout.body.x_range(), rect.y_range());
         ui.painter().rect_filled(band, 0, view.palette.bars);
     }
     paint_frame(ui, &editor, view, rect);
-    field(ui, &mut editor, &kind, frame, rect);
+    show_field(ui, &mut editor, &kind, frame, rect);
     let picked = match &mut editor.picker {
         Some(picker) => picker.show(ui, rect, &kind, &mut editor.text, view),
         None => false,
@@ -272,7 +274,7 @@ pub(super) fn show(
         Some(Answer::Discard) => return true,
         Some(Answer::Copy) => ui.copy_text(editor.text.clone()),
         Some(Answer::NewRow) => {
-            editor.problem = Some(Problem::Gone);
+            editor.problem = Some(Problem::RowRemoved);
             keys.commit = Some(None);
         }
         Some(Answer::Overwrite) => {
@@ -286,19 +288,19 @@ pub(super) fn show(
     if !commit(state, frame, actions) {
         return false;
     }
-    // What was typed in a row that is gone has become a row, and is looked at.
-    if let Some(step) = step.filter(|_| !is_gone) {
-        follow(state, frame, step, layout);
+    // The text of a removed row has become a new row: scroll to it.
+    if let Some(step) = step.filter(|_| !is_removed) {
+        move_after_commit(state, frame, step, layout);
     }
-    state.reveal_next |= is_gone;
+    state.reveal_next |= is_removed;
     true
 }
 
-/// The text itself. What is typed in it is nobody else's.
-fn field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>, rect: Rect) {
+/// Shows the text field.
+fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>, rect: Rect) {
     let id = ui.scope_id().with("editor");
     let before = editor.text.clone();
-    // The figures stand where they stood.
+    // Digits keep the position that they have in the cell.
     let (align, right) = if kind.is_numeric() {
         (Align2::RIGHT_CENTER, PADDING + ARROW)
     } else {
@@ -310,7 +312,7 @@ fn field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>,
         .frame(egui::Frame::NONE)
         .font(theme::text())
         .align(align)
-        // Tab is the grid's: the next widget must not take the keyboard with it.
+        // The grid handles Tab: it must not move the focus to the next widget.
         .lock_focus(true)
         .min_size(room.size())
         .desired_width(room.width());
@@ -321,7 +323,7 @@ fn field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>,
     if editor.text != before {
         editor.problem = None;
         if let Some(picker) = &mut editor.picker {
-            picker.follow(kind, &editor.text, frame.view);
+            picker.update_from_text(kind, &editor.text, frame.view);
         }
     }
     if let Some(opening) = editor.opening.take() {
@@ -333,22 +335,22 @@ fn field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>,
             CCursorRange::one(end)
         };
         output.state.cursor.set_char_range(Some(range));
-        // What was typed in other cells is not to be brought back here.
+        // Undo must not restore text that was typed in other cells.
         output.state.clear_undoer();
         output.state.store(ui, id);
-    } else if !output.response.has_focus() && frame.view.takes_keys {
+    } else if !output.response.has_focus() && frame.view.accepts_keyboard {
         output.response.request_focus();
     }
 }
 
-/// Where the cursor goes after a commit. A row that was just typed does not stand in the watchlist yet.
-fn follow(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout) {
+/// Moves the cursor after a commit. A row that was just typed is not in the watchlist yet.
+fn move_after_commit(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout) {
     let view = frame.view;
     let new = state.cursor.as_ref().and_then(|cursor| cursor.row);
     let new = new.filter(|row| view.watchlist.rows().get(*row).is_none());
     let Some(new) = new else {
         state.step(frame.table, step, layout.page_rows());
-        state.release_held();
+        state.release_anchor();
         state.reveal(frame.table, layout);
         return;
     };
@@ -357,7 +359,7 @@ fn follow(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout)
             Step::Up => {
                 cursor.row = frame.table.len().checked_sub(1).and_then(|last| frame.table.id_at(last))
             }
-            // Below it, or as long as it is not there in the empty row that it was typed in.
+            // The row below; until the new row exists, that is the empty row in which it was typed.
             _ => cursor.row = None,
         }
     }
@@ -367,25 +369,26 @@ fn follow(state: &mut GridState, frame: &Frame<'_>, step: Step, layout: &Layout)
             cursor.row = Some(new);
         }
     }
-    state.release_held();
-    // The empty row stands one further down once the new one is there.
+    state.release_anchor();
+    // The empty row moves one down once the new row exists.
     state.reveal_next = true;
 }
 
 #[derive(Default)]
 struct Keys {
     escape: bool,
-    /// Commit, and where to go then.
+    /// Commits, then moves by this step if there is one.
     commit: Option<Option<Step>>,
+    /// Steps the number: true is up.
     step: Option<bool>,
 }
 
 impl Keys {
-    fn take(ui: &Ui, editor: &mut Editor, kind: &ColumnKind, view: &GridView<'_>) -> Self {
+    fn consume(ui: &Ui, editor: &mut Editor, kind: &ColumnKind, view: &GridView<'_>) -> Self {
         ui.input_mut(|input| {
             let escape = input.consume_key(Modifiers::NONE, Key::Escape);
             if input.consume_key(Modifiers::ALT, Key::ArrowDown) {
-                editor.picker = Picker::of(kind, &editor.text, view);
+                editor.picker = Picker::for_kind(kind, &editor.text, view);
             }
             if input.consume_key(Modifiers::ALT, Key::ArrowUp) {
                 editor.picker = None;
@@ -398,7 +401,7 @@ impl Keys {
                 None
             };
             if let Some(picker) = &mut editor.picker {
-                picker.take_keys(input, kind, &mut editor.text, view);
+                picker.consume_keys(input, kind, &mut editor.text, view);
             }
             let always = [
                 (Modifiers::SHIFT, Key::Enter, Step::Up),
@@ -420,12 +423,13 @@ impl Keys {
     }
 }
 
-/// Over its cell; where that is scrolled away, at the edge of the rows that is nearest.
+/// Returns the editor's rectangle: over its cell, or at the nearest edge of the body if the cell is scrolled
+/// away.
 fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
     let is_frozen = layout.column(&editor.cursor.column).is_some_and(|column| column.frozen);
     let room = if is_frozen { layout.body } else { layout.body.with_min_x(layout.frozen_right) };
     let Rangef { min, max } = editor.last_column;
-    let narrowest = if *kind == ColumnKind::Time { NARROWEST_TIME } else { NARROWEST };
+    let narrowest = if *kind == ColumnKind::Time { MIN_TIME_EDITOR_WIDTH } else { MIN_EDITOR_WIDTH };
     let wider = (narrowest - (max - min)).max(0.0);
     let (min, max) = if kind.is_numeric() { (min - wider, max) } else { (min, max + wider) };
     let width = (max - min).min(room.width());
@@ -437,10 +441,10 @@ fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     let palette = view.palette;
     let edge = if editor.problem.is_some() { palette.down } else { palette.accent };
-    ui.painter().rect(rect, 2, palette.ground, Stroke::new(2.0, edge), StrokeKind::Outside);
+    ui.painter().rect(rect, 2, palette.background, Stroke::new(2.0, edge), StrokeKind::Outside);
 }
 
-/// Reads what was typed: times in the person's zone, and only the hour where it is today's.
+/// Parses the typed text. Times are in the user's zone; a time without a date is today's.
 fn read_typed(kind: &ColumnKind, text: &str, seen: &Value, view: &GridView<'_>) -> Result<Value, String> {
     let text_only = text.trim();
     if *kind != ColumnKind::Time || text_only.is_empty() {
@@ -452,24 +456,22 @@ fn read_typed(kind: &ColumnKind, text: &str, seen: &Value, view: &GridView<'_>) 
             .ok()
             .map(|time| view.today.at(time.hour(), time.minute(), time.second(), 0))
     };
-    let moment = moment(text_only, view.zone)
+    let moment = parse_timestamp(text_only, view.zone)
         .or_else(|| Some(today()?.to_zoned(view.zone.clone()).ok()?.timestamp()))
-        .ok_or_else(|| {
-            format!("{text_only:?} is not a time: write it as 14:30, 2026-11-22 or 2026-11-22 14:30")
-        })?;
+        .ok_or_else(|| format!("{text_only:?} is not a time. Use 14:30, 2026-11-22 or 2026-11-22 14:30"))?;
     Ok(Value::Time(Timestamp::from_millis(moment.as_millisecond())))
 }
 
-/// A moment in the person's zone, as it is read back.
+/// Formats a time in the user's zone so that it parses back to the same time.
 pub(super) fn local_text(time: Timestamp, zone: &jiff::tz::TimeZone) -> String {
     let pattern = if time.as_millis() % 1_000 == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.3f" };
     let text = time.to_jiff().to_zoned(zone.clone()).strftime(pattern).to_string();
-    // Where the clocks are put back, an hour comes twice.
-    if moment(&text, zone) == Some(time.to_jiff()) { text } else { time.to_string() }
+    // When the clocks go back, one hour occurs twice.
+    if parse_timestamp(&text, zone) == Some(time.to_jiff()) { text } else { time.to_string() }
 }
 
-/// A value as it is edited: every digit, no grouping.
-pub(super) fn plain(value: &Value) -> String {
+/// Formats a value for editing: every digit, no grouping.
+pub(super) fn plain_text(value: &Value) -> String {
     match value.to_literal() {
         Literal::Text(text) => text.to_string(),
         Literal::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
@@ -477,14 +479,14 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-fn stepped(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
+fn stepped_number(value: &Value, kind: &ColumnKind, up: bool) -> Option<Decimal> {
     let step = Decimal::new(1, kind.decimals()?);
     let number = value.as_number()?;
     if up { number.checked_add(step) } else { number.checked_sub(step) }
         .filter(|stepped| number::parse_exact(&stepped.to_string()).is_ok())
 }
 
-/// A guarded edit: the server compares with what the person saw.
-fn set(row: RowId, entry: &ColumnEntry, value: Literal, saw: &Value) -> GridAction {
-    GridAction::Edit(vec![guarded(row, entry, value, saw)])
+/// Returns a guarded edit: the server rejects it unless the cell still has the value that the user saw.
+fn set_cell(row: RowId, entry: &ColumnEntry, value: Literal, seen: &Value) -> GridAction {
+    GridAction::Edit(vec![guarded_set(row, entry, value, seen)])
 }

@@ -1,4 +1,4 @@
-//! What a filter's text means for a column: which values it lets through.
+//! Column filters: parsing their text and matching values.
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
@@ -8,80 +8,80 @@ use shared::{
     value::Value,
 };
 
-/// Which values of a column are shown.
+/// A condition on the values of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
-    /// Those whose text has this in it; in lower case.
+    /// Values whose text contains this lower-case text.
     Contains(String),
-    /// Those whose text is this; in lower case.
-    Is(String),
-    /// Numbers, or moments in milliseconds, between two bounds.
+    /// Values whose text equals this lower-case text.
+    Equals(String),
+    /// Numbers, or times in Unix milliseconds, between two bounds.
     Between(Bound, Bound),
-    /// Those that are empty.
+    /// Empty values.
     Empty,
-    /// Those that another filter holds back.
+    /// Values that the inner filter does not match.
     Not(Box<Filter>),
 }
 
 /// One end of a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
-    /// There is none.
-    Open,
-    /// The value itself is within.
-    With(Decimal),
-    /// The value itself is outside.
-    Without(Decimal),
+    /// Unbounded.
+    Unbounded,
+    /// Inclusive bound.
+    Inclusive(Decimal),
+    /// Exclusive bound.
+    Exclusive(Decimal),
 }
 
-/// How a column's values are read and shown.
+/// How a column's values are parsed and shown.
 #[derive(Clone, Copy)]
-pub struct Reading<'a> {
-    /// What the column holds.
+pub struct ValueFormat<'a> {
+    /// The kind of the column.
     pub kind: &'a ColumnKind,
-    /// How numbers are typed.
+    /// Decimal and thousands separators.
     pub separators: Separators,
-    /// Where times are shown.
+    /// The time zone in which times are shown.
     pub zone: &'a TimeZone,
 }
 
 impl Filter {
-    /// Reads what was typed into a column's filter: a text, `=text`, `!text`, `>70`, `<=70`, `70..80`, `=` or
-    /// `empty` for empty cells, `!` for the others. No text is no filter.
+    /// Parses the text of a column's filter: a text, `=text`, `!text`, `>70`, `<=70`, `70..80`, `=` or
+    /// `empty` for empty cells, `!` for non-empty cells. Returns `None` for an empty text.
     ///
     /// # Errors
-    /// A sentence for the person: a bound that is no number, or no time.
-    pub fn read(text: &str, reading: Reading<'_>) -> Result<Option<Self>, String> {
+    /// A message for the user if a bound is not a number or not a time.
+    pub fn read(text: &str, format: ValueFormat<'_>) -> Result<Option<Self>, String> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(None);
         }
         if let Some(rest) = text.strip_prefix('!') {
-            let inner = Self::read(rest, reading)?.unwrap_or(Filter::Empty);
+            let inner = Self::read(rest, format)?.unwrap_or(Filter::Empty);
             return Ok(Some(Filter::Not(Box::new(inner))));
         }
         let filter = if text == "=" || text.eq_ignore_ascii_case("empty") {
             Filter::Empty
         } else if let Some(rest) = text.strip_prefix(">=") {
-            Filter::Between(Bound::With(bound(rest, reading)?), Bound::Open)
+            Filter::Between(Bound::Inclusive(parse_bound(rest, format)?), Bound::Unbounded)
         } else if let Some(rest) = text.strip_prefix('>') {
-            Filter::Between(Bound::Without(bound(rest, reading)?), Bound::Open)
+            Filter::Between(Bound::Exclusive(parse_bound(rest, format)?), Bound::Unbounded)
         } else if let Some(rest) = text.strip_prefix("<=") {
-            Filter::Between(Bound::Open, Bound::With(bound(rest, reading)?))
+            Filter::Between(Bound::Unbounded, Bound::Inclusive(parse_bound(rest, format)?))
         } else if let Some(rest) = text.strip_prefix('<') {
-            Filter::Between(Bound::Open, Bound::Without(bound(rest, reading)?))
+            Filter::Between(Bound::Unbounded, Bound::Exclusive(parse_bound(rest, format)?))
         } else if let Some(rest) = text.strip_prefix('=') {
-            match reading.kind {
+            match format.kind {
                 ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
-                    let number = bound(rest, reading)?;
-                    Filter::Between(Bound::With(number), Bound::With(number))
+                    let number = parse_bound(rest, format)?;
+                    Filter::Between(Bound::Inclusive(number), Bound::Inclusive(number))
                 }
-                _ => Filter::Is(rest.trim().to_lowercase()),
+                _ => Filter::Equals(rest.trim().to_lowercase()),
             }
-        } else if let Some((from, to)) = text.split_once("..").filter(|_| is_ordered(reading.kind)) {
+        } else if let Some((from, to)) = text.split_once("..").filter(|_| is_ordered(format.kind)) {
             let end = |text: &str| match text.trim() {
-                "" => Ok(Bound::Open),
-                text => bound(text, reading).map(Bound::With),
+                "" => Ok(Bound::Unbounded),
+                text => parse_bound(text, format).map(Bound::Inclusive),
             };
             Filter::Between(end(from)?, end(to)?)
         } else {
@@ -90,39 +90,39 @@ impl Filter {
         Ok(Some(filter))
     }
 
-    /// Whether a value is shown.
-    pub fn admits(&self, value: &Value, reading: Reading<'_>) -> bool {
+    /// Whether a value matches the filter.
+    pub fn matches(&self, value: &Value, format: ValueFormat<'_>) -> bool {
         match self {
-            Filter::Contains(part) => shown(value, reading).to_lowercase().contains(part),
-            Filter::Is(text) => shown(value, reading).to_lowercase() == *text,
+            Filter::Contains(part) => display_text(value, format).to_lowercase().contains(part),
+            Filter::Equals(text) => display_text(value, format).to_lowercase() == *text,
             Filter::Between(from, to) => ordinal(value).is_some_and(|ordinal| {
                 let above = match from {
-                    Bound::Open => true,
-                    Bound::With(bound) => ordinal >= *bound,
-                    Bound::Without(bound) => ordinal > *bound,
+                    Bound::Unbounded => true,
+                    Bound::Inclusive(bound) => ordinal >= *bound,
+                    Bound::Exclusive(bound) => ordinal > *bound,
                 };
                 let below = match to {
-                    Bound::Open => true,
-                    Bound::With(bound) => ordinal <= *bound,
-                    Bound::Without(bound) => ordinal < *bound,
+                    Bound::Unbounded => true,
+                    Bound::Inclusive(bound) => ordinal <= *bound,
+                    Bound::Exclusive(bound) => ordinal < *bound,
                 };
                 above && below
             }),
             Filter::Empty => value.is_empty(),
-            Filter::Not(inner) => !inner.admits(value, reading),
+            Filter::Not(inner) => !inner.matches(value, format),
         }
     }
 }
 
-/// A value as filters and finding see it: times in the person's zone, everything else as it is shown.
-pub fn shown(value: &Value, reading: Reading<'_>) -> String {
+/// Formats a value for filtering and finding: times in the user's zone, everything else as shown in the cell.
+pub fn display_text(value: &Value, format: ValueFormat<'_>) -> String {
     match value {
         Value::Time(time) => {
-            let local = time.to_jiff().to_zoned(reading.zone.clone());
+            let local = time.to_jiff().to_zoned(format.zone.clone());
             local.strftime("%Y-%m-%d %H:%M:%S").to_string()
         }
-        Value::Number(_) => reading.separators.localized(reading.kind.format(value)),
-        Value::Text(_) | Value::Flag(_) | Value::Empty => reading.kind.format(value),
+        Value::Number(_) => format.separators.localized(format.kind.format(value)),
+        Value::Text(_) | Value::Flag(_) | Value::Empty => format.kind.format(value),
     }
 }
 
@@ -138,24 +138,24 @@ fn ordinal(value: &Value) -> Option<Decimal> {
     }
 }
 
-fn bound(text: &str, reading: Reading<'_>) -> Result<Decimal, String> {
+fn parse_bound(text: &str, format: ValueFormat<'_>) -> Result<Decimal, String> {
     let text = text.trim();
-    match reading.kind {
+    match format.kind {
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
             let text = text.trim_end_matches('%');
-            number::parse_typed(text, None, reading.separators).map_err(|error| error.to_string())
+            number::parse_typed(text, None, format.separators).map_err(|error| error.to_string())
         }
-        ColumnKind::Time => moment(text, reading.zone)
+        ColumnKind::Time => parse_timestamp(text, format.zone)
             .map(|moment| Decimal::from(moment.as_millisecond()))
-            .ok_or_else(|| format!("{text:?} is not a time: write it as 2026-11-22 or 2026-11-22 14:30")),
+            .ok_or_else(|| format!("{text:?} is not a time. Use 2026-11-22 or 2026-11-22 14:30")),
         ColumnKind::Text | ColumnKind::Flag | ColumnKind::Choice(_) => {
-            Err("this column holds no numbers to compare; type a text, =text or !text".to_owned())
+            Err("this column has no numbers to compare. Use text, =text or !text".to_owned())
         }
     }
 }
 
-/// Reads a day or a moment in a zone, or one with its own offset.
-pub fn moment(text: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
+/// Parses a date or a date and time in a zone, or a timestamp with its own offset.
+pub fn parse_timestamp(text: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Some(moment);
     }
@@ -172,13 +172,13 @@ mod tests {
 
     const NUMBER: ColumnKind = ColumnKind::Number { decimals: 2 };
 
-    fn admits(kind: &ColumnKind, filter: &str, value: &Value) -> bool {
-        let reading = Reading { kind, separators: Separators::Point, zone: &TimeZone::UTC };
-        Filter::read(filter, reading).unwrap().unwrap().admits(value, reading)
+    fn matches(kind: &ColumnKind, filter: &str, value: &Value) -> bool {
+        let format = ValueFormat { kind, separators: Separators::Point, zone: &TimeZone::UTC };
+        Filter::read(filter, format).unwrap().unwrap().matches(value, format)
     }
 
     #[test]
-    fn numbers_are_compared_as_numbers() {
+    fn numbers_are_compared_numerically() {
         for (filter, within, outside) in [
             (">70", &["70.01", "900"][..], &["70", "7", "-71"][..]),
             (">= 70", &["70.00"], &["69.99"]),
@@ -191,42 +191,44 @@ mod tests {
             ("71", &["71.80", "1710"], &["17"]),
             ("!71", &["17"], &["71.80"]),
         ] {
-            let admits = |text: &&str| admits(&NUMBER, filter, &Value::Number(parse_exact(text).unwrap()));
-            assert!(within.iter().all(admits), "{filter}");
-            assert!(!outside.iter().any(admits), "{filter}");
+            let matches = |text: &&str| matches(&NUMBER, filter, &Value::Number(parse_exact(text).unwrap()));
+            assert!(within.iter().all(matches), "{filter}");
+            assert!(!outside.iter().any(matches), "{filter}");
         }
     }
 
     #[test]
-    fn texts_are_found_without_regard_to_case_and_empty_cells_by_name() {
+    fn text_filters_ignore_case_and_empty_cells_match_by_name() {
         let text = |text: &str| Value::Text(text.into());
-        assert!(admits(&ColumnKind::Text, "corp", &text("Intel Corp")));
-        assert!(!admits(&ColumnKind::Text, "=intel", &text("Intel Corp")));
-        assert!(admits(&ColumnKind::Text, "=intel corp", &text("Intel Corp")));
-        assert!(admits(&ColumnKind::Text, "!corp", &text("Alcoa")));
+        assert!(matches(&ColumnKind::Text, "corp", &text("Intel Corp")));
+        assert!(!matches(&ColumnKind::Text, "=intel", &text("Intel Corp")));
+        assert!(matches(&ColumnKind::Text, "=intel corp", &text("Intel Corp")));
+        assert!(matches(&ColumnKind::Text, "!corp", &text("Alcoa")));
         for empty in ["=", "empty"] {
-            assert!(admits(&NUMBER, empty, &Value::Empty) && !admits(&ColumnKind::Text, empty, &text("x")));
+            assert!(matches(&NUMBER, empty, &Value::Empty) && !matches(&ColumnKind::Text, empty, &text("x")));
         }
-        assert!(admits(&ColumnKind::Text, "!", &text("x")) && !admits(&ColumnKind::Text, "!", &Value::Empty));
-        assert!(!admits(&NUMBER, ">0", &Value::Empty), "an empty cell is no number");
+        assert!(
+            matches(&ColumnKind::Text, "!", &text("x")) && !matches(&ColumnKind::Text, "!", &Value::Empty)
+        );
+        assert!(!matches(&NUMBER, ">0", &Value::Empty), "an empty cell is not a number");
     }
 
     #[test]
-    fn times_are_compared_in_the_persons_zone() {
+    fn times_are_compared_in_the_users_zone() {
         let noon = Value::Time("2026-11-22T12:00:00.000Z".parse::<Timestamp>().unwrap());
         let kind = ColumnKind::Time;
-        assert!(admits(&kind, ">2026-11-22", &noon) && !admits(&kind, ">2026-11-22 12:30", &noon));
-        assert!(admits(&kind, "2026-11-22", &noon), "as text, the whole day");
+        assert!(matches(&kind, ">2026-11-22", &noon) && !matches(&kind, ">2026-11-22 12:30", &noon));
+        assert!(matches(&kind, "2026-11-22", &noon), "a date matches the whole day");
     }
 
     #[test]
-    fn a_bound_that_is_none_is_said() {
-        let reading = Reading { kind: &NUMBER, separators: Separators::Point, zone: &TimeZone::UTC };
-        assert_eq!(Filter::read(">abc", reading).unwrap_err(), "\"abc\" is not a number");
-        assert!(Filter::read("1..x", reading).is_err());
-        let reading = Reading { kind: &ColumnKind::Text, ..reading };
-        assert!(Filter::read(">abc", reading).unwrap_err().contains("no numbers"));
-        assert_eq!(Filter::read("a..b", reading), Ok(Some(Filter::Contains("a..b".to_owned()))));
-        assert_eq!(Filter::read("  ", reading), Ok(None));
+    fn an_invalid_bound_is_an_error() {
+        let format = ValueFormat { kind: &NUMBER, separators: Separators::Point, zone: &TimeZone::UTC };
+        assert_eq!(Filter::read(">abc", format).unwrap_err(), "\"abc\" is not a number");
+        assert!(Filter::read("1..x", format).is_err());
+        let format = ValueFormat { kind: &ColumnKind::Text, ..format };
+        assert!(Filter::read(">abc", format).unwrap_err().contains("no numbers"));
+        assert_eq!(Filter::read("a..b", format), Ok(Some(Filter::Contains("a..b".to_owned()))));
+        assert_eq!(Filter::read("  ", format), Ok(None));
     }
 }

@@ -1,4 +1,4 @@
-//! The row of filters under the header.
+//! The filter row below the header.
 
 use egui::{Key, Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
@@ -6,24 +6,24 @@ use shared::column::ColumnKey;
 use super::{Frame, GridState, GridView, config::GridConfig, filter::Filter, layout::Layout, trend};
 use crate::theme;
 
-/// What is typed in the filters of columns that are there; one that cannot be read holds nothing back.
-pub(super) fn read(config: &GridConfig, view: &GridView<'_>) -> Vec<(ColumnKey, Filter)> {
+/// Returns the filters of existing columns. A filter that cannot be parsed hides nothing.
+pub(super) fn active_filters(config: &GridConfig, view: &GridView<'_>) -> Vec<(ColumnKey, Filter)> {
     let typed = config.filters.iter().filter_map(|(key, text)| {
         let entry = view.watchlist.columns().visible_column(key).ok()?;
-        let filter = Filter::read(text, view.reading(&entry.column.kind)).ok()??;
+        let filter = Filter::read(text, view.value_format(&entry.column.kind)).ok()??;
         Some((key.clone(), filter))
     });
     typed.collect()
 }
 
-/// Shows the row, where it is open.
+/// Shows the filter row if it is open.
 pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout) {
     if !state.config.has_filters {
         return;
     }
     let palette = frame.view.palette;
     ui.painter().rect_filled(layout.filters, 0, palette.bars);
-    let mut gone = false;
+    let mut should_leave = false;
     for column in &layout.columns {
         let left = if column.frozen { layout.left } else { layout.frozen_right };
         let clip = Rect::from_x_y_ranges(left..=layout.body.right(), layout.filters.y_range());
@@ -37,7 +37,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
         }
         let key = &column.entry.column.key;
         let mut text = state.config.filters.get(key).cloned().unwrap_or_default();
-        let error = Filter::read(&text, frame.view.reading(&column.entry.column.kind)).err();
+        let error = Filter::read(&text, frame.view.value_format(&column.entry.column.kind)).err();
         let id = ui.scope_id().with(("filter", key));
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
         child.shrink_clip_rect(clip);
@@ -69,7 +69,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
             if discarded {
                 text.clear();
             }
-            gone |= done || discarded;
+            should_leave |= done || discarded;
         }
         if text.is_empty() {
             state.config.filters.remove(key);
@@ -79,15 +79,15 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
         if let Some(error) = error {
             response.on_hover_text(&error);
             let below = Rect::from_min_size(rect.left_bottom() + vec2(0.0, 2.0), vec2(0.0, 0.0));
-            note(ui, below, error, frame);
+            show_error(ui, below, error, frame);
         }
     }
-    if gone {
+    if should_leave {
         ui.memory_mut(egui::Memory::stop_text_input);
     }
 }
 
-fn note(ui: &Ui, at: Rect, text: String, frame: &Frame<'_>) {
+fn show_error(ui: &Ui, at: Rect, text: String, frame: &Frame<'_>) {
     let palette = frame.view.palette;
     let galley = ui.painter().layout_no_wrap(text, theme::small(), palette.down);
     let bubble = Rect::from_min_size(at.min, galley.size() + vec2(16.0, 8.0));

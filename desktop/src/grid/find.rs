@@ -1,40 +1,40 @@
-//! Finding: a bar above the grid, and the next cell that has a text in it.
+//! The find bar above the grid, and the search for the next matching cell.
 
 use egui::{Key, Modifiers, TextEdit, Ui};
 use shared::watchlist::{ColumnEntry, Row};
 
-use super::{Frame, GridState, GridView, filter::shown, table::Table};
+use super::{Frame, GridState, GridView, filter::display_text, table::Table};
 use crate::theme;
 
-/// What is looked for.
+/// The state of the find bar.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Find {
     text: String,
     is_open: bool,
     wants_focus: bool,
-    /// Asked for in the bar: true is the next one.
-    asked: Option<bool>,
-    found_nothing: bool,
+    /// The requested direction: true is forward.
+    requested: Option<bool>,
+    has_no_match: bool,
 }
 
 impl Find {
-    /// Opens the bar.
+    /// Opens the find bar and focuses it.
     pub(super) fn open(&mut self) {
         (self.is_open, self.wants_focus) = (true, true);
     }
 
-    /// Closes it; what was looked for is kept.
+    /// Closes the find bar and keeps its text.
     pub(super) fn close(&mut self) {
         self.is_open = false;
     }
 
-    /// What cells are searched for, in lower case, while the bar is open.
+    /// Returns the text to find in lower case, if the bar is open and not empty.
     pub(super) fn needle(&self) -> Option<String> {
         (self.is_open && !self.text.is_empty()).then(|| self.text.to_lowercase())
     }
 }
 
-/// Shows the bar, where it is open, and goes where it is asked to.
+/// Shows the find bar if it is open, and moves to the requested match.
 pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
     if !state.find.is_open {
         return;
@@ -52,16 +52,16 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
                 response.request_focus();
             }
             if response.changed() {
-                find.found_nothing = false;
+                find.has_no_match = false;
             }
             if response.has_focus() {
-                // In the field they mean what they mean in the grid.
+                // F3 works in the text field as it does in the grid.
                 let (back, forward) = ui.input_mut(|input| {
-                    let mut take = |modifiers| input.consume_key(modifiers, Key::F3);
-                    (take(Modifiers::SHIFT), take(Modifiers::NONE))
+                    let mut consume = |modifiers| input.consume_key(modifiers, Key::F3);
+                    (consume(Modifiers::SHIFT), consume(Modifiers::NONE))
                 });
                 if back || forward {
-                    find.asked = Some(forward);
+                    find.requested = Some(forward);
                 }
             }
             if response.lost_focus() {
@@ -69,35 +69,35 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
                     (input.key_pressed(Key::Enter), input.modifiers.shift, input.key_pressed(Key::Escape))
                 });
                 if enter {
-                    find.asked = Some(!back);
+                    find.requested = Some(!back);
                     response.request_focus();
                 } else if escape {
                     find.is_open = false;
                 }
             }
             if ui.button("Next").on_hover_text("F3").clicked() {
-                find.asked = Some(true);
+                find.requested = Some(true);
             }
             if ui.button("Previous").on_hover_text("Shift+F3").clicked() {
-                find.asked = Some(false);
+                find.requested = Some(false);
             }
-            if find.found_nothing {
-                ui.label(egui::RichText::new("not found").font(theme::small()).color(palette.down));
+            if find.has_no_match {
+                ui.label(egui::RichText::new("No matches").font(theme::small()).color(palette.down));
             }
             if ui.button("Close").on_hover_text("Esc").clicked() {
                 find.is_open = false;
             }
         });
     });
-    if let Some(forward) = state.find.asked.take() {
+    if let Some(forward) = state.find.requested.take() {
         let table = state.table(view.watchlist);
-        next(state, &Frame { view, table: &table }, forward);
+        find_next(state, &Frame { view, table: &table }, forward);
         state.reveal_next = true;
     }
 }
 
-/// Puts the cursor on the next or previous cell with the text, from the cursor on and round the end.
-pub(super) fn next(state: &mut GridState, frame: &Frame<'_>, forward: bool) {
+/// Moves the cursor to the next or previous matching cell, wrapping at the end.
+pub(super) fn find_next(state: &mut GridState, frame: &Frame<'_>, forward: bool) {
     let needle = state.find.text.to_lowercase();
     if needle.is_empty() {
         return;
@@ -114,22 +114,24 @@ pub(super) fn next(state: &mut GridState, frame: &Frame<'_>, forward: bool) {
     let place = |step: usize| if forward { (from + step) % cells } else { (from + cells - step) % cells };
     let found = (1..=cells).map(place).find(|place| {
         let entry = &table.columns()[place % columns];
-        table.row_at(place / columns).is_some_and(|row| is_found(&needle, row, entry, table, frame.view))
+        table.row_at(place / columns).is_some_and(|row| cell_matches(&needle, row, entry, table, frame.view))
     });
-    state.find.found_nothing = found.is_none();
+    state.find.has_no_match = found.is_none();
     if let Some(place) = found {
         state.selection.clear();
         state.go_to(table, place / columns, place % columns);
     }
 }
 
-/// Whether a cell has a text in it, which is in lower case.
-pub(super) fn is_found(
+/// Whether a cell contains `needle`, which is in lower case.
+pub(super) fn cell_matches(
     needle: &str,
     row: &Row,
     entry: &ColumnEntry,
     table: &Table<'_>,
     view: &GridView<'_>,
 ) -> bool {
-    shown(&table.value(row, entry), view.reading(&entry.column.kind)).to_lowercase().contains(needle)
+    display_text(&table.value(row, entry), view.value_format(&entry.column.kind))
+        .to_lowercase()
+        .contains(needle)
 }

@@ -1,9 +1,9 @@
-//! What a column's header does: sorts, selects, moves, and offers what can be done with the column.
+//! Column headers: clicks that sort and select, dragging, and the column menu.
 
 use egui::Ui;
 use shared::{
     column::{ColumnKey, ColumnKind},
-    edit::{Change, KeyOnly},
+    edit::{Change, ColumnRef},
     watchlist::ColumnEntry,
 };
 
@@ -14,19 +14,21 @@ use super::{
     state::Cursor,
     trend,
 };
-/// A click sorts; with Ctrl it selects the column, with Shift it adds to the sorting.
+
+/// Handles a click on a header: sorts by the column, adds a sort key with Shift, selects the column with
+/// Ctrl.
 pub(super) fn click(state: &mut GridState, frame: &Frame<'_>, key: &ColumnKey, modifiers: egui::Modifiers) {
     if modifiers.command {
         let cell = Cursor { row: frame.table.id_at(0), column: key.clone() };
         let is_first = state.selection.is_single();
-        state.selection.columns(cell.clone(), cell.clone(), !is_first, frame.table);
+        state.selection.select_columns(cell.clone(), cell.clone(), !is_first, frame.table);
         state.cursor = Some(cell);
     } else if frame.table.column(key).is_some_and(|entry| trend::source(entry).is_none()) {
         state.config.sort_by(key, modifiers.shift);
     }
 }
 
-/// A header was dragged to `x`.
+/// Moves a column whose header was dragged to `x`.
 pub(super) fn drop_column(
     state: &mut GridState,
     frame: &Frame<'_>,
@@ -40,7 +42,7 @@ pub(super) fn drop_column(
     }
 }
 
-/// What can be done with a column.
+/// Shows the menu of a column.
 pub(super) fn menu(
     ui: &mut Ui,
     state: &mut GridState,
@@ -51,44 +53,44 @@ pub(super) fn menu(
 ) {
     let Some(entry) = frame.table.column(key) else { return };
     let title = entry.column.title.clone();
-    let mut asked = None;
+    let mut chosen = None;
     if trend::source(entry).is_none() {
         sort_menu(ui, state, key);
         ui.separator();
-        let filters = if state.config.has_filters { "Close the filters" } else { "Filter" };
+        let filters = if state.config.has_filters { "Hide filters" } else { "Filter" };
         if item(ui, filters) {
             state.toggle_filters(Some(key.clone()));
         }
     }
     let mut offer = |ui: &mut Ui, text: &str, command| {
         if item(ui, text) {
-            asked = Some(command);
+            chosen = Some(command);
         }
     };
     offer(ui, &format!("Hide {title}"), ColumnCommand::Hide);
     hidden_menu(ui, state, frame);
     let index = frame.table.column_index(key).unwrap_or(0);
     if index + 1 != state.config.frozen {
-        offer(ui, "Freeze up to here", ColumnCommand::Freeze);
+        offer(ui, "Freeze columns up to this one", ColumnCommand::Freeze);
     }
     if state.config.frozen > 1 {
-        offer(ui, "Freeze only the first", ColumnCommand::FreezeFirst);
+        offer(ui, "Freeze only the first column", ColumnCommand::FreezeFirst);
     }
-    offer(ui, "Fit to what it shows", ColumnCommand::Fit);
+    offer(ui, "Fit to content", ColumnCommand::Fit);
     if trend::can_draw(entry) {
         let has_trend = state.config.trends.contains(key);
-        let text = if has_trend { "Hide the sparkline" } else { "Show a sparkline" };
+        let text = if has_trend { "Hide sparkline" } else { "Show sparkline" };
         offer(ui, text, ColumnCommand::Trend);
     }
     if let Some(decimals) = entry.column.kind.decimals() {
-        // The menu stays open: several steps are usual.
+        // The menu stays open, because several steps are common.
         ui.horizontal(|ui| {
             ui.label(format!("{decimals} decimals"));
             if ui.small_button("\u{2212}").clicked() {
-                asked = Some(ColumnCommand::Decimals(false));
+                chosen = Some(ColumnCommand::Decimals(false));
             }
             if ui.small_button("+").clicked() {
-                asked = Some(ColumnCommand::Decimals(true));
+                chosen = Some(ColumnCommand::Decimals(true));
             }
         });
     }
@@ -96,22 +98,22 @@ pub(super) fn menu(
         ui.separator();
         let mut offer = |ui: &mut Ui, text: &str, command| {
             if item(ui, text) {
-                asked = Some(command);
+                chosen = Some(command);
             }
         };
-        offer(ui, "Add a column\u{2026}", ColumnCommand::Add);
+        offer(ui, "Add column\u{2026}", ColumnCommand::Add);
         offer(ui, "Rename\u{2026}", ColumnCommand::Rename);
         if entry.column.derive.is_none() {
             offer(ui, &format!("Remove {title} for everyone"), ColumnCommand::Remove);
         }
         removed_menu(ui, frame, actions);
     }
-    if let Some(command) = asked {
-        columns::obey(ui, state, frame, layout, key, command, actions);
+    if let Some(command) = chosen {
+        columns::execute_column_command(ui, state, frame, layout, key, command, actions);
     }
 }
 
-/// An entry of a menu, which closes it.
+/// Shows a menu item that closes the menu. Returns whether it was clicked.
 fn item(ui: &mut Ui, text: &str) -> bool {
     let clicked = ui.button(text).clicked();
     if clicked {
@@ -129,12 +131,12 @@ fn sort_menu(ui: &mut Ui, state: &mut GridState, key: &ColumnKey) {
         state.config.sort = sort(true);
     }
     if !state.config.sort.is_empty() {
-        if item(ui, "The list's own order") {
+        if item(ui, "Clear sort") {
             state.config.sort.clear();
         }
-        let held = if state.config.is_held { "Sort live" } else { "Hold the order" };
-        if item(ui, held) {
-            state.config.is_held = !state.config.is_held;
+        let title = if state.config.is_sort_paused { "Resume live sorting" } else { "Pause live sorting" };
+        if item(ui, title) {
+            state.config.is_sort_paused = !state.config.is_sort_paused;
         }
     }
 }
@@ -146,7 +148,7 @@ fn hidden_menu(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>) {
     if hidden.is_empty() {
         return;
     }
-    ui.menu_button("Show a hidden column", |ui| {
+    ui.menu_button("Show hidden column", |ui| {
         for entry in hidden {
             if ui.button(&*entry.column.title).clicked() {
                 state.config.hidden.remove(&entry.column.key);
@@ -162,19 +164,19 @@ fn removed_menu(ui: &mut Ui, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
     if removed.is_empty() {
         return;
     }
-    ui.menu_button("Bring a removed column back", |ui| {
+    ui.menu_button("Restore column", |ui| {
         for entry in removed {
             if ui.button(&*entry.column.title).clicked() {
                 let key = entry.column.key.clone();
-                actions.push(GridAction::Edit(vec![Change::RestoreColumn(KeyOnly { key })]));
+                actions.push(GridAction::Edit(vec![Change::RestoreColumn(ColumnRef { key })]));
                 ui.close();
             }
         }
     });
 }
 
-/// The kinds that a new column can be of, by name; a choice has no words yet.
-pub fn kinds() -> [(&'static str, ColumnKind); 6] {
+/// Returns the kinds of a new column and their names. The choice kind has no words yet.
+pub fn new_column_kinds() -> [(&'static str, ColumnKind); 6] {
     [
         ("Number", ColumnKind::Number { decimals: 2 }),
         ("Percent", ColumnKind::Percent { decimals: 2 }),

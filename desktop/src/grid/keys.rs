@@ -1,10 +1,10 @@
-//! Which key does what while no editor is open.
+//! Key bindings of the grid while no editor is open.
 
 use egui::{Event, Key, Modifiers};
 
 use super::ColumnCommand;
 
-/// One step of the cursor.
+/// A movement of the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Up,
@@ -13,95 +13,100 @@ pub enum Step {
     Right,
     PageUp,
     PageDown,
-    /// To the edge of the data.
+    /// Up to the edge of the data.
     Top,
+    /// Down to the edge of the data.
     Bottom,
+    /// Left to the edge of the data.
     FarLeft,
+    /// Right to the edge of the data.
     FarRight,
     RowStart,
     RowEnd,
     First,
     Last,
-    /// To the next editable cell, wrapping.
+    /// To the next editable cell, wrapping to the next row.
     Next,
+    /// To the previous editable cell, wrapping to the previous row.
     Previous,
 }
 
-/// What a key asks for.
+/// A command of the grid, from a key, a menu or the command palette.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Move the cursor.
+    /// Moves the cursor.
     Move(Step),
-    /// Grow the selection.
+    /// Extends the selection.
     Extend(Step),
-    /// Select everything.
+    /// Selects all cells.
     SelectAll,
-    /// Select the cursor's rows whole.
+    /// Selects all cells of the selected rows.
     SelectRows,
-    /// Select the cursor's columns whole.
+    /// Selects all cells of the selected columns.
     SelectColumns,
-    /// Select no more than the cursor's cell, and stop finding.
+    /// Clears the selection and closes the find bar and the card.
     Escape,
-    /// Open the editor with the caret at the end.
+    /// Opens the editor with the caret at the end.
     Open,
-    /// Open the editor with everything selected.
+    /// Opens the editor with the whole text selected.
     OpenAll,
-    /// Open the editor with this in place of the value.
+    /// Opens the editor with this text in place of the value.
     Type(String),
-    /// Open the editor's list or calendar.
+    /// Opens the editor with its list or calendar.
     OpenList,
-    /// Empty the selected cells.
+    /// Clears the selected cells.
     Clear,
-    /// The selected cells as text.
+    /// Copies the selected cells as text.
     Copy,
-    /// The selected cells as text, and empty them.
+    /// Copies the selected cells as text and clears them.
     Cut,
-    /// Text into cells.
+    /// Pastes text into cells.
     Paste(String),
-    /// The first selected row's cells into those below.
+    /// Copies the first selected row into the selected rows below.
     FillDown,
-    /// The first selected column's cells into those to the right.
+    /// Copies the first selected column into the selected columns to the right.
     FillRight,
-    /// A new row above.
+    /// Inserts a row above the cursor.
     InsertAbove,
-    /// A new row below.
+    /// Inserts a row below the cursor.
     InsertBelow,
-    /// A new section above.
+    /// Inserts a section above the cursor.
     InsertSection,
-    /// The selected rows once more, below them.
+    /// Duplicates the selected rows below them.
     Duplicate,
-    /// The selected rows one place up or down in the list's own order: true is up.
+    /// Moves the selected rows one row up or down in list order: true is up.
     MoveRows(bool),
-    /// Take the selected rows away.
+    /// Removes the selected rows.
     RemoveRows,
-    /// Take back the last edit.
+    /// Undoes the last edit.
     Undo,
-    /// Make it again.
+    /// Redoes the last undone edit.
     Redo,
-    /// Sort by the cursor's column: up, down, no longer. True keeps the other keys.
+    /// Cycles the sorting of the cursor's column: ascending, descending, none. True keeps the other sort
+    /// keys.
     Sort(bool),
-    /// Sort again what is held.
+    /// Sorts again while live sorting is paused.
     SortAgain,
-    /// Do something with the cursor's column.
+    /// Executes a command on the cursor's column.
     Column(ColumnCommand),
-    /// Show the last changes of the cursor's cell.
+    /// Shows the latest changes of the cursor's cell in a card.
     History,
-    /// Ask the system for what is on the clipboard.
-    AskPaste,
-    /// Show all changes of the cell.
+    /// Requests the clipboard's text from the system, to paste it.
+    RequestPaste,
+    /// Shows all changes of the cursor's cell.
     ShowHistory,
-    /// Open or close the filter row.
+    /// Toggles the filter row.
     Filters,
-    /// Find.
+    /// Opens the find bar.
     Find,
-    /// To the next or previous that was found: true is the next.
+    /// Moves to the next or previous match: true is the next.
     FindNext(bool),
 }
 
-/// What an event asks for; `modifiers` are those held in its frame.
-pub(super) fn command(event: &Event, modifiers: Modifiers) -> Option<Command> {
+/// Returns the command of an event; `modifiers` are those pressed in its frame.
+pub(super) fn command_for_event(event: &Event, modifiers: Modifiers) -> Option<Command> {
     match event {
-        Event::Key { key, pressed: true, modifiers, .. } => of_key(*key, *modifiers),
+        Event::Key { key, pressed: true, modifiers, .. } => command_for_key(*key, *modifiers),
         Event::Copy => Some(Command::Copy),
         Event::Cut => Some(Command::Cut),
         Event::Paste(text) => Some(Command::Paste(text.clone())),
@@ -112,22 +117,22 @@ pub(super) fn command(event: &Event, modifiers: Modifiers) -> Option<Command> {
     }
 }
 
-/// Whether an event is typing, and not the pointer or the window.
-pub(super) fn is_typed(event: &Event) -> bool {
+/// Whether an event is keyboard input or pasted text.
+pub(super) fn is_keyboard_input(event: &Event) -> bool {
     matches!(event, Event::Text(_) | Event::Key { .. } | Event::Paste(_))
 }
 
-/// Whether an arrow or Tab was pressed.
-pub(super) fn navigates(events: &[Event]) -> bool {
+/// Whether an arrow key or Tab was pressed.
+pub(super) fn has_navigation_key(events: &[Event]) -> bool {
     let moves = |key: &Key| {
         matches!(key, Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight | Key::Tab)
     };
     events.iter().any(|event| matches!(event, Event::Key { key, pressed: true, .. } if moves(key)))
 }
 
-fn of_key(key: Key, modifiers: Modifiers) -> Option<Command> {
+fn command_for_key(key: Key, modifiers: Modifiers) -> Option<Command> {
     let Modifiers { command, shift, alt, .. } = modifiers;
-    if let Some(step) = step_of(key, command).filter(|_| !alt) {
+    if let Some(step) = step_for_key(key, command).filter(|_| !alt) {
         return Some(if shift { Command::Extend(step) } else { Command::Move(step) });
     }
     match (key, command, shift, alt) {
@@ -163,7 +168,7 @@ fn of_key(key: Key, modifiers: Modifiers) -> Option<Command> {
     }
 }
 
-fn step_of(key: Key, command: bool) -> Option<Step> {
+fn step_for_key(key: Key, command: bool) -> Option<Step> {
     Some(match (key, command) {
         (Key::ArrowUp, false) => Step::Up,
         (Key::ArrowDown, false) => Step::Down,
@@ -189,11 +194,11 @@ mod tests {
 
     fn press(key: Key, modifiers: Modifiers) -> Option<Command> {
         let event = Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
-        command(&event, modifiers)
+        command_for_event(&event, modifiers)
     }
 
     #[test]
-    fn every_key_has_its_command() {
+    fn keys_map_to_commands() {
         use Step as S;
         let (none, ctrl, shift, alt) =
             (Modifiers::NONE, Modifiers::COMMAND, Modifiers::SHIFT, Modifiers::ALT);
@@ -231,12 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn printable_text_is_typed_and_shortcuts_are_not() {
+    fn printable_text_opens_the_editor_and_shortcuts_do_not() {
         let text = Event::Text("7".to_owned());
-        assert_eq!(command(&text, Modifiers::NONE), Some(Command::Type("7".to_owned())));
-        assert_eq!(command(&text, Modifiers::COMMAND), None);
+        assert_eq!(command_for_event(&text, Modifiers::NONE), Some(Command::Type("7".to_owned())));
+        assert_eq!(command_for_event(&text, Modifiers::COMMAND), None);
         assert_eq!(
-            command(&Event::Paste("7".to_owned()), Modifiers::COMMAND),
+            command_for_event(&Event::Paste("7".to_owned()), Modifiers::COMMAND),
             Some(Command::Paste("7".into()))
         );
     }

@@ -1,4 +1,4 @@
-//! Where everything is in one frame: columns, rows in view, and the scroll bars.
+//! The geometry of one frame: columns, visible rows and scroll bars.
 
 #![expect(clippy::cast_possible_truncation, reason = "pixels and rows in view are computed here")]
 
@@ -14,32 +14,34 @@ use super::{GridState, table::Table, trend};
 
 /// Height of the header, in points.
 pub(super) const HEADER: f32 = 26.0;
-/// Height of the row of filters, in points.
+/// Height of the filter row, in points.
 pub(super) const FILTERS: f32 = 28.0;
-/// Between a cell's edge and its text, in points.
+/// Space between a cell's edge and its text, in points.
 pub(super) const PADDING: f32 = 8.0;
-/// Room for the arrow behind a number, in points.
+/// Width reserved for the arrow after a number, in points.
 pub(super) const ARROW: f32 = 12.0;
-/// Width of a figure of a row's number, in points.
+/// Width of one digit of a row number, in points.
 const FIGURE: f32 = 7.0;
-/// Height of a mark on the vertical bar, in points.
+/// Height of a change mark on the vertical scroll bar, in points.
 const MARK: f32 = 3.0;
 /// Width of a scroll bar, in points.
 pub(super) const BAR: f32 = 12.0;
+/// Minimum width of a column, in points.
 pub(super) const MIN_WIDTH: f32 = 36.0;
+/// Maximum width of a column, in points.
 pub(super) const MAX_WIDTH: f32 = 800.0;
-/// How near the pointer has to be to a column's edge to drag it, in points.
+/// Distance from a column's edge within which the pointer can drag it, in points.
 const GRIP: f32 = 4.0;
 
 /// One visible column.
 #[derive(Clone, Debug)]
 pub(super) struct ColumnLayout {
     pub(super) entry: Arc<ColumnEntry>,
-    /// Its left edge on screen.
+    /// Left edge on screen.
     pub(super) left: f32,
     pub(super) width: f32,
     pub(super) frozen: bool,
-    /// Whether it is the one that names the rows.
+    /// Whether this is the first column, which names the rows.
     pub(super) is_first: bool,
 }
 
@@ -48,24 +50,24 @@ pub(super) struct ColumnLayout {
 pub(super) struct Layout {
     pub(super) rect: Rect,
     pub(super) columns: Vec<ColumnLayout>,
-    /// Where titles are painted.
+    /// The column titles.
     pub(super) header: Rect,
-    /// Where filters are typed; of no height where they are closed.
+    /// The filter row; its height is 0 if it is closed.
     pub(super) filters: Rect,
-    /// Where rows are painted.
+    /// The rows.
     pub(super) body: Rect,
-    /// Where the columns begin, behind the numbers of the rows.
+    /// Left edge of the first column, right of the row numbers.
     pub(super) left: f32,
-    /// The right edge of the frozen columns.
+    /// Right edge of the frozen columns.
     pub(super) frozen_right: f32,
     pub(super) vertical_bar: Rect,
     pub(super) horizontal_bar: Rect,
     /// Height of a row, in points.
     pub(super) row: f32,
-    /// Rows to show, the empty one at the end among them.
+    /// Number of rows, including the empty one at the end.
     pub(super) rows: usize,
     pub(super) scroll_row: f64,
-    /// The place that is kept free for a row which was removed while it is edited.
+    /// Index that stays free for a row that was removed while it is edited.
     pub(super) gap: Option<usize>,
     scroll_x: f32,
     scrolled_width: f32,
@@ -81,15 +83,15 @@ impl Layout {
         let total: f32 = widths.iter().map(|(_, width)| width).sum();
         let rows = table.len() + 1;
         let start = rect.left() + gutter(rows);
-        // Frozen columns leave room for others: as many stay as fit, the first one in any case.
-        let most = (rect.right() - start) * 0.6;
+        // Frozen columns leave room for the others: those that fit stay frozen, the first one always does.
+        let max_frozen = (rect.right() - start) * 0.6;
         let mut frozen_width = 0.0;
         let mut frozen_count = 0;
         for (_, width) in widths.iter_mut().take(state.config.frozen) {
-            if frozen_count > 0 && frozen_width + *width > most {
+            if frozen_count > 0 && frozen_width + *width > max_frozen {
                 break;
             }
-            *width = width.min(most);
+            *width = width.min(max_frozen);
             frozen_width += *width;
             frozen_count += 1;
         }
@@ -139,27 +141,27 @@ impl Layout {
         }
     }
 
-    /// Whether the view is scrolled to where it was laid out.
-    pub(super) fn is_at(&self, state: &GridState) -> bool {
+    /// Whether the scroll position is still the one of this layout.
+    pub(super) fn matches_scroll(&self, state: &GridState) -> bool {
         self.scroll_row.to_bits() == state.scroll_row.to_bits()
             && self.scroll_x.to_bits() == state.scroll_x.to_bits()
     }
 
-    /// Whole rows that fit.
+    /// Number of whole rows that fit into the body, at least 1.
     pub(super) fn page_rows(&self) -> usize {
         (self.body.height() / self.row).floor().max(1.0) as usize
     }
 
     pub(super) fn last_scroll_row(&self) -> f64 {
-        let places = self.rows + usize::from(self.gap.is_some());
-        (places as f64 - f64::from(self.body.height() / self.row)).max(0.0)
+        let slots = self.rows + usize::from(self.gap.is_some());
+        (slots as f64 - f64::from(self.body.height() / self.row)).max(0.0)
     }
 
     pub(super) fn last_scroll_x(&self) -> f32 {
         (self.scrolled_width - (self.body.right() - self.frozen_right)).max(0.0)
     }
 
-    /// The rows of which anything is in view.
+    /// Returns the indices of the rows that are at least partly visible.
     pub(super) fn visible_rows(&self) -> Range<usize> {
         let first = self.scroll_row.floor().max(0.0) as usize;
         let last = (self.scroll_row + f64::from(self.body.height() / self.row)).ceil();
@@ -168,20 +170,20 @@ impl Layout {
     }
 
     pub(super) fn row_top(&self, index: usize) -> f32 {
-        self.place_top(index + usize::from(self.gap.is_some_and(|gap| gap <= index)))
+        self.slot_top(index + usize::from(self.gap.is_some_and(|gap| gap <= index)))
     }
 
-    /// Where a place is that a row may stand at.
-    fn place_top(&self, place: usize) -> f32 {
+    /// Returns the top of a slot. Each row takes one slot, and so does the gap of a removed row.
+    fn slot_top(&self, place: usize) -> f32 {
         self.body.top() + ((place as f64 - self.scroll_row) * f64::from(self.row)) as f32
     }
 
-    /// Where the editor of a row is, or of one that was removed and stood there.
+    /// Returns the top of the editor: that of its row, or of the gap if the row was removed.
     pub(super) fn editor_top(&self, index: usize) -> f32 {
-        self.gap.map_or_else(|| self.row_top(index), |gap| self.place_top(gap))
+        self.gap.map_or_else(|| self.row_top(index), |gap| self.slot_top(gap))
     }
 
-    /// The row at a height of the body, of as many as there are to show.
+    /// Returns the row at `y` in the body.
     fn row_at(&self, y: f32) -> Option<usize> {
         let place = (self.scroll_row + f64::from((y - self.body.top()) / self.row)).floor() as usize;
         let index = match self.gap {
@@ -192,7 +194,7 @@ impl Layout {
         (index < self.rows).then_some(index)
     }
 
-    /// A row across the body.
+    /// Returns a row's rectangle across the whole body.
     pub(super) fn band(&self, index: usize) -> Rect {
         let top = self.row_top(index);
         Rect::from_x_y_ranges(self.body.x_range(), top..=top + self.row)
@@ -213,7 +215,7 @@ impl Layout {
             .find(|column| column.frozen == frozen && (column.left..column.left + column.width).contains(&x))
     }
 
-    /// The cell under a point of the body.
+    /// Returns the cell at a point in the body.
     pub(super) fn cell_at(&self, position: Pos2) -> Option<(usize, ColumnKey)> {
         if !self.body.contains(position) {
             return None;
@@ -223,7 +225,7 @@ impl Layout {
         Some((index, column.entry.column.key.clone()))
     }
 
-    /// The cell nearest to a point, wherever it is: what a drag that left the body selects up to.
+    /// Returns the cell nearest to a point, which may be outside the body: the end of a drag that left it.
     pub(super) fn cell_near(&self, position: Pos2) -> Option<(usize, ColumnKey)> {
         let inside = pos2(
             position.x.clamp(self.left, self.body.right() - 1.0),
@@ -234,33 +236,33 @@ impl Layout {
         Some((index, column.entry.column.key.clone()))
     }
 
-    /// The row whose number is under a point.
-    pub(super) fn number_at(&self, position: Pos2) -> Option<usize> {
+    /// Returns the row whose number is at a point.
+    pub(super) fn row_number_at(&self, position: Pos2) -> Option<usize> {
         if !self.body.contains(position) || position.x >= self.left {
             return None;
         }
         self.row_at(position.y)
     }
 
-    /// Whether a point is where the rows' numbers and the columns' titles meet.
+    /// Whether a point is in the corner between the row numbers and the column titles.
     pub(super) fn is_corner(&self, position: Pos2) -> bool {
         self.header.contains(position) && position.x < self.left
     }
 
-    /// The place between two rows that is nearest to `y`: that of the row which would follow.
-    pub(super) fn place_at(&self, y: f32) -> usize {
+    /// Returns the insertion index nearest to `y`: that of the row that would follow.
+    pub(super) fn insertion_index_at(&self, y: f32) -> usize {
         let place = self.scroll_row + f64::from((y - self.body.top()) / self.row);
         (place.round().max(0.0) as usize).min(self.rows - 1)
     }
 
-    /// The column whose header is under a point.
+    /// Returns the column whose header is at a point.
     pub(super) fn header_at(&self, position: Pos2) -> Option<ColumnKey> {
         let is_header = self.header.contains(position) && position.x < self.body.right();
         let column = is_header.then(|| self.column_at(position.x)).flatten()?;
         Some(column.entry.column.key.clone())
     }
 
-    /// The column whose right edge is under a point of the header.
+    /// Returns the column whose right edge is at a point in the header, and its width in points.
     pub(super) fn edge_at(&self, position: Option<Pos2>) -> Option<(ColumnKey, f32)> {
         let position =
             position.filter(|position| self.header.contains(*position) && position.x < self.body.right())?;
@@ -271,7 +273,7 @@ impl Layout {
         Some((found.entry.column.key.clone(), found.width))
     }
 
-    /// The handle of the vertical bar.
+    /// Returns the handle of the vertical scroll bar.
     pub(super) fn vertical_handle(&self) -> Rect {
         let shown = f64::from(self.body.height() / self.row) / self.rows as f64;
         let height = (self.vertical_bar.height() * shown as f32)
@@ -282,7 +284,7 @@ impl Layout {
         Rect::from_min_size(pos2(self.vertical_bar.left(), top), vec2(BAR, height))
     }
 
-    /// The handle of the horizontal bar; nothing where all columns fit.
+    /// Returns the handle of the horizontal scroll bar; `None` if all columns fit.
     pub(super) fn horizontal_handle(&self) -> Option<Rect> {
         let last = self.last_scroll_x();
         if last <= 0.0 {
@@ -294,39 +296,39 @@ impl Layout {
         Some(Rect::from_min_size(pos2(left, bar.top()), vec2(width, BAR)))
     }
 
-    /// The first row to show when the vertical handle is dragged to `y`.
-    pub(super) fn row_at_bar(&self, y: f32) -> f64 {
+    /// Returns the vertical scroll position, in rows, when the handle is dragged to `y`.
+    pub(super) fn scroll_row_at(&self, y: f32) -> f64 {
         let handle = self.vertical_handle().height();
         let track = (self.vertical_bar.height() - handle).max(1.0);
         let share = ((y - self.vertical_bar.top() - handle / 2.0) / track).clamp(0.0, 1.0);
         f64::from(share) * self.last_scroll_row()
     }
 
-    /// The horizontal scroll when the handle is dragged to `x`.
-    pub(super) fn x_at_bar(&self, x: f32) -> f32 {
+    /// Returns the horizontal scroll offset, in points, when the handle is dragged to `x`.
+    pub(super) fn scroll_x_at(&self, x: f32) -> f32 {
         let handle = self.horizontal_handle().map_or(0.0, |handle| handle.width());
         let track = (self.horizontal_bar.width() - handle).max(1.0);
         ((x - self.horizontal_bar.left() - handle / 2.0) / track).clamp(0.0, 1.0) * self.last_scroll_x()
     }
 
-    /// Where a column that is dragged to `x` would stand: before this one, or at the end.
+    /// Returns the column before which a column dragged to `x` would be dropped; `None` is the end.
     pub(super) fn column_before(&self, x: f32) -> Option<&ColumnLayout> {
         self.columns.iter().find(|column| x < column.left + column.width / 2.0)
     }
 }
 
 impl Layout {
-    /// How many marks the vertical bar has room for.
-    pub(super) fn marks(&self) -> usize {
+    /// Number of marks that fit on the vertical scroll bar.
+    pub(super) fn mark_count(&self) -> usize {
         (self.vertical_bar.height() / MARK).floor().max(1.0) as usize
     }
 
-    /// Which of them stands for a row.
-    pub(super) fn mark_of(&self, index: usize) -> usize {
-        index * self.marks() / self.rows
+    /// Returns the index of a row's mark.
+    pub(super) fn mark_index(&self, index: usize) -> usize {
+        index * self.mark_count() / self.rows
     }
 
-    /// Where one is.
+    /// Returns the rectangle of a mark.
     pub(super) fn mark_rect(&self, mark: usize) -> Rect {
         let bar = self.vertical_bar;
         let top = bar.top() + mark as f32 * MARK;
@@ -334,7 +336,7 @@ impl Layout {
     }
 }
 
-/// Width of the rows' numbers: room for the last of them.
+/// Returns the width of the row numbers, in points: that of the largest.
 fn gutter(rows: usize) -> f32 {
     rows.to_string().len().max(2) as f32 * FIGURE + 2.0 * PADDING
 }

@@ -1,4 +1,4 @@
-//! Which rows are shown, in which order.
+//! The rows that are shown and their order: sorting and filtering.
 
 use std::{
     cmp::Ordering,
@@ -18,112 +18,114 @@ use shared::{
 };
 
 use super::{
-    filter::{Filter, Reading},
+    filter::{Filter, ValueFormat},
     section,
 };
 
-/// One column that rows are sorted by.
+/// One sort key: a column and a direction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SortKey {
-    /// Which.
+    /// The column.
     pub column: ColumnKey,
-    /// Largest first; empty cells are last all the same.
+    /// Whether the largest value comes first. Empty cells are last in both directions.
     pub descending: bool,
 }
 
-/// What is asked of an order.
+/// The sort keys and filters that define an [`Order`].
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wanted {
-    /// By what rows are sorted, the first counting most; none is the list's own order.
+pub struct OrderSpec {
+    /// Sort keys, most significant first. Without keys, rows are in list order.
     pub sort: Vec<SortKey>,
-    /// Which rows are shown: those that every filter admits.
+    /// Filters by column. A row is shown if it matches all of them.
     pub filters: Vec<(ColumnKey, Filter)>,
 }
 
-impl Wanted {
-    /// Whether the list is shown whole in its own order.
+impl OrderSpec {
+    /// Whether all rows are shown in list order.
     pub fn is_plain(&self) -> bool {
         self.sort.is_empty() && self.filters.is_empty()
     }
 }
 
-/// How values are read and shown, which filters need.
+/// How filters parse and show values.
 #[derive(Clone, Debug)]
 pub struct Locale {
-    /// How numbers are typed.
+    /// Decimal and thousands separators.
     pub separators: Separators,
-    /// Where times are shown.
+    /// The time zone in which times are shown.
     pub zone: TimeZone,
 }
 
-/// The rows that are shown, in their order.
+/// The shown rows, in display order.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    /// `None` shows the list whole in its own order.
+    /// `None` shows all rows in list order.
     arranged: Option<Arranged>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Arranged {
     rows: Vec<RowId>,
-    /// Where each row stands, by its handle; [`NOWHERE`] for others.
-    places: Vec<u32>,
-    /// Rows that a filter holds back.
-    held_back: HashSet<RowId>,
+    /// Each row's display index, by its handle; [`NOT_SHOWN`] for hidden rows and unused handles.
+    indices: Vec<u32>,
+    /// Rows that a filter hides.
+    filtered_out: HashSet<RowId>,
 }
 
-const NOWHERE: u32 = u32::MAX;
+const NOT_SHOWN: u32 = u32::MAX;
 
 impl Order {
-    /// Sorts and filters rows that stand in the list's own order, which decides where the keys do not. `kept` is
-    /// shown whatever the filters say.
-    pub fn arrange(list: &Frozen, wanted: &Wanted, locale: &Locale, kept: Option<RowId>) -> Self {
-        if wanted.is_plain() {
+    /// Sorts and filters the rows of a list. Ties keep list order. The row `exempt` is shown even if no
+    /// filter matches it.
+    pub fn arrange(list: &Frozen, spec: &OrderSpec, locale: &Locale, exempt: Option<RowId>) -> Self {
+        if spec.is_plain() {
             return Self::default();
         }
         let columns = &list.columns;
-        let filters: Vec<(&ColumnEntry, &Filter)> = wanted
+        let filters: Vec<(&ColumnEntry, &Filter)> = spec
             .filters
             .iter()
             .filter_map(|(key, filter)| Some((columns.visible_column(key).ok()?, filter)))
             .collect();
         let is_shown = |row: &Row| {
-            kept == Some(row.id)
+            exempt == Some(row.id)
                 || filters.iter().all(|(entry, filter)| {
                     let kind = &entry.column.kind;
-                    let reading = Reading { kind, separators: locale.separators, zone: &locale.zone };
-                    filter.admits(&row.value(entry, columns), reading)
+                    let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
+                    filter.matches(&row.value(entry, columns), format)
                 })
         };
         let sections = section::column(columns);
         let is_section = |index: usize| section::is_section(sections, list.row(index));
-        let is_kept = |index: usize| kept.is_some_and(|kept| list.row(index).id == kept);
-        let (mut shown, held_back) =
-            admitted(list.len(), filters.is_empty(), is_section, is_kept, |index| is_shown(list.row(index)));
-        let held_back = held_back.into_iter().map(|index| list.row(index).id).collect();
-        let keys = Keys::new(list, &wanted.sort);
+        let is_exempt = |index: usize| exempt.is_some_and(|exempt| list.row(index).id == exempt);
+        let (mut shown, filtered_out) =
+            partition_rows(list.len(), filters.is_empty(), is_section, is_exempt, |index| {
+                is_shown(list.row(index))
+            });
+        let filtered_out = filtered_out.into_iter().map(|index| list.row(index).id).collect();
+        let keys = SortKeys::new(list, &spec.sort);
         if sections.is_none() {
             keys.sort(&mut shown);
         } else {
-            // Rows are sorted within their sections, which stay where they are.
+            // Rows are sorted within their sections; the sections keep their order.
             for group in shown.chunk_by_mut(|_, next| !is_section(*next)) {
                 let titles = usize::from(is_section(group[0]));
                 keys.sort(&mut group[titles..]);
             }
         }
         let ids: Vec<RowId> = list.rows().map(|row| row.id).collect();
-        let mut arranged = Arranged { held_back, ..Arranged::default() };
-        arranged.stand(shown.iter().map(|index| (ids[*index], list.handle(*index))));
+        let mut arranged = Arranged { filtered_out, ..Arranged::default() };
+        arranged.set_rows(shown.iter().map(|index| (ids[*index], list.handle(*index))));
         Self { arranged: Some(arranged) }
     }
 
-    /// How many rows are shown.
+    /// Returns the number of shown rows.
     pub fn len(&self, watchlist: &Watchlist) -> usize {
         self.arranged.as_ref().map_or_else(|| watchlist.rows().len(), |arranged| arranged.rows.len())
     }
 
-    /// The row at a place, from 0.
+    /// Returns the row at a display index.
     pub fn at<'a>(&self, watchlist: &'a Watchlist, index: usize) -> Option<&'a Arc<Row>> {
         match &self.arranged {
             None => watchlist.rows().at(index),
@@ -131,88 +133,88 @@ impl Order {
         }
     }
 
-    /// A row's place, from 0, where it is shown.
+    /// Returns a row's display index, if the row is shown.
     pub fn index_of(&self, watchlist: &Watchlist, row: RowId) -> Option<usize> {
         match &self.arranged {
             None => watchlist.rows().index_of(row),
-            Some(arranged) => arranged.place_of(watchlist.rows().handle(row)?, row),
+            Some(arranged) => arranged.display_index(watchlist.rows().handle(row)?, row),
         }
     }
 
     /// Whether a row with this handle is shown.
-    pub(super) fn shows(&self, handle: u32, row: RowId) -> bool {
-        self.arranged.as_ref().is_none_or(|arranged| arranged.place_of(handle, row).is_some())
+    pub(super) fn contains(&self, handle: u32, row: RowId) -> bool {
+        self.arranged.as_ref().is_none_or(|arranged| arranged.display_index(handle, row).is_some())
     }
 
-    /// Takes up what came and went since: rows that are gone leave, and a new one stands behind the row that it
-    /// follows in the list's own order, or at the end, until the order is made anew.
-    pub fn follow(&mut self, watchlist: &Watchlist) {
+    /// Applies added and removed rows without sorting again: removed rows disappear, and a new row comes
+    /// after the row that it follows in list order, or at the end.
+    pub fn sync_rows(&mut self, watchlist: &Watchlist) {
         let Some(arranged) = &mut self.arranged else { return };
         let rows = watchlist.rows();
-        arranged.held_back.retain(|row| rows.get(*row).is_some());
-        let mut came: HashMap<Option<RowId>, Vec<RowId>> = HashMap::new();
+        arranged.filtered_out.retain(|row| rows.get(*row).is_some());
+        let mut added: HashMap<Option<RowId>, Vec<RowId>> = HashMap::new();
         let mut before = None;
         for row in rows.iter() {
-            let handle = rows.handle(row.id).expect("it is one of them");
-            let is_shown = arranged.place_of(handle, row.id).is_some();
-            if is_shown || arranged.held_back.contains(&row.id) {
+            let handle = rows.handle(row.id).expect("a row of the list has a handle");
+            let is_shown = arranged.display_index(handle, row.id).is_some();
+            if is_shown || arranged.filtered_out.contains(&row.id) {
                 before = Some(row.id).filter(|_| is_shown);
             } else {
-                came.entry(before).or_default().push(row.id);
+                added.entry(before).or_default().push(row.id);
             }
         }
-        let mut followed = Vec::with_capacity(rows.len());
+        let mut updated = Vec::with_capacity(rows.len());
         for row in std::mem::take(&mut arranged.rows) {
             if rows.get(row).is_some() {
-                followed.push(row);
+                updated.push(row);
             }
-            followed.extend(came.remove(&Some(row)).unwrap_or_default());
+            updated.extend(added.remove(&Some(row)).unwrap_or_default());
         }
-        followed.extend(came.remove(&None).unwrap_or_default());
-        arranged.stand(followed.into_iter().filter_map(|row| Some((row, rows.handle(row)?))));
+        updated.extend(added.remove(&None).unwrap_or_default());
+        arranged.set_rows(updated.into_iter().filter_map(|row| Some((row, rows.handle(row)?))));
     }
 }
 
 impl Arranged {
-    /// Rows stand in this order; each comes with its handle.
-    fn stand(&mut self, rows: impl Iterator<Item = (RowId, u32)>) {
+    /// Replaces the shown rows; each comes with its handle.
+    fn set_rows(&mut self, rows: impl Iterator<Item = (RowId, u32)>) {
         self.rows.clear();
-        self.places.clear();
-        for (place, (row, handle)) in (0..NOWHERE).zip(rows) {
+        self.indices.clear();
+        for (place, (row, handle)) in (0..NOT_SHOWN).zip(rows) {
             let index = handle as usize;
-            if self.places.len() <= index {
-                self.places.resize(index + 1, NOWHERE);
+            if self.indices.len() <= index {
+                self.indices.resize(index + 1, NOT_SHOWN);
             }
-            self.places[index] = place;
+            self.indices[index] = place;
             self.rows.push(row);
         }
     }
 
-    fn place_of(&self, handle: u32, row: RowId) -> Option<usize> {
-        let place = *self.places.get(handle as usize)? as usize;
-        // A handle may have been another row's when the order was made.
+    fn display_index(&self, handle: u32, row: RowId) -> Option<usize> {
+        let place = *self.indices.get(handle as usize)? as usize;
+        // Handles are reused: this one may have belonged to another row when the order was built.
         (self.rows.get(place) == Some(&row)).then_some(place)
     }
 }
 
-/// The rows that are shown, and those that are held back. A section is shown where any of its rows is, and where it is
-/// kept itself.
-fn admitted(
+/// Splits the rows into shown and filtered-out ones, by list index. A section is shown if any of its rows is,
+/// or if it is itself exempt from the filters.
+fn partition_rows(
     rows: usize,
     is_all: bool,
     is_section: impl Fn(usize) -> bool,
-    is_kept: impl Fn(usize) -> bool,
+    is_exempt: impl Fn(usize) -> bool,
     is_shown: impl Fn(usize) -> bool,
 ) -> (Vec<usize>, Vec<usize>) {
     if is_all {
         return ((0..rows).collect(), Vec::new());
     }
-    let (mut shown, mut held_back) = (Vec::new(), Vec::new());
+    let (mut shown, mut filtered_out) = (Vec::new(), Vec::new());
     let mut title = None;
     for index in 0..rows {
         if is_section(index) {
-            held_back.extend(title.take());
-            if is_kept(index) {
+            filtered_out.extend(title.take());
+            if is_exempt(index) {
                 shown.push(index);
             } else {
                 title = Some(index);
@@ -221,39 +223,39 @@ fn admitted(
             shown.extend(title.take());
             shown.push(index);
         } else {
-            held_back.push(index);
+            filtered_out.push(index);
         }
     }
-    held_back.extend(title);
-    (shown, held_back)
+    filtered_out.extend(title);
+    (shown, filtered_out)
 }
 
-/// What rows are sorted by.
-struct Keys<'a> {
+/// The sort keys of a list.
+struct SortKeys<'a> {
     list: &'a Frozen,
     keys: Vec<(&'a ColumnEntry, bool)>,
 }
 
-impl<'a> Keys<'a> {
+impl<'a> SortKeys<'a> {
     fn new(list: &'a Frozen, sort: &[SortKey]) -> Self {
         let entry = |key: &SortKey| list.columns.visible_column(&key.column).ok();
         let keys = sort.iter().filter_map(|key| Some((entry(key)?, key.descending))).collect();
         Self { list, keys }
     }
 
-    /// Sorts rows, by their places in the list's own order.
+    /// Sorts rows, given by their list indices.
     fn sort(&self, rows: &mut [usize]) {
         let Some((first, descending)) = self.keys.first() else { return };
-        // One number for each row: its coarse key, its place in the list, and whether the coarse key says all. A
-        // million of these are sorted in the time in which their values are looked up once.
+        // One number per row: its coarse key, its list index, and whether the coarse key is inexact. Sorting
+        // a million of these takes as long as looking up their values once.
         let pack = |index: usize| {
-            let (coarse, is_exact) = coarse(&self.value(index, first), *descending);
+            let (coarse, is_exact) = coarse_key(&self.value(index, first), *descending);
             u128::from(coarse) << 64 | (index as u128) << 1 | u128::from(!is_exact)
         };
         let mut packed: Vec<u128> = rows.iter().map(|index| pack(*index)).collect();
         packed.sort_unstable();
         for (row, packed) in rows.iter_mut().zip(&packed) {
-            *row = usize::try_from((packed & u128::from(u64::MAX)) >> 1).expect("it was one");
+            *row = usize::try_from((packed & u128::from(u64::MAX)) >> 1).expect("a list index fits in usize");
         }
         let mut start = 0;
         for run in packed.chunk_by(|a, b| a >> 64 == b >> 64) {
@@ -265,7 +267,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Sorts rows whose coarse keys are the same.
+    /// Sorts rows with equal coarse keys.
     fn refine(&self, rows: &mut [usize]) {
         let values = |index: usize| -> Vec<SortValue> {
             self.keys.iter().map(|(entry, _)| SortValue::of(self.value(index, entry))).collect()
@@ -287,7 +289,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// A value that is compared many times: texts are folded once.
+/// A value prepared for many comparisons: its text is lower-cased once.
 struct SortValue {
     value: Value,
     folded: Option<String>,
@@ -309,8 +311,9 @@ impl SortValue {
     }
 }
 
-/// A number that orders values as [`SortValue::compare`] does, and whether values that have the same one are the same.
-fn coarse(value: &Value, descending: bool) -> (u64, bool) {
+/// Returns a number that orders values as [`SortValue::compare`] does, and whether values with equal numbers
+/// are equal.
+fn coarse_key(value: &Value, descending: bool) -> (u64, bool) {
     let ordered = |signed: i64| signed.cast_unsigned() ^ (1 << 63);
     let (coarse, is_exact) = match value {
         Value::Empty => return (u64::MAX, true),
@@ -330,12 +333,12 @@ fn coarse(value: &Value, descending: bool) -> (u64, bool) {
         }
     };
     let coarse = if descending { !coarse } else { coarse };
-    // The last one is that of empty cells.
+    // The largest number is reserved for empty cells.
     (coarse.min(u64::MAX - 1), is_exact && coarse != u64::MAX)
 }
 
-/// Whole millionths, rounded down, held to what 64 bits take: in the order of the numbers themselves. And whether that
-/// is the number itself.
+/// Returns a number in millionths, rounded down and clamped to 64 bits, so that the order is preserved. Also
+/// returns whether the result is exact.
 fn millionths(number: Decimal) -> (i64, bool) {
     let (mantissa, scale) = (number.mantissa(), number.scale());
     let (whole, is_whole) = match scale.checked_sub(6) {
@@ -367,7 +370,7 @@ mod tests {
         RowId(Uuid::from_u128(number))
     }
 
-    /// Rows 1, 2, 3 … with a symbol and a price each.
+    /// Returns a list of rows 1, 2, 3 …, each with a symbol and a price.
     fn watchlist(rows: &[(&str, &str)]) -> Watchlist {
         let limits = Limits::default();
         let mut watchlist = Watchlist::new("Test", standard_columns(), &limits).unwrap();
@@ -387,9 +390,9 @@ mod tests {
         SortKey { column: column.into(), descending }
     }
 
-    fn arrange(watchlist: &Watchlist, wanted: &Wanted) -> Order {
+    fn arrange(watchlist: &Watchlist, spec: &OrderSpec) -> Order {
         let locale = Locale { separators: Separators::Point, zone: TimeZone::UTC };
-        Order::arrange(&watchlist.freeze(), wanted, &locale, None)
+        Order::arrange(&watchlist.freeze(), spec, &locale, None)
     }
 
     fn shown(order: &Order, watchlist: &Watchlist) -> Vec<u128> {
@@ -397,11 +400,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_sort_as_numbers_empties_last_and_ties_keep_the_lists_order() {
+    fn numbers_sort_numerically_empty_cells_last_and_ties_keep_list_order() {
         let list = watchlist(&[("B", "9"), ("A", "10.0"), ("", ""), ("C", "-3"), ("D", "10")]);
         let sorted = |sort: &[SortKey]| {
-            let wanted = Wanted { sort: sort.to_vec(), filters: Vec::new() };
-            shown(&arrange(&list, &wanted), &list)
+            let spec = OrderSpec { sort: sort.to_vec(), filters: Vec::new() };
+            shown(&arrange(&list, &spec), &list)
         };
         assert_eq!(sorted(&[by("price", false)]), [4, 1, 2, 5, 3]);
         assert_eq!(sorted(&[by("price", true)]), [2, 5, 1, 4, 3]);
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn the_coarse_order_never_contradicts_the_fine_one() {
+    fn the_coarse_order_never_contradicts_the_exact_one() {
         let numbers = [
             "-99999999999999999999",
             "-1.0000001",
@@ -430,7 +433,7 @@ mod tests {
         values.extend([Value::Empty, Value::Flag(false), Value::Flag(true)]);
         values.extend(["", "a", "A", "alphabet soup", "alphabet Soap"].map(|text| Value::Text(text.into())));
         values.extend([i64::MIN, -1, 0, i64::MAX].map(|at| Value::Time(Timestamp::from_millis(at))));
-        // A column holds values of one kind, and empty ones.
+        // A column has values of one kind, and empty ones.
         let kind = |value: &Value| std::mem::discriminant(value);
         let compared = |a: &Value, b: &Value| kind(a) == kind(b) || a.is_empty() || b.is_empty();
         for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
@@ -439,63 +442,67 @@ mod tests {
             }
             for descending in [false, true] {
                 let ((coarse_a, exact_a), (coarse_b, exact_b)) =
-                    (coarse(a, descending), coarse(b, descending));
+                    (coarse_key(a, descending), coarse_key(b, descending));
                 let fine = SortValue::of(a.clone()).compare(&SortValue::of(b.clone()), descending);
-                let says_all = exact_a && exact_b;
+                let is_exact = exact_a && exact_b;
                 let by_coarse = coarse_a.cmp(&coarse_b);
-                assert!(by_coarse == fine || by_coarse.is_eq() && !says_all, "{a:?} {b:?} {descending}");
+                assert!(by_coarse == fine || by_coarse.is_eq() && !is_exact, "{a:?} {b:?} {descending}");
             }
         }
     }
 
     #[test]
-    fn rows_that_come_and_go_are_followed_until_the_order_is_made_anew() {
+    fn added_and_removed_rows_are_applied_without_sorting_again() {
         let mut list = watchlist(&[("A", "3"), ("B", "2"), ("C", "1")]);
         let limits = Limits::default();
-        let wanted = Wanted { sort: vec![by("price", false)], filters: Vec::new() };
-        let mut order = arrange(&list, &wanted);
+        let spec = OrderSpec { sort: vec![by("price", false)], filters: Vec::new() };
+        let mut order = arrange(&list, &spec);
         assert_eq!(shown(&order, &list), [3, 2, 1]);
         let between = (&list.rows().at(0).unwrap().position, &list.rows().at(1).unwrap().position);
         let place = Position::between(Some(between.0), Some(between.1), 1).unwrap().remove(0);
         let changes = [Change::insert(row(9), &place, BTreeMap::new()), Change::remove(row(2), None)];
         list.apply(&changes, &Mode::Pending { limits: &limits }).unwrap();
-        order.follow(&list);
-        assert_eq!(shown(&order, &list), [3, 1, 9], "the new row stands behind the one that it follows");
+        order.sync_rows(&list);
+        assert_eq!(
+            shown(&order, &list),
+            [3, 1, 9],
+            "the new row comes after the one that it follows in the list"
+        );
         assert_eq!(order.index_of(&list, row(9)), Some(2));
         assert_eq!(order.index_of(&list, row(2)), None);
     }
 
     #[test]
-    fn a_row_that_has_the_handle_of_one_that_is_gone_is_not_taken_for_it() {
+    fn a_row_that_reuses_a_handle_is_not_mistaken_for_the_removed_row() {
         let mut list = watchlist(&[("A", "3"), ("B", "2"), ("C", "1")]);
         let limits = Limits::default();
-        let wanted = Wanted { sort: vec![by("price", false)], filters: Vec::new() };
-        let mut order = arrange(&list, &wanted);
+        let spec = OrderSpec { sort: vec![by("price", false)], filters: Vec::new() };
+        let mut order = arrange(&list, &spec);
         let handle = list.rows().handle(row(2));
         let place =
             Position::between(list.rows().iter().last().map(|row| &row.position), None, 1).unwrap().remove(0);
         let changes = [Change::remove(row(2), None), Change::insert(row(9), &place, BTreeMap::new())];
         list.apply(&changes, &Mode::Pending { limits: &limits }).unwrap();
-        assert_eq!(list.rows().handle(row(9)), handle, "it is given again");
+        assert_eq!(list.rows().handle(row(9)), handle, "the handle is reused");
         assert_eq!(order.index_of(&list, row(9)), None);
-        order.follow(&list);
+        order.sync_rows(&list);
         assert_eq!(shown(&order, &list), [3, 9, 1]);
     }
 
     #[test]
-    fn a_filter_holds_rows_back_but_the_one_that_is_kept() {
+    fn a_filter_hides_rows_except_the_exempt_one() {
         let list = watchlist(&[("A", "30"), ("B", "20"), ("C", "")]);
         let filter = Filter::Between(
-            super::super::filter::Bound::Without(25.into()),
-            super::super::filter::Bound::Open,
+            super::super::filter::Bound::Exclusive(25.into()),
+            super::super::filter::Bound::Unbounded,
         );
-        let wanted = Wanted { sort: Vec::new(), filters: vec![("price".into(), filter)] };
-        let mut order = arrange(&list, &wanted);
+        let spec = OrderSpec { sort: Vec::new(), filters: vec![("price".into(), filter)] };
+        let mut order = arrange(&list, &spec);
         assert_eq!(shown(&order, &list), [1]);
-        order.follow(&list);
-        assert_eq!(shown(&order, &list), [1], "what is held back is not new");
+        order.sync_rows(&list);
+        assert_eq!(shown(&order, &list), [1], "a filtered-out row is not a new one");
         let locale = Locale { separators: Separators::Point, zone: TimeZone::UTC };
-        let order = Order::arrange(&list.freeze(), &wanted, &locale, Some(row(3)));
+        let order = Order::arrange(&list.freeze(), &spec, &locale, Some(row(3)));
         assert_eq!(shown(&order, &list), [1, 3]);
     }
 }

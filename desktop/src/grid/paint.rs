@@ -1,4 +1,4 @@
-//! Painting: the cells in view and nothing else, in two clip rectangles.
+//! Paints the visible cells, with one clip rectangle for the frozen columns and one for the scrolled columns.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use shared::{
 
 use super::{
     Frame, GridState, GridView, PersonAt,
-    find::is_found,
+    find::cell_matches,
     inner,
     layout::{ARROW, ColumnLayout, Layout},
     state::Drag,
@@ -27,37 +27,37 @@ use crate::{
     theme::{self, Palette, mix, readable},
 };
 
-/// How much of the accent the ground of a cell with the text that is looked for takes.
-const FOUND: f32 = 0.35;
-/// Changes that are looked at for marks, the last ones: of more the bar is full.
-const LOOKED_AT: usize = 2_000;
-/// How much of the accent a selected cell's ground takes.
-const SELECTED: f32 = 0.16;
+/// Share of the accent colour in the background of a cell that matches the find text, 0 to 1.
+const MATCH_TINT: f32 = 0.35;
+/// Maximum number of recent changes that are marked on the scroll bar. More would fill it.
+const MAX_MARKED_CHANGES: usize = 2_000;
+/// Share of the accent colour in the background of a selected cell, 0 to 1.
+const SELECTION_TINT: f32 = 0.16;
 
-/// Paints header, rows, cursor and scroll bars.
+/// Paints the header, rows, cursor and scroll bars.
 pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
     let view = frame.view;
     let painter = ui.painter_at(layout.rect);
-    painter.rect_filled(layout.rect, 0, view.palette.ground);
+    painter.rect_filled(layout.rect, 0, view.palette.background);
     let scrolled = Rect::from_min_max(pos2(layout.frozen_right, layout.body.top()), layout.body.max);
     let frozen = Rect::from_min_max(layout.body.min, pos2(layout.frozen_right, layout.body.bottom()));
     for (clip, is_frozen) in [(scrolled, false), (frozen, true)] {
         let painter = painter.with_clip_rect(clip.intersect(painter.clip_rect()));
-        rows(&painter, state, frame, layout, is_frozen, pointer);
+        paint_rows(&painter, state, frame, layout, is_frozen, pointer);
     }
-    numbers(&painter, state, frame, layout);
-    header(&painter, state, view, layout, pointer);
+    paint_row_numbers(&painter, state, frame, layout);
+    paint_header(&painter, state, view, layout, pointer);
     if matches!(state.drag, Some(Drag::Move(_)))
         && let Some(pointer) = pointer
     {
-        let y = layout.row_top(layout.place_at(pointer.y));
+        let y = layout.row_top(layout.insertion_index_at(pointer.y));
         painter.hline(layout.body.x_range(), y, Stroke::new(2.0, view.palette.accent));
     }
-    frozen_edge(&painter, frame, layout);
-    bars(&painter, frame, layout, pointer);
+    paint_frozen_edge(&painter, frame, layout);
+    paint_scroll_bars(&painter, frame, layout, pointer);
 }
 
-fn rows(
+fn paint_rows(
     painter: &Painter,
     state: &GridState,
     frame: &Frame<'_>,
@@ -75,14 +75,14 @@ fn rows(
         let row = table.row_at(index);
         let glow = row.and_then(|row| view.glow?.row(row.id, view.window, view.now));
         let strength = glow.as_ref().map_or(0.0, |glow| glow.strength);
-        let ground = mix(view.palette.ground, view.palette.glow, strength);
+        let background = mix(view.palette.background, view.palette.glow, strength);
         if strength > 0.0 {
-            painter.rect_filled(band, 0, ground);
+            painter.rect_filled(band, 0, background);
         } else if hovered == Some(index) {
-            painter.rect_filled(band, 0, mix(view.palette.ground, view.palette.hover, 0.5));
+            painter.rect_filled(band, 0, mix(view.palette.background, view.palette.hover, 0.5));
         }
         if let Some(row) = row.filter(|row| table.is_section(row)) {
-            section(painter, state, frame, layout, index, row, ground);
+            paint_section(painter, state, frame, layout, index, row, background);
             continue;
         }
         painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, view.palette.hairline));
@@ -95,17 +95,31 @@ fn rows(
                 Some(row) => {
                     let key = &column.entry.column.key;
                     if !state.selection.is_single() && state.selection.contains(row.id, key) {
-                        painter.rect_filled(rect, 0, mix(ground, view.palette.accent, SELECTED));
+                        painter.rect_filled(rect, 0, mix(background, view.palette.accent, SELECTION_TINT));
                     }
-                    if needle.as_ref().is_some_and(|needle| is_found(needle, row, &column.entry, table, view))
+                    if needle
+                        .as_ref()
+                        .is_some_and(|needle| cell_matches(needle, row, &column.entry, table, view))
                     {
-                        painter.rect_filled(rect.shrink(1.0), 2, mix(ground, view.palette.accent, FOUND));
+                        painter.rect_filled(
+                            rect.shrink(1.0),
+                            2,
+                            mix(background, view.palette.accent, MATCH_TINT),
+                        );
                     }
-                    let cell_ground = glowing_cell(painter, view, column, rect, ground, glow.as_ref());
-                    cell(painter, view, column, row, rect, cell_ground, glow.as_ref());
+                    let cell_background =
+                        paint_cell_glow(painter, view, column, rect, background, glow.as_ref());
+                    paint_cell(painter, view, column, row, rect, cell_background, glow.as_ref());
                 }
                 None if layout.columns.first().is_some_and(|first| std::ptr::eq(first, column)) => {
-                    text(painter, inner(rect), "New symbol", Align::LEFT, view.palette.muted, theme::small());
+                    paint_text(
+                        painter,
+                        inner(rect),
+                        "New symbol",
+                        Align::LEFT,
+                        view.palette.muted,
+                        theme::small(),
+                    );
                 }
                 None => {}
             }
@@ -115,12 +129,12 @@ fn rows(
         let place = table.index_of(person.row).filter(|index| layout.visible_rows().contains(index));
         let column = layout.column(&person.column).filter(|column| column.frozen == frozen);
         if let (Some(index), Some(column)) = (place, column) {
-            outline(painter, layout.cell_rect(index, column), person);
+            paint_person(painter, layout.cell_rect(index, column), person);
         }
     }
     if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(table))
         && let is_section = table.row_at(index).is_some_and(|row| table.is_section(row))
-        // A section's frame goes across both panes.
+        // A section's cursor frame spans both panes.
         && let Some(column) = layout.column(&cursor.column).filter(|column| is_section || column.frozen == frozen)
     {
         let rect = if is_section { layout.band(index) } else { layout.cell_rect(index, column) };
@@ -128,8 +142,8 @@ fn rows(
     }
 }
 
-/// Where the columns begin that scroll. Titles of sections go across it.
-fn frozen_edge(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
+/// Paints the line right of the frozen columns. Section titles interrupt it.
+fn paint_frozen_edge(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
     let x = layout.frozen_right - 0.5;
     let line = |y: egui::Rangef| painter.vline(x, y, Stroke::new(1.0, frame.view.palette.hairline));
     line(egui::Rangef::new(layout.rect.top(), layout.body.top()));
@@ -144,34 +158,34 @@ fn frozen_edge(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
     line(egui::Rangef::new(top, layout.body.bottom()));
 }
 
-/// A title across the list, painted in both panes: what one clips away the other shows.
-fn section(
+/// Paints a section title across the list. Both panes paint it, each within its clip rectangle.
+fn paint_section(
     painter: &Painter,
     state: &GridState,
     frame: &Frame<'_>,
     layout: &Layout,
     index: usize,
     row: &Row,
-    ground: Color32,
+    background: Color32,
 ) {
     let palette = frame.view.palette;
     let band = layout.band(index);
-    let is_glowing = ground != palette.ground;
-    let mut fill = if is_glowing { ground } else { palette.bars };
+    let is_glowing = background != palette.background;
+    let mut fill = if is_glowing { background } else { palette.bars };
     if !state.selection.is_single() && state.selection.has_row(row.id) {
-        fill = mix(fill, palette.accent, SELECTED);
+        fill = mix(fill, palette.accent, SELECTION_TINT);
     }
     painter.rect_filled(band, 0, fill);
     painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.hairline));
     let title = frame.table.columns().first().map(|first| frame.table.value(row, first));
     if let Some(Value::Text(title)) = title {
-        let (shown, color) = (shown_safely(&title), readable(palette.text, fill));
-        text(painter, inner(band.with_min_x(layout.left)), &shown, Align::LEFT, color, theme::strong());
+        let (shown, color) = (sanitized(&title), readable(palette.text, fill));
+        paint_text(painter, inner(band.with_min_x(layout.left)), &shown, Align::LEFT, color, theme::strong());
     }
 }
 
-/// The number of each row in view, which is also its handle.
-fn numbers(painter: &Painter, state: &GridState, frame: &Frame<'_>, layout: &Layout) {
+/// Paints the number of each visible row. The number is also the row's drag handle.
+fn paint_row_numbers(painter: &Painter, state: &GridState, frame: &Frame<'_>, layout: &Layout) {
     let palette = frame.view.palette;
     let strip = Rect::from_min_max(layout.body.min, pos2(layout.left, layout.body.bottom()));
     let painter = painter.with_clip_rect(strip.intersect(painter.clip_rect()));
@@ -181,75 +195,81 @@ fn numbers(painter: &Painter, state: &GridState, frame: &Frame<'_>, layout: &Lay
         let cell = layout.band(index).with_max_x(layout.left);
         let is_selected = !state.selection.is_single() && state.selection.has_row(row);
         if is_selected {
-            painter.rect_filled(cell, 0, mix(palette.ground, palette.accent, SELECTED));
+            painter.rect_filled(cell, 0, mix(palette.background, palette.accent, SELECTION_TINT));
         }
         let color = if is_selected || cursor == Some(index) { palette.text } else { palette.muted };
         let glow = frame.view.glow.and_then(|glow| glow.row(row, frame.view.window, frame.view.now));
-        let ground = mix(palette.ground, palette.glow, glow.map_or(0.0, |glow| glow.strength));
-        let color = readable(color, ground);
-        text(&painter, inner(cell), &(index + 1).to_string(), Align::RIGHT, color, theme::number());
+        let background = mix(palette.background, palette.glow, glow.map_or(0.0, |glow| glow.strength));
+        let color = readable(color, background);
+        paint_text(&painter, inner(cell), &(index + 1).to_string(), Align::RIGHT, color, theme::number());
     }
 }
 
-/// Where only cells glow, this one does by itself; gives the ground that its text stands on.
-fn glowing_cell(
+/// Paints the glow of a single cell if only cells glow, not rows. Returns the background colour of its text.
+fn paint_cell_glow(
     painter: &Painter,
     view: &GridView<'_>,
     column: &ColumnLayout,
     rect: Rect,
-    ground: Color32,
+    background: Color32,
     glow: Option<&RowGlow<'_>>,
 ) -> Color32 {
     let by_itself = glow.filter(|glow| glow.strength <= 0.0);
     let key = &column.entry.column.key;
     let changed = by_itself.and_then(|glow| glow.cells.iter().find(|(changed, _, _)| *changed == key));
-    let Some((_, strength, _)) = changed else { return ground };
-    let ground = mix(ground, view.palette.glow, *strength);
-    painter.rect_filled(rect.with_max_y(rect.max.y - 1.0), 0, ground);
-    ground
+    let Some((_, strength, _)) = changed else { return background };
+    let background = mix(background, view.palette.glow, *strength);
+    painter.rect_filled(rect.with_max_y(rect.max.y - 1.0), 0, background);
+    background
 }
 
-fn cell(
+fn paint_cell(
     painter: &Painter,
     view: &GridView<'_>,
     column: &ColumnLayout,
     row: &Row,
     rect: Rect,
-    ground: Color32,
+    background: Color32,
     glow: Option<&RowGlow<'_>>,
 ) {
     let entry = &column.entry;
     let palette = view.palette;
     let changed = glow.and_then(|glow| glow.cells.iter().find(|(key, _, _)| **key == entry.column.key));
     if let Some((_, strength, direction)) = changed {
-        let edge = mix(ground, palette.glow_edge, *strength);
+        let edge = mix(background, palette.glow_edge, *strength);
         painter.rect_stroke(rect.shrink(1.0), 2, Stroke::new(1.5, edge), StrokeKind::Inside);
         if let Some(direction) = direction {
-            arrow(painter, rect, *direction, palette, ground, *strength);
+            paint_arrow(painter, rect, *direction, palette, background, *strength);
         }
     }
     if let Some(source) = trend::source(entry) {
         let values = view.trails.and_then(|trails| trails.get(row.id, source)).unwrap_or_default();
-        trend::paint(painter, rect, values, readable(palette.muted, ground), readable(palette.text, ground));
+        trend::paint(
+            painter,
+            rect,
+            values,
+            readable(palette.muted, background),
+            readable(palette.text, background),
+        );
         return;
     }
     let value = view.watchlist.value(row, entry);
     if !value.is_empty() {
-        let (shown, color, align) = format(&value, column, view);
-        let font = font_of(column);
+        let (shown, color, align) = format_cell(&value, column, view);
+        let font = cell_font(column);
         let mut room = inner(rect);
         if entry.column.kind.is_numeric() {
             room.max.x -= ARROW;
         }
         let mut galley = lay_out(painter, &shown, font.clone(), room.width());
         if galley.elided && align == Align::RIGHT {
-            // Half a number would be read as another one.
+            // A truncated number would be read as a different one.
             let mut signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
             signs.wrap =
                 TextWrapping { overflow_character: None, ..TextWrapping::truncate_at_width(room.width()) };
             galley = painter.layout_job(signs);
         }
-        put(painter, room, galley, align, readable(color, ground));
+        paint_galley(painter, room, galley, align, readable(color, background));
     }
     if (view.pending)(row.id, &entry.column.key) {
         let corner = rect.right_top();
@@ -258,13 +278,17 @@ fn cell(
     }
 }
 
-/// The first column names the row, and stands out.
-pub(super) fn font_of(column: &ColumnLayout) -> egui::FontId {
+/// Returns a column's font: stronger for the first column, which names the row.
+pub(super) fn cell_font(column: &ColumnLayout) -> egui::FontId {
     if column.is_first { theme::strong() } else { theme::text() }
 }
 
-/// A cell's text, its colour, and where it stands.
-pub(super) fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) -> (String, Color32, Align) {
+/// Returns a cell's text, colour and alignment.
+pub(super) fn format_cell(
+    value: &Value,
+    column: &ColumnLayout,
+    view: &GridView<'_>,
+) -> (String, Color32, Align) {
     let palette = view.palette;
     let kind = &column.entry.column.kind;
     let is_change = matches!(
@@ -274,8 +298,8 @@ pub(super) fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) 
     match value {
         Value::Number(_) if is_change => {
             let shown = view.separators.localized(kind.format(value));
-            let is_nought = shown.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
-            match (is_nought, shown.starts_with(MINUS)) {
+            let is_zero = shown.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
+            match (is_zero, shown.starts_with(MINUS)) {
                 (true, _) => (shown, palette.muted, Align::RIGHT),
                 (false, true) => (shown, palette.down, Align::RIGHT),
                 (false, false) => (format!("+{shown}"), palette.up, Align::RIGHT),
@@ -287,29 +311,29 @@ pub(super) fn format(value: &Value, column: &ColumnLayout, view: &GridView<'_>) 
             let pattern = if local.date() == view.today { "%H:%M:%S" } else { "%Y-%m-%d" };
             (local.strftime(pattern).to_string(), palette.muted, Align::RIGHT)
         }
-        Value::Text(text) => (shown_safely(text), palette.text, Align::LEFT),
+        Value::Text(text) => (sanitized(text), palette.text, Align::LEFT),
         Value::Flag(_) | Value::Empty => (kind.format(value), palette.text, Align::LEFT),
     }
 }
 
-/// One line of text: control and direction characters do not act.
-fn shown_safely(text: &str) -> String {
-    let acts = |c: char| {
+/// Replaces control and bidirectional formatting characters, so that the text stays on one line.
+fn sanitized(text: &str) -> String {
+    let is_unsafe = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    if text.chars().any(acts) {
-        text.chars().map(|c| if acts(c) { '\u{b7}' } else { c }).collect()
+    if text.chars().any(is_unsafe) {
+        text.chars().map(|c| if is_unsafe(c) { '\u{b7}' } else { c }).collect()
     } else {
         text.to_owned()
     }
 }
 
-fn text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {
-    put(painter, room, lay_out(painter, text, font, room.width()), align, color);
+fn paint_text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {
+    paint_galley(painter, room, lay_out(painter, text, font, room.width()), align, color);
 }
 
-fn put(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align, color: Color32) {
+fn paint_galley(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align, color: Color32) {
     let x = if align == Align::RIGHT { room.right() - galley.size().x } else { room.left() };
     let y = room.center().y - galley.size().y / 2.0;
     painter.galley_with_override_text_color(pos2(x, y.round()), galley, color);
@@ -321,12 +345,12 @@ fn lay_out(painter: &Painter, text: &str, font: egui::FontId, width: f32) -> Arc
     painter.layout_job(job)
 }
 
-fn arrow(
+fn paint_arrow(
     painter: &Painter,
     rect: Rect,
     direction: Direction,
     palette: &Palette,
-    ground: Color32,
+    background: Color32,
     strength: f32,
 ) {
     let (color, tip) = match direction {
@@ -335,13 +359,13 @@ fn arrow(
     };
     let center = pos2(rect.right() - ARROW / 2.0 - 4.0, rect.center().y);
     let points = vec![center + vec2(-4.0, -tip), center + vec2(4.0, -tip), center + vec2(0.0, tip)];
-    // It fades with the row, but later: which way it went is read longer than that it changed.
-    let color = mix(ground, readable(color, ground), strength.sqrt());
+    // The arrow fades later than the row: the direction takes longer to read than the change itself.
+    let color = mix(background, readable(color, background), strength.sqrt());
     painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
 }
 
-/// Where somebody else is, with their initials where there is room.
-fn outline(painter: &Painter, rect: Rect, person: &PersonAt) {
+/// Outlines the cell that another user is on and labels it with their initials.
+fn paint_person(painter: &Painter, rect: Rect, person: &PersonAt) {
     let width = if person.is_editing { 2.0 } else { 1.0 };
     painter.rect_stroke(rect, 2, Stroke::new(width, person.color), StrokeKind::Inside);
     let galley = lay_out(painter, &person.initials, theme::tiny(), 40.0);
@@ -354,7 +378,13 @@ fn outline(painter: &Painter, rect: Rect, person: &PersonAt) {
     painter.galley_with_override_text_color(flag.min + vec2(3.0, 0.0), galley, ink);
 }
 
-fn header(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &Layout, pointer: Option<Pos2>) {
+fn paint_header(
+    painter: &Painter,
+    state: &GridState,
+    view: &GridView<'_>,
+    layout: &Layout,
+    pointer: Option<Pos2>,
+) {
     let palette = view.palette;
     let band = layout.header;
     painter.rect_filled(band, 0, palette.bars);
@@ -381,7 +411,7 @@ fn header(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &La
             let is_selected = !state.selection.is_single() && state.selection.has_column(key);
             let is_hovered = pointer.is_some_and(|pointer| rect.contains(pointer));
             if is_selected || is_hovered {
-                let share = if is_selected { SELECTED } else { 0.5 };
+                let share = if is_selected { SELECTION_TINT } else { 0.5 };
                 let tint = if is_selected { palette.accent } else { palette.hover };
                 painter.rect_filled(rect.shrink2(vec2(0.0, 1.0)), 0, mix(palette.bars, tint, share));
             }
@@ -389,10 +419,10 @@ fn header(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &La
             if let Some(place) = sorted {
                 let descending = state.config.sort[place].descending;
                 let number = (state.config.sort.len() > 1).then_some(place + 1);
-                room = sort_mark(&painter, room, align, descending, number, palette);
+                room = paint_sort_mark(&painter, room, align, descending, number, palette);
             }
             let color = if sorted.is_some() { palette.text } else { palette.muted };
-            text(&painter, room, &column.entry.column.title, align, color, theme::small());
+            paint_text(&painter, room, &column.entry.column.title, align, color, theme::small());
         }
     }
     if let (Some(Drag::Column(_)), Some(pointer)) = (&state.drag, pointer) {
@@ -404,8 +434,9 @@ fn header(painter: &Painter, state: &GridState, view: &GridView<'_>, layout: &La
     }
 }
 
-/// Which way a column is sorted, and as which of several; gives the room that is left for its title.
-fn sort_mark(
+/// Paints a column's sort direction, and its rank if there are several sort keys. Returns the rectangle that
+/// is left for the title.
+fn paint_sort_mark(
     painter: &Painter,
     room: Rect,
     align: Align,
@@ -426,16 +457,16 @@ fn sort_mark(
     painter.add(Shape::convex_polygon(points, palette.accent, Stroke::NONE));
     if let Some(number) = number {
         let place = mark.with_min_x(mark.left() + 11.0);
-        text(painter, place, &number.to_string(), Align::LEFT, palette.accent, theme::tiny());
+        paint_text(painter, place, &number.to_string(), Align::LEFT, palette.accent, theme::tiny());
     }
     rest
 }
 
-fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
+fn paint_scroll_bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
     let palette = frame.view.palette;
     let handle = |rect: Rect, bar: Rect| {
         let near = pointer.is_some_and(|pointer| bar.contains(pointer));
-        let color = if near { palette.muted } else { mix(palette.ground, palette.muted, 0.45) };
+        let color = if near { palette.muted } else { mix(palette.background, palette.muted, 0.45) };
         painter.rect_filled(rect.shrink(3.0), 3, color);
     };
     if layout.last_scroll_row() > 0.0 {
@@ -444,23 +475,23 @@ fn bars(painter: &Painter, frame: &Frame<'_>, layout: &Layout, pointer: Option<P
     if let Some(rect) = layout.horizontal_handle() {
         handle(rect, layout.horizontal_bar);
     }
-    marks(painter, frame, layout);
+    paint_marks(painter, frame, layout);
 }
 
-/// Where rows outside the view have changed. The bar has room for so many marks; of those in one place the last change
-/// is shown, which is the strongest.
-fn marks(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
+/// Marks changed rows outside the view on the scroll bar. Of several changes at one mark, the latest is
+/// shown: it is the strongest.
+fn paint_marks(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
     let view = frame.view;
     let Some(glow) = view.glow else { return };
-    let mut marked = vec![false; layout.marks()];
+    let mut marked = vec![false; layout.mark_count()];
     let in_view = layout.visible_rows();
-    for (row, strength) in glow.glowing(view.window, view.now).take(LOOKED_AT) {
+    for (row, strength) in glow.glowing(view.window, view.now).take(MAX_MARKED_CHANGES) {
         let Some(index) = frame.table.index_of(row).filter(|index| !in_view.contains(index)) else {
             continue;
         };
-        let mark = layout.mark_of(index);
+        let mark = layout.mark_index(index);
         if !std::mem::replace(&mut marked[mark], true) {
-            let color = mix(view.palette.ground, view.palette.glow_edge, strength.sqrt());
+            let color = mix(view.palette.background, view.palette.glow_edge, strength.sqrt());
             painter.rect_filled(layout.mark_rect(mark), 0, color);
         }
     }

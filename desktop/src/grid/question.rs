@@ -1,13 +1,13 @@
-//! What the person is asked before something is sent.
+//! The confirmation dialog that is shown before edits are sent.
 
 use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
 
 use super::{GridAction, GridState};
 
-/// Shows the question, where there is one, and does what is agreed to.
+/// Shows the open confirmation, if there is one, and sends its edits once the user confirms.
 pub(super) fn show(ui: &mut Ui, state: &mut GridState, actions: &mut Vec<GridAction>) {
     let Some(question) = state.question.take() else { return };
-    let (mut agreed, mut refused) = (false, false);
+    let (mut confirmed, mut cancelled) = (false, false);
     let modal = Modal::new(Id::unique("question"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
@@ -18,16 +18,16 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, actions: &mut Vec<GridAct
             }
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    agreed = ui.button(&question.yes).clicked();
-                    refused = ui.button("Cancel").clicked();
+                    confirmed = ui.button(&question.confirm_label).clicked();
+                    cancelled = ui.button("Cancel").clicked();
                 });
             });
-            // The grid behind it must not see the same key.
-            agreed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
+            // Consumes the key so that the grid behind the dialog does not handle it.
+            confirmed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         });
-    if agreed {
-        actions.extend(question.agreed());
-    } else if !refused && !modal.should_close() {
+    if confirmed {
+        actions.extend(question.into_actions());
+    } else if !cancelled && !modal.should_close() {
         state.question = Some(question);
     }
 }

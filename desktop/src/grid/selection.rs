@@ -1,5 +1,5 @@
-//! What is selected: the cursor's cell, and blocks of cells. Rows and columns are remembered by what they are, not by
-//! where they stand, so that a selection stays on its rows whatever moves.
+//! The selection: the cursor's cell, and blocks of cells. Rows and columns are stored by id and key, not by
+//! index, so that the selection follows its rows when they move.
 
 use std::{collections::HashSet, hash::Hash, sync::Arc};
 
@@ -7,12 +7,12 @@ use shared::{column::ColumnKey, ids::RowId};
 
 use super::Cursor;
 
-/// Some of the rows or columns, or all that are shown.
+/// A set of rows or columns, or all that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span<T: Eq + Hash> {
-    /// Every one.
+    /// All that are shown.
     All,
-    /// These.
+    /// The rows or columns in this set.
     Some(HashSet<T>),
 }
 
@@ -31,51 +31,51 @@ impl<T: Eq + Hash> FromIterator<T> for Span<T> {
     }
 }
 
-/// A rectangle as it was when it was selected.
+/// A rectangle of cells, with the rows and columns it had when it was selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Where it began.
+    /// The fixed corner.
     pub anchor: Cursor,
-    /// Its other corner, which Shift moves.
+    /// The opposite corner, which moves with Shift.
     pub end: Cursor,
-    /// Its rows.
+    /// The rows.
     pub rows: Span<RowId>,
-    /// Its columns.
+    /// The columns.
     pub columns: Span<ColumnKey>,
 }
 
 impl Block {
-    /// One cell.
-    pub fn of(cell: Cursor) -> Self {
+    /// Creates a block of one cell.
+    pub fn single(cell: Cursor) -> Self {
         let (rows, columns) = (cell.row.into_iter().collect(), [cell.column.clone()].into_iter().collect());
         Self { anchor: cell.clone(), end: cell, rows, columns }
     }
 
-    /// Whether a cell is in it.
+    /// Whether the block contains a cell.
     pub fn contains(&self, row: RowId, column: &ColumnKey) -> bool {
         self.rows.contains(&row) && self.columns.contains(column)
     }
 }
 
-/// What is selected beside the cursor's own cell. Empty where that is all.
+/// The selected blocks. Empty if only the cursor's cell is selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Shared with who sums it up.
+    /// Shared with the thread that computes the totals.
     blocks: Arc<Vec<Block>>,
-    /// Counts its changes: to compare millions of rows takes too long for a frame.
+    /// Number of changes so far. Comparing millions of rows would take too long for one frame.
     version: u64,
 }
 
-/// Rows and columns as they are shown, for selecting between two of them.
-pub trait Shown {
-    /// The rows between two, both among them, in any order.
+/// The display order of rows and columns, for selecting a range between two of them.
+pub trait DisplayOrder {
+    /// Returns the rows between two, inclusive; the two may be in either order.
     fn rows_between(&self, one: Option<RowId>, other: Option<RowId>) -> Vec<RowId>;
-    /// The columns between two, both among them, in any order.
+    /// Returns the columns between two, inclusive; the two may be in either order.
     fn columns_between(&self, one: &ColumnKey, other: &ColumnKey) -> Vec<ColumnKey>;
 }
 
 impl Selection {
-    /// Where it is in its changes.
+    /// Returns a number that increases with every change.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -85,55 +85,55 @@ impl Selection {
         self.blocks.is_empty()
     }
 
-    /// Only the cursor's cell.
+    /// Reduces the selection to the cursor's cell.
     pub fn clear(&mut self) {
         self.version += 1;
         self.blocks = Arc::default();
     }
 
-    /// Moves the last block's free corner; the first block begins at the cursor.
-    pub fn extend(&mut self, cursor: &Cursor, to: Cursor, shown: &impl Shown) {
+    /// Moves the last block's opposite corner. Without a block, starts one at the cursor.
+    pub fn extend(&mut self, cursor: &Cursor, to: Cursor, shown: &impl DisplayOrder) {
         self.version += 1;
         let blocks = Arc::make_mut(&mut self.blocks);
         let anchor = blocks.pop().map_or_else(|| cursor.clone(), |block| block.anchor);
-        blocks.push(between(anchor, to, shown));
+        blocks.push(block_between(anchor, to, shown));
     }
 
-    /// Where Shift moves from.
-    pub fn end<'a>(&'a self, cursor: &'a Cursor) -> &'a Cursor {
+    /// Returns the corner that Shift moves.
+    pub fn moving_corner<'a>(&'a self, cursor: &'a Cursor) -> &'a Cursor {
         self.blocks.last().map_or(cursor, |block| &block.end)
     }
 
-    /// Adds one cell, beside what is selected.
-    pub fn add(&mut self, cursor: Option<&Cursor>, cell: Cursor) {
+    /// Adds one cell to the selection.
+    pub fn add_cell(&mut self, cursor: Option<&Cursor>, cell: Cursor) {
         self.version += 1;
         let blocks = Arc::make_mut(&mut self.blocks);
         if let (true, Some(cursor)) = (blocks.is_empty(), cursor) {
-            blocks.push(Block::of(cursor.clone()));
+            blocks.push(Block::single(cursor.clone()));
         }
-        blocks.push(Block::of(cell));
+        blocks.push(Block::single(cell));
     }
 
-    /// Selects whole rows, between two; beside what is selected where `beside`.
-    pub fn rows(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl Shown) {
+    /// Selects the whole rows between two. `beside` keeps the existing selection.
+    pub fn select_rows(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
         let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
-        self.put(Block { anchor, end, rows, columns: Span::All }, beside);
+        self.push_block(Block { anchor, end, rows, columns: Span::All }, beside);
     }
 
-    /// Selects whole columns, between two; beside what is selected where `beside`.
-    pub fn columns(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl Shown) {
+    /// Selects the whole columns between two. `beside` keeps the existing selection.
+    pub fn select_columns(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
         let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
-        self.put(Block { anchor, end, rows: Span::All, columns }, beside);
+        self.push_block(Block { anchor, end, rows: Span::All, columns }, beside);
     }
 
-    /// Selects everything.
-    pub fn all(&mut self, cursor: Cursor) {
+    /// Selects all cells.
+    pub fn select_all(&mut self, cursor: Cursor) {
         self.version += 1;
         let all = Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All };
         self.blocks = Arc::new(vec![all]);
     }
 
-    fn put(&mut self, block: Block, beside: bool) {
+    fn push_block(&mut self, block: Block, beside: bool) {
         self.version += 1;
         if !beside {
             self.blocks = Arc::default();
@@ -141,28 +141,28 @@ impl Selection {
         Arc::make_mut(&mut self.blocks).push(block);
     }
 
-    /// Whether a cell is selected by a block.
+    /// Whether any block contains a cell.
     pub fn contains(&self, row: RowId, column: &ColumnKey) -> bool {
         self.blocks.iter().any(|block| block.contains(row, column))
     }
 
-    /// Whether any cell of a row is.
+    /// Whether any cell of a row is selected.
     pub fn has_row(&self, row: RowId) -> bool {
         self.blocks.iter().any(|block| block.rows.contains(&row))
     }
 
-    /// Whether every cell of a row is.
+    /// Whether every cell of a row is selected.
     pub fn has_whole_row(&self, row: RowId) -> bool {
         self.blocks.iter().any(|block| block.columns == Span::All && block.rows.contains(&row))
     }
 
-    /// Whether any cell of a column is.
+    /// Whether any cell of a column is selected.
     pub fn has_column(&self, column: &ColumnKey) -> bool {
         self.blocks.iter().any(|block| block.columns.contains(column))
     }
 }
 
-fn between(anchor: Cursor, end: Cursor, shown: &impl Shown) -> Block {
+fn block_between(anchor: Cursor, end: Cursor, shown: &impl DisplayOrder) -> Block {
     let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
     let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
     Block { anchor, end, rows, columns }

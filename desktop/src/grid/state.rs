@@ -1,5 +1,5 @@
-//! What a grid remembers between frames: the cursor and the selection, the scroll position, the open editor, and how
-//! the person arranged it.
+//! State that a grid keeps between frames: the cursor and the selection, the scroll position, the open
+//! editor, and the user's column, sort and filter settings.
 
 use std::sync::Arc;
 
@@ -25,103 +25,103 @@ use super::{
     table::Table,
 };
 
-/// A cell by what it is, not by where it stands: it stays with its row.
+/// A cell identified by its row and column ids, so that it follows its row when rows move.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The row; `None` is the empty one at the end.
+    /// The row; `None` is the empty row at the end.
     pub row: Option<RowId>,
     /// The column.
     pub column: ColumnKey,
 }
 
-/// A grid's state in one window.
+/// The state of one window's grid.
 #[derive(Default)]
 pub struct GridState {
-    /// How the person arranged it.
+    /// The user's column, sort and filter settings.
     pub config: GridConfig,
-    /// How close rows stand.
+    /// Row height preset.
     pub density: Density,
-    /// What was asked for from elsewhere than a key, to be done in the next frame.
-    pub(super) asked: Vec<Command>,
+    /// Commands from outside the keyboard, executed in the next frame.
+    pub(super) queued_commands: Vec<Command>,
     /// The active cell.
     pub cursor: Option<Cursor>,
-    /// What is selected beside it.
+    /// The selected blocks, in addition to the cursor's cell.
     pub selection: Selection,
-    /// The first row in view, with the part of it that is scrolled out. A float of 64 bits: pixels of 32 lose
-    /// whole rows past a few hundred thousand.
+    /// Index of the first visible row; the fraction is the part of it that is scrolled out. An `f64`, because
+    /// `f32` pixels lose whole rows past a few hundred thousand.
     pub scroll_row: f64,
-    /// How far the columns are scrolled, in points.
+    /// Horizontal scroll offset, in points.
     pub scroll_x: f32,
     /// The open editor.
     pub editor: Option<Editor>,
-    /// What the person is asked before a paste.
+    /// The open confirmation dialog.
     pub(super) question: Option<Question>,
-    /// Count, sum and so on of what is selected.
+    /// Count, sum, average, minimum and maximum of the selection.
     pub(super) sums: Sums,
     pub(super) arranger: Arranger,
-    /// What is looked for.
+    /// The find bar.
     pub(super) find: Find,
-    /// The column whose filter is typed into from the next frame on.
+    /// The column whose filter field gets focus in the next frame.
     pub(super) filter_next: Option<ColumnKey>,
     /// The column whose menu is open.
     pub(super) menu_column: Option<ColumnKey>,
-    /// The person goes elsewhere: what is typed is committed where it can be.
-    pub(super) is_leaving: bool,
-    /// A row that was made here: whatever the filters say, it is shown for as long as the cursor is on it.
-    pub(super) fresh: Option<RowId>,
-    /// A row, and perhaps a column, that the cursor is put on as soon as it is there.
-    pointed_at: Option<(RowId, Option<ColumnKey>)>,
-    /// Scrolls to the cursor in the next frame.
+    /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
+    pub(super) is_commit_requested: bool,
+    /// A row that was inserted in this window: the filters ignore it while the cursor is on it.
+    pub(super) inserted_row: Option<RowId>,
+    /// The row, and optionally the column, that the cursor moves to once the row exists.
+    target_row: Option<(RowId, Option<ColumnKey>)>,
+    /// Whether the next frame scrolls to the cursor.
     pub(super) reveal_next: bool,
-    /// The last changes of a cell, shown beside it.
+    /// The hover card with a cell's latest changes.
     pub(super) card: Card,
-    /// What is being dragged.
+    /// The drag in progress.
     pub(super) drag: Option<Drag>,
-    /// What was typed in the frame that opened the editor, behind the key that did.
+    /// Keyboard events that followed the key that opened the editor, in the same frame.
     pub(super) typed_ahead: Vec<egui::Event>,
-    /// Where the cursor's row stood, should it be removed.
+    /// Last known index of the cursor's row, used if that row is removed.
     pub(super) last_index: usize,
-    /// A row that keeps its place on screen, and how far below the view's top it stands, in rows.
-    held: Option<(RowId, f64)>,
+    /// The row that keeps its position on screen, and its distance from the top of the view, in rows.
+    anchor: Option<(RowId, f64)>,
 }
 
-/// What the pointer took hold of.
+/// What a drag moves.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Drag {
     /// A scroll bar.
     Bar,
-    /// A column's right edge; the width that it had.
+    /// A column's right edge; the width, in points, when the drag started.
     Edge(ColumnKey, f32),
-    /// A column's header, to move it.
+    /// A column's header, to move the column.
     Column(ColumnKey),
     /// Cells, to select them.
     Cells,
-    /// Numbers of rows, to select them.
+    /// Row numbers, to select rows.
     Rows,
-    /// Selected rows, to move them; the place of the one that was pressed.
+    /// Selected rows, to move them; the index of the pressed row.
     Move(usize),
 }
 
 impl GridState {
-    /// For another watchlist, as the person arranged and left that one.
+    /// Resets the grid for another watchlist, with that list's saved settings and cursor.
     pub fn reset(&mut self, config: GridConfig, cursor: Option<Cursor>) {
         let reveal_next = cursor.is_some();
         *self = Self { config, cursor, reveal_next, density: self.density, ..Self::default() };
     }
 
-    /// Puts the cursor on a row, as soon as that is there, and perhaps into another column.
-    pub fn point_at(&mut self, row: RowId, column: Option<ColumnKey>) {
-        self.pointed_at = Some((row, column));
+    /// Moves the cursor to a row, and optionally to another column, once the row exists.
+    pub fn move_cursor_to_row(&mut self, row: RowId, column: Option<ColumnKey>) {
+        self.target_row = Some((row, column));
     }
 
-    /// Whether the cursor is where it was last put.
-    pub fn has_arrived(&self) -> bool {
-        self.pointed_at.is_none()
+    /// Whether the cursor has reached the row of the last [`move_cursor_to_row`](Self::move_cursor_to_row).
+    pub fn has_reached_target(&self) -> bool {
+        self.target_row.is_none()
     }
 
-    /// Goes to the row that was pointed at, where it is shown.
-    pub(super) fn arrive(&mut self, table: &Table<'_>) {
-        let Some((row, column)) = self.pointed_at.take().filter(|_| self.editor.is_none()) else { return };
+    /// Moves the cursor to the pending target row if it is shown.
+    pub(super) fn go_to_target(&mut self, table: &Table<'_>) {
+        let Some((row, column)) = self.target_row.take().filter(|_| self.editor.is_none()) else { return };
         if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
             cursor.row = Some(row);
             if let Some(column) = column.filter(|column| table.column(column).is_some()) {
@@ -132,17 +132,17 @@ impl GridState {
         }
     }
 
-    /// Commits the open editor in the next frame, where what is typed can be committed.
-    pub fn leave_editor(&mut self) {
-        self.is_leaving = self.editor.is_some();
+    /// Commits the open editor in the next frame if its text is valid.
+    pub fn request_commit(&mut self) {
+        self.is_commit_requested = self.editor.is_some();
     }
 
-    /// Does a command in the next frame, as if its key was pressed.
-    pub fn ask(&mut self, command: Command) {
-        self.asked.push(command);
+    /// Queues a command for the next frame, as if its key had been pressed.
+    pub fn queue_command(&mut self, command: Command) {
+        self.queued_commands.push(command);
     }
 
-    /// The rows and columns as they are shown now.
+    /// Returns the rows and columns as they are currently shown.
     pub fn table<'a>(&self, watchlist: &'a Watchlist) -> Table<'a> {
         Table::new(watchlist, self.order(), &self.config)
     }
@@ -151,13 +151,13 @@ impl GridState {
         self.arranger.order()
     }
 
-    /// The cursor's place from the top, where its row is still there.
+    /// Returns the index of the cursor's row, if that row is still shown.
     pub fn cursor_index(&self, table: &Table<'_>) -> Option<usize> {
         index_of(self.cursor.as_ref()?, table)
     }
 
-    /// Finds a place for the cursor where it has none, or lost it.
-    pub(super) fn settle(&mut self, table: &Table<'_>) {
+    /// Moves the cursor to a valid cell if it has none, or if its row or column is gone.
+    pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) {
         let Some(first) = table.columns().first() else {
             self.cursor = None;
             return;
@@ -174,118 +174,118 @@ impl GridState {
         }
     }
 
-    /// Notes where a row stands on screen before rows change their places, or that none is held.
-    pub(super) fn note_held(&mut self, row: Option<RowId>, table: &Table<'_>) {
-        match (row, &self.held) {
-            (Some(row), Some((held, _))) if *held == row => {}
+    /// Records a row's position on screen before rows move; `None` removes the anchor.
+    pub(super) fn set_anchor(&mut self, row: Option<RowId>, table: &Table<'_>) {
+        match (row, &self.anchor) {
+            (Some(row), Some((anchor, _))) if *anchor == row => {}
             (Some(row), _) => {
-                self.held = table.index_of(row).map(|index| (row, index as f64 - self.scroll_row));
+                self.anchor = table.index_of(row).map(|index| (row, index as f64 - self.scroll_row));
             }
-            (None, _) => self.held = None,
+            (None, _) => self.anchor = None,
         }
     }
 
-    /// Tells whether the held row could stay where it is on screen if it stood at another place of so many rows,
-    /// of which `room` are in view.
-    pub(super) fn can_hold(&self, rows: usize, room: f64) -> impl Fn(usize) -> bool + use<> {
-        let offset = self.held.as_ref().map(|(_, offset)| *offset);
+    /// Returns a test for whether the anchored row can keep its position on screen at a given index, in a
+    /// list of `rows` rows of which `room` fit in the view.
+    pub(super) fn can_keep_anchor(&self, rows: usize, room: f64) -> impl Fn(usize) -> bool + use<> {
+        let offset = self.anchor.as_ref().map(|(_, offset)| *offset);
         let last = (rows as f64 + 1.0 - room).max(0.0);
         move |index| offset.is_none_or(|offset| (0.0..=last).contains(&(index as f64 - offset)))
     }
 
-    /// Scrolls so that the held row is where it was, whatever came or went above it.
-    pub(super) fn hold(&mut self, table: &Table<'_>, layout: &Layout) {
+    /// Scrolls so that the anchored row keeps its position on screen when rows above it are added or removed.
+    pub(super) fn scroll_to_anchor(&mut self, table: &Table<'_>, layout: &Layout) {
         let place = |(row, offset): &(RowId, f64)| Some(table.index_of(*row)? as f64 - offset);
-        if let Some(top) = self.held.as_ref().and_then(place) {
+        if let Some(top) = self.anchor.as_ref().and_then(place) {
             let end = if self.editor.is_some() { table.len() as f64 } else { layout.last_scroll_row() };
             self.scroll_row = top.clamp(0.0, end.max(layout.last_scroll_row()));
         }
     }
 
-    /// Forgets where the row was held: the person scrolled.
-    pub(super) fn release_held(&mut self) {
-        self.held = None;
+    /// Removes the scroll anchor, because the user scrolled.
+    pub(super) fn release_anchor(&mut self) {
+        self.anchor = None;
     }
 
-    /// The row that keeps its place, if any does.
-    pub(super) fn held_row(&self) -> Option<RowId> {
-        self.held.as_ref().map(|(row, _)| *row)
+    /// Returns the row that keeps its position on screen.
+    pub(super) fn anchored_row(&self) -> Option<RowId> {
+        self.anchor.as_ref().map(|(row, _)| *row)
     }
 
-    /// Moves the cursor, and selects no more than its cell.
+    /// Moves the cursor by one step and clears the selection.
     pub(super) fn step(&mut self, table: &Table<'_>, step: Step, page: usize) {
         let Some(cursor) = self.cursor.clone() else { return };
-        if let Some((index, column)) = stepped(table, &cursor, self.last_index, step, page) {
+        if let Some((index, column)) = step_target(table, &cursor, self.last_index, step, page) {
             self.selection.clear();
             self.go_to(table, index, column);
         }
     }
 
-    /// Moves the selection's free corner.
+    /// Extends the selection by one step.
     pub(super) fn extend(&mut self, table: &Table<'_>, step: Step, page: usize) {
         let Some(cursor) = self.cursor.clone() else { return };
-        let end = self.selection.end(&cursor).clone();
-        if let Some((index, column)) = stepped(table, &end, self.last_index, step, page) {
+        let end = self.selection.moving_corner(&cursor).clone();
+        if let Some((index, column)) = step_target(table, &end, self.last_index, step, page) {
             let index = index.min(table.len().saturating_sub(1));
             let to = Cursor { row: table.id_at(index), column: table.columns()[column].column.key.clone() };
             self.selection.extend(&cursor, to, table);
         }
     }
 
-    /// Opens or closes the row of filters; one that is opened is typed into at once, in a column or the cursor's.
+    /// Toggles the filter row. Opening it focuses the filter of `column`, or of the cursor's column.
     pub(super) fn toggle_filters(&mut self, column: Option<ColumnKey>) {
         self.config.has_filters = !self.config.has_filters;
         let column = column.or_else(|| self.cursor.as_ref().map(|cursor| cursor.column.clone()));
         self.filter_next = column.filter(|_| self.config.has_filters);
     }
 
-    /// Whether what is typed or asked here would be lost if another watchlist was shown.
+    /// Whether switching to another watchlist would lose typed text or an open confirmation.
     pub fn is_busy(&self) -> bool {
         self.editor.is_some() || self.has_question()
     }
 
-    /// Whether the person is asked something.
+    /// Whether a confirmation dialog is open.
     pub fn has_question(&self) -> bool {
         self.question.is_some()
     }
 
-    /// The place of a row that was removed while it is edited.
+    /// Returns the former index of the edited row if that row was removed.
     pub(super) fn gap(&self, table: &Table<'_>) -> Option<usize> {
         let editor = self.editor.as_ref()?;
         editor.cursor.row.filter(|row| table.index_of(*row).is_none())?;
         Some(editor.last_index.min(table.len()))
     }
 
-    /// Whether a row that was made here is no longer shown; told once.
-    pub(super) fn has_lost_fresh(&mut self, table: &Table<'_>) -> bool {
+    /// Whether the row inserted in this window is now hidden by the filters. Returns true only once per row.
+    pub(super) fn clear_hidden_insertion(&mut self, table: &Table<'_>) -> bool {
         let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);
-        let is_lost = |fresh: &mut RowId| {
-            at_cursor != Some(*fresh)
-                && table.watchlist.rows().get(*fresh).is_some()
-                && table.index_of(*fresh).is_none()
+        let is_lost = |inserted_row: &mut RowId| {
+            at_cursor != Some(*inserted_row)
+                && table.watchlist.rows().get(*inserted_row).is_some()
+                && table.index_of(*inserted_row).is_none()
         };
-        self.fresh.take_if(is_lost).is_some()
+        self.inserted_row.take_if(is_lost).is_some()
     }
 
-    /// The row that is shown whatever the filters say.
-    pub(super) fn kept_row(&self) -> Option<RowId> {
+    /// Returns the row that the filters ignore: the edited one, or the inserted one under the cursor.
+    pub(super) fn exempt_row(&self) -> Option<RowId> {
         let edited = self.editor.as_ref().and_then(|editor| editor.cursor.row);
         let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);
-        edited.or(self.fresh.filter(|fresh| at_cursor == Some(*fresh)))
+        edited.or(self.inserted_row.filter(|inserted_row| at_cursor == Some(*inserted_row)))
     }
 
-    /// Selects everything, or the rows or columns of what is selected whole.
-    pub(super) fn select(&mut self, what: &Command, table: &Table<'_>) {
+    /// Selects all cells, or all cells of the selected rows or columns.
+    pub(super) fn select_whole(&mut self, what: &Command, table: &Table<'_>) {
         let Some(cursor) = self.cursor.clone() else { return };
-        let end = self.selection.end(&cursor).clone();
+        let end = self.selection.moving_corner(&cursor).clone();
         match what {
-            Command::SelectRows => self.selection.rows(cursor, end, false, table),
-            Command::SelectColumns => self.selection.columns(cursor, end, false, table),
-            _ => self.selection.all(cursor),
+            Command::SelectRows => self.selection.select_rows(cursor, end, false, table),
+            Command::SelectColumns => self.selection.select_columns(cursor, end, false, table),
+            _ => self.selection.select_all(cursor),
         }
     }
 
-    /// Puts the cursor on a cell by its place.
+    /// Moves the cursor to a cell by its row and column index.
     pub(super) fn go_to(&mut self, table: &Table<'_>, index: usize, column: usize) {
         if let Some(entry) = table.columns().get(column) {
             self.cursor = Some(Cursor { row: table.id_at(index), column: entry.column.key.clone() });
@@ -293,10 +293,10 @@ impl GridState {
         }
     }
 
-    /// Scrolls no further than needed to see the selection's free corner.
+    /// Scrolls just far enough to show the selection's moving corner.
     pub(super) fn reveal(&mut self, table: &Table<'_>, layout: &Layout) {
         let Some(cursor) = &self.cursor else { return };
-        let shown = self.selection.end(cursor);
+        let shown = self.selection.moving_corner(cursor);
         let index = index_of(shown, table).unwrap_or(self.last_index) as f64;
         let rows = f64::from(layout.body.height() / layout.row);
         let to = if index < self.scroll_row {
@@ -306,8 +306,8 @@ impl GridState {
         };
         if let Some(to) = to {
             self.scroll_row = to;
-            // The person has moved the view: no row is where it was.
-            self.held = None;
+            // The view has moved, so the anchored position is no longer valid.
+            self.anchor = None;
         }
         if let Some(column) = layout.column(&shown.column).filter(|column| !column.frozen) {
             let (left, right) = (column.left, column.left + column.width);
@@ -319,7 +319,7 @@ impl GridState {
         }
     }
 
-    /// The selected rows, in the order that they are shown in; the cursor's where no more are.
+    /// Returns the selected rows in display order, or the cursor's row if there is no selection.
     pub fn selected_rows(&self, table: &Table<'_>) -> Vec<RowId> {
         if self.selection.is_single() {
             return self.cursor.iter().filter_map(|cursor| cursor.row).collect();
@@ -328,7 +328,7 @@ impl GridState {
         selected.filter(|row| self.selection.has_row(*row)).collect()
     }
 
-    /// The selected columns, in the order that they are shown in; the cursor's where no more are.
+    /// Returns the selected columns in display order, or the cursor's column if there is no selection.
     pub fn selected_columns<'t>(&self, table: &'t Table<'_>) -> Vec<&'t ColumnEntry> {
         let is_selected = |entry: &&ColumnEntry| {
             let key = &entry.column.key;
@@ -350,7 +350,7 @@ impl GridState {
         }
     }
 
-    /// What is selected, for the status bar.
+    /// Returns the totals of the selection, for the status bar.
     pub fn sums(&self) -> &Sums {
         &self.sums
     }
@@ -363,8 +363,8 @@ fn index_of(cursor: &Cursor, table: &Table<'_>) -> Option<usize> {
     }
 }
 
-/// Where a step leads from a cell, by place: a row and a column.
-fn stepped(
+/// Returns the row and column index that a step leads to.
+fn step_target(
     table: &Table<'_>,
     from: &Cursor,
     last_index: usize,
@@ -383,15 +383,15 @@ fn stepped(
         Step::Right => (index, (column + 1).min(last_column)),
         Step::PageUp => (index.saturating_sub(page), column),
         Step::PageDown => ((index + page).min(last_row), column),
-        Step::Top => (edge(index, 0, |row| is_filled(table, row, column)), column),
-        Step::Bottom => (edge(index, last_data, |row| is_filled(table, row, column)), column),
-        Step::FarLeft => (index, edge(column, 0, |column| is_filled(table, index, column))),
-        Step::FarRight => (index, edge(column, last_column, |column| is_filled(table, index, column))),
+        Step::Top => (data_edge(index, 0, |row| is_filled(table, row, column)), column),
+        Step::Bottom => (data_edge(index, last_data, |row| is_filled(table, row, column)), column),
+        Step::FarLeft => (index, data_edge(column, 0, |column| is_filled(table, index, column))),
+        Step::FarRight => (index, data_edge(column, last_column, |column| is_filled(table, index, column))),
         Step::RowStart => (index, 0),
         Step::RowEnd => (index, last_column),
         Step::First => (0, 0),
         Step::Last => (last_data, last_column),
-        Step::Next | Step::Previous => neighbour(table, index, column, step == Step::Next),
+        Step::Next | Step::Previous => editable_neighbour(table, index, column, step == Step::Next),
     })
 }
 
@@ -400,9 +400,9 @@ fn is_filled(table: &Table<'_>, index: usize, column: usize) -> bool {
     row.is_some_and(|row| !table.value(row, &table.columns()[column]).is_empty())
 }
 
-/// Where Ctrl and an arrow lead, as in a spreadsheet: to the last filled cell before a gap, over a gap to the next
-/// filled one, or to the end.
-fn edge(from: usize, end: usize, is_filled: impl Fn(usize) -> bool) -> usize {
+/// Returns the target of Ctrl+arrow, as in a spreadsheet: the last filled cell before a gap, the next filled
+/// cell after a gap, or the end.
+fn data_edge(from: usize, end: usize, is_filled: impl Fn(usize) -> bool) -> usize {
     let next = |at: usize| if end > at { at + 1 } else { at.saturating_sub(1).max(end) };
     if from == end {
         return end;
@@ -420,8 +420,8 @@ fn edge(from: usize, end: usize, is_filled: impl Fn(usize) -> bool) -> usize {
     at
 }
 
-/// The next or previous cell that can be edited, wrapping to the row after or before.
-fn neighbour(table: &Table<'_>, index: usize, column: usize, forward: bool) -> (usize, usize) {
+/// Returns the next or previous editable cell, wrapping to the adjacent row.
+fn editable_neighbour(table: &Table<'_>, index: usize, column: usize, forward: bool) -> (usize, usize) {
     let columns = table.columns();
     let (mut row, mut at) = (index, column);
     for _ in 0..=columns.len() {
@@ -451,7 +451,7 @@ mod tests {
     use shared::number::Separators;
 
     use super::*;
-    use crate::grid::order::{Locale, SortKey, Wanted};
+    use crate::grid::order::{Locale, OrderSpec, SortKey};
 
     fn row(number: u128) -> RowId {
         RowId(Uuid::from_u128(number))
@@ -479,11 +479,11 @@ mod tests {
     }
 
     #[test]
-    fn steps_stop_at_the_edges_and_tab_passes_over_computed_columns() {
+    fn steps_stop_at_the_edges_and_tab_skips_computed_columns() {
         let watchlist = watchlist(3);
         let table = plain(&watchlist);
         let mut state = GridState::default();
-        state.settle(&table);
+        state.ensure_cursor(&table);
         let mut step = |step| {
             state.step(&table, step, 10);
             at(&state)
@@ -503,43 +503,43 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_stays_with_its_row_and_finds_a_neighbour_when_it_is_removed() {
+    fn the_cursor_follows_its_row_and_moves_to_a_neighbour_when_the_row_is_removed() {
         let mut watchlist = watchlist(3);
         let limits = Limits::default();
         let mut state = GridState {
             cursor: Some(Cursor { row: Some(row(2)), column: "price".into() }),
             ..GridState::default()
         };
-        state.settle(&plain(&watchlist));
+        state.ensure_cursor(&plain(&watchlist));
         let first =
             Position::between(None, Some(&watchlist.rows().at(0).unwrap().position), 1).unwrap().remove(0);
         watchlist
             .apply(&[Change::insert(row(9), &first, BTreeMap::new())], &Mode::Pending { limits: &limits })
             .unwrap();
-        state.settle(&plain(&watchlist));
+        state.ensure_cursor(&plain(&watchlist));
         assert_eq!(state.cursor_index(&plain(&watchlist)), Some(2));
         watchlist.apply(&[Change::remove(row(2), None)], &Mode::Pending { limits: &limits }).unwrap();
-        state.settle(&plain(&watchlist));
+        state.ensure_cursor(&plain(&watchlist));
         assert_eq!(at(&state), (Some(row(3)), "price".to_owned()));
     }
 
     #[test]
-    fn ctrl_and_an_arrow_lead_to_the_edge_of_the_data() {
+    fn ctrl_arrow_moves_to_the_edge_of_the_data() {
         let filled = |cells: [bool; 7]| move |at: usize| cells[at];
         let cells = [true, true, true, false, false, true, false];
         for (from, end, expected) in
             [(0, 6, 2), (2, 6, 5), (5, 6, 6), (6, 0, 5), (5, 0, 2), (2, 0, 0), (0, 0, 0)]
         {
-            assert_eq!(edge(from, end, filled(cells)), expected, "{from} to {end}");
+            assert_eq!(data_edge(from, end, filled(cells)), expected, "{from} to {end}");
         }
     }
 
     #[test]
-    fn a_selection_keeps_its_rows_whatever_their_order() {
+    fn a_selection_keeps_its_rows_when_they_are_reordered() {
         let watchlist = watchlist(5);
         let table = plain(&watchlist);
         let mut state = GridState::default();
-        state.settle(&table);
+        state.ensure_cursor(&table);
         state.step(&table, Step::Down, 10);
         state.extend(&table, Step::Down, 10);
         state.extend(&table, Step::Right, 10);
@@ -551,8 +551,10 @@ mod tests {
             state.is_selected(row(3), &"company".into()) && !state.is_selected(row(4), &"company".into())
         );
         let frozen = watchlist.freeze();
-        let by_symbol =
-            Wanted { sort: vec![SortKey { column: "symbol".into(), descending: true }], filters: Vec::new() };
+        let by_symbol = OrderSpec {
+            sort: vec![SortKey { column: "symbol".into(), descending: true }],
+            filters: Vec::new(),
+        };
         let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
         let order = Order::arrange(&frozen, &by_symbol, &locale, None);
         let sorted = Table::new(&watchlist, Arc::new(order), &GridConfig::default());

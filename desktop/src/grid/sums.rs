@@ -1,4 +1,4 @@
-//! Count, sum, average, least and greatest of what is selected, kept until the selection or the rows change.
+//! Count, sum, average, minimum and maximum of the selection, cached until the selection or the rows change.
 
 use std::{
     sync::{Arc, mpsc},
@@ -16,88 +16,90 @@ use super::{
     GridState, config::GridConfig, section, selection::Selection, state::Cursor, table::Table, trend,
 };
 
-/// How often sums follow rows that change.
+/// Minimum time between two updates while rows change.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// So many cells are summed at once; more are looked through beside the window.
-const AT_ONCE: usize = 20_000;
+/// Maximum number of cells that are summed on the calling thread.
+const MAX_INLINE_CELLS: usize = 20_000;
 
-/// What is said of the selected cells.
+/// Totals of the selected cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Cells that are selected.
+    /// Number of selected cells.
     pub cells: usize,
-    /// Those of them that hold anything.
+    /// Number of non-empty cells.
     pub filled: usize,
-    /// Cells that hold numbers.
+    /// Number of cells with numbers.
     pub numbers: usize,
-    /// Their sum; `None` where it is more than a decimal takes.
+    /// Sum of the numbers; `None` if it overflows a decimal.
     pub sum: Option<Decimal>,
-    /// The least of them.
-    pub least: Option<Decimal>,
-    /// The greatest.
-    pub greatest: Option<Decimal>,
+    /// Smallest number.
+    pub min: Option<Decimal>,
+    /// Largest number.
+    pub max: Option<Decimal>,
 }
 
 impl Summary {
-    /// The numbers' average.
+    /// Returns the average of the numbers.
     pub fn average(&self) -> Option<Decimal> {
         self.sum?.checked_div(Decimal::from(self.numbers))
     }
 
-    /// Of what is selected among rows. A section has a title, and no values.
+    /// Computes the totals of the selected cells in `rows`. Sections are skipped: they have no values.
     fn of<'r>(rows: impl Iterator<Item = &'r Row>, columns: &Columns, selected: &Selected) -> Self {
         let mut summary = Self { sum: Some(Decimal::ZERO), ..Self::default() };
         let section = section::column(columns);
         for row in rows.filter(|row| selected.cells.has_row(row.id) && !section::is_section(section, row)) {
             let cells =
                 selected.columns.iter().filter(|entry| selected.cells.contains(row.id, &entry.column.key));
-            cells.for_each(|entry| summary.take(&row.value(entry, columns)));
+            cells.for_each(|entry| summary.add(&row.value(entry, columns)));
         }
         summary
     }
 
-    fn take(&mut self, value: &Value) {
+    fn add(&mut self, value: &Value) {
         self.cells += 1;
         self.filled += usize::from(!value.is_empty());
         let Some(number) = value.as_number() else { return };
         self.numbers += 1;
         self.sum = self.sum.and_then(|sum| sum.checked_add(number));
-        self.least = Some(self.least.map_or(number, |least| least.min(number)));
-        self.greatest = Some(self.greatest.map_or(number, |greatest| greatest.max(number)));
+        self.min = Some(self.min.map_or(number, |min| min.min(number)));
+        self.max = Some(self.max.map_or(number, |max| max.max(number)));
     }
 }
 
-/// Which cells.
+/// The selected cells and columns, for use on another thread.
 struct Selected {
     cells: Selection,
     columns: Vec<ColumnEntry>,
 }
 
-/// What a summary is of: the selection's version, the cursor, and what is shown.
-type Of = (u64, Option<Cursor>, GridConfig);
+/// The input of a summary: the selection's version, the cursor, and the grid's settings.
+type SummaryKey = (u64, Option<Cursor>, GridConfig);
 
 /// The summary of the last selection.
 #[derive(Default)]
 pub struct Sums {
     summary: Option<Summary>,
-    of: Option<Of>,
+    key: Option<SummaryKey>,
+    /// The version of the watchlist.
     version: Version,
+    /// When the last update started.
     at: Duration,
-    /// A summary of many cells, made on a thread of its own.
-    making: Option<mpsc::Receiver<Summary>>,
+    /// Receives a summary that is computed on another thread.
+    computing: Option<mpsc::Receiver<Summary>>,
 }
 
 impl Sums {
-    /// The summary, where more than one cell is selected.
+    /// Returns the summary if more than one cell is selected.
     pub fn get(&self) -> Option<&Summary> {
         self.summary.as_ref()
     }
 }
 
 impl GridState {
-    /// Sums up what is selected, where that is not what it was. `wake` is called when more is known. Gives when to
-    /// look again.
-    pub(super) fn sum_up(
+    /// Updates the totals if the selection or the rows have changed. `wake` is called when a computation on
+    /// another thread has finished. Returns the time until the next update is due.
+    pub(super) fn update_sums(
         &mut self,
         table: &Table<'_>,
         now: Duration,
@@ -107,14 +109,14 @@ impl GridState {
             self.sums = Sums::default();
             return None;
         }
-        if let Some(making) = &self.sums.making {
-            match making.try_recv() {
-                Ok(summary) => (self.sums.summary, self.sums.making) = (Some(summary), None),
-                Err(mpsc::TryRecvError::Disconnected) => self.sums.making = None,
+        if let Some(computing) = &self.sums.computing {
+            match computing.try_recv() {
+                Ok(summary) => (self.sums.summary, self.sums.computing) = (Some(summary), None),
+                Err(mpsc::TryRecvError::Disconnected) => self.sums.computing = None,
                 Err(mpsc::TryRecvError::Empty) => return None,
             }
         }
-        let is_same = self.sums.of.as_ref().is_some_and(|(selection, cursor, config)| {
+        let is_same = self.sums.key.as_ref().is_some_and(|(selection, cursor, config)| {
             *selection == self.selection.version() && *cursor == self.cursor && *config == self.config
         });
         let version = table.watchlist.version();
@@ -127,26 +129,26 @@ impl GridState {
         }
         let columns = self.selected_columns(table).into_iter().filter(|entry| trend::source(entry).is_none());
         let selected = Selected { cells: self.selection.clone(), columns: columns.cloned().collect() };
-        self.sums.of = Some((self.selection.version(), self.cursor.clone(), self.config.clone()));
+        self.sums.key = Some((self.selection.version(), self.cursor.clone(), self.config.clone()));
         (self.sums.version, self.sums.at) = (version, now);
-        if table.len() * selected.columns.len() <= AT_ONCE {
+        if table.len() * selected.columns.len() <= MAX_INLINE_CELLS {
             let rows = (0..table.len()).filter_map(|index| table.row_at(index)).map(Arc::as_ref);
             self.sums.summary = Some(Summary::of(rows, table.watchlist.columns(), &selected));
             return None;
         }
         let (frozen, order) = (table.watchlist.freeze(), table.order());
-        let (sender, made) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(1);
         let work = move || {
-            let shown =
-                (0..frozen.len()).filter(|index| order.shows(frozen.handle(*index), frozen.row(*index).id));
+            let shown = (0..frozen.len())
+                .filter(|index| order.contains(frozen.handle(*index), frozen.row(*index).id));
             let rows = shown.map(|index| &**frozen.row(index));
-            // The window is gone where nobody takes it.
+            // Sending fails only if the window was closed.
             drop(sender.send(Summary::of(rows, &frozen.columns, &selected)));
             wake();
         };
-        // Where the system gives no thread the sums stay as they are until something changes.
+        // If no thread can be started, the totals stay as they are until the next change.
         if thread::Builder::new().name("afterglow-sums".to_owned()).spawn(work).is_ok() {
-            self.sums.making = Some(made);
+            self.sums.computing = Some(receiver);
         }
         None
     }

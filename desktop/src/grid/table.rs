@@ -1,4 +1,4 @@
-//! What is shown: the watchlist's rows in the window's order, and its columns in the window's.
+//! The rows and columns of a watchlist as one window shows them.
 
 use std::sync::Arc;
 
@@ -9,79 +9,79 @@ use shared::{
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{config::GridConfig, order::Order, section, selection::Shown, trend};
+use super::{config::GridConfig, order::Order, section, selection::DisplayOrder, trend};
 
-/// Rows and columns as they are shown in one frame.
+/// The rows and columns shown in one frame.
 #[derive(Clone)]
 pub struct Table<'a> {
-    /// What they are of.
+    /// The watchlist.
     pub watchlist: &'a Watchlist,
     order: Arc<Order>,
     columns: Arc<[Arc<ColumnEntry>]>,
-    /// Keeps the titles of section rows.
+    /// The column that stores the titles of section rows.
     section: Option<&'a ColumnEntry>,
 }
 
 impl<'a> Table<'a> {
-    /// A watchlist in an order, with the columns that a person arranged.
+    /// Creates a table of a watchlist, with rows in `order` and columns as configured.
     pub fn new(watchlist: &'a Watchlist, order: Arc<Order>, config: &GridConfig) -> Self {
         let columns = config.columns(watchlist).into_iter().map(Arc::new).collect();
         Self { watchlist, order, columns, section: section::column(watchlist.columns()) }
     }
 
-    /// The columns, first to last.
+    /// Returns the shown columns in display order.
     pub fn columns(&self) -> &[Arc<ColumnEntry>] {
         &self.columns
     }
 
-    /// A column's place, from 0.
+    /// Returns a column's display index.
     pub fn column_index(&self, key: &ColumnKey) -> Option<usize> {
         self.columns.iter().position(|entry| entry.column.key == *key)
     }
 
-    /// A column that is shown.
+    /// Returns a column, if it is shown.
     pub fn column(&self, key: &ColumnKey) -> Option<&ColumnEntry> {
         self.columns.iter().find(|entry| entry.column.key == *key).map(Arc::as_ref)
     }
 
-    /// How many rows there are; an empty one stands behind them.
+    /// Returns the number of shown rows, without the empty one at the end.
     pub fn len(&self) -> usize {
         self.order.len(self.watchlist)
     }
 
-    /// Whether there are none.
+    /// Whether no rows are shown.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The row at a place, from 0; `None` is the empty one.
+    /// Returns the row at a display index; `None` for the empty row at the end.
     pub fn row_at(&self, index: usize) -> Option<&'a Arc<Row>> {
         self.order.at(self.watchlist, index)
     }
 
-    /// The id of the row at a place.
+    /// Returns the id of the row at a display index.
     pub fn id_at(&self, index: usize) -> Option<RowId> {
         self.row_at(index).map(|row| row.id)
     }
 
-    /// A row's place, from 0, where it is shown.
+    /// Returns a row's display index, if the row is shown.
     pub fn index_of(&self, row: RowId) -> Option<usize> {
         self.order.index_of(self.watchlist, row)
     }
 
-    /// The order of the rows, to be read elsewhere.
+    /// Returns a shared handle to the order of the rows.
     pub(super) fn order(&self) -> Arc<Order> {
         self.order.clone()
     }
 
-    /// Whether a row is a title across the list.
+    /// Whether a row is a section.
     pub fn is_section(&self, row: &Row) -> bool {
         section::is_section(self.section, row)
     }
 
-    /// The column that keeps what a row shows in a column: of a section row the first shows the title, the others
-    /// nothing. A sparkline is kept nowhere.
-    pub fn kept_in<'t>(&'t self, row: &Row, entry: &'t ColumnEntry) -> Option<&'t ColumnEntry> {
+    /// Returns the column that stores the value that a row shows in a column. In a section row, the first
+    /// column shows the title and the others nothing. A sparkline has no stored value.
+    pub fn storage_column<'t>(&'t self, row: &Row, entry: &'t ColumnEntry) -> Option<&'t ColumnEntry> {
         if self.is_section(row) {
             let is_first = self.columns.first().is_some_and(|first| first.column.key == entry.column.key);
             return self.section.filter(|_| is_first);
@@ -89,13 +89,13 @@ impl<'a> Table<'a> {
         Some(entry).filter(|entry| trend::source(entry).is_none())
     }
 
-    /// What a row shows in a column.
+    /// Returns the value that a row shows in a column.
     pub fn value(&self, row: &Row, entry: &ColumnEntry) -> Value {
-        self.kept_in(row, entry).map_or(Value::Empty, |kept| self.watchlist.value(row, kept))
+        self.storage_column(row, entry).map_or(Value::Empty, |storage| self.watchlist.value(row, storage))
     }
 
-    /// The column that keeps a cell, and what is there; nothing where the cell cannot be edited. The empty row at the
-    /// end is edited as any other.
+    /// Returns the column that stores a cell and the cell's value, or `None` if the cell is not editable. The
+    /// empty row at the end is editable.
     pub fn editable<'t>(
         &'t self,
         row: Option<RowId>,
@@ -105,12 +105,12 @@ impl<'a> Table<'a> {
             return Some((entry, Value::Empty)).filter(|_| entry.column.derive.is_none());
         };
         let row = self.watchlist.rows().get(row)?;
-        let kept = self.kept_in(row, entry).filter(|kept| kept.column.derive.is_none())?;
-        Some((kept, row.stored(kept.slot).clone()))
+        let storage = self.storage_column(row, entry).filter(|storage| storage.column.derive.is_none())?;
+        Some((storage, row.stored(storage.slot).clone()))
     }
 }
 
-impl Shown for Table<'_> {
+impl DisplayOrder for Table<'_> {
     fn rows_between(&self, one: Option<RowId>, other: Option<RowId>) -> Vec<RowId> {
         let place = |row: Option<RowId>| row.map_or(Some(self.len()), |row| self.index_of(row));
         let (Some(one), Some(other)) = (place(one), place(other)) else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! Sparkline columns: beside a number column, the last values that each of its cells had. They are a window's own: no
-//! watchlist has such a column, and its key is none that a watchlist can have.
+//! Sparkline columns, which draw the latest values of each cell of a number column. They exist only in a
+//! window: their keys are not valid in a watchlist.
 
 use egui::{Color32, Painter, Rect, Shape, Stroke, pos2};
 use shared::{
@@ -11,10 +11,11 @@ use shared::{
 use super::layout::PADDING;
 use crate::store::trails::Trails;
 
-/// What stands behind the key of the column that is drawn. Keys of watchlists are letters, digits, `_` and `-`.
+/// Suffix of a sparkline column's key, after the key of its source. Watchlist keys have only letters, digits,
+/// `_` and `-`.
 const MARK: char = '~';
 
-/// The sparkline column of a number column.
+/// Returns the sparkline column of a number column.
 pub(super) fn column(of: &ColumnEntry) -> ColumnEntry {
     let Column { key, title, .. } = &of.column;
     let derive = Some(Derive::ChangedAt { of: key.clone() });
@@ -23,12 +24,12 @@ pub(super) fn column(of: &ColumnEntry) -> ColumnEntry {
     ColumnEntry { column, slot: usize::MAX, tracked: false }
 }
 
-/// Whether a column's past values are kept: computed ones are not.
+/// Whether a column can have a sparkline. Past values of computed columns are not recorded.
 pub(super) fn can_draw(entry: &ColumnEntry) -> bool {
     entry.column.kind.is_numeric() && entry.column.derive.is_none()
 }
 
-/// The column that a sparkline column draws; nothing of any other.
+/// Returns the source of a sparkline column; `None` for any other column.
 pub(super) fn source(entry: &ColumnEntry) -> Option<&ColumnKey> {
     match &entry.column.derive {
         Some(Derive::ChangedAt { of }) if entry.column.key.0.ends_with(MARK) => Some(of),
@@ -36,13 +37,13 @@ pub(super) fn source(entry: &ColumnEntry) -> Option<&ColumnKey> {
     }
 }
 
-/// What a screen reader says of a cell: its values, oldest first.
-pub(super) fn spoken(trails: Option<&Trails>, row: RowId, source: &ColumnKey) -> String {
+/// Returns the accessible value of a sparkline cell: its values, oldest first.
+pub(super) fn accessible_value(trails: Option<&Trails>, row: RowId, source: &ColumnKey) -> String {
     let values = trails.and_then(|trails| trails.get(row, source)).unwrap_or_default();
     values.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Draws values from left to right, the least at the bottom, with a dot at the last one.
+/// Draws values from left to right, scaled to the cell's height, with a dot at the last one.
 pub(super) fn paint(painter: &Painter, cell: Rect, values: &[f32], line: Color32, dot: Color32) {
     let [.., last] = values else { return };
     let room = cell.shrink2(egui::vec2(PADDING, 4.0));

@@ -1,8 +1,8 @@
-//! Cells as tab-separated text, as Excel, LibreOffice Calc and Google Sheets put it on the clipboard: a cell with a
-//! tab, a line break or a leading quote in it stands in quotes, and quotes within those are doubled.
+//! Tab-separated text as Excel, LibreOffice Calc and Google Sheets put it on the clipboard: a cell that
+//! contains a tab or a line break, or starts with a quote, is quoted, and quotes inside it are doubled.
 
-/// Writes rows of cells. Several cells end with a line break, as the others write them; a single one does not, so
-/// that it can be pasted into a line of text.
+/// Writes rows of cells. Several cells end with a line break, as in those programs. A single cell does not,
+/// so that it can be pasted into a line of text.
 pub(super) fn write<'a>(rows: impl IntoIterator<Item = impl IntoIterator<Item = &'a str>>) -> String {
     let mut text = String::new();
     let mut cells = 0;
@@ -32,7 +32,7 @@ fn write_cell(text: &mut String, cell: &str) {
     }
 }
 
-/// Reads rows of cells, as many in each as stand there. A quote that is never closed is text like any other.
+/// Reads rows of cells, which may have different lengths. An unclosed quote is ordinary text.
 pub(super) fn read(text: &str) -> Vec<Vec<String>> {
     let mut reader = Reader { rest: text, may_quote: true };
     let mut rows = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn read(text: &str) -> Vec<Vec<String>> {
 
 struct Reader<'a> {
     rest: &'a str,
-    /// False once a quote was found that is never closed: then no later one opens a cell either.
+    /// False once an unclosed quote was found: later quotes cannot open a cell either.
     may_quote: bool,
 }
 
@@ -81,7 +81,7 @@ impl Reader<'_> {
     }
 }
 
-/// Where the quote is that ends a quoted cell: the first that is not doubled.
+/// Returns the index of the quote that ends a quoted cell: the first that is not doubled.
 fn closing(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_cell_for_cell() {
+    fn written_cells_are_read_back_unchanged() {
         let rows = [
             vec!["MMM", "3M \"Co\"", "71.72"],
             vec!["", "two\nlines\tand a tab", ""],
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_is_read_as_they_mean_it() {
+    fn text_from_other_programs_is_read_correctly() {
         assert_eq!(read(""), Vec::<Vec<String>>::new());
         assert_eq!(read("1\r\n2\r\n"), [["1"], ["2"]]);
         assert_eq!(read("1\r2"), [["1"], ["2"]]);
@@ -121,15 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_text() {
-        assert_eq!(read("\"a\tb\n\"c\td"), [["a\tb\nc", "d"]], "two of them make a cell");
+    fn an_unclosed_quote_is_text() {
+        assert_eq!(read("\"a\tb\n\"c\td"), [["a\tb\nc", "d"]], "two quotes delimit a cell");
         assert_eq!(read("\"a\tb\nc\td"), [["\"a", "b"], ["c", "d"]]);
         let many = format!("\"a\n{}", "b\"\"\tc\n".repeat(100_000));
         assert_eq!(read(&many).len(), 100_001);
     }
 
-    /// Any text is read, and what was written is read as it was.
-    /// For long, by hand: `cargo bolero test -p desktop grid::tsv::tests::fuzz --engine libfuzzer`.
+    /// Any text can be read, and written cells are read back unchanged.
+    /// To run it for longer: `cargo bolero test -p desktop grid::tsv::tests::fuzz --engine libfuzzer`.
     #[test]
     fn fuzz() {
         bolero::check!().with_type::<(String, Vec<Vec<String>>)>().with_iterations(20_000).for_each(

@@ -1,8 +1,8 @@
-//! Everything that can be done, by name and key: searched in a list (Ctrl+K), and read as a table (F1).
+//! The commands with their shortcuts, shown as the command palette (Ctrl+K) and the shortcut table (F1).
 
 use egui::{Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
-use shared::edit::{Change, KeyOnly};
+use shared::edit::{Change, ColumnRef};
 
 use super::dialogs::Dialog;
 use crate::{
@@ -15,11 +15,11 @@ use crate::{
     window::Window,
 };
 
-/// Something that can be done.
+/// An entry of the command palette.
 pub struct Command {
-    /// What it is called.
+    /// Title shown in the palette.
     pub title: String,
-    /// Its keys, where it has any.
+    /// Keyboard shortcuts, or an empty string.
     pub keys: &'static str,
     run: Run,
 }
@@ -27,9 +27,9 @@ pub struct Command {
 enum Run {
     Grid(grid::Command),
     Act(Action),
-    Ask(Opens),
+    OpenDialog(DialogKind),
     Density(Density),
-    Held(bool),
+    PauseSort(bool),
     OnTop(bool),
     Link(Option<Group>),
     Neighbour(bool),
@@ -39,23 +39,23 @@ enum Run {
 }
 
 #[derive(Clone, Copy)]
-enum Opens {
+enum DialogKind {
     NewWatchlist,
     Rename,
     Import,
 }
 
-/// The list that is searched, while it is open.
+/// State of the open command palette.
 pub struct Search {
     text: String,
-    chosen: usize,
+    selected: usize,
     is_new: bool,
 }
 
 impl Search {
-    /// Nothing typed yet.
+    /// Creates a palette with an empty query.
     pub fn new() -> Self {
-        Self { text: String::new(), chosen: 0, is_new: true }
+        Self { text: String::new(), selected: 0, is_new: true }
     }
 }
 
@@ -65,62 +65,62 @@ impl Default for Search {
     }
 }
 
-/// Everything that can be done in a window now.
-pub fn all(window: &Window, core: &Core) -> Vec<Command> {
-    let mut commands = of_the_grid();
-    commands.extend(of_the_window(window, core));
+/// Returns every command available in a window, in palette order.
+pub fn available_commands(window: &Window, core: &Core) -> Vec<Command> {
+    let mut commands = grid_commands();
+    commands.extend(window_commands(window, core));
     commands
 }
 
-fn of_the_grid() -> Vec<Command> {
+fn grid_commands() -> Vec<Command> {
     use grid::{ColumnCommand as C, Command as G};
     let grid = [
-        ("Edit the cell", "Enter, F2", G::Open),
-        ("Empty the selected cells", "Delete", G::Clear),
+        ("Edit cell", "Enter, F2", G::Open),
+        ("Clear selected cells", "Delete", G::Clear),
         ("Copy", "Ctrl+C", G::Copy),
         ("Cut", "Ctrl+X", G::Cut),
-        ("Paste", "Ctrl+V", G::AskPaste),
+        ("Paste", "Ctrl+V", G::RequestPaste),
         ("Fill down", "Ctrl+D", G::FillDown),
         ("Fill right", "Ctrl+R", G::FillRight),
         ("Undo", "Ctrl+Z", G::Undo),
         ("Redo", "Ctrl+Shift+Z", G::Redo),
-        ("Insert a row above", "Insert", G::InsertAbove),
-        ("Insert a row below", "Ctrl+Enter", G::InsertBelow),
-        ("Insert a section above", "Ctrl+Shift+Enter", G::InsertSection),
-        ("Duplicate the selected rows", "Ctrl+Shift+D", G::Duplicate),
-        ("Move the selected rows up", "Alt+Shift+Up", G::MoveRows(true)),
-        ("Move the selected rows down", "Alt+Shift+Down", G::MoveRows(false)),
-        ("Remove the selected rows", "Ctrl+Delete", G::RemoveRows),
-        ("Select everything", "Ctrl+A", G::SelectAll),
-        ("Select whole rows", "Shift+Space", G::SelectRows),
-        ("Select whole columns", "Ctrl+Space", G::SelectColumns),
-        ("Go to the first cell", "Ctrl+Home", G::Move(Step::First)),
-        ("Go to the last cell", "Ctrl+End", G::Move(Step::Last)),
+        ("Insert row above", "Insert", G::InsertAbove),
+        ("Insert row below", "Ctrl+Enter", G::InsertBelow),
+        ("Insert section above", "Ctrl+Shift+Enter", G::InsertSection),
+        ("Duplicate selected rows", "Ctrl+Shift+D", G::Duplicate),
+        ("Move selected rows up", "Alt+Shift+Up", G::MoveRows(true)),
+        ("Move selected rows down", "Alt+Shift+Down", G::MoveRows(false)),
+        ("Remove selected rows", "Ctrl+Delete", G::RemoveRows),
+        ("Select all", "Ctrl+A", G::SelectAll),
+        ("Select entire rows", "Shift+Space", G::SelectRows),
+        ("Select entire columns", "Ctrl+Space", G::SelectColumns),
+        ("Go to first cell", "Ctrl+Home", G::Move(Step::First)),
+        ("Go to last cell", "Ctrl+End", G::Move(Step::Last)),
         ("Sort by this column", "Ctrl+Shift+S", G::Sort(false)),
-        ("Sort by this column as well", "Ctrl+Alt+Shift+S", G::Sort(true)),
+        ("Add this column to the sort", "Ctrl+Alt+Shift+S", G::Sort(true)),
         ("Sort again", "F5", G::SortAgain),
-        ("Hide the column", "", G::Column(C::Hide)),
-        ("Show the hidden columns", "", G::Column(C::ShowAll)),
-        ("Freeze the columns up to this one", "", G::Column(C::Freeze)),
+        ("Hide column", "", G::Column(C::Hide)),
+        ("Show hidden columns", "", G::Column(C::ShowAll)),
+        ("Freeze columns up to this one", "", G::Column(C::Freeze)),
         ("Freeze only the first column", "", G::Column(C::FreezeFirst)),
-        ("Fit the column to what it shows", "", G::Column(C::Fit)),
-        ("Make the column wider", "", G::Column(C::Width(true))),
-        ("Make the column narrower", "", G::Column(C::Width(false))),
-        ("Move the column to the left", "", G::Column(C::Move(false))),
-        ("Move the column to the right", "", G::Column(C::Move(true))),
+        ("Fit column to content", "", G::Column(C::Fit)),
+        ("Widen column", "", G::Column(C::Width(true))),
+        ("Narrow column", "", G::Column(C::Width(false))),
+        ("Move column left", "", G::Column(C::Move(false))),
+        ("Move column right", "", G::Column(C::Move(true))),
         ("More decimals", "", G::Column(C::Decimals(true))),
         ("Fewer decimals", "", G::Column(C::Decimals(false))),
-        ("Show or hide the column's sparkline", "", G::Column(C::Trend)),
-        ("Add a column\u{2026}", "", G::Column(C::Add)),
-        ("Rename the column\u{2026}", "", G::Column(C::Rename)),
-        ("Remove the column for everyone", "", G::Column(C::Remove)),
-        ("The cell's last changes", "Shift+F2", G::History),
-        ("All changes of the cell", "", G::ShowHistory),
-        ("Choose from the list, the calendar", "Alt+Down", G::OpenList),
-        ("Filter the rows", "Ctrl+Shift+L", G::Filters),
+        ("Show or hide sparkline", "", G::Column(C::Trend)),
+        ("Add column\u{2026}", "", G::Column(C::Add)),
+        ("Rename column\u{2026}", "", G::Column(C::Rename)),
+        ("Remove column for everyone", "", G::Column(C::Remove)),
+        ("Show recent changes of the cell", "Shift+F2", G::History),
+        ("Show history of the cell", "", G::ShowHistory),
+        ("Open list or calendar", "Alt+Down", G::OpenList),
+        ("Filter rows", "Ctrl+Shift+L", G::Filters),
         ("Find", "Ctrl+F", G::Find),
-        ("Find the next", "F3", G::FindNext(true)),
-        ("Find the previous", "Shift+F3", G::FindNext(false)),
+        ("Find next", "F3", G::FindNext(true)),
+        ("Find previous", "Shift+F3", G::FindNext(false)),
     ];
     let of = |(title, keys, command): (&str, _, _)| Command {
         title: title.to_owned(),
@@ -130,16 +130,16 @@ fn of_the_grid() -> Vec<Command> {
     grid.into_iter().map(of).collect()
 }
 
-fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
+fn window_commands(window: &Window, core: &Core) -> Vec<Command> {
     let plain = |title: &str, keys, run| Command { title: title.to_owned(), keys, run };
     let mut commands = vec![
         plain("New window", "Ctrl+N", Run::Act(Action::OpenWindow)),
-        plain("The history of the watchlist", "Ctrl+H", Run::History),
-        plain("New watchlist\u{2026}", "", Run::Ask(Opens::NewWatchlist)),
-        plain("Rename the watchlist\u{2026}", "", Run::Ask(Opens::Rename)),
-        plain("Import a CSV file\u{2026}", "", Run::Ask(Opens::Import)),
-        plain("Hold the sorted order", "", Run::Held(true)),
-        plain("Sort live", "", Run::Held(false)),
+        plain("Show or hide history", "Ctrl+H", Run::History),
+        plain("New watchlist\u{2026}", "", Run::OpenDialog(DialogKind::NewWatchlist)),
+        plain("Rename watchlist\u{2026}", "", Run::OpenDialog(DialogKind::Rename)),
+        plain("Import CSV file\u{2026}", "", Run::OpenDialog(DialogKind::Import)),
+        plain("Pause live sorting", "", Run::PauseSort(true)),
+        plain("Sort live", "", Run::PauseSort(false)),
         plain("Next watchlist", "Ctrl+PgDn, Ctrl+Tab", Run::Neighbour(true)),
         plain("Previous watchlist", "Ctrl+PgUp, Ctrl+Shift+Tab", Run::Neighbour(false)),
         match window.on_top {
@@ -148,15 +148,15 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
         },
         plain("Compact rows", "", Run::Density(Density::Compact)),
         plain("Comfortable rows", "", Run::Density(Density::Comfortable)),
-        plain("Larger", "Ctrl++", Run::Zoom(0.1)),
-        plain("Smaller", "Ctrl+\u{2212}", Run::Zoom(-0.1)),
+        plain("Zoom in", "Ctrl++", Run::Zoom(0.1)),
+        plain("Zoom out", "Ctrl+\u{2212}", Run::Zoom(-0.1)),
         plain("Dark theme", "", Run::Act(Action::SetTheme(ThemeChoice::Dark))),
         plain("Light theme", "", Run::Act(Action::SetTheme(ThemeChoice::Light))),
-        plain("The system's theme", "", Run::Act(Action::SetTheme(ThemeChoice::System))),
-        plain("Colours for colour-blind people", "", Run::Act(Action::SetColourBlind(!core.colour_blind))),
-        plain("Quit and keep all windows", "Ctrl+Q", Run::Act(Action::Quit)),
-        plain("Connect now", "", Run::Act(Action::Reconnect)),
-        plain("The keys", "F1, ?", Run::Help),
+        plain("System theme", "", Run::Act(Action::SetTheme(ThemeChoice::System))),
+        plain("Toggle colour-blind palette", "", Run::Act(Action::SetColourBlind(!core.colour_blind))),
+        plain("Quit and restore windows next time", "Ctrl+Q", Run::Act(Action::Quit)),
+        plain("Reconnect now", "", Run::Act(Action::Reconnect)),
+        plain("Keyboard shortcuts", "F1, ?", Run::Help),
     ];
     commands.extend(glow_choices(core.glow).into_iter().map(|(title, choice)| {
         let act = Run::Act(Action::SetGlow(choice));
@@ -164,20 +164,20 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
     }));
     for (group, name) in Group::ALL {
         if window.link.group() == Some(group) {
-            commands.push(plain("Do not link this window", "", Run::Link(None)));
+            commands.push(plain("Unlink this window", "", Run::Link(None)));
         } else {
-            let title = format!("Link this window: {}", name.to_lowercase());
+            let title = format!("Link this window to group {}", name.to_lowercase());
             commands.push(Command { title, keys: "", run: Run::Link(Some(group)) });
         }
     }
     if let Some(list) = window.list() {
-        commands.push(plain("Delete the watchlist", "", Run::Act(Action::Delete(list))));
+        commands.push(plain("Delete watchlist", "", Run::Act(Action::Delete(list))));
         let state = core.store.watchlist(list);
         for entry in state.into_iter().flat_map(|state| state.columns().iter()) {
             if entry.column.removed {
-                let changes = vec![Change::RestoreColumn(KeyOnly { key: entry.column.key.clone() })];
+                let changes = vec![Change::RestoreColumn(ColumnRef { key: entry.column.key.clone() })];
                 let run = Run::Act(Action::Edit { watchlist: list, window: window.id(), changes });
-                let title = format!("Bring the column {} back", entry.column.title);
+                let title = format!("Restore column {}", entry.column.title);
                 commands.push(Command { title, keys: "", run });
             }
         }
@@ -194,14 +194,15 @@ fn of_the_window(window: &Window, core: &Core) -> Vec<Command> {
     commands
 }
 
-/// Shows the list; gives what was chosen to be done beyond the window itself.
-pub fn search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
+/// Draws the command palette and runs the selected command; returns its action if it reaches beyond the
+/// window.
+pub fn show_search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
     let mut search = window.search.take()?;
     let needle = search.text.to_lowercase();
-    let fits =
+    let is_match =
         |command: &Command| needle.split_whitespace().all(|word| command.title.to_lowercase().contains(word));
-    let mut found: Vec<Command> = all(window, core).into_iter().filter(fits).collect();
-    search.chosen = search.chosen.min(found.len().saturating_sub(1));
+    let mut found: Vec<Command> = available_commands(window, core).into_iter().filter(is_match).collect();
+    search.selected = search.selected.min(found.len().saturating_sub(1));
     let mut run = None;
     let modal = Modal::new(Id::unique("commands"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(12))
@@ -211,20 +212,21 @@ pub fn search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
                 let mut take = |key| input.consume_key(egui::Modifiers::NONE, key);
                 (take(Key::ArrowUp), take(Key::ArrowDown), take(Key::Enter))
             });
-            let field =
-                TextEdit::singleline(&mut search.text).hint_text("What to do").desired_width(f32::INFINITY);
+            let field = TextEdit::singleline(&mut search.text)
+                .hint_text("Type a command")
+                .desired_width(f32::INFINITY);
             let response = ui.add(field);
-            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("What to do"));
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Command"));
             if std::mem::take(&mut search.is_new) || !response.has_focus() {
                 response.request_focus();
             }
             if response.changed() {
-                search.chosen = 0;
+                search.selected = 0;
             }
             if down {
-                search.chosen = (search.chosen + 1).min(found.len().saturating_sub(1));
+                search.selected = (search.selected + 1).min(found.len().saturating_sub(1));
             } else if up {
-                search.chosen = search.chosen.saturating_sub(1);
+                search.selected = search.selected.saturating_sub(1);
             }
             ScrollArea::vertical()
                 .max_height(320.0)
@@ -233,19 +235,19 @@ pub fn search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
                 .show(ui, |ui| {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     for (index, command) in found.iter().enumerate() {
-                        let button = egui::Button::selectable(index == search.chosen, &command.title)
+                        let button = egui::Button::selectable(index == search.selected, &command.title)
                             .shortcut_text(command.keys)
                             .min_size(egui::vec2(ui.available_width(), 0.0));
                         let response = ui.add(button);
-                        if index == search.chosen && (up || down) {
+                        if index == search.selected && (up || down) {
                             response.scroll_to_me(None);
                         }
-                        if response.clicked() || enter && index == search.chosen {
+                        if response.clicked() || enter && index == search.selected {
                             run = Some(index);
                         }
                     }
                     if found.is_empty() {
-                        ui.label(RichText::new("Nothing is called so.").font(theme::small()));
+                        ui.label(RichText::new("No matching command").font(theme::small()));
                     }
                 });
         });
@@ -261,75 +263,77 @@ pub fn search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
 impl Command {
     fn run(self, ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
         match self.run {
-            Run::Grid(command) => window.grid.ask(command),
+            Run::Grid(command) => window.grid.queue_command(command),
             Run::Act(action) => return Some(action),
-            Run::Ask(opens) => window.dialog = dialog(opens, window, core),
+            Run::OpenDialog(opens) => window.dialog = dialog(opens, window, core),
             Run::Density(density) => window.grid.density = density,
             Run::OnTop(on_top) => window.on_top = on_top,
             Run::Link(group) => window.link = Link::new(group),
-            Run::Neighbour(forward) => window.show_neighbour(core, forward),
-            Run::Held(is_held) => window.grid.config.is_held = is_held,
-            Run::Zoom(by) => ui.ctx().set_zoom_factor(settings::zoom(ui.ctx().zoom_factor() + by)),
-            Run::Help => window.shows_keys = true,
+            Run::Neighbour(forward) => window.show_adjacent_list(core, forward),
+            Run::PauseSort(is_paused) => window.grid.config.is_sort_paused = is_paused,
+            Run::Zoom(by) => ui.ctx().set_zoom_factor(settings::clamp_zoom(ui.ctx().zoom_factor() + by)),
+            Run::Help => window.is_keys_open = true,
             Run::History => window.toggle_history(),
         }
         None
     }
 }
 
-/// How changes by others can be shown, each choice with what else is chosen now.
+/// Returns the menu titles of the glow settings, each with the setting that it would produce from `present`.
 pub fn glow_choices(present: GlowChoice) -> Vec<(String, GlowChoice)> {
     let seconds = [0.0, 1.0, 2.0, 5.0, 10.0].map(|seconds| {
         let title = if seconds == 0.0 { "Off".to_owned() } else { format!("{seconds} s") };
         (title, GlowChoice { seconds, ..present })
     });
     let others = [
-        ("The whole row", GlowChoice { cell_only: false, ..present }),
-        ("Only the cell", GlowChoice { cell_only: true, ..present }),
-        ("Motion as in the system", GlowChoice { motion: Motion::System, ..present }),
-        ("Fading", GlowChoice { motion: Motion::Fade, ..present }),
-        ("Without motion", GlowChoice { motion: Motion::Still, ..present }),
+        ("Highlight row", GlowChoice { cell_only: false, ..present }),
+        ("Highlight cell only", GlowChoice { cell_only: true, ..present }),
+        ("Follow system motion setting", GlowChoice { motion: Motion::System, ..present }),
+        ("Always fade", GlowChoice { motion: Motion::Fade, ..present }),
+        ("Never fade", GlowChoice { motion: Motion::Still, ..present }),
     ];
     seconds.into_iter().chain(others.map(|(title, choice)| (title.to_owned(), choice))).collect()
 }
 
-fn dialog(opens: Opens, window: &Window, core: &Core) -> Option<Dialog> {
+fn dialog(opens: DialogKind, window: &Window, core: &Core) -> Option<Dialog> {
     let list = window.list();
     let state = list.and_then(|list| core.store.watchlist(list));
     match opens {
-        Opens::NewWatchlist => Some(Dialog::new_watchlist()),
-        Opens::Import => Some(Dialog::import()),
-        Opens::Rename => Some(Dialog::rename(list?, state?.name())),
+        DialogKind::NewWatchlist => Some(Dialog::new_watchlist()),
+        DialogKind::Import => Some(Dialog::import()),
+        DialogKind::Rename => Some(Dialog::rename(list?, state?.name())),
     }
 }
 
-/// Shows the table of keys, where it is open.
-pub fn keys(ui: &Ui, window: &mut Window, core: &Core) {
-    if !window.shows_keys {
+/// Draws the table of keyboard shortcuts if it is open.
+pub fn show_keys(ui: &Ui, window: &mut Window, core: &Core) {
+    if !window.is_keys_open {
         return;
     }
     let more = [
-        ("Type over the value", "any printable key"),
+        ("Replace the value", "any printable key"),
         ("Commit and move down, up", "Enter, Shift+Enter"),
         ("Commit and move to the next, previous editable cell", "Tab, Shift+Tab"),
-        ("Discard what is typed", "Esc"),
-        ("Turn a flag", "Space"),
-        ("Step an open number by its last decimal", "Ctrl+Up, Ctrl+Down"),
-        ("Move; with Shift the selection grows", "arrows, Home, End, PgUp, PgDn"),
-        ("To the edge of the data", "Ctrl+arrows"),
-        ("Everything that can be done", "Ctrl+K"),
-        ("Larger, smaller, as it was", "Ctrl++, Ctrl+\u{2212}, Ctrl+0"),
+        ("Discard the edit", "Esc"),
+        ("Toggle checkbox", "Space"),
+        ("Step the edited number by its last decimal", "Ctrl+Up, Ctrl+Down"),
+        ("Move the cursor, with Shift extend the selection", "arrows, Home, End, PgUp, PgDn"),
+        ("Go to the edge of the data", "Ctrl+arrows"),
+        ("Command palette", "Ctrl+K"),
+        ("Zoom in, out, reset", "Ctrl++, Ctrl+\u{2212}, Ctrl+0"),
     ];
     let modal = Modal::new(Id::unique("keys"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
             ui.set_width(560.0);
-            ui.heading("Keys");
-            // The title and the button stay in view in a low window.
+            ui.heading("Keyboard shortcuts");
+            // Keeps the title and the button visible in a low window.
             let height = (ui.ctx().content_rect().height() - 140.0).clamp(120.0, 420.0);
             ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
-                    let named = all(window, core).into_iter().filter(|command| !command.keys.is_empty());
+                    let named = available_commands(window, core)
+                        .into_iter()
+                        .filter(|command| !command.keys.is_empty());
                     let named = named.map(|command| (command.title, command.keys));
                     for (title, keys) in
                         more.map(|(title, keys)| (title.to_owned(), keys)).into_iter().chain(named)
@@ -345,6 +349,6 @@ pub fn keys(ui: &Ui, window: &mut Window, core: &Core) {
             }
         });
     if modal.should_close() {
-        window.shows_keys = false;
+        window.is_keys_open = false;
     }
 }

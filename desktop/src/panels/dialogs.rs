@@ -1,4 +1,4 @@
-//! The dialogs: names for watchlists and columns, a new column's kind, a file to import, and what has to be read.
+//! The modal dialogs: naming watchlists and columns, adding a column, importing a file, and messages.
 
 use std::{
     path::PathBuf,
@@ -12,23 +12,24 @@ use std::{
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
     column::{ColumnKey, ColumnKind, check_title},
-    edit::{AddColumn, Change, Rejection, SetColumn},
+    edit::{AddColumn, Change, SetColumn},
     ids::{WatchlistId, WindowId},
     limits::Limits,
+    rejection::Rejection,
 };
 
-use crate::{action::Action, grid::kinds};
+use crate::{action::Action, grid::new_column_kinds};
 
-/// A dialog that is open.
+/// An open dialog.
 pub struct Dialog {
     kind: Kind,
     text: String,
     is_new: bool,
     browsing: Option<Receiver<Option<PathBuf>>>,
     /// The file is being read.
-    is_waiting: bool,
-    /// What was wrong with the file.
-    refusal: Option<String>,
+    is_reading: bool,
+    /// Why the last file could not be imported.
+    import_error: Option<String>,
 }
 
 enum Kind {
@@ -37,52 +38,52 @@ enum Kind {
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
     Import,
-    Told(&'static str),
+    Message(&'static str),
 }
 
-/// What a new column is to hold.
+/// The kind chosen for a new column.
 #[derive(Default)]
 struct NewKind {
     chosen: usize,
-    /// What can be chosen from in it, as it is typed.
-    words: String,
-    /// They are to be typed next.
-    wants_words: bool,
+    /// Comma-separated options of a choice column, as typed.
+    options: String,
+    /// Whether the options field requests focus in the next frame.
+    focus_options: bool,
 }
 
 impl NewKind {
     fn kind(&self) -> ColumnKind {
-        let words = || {
-            let words = self.words.split(',').map(str::trim).filter(|word| !word.is_empty());
-            words.map(Arc::from).collect()
+        let options = || {
+            let options = self.options.split(',').map(str::trim).filter(|word| !word.is_empty());
+            options.map(Arc::from).collect()
         };
-        match kinds().into_iter().nth(self.chosen) {
-            Some((_, ColumnKind::Choice(_))) => ColumnKind::Choice(words()),
+        match new_column_kinds().into_iter().nth(self.chosen) {
+            Some((_, ColumnKind::Choice(_))) => ColumnKind::Choice(options()),
             Some((_, kind)) => kind,
             None => ColumnKind::Text,
         }
     }
 
-    /// Shows what can be chosen; tells whether it has the keyboard.
+    /// Draws the kinds; returns whether one of its widgets has or just lost the focus.
     fn show(&mut self, ui: &mut Ui) -> bool {
         let mut has_keys = false;
         ui.horizontal_wrapped(|ui| {
-            for (index, (name, _)) in kinds().iter().enumerate() {
+            for (index, (name, _)) in new_column_kinds().iter().enumerate() {
                 let radio = ui.radio_value(&mut self.chosen, index, *name);
                 has_keys |= radio.has_focus();
-                self.wants_words |= radio.changed();
+                self.focus_options |= radio.changed();
             }
         });
-        if let ColumnKind::Choice(words) = self.kind() {
-            let field = TextEdit::singleline(&mut self.words).hint_text("buy, hold, sell");
+        if let ColumnKind::Choice(options) = self.kind() {
+            let field = TextEdit::singleline(&mut self.options).hint_text("buy, hold, sell");
             let response = ui.add(field.desired_width(f32::INFINITY).margin(6.0));
             has_keys |= response.lost_focus();
-            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Words to choose from"));
-            if std::mem::take(&mut self.wants_words) {
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Options"));
+            if std::mem::take(&mut self.focus_options) {
                 response.request_focus();
             }
-            if let Err(error) = ColumnKind::Choice(words).check(&Limits::default())
-                && !self.words.is_empty()
+            if let Err(error) = ColumnKind::Choice(options).check(&Limits::default())
+                && !self.options.is_empty()
             {
                 ui.colored_label(ui.visuals().error_fg_color, error.message);
             }
@@ -92,72 +93,79 @@ impl NewKind {
 }
 
 impl Dialog {
-    /// Asks for a new watchlist's name.
+    /// Creates a dialog that asks for the name of a new watchlist.
     pub fn new_watchlist() -> Self {
         Self::with(Kind::NewWatchlist, "")
     }
 
-    /// Asks for another name.
+    /// Creates a dialog that renames a watchlist.
     pub fn rename(watchlist: WatchlistId, name: &str) -> Self {
         Self::with(Kind::Rename(watchlist), name)
     }
 
-    /// Asks for a new column's title and kind.
+    /// Creates a dialog that asks for the title and kind of a new column.
     pub fn add_column(watchlist: WatchlistId, after: ColumnKey) -> Self {
         Self::with(Kind::AddColumn(watchlist, after, NewKind::default()), "")
     }
 
-    /// Asks for a column's title.
+    /// Creates a dialog that renames a column.
     pub fn rename_column(watchlist: WatchlistId, key: ColumnKey, title: &str) -> Self {
         Self::with(Kind::RenameColumn(watchlist, key), title)
     }
 
-    /// Says something that has to be read before anything is typed.
-    pub fn told(title: &'static str, text: String) -> Self {
-        Self::with(Kind::Told(title), &text)
+    /// Creates a message that only a click closes, so that typing cannot dismiss it.
+    pub fn message(title: &'static str, text: String) -> Self {
+        Self::with(Kind::Message(title), &text)
     }
 
-    /// Asks for a CSV file.
+    /// Creates a dialog that asks for a CSV file to import.
     pub fn import() -> Self {
         Self::with(Kind::Import, "")
     }
 
     fn with(kind: Kind, text: &str) -> Self {
-        Self { kind, text: text.to_owned(), is_new: true, browsing: None, is_waiting: false, refusal: None }
-    }
-
-    /// Whether it waits for a file to be read.
-    pub fn is_importing(&self) -> bool {
-        self.is_waiting
-    }
-
-    /// The file was not imported: it stays open, to name another.
-    pub fn refused(self, why: String) -> Self {
-        Self { is_waiting: false, is_new: true, refusal: Some(why), ..self }
-    }
-
-    /// Shows the dialog; gives it back while it stays open, and what was asked.
-    pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
-        if let Kind::Told(title) = self.kind {
-            return (self.tell(ui, title), None);
+        Self {
+            kind,
+            text: text.to_owned(),
+            is_new: true,
+            browsing: None,
+            is_reading: false,
+            import_error: None,
         }
-        self.take_browsed();
+    }
+
+    /// Returns whether a file is being read.
+    pub fn is_importing(&self) -> bool {
+        self.is_reading
+    }
+
+    /// Reports that the file could not be imported and lets the person choose another one.
+    pub fn with_import_error(self, error: String) -> Self {
+        Self { is_reading: false, is_new: true, import_error: Some(error), ..self }
+    }
+
+    /// Draws the dialog; returns it while it stays open, and the confirmed action.
+    pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
+        if let Kind::Message(title) = self.kind {
+            return (self.show_message(ui, title), None);
+        }
+        self.poll_browsed();
         let (title, hint, done) = match self.kind {
             Kind::NewWatchlist => ("New watchlist", "Name", "Create"),
             Kind::Rename(_) => ("Rename watchlist", "Name", "Rename"),
-            Kind::AddColumn(..) => ("Add a column", "Title", "Add"),
+            Kind::AddColumn(..) => ("Add column", "Title", "Add"),
             Kind::RenameColumn(..) => ("Rename column", "Title", "Rename"),
             Kind::Import => {
-                ("Import a CSV file", "Path of the file; its first line names the columns", "Import")
+                ("Import CSV file", "Path of the file; its first line has the column titles", "Import")
             }
-            Kind::Told(title) => (title, "", "Close"),
+            Kind::Message(title) => (title, "", "Close"),
         };
-        let error = self.wrong();
-        let is_sound = match &self.kind {
+        let error = self.title_error();
+        let is_kind_valid = match &self.kind {
             Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
             _ => true,
         };
-        let is_ready = is_sound && error.is_none() && !self.text.trim().is_empty() && !self.is_waiting;
+        let is_ready = is_kind_valid && error.is_none() && !self.text.trim().is_empty() && !self.is_reading;
         let mut confirmed = false;
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -174,25 +182,25 @@ impl Dialog {
                     field.request_focus();
                 }
                 if field.changed() {
-                    self.refusal = None;
+                    self.import_error = None;
                 }
-                if let Some(refusal) = &self.refusal {
-                    ui.colored_label(ui.visuals().error_fg_color, refusal);
+                if let Some(import_error) = &self.import_error {
+                    ui.colored_label(ui.visuals().error_fg_color, import_error);
                 }
-                if self.is_waiting {
+                if self.is_reading {
                     ui.label("Reading\u{2026}");
                 }
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error.message);
                 }
-                let is_kind_meant = match &mut self.kind {
+                let has_kind_focus = match &mut self.kind {
                     Kind::AddColumn(_, _, kind) => kind.show(ui),
                     _ => false,
                 };
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
-                // Whoever has clicked on a kind means the dialog, too.
+                // A click on a kind leaves nothing focused; Enter then confirms the dialog, too.
                 let has_no_focus = ui.memory(|memory| memory.focused().is_none());
-                confirmed = enter && (field.lost_focus() || is_kind_meant || has_no_focus);
+                confirmed = enter && (field.lost_focus() || has_kind_focus || has_no_focus);
                 ui.horizontal(|ui| {
                     if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
                         self.browse(ui);
@@ -207,7 +215,7 @@ impl Dialog {
             });
         if confirmed && is_ready {
             if matches!(self.kind, Kind::Import) {
-                self.is_waiting = true;
+                self.is_reading = true;
                 let action = Action::Import(window, PathBuf::from(self.text.trim()));
                 return (Some(self), Some(action));
             }
@@ -216,28 +224,27 @@ impl Dialog {
         if modal.should_close() { (None, None) } else { (Some(self), None) }
     }
 
-    /// What is wrong with the name that is typed.
-    fn wrong(&self) -> Option<Rejection> {
+    /// Returns why the typed name is invalid, if it is.
+    fn title_error(&self) -> Option<Rejection> {
         match self.kind {
-            Kind::Import | Kind::Told(_) => None,
+            Kind::Import | Kind::Message(_) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 check_title("the name", self.text.trim()).err()
             }
         }
     }
 
-    /// Closed by a click alone: whoever is typing does not see it yet.
-    fn tell(self, ui: &Ui, title: &str) -> Option<Self> {
+    /// Draws a message. Only a click closes it, because a person who is typing has not read it yet.
+    fn show_message(self, ui: &Ui, title: &str) -> Option<Self> {
         let mut is_read = false;
-        Modal::new(Id::unique("told")).frame(egui::Frame::popup(&ui.global_style()).inner_margin(16)).show(
-            ui,
-            |ui| {
+        Modal::new(Id::unique("message"))
+            .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
+            .show(ui, |ui| {
                 ui.set_width(400.0);
                 ui.heading(title);
                 ui.add(egui::Label::new(&self.text).selectable(true).wrap());
                 is_read = ui.button("Close").clicked();
-            },
-        );
+            });
         (!is_read).then_some(self)
     }
 
@@ -261,18 +268,18 @@ impl Dialog {
                 let set = SetColumn { key, title, kind: None, after: None };
                 Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::Import | Kind::Told(_) => return None,
+            Kind::Import | Kind::Message(_) => return None,
         })
     }
 
-    /// Opens the system's own file dialog, on a thread: it may take its time.
+    /// Opens the system's file dialog on a thread, because it blocks until a file is chosen.
     fn browse(&mut self, ui: &Ui) {
         let (sender, receiver) = sync_channel(1);
         let ctx = ui.ctx().clone();
         let viewport = ctx.viewport_id();
         let ask = move || {
             let file = rfd::FileDialog::new().add_filter("CSV", &["csv", "CSV", "txt"]).pick_file();
-            // The dialog was closed where nobody takes it.
+            // Fails if the dialog was closed in the meantime.
             drop(sender.send(file));
             ctx.request_repaint_of(viewport);
         };
@@ -280,7 +287,7 @@ impl Dialog {
         self.browsing = started.is_ok().then_some(receiver);
     }
 
-    fn take_browsed(&mut self) {
+    fn poll_browsed(&mut self) {
         match self.browsing.as_ref().map(Receiver::try_recv) {
             Some(Ok(file)) => {
                 self.text = file.map_or_else(
@@ -295,7 +302,7 @@ impl Dialog {
     }
 }
 
-/// A column's key from its title, and never one that another column has.
+/// Returns a column key that starts with the title's letters and has a random suffix to be unique.
 fn slug(title: &str) -> String {
     let mut slug: String = title.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
     slug.make_ascii_lowercase();

@@ -1,4 +1,5 @@
-//! The history of a watchlist, beside the grid: who changed what, when, from what to what. A value can be put back.
+//! The history panel beside the grid: who changed which cell, when, from which value to which. Earlier values
+//! and removed rows can be restored.
 
 use egui::{Align, ComboBox, Label, Layout, Panel, RichText, Ui};
 use egui_extras::{Column, TableBuilder, TableRow};
@@ -17,78 +18,79 @@ use crate::{
     action::Action,
     grid::{
         Cursor,
-        filter::{self, Reading},
+        filter::{self, ValueFormat},
     },
     store::{
-        history::Asked,
+        history::RequestState,
         log::{Entry, Log, LogQuery},
     },
     theme::{self, Palette},
 };
 
-/// Its width where nobody has dragged its edge, in points.
+/// Default width in points.
 const WIDTH: f32 = 460.0;
-const NARROWEST: f32 = 240.0;
-/// How much of the window it takes at most: the grid is what the window is for.
-const SHARE: f32 = 0.6;
+/// Minimum width in points.
+const MIN_WIDTH: f32 = 240.0;
+/// Maximum share of the window's width, which leaves the grid the rest.
+const MAX_SHARE: f32 = 0.6;
 const ROW: f32 = 24.0;
-/// In a panel that is narrower than this the times are shorter.
-const ROOMY: f32 = 380.0;
+/// Minimum width in points for full dates and wider names.
+const WIDE: f32 = 380.0;
 
-/// What a window shows of the history.
+/// Filters and state of a window's history panel.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryPanel {
-    /// Only of this row.
+    /// Shows only changes of this row.
     row: Option<RowId>,
-    /// Only of this column.
+    /// Shows only changes of this column.
     column: Option<ColumnKey>,
-    /// Only by this account.
+    /// Shows only changes by this account.
     user: Option<shared::ids::UserId>,
-    /// The person points at the entries, or has scrolled away from the newest: they stay where they are.
-    pub is_held: bool,
+    /// Whether new entries are held back, because the pointer is over the entries or they are scrolled.
+    pub is_paused: bool,
 }
 
 impl HistoryPanel {
-    /// Of a cell, or of its row where the cell is computed.
+    /// Creates a panel that shows the history of a cell, or of its row if the cell is computed.
     pub fn of(row: RowId, column: ColumnKey, watchlist: &Watchlist) -> Self {
-        let column = Some(column).filter(|column| is_set(watchlist, column));
+        let column = Some(column).filter(|column| has_history(watchlist, column));
         Self { row: Some(row), column, ..Self::default() }
     }
 
-    /// What it asks the server for.
+    /// Returns the query for the filters.
     pub fn query(&self, watchlist: WatchlistId) -> LogQuery {
         LogQuery { watchlist, row: self.row, column: self.column.clone(), user: self.user }
     }
 }
 
-/// What the panel is given for one frame.
+/// Inputs of the panel for one frame.
 pub struct View<'a> {
-    /// Which watchlist.
+    /// The watchlist's id.
     pub id: WatchlistId,
-    /// Its state.
+    /// Current state of the watchlist.
     pub watchlist: &'a Watchlist,
-    /// Which window.
+    /// The window that draws the panel.
     pub window: WindowId,
-    /// The changes that are here.
+    /// The loaded changes.
     pub log: Option<&'a Log>,
-    /// Where the person is.
+    /// The grid's cursor.
     pub cursor: Option<&'a Cursor>,
-    /// Where times are shown.
+    /// Time zone in which times are shown.
     pub zone: &'a TimeZone,
-    /// The present day there.
+    /// Current date in that zone.
     pub today: jiff::civil::Date,
-    /// How numbers are written.
+    /// Number format.
     pub separators: Separators,
-    /// The colours.
+    /// Colours of the current theme.
     pub palette: &'a Palette,
 }
 
-/// Shows the panel; false once it is closed.
+/// Draws the panel; returns false if it was closed.
 pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) -> bool {
     let mut is_open = true;
     let frame = egui::Frame::new().fill(view.palette.bars).inner_margin(egui::Margin::symmetric(12, 8));
-    let most = (ui.available_width() * SHARE).max(NARROWEST);
-    let side = Panel::right("history").default_size(WIDTH.min(most)).size_range(NARROWEST..=most);
+    let max_width = (ui.available_width() * MAX_SHARE).max(MIN_WIDTH);
+    let side = Panel::right("history").default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
     side.frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.heading("History");
@@ -111,7 +113,7 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
             panel.row = Some(row).filter(|_| only);
         }
         let column = panel.column.clone().or_else(|| view.cursor.map(|cursor| cursor.column.clone()));
-        if let Some(column) = column.filter(|column| is_set(view.watchlist, column)) {
+        if let Some(column) = column.filter(|column| has_history(view.watchlist, column)) {
             let mut only = panel.column.is_some();
             ui.checkbox(&mut only, format!("Only {}", column_name(&column, view)));
             panel.column = Some(column).filter(|_| only);
@@ -129,39 +131,37 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
     });
 }
 
-/// Whether a column's cells are set by somebody: what is computed has no history.
-fn is_set(watchlist: &Watchlist, column: &ColumnKey) -> bool {
+/// Returns whether a column's cells are set by edits; computed cells have no history.
+fn has_history(watchlist: &Watchlist, column: &ColumnKey) -> bool {
     watchlist.columns().get(column).is_some_and(|entry| entry.column.derive.is_none())
 }
 
 fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(view.palette.muted);
     let Some(log) = view.log else { return };
-    match log.asked {
-        Asked::Offline => {
-            ui.label(quiet(
-                "The history cannot be read: the server is not connected, or cannot use its disk.",
-            ));
+    match log.request {
+        RequestState::Offline => {
+            ui.label(quiet("The history is not available: the server is offline or cannot read its disk."));
         }
-        Asked::Waiting(_) if log.entries().is_empty() => {
+        RequestState::Waiting(_) if log.entries().is_empty() => {
             ui.label(quiet("Loading\u{2026}"));
         }
-        Asked::Answered if log.entries().is_empty() => {
-            ui.label(quiet("Nothing was changed, or it is older than the history that is kept."));
+        RequestState::Answered if log.entries().is_empty() => {
+            ui.label(quiet("No changes in the history that the server keeps."));
         }
-        Asked::Waiting(_) | Asked::Answered => {}
+        RequestState::Waiting(_) | RequestState::Answered => {}
     }
-    if log.is_old && (panel.is_held || log.is_older()) && ui.button("Show newer changes").clicked() {
-        actions.push(Action::AskLog { window: view.window, older: false });
+    if log.is_stale && (panel.is_paused || log.shows_older()) && ui.button("Show newer changes").clicked() {
+        actions.push(Action::RequestLog { window: view.window, older: false });
     }
-    let rows = log.entries().len() + usize::from(log.has_more);
-    let is_roomy = ui.available_width() >= ROOMY;
+    let rows = log.entries().len() + usize::from(log.has_older);
+    let is_wide = ui.available_width() >= WIDE;
     let is_today = |entry: &Entry| entry.at.to_jiff().to_zoned(view.zone.clone()).date() == view.today;
-    // Times of today alone need no room for a date; the oldest stands last.
-    let when = if is_roomy && !log.entries().last().is_none_or(is_today) { 112.0 } else { 64.0 };
-    let who = if is_roomy { 64.0 } else { 44.0 };
+    // The last entry is the oldest; if it is of today, no entry needs room for a date.
+    let when = if is_wide && !log.entries().last().is_none_or(is_today) { 112.0 } else { 64.0 };
+    let who = if is_wide { 64.0 } else { 44.0 };
     ui.add_space(4.0);
-    // A button that is about to be pressed must not become another's.
+    // New entries must not move the buttons under the pointer.
     let is_pointed_at = ui.rect_contains_pointer(ui.available_rect_before_wrap());
     let table = TableBuilder::new(ui)
         .id_salt("history")
@@ -173,25 +173,25 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
     let shown = table.body(|body| {
         body.rows(ROW, rows, |mut row| {
             if row.index() < log.entries().len() {
-                show_entry(&mut row, (log, is_roomy), panel, view, actions);
+                show_entry(&mut row, (log, is_wide), panel, view, actions);
                 return;
             }
             row.col(|_| {});
             row.col(|_| {});
             row.col(|ui| {
-                if ui.button("Older changes").clicked() {
-                    actions.push(Action::AskLog { window: view.window, older: true });
+                if ui.button("Show older changes").clicked() {
+                    actions.push(Action::RequestLog { window: view.window, older: true });
                 }
             });
             row.col(|_| {});
         });
     });
-    panel.is_held = shown.state.clamped_offset().y > 0.0 || is_pointed_at;
+    panel.is_paused = shown.state.clamped_offset().y > 0.0 || is_pointed_at;
 }
 
 fn show_entry(
     row: &mut TableRow<'_, '_>,
-    (log, is_roomy): (&Log, bool),
+    (log, is_wide): (&Log, bool),
     panel: &mut HistoryPanel,
     view: &View<'_>,
     actions: &mut Vec<Action>,
@@ -203,7 +203,7 @@ fn show_entry(
     let local = entry.at.to_jiff().to_zoned(view.zone.clone());
     row.col(|ui| {
         let is_today = local.date() == view.today;
-        let pattern = match (is_today, is_roomy) {
+        let pattern = match (is_today, is_wide) {
             (true, _) => "%H:%M:%S",
             (false, true) => "%Y-%m-%d %H:%M",
             (false, false) => "%y-%m-%d",
@@ -215,116 +215,118 @@ fn show_entry(
     row.col(|ui| {
         ui.add(Label::new(small(entry.by.to_string(), muted)).truncate()).on_hover_text(&*entry.by);
     });
-    let said = said(log, index, view);
+    let description = describe(log, index, view);
     row.col(|ui| {
-        ui.add(Label::new(small(said.clone(), text)).truncate()).on_hover_text(said);
+        ui.add(Label::new(small(description.clone(), text)).truncate()).on_hover_text(description);
     });
-    row.col(|ui| match put_back(log, index, view) {
-        PutBack::Edit(change, what) => {
+    row.col(|ui| match restore_of(log, index, view) {
+        Restore::Edit(change, what) => {
             if ui.small_button("Restore").on_hover_text(what).clicked() {
                 let changes = vec![change];
                 actions.push(Action::Edit { watchlist: view.id, window: view.window, changes });
             }
         }
-        PutBack::Unknown(row) => {
-            if ui.small_button("Show row").on_hover_text("Everything that was done to this row").clicked() {
+        Restore::Unknown(row) => {
+            if ui.small_button("Show row").on_hover_text("Show all changes of this row").clicked() {
                 (panel.row, panel.column, panel.user) = (Some(row), None, None);
             }
         }
-        PutBack::Nothing => {}
+        Restore::Nothing => {}
     });
 }
 
-/// What a change did, in words.
-fn said(log: &Log, index: usize, view: &View<'_>) -> String {
+/// Describes a change in words.
+fn describe(log: &Log, index: usize, view: &View<'_>) -> String {
     let row_name = |row| row_name(row, view);
     match &log.entries()[index].change {
         Change::Set(Set { row, column, value, was }) => {
-            let from = was.as_ref().map_or_else(|| "?".to_owned(), |from| shown(from, column, view));
-            let (name, to) = (column_name(column, view), shown(value, column, view));
+            let from = was.as_ref().map_or_else(|| "?".to_owned(), |from| formatted(from, column, view));
+            let (name, to) = (column_name(column, view), formatted(value, column, view));
             format!("{} {name}: {from} \u{203a} {to}", row_name(*row))
         }
         Change::Insert(insert) => {
             let asked = log.query.column.as_ref().and_then(|key| Some((key, insert.cells.get(key)?)));
             let with = match (asked, insert.cells.len()) {
-                (Some((key, value)), _) => format!("{} {}", column_name(key, view), shown(value, key, view)),
+                (Some((key, value)), _) => {
+                    format!("{} {}", column_name(key, view), formatted(value, key, view))
+                }
                 (None, 1) => "1 cell".to_owned(),
                 (None, cells) => format!("{cells} cells"),
             };
-            format!("{} was added with {with}", row_name(insert.row))
+            format!("{} added with {with}", row_name(insert.row))
         }
-        Change::Move(moved) => format!("{} was moved", row_name(moved.row)),
-        Change::Remove(removed) => format!("{} was removed", row_name(removed.row)),
-        Change::AddColumn(add) => format!("the column {} was added", column_name(&add.key, view)),
-        Change::SetColumn(set) => format!("the column {} was changed", column_name(&set.key, view)),
-        Change::RemoveColumn(named) => format!("the column {} was removed", column_name(&named.key, view)),
+        Change::Move(moved) => format!("{} moved", row_name(moved.row)),
+        Change::Remove(removed) => format!("{} removed", row_name(removed.row)),
+        Change::AddColumn(add) => format!("Column {} added", column_name(&add.key, view)),
+        Change::SetColumn(set) => format!("Column {} changed", column_name(&set.key, view)),
+        Change::RemoveColumn(named) => format!("Column {} removed", column_name(&named.key, view)),
         Change::RestoreColumn(named) => {
-            format!("the column {} was brought back", column_name(&named.key, view))
+            format!("Column {} restored", column_name(&named.key, view))
         }
         Change::Rename(rename) => match log.name_before(index) {
-            Some(before) => format!("the watchlist was renamed from {before} to {}", rename.name),
-            None => format!("the watchlist was named {}", rename.name),
+            Some(before) => format!("Watchlist renamed from {before} to {}", rename.name),
+            None => format!("Watchlist named {}", rename.name),
         },
     }
 }
 
-/// How what a change replaced can be had again.
-enum PutBack {
-    /// By this edit, which does what is said.
+/// How the state before a change can be restored.
+enum Restore {
+    /// An edit restores it; the text describes the edit.
     Edit(Change, String),
-    /// What the row had is among its older changes.
+    /// The row's values are in older changes, which are not loaded.
     Unknown(RowId),
-    /// It is there already, or is not known.
+    /// It is current already, or is unknown.
     Nothing,
 }
 
-fn put_back(log: &Log, index: usize, view: &View<'_>) -> PutBack {
+fn restore_of(log: &Log, index: usize, view: &View<'_>) -> Restore {
     match &log.entries()[index].change {
         Change::Set(Set { row, column, was: Some(was), .. }) => {
-            put_value_back(*row, column, was, view).unwrap_or(PutBack::Nothing)
+            restore_value(*row, column, was, view).unwrap_or(Restore::Nothing)
         }
         Change::Remove(removed) if view.watchlist.rows().get(removed.row).is_none() => {
-            match log.bring_back(index) {
+            match log.restoring_change(index) {
                 Some(Change::Insert(mut insert)) => {
-                    // Of what was put in then, what its columns take today.
+                    // Only values that their columns accept today.
                     let columns = view.watchlist.columns();
                     insert.cells.retain(|key, value| {
                         let entry = columns.get(key);
                         entry.is_some_and(|entry| entry.column.kind.read(value, &Limits::default()).is_ok())
                     });
-                    let what = format!("Bring {} back where it was", row_name(removed.row, view));
-                    PutBack::Edit(Change::Insert(insert), what)
+                    let what = format!("Restore {} at its former position", row_name(removed.row, view));
+                    Restore::Edit(Change::Insert(insert), what)
                 }
                 _ if log.query
                     == LogQuery { row: Some(removed.row), column: None, user: None, ..log.query } =>
                 {
-                    PutBack::Nothing
+                    Restore::Nothing
                 }
-                _ => PutBack::Unknown(removed.row),
+                _ => Restore::Unknown(removed.row),
             }
         }
-        _ => PutBack::Nothing,
+        _ => Restore::Nothing,
     }
 }
 
-/// The edit that puts a value back, where it is not there already.
-fn put_value_back(row: RowId, column: &ColumnKey, was: &Literal, view: &View<'_>) -> Option<PutBack> {
+/// Returns the edit that restores a value, unless the cell has that value already.
+fn restore_value(row: RowId, column: &ColumnKey, was: &Literal, view: &View<'_>) -> Option<Restore> {
     view.watchlist.rows().get(row)?;
     let kind = &view.watchlist.columns().visible_column(column).ok()?.column.kind;
     let value = kind.read(was, &Limits::default()).ok()?;
     let present = view.watchlist.cell(row, column);
     (value != present).then(|| {
-        let (was, column_name) = (shown(was, column, view), column_name(column, view));
-        let what = format!("Put {was} back into {column_name} of {}", row_name(row, view));
-        PutBack::Edit(Change::set_guarded(row, column, value.to_literal(), present.to_literal()), what)
+        let (was, column_name) = (formatted(was, column, view), column_name(column, view));
+        let what = format!("Restore {column_name} of {} to {was}", row_name(row, view));
+        Restore::Edit(Change::set_guarded(row, column, value.to_literal(), present.to_literal()), what)
     })
 }
 
-/// What a row is called: its first text. Of one that is removed, the last that is known of it.
+/// Returns a row's first text as its name; for a removed row, the last known text.
 fn row_name(row: RowId, view: &View<'_>) -> String {
     let columns = view.watchlist.columns();
-    let held = view.watchlist.rows().get(row);
-    let value = |entry: &ColumnEntry| match held {
+    let current = view.watchlist.rows().get(row);
+    let value = |entry: &ColumnEntry| match current {
         Some(row) => Some(row.value(entry, columns)),
         None => {
             let last = view.log?.last_value(row, &entry.column.key)?;
@@ -336,7 +338,7 @@ fn row_name(row: RowId, view: &View<'_>) -> String {
         Value::Text(text) if !text.is_empty() => Some(text.to_string()),
         _ => None,
     });
-    let nameless = if held.is_some() { "a row without a name" } else { "a removed row" };
+    let nameless = if current.is_some() { "Unnamed row" } else { "Unknown row" };
     first.unwrap_or_else(|| nameless.to_owned())
 }
 
@@ -344,14 +346,16 @@ fn column_name(key: &ColumnKey, view: &View<'_>) -> String {
     view.watchlist.columns().get(key).map_or_else(|| key.to_string(), |entry| entry.column.title.to_string())
 }
 
-/// A value as its cell would show it.
-fn shown(literal: &Literal, key: &ColumnKey, view: &View<'_>) -> String {
+/// Formats a value as its cell would show it.
+fn formatted(literal: &Literal, key: &ColumnKey, view: &View<'_>) -> String {
     let Some(entry) = view.watchlist.columns().get(key) else { return literal.to_string() };
     let kind = &entry.column.kind;
     match kind.read(literal, &Limits::default()) {
         Ok(Value::Empty) => "empty".to_owned(),
-        Ok(value) => filter::shown(&value, Reading { kind, separators: view.separators, zone: view.zone }),
-        // It was of another kind then.
+        Ok(value) => {
+            filter::display_text(&value, ValueFormat { kind, separators: view.separators, zone: view.zone })
+        }
+        // The column had another kind at that time.
         Err(_) => literal.to_string(),
     }
 }

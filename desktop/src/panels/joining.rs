@@ -1,4 +1,4 @@
-//! What a connection file asks for is asked of the person, in every window, before anything is sent.
+//! The dialog that asks for consent, in every window, before a token goes to the server of a connection file.
 
 use egui::{Align, Id, Key, Label, Layout, Modal, Ui};
 
@@ -6,8 +6,8 @@ use crate::{action::Action, destination::Destination};
 
 const SCHEME: &str = "http://";
 
-/// Asks whether to join a server; gives what was chosen. Who does not want to join ends the program, which has nothing else
-/// to show.
+/// Asks whether to join a server and returns the chosen action. Declining quits the program, which has
+/// nothing else to show.
 pub fn show(ui: &Ui, destination: &Destination) -> Option<Action> {
     let mut chosen = None;
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
@@ -30,18 +30,20 @@ pub fn show(ui: &Ui, destination: &Destination) -> Option<Action> {
     chosen.or((is_escaped && shown.should_close()).then_some(Action::Quit))
 }
 
-/// Names are quoted: a stranger's file could have a sentence for its name.
+/// Returns the question, with file names quoted: an untrusted file's name could read as a sentence.
 fn question(destination: &Destination) -> String {
-    let Destination { base, token_file, named_in, .. } = destination;
+    let Destination { base, token_file, connection_file, .. } = destination;
     let name = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map(|path| format!("{:?}", path.display().to_string()))
     };
     let is_near = ["localhost", "127.", "[::1]"].iter().any(|near| base[SCHEME.len()..].starts_with(near));
-    let open = if is_near { "" } else { " Both go there unencrypted: anybody on the way can read them." };
+    let open =
+        if is_near { "" } else { " The connection is not encrypted: others on the network can read both." };
     format!(
-        "{base} would be sent the token that is in {}, as the connection file {} asks.\n\nWhoever runs that server sees what \
-         is done in its watchlists.{open} Join it if you know who gave you the file.",
+        "The connection file {1} asks to send the token in {0} to {base}.\n\nThe operator of that server \
+         sees the token and everything you do in its watchlists.{open} Join only if you trust the source of \
+         the file.",
         name(token_file).unwrap_or_default(),
-        name(named_in).unwrap_or_default()
+        name(connection_file).unwrap_or_default()
     )
 }

@@ -1,4 +1,4 @@
-//! What is said to the person, at the lower right of the grid, until it is read or old.
+//! Notices at the lower right of the grid, shown until they are dismissed or expire.
 
 use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
 
@@ -8,11 +8,11 @@ use crate::{
     theme::{self, Palette},
 };
 
-/// How many are shown at once; older ones come up as these go.
-const SHOWN: usize = 4;
+/// Maximum number of notices shown at once, oldest first.
+const MAX_SHOWN: usize = 4;
 const WIDTH: f32 = 360.0;
 
-/// Shows the notices over the grid, which ends at `right`: what stands beside it stays free.
+/// Draws the notices over the grid, which ends at `right`, without covering the panels beside it.
 pub fn show(ui: &Ui, right: f32, core: &Core, palette: &Palette) -> Vec<Action> {
     let mut actions = Vec::new();
     if core.store.notices().is_empty() {
@@ -22,7 +22,7 @@ pub fn show(ui: &Ui, right: f32, core: &Core, palette: &Palette) -> Vec<Action> 
     Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(
         ui,
         |ui| {
-            for notice in core.store.notices().iter().take(SHOWN) {
+            for notice in core.store.notices().iter().take(MAX_SHOWN) {
                 let frame = Frame::new()
                     .fill(palette.raised)
                     .stroke(Stroke::new(1.0, palette.hairline))

@@ -1,9 +1,9 @@
-//! How people are shown: initials, in a colour each.
+//! Initials and colours that represent people.
 
-/// Colours that people are told apart by.
+/// Number of distinct colours for people.
 pub const SHADES: usize = 8;
 
-/// The first letters of a name's first and last word.
+/// Returns the first letters of the first and last word of a name, in upper case.
 pub fn initials(name: &str) -> String {
     let mut words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let first = words.next().and_then(|word| word.chars().next());
@@ -12,7 +12,7 @@ pub fn initials(name: &str) -> String {
     first.into_iter().chain(second).flat_map(char::to_uppercase).collect()
 }
 
-/// Which colour a name has, the same in every window.
+/// Returns the colour index of a name: less than [`SHADES`], and the same in every window.
 pub fn shade(name: &str) -> usize {
     let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     sum % SHADES
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_two_letters() {
+    fn initials_have_at_most_two_letters() {
         for (name, expected) in
             [("ann", "AN"), ("Bob Ross", "BR"), ("x", "X"), ("", ""), ("maria-del.mar", "MM")]
         {

@@ -1,4 +1,4 @@
-//! The bar below the grid: how many rows, what waits, which revision.
+//! The status bar below the grid: row count, selection summary, unsent edits and revision.
 
 use egui::{Align, Label, Layout, RichText, Ui};
 use shared::{
@@ -13,27 +13,27 @@ use crate::{
     window::Window,
 };
 
-/// What the bar says.
+/// Content of the status bar.
 #[derive(Clone, Debug)]
 pub struct Status<'a> {
-    /// How many rows there are, and how many of them are shown; nothing where no watchlist is.
+    /// Total and visible number of rows; `None` without a loaded watchlist.
     pub rows: Option<(usize, usize)>,
-    /// What is selected, where more than one cell is.
+    /// Summary of the selection, if it has more than one cell.
     pub sums: Option<&'a Summary>,
-    /// Why the server cannot serve it at present, where it cannot: what is shown is of before.
+    /// Why the server cannot serve the watchlist, if it cannot; the rows shown are then out of date.
     pub unserved: Option<&'a str>,
-    /// Whether the rows stay in the order that they were sorted into.
-    pub is_held: bool,
-    /// Edits that wait for their answer.
+    /// Whether live sorting is paused.
+    pub is_sort_paused: bool,
+    /// Number of edits that the server has not answered.
     pub waiting: usize,
-    /// Where the watchlist is in its history.
+    /// Revision of the watchlist.
     pub revision: Option<Revision>,
     /// How numbers are shown.
     pub separators: Separators,
 }
 
 impl<'a> Status<'a> {
-    /// What there is to say of a window.
+    /// Collects the status of a window.
     pub fn of(window: &'a Window, core: &'a Core) -> Self {
         let replica = core.store.replica();
         let list = window.list().and_then(|list| replica.list(list));
@@ -42,15 +42,15 @@ impl<'a> Status<'a> {
             rows: rows.map(|state| (state.rows().len(), window.grid.table(state).len())),
             sums: window.grid.sums().get(),
             unserved: window.list().and_then(|list| core.store.unserved(list)),
-            is_held: window.grid.config.is_held && !window.grid.config.sort.is_empty(),
-            waiting: replica.waiting(),
+            is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
+            waiting: replica.unanswered_count(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
             separators: window.separators(),
         }
     }
 }
 
-/// Shows the bar.
+/// Draws the status bar.
 pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
     let quiet = |text: String| RichText::new(text).font(theme::small()).color(palette.muted);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -59,18 +59,18 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
             ui.label(quiet(format!("rev {revision}")));
         }
         if status.waiting > 0 {
-            let text = format!("{} waiting", count(status.waiting, "edit", "edits"));
+            let text = format!("{} pending", count(status.waiting, "edit", "edits"));
             ui.label(RichText::new(text).font(theme::small()).color(palette.accent));
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             if let Some((all, shown)) = status.rows {
-                ui.label(quiet(rows(all, shown)));
+                ui.label(quiet(row_count(all, shown)));
                 if let Some(why) = status.unserved {
                     let text = RichText::new(format!("Not up to date. {why}")).font(theme::small());
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
                 }
-                if status.is_held {
-                    ui.label(quiet("order held, F5 sorts again".to_owned()));
+                if status.is_sort_paused {
+                    ui.label(quiet("Sorting paused, F5 to sort again".to_owned()));
                 }
                 if let Some(summary) = status.sums {
                     sums(ui, summary, status.separators, palette);
@@ -80,8 +80,8 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
     });
 }
 
-/// How many rows there are, and how many of them are shown.
-fn rows(all: usize, shown: usize) -> String {
+/// Returns the row count, as "20 rows" or "5 of 20 rows".
+fn row_count(all: usize, shown: usize) -> String {
     if shown == all {
         count(all, "row", "rows")
     } else {
@@ -95,10 +95,10 @@ fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palett
     ui.label(quiet(&format!("{} selected", format_grouped(summary.cells.into(), 0))));
     let figures = [
         ("sum", summary.sum),
-        // As fine as what it is of.
+        // The mean has at least as many decimals as the sum.
         ("mean", summary.average().zip(summary.sum).map(|(mean, sum)| mean.round_dp(sum.scale().max(2)))),
-        ("min", summary.least),
-        ("max", summary.greatest),
+        ("min", summary.min),
+        ("max", summary.max),
     ];
     for (name, figure) in figures.into_iter().filter(|_| summary.numbers > 1) {
         let Some(figure) = figure else { continue };

@@ -1,4 +1,4 @@
-//! The bar above the grid: watchlists as tabs, the connection, and the menu.
+//! The top bar above the grid: watchlist tabs, linking, people, connection state and the settings menu.
 
 use std::time::{Duration, Instant};
 
@@ -17,17 +17,17 @@ use crate::{
     window::Window,
 };
 
-/// People who are shown by their initials; of more only the number is.
-const SHOWN_PEOPLE: usize = 6;
+/// Maximum number of people shown by their initials; the rest are counted.
+const MAX_INITIALS: usize = 6;
 
-/// Shows the bar.
+/// Draws the top bar.
 pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
         menu(ui, window, core, &mut actions);
         connection(ui, core.store.connection(), palette, &mut actions);
-        present(ui, window, core, palette);
+        people_present(ui, window, core, palette);
         link(ui, window, palette);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
@@ -38,10 +38,10 @@ pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) ->
 }
 
 fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, actions: &mut Vec<Action>) {
-    let room = (ui.available_width() - 36.0).max(60.0);
+    let max_width = (ui.available_width() - 36.0).max(60.0);
     egui::ScrollArea::horizontal()
         .id_salt("tabs")
-        .max_width(room)
+        .max_width(max_width)
         .auto_shrink([true, false])
         .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
         .show(ui, |ui| {
@@ -58,7 +58,7 @@ fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, action
             window.dialog = Some(Dialog::new_watchlist());
             ui.close();
         }
-        if ui.button("Import a CSV file…").clicked() {
+        if ui.button("Import CSV file…").clicked() {
             window.dialog = Some(Dialog::import());
             ui.close();
         }
@@ -74,7 +74,7 @@ fn tab(
     actions: &mut Vec<Action>,
 ) {
     let is_shown = window.list() == Some(summary.watchlist);
-    // A name that was changed here a moment ago is shown before the server has said it to all.
+    // The watchlist has a rename made here before the server's list of watchlists does.
     let name = core.store.watchlist(summary.watchlist).map_or(&summary.name, |watchlist| watchlist.name());
     let shown: String = if name.chars().count() > 28 {
         name.chars().take(27).chain(['…']).collect()
@@ -83,7 +83,7 @@ fn tab(
     };
     let text = RichText::new(shown).font(if is_shown { theme::strong() } else { theme::text() });
     let text = text.color(if is_shown { palette.text } else { palette.muted });
-    let fill = if is_shown { palette.ground } else { Color32::TRANSPARENT };
+    let fill = if is_shown { palette.background } else { Color32::TRANSPARENT };
     let tab = ui.add(Button::new(text).fill(fill).stroke(egui::Stroke::NONE).min_size(vec2(0.0, 26.0)));
     if is_shown {
         let line = tab.rect.with_min_y(tab.rect.bottom() - 2.0);
@@ -109,33 +109,33 @@ fn tab(
 
 fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: &mut Vec<Action>) {
     let (color, text) = match connection {
-        Connection::Up { round_trip: None } => (palette.up, "connected".to_owned()),
+        Connection::Up { round_trip: None } => (palette.up, "Connected".to_owned()),
         Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
-        Connection::Connecting => (palette.muted, "connecting…".to_owned()),
+        Connection::Connecting => (palette.muted, "Connecting…".to_owned()),
         Connection::Down { reason, retry_at } => {
             let left = retry_at.saturating_duration_since(Instant::now()).as_secs();
-            let next = if left == 0 { "trying again".to_owned() } else { format!("next try in {left} s") };
-            (palette.down, format!("Offline, {next}: {reason}"))
+            let next = if left == 0 { "Reconnecting…".to_owned() } else { format!("Retrying in {left} s") };
+            (palette.down, format!("Offline: {reason}. {next}"))
         }
     };
     let is_down = matches!(connection, Connection::Down { .. });
-    if is_down && ui.button("Try now").clicked() {
+    if is_down && ui.button("Retry now").clicked() {
         actions.push(Action::Reconnect);
     }
     let text =
         RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
-    let room = (ui.available_width() * 0.6).max(80.0);
+    let max_width = (ui.available_width() * 0.6).max(80.0);
     ui.scope(|ui| {
-        ui.set_max_width(room);
+        ui.set_max_width(max_width);
         ui.add(egui::Label::new(text).truncate())
-            .on_hover_text("The connection to the server, and how long its answer takes");
+            .on_hover_text("Connection to the server and its round-trip time");
     });
     let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
     ui.painter().circle_filled(dot.center(), 4.0, color);
 }
 
-/// Who else is in the watchlist: initials in a colour each.
-fn present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
+/// Draws the initials of the other people in the watchlist.
+fn people_present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
     let replica = core.store.replica();
     let list = window.list().and_then(|list| replica.list(list));
     let own = replica.client();
@@ -144,13 +144,13 @@ fn present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
     clients.sort();
     clients.dedup();
     ui.spacing_mut().item_spacing.x = 4.0;
-    let shown = clients.len().min(SHOWN_PEOPLE);
+    let shown = clients.len().min(MAX_INITIALS);
     if clients.len() > shown {
         let more = format!("+{}", clients.len() - shown);
         ui.label(RichText::new(more).font(theme::small()).color(palette.muted));
     }
     for (_, name) in clients.iter().take(shown) {
-        let color = palette.person(people::shade(name));
+        let color = palette.user_color(people::shade(name));
         let (badge, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::hover());
         ui.painter().circle_filled(badge.center(), 11.0, color);
         let ink = theme::readable(color, color);
@@ -161,16 +161,16 @@ fn present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
             theme::tiny(),
             ink,
         );
-        response.on_hover_text(format!("{name} is in this watchlist"));
+        response.on_hover_text(format!("{name} is viewing this watchlist"));
     }
     ui.spacing_mut().item_spacing.x = 12.0;
 }
 
-/// The colour that links the window with others.
+/// Draws the button that links the window with others.
 fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
     let group = window.link.group();
     let (rect, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::click());
-    let color = group.map(|group| palette.person(group.shade()));
+    let color = group.map(|group| palette.user_color(group.shade()));
     let width = if response.hovered() || response.has_focus() { 2.0 } else { 1.5 };
     let stroke = egui::Stroke::new(width, color.unwrap_or(palette.muted));
     for side in [-3.5, 3.5] {
@@ -184,7 +184,7 @@ fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
         node.set_role(egui::accesskit::Role::Button);
         node.set_label("Link windows");
     });
-    let hint = "Windows of one colour show the watchlist and the row that one of them is moved to";
+    let hint = "Windows linked by the same colour follow each other to the same watchlist and row";
     let response = response.on_hover_text(hint);
     egui::Popup::menu(&response).show(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
@@ -193,11 +193,11 @@ fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
             ui.close();
         }
         for (other, name) in Group::ALL {
-            // The colour stands before the name.
+            // The colour is shown before the name.
             let entry = Button::selectable(group == Some(other), name);
             let entry = ui.horizontal(|ui| {
                 let (dot, _) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
-                ui.painter().circle_filled(dot.center(), 5.0, palette.person(other.shade()));
+                ui.painter().circle_filled(dot.center(), 5.0, palette.user_color(other.shade()));
                 ui.add(entry.min_size(vec2(110.0, 0.0)))
             });
             if entry.inner.clicked() {
@@ -215,12 +215,12 @@ fn round_trip(took: Duration) -> String {
     }
 }
 
-/// How changes by others are shown.
+/// Draws the submenu of the glow settings.
 fn glow_menu(ui: &mut Ui, core: &Core, actions: &mut Vec<Action>) {
     ui.menu_button("Glow", |ui| {
         let present = core.glow;
         for (index, (title, choice)) in glow_choices(present).into_iter().enumerate() {
-            // How long, where, and whether it moves.
+            // Separates duration, extent and motion.
             if index == 5 || index == 7 {
                 ui.separator();
             }
@@ -237,7 +237,7 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
     egui::Popup::menu(&button).show(|ui| {
         ui.set_min_width(200.0);
         for (title, choice) in [
-            ("System colours", ThemeChoice::System),
+            ("System theme", ThemeChoice::System),
             ("Dark", ThemeChoice::Dark),
             ("Light", ThemeChoice::Light),
         ] {
@@ -246,7 +246,7 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
                 ui.close();
             }
         }
-        if ui.add(Button::selectable(core.colour_blind, "Colours for colour-blind people")).clicked() {
+        if ui.add(Button::selectable(core.colour_blind, "Colour-blind palette")).clicked() {
             actions.push(Action::SetColourBlind(!core.colour_blind));
         }
         ui.separator();
@@ -267,7 +267,7 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
             actions.push(Action::OpenWindow);
             ui.close();
         }
-        if ui.button("Import a CSV file…").clicked() {
+        if ui.button("Import CSV file…").clicked() {
             window.dialog = Some(Dialog::import());
             ui.close();
         }

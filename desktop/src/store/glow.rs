@@ -1,4 +1,4 @@
-//! What glows: rows that somebody else changed, fading over two seconds. Time is handed in.
+//! The glow of rows that someone else changed, which fades over two seconds. Callers pass the time in.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,42 +12,42 @@ use shared::{
     value::Value,
 };
 
-/// How long a glow lasts unless the person set another time.
+/// Default duration of a glow.
 pub const DURATION: Duration = Duration::from_secs(2);
 
-/// How strong a glow is that does not fade.
+/// Strength of a glow that does not fade.
 const STILL: f32 = 0.4;
 
-/// Which way a number went.
+/// Direction in which a number changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It is larger.
+    /// The number increased.
     Up,
-    /// It is smaller.
+    /// The number decreased.
     Down,
 }
 
-/// How strong a row and its cells glow in one window, and which way its numbers went.
+/// Strength of the glow of a row and its cells in one window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowGlow<'a> {
-    /// 1 at arrival, 0 where nothing glows.
+    /// Strength of the row, from 1 at the change to 0.
     pub strength: f32,
-    /// The cells that changed, each with its own strength.
+    /// The changed cells, with their strength and the direction of their number.
     pub cells: Vec<(&'a ColumnKey, f32, Option<Direction>)>,
 }
 
-/// How changes by others are shown.
+/// Settings of the glow.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shape {
-    /// How long they glow; for no time, nothing does.
+pub struct GlowStyle {
+    /// Duration of a glow; zero disables it.
     pub duration: Duration,
-    /// Only the cell that changed, and not its row.
+    /// Whether only the changed cell glows instead of its row.
     pub cell_only: bool,
-    /// As strong at the end as at first.
+    /// Whether the strength stays constant for the whole duration.
     pub is_still: bool,
 }
 
-impl Default for Shape {
+impl Default for GlowStyle {
     fn default() -> Self {
         Self { duration: DURATION, cell_only: false, is_still: false }
     }
@@ -57,12 +57,12 @@ impl Default for Shape {
 #[derive(Debug, Default)]
 pub struct Glow {
     rows: HashMap<RowId, Vec<Flash>>,
-    /// What changed and when, the latest at the end, for as long as it glows.
+    /// Time, row and origin of the glowing changes, the latest last.
     log: VecDeque<(Duration, RowId, Option<WindowId>)>,
-    shape: Shape,
+    style: GlowStyle,
 }
 
-/// What one origin changed in a row. Its own window does not show it.
+/// The changes of one origin in a row. The window of origin does not show them.
 #[derive(Debug)]
 struct Flash {
     origin: Option<WindowId>,
@@ -71,18 +71,19 @@ struct Flash {
 }
 
 impl Glow {
-    /// Nothing glows yet.
-    pub fn new(shape: Shape) -> Self {
-        Self { shape, ..Self::default() }
+    /// Creates a glow without rows.
+    pub fn new(style: GlowStyle) -> Self {
+        Self { style, ..Self::default() }
     }
 
-    /// From here on changes are shown so.
-    pub fn set_shape(&mut self, shape: Shape) {
-        self.shape = shape;
+    /// Applies other settings.
+    pub fn set_style(&mut self, style: GlowStyle) {
+        self.style = style;
     }
 
-    /// A commit came at `now`, on any steady clock; `origin` is this process's window that made it.
-    pub fn note(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
+    /// Records a commit at `now`, on any monotonic clock; `origin` is the window of this process that made
+    /// it.
+    pub fn record(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
         for effect in effects {
             match effect {
                 Effect::Cell { row, column, before, after } if before != after => {
@@ -92,7 +93,7 @@ impl Glow {
                 }
                 Effect::Inserted { row } => drop(self.flash(*row, origin, now)),
                 Effect::Removed { row, .. } => drop(self.rows.remove(row)),
-                Effect::Cell { .. } | Effect::Moved { .. } | Effect::Shape => {}
+                Effect::Cell { .. } | Effect::Moved { .. } | Effect::Structure => {}
             }
         }
     }
@@ -111,9 +112,9 @@ impl Glow {
         &mut flashes[index]
     }
 
-    /// Forgets what has faded.
+    /// Removes rows that no longer glow.
     pub fn fade(&mut self, now: Duration) {
-        let duration = self.shape.duration;
+        let duration = self.style.duration;
         while let Some((_, row, _)) = self.log.pop_front_if(|(at, ..)| now.saturating_sub(*at) >= duration) {
             let glows =
                 |flashes: &Vec<Flash>| flashes.iter().any(|flash| now.saturating_sub(flash.at) < duration);
@@ -123,54 +124,54 @@ impl Glow {
         }
     }
 
-    /// Nothing glows any longer, as after a snapshot.
+    /// Removes every glow, as after a snapshot.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.log.clear();
     }
 
-    /// Whether anything may glow at `now`.
+    /// Returns whether anything may glow at `now`.
     pub fn is_glowing(&self, now: Duration) -> bool {
-        self.log.back().is_some_and(|(at, ..)| now.saturating_sub(*at) < self.shape.duration)
+        self.log.back().is_some_and(|(at, ..)| now.saturating_sub(*at) < self.style.duration)
     }
 
-    /// How a row glows in a window at `now`.
+    /// Returns the glow of a row in a window at `now`.
     pub fn row(&self, row: RowId, window: WindowId, now: Duration) -> Option<RowGlow<'_>> {
         let flashes = self.rows.get(&row)?;
         let mut glow = RowGlow::default();
         for flash in flashes.iter().filter(|flash| flash.origin != Some(window)) {
-            let of_row = strength(now, flash.at, self.shape);
+            let of_row = strength(now, flash.at, self.style);
             glow.strength = glow.strength.max(of_row);
             for (column, at, direction) in &flash.cells {
-                let strength = strength(now, *at, self.shape);
+                let strength = strength(now, *at, self.style);
                 if strength > 0.0 {
                     glow.cells.push((column, strength, *direction));
                 }
             }
         }
         let is_glowing = glow.strength > 0.0;
-        if self.shape.cell_only && !glow.cells.is_empty() {
+        if self.style.cell_only && !glow.cells.is_empty() {
             glow.strength = 0.0;
         }
         is_glowing.then_some(glow)
     }
 
-    /// The rows that glow in a window at `now`, those that changed last first; one that changed several times stands
-    /// there as often.
+    /// Returns the rows that glow in a window at `now` with their strength, once per change, the latest
+    /// change first.
     pub fn glowing(&self, window: WindowId, now: Duration) -> impl Iterator<Item = (RowId, f32)> {
         let others = self.log.iter().rev().filter(move |(_, _, origin)| *origin != Some(window));
-        let strengths = others.map(move |(at, row, _)| (*row, strength(now, *at, self.shape)));
+        let strengths = others.map(move |(at, row, _)| (*row, strength(now, *at, self.style)));
         strengths.take_while(|(_, strength)| *strength > 0.0)
     }
 }
 
-/// (1 - t/d)², from 1 at once to 0 after the duration.
-fn strength(now: Duration, at: Duration, shape: Shape) -> f32 {
-    if shape.duration.is_zero() {
+/// Returns (1 - t/d)², from 1 at the change to 0 after the duration d.
+fn strength(now: Duration, at: Duration, style: GlowStyle) -> f32 {
+    if style.duration.is_zero() {
         return 0.0;
     }
-    let left = 1.0 - now.saturating_sub(at).as_secs_f32() / shape.duration.as_secs_f32();
-    match (left > 0.0, shape.is_still) {
+    let left = 1.0 - now.saturating_sub(at).as_secs_f32() / style.duration.as_secs_f32();
+    match (left > 0.0, style.is_still) {
         (false, _) => 0.0,
         (true, true) => STILL,
         (true, false) => left * left,
@@ -209,57 +210,57 @@ mod tests {
     #[test]
     fn fades_by_the_square_over_two_seconds() {
         let mut glow = Glow::default();
-        glow.note(&[price("71.70", "71.72")], None, at(0.0));
+        glow.record(&[price("71.70", "71.72")], None, at(0.0));
         for (seconds, expected) in [(0.0, 1.0), (0.5, 0.5625), (1.0, 0.25), (1.5, 0.0625), (2.0, 0.0)] {
             assert!((strength_at(&glow, 1, seconds) - expected).abs() < 1e-3, "{seconds}");
         }
         assert!(glow.is_glowing(at(1.99)) && !glow.is_glowing(at(2.0)));
-        glow.note(&[price("71.72", "71.70")], None, at(1.0));
+        glow.record(&[price("71.72", "71.70")], None, at(1.0));
         assert!((strength_at(&glow, 1, 1.0) - 1.0).abs() < 1e-3);
         let row = glow.row(ROW, WindowId(1), at(1.0)).unwrap();
         assert_eq!(row.cells, [(&ColumnKey::from("price"), 1.0, Some(Direction::Down))]);
     }
 
     #[test]
-    fn the_window_that_made_it_does_not_glow_and_the_others_do() {
+    fn an_edit_glows_in_every_window_but_its_own() {
         let mut glow = Glow::default();
-        glow.note(&[price("1", "2")], Some(WindowId(1)), at(0.0));
+        glow.record(&[price("1", "2")], Some(WindowId(1)), at(0.0));
         assert!(strength_at(&glow, 1, 0.0) < 0.1 && strength_at(&glow, 2, 0.0) > 0.9);
-        glow.note(&[price("2", "3")], None, at(0.5));
+        glow.record(&[price("2", "3")], None, at(0.5));
         assert!(strength_at(&glow, 1, 0.5) > 0.9);
     }
 
     #[test]
-    fn without_motion_it_is_a_plain_mark_that_goes() {
-        let shape = Shape { is_still: true, ..Shape::default() };
-        let mut glow = Glow::new(shape);
-        glow.note(&[price("1", "2")], None, at(0.0));
+    fn with_reduced_motion_the_strength_is_constant_until_the_end() {
+        let style = GlowStyle { is_still: true, ..GlowStyle::default() };
+        let mut glow = Glow::new(style);
+        glow.record(&[price("1", "2")], None, at(0.0));
         let strengths = [0.0, 1.0, 1.99, 2.0].map(|seconds| strength_at(&glow, 1, seconds));
         assert_eq!(strengths.map(f32::to_bits), [STILL, STILL, STILL, 0.0].map(f32::to_bits));
     }
 
     #[test]
-    fn what_has_faded_is_forgotten_and_what_glows_is_told_latest_first() {
+    fn faded_rows_are_removed_and_glowing_rows_are_listed_latest_first() {
         let mut glow = Glow::default();
         let other = RowId(uuid::Uuid::from_u128(2));
-        glow.note(&[price("1", "2")], None, at(0.0));
-        glow.note(&[Effect::Inserted { row: other }], None, at(1.0));
-        glow.note(&[price("2", "3")], Some(WindowId(1)), at(1.5));
-        let told = |glow: &Glow, window: u64, seconds: f64| -> Vec<RowId> {
+        glow.record(&[price("1", "2")], None, at(0.0));
+        glow.record(&[Effect::Inserted { row: other }], None, at(1.0));
+        glow.record(&[price("2", "3")], Some(WindowId(1)), at(1.5));
+        let rows = |glow: &Glow, window: u64, seconds: f64| -> Vec<RowId> {
             glow.glowing(WindowId(window), at(seconds)).map(|(row, _)| row).collect()
         };
-        assert_eq!(told(&glow, 1, 1.6), [other, ROW]);
-        assert_eq!(told(&glow, 2, 1.6), [ROW, other, ROW]);
+        assert_eq!(rows(&glow, 1, 1.6), [other, ROW]);
+        assert_eq!(rows(&glow, 2, 1.6), [ROW, other, ROW]);
         glow.fade(at(2.5));
-        assert_eq!((told(&glow, 2, 2.5), strength_at(&glow, 2, 2.5) > 0.0), (vec![ROW, other], true));
+        assert_eq!((rows(&glow, 2, 2.5), strength_at(&glow, 2, 2.5) > 0.0), (vec![ROW, other], true));
         glow.fade(at(3.6));
         assert!(glow.rows.is_empty() && glow.log.is_empty());
     }
 
     #[test]
-    fn the_same_value_again_glows_nothing() {
+    fn setting_the_same_value_does_not_glow() {
         let mut glow = Glow::default();
-        glow.note(&[price("71.8", "71.80")], None, at(0.0));
+        glow.record(&[price("71.8", "71.80")], None, at(0.0));
         assert!(!glow.is_glowing(at(0.0)));
         assert_eq!(glow.row(ROW, WindowId(1), at(0.0)), None);
     }

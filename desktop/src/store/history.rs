@@ -1,4 +1,4 @@
-//! The last changes of the cell that a person looks at, from the commits that the server keeps.
+//! The last changes of a cell, from the commits that the server keeps.
 
 use std::sync::Arc;
 
@@ -13,60 +13,60 @@ use shared::{
 /// One change of a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CellChange {
-    /// Who made it.
+    /// Name of the account that made it.
     pub by: Arc<str>,
-    /// When it was accepted.
+    /// When the server accepted it.
     pub at: Timestamp,
-    /// What was there; empty where no commit before it is kept.
+    /// Value before the change; empty if the server keeps no earlier commit.
     pub from: Literal,
-    /// What was put there.
+    /// Value after the change.
     pub to: Literal,
 }
 
-/// How it stands with the changes of a cell.
+/// State of a history request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// They are on their way.
+pub enum RequestState {
+    /// The request is sent.
     Waiting(RequestId),
-    /// There was no connection to ask over.
+    /// The request failed or could not be sent.
     Offline,
-    /// They are here.
+    /// The answer has arrived.
     Answered,
 }
 
 /// The changes of one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CellHistory {
-    /// Of which watchlist.
+    /// The watchlist of the cell.
     pub watchlist: WatchlistId,
-    /// Which row.
+    /// The row of the cell.
     pub row: RowId,
-    /// Which column.
+    /// The column of the cell.
     pub column: ColumnKey,
-    /// The last ones, newest first.
+    /// The last changes, newest first.
     pub changes: Vec<CellChange>,
-    /// Whether they are here yet; until then they are those that were known before.
-    pub asked: Asked,
-    /// The cell has changed since it was asked.
-    pub is_old: bool,
+    /// State of the request; until it is answered, `changes` has the previously known ones.
+    pub request: RequestState,
+    /// Whether the cell may have changed since the request.
+    pub is_stale: bool,
 }
 
 impl CellHistory {
-    /// Whether it is of this cell.
-    pub fn is_of(&self, row: RowId, column: &ColumnKey) -> bool {
+    /// Returns whether this is the history of the given cell.
+    pub fn is_for(&self, row: RowId, column: &ColumnKey) -> bool {
         self.row == row && self.column == *column
     }
 }
 
-/// A cell's changes in commits that stand newest first, at most `most` of them.
-pub fn changes_of(row: RowId, column: &ColumnKey, commits: &[Commit], most: usize) -> Vec<CellChange> {
+/// Returns at most `limit` changes of a cell, from commits ordered newest first.
+pub fn changes_of(row: RowId, column: &ColumnKey, commits: &[Commit], limit: usize) -> Vec<CellChange> {
     let mut before = Literal::Empty;
     let mut changes = Vec::new();
     for commit in commits.iter().rev() {
-        // Within a commit the last one counts, and what the first one replaced.
-        let mut puts = commit.changes.iter().filter_map(|change| put(change, row, column));
-        let Some((replaced, first)) = puts.next() else { continue };
-        let to = puts.next_back().map_or(first, |(_, last)| last);
+        // A commit counts as one change, from the value that its first change replaces to that of its last.
+        let mut values = commit.changes.iter().filter_map(|change| cell_value_set(change, row, column));
+        let Some((replaced, first)) = values.next() else { continue };
+        let to = values.next_back().map_or(first, |(_, last)| last);
         let from = replaced.unwrap_or_else(|| before.clone());
         before = to.clone();
         if from != to {
@@ -74,12 +74,12 @@ pub fn changes_of(row: RowId, column: &ColumnKey, commits: &[Commit], most: usiz
         }
     }
     changes.reverse();
-    changes.truncate(most);
+    changes.truncate(limit);
     changes
 }
 
-/// What a change puts into a cell, and what was there, where it says so.
-fn put(change: &Change, row: RowId, column: &ColumnKey) -> Option<(Option<Literal>, Literal)> {
+/// Returns the value that a change replaces in a cell, if known, and the value that it sets.
+fn cell_value_set(change: &Change, row: RowId, column: &ColumnKey) -> Option<(Option<Literal>, Literal)> {
     match change {
         Change::Set(set) if set.row == row && set.column == *column => {
             Some((set.was.clone(), set.value.clone()))
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_change_says_what_was_there_before() {
+    fn each_change_has_the_value_before_it() {
         let row = RowId(Uuid::from_u128(1));
         let price = ColumnKey::from("price");
         let position = Position::between(None, None, 1).unwrap().remove(0);
@@ -129,10 +129,10 @@ mod tests {
             commit(1, "ann", Change::insert(row, &position, cells)),
         ];
         let changes = changes_of(row, &price, &newest_first, 2);
-        let said: Vec<_> =
+        let found: Vec<_> =
             changes.iter().map(|change| (&*change.by, change.from.clone(), change.to.clone())).collect();
         assert_eq!(
-            said,
+            found,
             [
                 ("ann", Literal::from("71"), Literal::from("72")),
                 ("bob", Literal::from("70"), Literal::from("71"))

@@ -1,4 +1,4 @@
-//! The changes of a watchlist that a window reads: who changed what, when, from what to what.
+//! The history of a watchlist as a window shows it: who changed what, when, from which value to which.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,26 +15,26 @@ use shared::{
     wire::client,
 };
 
-use super::history::Asked;
+use super::history::RequestState;
 
-/// Commits of one answer.
+/// Number of commits per request.
 const PAGE: u32 = 100;
 
-/// Which changes.
+/// Selects the changes of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogQuery {
-    /// Of which watchlist.
+    /// The watchlist whose changes are requested.
     pub watchlist: WatchlistId,
-    /// Only of this row.
+    /// Selects only changes of this row.
     pub row: Option<RowId>,
-    /// Only of this column.
+    /// Selects only changes of this column.
     pub column: Option<ColumnKey>,
-    /// Only by this account.
+    /// Selects only changes by this account.
     pub user: Option<UserId>,
 }
 
 impl LogQuery {
-    /// Whether everything that it asks for is part of what another asks for.
+    /// Returns whether every change that it selects is also selected by `other`.
     fn is_within(&self, other: &Self) -> bool {
         self.watchlist == other.watchlist
             && (other.row.is_none() || self.row == other.row)
@@ -42,102 +42,102 @@ impl LogQuery {
             && (other.user.is_none() || self.user == other.user)
     }
 
-    fn takes(&self, entry: &Entry) -> bool {
+    fn matches(&self, entry: &Entry) -> bool {
         self.user.is_none_or(|user| entry.user == user)
-            && entry.change.is_about(self.row, self.column.as_ref())
+            && entry.change.affects(self.row, self.column.as_ref())
     }
 }
 
-/// One change.
+/// One change of the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// The commit that it came with.
+    /// Revision of its commit.
     pub revision: Revision,
-    /// The account that made it.
+    /// Account that made it.
     pub user: UserId,
-    /// Who made it.
+    /// Name of that account.
     pub by: Arc<str>,
-    /// When it was accepted.
+    /// When the server accepted it.
     pub at: Timestamp,
-    /// What it did; of a set cell with what was there, where that is known.
+    /// The change; a set cell includes the previous value, if known.
     pub change: Change,
 }
 
-/// The changes that a window reads, newest first.
+/// The loaded part of a history, newest first.
 #[derive(Clone, Debug)]
 pub struct Log {
-    /// Which they are.
+    /// Selects the changes.
     pub query: LogQuery,
-    /// How it stands with the last question.
-    pub asked: Asked,
+    /// State of the last request.
+    pub request: RequestState,
     entries: Vec<Entry>,
-    /// Whether there are older ones.
-    pub has_more: bool,
-    /// Whether there are newer ones.
-    pub is_old: bool,
-    /// Who has made changes so far, whatever is asked for: the accounts to choose from.
+    /// Whether the server may have older changes.
+    pub has_older: bool,
+    /// Whether the server has newer changes.
+    pub is_stale: bool,
+    /// Accounts seen in any answer, for the filter by person.
     pub people: BTreeMap<UserId, Arc<str>>,
-    /// What the cells of each row were last seen to hold, in what is here.
+    /// Latest value of each cell in the loaded changes.
     last: HashMap<RowId, BTreeMap<ColumnKey, Literal>>,
-    /// What the last question went on from.
+    /// Revision before which the last request asked for changes.
     before: Option<Revision>,
-    /// When the newest ones were asked for.
-    pub(super) asked_at: Duration,
+    /// When the newest changes were last requested.
+    pub(super) requested_at: Duration,
 }
 
 impl Log {
-    /// Nothing is here yet.
+    /// Creates a history without entries.
     pub fn new(query: LogQuery) -> Self {
         Self {
             query,
-            asked: Asked::Offline,
+            request: RequestState::Offline,
             entries: Vec::new(),
-            has_more: false,
-            is_old: false,
+            has_older: false,
+            is_stale: false,
             people: BTreeMap::new(),
             last: HashMap::new(),
             before: None,
-            asked_at: Duration::ZERO,
+            requested_at: Duration::ZERO,
         }
     }
 
-    /// Reads others from here on. What is here of them stays until the answer comes.
-    pub(super) fn turn(self, query: LogQuery) -> Self {
+    /// Changes the query; loaded entries that match it stay until the answer arrives.
+    pub(super) fn with_query(self, query: LogQuery) -> Self {
         let mut next = Self::new(query);
         if next.query.watchlist == self.query.watchlist {
             next.people = self.people;
         }
         if next.query.is_within(&self.query) {
             next.entries = self.entries;
-            next.entries.retain(|entry| next.query.takes(entry));
-            next.see(0);
+            next.entries.retain(|entry| next.query.matches(entry));
+            next.record_values(0);
         }
         next
     }
 
-    /// The question for the newest changes, or for those behind the last that is here.
-    pub fn ask(&mut self, older: bool) -> client::History {
+    /// Returns the request for the newest changes, or for those older than the last loaded entry.
+    pub fn next_request(&mut self, older: bool) -> client::History {
         self.before = self.entries.last().map(|entry| entry.revision).filter(|_| older);
-        self.is_old &= older;
+        self.is_stale &= older;
         let LogQuery { watchlist, row, column, user } = self.query.clone();
         let request = RequestId(0);
         client::History { request, watchlist, row, column, before: self.before, limit: Some(PAGE), user }
     }
 
-    /// Takes an answer.
-    pub fn take(&mut self, commits: &[Commit]) {
+    /// Adds the commits of an answer.
+    pub fn add_page(&mut self, commits: &[Commit]) {
         if self.before.is_none() {
             self.entries.clear();
             self.last.clear();
         }
         let here = self.entries.len();
-        // An answer may be cut short, so only an empty one is the last.
-        self.has_more = !commits.is_empty();
-        self.asked = Asked::Answered;
+        // The server may shorten an answer, so only an empty one is the last.
+        self.has_older = !commits.is_empty();
+        self.request = RequestState::Answered;
         for Commit { revision, by, at, changes } in commits {
             self.people.insert(by.user, by.name.clone());
-            // Within a commit, too, the last change stands first.
-            let about = |change: &&Change| change.is_about(self.query.row, self.query.column.as_ref());
+            // The changes of a commit are listed newest first, too.
+            let about = |change: &&Change| change.affects(self.query.row, self.query.column.as_ref());
             self.entries.extend(changes.iter().rev().filter(about).map(|change| Entry {
                 revision: *revision,
                 user: by.user,
@@ -146,11 +146,12 @@ impl Log {
                 change: change.clone(),
             }));
         }
-        self.see(here);
+        self.record_values(here);
     }
 
-    /// Notes what the entries from an index on say of the cells; those before them are newer.
-    fn see(&mut self, from: usize) {
+    /// Records the cell values of the entries from an index on; entries before it are newer and take
+    /// precedence.
+    fn record_values(&mut self, from: usize) {
         for entry in &self.entries[from..] {
             let mut note = |row, column: &ColumnKey, value: &Literal| {
                 let cells = self.last.entry(row).or_default();
@@ -166,30 +167,32 @@ impl Log {
         }
     }
 
-    /// Nothing of what is here may be so any longer.
-    pub(super) fn begin_anew(&mut self) {
+    /// Drops all entries, which may belong to another history.
+    pub(super) fn reset(&mut self) {
         self.entries.clear();
         self.last.clear();
-        (self.has_more, self.before, self.asked, self.is_old) = (false, None, Asked::Offline, false);
-        self.asked_at = Duration::ZERO;
+        (self.has_older, self.before, self.request, self.is_stale) =
+            (false, None, RequestState::Offline, false);
+        self.requested_at = Duration::ZERO;
     }
 
-    /// The changes that are here, newest first.
+    /// Returns the loaded changes, newest first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Whether it goes further back than the newest changes.
-    pub fn is_older(&self) -> bool {
+    /// Returns whether pages older than the newest one are loaded.
+    pub fn shows_older(&self) -> bool {
         self.before.is_some()
     }
 
-    /// What a cell was last seen to hold, in what is here.
+    /// Returns the latest value of a cell in the loaded changes.
     pub fn last_value(&self, row: RowId, column: &ColumnKey) -> Option<&Literal> {
         self.last.get(&row)?.get(column)
     }
 
-    /// The name that the watchlist had before the entry at an index gave it another, where what stands between is here.
+    /// Returns the name that the watchlist had before the rename at an index, if the previous rename is
+    /// loaded.
     pub fn name_before(&self, index: usize) -> Option<&str> {
         if self.query.user.is_some() {
             return None;
@@ -200,9 +203,9 @@ impl Log {
         })
     }
 
-    /// The change that brings back the row which the entry at an index removed, where all that was ever put into it is
-    /// here.
-    pub fn bring_back(&self, index: usize) -> Option<Change> {
+    /// Returns the change that restores the row removed by the entry at an index, if all its changes are
+    /// loaded.
+    pub fn restoring_change(&self, index: usize) -> Option<Change> {
         let Change::Remove(removed) = &self.entries.get(index)?.change else { return None };
         if self.query.column.is_some() || self.query.user.is_some() {
             return None;

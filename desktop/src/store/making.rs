@@ -1,4 +1,5 @@
-//! Watchlists that are made here: asked of the server, shown in the window that asked, filled with what was imported.
+//! Watchlists that are being created here: requested from the server, filled with imported rows, and shown in
+//! the window that requested them.
 
 use std::collections::HashMap;
 
@@ -7,51 +8,51 @@ use shared::{
     ids::{RequestId, WatchlistId, WindowId},
 };
 
-/// The edits that fill a new watchlist, and the window that makes them.
+/// The edits that fill a new watchlist, and the window that requested it.
 #[derive(Debug)]
 pub(super) struct Fill {
     pub(super) window: WindowId,
     pub(super) edits: Vec<Vec<Change>>,
 }
 
-/// What is on its way to being shown and filled.
+/// The watchlists that are being created.
 #[derive(Debug, Default)]
 pub(super) struct Making {
-    /// Asked for, and not yet answered.
-    asked: HashMap<RequestId, Fill>,
-    /// Made, and still to be shown.
-    made: Vec<(WindowId, WatchlistId)>,
-    /// Made, and still to be loaded: then they are filled.
+    /// Requested, but not yet answered.
+    requested: HashMap<RequestId, Fill>,
+    /// Created, but not yet shown.
+    created: Vec<(WindowId, WatchlistId)>,
+    /// Created, but not yet loaded and filled.
     empty: HashMap<WatchlistId, Fill>,
 }
 
 impl Making {
-    pub(super) fn asked(&mut self, request: RequestId, fill: Fill) {
-        self.asked.insert(request, fill);
+    pub(super) fn requested(&mut self, request: RequestId, fill: Fill) {
+        self.requested.insert(request, fill);
     }
 
     pub(super) fn failed(&mut self, request: RequestId) {
-        self.asked.remove(&request);
+        self.requested.remove(&request);
     }
 
-    pub(super) fn made(&mut self, request: RequestId, watchlist: WatchlistId) {
-        let Some(fill) = self.asked.remove(&request) else { return };
-        self.made.push((fill.window, watchlist));
+    pub(super) fn created(&mut self, request: RequestId, watchlist: WatchlistId) {
+        let Some(fill) = self.requested.remove(&request) else { return };
+        self.created.push((fill.window, watchlist));
         if !fill.edits.is_empty() {
             self.empty.insert(watchlist, fill);
         }
     }
 
-    /// What a watchlist that is loaded now is filled with.
+    /// Takes the edits that fill a watchlist, once it is loaded.
     pub(super) fn take_fill(&mut self, watchlist: WatchlistId) -> Option<Fill> {
         self.empty.remove(&watchlist)
     }
 
-    pub(super) fn take_made(&mut self) -> Vec<(WindowId, WatchlistId)> {
-        std::mem::take(&mut self.made)
+    pub(super) fn take_created(&mut self) -> Vec<(WindowId, WatchlistId)> {
+        std::mem::take(&mut self.created)
     }
 
-    pub(super) fn put_back(&mut self, window: WindowId, watchlist: WatchlistId) {
-        self.made.push((window, watchlist));
+    pub(super) fn return_created(&mut self, window: WindowId, watchlist: WatchlistId) {
+        self.created.push((window, watchlist));
     }
 }

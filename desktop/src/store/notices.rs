@@ -1,27 +1,27 @@
-//! What is to be said to the person.
+//! Notices for the person.
 
 use std::time::Duration;
 
 use shared::ids::WatchlistId;
 
-/// Something to be said to the person, until it is dismissed or old.
+/// A notice, shown until it is dismissed or expires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
-    /// Names it.
+    /// Unique id in this process.
     pub id: u64,
-    /// What.
+    /// Text of the notice.
     pub text: String,
-    /// A watchlist that can be brought back from here.
+    /// Deleted watchlist that the notice offers to restore.
     pub restore: Option<WatchlistId>,
-    /// When it was said, on the store's clock; one that stays until it is read never grows old.
+    /// When the notice was added, on the store's clock; `None` for one that never expires.
     pub at: Option<Duration>,
 }
 
-/// What was said and not yet read, oldest first.
+/// The notices that are neither dismissed nor expired, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     notices: Vec<Notice>,
-    said: u64,
+    last_id: u64,
 }
 
 impl Notices {
@@ -30,10 +30,10 @@ impl Notices {
     }
 
     pub(super) fn add(&mut self, text: String, restore: Option<WatchlistId>, at: Option<Duration>) {
-        // The same thing said twice in a row is said once.
+        // A repetition of the last notice is dropped.
         if self.notices.last().is_none_or(|last| last.text != text) {
-            self.said += 1;
-            self.notices.push(Notice { id: self.said, text, restore, at });
+            self.last_id += 1;
+            self.notices.push(Notice { id: self.last_id, text, restore, at });
         }
     }
 

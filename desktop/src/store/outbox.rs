@@ -1,8 +1,8 @@
-//! Edits that were not answered yet, on this machine's disk: they survive a restart and are sent once.
+//! Unanswered edits on this machine's disk, so that they survive a restart and are applied once.
 //!
-//! Each outbox has a client id of its own and is locked by the process that uses it. Its file is a log of
-//! lines, JSON each; a last line cut short by a crash is as if it was never written. One that goes on under
-//! another id is replaced by a new file that names it, so that its edits are never in two outboxes.
+//! Each outbox has its own client id and is locked by the process that uses it. Its file is a log of JSON
+//! lines; a line truncated by a crash is ignored. To change its client id an outbox is replaced by a new file
+//! that names the old one, so that no edit is in two outboxes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,12 +23,12 @@ use shared::{
 use tracing::warn;
 use uuid::Uuid;
 
-/// Edit numbers are reserved in blocks, so that none is used twice however a process ends.
-const BLOCK: u64 = 1_000;
-/// Lines that could not be written are tried again this soon.
-const AGAIN: Duration = Duration::from_secs(1);
-/// Lines that may wait for the disk.
-const QUEUE: usize = 4_096;
+/// Size of the blocks in which edit numbers are reserved, so that a crash never leads to a reused number.
+const BLOCK_SIZE: u64 = 1_000;
+/// Delay before lines that could not be written are retried.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Maximum number of lines queued for the disk.
+const MAX_QUEUED: usize = 4_096;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,34 +39,34 @@ enum Line {
     Kept { edit: EditId, watchlist: WatchlistId, changes: Vec<Change> },
     /// An edit was answered.
     Answered(EditId),
-    /// What this client had kept is in here, under other numbers.
+    /// The unanswered edits of this client are in this outbox, under other numbers.
     Replaces(ClientId),
 }
 
-/// What an outbox held when it was opened.
+/// Content of an outbox when it was opened.
 #[derive(Debug)]
 pub struct Contents {
-    /// Whose it is.
+    /// Client id of the outbox.
     pub client: ClientId,
-    /// The first number that was never used.
+    /// First unused edit number.
     pub next_edit: EditId,
-    /// The edits that were never answered, in order.
+    /// Unanswered edits, in order.
     pub kept: Vec<KeptEdit>,
 }
 
-/// An outbox that this process uses. Lines are written by a thread, so that no window waits for the disk.
+/// An outbox in use by this process. A thread writes its lines, so that no window waits for the disk.
 #[derive(Debug)]
 pub struct Outbox {
     folder: PathBuf,
     client: ClientId,
     writer: Option<Writer>,
     reserved: EditId,
-    /// The first number that was never used.
+    /// First unused edit number.
     next_edit: EditId,
     lock: File,
 }
 
-/// The thread that writes lines, and the way to it.
+/// Handle of the thread that writes lines.
 #[derive(Debug)]
 struct Writer {
     lines: mpsc::SyncSender<Line>,
@@ -75,80 +75,83 @@ struct Writer {
 }
 
 impl Outbox {
-    /// Adopts a free outbox of a folder, one with unanswered edits first, or makes a new one.
+    /// Opens an unused outbox of a folder, preferably one with unanswered edits, or creates a new one.
     ///
     /// # Errors
     /// The folder cannot be read or written.
     pub fn open(folder: &Path) -> io::Result<(Self, Contents)> {
         fs::create_dir_all(folder)?;
-        let (client, lock, held) = match free(folder)?.into_iter().next() {
+        let (client, lock, contents) = match lock_unused(folder)?.into_iter().next() {
             Some(found) => found,
             None => {
                 let client = ClientId(Uuid::now_v7());
-                (client, new_lock(folder, client)?, Held::default())
+                (client, new_lock(folder, client)?, LogContents::default())
             }
         };
-        let next_edit = held.reserved.max(EditId(1));
-        let reserved = EditId(next_edit.0 + BLOCK);
-        let kept: Vec<KeptEdit> = held.kept.into_values().collect();
-        let writer = Some(begin(folder, client, held.replaces, reserved, &kept)?);
+        let next_edit = contents.reserved.max(EditId(1));
+        let reserved = EditId(next_edit.0 + BLOCK_SIZE);
+        let kept: Vec<KeptEdit> = contents.kept.into_values().collect();
+        let writer = Some(start_writer(folder, client, contents.replaces, reserved, &kept)?);
         let outbox = Self { folder: folder.to_owned(), client, writer, reserved, next_edit, lock };
         Ok((outbox, Contents { client, next_edit, kept }))
     }
 
-    /// Goes on as another client, with the edits that are unanswered still; the old one's are gone with it.
+    /// Replaces the outbox by one of another client id, with the given unanswered edits, and deletes the old
+    /// one.
     ///
     /// # Errors
-    /// The folder cannot be written; then nothing is kept any longer.
+    /// The folder cannot be written; edits are no longer kept then.
     pub fn renew(&mut self, client: ClientId, next_edit: EditId, kept: &[KeptEdit]) -> io::Result<()> {
-        self.end();
-        let reserved = EditId(next_edit.0 + BLOCK);
-        let begun = new_lock(&self.folder, client)
-            .and_then(|lock| Ok((begin(&self.folder, client, Some(self.client), reserved, kept)?, lock)));
-        // Also where that failed: its edits go under their new names from here, and would be made twice.
-        forget(&self.folder, std::mem::replace(&mut self.client, client))?;
-        let (writer, lock) = begun?;
+        self.stop_writer();
+        let reserved = EditId(next_edit.0 + BLOCK_SIZE);
+        let started = new_lock(&self.folder, client).and_then(|lock| {
+            Ok((start_writer(&self.folder, client, Some(self.client), reserved, kept)?, lock))
+        });
+        // Even on failure: its edits are sent under their new numbers and would otherwise be applied twice.
+        delete_files(&self.folder, std::mem::replace(&mut self.client, client))?;
+        let (writer, lock) = started?;
         (self.writer, self.lock, self.reserved, self.next_edit) = (Some(writer), lock, reserved, next_edit);
         Ok(())
     }
 
-    /// Keeps an edit until it is answered.
-    pub fn keep(&mut self, edit: &KeptEdit) {
+    /// Appends an edit, which is kept until it is answered.
+    pub fn append(&mut self, edit: &KeptEdit) {
         self.next_edit = edit.edit.next();
-        if edit.edit.0 + BLOCK / 2 > self.reserved.0 {
-            self.reserved = EditId(edit.edit.0 + BLOCK);
+        if edit.edit.0 + BLOCK_SIZE / 2 > self.reserved.0 {
+            self.reserved = EditId(edit.edit.0 + BLOCK_SIZE);
             self.write(Line::Reserved(self.reserved));
         }
         let KeptEdit { edit, watchlist, changes } = edit.clone();
         self.write(Line::Kept { edit, watchlist, changes });
     }
 
-    /// Forgets an edit that was answered.
-    pub fn answered(&mut self, edit: EditId) {
+    /// Removes an answered edit.
+    pub fn remove(&mut self, edit: EditId) {
         self.write(Line::Answered(edit));
     }
 
-    /// Why edits cannot be kept at present, where they cannot.
+    /// Returns why edits cannot be written, if they cannot.
     pub fn fault(&self) -> Option<String> {
         match &self.writer {
             Some(writer) => lock(&writer.progress).fault.clone(),
-            None => Some("the outbox is no longer written".to_owned()),
+            None => Some("the outbox is closed".to_owned()),
         }
     }
 
-    /// Whether the next edit has a number that the disk knows of: one that was not reserved there could be used again.
+    /// Returns whether the next edit's number is reserved on disk; an unreserved one could be reused after a
+    /// crash.
     pub fn has_number(&self) -> bool {
         self.writer.as_ref().is_some_and(|writer| self.next_edit < lock(&writer.progress).reserved)
     }
 
     fn write(&self, line: Line) {
         if self.writer.as_ref().is_none_or(|writer| writer.lines.send(line).is_err()) {
-            warn!("the outbox is no longer written");
+            warn!("failed to write to the outbox: it is closed");
         }
     }
 
-    /// Waits until every line is on disk.
-    fn end(&mut self) {
+    /// Stops the writer after it has written every queued line.
+    fn stop_writer(&mut self) {
         if let Some(Writer { lines, thread, .. }) = self.writer.take() {
             drop(lines);
             drop(thread.join());
@@ -158,44 +161,45 @@ impl Outbox {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.end();
+        self.stop_writer();
     }
 }
 
 #[derive(Default)]
-struct Held {
+struct LogContents {
     reserved: EditId,
     kept: BTreeMap<EditId, KeptEdit>,
     replaces: Option<ClientId>,
 }
 
-/// The outboxes that no process uses, locked: those with unanswered edits first.
-fn free(folder: &Path) -> io::Result<Vec<(ClientId, File, Held)>> {
+/// Locks and returns the outboxes that no process uses, those with unanswered edits first.
+fn lock_unused(folder: &Path) -> io::Result<Vec<(ClientId, File, LogContents)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let is_data = path.extension().is_some_and(|extension| extension == "jsonl");
         if let (Some(client), true) = (stem.and_then(|stem| stem.parse().ok()).map(ClientId), is_data) {
-            // One that is in use may name another that it has replaced and not yet deleted.
+            // An outbox in use is read, too, because it may name one that it has replaced but not yet
+            // deleted.
             found.push((client, try_lock(&lock_path(folder, client))?));
         }
     }
     let (mut free, mut replaced) = (Vec::new(), BTreeSet::new());
     for (client, lock) in found {
-        let Some(held) = read(&data_path(folder, client))? else { continue };
-        replaced.extend(held.replaces);
-        free.extend(lock.map(|lock| (client, lock, held)));
+        let Some(contents) = read_log(&data_path(folder, client))? else { continue };
+        replaced.extend(contents.replaces);
+        free.extend(lock.map(|lock| (client, lock, contents)));
     }
     for (client, ..) in free.extract_if(.., |(client, ..)| replaced.contains(client)) {
-        forget(folder, client)?;
+        delete_files(folder, client)?;
     }
-    free.sort_by_key(|(client, _, held)| (held.kept.is_empty(), *client));
+    free.sort_by_key(|(client, _, contents)| (contents.kept.is_empty(), *client));
     Ok(free)
 }
 
-/// Deletes an outbox whose edits another holds.
-fn forget(folder: &Path, client: ClientId) -> io::Result<()> {
+/// Deletes an outbox that another one replaces.
+fn delete_files(folder: &Path, client: ClientId) -> io::Result<()> {
     for path in [data_path(folder, client), lock_path(folder, client)] {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -205,8 +209,8 @@ fn forget(folder: &Path, client: ClientId) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what is still of use into a new file and goes on from there.
-fn begin(
+/// Writes a compacted file and starts the thread that appends to it.
+fn start_writer(
     folder: &Path,
     client: ClientId,
     replaces: Option<ClientId>,
@@ -216,11 +220,11 @@ fn begin(
     let path = data_path(folder, client);
     compact(&path, replaces, reserved, kept)?;
     let file = File::options().append(true).open(&path)?;
-    let (lines, receiver) = mpsc::sync_channel(QUEUE);
+    let (lines, receiver) = mpsc::sync_channel(MAX_QUEUED);
     let progress = Arc::new(Mutex::new(Progress { fault: None, reserved }));
     let thread = thread::Builder::new().name("afterglow-outbox".to_owned()).spawn({
         let progress = progress.clone();
-        move || write_all(file, &receiver, &progress, AGAIN)
+        move || write_all(file, &receiver, &progress, RETRY_DELAY)
     })?;
     Ok(Writer { lines, thread, progress })
 }
@@ -246,9 +250,9 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// What a file holds; `None` where there is no file.
-fn read(path: &Path) -> io::Result<Option<Held>> {
-    let mut held = Held::default();
+/// Reads a file; returns `None` if it does not exist.
+fn read_log(path: &Path) -> io::Result<Option<LogContents>> {
+    let mut contents = LogContents::default();
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
@@ -259,19 +263,19 @@ fn read(path: &Path) -> io::Result<Option<Held>> {
             continue;
         }
         match serde_json::from_slice(&line) {
-            Ok(Line::Reserved(reserved)) => held.reserved = held.reserved.max(reserved),
+            Ok(Line::Reserved(reserved)) => contents.reserved = contents.reserved.max(reserved),
             Ok(Line::Kept { edit, watchlist, changes }) => {
-                held.kept.insert(edit, KeptEdit { edit, watchlist, changes });
+                contents.kept.insert(edit, KeptEdit { edit, watchlist, changes });
             }
-            Ok(Line::Answered(edit)) => drop(held.kept.remove(&edit)),
-            Ok(Line::Replaces(client)) => held.replaces = Some(client),
-            Err(error) => warn!(%error, path = %path.display(), "a line of the outbox is cut short"),
+            Ok(Line::Answered(edit)) => drop(contents.kept.remove(&edit)),
+            Ok(Line::Replaces(client)) => contents.replaces = Some(client),
+            Err(error) => warn!(%error, path = %path.display(), "ignored an invalid line of the outbox"),
         }
     }
-    Ok(Some(held))
+    Ok(Some(contents))
 }
 
-/// Writes a file whole and puts it in the old one's place.
+/// Writes a compacted file that atomically replaces the old one.
 fn compact(path: &Path, replaces: Option<ClientId>, reserved: EditId, kept: &[KeptEdit]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
@@ -287,34 +291,34 @@ fn compact(path: &Path, replaces: Option<ClientId>, reserved: EditId, kept: &[Ke
 
 fn write_line(file: &mut File, line: &Line) -> io::Result<()> {
     let mut bytes = Vec::new();
-    add_line(&mut bytes, line);
+    append_line(&mut bytes, line);
     file.write_all(&bytes)
 }
 
-/// It begins on a line of its own, also where the one before was cut short.
-fn add_line(bytes: &mut Vec<u8>, line: &Line) {
+/// Appends a line, preceded by a line break in case the previous line was truncated.
+fn append_line(bytes: &mut Vec<u8>, line: &Line) {
     bytes.push(b'\n');
     bytes.append(&mut serde_json::to_vec(line).expect("an edit is plain data"));
     bytes.push(b'\n');
 }
 
-/// How far the thread that writes has come.
+/// Progress of the writing thread.
 #[derive(Debug, Default)]
 struct Progress {
-    /// Why lines cannot be written at present.
+    /// Why lines cannot be written, if they cannot.
     fault: Option<String>,
-    /// Numbers below this are on disk as perhaps used.
+    /// Numbers below this are reserved on disk.
     reserved: EditId,
 }
 
-/// Where lines go.
+/// The file that lines are written to.
 trait Disk: Write + Send {
-    /// What was written survives a power cut.
+    /// Flushes written data, so that it survives a power failure.
     fn sync(&mut self) -> io::Result<()>;
-    /// How much is there.
-    fn length(&mut self) -> io::Result<u64>;
-    /// What was written beyond that is taken away.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Returns the length of the file in bytes.
+    fn len(&mut self) -> io::Result<u64>;
+    /// Truncates the file to a length in bytes.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
 }
 
 impl Disk for File {
@@ -322,25 +326,25 @@ impl Disk for File {
         self.sync_data()
     }
 
-    fn length(&mut self) -> io::Result<u64> {
+    fn len(&mut self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
     }
 }
 
-/// Writes lines as they come. Those that cannot be written are tried again, all of them or none.
+/// Writes lines as they arrive and retries those that failed, all of them or none.
 fn write_all(mut disk: impl Disk, lines: &mpsc::Receiver<Line>, progress: &Mutex<Progress>, pause: Duration) {
     let mut unwritten: Vec<Line> = Vec::new();
     loop {
-        let is_over = if unwritten.is_empty() {
+        let is_closed = if unwritten.is_empty() {
             lines.recv().map(|line| unwritten.push(line)).is_err()
         } else {
-            wait(lines, &mut unwritten, pause)
+            collect_lines(lines, &mut unwritten, pause)
         };
-        // What waits goes to the disk together.
+        // Queued lines are written and flushed together.
         unwritten.extend(lines.try_iter());
         let written = write_once(&mut disk, &unwritten);
         let mut progress = lock(progress);
@@ -352,14 +356,14 @@ fn write_all(mut disk: impl Disk, lines: &mpsc::Receiver<Line>, progress: &Mutex
             progress.reserved = reserved.max().unwrap_or_default().max(progress.reserved);
         }
         progress.fault = written.err().map(|error| error.to_string());
-        if is_over {
+        if is_closed {
             return;
         }
     }
 }
 
-/// Takes lines for so long; whether no more will come.
-fn wait(lines: &mpsc::Receiver<Line>, unwritten: &mut Vec<Line>, pause: Duration) -> bool {
+/// Receives lines for the duration of the pause; returns whether the queue is closed.
+fn collect_lines(lines: &mpsc::Receiver<Line>, unwritten: &mut Vec<Line>, pause: Duration) -> bool {
     let until = Instant::now() + pause;
     loop {
         match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -372,12 +376,12 @@ fn wait(lines: &mpsc::Receiver<Line>, unwritten: &mut Vec<Line>, pause: Duration
 
 fn write_once(disk: &mut impl Disk, lines: &[Line]) -> io::Result<()> {
     let mut bytes = Vec::new();
-    lines.iter().for_each(|line| add_line(&mut bytes, line));
-    let length = disk.length()?;
+    lines.iter().for_each(|line| append_line(&mut bytes, line));
+    let length = disk.len()?;
     let written = disk.write_all(&bytes).and_then(|()| disk.sync());
     if written.is_err() {
-        // Where it cannot be taken away either, a line that is there twice is read as one.
-        drop(disk.cut(length));
+        // If truncating fails, too, the retry repeats lines, which are idempotent.
+        drop(disk.truncate(length));
     }
     written
 }
@@ -400,12 +404,12 @@ mod tests {
     }
 
     #[test]
-    fn unanswered_edits_come_back_with_their_client_and_numbers_are_never_used_again() {
+    fn unanswered_edits_are_restored_with_their_client_and_numbers_are_never_reused() {
         let folder = tempfile::tempdir().unwrap();
         let (mut outbox, first) = Outbox::open(folder.path()).unwrap();
         assert_eq!((first.next_edit, first.kept.len()), (EditId(1), 0));
-        (1..=3).for_each(|number| outbox.keep(&edit(number)));
-        outbox.answered(EditId(2));
+        (1..=3).for_each(|number| outbox.append(&edit(number)));
+        outbox.remove(EditId(2));
         drop(outbox);
         let (_outbox, second) = Outbox::open(folder.path()).unwrap();
         assert_eq!(second.client, first.client);
@@ -414,59 +418,59 @@ mod tests {
     }
 
     #[test]
-    fn two_processes_use_two_outboxes_and_a_cut_line_is_passed_over() {
+    fn two_processes_use_two_outboxes_and_a_truncated_line_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let (mut one, of_one) = Outbox::open(folder.path()).unwrap();
         let (two, of_two) = Outbox::open(folder.path()).unwrap();
         assert_ne!(of_one.client, of_two.client);
-        one.keep(&edit(1));
+        one.append(&edit(1));
         drop((one, two));
         let path = data_path(folder.path(), of_one.client);
         let mut file = File::options().append(true).open(path).unwrap();
-        // Cut within a character, too; and what was written behind it is whole again.
+        // Truncated within a character; the line after it is valid.
         let mut bytes = b"{\"kept\":{\"edit\":2,\"watch\xE2\x82\n".to_vec();
         let KeptEdit { edit: number, watchlist, changes } = edit(3);
-        add_line(&mut bytes, &Line::Kept { edit: number, watchlist, changes });
+        append_line(&mut bytes, &Line::Kept { edit: number, watchlist, changes });
         file.write_all(&bytes).unwrap();
         let (_again, contents) = Outbox::open(folder.path()).unwrap();
         assert_eq!((contents.client, contents.kept), (of_one.client, vec![edit(1), edit(3)]));
     }
 
     #[test]
-    fn edits_go_on_under_another_id_and_are_never_in_two_outboxes() {
+    fn edits_move_to_another_client_id_and_are_never_in_two_outboxes() {
         let folder = tempfile::tempdir().unwrap();
         let (mut outbox, old) = Outbox::open(folder.path()).unwrap();
-        outbox.keep(&edit(1));
-        outbox.end();
+        outbox.append(&edit(1));
+        outbox.stop_writer();
         let before = fs::read(data_path(folder.path(), old.client)).unwrap();
         let new = ClientId(Uuid::now_v7());
         outbox.renew(new, EditId(6), &[edit(5)]).unwrap();
-        outbox.keep(&edit(6));
+        outbox.append(&edit(6));
         drop(outbox);
-        // A crash after the new file was written and before the old one was deleted.
+        // As after a crash between writing the new file and deleting the old one.
         fs::write(data_path(folder.path(), old.client), before).unwrap();
         let (first, contents) = Outbox::open(folder.path()).unwrap();
         assert_eq!((contents.client, contents.kept), (new, vec![edit(5), edit(6)]));
         let (_second, contents) = Outbox::open(folder.path()).unwrap();
-        assert_eq!(contents.kept, [], "the old one is gone");
+        assert_eq!(contents.kept, [], "the old outbox is deleted");
         assert!(contents.client != old.client && contents.client != new);
         drop(first);
     }
 
-    /// Takes nothing as long as it is full.
+    /// A disk that fails to write while it is full.
     struct Full {
         is_full: Arc<AtomicBool>,
-        taken: Arc<Mutex<Vec<u8>>>,
+        written: Arc<Mutex<Vec<u8>>>,
     }
 
     impl Write for Full {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             if self.is_full.load(Ordering::SeqCst) {
-                // A piece of a line gets through all the same.
-                self.taken.lock().unwrap().extend(&bytes[..bytes.len() / 2]);
+                // Writes part of a line before it fails.
+                self.written.lock().unwrap().extend(&bytes[..bytes.len() / 2]);
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            self.taken.lock().unwrap().extend(bytes);
+            self.written.lock().unwrap().extend(bytes);
             Ok(bytes.len())
         }
 
@@ -480,21 +484,21 @@ mod tests {
             Ok(())
         }
 
-        fn length(&mut self) -> io::Result<u64> {
-            Ok(self.taken.lock().unwrap().len() as u64)
+        fn len(&mut self) -> io::Result<u64> {
+            Ok(self.written.lock().unwrap().len() as u64)
         }
 
-        fn cut(&mut self, length: u64) -> io::Result<()> {
-            self.taken.lock().unwrap().truncate(usize::try_from(length).unwrap());
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
+            self.written.lock().unwrap().truncate(usize::try_from(length).unwrap());
             Ok(())
         }
     }
 
     #[test]
-    fn what_a_full_disk_did_not_take_is_written_once_it_takes_something_again() {
-        let (is_full, taken) = (Arc::new(AtomicBool::new(true)), Arc::default());
+    fn lines_that_a_full_disk_rejected_are_written_once_there_is_space() {
+        let (is_full, written) = (Arc::new(AtomicBool::new(true)), Arc::default());
         let progress = Arc::new(Mutex::new(Progress::default()));
-        let disk = Full { is_full: is_full.clone(), taken: Arc::clone(&taken) };
+        let disk = Full { is_full: is_full.clone(), written: Arc::clone(&written) };
         let (sender, lines) = mpsc::sync_channel(16);
         let own = progress.clone();
         let thread = thread::Builder::new()
@@ -511,7 +515,7 @@ mod tests {
         sender.send(kept(2)).unwrap();
         sender.send(Line::Answered(EditId(1))).unwrap();
         sender.send(Line::Reserved(EditId(2_000))).unwrap();
-        assert_eq!(lock(&progress).reserved, EditId(0), "no number is used before the disk knows of it");
+        assert_eq!(lock(&progress).reserved, EditId(0), "no number is used before it is reserved on disk");
         is_full.store(false, Ordering::SeqCst);
         while lock(&progress).fault.is_some() {
             thread::yield_now();
@@ -520,11 +524,11 @@ mod tests {
         thread.join().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        fs::write(&path, &*taken.lock().unwrap()).unwrap();
-        let held = read(&path).unwrap().unwrap();
-        assert_eq!(held.kept.into_keys().collect::<Vec<_>>(), [EditId(2)]);
-        assert_eq!((held.reserved, lock(&progress).reserved), (EditId(2_000), EditId(2_000)));
+        fs::write(&path, &*written.lock().unwrap()).unwrap();
+        let contents = read_log(&path).unwrap().unwrap();
+        assert_eq!(contents.kept.into_keys().collect::<Vec<_>>(), [EditId(2)]);
+        assert_eq!((contents.reserved, lock(&progress).reserved), (EditId(2_000), EditId(2_000)));
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.matches("kept").count(), 2, "each line once, and none in part: {text}");
+        assert_eq!(text.matches("kept").count(), 2, "each line once and none truncated: {text}");
     }
 }

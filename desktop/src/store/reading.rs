@@ -1,5 +1,5 @@
-//! What the windows read of the past: the last changes of a cell, or the history of a watchlist. Asked of the server,
-//! kept until the answer comes, and asked again when it is old.
+//! The histories that windows show: the last changes of a cell, or the history of a watchlist. They are
+//! requested from the server and refreshed when they are stale.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,19 +12,19 @@ use shared::{
 };
 
 use super::{
-    history::{Asked, CellHistory, changes_of},
+    history::{CellHistory, RequestState, changes_of},
     log::{Log, LogQuery},
     sets_cell,
 };
 
-/// Changes of a cell that are kept.
+/// Maximum number of changes shown for a cell.
 const CELL_CHANGES: usize = 5;
-/// Commits that are asked for to know them: the one before tells what the first of them was made of.
+/// Number of commits requested for them; the additional one has the value before the oldest change.
 const CELL_COMMITS: u32 = 6;
-/// How often a window that reads the changes of a watchlist asks for what has come since.
+/// Minimum interval between two requests for newer changes of a watchlist.
 const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What each window reads.
+/// The histories of each window.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     cells: BTreeMap<WindowId, CellHistory>,
@@ -32,8 +32,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Asks for the last changes of the cell that a window looks at.
-    pub(super) fn ask_cell(
+    /// Requests the last changes of a cell for a window.
+    pub(super) fn request_cell(
         &mut self,
         replica: &mut Replica,
         window: WindowId,
@@ -50,37 +50,38 @@ impl Reading {
             limit: Some(CELL_COMMITS),
             user: None,
         };
-        let asked = replica.history(ask).map_or(Asked::Offline, Asked::Waiting);
-        // What was known of the cell is shown until the answer comes.
+        let request = replica.history(ask).map_or(RequestState::Offline, RequestState::Waiting);
+        // The known changes of the cell stay until the answer arrives.
         match self.cells.get_mut(&window) {
-            Some(held) if held.watchlist == watchlist && held.is_of(row, &column) => {
-                (held.is_old, held.asked) = (false, asked);
+            Some(held) if held.watchlist == watchlist && held.is_for(row, &column) => {
+                (held.is_stale, held.request) = (false, request);
             }
             _ => {
-                let (changes, is_old) = (Vec::new(), false);
-                let history = CellHistory { watchlist, row, column, changes, asked, is_old };
+                let (changes, is_stale) = (Vec::new(), false);
+                let history = CellHistory { watchlist, row, column, changes, request, is_stale };
                 self.cells.insert(window, history);
             }
         }
     }
 
-    /// The last changes of the cell that a window looks at in a watchlist.
+    /// Returns the last changes of the cell that a window has requested in a watchlist.
     pub(super) fn cell(&self, window: WindowId, watchlist: WatchlistId) -> Option<&CellHistory> {
         self.cells.get(&window).filter(|history| history.watchlist == watchlist)
     }
 
-    /// The changes that a window reads.
+    /// Returns the history that a window shows.
     pub(super) fn log(&self, window: WindowId) -> Option<&Log> {
         self.logs.get(&window)
     }
 
-    /// A window reads these changes from here on, or none; `is_held` while they are to stay as they are.
-    pub(super) fn want_log(
+    /// Sets the history query of a window and requests newer changes when due, unless `is_paused`. Returns
+    /// the time until the next request is due.
+    pub(super) fn set_log_query(
         &mut self,
         replica: &mut Replica,
         window: WindowId,
         query: Option<LogQuery>,
-        is_held: bool,
+        is_paused: bool,
         now: Duration,
     ) -> Option<Duration> {
         let Some(query) = query else {
@@ -90,73 +91,76 @@ impl Reading {
         let is_other = self.logs.get(&window).is_none_or(|log| log.query != query);
         if is_other {
             let next = match self.logs.remove(&window) {
-                Some(log) => log.turn(query),
+                Some(log) => log.with_query(query),
                 None => Log::new(query),
             };
             self.logs.insert(window, next);
         }
         let is_up = replica.user().is_some();
         let log = self.logs.get_mut(&window).expect("it was just there");
-        let is_wanted = match log.asked {
-            Asked::Offline => true,
-            // Whoever reads what is older is not taken away from it.
-            Asked::Answered => log.is_old && !is_held && !log.is_older(),
-            Asked::Waiting(_) => false,
+        let is_wanted = match log.request {
+            RequestState::Offline => true,
+            // A refresh would drop the older pages that the person is reading.
+            RequestState::Answered => log.is_stale && !is_paused && !log.shows_older(),
+            RequestState::Waiting(_) => false,
         };
-        let due = log.asked_at + LOG_INTERVAL;
+        let due = log.requested_at + LOG_INTERVAL;
         if is_up && (is_other || is_wanted && now >= due) {
-            log.asked_at = now;
-            self.ask_log(replica, window, false);
+            log.requested_at = now;
+            self.request_log(replica, window, false);
             return None;
         }
         (is_up && is_wanted).then(|| due.saturating_sub(now))
     }
 
-    /// Asks for the newest changes for a window, or for those before the ones that it has.
-    pub(super) fn ask_log(&mut self, replica: &mut Replica, window: WindowId, older: bool) {
-        if let Some(log) = self.logs.get_mut(&window).filter(|log| !matches!(log.asked, Asked::Waiting(_))) {
-            log.asked = replica.history(log.ask(older)).map_or(Asked::Offline, Asked::Waiting);
+    /// Requests the newest page of a window's history, or the next older one.
+    pub(super) fn request_log(&mut self, replica: &mut Replica, window: WindowId, older: bool) {
+        if let Some(log) =
+            self.logs.get_mut(&window).filter(|log| !matches!(log.request, RequestState::Waiting(_)))
+        {
+            log.request =
+                replica.history(log.next_request(older)).map_or(RequestState::Offline, RequestState::Waiting);
         }
     }
 
     pub(super) fn answered(&mut self, request: RequestId, commits: &[Commit]) {
-        if let Some(log) = self.log_that_waits(request) {
-            log.take(commits);
+        if let Some(log) = self.log_waiting_for(request) {
+            log.add_page(commits);
         }
-        if let Some(cell) = self.cell_that_waits(request) {
+        if let Some(cell) = self.cell_waiting_for(request) {
             cell.changes = changes_of(cell.row, &cell.column, commits, CELL_CHANGES);
-            cell.asked = Asked::Answered;
+            cell.request = RequestState::Answered;
         }
     }
 
-    /// A question was not answered: who still waits says so, and it is asked again.
+    /// Handles a failed request: its history is marked as offline and requested again later.
     pub(super) fn failed(&mut self, request: RequestId) {
-        if let Some(log) = self.log_that_waits(request) {
-            log.asked = Asked::Offline;
+        if let Some(log) = self.log_waiting_for(request) {
+            log.request = RequestState::Offline;
         }
-        if let Some(cell) = self.cell_that_waits(request) {
-            (cell.asked, cell.is_old) = (Asked::Offline, true);
+        if let Some(cell) = self.cell_waiting_for(request) {
+            (cell.request, cell.is_stale) = (RequestState::Offline, true);
         }
     }
 
-    /// There is a connection again: what was missed is not known.
+    /// Handles a new connection: changes may have been missed.
     pub(super) fn connected(&mut self) {
-        self.cells.values_mut().for_each(|cell| cell.is_old = true);
+        self.cells.values_mut().for_each(|cell| cell.is_stale = true);
     }
 
-    /// A watchlist was replaced whole; it may be another history altogether.
+    /// Handles a watchlist that was replaced by a snapshot, maybe of another history.
     pub(super) fn loaded(&mut self, watchlist: WatchlistId) {
-        self.cells_of(watchlist).for_each(|cell| cell.is_old = true);
-        self.logs_of(watchlist).for_each(Log::begin_anew);
+        self.cells_of(watchlist).for_each(|cell| cell.is_stale = true);
+        self.logs_of(watchlist).for_each(Log::reset);
     }
 
-    /// A commit came.
+    /// Handles a commit.
     pub(super) fn committed(&mut self, watchlist: WatchlistId, effects: &[Effect]) {
-        self.cells_of(watchlist).for_each(|cell| cell.is_old |= sets_cell(effects, cell.row, &cell.column));
-        self.logs_of(watchlist).for_each(|log| log.is_old = true);
+        self.cells_of(watchlist).for_each(|cell| cell.is_stale |= sets_cell(effects, cell.row, &cell.column));
+        self.logs_of(watchlist).for_each(|log| log.is_stale = true);
     }
 
-    pub(super) fn forget(&mut self, window: WindowId) {
+    pub(super) fn forget_window(&mut self, window: WindowId) {
         self.cells.remove(&window);
         self.logs.remove(&window);
     }
@@ -169,11 +173,11 @@ impl Reading {
         self.logs.values_mut().filter(move |log| log.query.watchlist == watchlist)
     }
 
-    fn log_that_waits(&mut self, request: RequestId) -> Option<&mut Log> {
-        self.logs.values_mut().find(|log| log.asked == Asked::Waiting(request))
+    fn log_waiting_for(&mut self, request: RequestId) -> Option<&mut Log> {
+        self.logs.values_mut().find(|log| log.request == RequestState::Waiting(request))
     }
 
-    fn cell_that_waits(&mut self, request: RequestId) -> Option<&mut CellHistory> {
-        self.cells.values_mut().find(|cell| cell.asked == Asked::Waiting(request))
+    fn cell_waiting_for(&mut self, request: RequestId) -> Option<&mut CellHistory> {
+        self.cells.values_mut().find(|cell| cell.request == RequestState::Waiting(request))
     }
 }

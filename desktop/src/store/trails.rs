@@ -1,44 +1,45 @@
-//! The last values of the cells that windows draw as sparklines, from when a window asked for them.
+//! The last values of the cells that windows draw as sparklines, recorded since a window started to draw
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::{column::ColumnKey, ids::RowId, replica::Effect, value::Value};
 
-/// Values of a cell that are kept.
-pub const KEPT: usize = 60;
+/// Maximum number of values per cell.
+pub const MAX_VALUES: usize = 60;
 
-/// The values of one watchlist's cells.
+/// The recorded values of one watchlist.
 #[derive(Debug, Default)]
 pub struct Trails {
     columns: BTreeMap<ColumnKey, HashMap<RowId, Vec<f32>>>,
 }
 
 impl Trails {
-    /// Keeps the values of these columns from here on, and forgets those of others.
-    pub fn want(&mut self, columns: &BTreeSet<ColumnKey>) {
+    /// Sets the recorded columns and drops the values of others.
+    pub fn set_columns(&mut self, columns: &BTreeSet<ColumnKey>) {
         self.columns.retain(|column, _| columns.contains(column));
         for column in columns {
             self.columns.entry(column.clone()).or_default();
         }
     }
 
-    /// Whether there is nothing to keep.
-    pub fn is_idle(&self) -> bool {
+    /// Returns whether no column is recorded.
+    pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// A commit came.
-    pub fn note(&mut self, effects: &[Effect]) {
+    /// Records the effects of a commit.
+    pub fn record(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
                 Effect::Cell { row, column, before, after } => {
                     let Some(rows) = self.columns.get_mut(column) else { continue };
                     let values = rows.entry(*row).or_default();
-                    // After a time without changes, as after a snapshot, it may be another than the last.
+                    // It differs from the last recorded value if changes were missed, as after a snapshot.
                     let before = plotted(before)
                         .filter(|before| !values.last().is_some_and(|last| same(*last, *before)));
                     for value in before.into_iter().chain(plotted(after)) {
-                        if values.len() == KEPT {
+                        if values.len() == MAX_VALUES {
                             values.remove(0);
                         }
                         values.push(value);
@@ -47,12 +48,12 @@ impl Trails {
                 Effect::Removed { row, .. } => {
                     self.columns.values_mut().for_each(|rows| drop(rows.remove(row)));
                 }
-                Effect::Inserted { .. } | Effect::Moved { .. } | Effect::Shape => {}
+                Effect::Inserted { .. } | Effect::Moved { .. } | Effect::Structure => {}
             }
         }
     }
 
-    /// A cell's values, oldest first.
+    /// Returns a cell's values, oldest first.
     pub fn get(&self, row: RowId, column: &ColumnKey) -> Option<&[f32]> {
         self.columns.get(column)?.get(&row).map(Vec::as_slice)
     }
@@ -62,7 +63,7 @@ fn same(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits()
 }
 
-/// A number as it is drawn: to a part in ten million, which is finer than any screen.
+/// Converts a number for drawing; an `f32` is more precise than any screen.
 fn plotted(value: &Value) -> Option<f32> {
     value.as_number()?.to_string().parse().ok()
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_sixty_values_of_wanted_columns_are_kept() {
+    fn the_last_sixty_values_of_recorded_columns_are_kept() {
         let row = RowId(Uuid::from_u128(1));
         let number = |number: usize| Value::Number(parse_exact(&number.to_string()).unwrap());
         let set = |column: &str, from: usize| Effect::Cell {
@@ -85,19 +86,19 @@ mod tests {
             after: number(from + 1),
         };
         let mut trails = Trails::default();
-        trails.want(&BTreeSet::from(["price".into()]));
+        trails.set_columns(&BTreeSet::from(["price".into()]));
         for from in 0..100 {
-            trails.note(&[set("price", from), set("target", from)]);
+            trails.record(&[set("price", from), set("target", from)]);
         }
         let values = trails.get(row, &"price".into()).unwrap();
         assert_eq!(
             (values.len(), values[0].to_bits(), values[59].to_bits()),
-            (KEPT, 41_f32.to_bits(), 100_f32.to_bits())
+            (MAX_VALUES, 41_f32.to_bits(), 100_f32.to_bits())
         );
         assert_eq!(trails.get(row, &"target".into()), None);
-        trails.note(&[Effect::Removed { row, index: 0 }]);
+        trails.record(&[Effect::Removed { row, index: 0 }]);
         assert_eq!(trails.get(row, &"price".into()), None);
-        trails.want(&BTreeSet::new());
-        assert!(trails.is_idle());
+        trails.set_columns(&BTreeSet::new());
+        assert!(trails.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The edits of each window that can be taken back, and those that can be made again.
+//! The undo and redo stacks of each window.
 
 use std::collections::HashMap;
 
@@ -7,23 +7,23 @@ use shared::{
     ids::{EditId, WatchlistId, WindowId},
 };
 
-/// How many edits a window can take back.
-const DEPTH: usize = 200;
+/// Maximum number of undo steps per window.
+const MAX_STEPS: usize = 200;
 
-/// An edit and the way back.
+/// An edit and its inverse.
 #[derive(Clone, Debug)]
-pub struct Edits {
-    /// Of which watchlist.
+pub struct UndoStep {
+    /// The edited watchlist.
     pub watchlist: WatchlistId,
-    /// Takes it back, guarded.
-    pub changes: Vec<Change>,
-    /// Makes it.
-    pub again: Vec<Change>,
-    /// The edit's number; when the server refuses it there is nothing to take back.
+    /// Guarded changes that undo the edit.
+    pub undo: Vec<Change>,
+    /// Changes that redo the edit.
+    pub redo: Vec<Change>,
+    /// Number of the edit; if the server rejects it, the step is dropped.
     pub edit: EditId,
 }
 
-/// Undo and redo, window by window.
+/// Undo and redo stacks by window.
 #[derive(Debug, Default)]
 pub struct UndoStacks {
     windows: HashMap<WindowId, Stacks>,
@@ -31,68 +31,68 @@ pub struct UndoStacks {
 
 #[derive(Debug, Default)]
 struct Stacks {
-    undo: Vec<Edits>,
-    redo: Vec<Edits>,
+    undo: Vec<UndoStep>,
+    redo: Vec<UndoStep>,
 }
 
 impl UndoStacks {
-    /// The person made an edit: what was undone before cannot be made again.
-    pub fn made(&mut self, window: WindowId, edits: Edits) {
+    /// Pushes a new edit and clears the redo stack.
+    pub fn push_new(&mut self, window: WindowId, step: UndoStep) {
         let stacks = self.windows.entry(window).or_default();
         stacks.redo.clear();
-        stacks.push_undo(edits);
+        stacks.push_undo(step);
     }
 
-    /// An undone edit was made again.
-    pub fn remade(&mut self, window: WindowId, edits: Edits) {
-        self.windows.entry(window).or_default().push_undo(edits);
+    /// Pushes a redone edit onto the undo stack.
+    pub fn push_redone(&mut self, window: WindowId, step: UndoStep) {
+        self.windows.entry(window).or_default().push_undo(step);
     }
 
-    /// An edit was taken back.
-    pub fn undone(&mut self, window: WindowId, edits: Edits) {
-        self.windows.entry(window).or_default().redo.push(edits);
+    /// Pushes an undone edit onto the redo stack.
+    pub fn push_undone(&mut self, window: WindowId, step: UndoStep) {
+        self.windows.entry(window).or_default().redo.push(step);
     }
 
-    /// The window's last edit.
-    pub fn pop_undo(&mut self, window: WindowId) -> Option<Edits> {
+    /// Pops the window's last edit.
+    pub fn pop_undo(&mut self, window: WindowId) -> Option<UndoStep> {
         self.windows.get_mut(&window)?.undo.pop()
     }
 
-    /// The window's last undone edit.
-    pub fn pop_redo(&mut self, window: WindowId) -> Option<Edits> {
+    /// Pops the window's last undone edit.
+    pub fn pop_redo(&mut self, window: WindowId) -> Option<UndoStep> {
         self.windows.get_mut(&window)?.redo.pop()
     }
 
-    /// The server refused an edit.
-    pub fn refused(&mut self, window: WindowId, edit: EditId) {
+    /// Removes an edit that the server rejected.
+    pub fn remove_rejected(&mut self, window: WindowId, edit: EditId) {
         if let Some(stacks) = self.windows.get_mut(&window) {
-            stacks.undo.retain(|held| held.edit != edit);
-            stacks.redo.retain(|held| held.edit != edit);
+            stacks.undo.retain(|step| step.edit != edit);
+            stacks.redo.retain(|step| step.edit != edit);
         }
     }
 
-    /// An edit that waits has another number.
+    /// Changes the number of a pending edit.
     pub fn renumber(&mut self, old: EditId, new: EditId) {
         self.windows.iter_mut().for_each(|(_, stacks)| {
-            let held = stacks.undo.iter_mut().chain(&mut stacks.redo);
-            held.filter(|held| held.edit == old).for_each(|held| held.edit = new);
+            let steps = stacks.undo.iter_mut().chain(&mut stacks.redo);
+            steps.filter(|step| step.edit == old).for_each(|step| step.edit = new);
         });
     }
 
-    /// A watchlist is no longer there.
-    pub fn forget(&mut self, watchlist: WatchlistId) {
+    /// Removes all steps of a watchlist.
+    pub fn forget_watchlist(&mut self, watchlist: WatchlistId) {
         self.windows.iter_mut().for_each(|(_, stacks)| {
-            stacks.undo.retain(|held| held.watchlist != watchlist);
-            stacks.redo.retain(|held| held.watchlist != watchlist);
+            stacks.undo.retain(|step| step.watchlist != watchlist);
+            stacks.redo.retain(|step| step.watchlist != watchlist);
         });
     }
 }
 
 impl Stacks {
-    fn push_undo(&mut self, edits: Edits) {
-        if self.undo.len() == DEPTH {
+    fn push_undo(&mut self, step: UndoStep) {
+        if self.undo.len() == MAX_STEPS {
             self.undo.remove(0);
         }
-        self.undo.push(edits);
+        self.undo.push(step);
     }
 }

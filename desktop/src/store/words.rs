@@ -1,13 +1,14 @@
-//! What the server says, in words for the person.
+//! Texts for the person, made from the server's rejections and errors.
 
 use shared::{
-    edit::{Change, Code, Rejection},
+    edit::Change,
+    rejection::{Code, Rejection},
     value::Value,
     watchlist::Watchlist,
 };
 
-/// A refused edit, with what the person had put there.
-pub(super) fn refusal(state: Option<&Watchlist>, rejection: &Rejection, changes: &[Change]) -> String {
+/// Describes a rejected edit, with the value that the person entered.
+pub(super) fn rejection_text(state: Option<&Watchlist>, rejection: &Rejection, changes: &[Change]) -> String {
     let change = rejection.change.and_then(|index| changes.get(index));
     let place = match (change, state) {
         (Some(Change::Set(set)), Some(state)) => {
@@ -26,14 +27,14 @@ pub(super) fn refusal(state: Option<&Watchlist>, rejection: &Rejection, changes:
     };
     match (rejection.code, &rejection.current) {
         (Code::Conflict, Some(current)) => {
-            let by = rejection.by.as_deref().unwrap_or("somebody");
-            format!("{place} was not taken: {by} has set it to {current} meanwhile.")
+            let by = rejection.by.as_deref().unwrap_or("someone else");
+            format!("{place} was rejected: {by} changed it to {current} first.")
         }
-        _ => format!("{place} was not taken: {}.", rejection.message),
+        _ => format!("{place} was rejected: {}.", rejection.message),
     }
 }
 
-/// A message of the server's as a sentence.
+/// Turns a message of the server into a sentence.
 pub(super) fn sentence(message: &str) -> String {
     let mut text = message.to_owned();
     if let Some(first) = text.get_mut(0..1) {

@@ -1,10 +1,10 @@
-//! Roboto (Apache-2.0, licence in `assets/fonts`): its figures are all of one width, so prices align.
+//! Roboto (Apache-2.0, licence in `assets/fonts`). Its digits have equal widths, so prices align.
 
 use std::sync::Arc;
 
 use egui::{FontData, FontDefinitions, FontFamily};
 
-/// The family of the medium weight.
+/// Name of the medium-weight font family.
 pub const MEDIUM: &str = "medium";
 
 const REGULAR_FONT: &str = "Roboto Regular";

@@ -1,35 +1,35 @@
-//! The colours of each theme.
+//! The colour palettes of the themes.
 
 use egui::{Color32, Theme};
 
-/// Every colour that is painted.
+/// The colours of a theme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Palette {
-    /// Behind the rows.
-    pub ground: Color32,
-    /// The bars, the header, menus and dialogs.
+    /// Background of the rows.
+    pub background: Color32,
+    /// Background of bars, the header, menus and dialogs.
     pub bars: Color32,
-    /// A button at rest.
+    /// Fill of an inactive button.
     pub raised: Color32,
-    /// Under the pointer.
+    /// Fill under the pointer.
     pub hover: Color32,
-    /// Under each row, and at the frozen edge.
+    /// Lines below rows and at the edge of the frozen columns.
     pub hairline: Color32,
     /// Text.
     pub text: Color32,
-    /// Headers, hints, what is quiet.
+    /// Secondary text: headers and hints.
     pub muted: Color32,
     /// The cursor, focus, links.
     pub accent: Color32,
-    /// Above nought.
+    /// Positive numbers.
     pub up: Color32,
-    /// Below nought, and what is wrong.
+    /// Negative numbers and errors.
     pub down: Color32,
-    /// A row that somebody else changed, at its strongest.
+    /// Glow of a row that another user changed, at full strength.
     pub glow: Color32,
-    /// Round the cell that changed.
+    /// Outline of the changed cell.
     pub glow_edge: Color32,
-    /// Of other people.
+    /// Colours of other users.
     people: [Color32; 8],
 }
 
@@ -40,7 +40,7 @@ const fn rgb(hex: u32) -> Color32 {
 }
 
 const DARK: Palette = Palette {
-    ground: rgb(0x0F_12_17),
+    background: rgb(0x0F_12_17),
     bars: rgb(0x16_1B_22),
     raised: rgb(0x1E_25_2E),
     hover: rgb(0x27_30_3B),
@@ -65,7 +65,7 @@ const DARK: Palette = Palette {
 };
 
 const LIGHT: Palette = Palette {
-    ground: rgb(0xFF_FF_FF),
+    background: rgb(0xFF_FF_FF),
     bars: rgb(0xF4_F6_F8),
     raised: rgb(0xFF_FF_FF),
     hover: rgb(0xE7_EC_F1),
@@ -92,7 +92,7 @@ const LIGHT: Palette = Palette {
 static DARK_FULL: Palette = DARK;
 static LIGHT_FULL: Palette = LIGHT;
 
-/// Blue for up and orange for down (Okabe and Ito, "Color Universal Design", 2008).
+/// Blue for positive and orange for negative numbers (Okabe and Ito, "Color Universal Design", 2008).
 static DARK_COLOUR_BLIND: Palette =
     Palette { up: rgb(0x56_B4_E9), down: rgb(0xF0_8A_24), accent: rgb(0xB4_8C_F0), ..DARK };
 
@@ -100,12 +100,12 @@ static LIGHT_COLOUR_BLIND: Palette =
     Palette { up: rgb(0x00_5F_A8), down: rgb(0xA8_4A_00), accent: rgb(0x6A_3F_B8), ..LIGHT };
 
 impl Palette {
-    /// One of the colours that people are told apart by.
-    pub fn person(&self, shade: usize) -> Color32 {
+    /// Returns the colour of a user, by index modulo 8.
+    pub fn user_color(&self, shade: usize) -> Color32 {
         self.people[shade % self.people.len()]
     }
 
-    /// A theme's colours.
+    /// Returns the palette of a theme.
     pub fn of(theme: Theme, colour_blind: bool) -> &'static Palette {
         match (theme, colour_blind) {
             (Theme::Dark, false) => &DARK_FULL,

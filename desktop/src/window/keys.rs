@@ -1,13 +1,13 @@
-//! The keys that are the window's, whatever has the keyboard.
+//! The keyboard shortcuts of a window, which work regardless of the focus.
 
 use egui::{Key, Modifiers, Ui};
 
-use super::{Next, Window};
+use super::{AfterEditor, Window};
 use crate::{action::Action, dispatch::Core, panels::commands::Search};
 
 impl Window {
-    /// Does what the window's keys ask for.
-    pub(super) fn keys(&mut self, ui: &Ui, core: &Core) -> Option<Action> {
+    /// Handles the window's shortcuts; returns an action that reaches beyond the window.
+    pub(super) fn handle_keys(&mut self, ui: &Ui, core: &Core) -> Option<Action> {
         let tab = ui.input_mut(|input| {
             let mut take = |modifiers, key| input.consume_key(modifiers, key);
             let back = take(Modifiers::COMMAND | Modifiers::SHIFT, Key::Tab);
@@ -19,8 +19,8 @@ impl Window {
                 None
             }
         });
-        if let Some(forward) = tab.filter(|_| self.takes_keys() && !self.grid.has_question()) {
-            self.show_neighbour(core, forward);
+        if let Some(forward) = tab.filter(|_| self.is_grid_uncovered() && !self.grid.has_question()) {
+            self.show_adjacent_list(core, forward);
         }
         let is_typing = ui.text_edit_focused();
         let toggles_history =
@@ -29,22 +29,23 @@ impl Window {
             self.toggle_history();
         }
         if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::Q)) && self.dialog.is_none() {
-            self.ask(Next::Quit);
+            self.leave_editor_then(AfterEditor::Quit);
         }
         let (new, search, help) = ui.input_mut(|input| {
             let question = Key::Questionmark;
             let mut take = |modifiers, key| input.consume_key(modifiers, key);
             let help = take(Modifiers::NONE, Key::F1);
             let (new, search) = (take(Modifiers::COMMAND, Key::N), take(Modifiers::COMMAND, Key::K));
-            let asks = !is_typing && (take(Modifiers::NONE, question) || take(Modifiers::SHIFT, question));
-            if asks {
+            let is_help_typed =
+                !is_typing && (take(Modifiers::NONE, question) || take(Modifiers::SHIFT, question));
+            if is_help_typed {
                 input.events.retain(|event| !matches!(event, egui::Event::Text(text) if text == "?"));
             }
-            (new, search, help || asks)
+            (new, search, help || is_help_typed)
         });
-        // They lie over an open editor, which keeps its text.
-        if self.takes_keys() {
-            self.shows_keys = help;
+        // The overlays cover an open editor, which keeps its text.
+        if self.is_grid_uncovered() {
+            self.is_keys_open = help;
             self.search = search.then(Search::new);
         }
         new.then_some(Action::OpenWindow)

@@ -1,15 +1,15 @@
-//! What is copied, opened by LibreOffice Calc: the same cells.
+//! Copied cells, opened by LibreOffice Calc.
 
 use std::{path::Path, process::Command};
 
 use egui::{Event, Key, Modifiers};
 
-use crate::grid::desk::seat;
+use crate::grid::desk::harness;
 
-/// How Calc reads text between tabs, as its paste does: quotes hold a cell together, in UTF-8, from the first line on,
-/// and what looks like a number or a moment is one.
+/// Calc's import options that match its paste: tab-separated, quoted cells, UTF-8, from the first line on,
+/// with detection of numbers and times.
 const AS_PASTED: &str = "--infilter=CSV:9,34,76,1,,0,false,true,false";
-/// Calc's cells as CSV, each as it is kept and not as it is shown.
+/// Calc's export options: CSV with the stored values instead of the displayed ones.
 const AS_CSV: &str = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false";
 
 fn has_calc() -> bool {
@@ -22,7 +22,7 @@ fn has_calc() -> bool {
     is_there
 }
 
-/// The cells that Calc has when text is put into it.
+/// Returns the cells of a text opened in Calc.
 fn opened(text: &str) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("copied.tsv");
@@ -44,7 +44,7 @@ fn read(file: &Path) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn calc_has_the_same_cells_as_the_grid() {
+fn cells_copied_from_the_grid_are_the_same_in_calc() {
     if !has_calc() {
         return;
     }
@@ -65,19 +65,19 @@ fn calc_has_the_same_cells_as_the_grid() {
         .collect();
     let rows: Vec<(&str, &str, &str)> =
         rows.iter().map(|(symbol, price, note)| (&**symbol, &**price, *note)).collect();
-    let mut seat = seat(&rows);
-    seat.go(0, 9);
-    seat.key(Key::Space);
-    seat.go(0, 11);
-    seat.text("2026-11-22 14:03:21");
-    seat.key(Key::Enter);
-    seat.keys(Modifiers::COMMAND, Key::A);
-    seat.event(Event::Copy);
-    let cells = opened(&seat.desk().copied);
+    let mut harness = harness(&rows);
+    harness.go(0, 9);
+    harness.key(Key::Space);
+    harness.go(0, 11);
+    harness.text("2026-11-22 14:03:21");
+    harness.key(Key::Enter);
+    harness.keys(Modifiers::COMMAND, Key::A);
+    harness.event(Event::Copy);
+    let cells = opened(&harness.app().copied);
     assert_eq!(cells.len(), notes.len());
     for ((row, (symbol, price, note)), index) in cells.iter().zip(&rows).zip(0..) {
         assert_eq!((&*row[0], &*row[8]), (*symbol, *note));
-        assert_eq!(row[2].parse::<f64>().ok(), price.parse().ok(), "a number is a number");
+        assert_eq!(row[2].parse::<f64>().ok(), price.parse().ok(), "a number stays a number");
         assert_eq!(row[9], if index == 0 { "TRUE" } else { "" });
         assert_eq!(row[11], if index == 0 { "2026-11-22 14:03:21" } else { "" });
     }

@@ -1,4 +1,4 @@
-//! A data folder that comes back from an old copy: the numbers of its outbox were used already, for other edits.
+//! A data folder restored from an old copy, whose outbox would reuse edit numbers of other edits.
 
 use std::{fs, path::Path};
 
@@ -11,19 +11,19 @@ use shared::{
 
 use crate::{headless::Headless, screen::wait_for};
 
-/// Sets the note of a company, and waits for nothing.
+/// Sets the note of a company without waiting.
 fn note(headless: &mut Headless, row: RowId, text: &str) {
     let watchlist = headless.window.list().unwrap();
     let changes = vec![Change::set(row, &"note".into(), Literal::from(text))];
     let action = Action::Edit { watchlist, window: WindowId(1), changes };
-    headless.core.act(action, &mut headless.window, std::time::Duration::ZERO);
+    headless.core.execute(action, &mut headless.window, std::time::Duration::ZERO);
 }
 
 fn notes(headless: &Headless) -> Vec<String> {
     let shown = headless.shown().unwrap();
     let note = |row: RowId| match shown.cell(row, &"note".into()) {
         Value::Text(text) => text.to_string(),
-        other => panic!("a note is text: {other:?}"),
+        other => panic!("a note is not text: {other:?}"),
     };
     shown.rows().iter().take(4).map(|row| note(row.id)).collect()
 }
@@ -37,7 +37,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn an_outbox_from_an_old_copy_goes_on_under_a_new_id_and_no_edit_is_lost_or_made_twice() {
+fn an_outbox_from_an_old_copy_gets_a_new_client_id_and_no_edit_is_lost_or_applied_twice() {
     let (folder, copied) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let outboxes = folder.path().join("outboxes");
     let headless = Headless::start(folder.path());
@@ -46,7 +46,7 @@ fn an_outbox_from_an_old_copy_goes_on_under_a_new_id_and_no_edit_is_lost_or_made
     copy(&outboxes, copied.path());
     let mut headless = Headless::start(folder.path());
     let first = headless.core.store.replica().client();
-    note(&mut headless, rows[0], "before the copy came back");
+    note(&mut headless, rows[0], "before the restore");
     headless.settle();
     headless.stop();
     fs::remove_dir_all(&outboxes).unwrap();
@@ -59,19 +59,19 @@ fn an_outbox_from_an_old_copy_goes_on_under_a_new_id_and_no_edit_is_lost_or_made
     headless.settle();
     let renewed = headless.core.store.replica().client();
     assert_ne!(renewed, first);
-    let said = headless.core.store.notices().iter().any(|notice| notice.text.contains("Another copy"));
-    assert!(said, "{:?}", headless.core.store.notices());
-    wait_for("the connection under the new id", || {
+    let is_notified = headless.core.store.notices().iter().any(|notice| notice.text.contains("Another copy"));
+    assert!(is_notified, "{:?}", headless.core.store.notices());
+    wait_for("the connection with the new client id", || {
         headless.frame(Vec::new());
         headless.core.store.replica().user().map(drop)
     });
     note(&mut headless, rows[3], "three");
     headless.settle();
-    assert_eq!(notes(&headless), ["before the copy came back", "one", "two", "three"]);
+    assert_eq!(notes(&headless), ["before the restore", "one", "two", "three"]);
     headless.stop();
 
     let headless = Headless::start(folder.path());
-    assert_eq!(headless.core.store.replica().client(), renewed, "the old outbox is gone");
-    assert_eq!(notes(&headless), ["before the copy came back", "one", "two", "three"]);
+    assert_eq!(headless.core.store.replica().client(), renewed, "the old outbox is deleted");
+    assert_eq!(notes(&headless), ["before the restore", "one", "two", "three"]);
     headless.stop();
 }

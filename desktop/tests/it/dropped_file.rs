@@ -1,4 +1,4 @@
-//! A CSV file dropped on a window becomes a watchlist, on the way that every edit takes; no display is needed.
+//! A CSV file dropped on a window is imported into a new watchlist.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,12 +23,12 @@ impl DroppedFile for File {
 }
 
 #[test]
-fn a_dropped_file_becomes_a_watchlist_with_its_rows() {
+fn a_dropped_file_is_imported_into_a_new_watchlist() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/data/sp500-constituents.csv");
     headless.frame(vec![Arc::new(File(file.clone()))]);
-    wait_for("the dropped file's rows", || {
+    wait_for("the rows of the dropped file", || {
         headless.frame(Vec::new());
         (headless.symbols().len() == 503).then_some(())
     });

@@ -1,8 +1,8 @@
-//! Desktops without a server of their own: one serves, the others join, and when it ends another takes over.
+//! The embedded server: one desktop serves, the others join, and when it ends another takes over.
 
 use std::{path::Path, time::Duration};
 
-use server::remote::Remote;
+use server::client::Client;
 use shared::ids::WatchlistId;
 
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
     support::{desktop, price_of, revision_of},
 };
 
-fn served(data_dir: &Path) -> Remote {
-    wait_for("the embedded server", || Remote::of_folder(data_dir))
+fn served(data_dir: &Path) -> Client {
+    wait_for("the embedded server", || server::folder::find_server(data_dir))
 }
 
 fn companies(data_dir: &Path) -> WatchlistId {
@@ -23,7 +23,7 @@ fn companies(data_dir: &Path) -> WatchlistId {
 }
 
 #[test]
-fn the_other_window_takes_over_when_the_serving_one_is_closed_or_killed() {
+fn another_process_takes_over_when_the_serving_one_is_closed_or_killed() {
     let Some(screen) = Screen::open() else { return };
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
@@ -34,7 +34,7 @@ fn the_other_window_takes_over_when_the_serving_one_is_closed_or_killed() {
         let base = served(&data_dir).base().to_owned();
         let mut second = desktop(&screen, &data_dir, &[]);
         let other = screen.place(second.id(), [740, 0, 720, 560]);
-        assert_eq!(served(&data_dir).base(), base, "the second joins the first");
+        assert_eq!(served(&data_dir).base(), base, "the second process joins the first");
         let price = if kill { "80.5" } else { "79.5" };
         window.go_to_price(0);
         window.text(price);
@@ -44,7 +44,7 @@ fn the_other_window_takes_over_when_the_serving_one_is_closed_or_killed() {
         });
         let revision = revision_of(&served(&data_dir), list);
         if kill {
-            // In the middle of an edit: its text was never sent.
+            // Kills it while a cell is being edited; that text was never sent.
             window.text("99");
             first.kill();
         } else {
@@ -53,10 +53,10 @@ fn the_other_window_takes_over_when_the_serving_one_is_closed_or_killed() {
         }
         let started = std::time::Instant::now();
         let next = wait_for("another server", || {
-            Remote::of_folder(&data_dir).filter(|remote| remote.base() != base)
+            server::folder::find_server(&data_dir).filter(|remote| remote.base() != base)
         });
         assert!(started.elapsed() < Duration::from_secs(2), "taken over after {:?}", started.elapsed());
-        assert_eq!(price_of(&next, list, "MMM").as_deref(), Some(price), "what was accepted is there");
+        assert_eq!(price_of(&next, list, "MMM").as_deref(), Some(price), "accepted edits survive");
         assert_eq!(revision_of(&next, list), revision);
         let target = if kill { "90.5" } else { "89.5" };
         other.go_to_price(0);

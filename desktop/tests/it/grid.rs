@@ -1,4 +1,4 @@
-//! The grid by itself, as a person and a screen reader use it: keys in, the accessibility tree out.
+//! Tests of the grid widget alone: keyboard and pointer input in, the accessibility tree out.
 
 mod choosing;
 mod columns;

@@ -1,4 +1,4 @@
-//! One window with everything behind it but a display: the store, the network, and the server in this process.
+//! Windows without a display, with the real store, network and embedded server behind them.
 
 use std::{
     path::Path,
@@ -18,7 +18,7 @@ use crate::screen::wait_for;
 pub struct Headless {
     pub core: Core,
     pub window: Window,
-    /// Further windows of the same process.
+    /// Additional windows of the same process.
     pub others: Vec<(Window, Context)>,
     ctx: Context,
     host: Host,
@@ -26,14 +26,14 @@ pub struct Headless {
 }
 
 impl Headless {
-    /// Serves a data folder and shows its starting list.
+    /// Opens a window on a data folder, which it serves or joins, and waits for the starting list.
     pub fn start(folder: &Path) -> Self {
         let (ctx, host) = (Context::default(), Host::new(folder));
         theme::install(&ctx);
         let net = Net::start(host.clone(), Arc::new(|| {})).unwrap();
         let store = Store::open(&folder.join("outboxes")).unwrap();
-        let (file, workspace, said) = WorkspaceFile::take(folder, OWN).unwrap();
-        assert_eq!(said, None);
+        let (file, workspace, notice) = WorkspaceFile::claim(folder, OWN).unwrap();
+        assert_eq!(notice, None);
         let saved = workspace.windows.first().cloned();
         let mut core = Core::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
         let window = Window::new(core.next_window(), None, saved.as_ref());
@@ -54,15 +54,15 @@ impl Headless {
         self.frame(Vec::new());
     }
 
-    /// Draws a frame of every window, in which these files are dropped on the first.
+    /// Draws a frame of every window and drops these files on the first.
     pub fn frame(&mut self, dropped: Vec<Arc<dyn DroppedFile + Send + Sync>>) {
         let input = RawInput { dropped_files: dropped, ..RawInput::default() };
         self.draw(input);
     }
 
-    /// Draws a frame of every window, in which these keys are typed in the first.
+    /// Draws frames of every window and sends these events to the first.
     pub fn typed(&mut self, events: Vec<Event>) {
-        // The window that has the keyboard has it by the frame before.
+        // A focus request takes effect in the next frame.
         self.draw(RawInput::default());
         self.draw(RawInput { events, ..RawInput::default() });
         self.draw(RawInput::default());
@@ -74,7 +74,7 @@ impl Headless {
         self.typed(vec![event(true), event(false)]);
     }
 
-    /// Types text in the first window, and Enter.
+    /// Types text and Enter in the first window.
     pub fn enter(&mut self, text: &str) {
         self.typed(vec![Event::Text(text.to_owned())]);
         self.key(Modifiers::NONE, Key::Enter);
@@ -93,23 +93,23 @@ impl Headless {
 
     /// Draws frames until every edit is answered.
     pub fn settle(&mut self) {
-        wait_for("the answers", || {
+        wait_for("every edit to be answered", || {
             self.frame(Vec::new());
-            (self.core.store.replica().waiting() == 0).then_some(())
+            (self.core.store.replica().unanswered_count() == 0).then_some(())
         });
     }
 
-    /// The present moment on its clock.
+    /// Returns the current time of its clock.
     pub fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// What the window shows.
+    /// Returns the watchlist that the first window shows.
     pub fn shown(&self) -> Option<&Watchlist> {
         self.window.list().and_then(|list| self.core.store.watchlist(list))
     }
 
-    /// The symbols shown, in their order.
+    /// Returns the symbols of the shown watchlist, in order.
     pub fn symbols(&self) -> Vec<String> {
         let Some(shown) = self.shown() else { return Vec::new() };
         let symbol = |row| match shown.cell(row, &"symbol".into()) {
@@ -119,11 +119,11 @@ impl Headless {
         shown.rows().iter().filter_map(|row| symbol(row.id)).collect()
     }
 
-    /// Ends it as a closed window does: what it remembers is written.
+    /// Saves the workspace and stops, as closing the last window does.
     pub fn stop(mut self) {
         let window = std::sync::Mutex::new(self.window);
         self.core.windows = vec![Arc::new(window)];
-        self.core.remember(None, self.started.elapsed(), true);
+        self.core.save_workspace(None, self.started.elapsed(), true);
         drop(self.core);
         self.host.stop();
     }

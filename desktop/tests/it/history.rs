@@ -1,4 +1,4 @@
-//! The history beside the grid: what it says, what it asks for, and what it puts back.
+//! The history panel: its texts, its queries and the edits that restore values.
 
 use desktop::{
     action::Action,
@@ -11,7 +11,7 @@ use egui::{Theme, Vec2};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable};
 use shared::{
     column::standard_columns,
-    edit::{Author, Change, Commit, KeyOnly, Set},
+    edit::{Author, Change, ColumnRef, Commit, Set},
     ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId, WindowId},
     limits::Limits,
     number::Separators,
@@ -32,7 +32,7 @@ fn row(number: u128) -> RowId {
     RowId(Uuid::from_u128(number))
 }
 
-/// The panel on a watchlist of two rows, with what was done to it.
+/// A history panel on a watchlist of two rows, with the commits that led to it.
 struct Desk {
     watchlist: Watchlist,
     /// Newest first.
@@ -67,7 +67,7 @@ fn desk() -> Harness<'static, Desk> {
             vec![set(row(1), "price", "72.5", Some("71.72")), set(row(2), "note", "watch", Some(""))],
         ),
         (BOB, "Bob Ross", vec![Change::remove(row(3), None)]),
-        (ANN, "ann", vec![Change::RemoveColumn(KeyOnly { key: "target".into() })]),
+        (ANN, "ann", vec![Change::RemoveColumn(ColumnRef { key: "target".into() })]),
         (ANN, "ann", vec![Change::rename("Core"), set(row(2), "price", "30", None)]),
         (BOB, "Bob Ross", vec![Change::rename("Core book")]),
     ];
@@ -83,8 +83,8 @@ fn desk() -> Harness<'static, Desk> {
     commits.reverse();
     let panel = HistoryPanel::default();
     let mut log = Log::new(panel.query(LIST));
-    drop(log.ask(false));
-    log.take(&commits);
+    drop(log.next_request(false));
+    log.add_page(&commits);
     let cursor = Cursor { row: Some(row(1)), column: "price".into() };
     let desk =
         Desk { watchlist, commits, log, panel, cursor, actions: Vec::new(), is_open: true, has_theme: false };
@@ -96,7 +96,7 @@ fn desk() -> Harness<'static, Desk> {
 
 fn frame(ui: &mut egui::Ui, desk: &mut Desk) {
     if !std::mem::replace(&mut desk.has_theme, true) {
-        // The fonts are there from the next frame on.
+        // The fonts are available from the next frame on.
         theme::install(ui.ctx());
         ui.ctx().set_theme(Theme::Dark);
         return;
@@ -116,27 +116,27 @@ fn frame(ui: &mut egui::Ui, desk: &mut Desk) {
 }
 
 #[test]
-fn it_says_who_changed_what_from_what_to_what() {
+fn entries_describe_who_changed_what() {
     let desk = desk();
-    for said in [
+    for text in [
         "AA Price: ? \u{203a} 30.00",
-        "the watchlist was renamed from Core to Core book",
-        "the watchlist was named Core",
-        "the column Target was removed",
-        "OLD was removed",
+        "Watchlist renamed from Core to Core book",
+        "Watchlist named Core",
+        "Column Target removed",
+        "OLD removed",
         "AA Note: empty \u{203a} watch",
         "MMM Price: 71.72 \u{203a} 72.50",
         "MMM Price: 70.00 \u{203a} 71.72",
-        "MMM was added with 2 cells",
+        "MMM added with 2 cells",
     ] {
-        desk.get_by_label(said);
+        desk.get_by_label(text);
     }
     assert_eq!(desk.get_all_by_label("Bob Ross").count(), 4);
     assert_eq!(desk.get_all_by_label("14:05:23").count(), 2);
 }
 
 #[test]
-fn it_is_narrowed_to_a_row_a_column_and_a_person() {
+fn the_filters_narrow_the_query_to_a_row_a_column_and_a_person() {
     let mut desk = desk();
     desk.get_by_label("Only MMM").click();
     desk.run_steps(3);
@@ -151,51 +151,51 @@ fn it_is_narrowed_to_a_row_a_column_and_a_person() {
         use egui_kittest::kittest::NodeT;
         node.accesskit_node().role() == egui::accesskit::Role::Button
     });
-    in_list.expect("a person to choose").click();
+    in_list.expect("the person is listed").click();
     desk.run_steps(3);
     assert_eq!(desk.state().panel.query(LIST).user, Some(BOB));
 }
 
 #[test]
-fn a_value_is_put_back_by_an_ordinary_guarded_edit() {
+fn a_value_is_restored_by_a_guarded_edit() {
     let mut desk = desk();
-    // Of the newest change that replaced a known value: 72.50 in the place of 71.72.
+    // The third button belongs to the newest change that replaced a known value: 71.72 by 72.50.
     let restore: Vec<_> = desk.get_all_by_label("Restore").collect();
-    assert_eq!(restore.len(), 4, "what is there already, or is not known, is not put back");
+    assert_eq!(restore.len(), 4, "current and unknown values cannot be restored");
     restore[2].click();
     desk.run_steps(3);
     let Some(Action::Edit { watchlist, changes, .. }) = desk.state().actions.first().cloned() else {
-        panic!("an edit was asked for: {:?}", desk.state().actions)
+        panic!("the first action is not an edit: {:?}", desk.state().actions)
     };
     let guarded = Change::set_guarded(row(1), &"price".into(), Literal::from("71.72"), Literal::from("72.5"));
     assert_eq!((watchlist, changes), (LIST, vec![guarded]));
 }
 
 #[test]
-fn a_removed_row_is_brought_back_as_it_was_once_all_of_it_is_known() {
+fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     let mut desk = desk();
-    // The newest changes alone do not tell what was in it.
+    // The newest changes alone do not include its values.
     let Desk { commits, log, .. } = desk.state_mut();
     let (first, newer) = commits.split_last().unwrap();
-    drop(log.ask(false));
-    log.take(newer);
+    drop(log.next_request(false));
+    log.add_page(newer);
     let first = first.clone();
     desk.run_steps(3);
-    desk.get_by_label("a removed row was removed");
+    desk.get_by_label("Unknown row removed");
     desk.get_by_label("Show row").click();
     desk.run_steps(3);
     let query = desk.state().panel.query(LIST);
     assert_eq!((query.row, query.column, query.user), (Some(row(3)), None, None));
     let log = &mut desk.state_mut().log;
-    drop(log.ask(true));
-    log.take(&[first]);
+    drop(log.next_request(true));
+    log.add_page(&[first]);
     desk.run_steps(3);
-    desk.get_by_label("OLD was removed");
+    desk.get_by_label("OLD removed");
     assert!(desk.query_by_label("Show row").is_none());
     desk.get_all_by_label("Restore").next().unwrap().click();
     desk.run_steps(3);
     let Some(Action::Edit { changes, .. }) = desk.state().actions.first().cloned() else {
-        panic!("an edit was asked for: {:?}", desk.state().actions)
+        panic!("the first action is not an edit: {:?}", desk.state().actions)
     };
     let position = Position::between(None, None, 3).unwrap().remove(2);
     let cells = [("symbol".into(), Literal::from("OLD")), ("price".into(), Literal::from("1"))];
@@ -203,7 +203,7 @@ fn a_removed_row_is_brought_back_as_it_was_once_all_of_it_is_known() {
 }
 
 #[test]
-fn what_it_looks_like() {
+fn the_panel_matches_its_snapshot() {
     let mut desk = desk();
     let mut results = SnapshotResults::new();
     results.add(desk.try_snapshot_options("history", &SnapshotOptions::default()));

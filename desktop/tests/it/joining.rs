@@ -1,4 +1,4 @@
-//! What a connection file asks for is asked of the person before anything is sent.
+//! The dialog that asks for consent before a token goes to the server of a connection file.
 
 use std::path::PathBuf;
 
@@ -7,43 +7,44 @@ use egui::Key;
 use egui_kittest::{Harness, kittest::Queryable};
 
 #[derive(Default)]
-struct Asked {
+struct DialogState {
     actions: Vec<Action>,
     has_theme: bool,
 }
 
-fn harness() -> Harness<'static, Asked> {
+fn harness() -> Harness<'static, DialogState> {
     let destination = Destination {
         base: "http://desk.example:7878".to_owned(),
         token_file: Some(PathBuf::from("/home/ann/desk.token")),
-        named_in: Some(PathBuf::from("/home/ann/fine\nJoin.afterglow")),
+        connection_file: Some(PathBuf::from("/home/ann/fine\nJoin.afterglow")),
         ..Destination::default()
     };
     let mut harness = Harness::builder().build_ui_state(
-        move |ui, asked: &mut Asked| {
-            if !std::mem::replace(&mut asked.has_theme, true) {
-                // The fonts are there from the next frame on.
+        move |ui, state: &mut DialogState| {
+            if !std::mem::replace(&mut state.has_theme, true) {
+                // The fonts are available from the next frame on.
                 theme::install(ui.ctx());
                 return;
             }
-            asked.actions.extend(joining::show(ui, &destination));
+            state.actions.extend(joining::show(ui, &destination));
         },
-        Asked::default(),
+        DialogState::default(),
     );
     harness.run_steps(3);
     harness
 }
 
 #[test]
-fn the_person_is_told_the_server_and_the_tokens_file() {
+fn the_question_names_the_server_and_the_files() {
     let harness = harness();
-    let said = harness.get_by_label_contains("http://desk.example:7878 would be sent the token");
-    let said = format!("{said:?}");
-    assert!(said.contains("/home/ann/desk.token") && said.contains(r"fine\\nJoin.afterglow"), "{said}");
+    let question = harness.get_by_label_contains("to http://desk.example:7878.");
+    let question = format!("{question:?}");
+    let has_files = question.contains("/home/ann/desk.token") && question.contains(r"fine\\nJoin.afterglow");
+    assert!(has_files, "{question}");
 }
 
 #[test]
-fn keys_that_were_meant_for_something_else_do_not_join() {
+fn stray_key_presses_do_not_join() {
     let mut harness = harness();
     harness.key_press(Key::Enter);
     harness.key_press(Key::Space);
@@ -55,7 +56,7 @@ fn keys_that_were_meant_for_something_else_do_not_join() {
 }
 
 #[test]
-fn whoever_does_not_want_to_join_leaves() {
+fn declining_quits() {
     let mut harness = harness();
     harness.key_press(Key::Escape);
     harness.run_steps(3);

@@ -1,8 +1,8 @@
-//! The program itself, in real windows under Xvfb, as a person uses it: typed into with `xdotool`, and read
-//! back pixel by pixel.
+//! Integration tests of the desktop: headless windows, the grid and panels through the accessibility tree,
+//! and the real program under Xvfb, driven by `xdotool` and read back by pixel.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
+#![expect(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod calc;
 mod copied_outbox;

@@ -1,7 +1,7 @@
-//! A morning's work in a real window, by keyboard alone; and everything is found in its place again, also after a crash.
+//! A longer session in a real window by keyboard alone, and windows restored after a restart and a crash.
 
 use desktop::settings::Workspace;
-use server::remote::Remote;
+use server::client::Client;
 use shared::ids::WatchlistId;
 
 use crate::{
@@ -22,10 +22,10 @@ const SYMBOLS: [(&str, &str); 10] = [
     ("V", "345.65"),
 ];
 const PLACE: [i32; 4] = [0, 0, 1_200, 700];
-/// The rows, without the bars above and below, which tell the time that an answer takes.
+/// The rows without the bars, one of which shows the changing round trip.
 const ROWS: [u16; 4] = [0, 62, 1_200, 600];
 
-/// Has something done by its name.
+/// Runs a command through the command palette.
 fn command(window: &Window<'_>, name: &str) {
     window.keys(&["ctrl+k"]);
     window.text(name);
@@ -39,14 +39,14 @@ fn make_list(window: &Window<'_>, name: &str) {
     window.wait_for_list(name);
 }
 
-/// The lines of a watchlist as the server has it, without the header; symbol and price of each.
-fn rows(remote: &Remote, list: WatchlistId) -> Vec<(String, String)> {
+/// Returns symbol and price of each row on the server.
+fn rows(remote: &Client, list: WatchlistId) -> Vec<(String, String)> {
     let csv = String::from_utf8(remote.csv(list).unwrap()).unwrap();
     let cell = |line: &str, index: usize| line.split(',').nth(index).unwrap_or_default().to_owned();
     csv.lines().skip(1).map(|line| (cell(line, 0), cell(line, 2))).collect()
 }
 
-fn wait_for_rows(remote: &Remote, list: WatchlistId, expected: &[(&str, &str)]) {
+fn wait_for_rows(remote: &Client, list: WatchlistId, expected: &[(&str, &str)]) {
     let expected: Vec<(String, String)> =
         expected.iter().map(|(symbol, price)| ((*symbol).to_owned(), (*price).to_owned())).collect();
     let mut seen = Vec::new();
@@ -56,7 +56,7 @@ fn wait_for_rows(remote: &Remote, list: WatchlistId, expected: &[(&str, &str)]) 
     });
 }
 
-fn list_named(remote: &Remote, name: &str) -> WatchlistId {
+fn list_named(remote: &Client, name: &str) -> WatchlistId {
     wait_for(name, || {
         let lists = remote.list().ok()?.list;
         lists.iter().find(|summary| &*summary.name == name).map(|summary| summary.watchlist)
@@ -64,15 +64,15 @@ fn list_named(remote: &Remote, name: &str) -> WatchlistId {
 }
 
 #[test]
-fn a_mornings_work_by_keyboard_alone() {
+fn a_session_by_keyboard_alone_is_restored_after_a_restart() {
     let Some(screen) = Screen::open() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut process = desktop(&screen, folder.path(), &[]);
     let window = screen.place(process.id(), PLACE);
-    let remote = wait_for("the embedded server", || Remote::of_folder(folder.path()));
+    let remote = wait_for("the embedded server", || server::folder::find_server(folder.path()));
     make_list(&window, "Morning");
     let morning = list_named(&remote, "Morning");
-    // A list of ten symbols, and their prices.
+    // Enters ten symbols and their prices.
     for (symbol, _) in SYMBOLS {
         window.text(symbol);
         window.keys(&["Return"]);
@@ -83,25 +83,25 @@ fn a_mornings_work_by_keyboard_alone() {
         window.keys(&["Return"]);
     }
     wait_for_rows(&remote, morning, &SYMBOLS);
-    // Sorted by price, the dear ones alone, and copied to another list.
+    // Sorts by price, filters by a minimum price and copies the rows to another list.
     window.keys(&["ctrl+Home", "Right", "Right", "ctrl+shift+s", "ctrl+shift+l"]);
     window.text(">340");
     window.keys(&["Return", "ctrl+a", "ctrl+c"]);
-    make_list(&window, "Dear");
-    let dear = list_named(&remote, "Dear");
+    make_list(&window, "Expensive");
+    let expensive = list_named(&remote, "Expensive");
     window.keys(&["ctrl+v", "Return"]);
     let sorted = [("V", "345.65"), ("TSLA", "412.8"), ("MSFT", "502.4"), ("META", "702.35"), ("LLY", "880")];
-    wait_for_rows(&remote, dear, &sorted);
-    // A row too many is removed, and brought back.
+    wait_for_rows(&remote, expensive, &sorted);
+    // Removes a row and undoes that.
     window.keys(&["ctrl+Home", "ctrl+Delete"]);
-    wait_for_rows(&remote, dear, &sorted[1..]);
+    wait_for_rows(&remote, expensive, &sorted[1..]);
     window.keys(&["ctrl+z"]);
-    wait_for_rows(&remote, dear, &sorted);
-    // Back to the first list, closed there, and everything is found in place.
+    wait_for_rows(&remote, expensive, &sorted);
+    // Returns to the first list and closes there; the restart restores the same picture.
     window.keys(&["ctrl+Prior"]);
     window.wait_for_list("Morning");
     window.keys(&["Down"]);
-    let before = wait_for("a picture that stays", || {
+    let before = wait_for("a stable picture", || {
         let picture = window.picture(ROWS);
         std::thread::park_timeout(std::time::Duration::from_millis(700));
         (picture == window.picture(ROWS)).then_some(picture)
@@ -116,7 +116,7 @@ fn a_mornings_work_by_keyboard_alone() {
 }
 
 #[test]
-fn all_windows_come_back_as_they_were_after_a_crash() {
+fn all_windows_are_restored_after_a_crash() {
     let Some(screen) = Screen::open() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut process = desktop(&screen, folder.path(), &[]);
@@ -126,7 +126,7 @@ fn all_windows_come_back_as_they_were_after_a_crash() {
     window.keys(&["ctrl+Home", "Down", "Right", "Right", "ctrl+shift+s"]);
     let saved =
         || Workspace::read(&folder.path().join("workspace.json")).unwrap().unwrap_or_default().windows;
-    let before = wait_for("what is remembered of both", || {
+    let before = wait_for("the saved state of both windows", || {
         let windows = saved();
         let is_sorted = windows.iter().any(|window| window.grids.values().any(|grid| !grid.sort.is_empty()));
         let are_placed =
@@ -136,10 +136,10 @@ fn all_windows_come_back_as_they_were_after_a_crash() {
     process.kill();
     let mut process = desktop(&screen, folder.path(), &[]);
     wait_for("both windows", || (screen.windows_of(process.id()) == 2).then_some(()));
-    // Whatever they say of themselves now is what they were.
+    // The restored windows save the same state.
     std::thread::park_timeout(std::time::Duration::from_secs(3));
     assert_eq!(saved(), before);
-    // And so they do after they were all ended at once.
+    // Quitting all windows at once saves the same state, too.
     screen.any_of(process.id()).keys(&["ctrl+q"]);
     process.wait();
     assert_eq!(saved(), before);

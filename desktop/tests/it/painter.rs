@@ -1,5 +1,5 @@
-//! Pictures without a graphics card or a display: egui's triangles, filled pixel by pixel. Every machine paints the
-//! same, so that a picture can be compared with the one that was looked at.
+//! A software renderer for snapshots, without a graphics card or a display. It draws the same on every
+//! machine, so that pictures can be compared exactly.
 
 #![expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "pixels are computed here")]
 
@@ -18,7 +18,7 @@ pub struct CpuPainter {
 }
 
 impl TestRenderer for CpuPainter {
-    #[expect(clippy::iter_over_hash_type, reason = "textures do not touch each other")]
+    #[expect(clippy::iter_over_hash_type, reason = "textures are independent")]
     fn handle_delta(&mut self, delta: &mut TexturesDelta) {
         for (id, changes) in delta.set.drain() {
             for change in changes {
@@ -40,7 +40,7 @@ impl TestRenderer for CpuPainter {
         let mut picture = RgbaImage::from_pixel(size.x as u32, size.y as u32, Rgba([0, 0, 0, 255]));
         for ClippedPrimitive { clip_rect, primitive } in ctx.tessellate(output.shapes.clone(), scale) {
             let Primitive::Mesh(mesh) = primitive else {
-                return Err("a callback cannot be painted".to_owned());
+                return Err("paint callbacks are not supported".to_owned());
             };
             let texture = self.textures.get(&mesh.texture_id).ok_or("a texture is missing")?;
             fill(&mut picture, &mesh, texture, clip_rect * scale, scale);
@@ -78,7 +78,7 @@ fn triangle(picture: &mut RgbaImage, corners: &[Vertex; 3], area: f32, texture: 
     if !bounds.is_positive() {
         return;
     }
-    // A pixel belongs to the triangle that its centre is in; on an edge, to the one that is above or left of it.
+    // A pixel belongs to the triangle that contains its centre; on an edge, the top-left rule decides.
     let owns = |from: Pos2, to: Pos2| (from.y == to.y && to.x > from.x) || to.y < from.y;
     let edges = [(b, c), (c, a), (a, b)].map(|(from, to)| (from, to, owns(from, to)));
     let within = |value: f32| (value - 0.5).ceil().max(0.0) as u32;
@@ -96,12 +96,12 @@ fn triangle(picture: &mut RgbaImage, corners: &[Vertex; 3], area: f32, texture: 
     }
 }
 
-/// Twice the area of a triangle, positive where it turns as the screen's axes do.
+/// Returns twice the signed area of a triangle, positive if it is clockwise on the screen.
 fn cross(a: Pos2, b: Pos2, c: Pos2) -> f32 {
     (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
 }
 
-/// Red, green, blue and alpha, the first three already multiplied by the last.
+/// Returns the premultiplied red, green, blue and alpha of a pixel.
 fn shade(corners: &[Vertex; 3], weights: [f32; 3], texture: &ColorImage) -> [f32; 4] {
     let mix = |of: &dyn Fn(&Vertex) -> f32| {
         corners.iter().zip(weights).map(|(corner, weight)| of(corner) * weight).sum::<f32>()

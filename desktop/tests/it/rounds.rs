@@ -1,9 +1,9 @@
-//! Rounds of faults over real processes: clients edit at random through a network that delays and cuts, the server or
-//! a client is killed at a random moment and started again, and then everyone must show the same, with every edit that
-//! was made there once.
+//! Fault injection with real processes: clients edit at random through a network that delays and disconnects,
+//! the server or a client is killed at a random time and restarted, and then all clients must show the same
+//! state with every edit applied exactly once.
 //!
-//! Twenty rounds; `AFTERGLOW_ROUNDS=200 cargo test --workspace rounds -- --nocapture` makes more of them, and
-//! `AFTERGLOW_SEED` others.
+//! Runs 20 rounds; `AFTERGLOW_ROUNDS=200 cargo test --workspace rounds -- --nocapture` runs more, and
+//! `AFTERGLOW_SEED` changes the seed.
 
 mod client;
 mod proxy;
@@ -17,8 +17,8 @@ use std::{
 
 use fastrand::Rng;
 use server::{
-    auth::TOKEN_FILE,
-    journal::{Journal, Most, sqlite::SqliteJournal},
+    accounts::TOKEN_FILE,
+    journal::{Journal, ReadLimit, sqlite::SqliteJournal},
 };
 use shared::{
     edit::Change,
@@ -36,32 +36,34 @@ use crate::{
 
 const CLIENTS: usize = 8;
 const ROUNDS: usize = 20;
-/// How long they edit in a round.
+/// How long the clients edit in a round.
 const EDITING: Duration = Duration::from_secs(1);
 
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    let parse =
+        |text: String| -> u64 { text.parse().unwrap_or_else(|_| panic!("{name} must be a number: {text}")) };
+    std::env::var(name).map_or(default, parse)
 }
 
 #[test]
-fn what_was_accepted_survives_kills_and_cuts_and_all_are_equal() {
+fn accepted_edits_survive_kills_and_disconnects_and_clients_converge() {
     let rounds = number("AFTERGLOW_ROUNDS", ROUNDS as u64);
     let mut rng = Rng::with_seed(number("AFTERGLOW_SEED", 1));
     let folder = tempfile::tempdir().unwrap();
     let mut desk = Desk::start(folder.path(), rng.fork());
-    let (mut of_server, mut of_clients) = (0, 0);
+    let (mut server_kills, mut client_kills) = (0, 0);
     for round in 0..rounds {
-        desk.clients.iter_mut().for_each(ClientProcess::go_on);
+        desk.clients.iter_mut().for_each(ClientProcess::start_editing);
         let before = EDITING.mul_f64(rng.f64());
         std::thread::park_timeout(before);
         match rng.usize(..10) {
             0..6 => {
                 desk.kill_server();
-                of_server += 1;
+                server_kills += 1;
             }
             _ => {
                 desk.kill_client(rng.usize(..CLIENTS));
-                of_clients += 1;
+                client_kills += 1;
             }
         }
         std::thread::park_timeout(EDITING.saturating_sub(before));
@@ -74,11 +76,11 @@ fn what_was_accepted_survives_kills_and_cuts_and_all_are_equal() {
         desk.proxies.iter().fold((0, 0), |(cuts, bytes), proxy| (cuts + proxy.cuts(), bytes + proxy.bytes()));
     let edits = desk.check();
     eprintln!(
-        "{rounds} rounds: {edits} edits by {CLIENTS} clients, {of_server} kills of the server and {of_clients} of clients, \
-         {cuts} connections cut, {bytes} bytes carried"
+        "{rounds} rounds: {edits} edits by {CLIENTS} clients, {server_kills} kills of the server and \
+         {client_kills} of clients, {cuts} connections cut, {bytes} bytes carried"
     );
-    assert!(edits > rounds * 50, "they edited: {edits}");
-    assert!(cuts > rounds / 2, "they were cut off: {cuts}");
+    assert!(edits > rounds * 50, "too few edits: {edits}");
+    assert!(cuts > rounds / 2, "too few connections cut: {cuts}");
 }
 
 struct Desk {
@@ -114,15 +116,15 @@ impl Desk {
     }
 
     fn kill_client(&mut self, index: usize) {
-        self.clients[index].kill_and_start_again();
+        self.clients[index].kill_and_restart();
     }
 
-    /// The faults and the edits end; gives what each shows once nothing waits.
+    /// Stops the faults and the edits; returns the state of each client once they have converged.
     fn settle(&mut self) -> Vec<State> {
         self.proxies.iter().for_each(|proxy| proxy.set_hostile(false));
         self.clients.iter_mut().for_each(ClientProcess::settle);
         let mut states: Vec<State> = Vec::new();
-        wait_for("all to be at the head", || {
+        wait_for("all clients to reach the latest revision", || {
             states = self.clients.iter_mut().map(ClientProcess::state).collect();
             let head = states.iter().map(|state| state.revision).max()?;
             states.iter().all(|state| state.revision == head).then_some(())
@@ -131,7 +133,7 @@ impl Desk {
         states
     }
 
-    /// Ends everything and looks at what the server has kept; gives how many edits were made.
+    /// Stops everything and checks the server's journal; returns the number of edits.
     fn check(self) -> u64 {
         let Self { folder, list, mut server, proxies, clients } = self;
         drop((proxies, clients));
@@ -140,9 +142,9 @@ impl Desk {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let commits = runtime.block_on(async {
             let journal = SqliteJournal::open(&served).await.unwrap();
-            let commits = journal.commits(list, Revision(0), Most::ALL).await.unwrap();
+            let commits = journal.commits(list, Revision(0), ReadLimit::ALL).await.unwrap();
             journal.close().await;
-            server::backup::check(&served.join("journal.sqlite")).await.unwrap();
+            server::folder::backup::check(&served.join("journal.sqlite")).await.unwrap();
             commits
         });
         let mut names: BTreeSet<(ClientId, EditId)> = BTreeSet::new();
@@ -154,26 +156,26 @@ impl Desk {
             }
         }
         for (mark, times) in &marks {
-            assert_eq!(*times, 1, "what {mark} says was applied more than once");
+            assert_eq!(*times, 1, "{mark} was applied more than once");
         }
         let revisions: Vec<u64> = commits.iter().map(|commit| commit.revision.0).collect();
-        assert_eq!(revisions, (1..=revisions.len() as u64).collect::<Vec<_>>(), "an order without gaps");
+        assert_eq!(revisions, (1..=revisions.len() as u64).collect::<Vec<_>>(), "the revisions have no gaps");
         for index in 0..CLIENTS {
             let accepted = fs::read_to_string(folder.join(format!("client-{index}/accepted"))).unwrap();
             for mark in accepted.lines() {
-                assert!(marks.contains_key(mark), "{mark} was accepted and is not there");
+                assert!(marks.contains_key(mark), "{mark} was accepted but is missing");
             }
             assert!(accepted.lines().count() > 0);
-            // And what was on a client's disk when it was killed has come, too.
+            // Edits on a client's disk when it was killed have been sent, too.
             for mark in client::kept_at_death(&folder.join(format!("client-{index}"))) {
-                assert!(marks.contains_key(&mark), "{mark} waited on the disk and is not there");
+                assert!(marks.contains_key(&mark), "{mark} was in the outbox but is missing");
             }
         }
         marks.len() as u64
     }
 }
 
-/// Whether a change is one that a client marks its edits with.
+/// Returns whether a change sets the mark of an edit.
 fn is_mark(change: &Change) -> bool {
     matches!(change, Change::Set(set) if &*set.column.0 == "note")
 }

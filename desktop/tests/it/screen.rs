@@ -1,4 +1,4 @@
-//! A screen of its own, its windows and their pixels.
+//! A virtual screen, the windows on it and their pixels.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -12,10 +12,10 @@ use x11rb::{
     rust_connection::RustConnection,
 };
 
-/// Nothing that these tests wait for takes longer, however busy the machine is.
+/// Timeout of every wait, generous for busy machines.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// An X server without a screen, and a window manager on it.
+/// A virtual X server with a window manager.
 pub struct Screen {
     display: String,
     server: Child,
@@ -24,22 +24,22 @@ pub struct Screen {
     root: u32,
 }
 
-/// A colour as it is on the screen: red, green, blue.
+/// A colour on the screen: red, green, blue.
 pub type Pixel = [u8; 3];
 
-/// The frame round the cursor, in the dark theme.
+/// Colour of the cursor's frame in the dark theme.
 pub const CURSOR: Pixel = [0x4C, 0x9B, 0xE8];
-/// The left edge of the price column: behind the rows' numbers, the symbol and the company.
+/// Left edge of the price column, after the row numbers, the symbol and the company.
 pub const PRICE: i32 = 30 + 88 + 240;
 
-/// The upper part of a row, above its text: behind the top bar and the header, each row has 22 points.
+/// Returns the y coordinate of a row, above its text. Rows of 22 points follow the top bar and the header.
 pub fn row(index: i32) -> i32 {
     36 + 26 + 22 * index + 4
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// What a test needs besides the program; names what is missing.
+/// Returns the names of missing tools, if any.
 fn missing() -> Option<String> {
     let has =
         |tool: &&str| Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success());
@@ -48,7 +48,7 @@ fn missing() -> Option<String> {
 }
 
 impl Screen {
-    /// A screen, or `None` where the tools for one are not installed; where they are required, a failure.
+    /// Opens a screen, or returns `None` if the tools are not installed. Panics if they are required.
     pub fn open() -> Option<Self> {
         if let Some(missing) = missing() {
             let required = std::env::var_os("AFTERGLOW_REQUIRE_SERVICES").is_some();
@@ -72,7 +72,7 @@ impl Screen {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // A window that is opened while the window manager takes over may be lost between the two.
+        // A window opened before the window manager is ready may stay unmanaged.
         let check = connection.intern_atom(false, b"_NET_SUPPORTING_WM_CHECK").unwrap().reply().unwrap().atom;
         wait_for("the window manager", || {
             let property = connection.get_property(false, root, check, AtomEnum::WINDOW, 0, 1).unwrap();
@@ -85,12 +85,12 @@ impl Screen {
         &self.display
     }
 
-    /// The window of a process, once it shows the companies, moved and sized.
+    /// Waits for the window of a process that shows the companies, then moves and sizes it.
     pub fn place(&self, process: u32, place: [i32; 4]) -> Window<'_> {
         self.place_showing(process, "Companies", place)
     }
 
-    /// The window of a process, once it shows a watchlist, moved and sized.
+    /// Waits for the window of a process that shows the named watchlist, then moves and sizes it.
     pub fn place_showing(&self, process: u32, list: &str, [x, y, width, height]: [i32; 4]) -> Window<'_> {
         let id = wait_for("the window", || {
             let process = process.to_string();
@@ -99,7 +99,7 @@ impl Screen {
             found.lines().last().map(str::to_owned)
         });
         let window = Window { screen: self, id };
-        wait_for("the window's place and size", || {
+        wait_for("the position and size of the window", || {
             self.xdotool(&["windowmove", &window.id, &x.to_string(), &y.to_string()]);
             self.xdotool(&["windowsize", &window.id, &width.to_string(), &height.to_string()]);
             let size = self.connection.get_geometry(window.number()).unwrap().reply().unwrap();
@@ -111,12 +111,12 @@ impl Screen {
         window
     }
 
-    /// How many windows of a process are open.
+    /// Returns the number of open windows of a process.
     pub fn windows_of(&self, process: u32) -> usize {
         self.search(process).lines().count()
     }
 
-    /// A window of a process, as it stands.
+    /// Returns a window of a process without moving it.
     pub fn any_of(&self, process: u32) -> Window<'_> {
         let id = wait_for("a window", || self.search(process).lines().last().map(str::to_owned));
         Window { screen: self, id }
@@ -132,7 +132,7 @@ impl Screen {
         String::from_utf8_lossy(&ran.stdout).into_owned()
     }
 
-    /// One pixel of the screen.
+    /// Returns a pixel of the screen.
     pub fn pixel(&self, x: i32, y: i32) -> Pixel {
         let (x, y) = (i16::try_from(x).unwrap(), i16::try_from(y).unwrap());
         let image = self
@@ -166,14 +166,14 @@ impl Window<'_> {
         self.id.parse().unwrap()
     }
 
-    /// Puts the cursor into the price of a row, and is sure that it is there.
+    /// Moves the cursor to the price of a row and waits until it is drawn there.
     pub fn go_to_price(&self, index: i32) {
         let edge = || self.pixel(PRICE + 1, row(index));
         wait_for("the cursor", || {
             self.keys(&["ctrl+Home", "Right", "Right"]);
             (0..index).for_each(|_| self.keys(&["Down"]));
             let pressed = Instant::now();
-            // A frame later it is there, or a key came before the window had the keyboard.
+            // If it does not appear, a key was pressed before the window had the focus; then try again.
             while edge() != CURSOR && pressed.elapsed() < Duration::from_millis(700) {
                 std::thread::park_timeout(Duration::from_millis(10));
             }
@@ -199,7 +199,7 @@ impl Window<'_> {
         self.screen.xdotool(&["type", "--delay", "30", text]);
     }
 
-    /// Closes it as a person does: the window manager asks it to.
+    /// Closes it through the window manager, as a person does.
     pub fn close(&self) {
         self.keys(&["alt+F4"]);
     }
@@ -212,7 +212,7 @@ impl Window<'_> {
         });
     }
 
-    /// All that is in a part of the window's own area: its left, top, width and height.
+    /// Returns the pixels of a part of the window: left, top, width and height.
     pub fn picture(&self, [x, y, width, height]: [u16; 4]) -> Vec<u8> {
         let (left, top) = self.corner();
         let (left, top) = (i16::try_from(left).unwrap(), i16::try_from(top).unwrap());
@@ -223,7 +223,7 @@ impl Window<'_> {
         image.unwrap().reply().unwrap().data
     }
 
-    /// What is at a place of the window's own area.
+    /// Returns a pixel of the window.
     pub fn pixel(&self, x: i32, y: i32) -> Pixel {
         let (left, top) = self.corner();
         self.screen.pixel(left + x, top + y)
@@ -235,21 +235,22 @@ impl Window<'_> {
         (i32::from(place.dst_x), i32::from(place.dst_y))
     }
 
-    /// A place for quick looks: finding the corner takes as long as a frame.
+    /// Returns a function that reads a pixel of the window quickly: finding its corner takes as long as a
+    /// frame.
     pub fn spot(&self, x: i32, y: i32) -> impl Fn() -> Pixel {
         let (left, top) = self.corner();
         move || self.screen.pixel(left + x, top + y)
     }
 }
 
-/// Asks again and again until there is an answer.
+/// Polls until there is an answer, and panics after [`PATIENCE`].
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(started.elapsed() < PATIENCE, "{what} did not come within {PATIENCE:?}");
+        assert!(started.elapsed() < PATIENCE, "timed out after {PATIENCE:?} waiting for {what}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }

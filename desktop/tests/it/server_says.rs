@@ -1,4 +1,4 @@
-//! What the person is told of what the server says.
+//! Notices and states that messages of the server lead to.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,8 @@ use shared::{
     time::Timestamp,
     wire::{
         client::ClientMessage,
-        server::{
-            Error, ErrorCode, Resumed, Role, ServerMessage, Snapshot, Summary, User, Watchlists, Welcome,
-        },
+        server::{Error, ErrorCode, Resumed, Role, ServerMessage, Summary, User, Watchlists, Welcome},
+        snapshot::Snapshot,
     },
 };
 use tempfile::TempDir;
@@ -40,22 +39,22 @@ impl Desk {
         self.store.connected();
         let user = User { id: UserId(Uuid::nil()), name: "ann".into(), role: Role::Editor };
         let now = Timestamp::from_millis(0);
-        self.says(ServerMessage::Welcome(Welcome { protocol: 1, server: "1.0.0".into(), user, now }));
+        self.receive(ServerMessage::Welcome(Welcome { protocol: 1, server: "1.0.0".into(), user, now }));
         let summary = Summary { watchlist: LIST, name: "Core book".into(), revision: Revision(5), rows: 0 };
-        self.says(ServerMessage::Watchlists(Watchlists { list: vec![summary] }));
+        self.receive(ServerMessage::Watchlists(Watchlists { list: vec![summary] }));
     }
 
-    fn says(&mut self, message: ServerMessage) {
+    fn receive(&mut self, message: ServerMessage) {
         self.store.receive(message, NOW);
     }
 
     fn errs(&mut self, code: ErrorCode, message: &str, watchlist: Option<WatchlistId>) {
-        self.says(ServerMessage::Error(Error { code, message: message.into(), request: None, watchlist }));
+        self.receive(ServerMessage::Error(Error { code, message: message.into(), request: None, watchlist }));
     }
 
-    /// The watchlist whole, of a history.
+    /// Receives a snapshot of the watchlist in an epoch.
     fn snapshot(&mut self, epoch: u128) {
-        self.says(ServerMessage::Snapshot(Snapshot {
+        self.receive(ServerMessage::Snapshot(Snapshot {
             watchlist: LIST,
             name: "Core book".into(),
             columns: standard_columns(),
@@ -67,72 +66,72 @@ impl Desk {
         }));
     }
 
-    fn told(&self) -> Vec<&str> {
+    fn notices(&self) -> Vec<&str> {
         self.store.notices().iter().map(|notice| &*notice.text).collect()
     }
 }
 
 #[test]
-fn a_restored_backup_is_told_to_whoever_looks_at_the_list_and_stays_until_it_is_read() {
+fn a_restored_backup_adds_a_notice_that_stays_until_it_is_dismissed() {
     let mut desk = Desk::new();
     desk.snapshot(1);
     let position = Position::between(None, None, 1).unwrap().remove(0);
     let insert = Change::insert(RowId(Uuid::from_u128(1)), &position, Default::default());
     desk.store.edit(LIST, WindowId(1), vec![insert]).unwrap();
-    desk.store.down("it is gone".to_owned(), Instant::now(), NOW);
+    desk.store.disconnected("connection lost".to_owned(), Instant::now(), NOW);
     desk.connect();
     desk.snapshot(1);
-    assert_eq!(desk.told(), [""; 0], "a list that is sent whole is no news");
-    desk.store.down("it is gone".to_owned(), Instant::now(), NOW);
+    assert_eq!(desk.notices(), [""; 0], "a snapshot of the same epoch adds no notice");
+    desk.store.disconnected("connection lost".to_owned(), Instant::now(), NOW);
     desk.connect();
     desk.snapshot(2);
-    assert!(desk.told()[0].contains("\u{201c}Core book\u{201d} has been restored"), "{:?}", desk.told());
-    desk.store.expire_notices(NOW * 1_000, NOW);
-    assert_eq!(desk.told().len(), 1);
-    assert_eq!(
-        desk.store.undo(WindowId(1), NOW),
-        None,
-        "what was done in another history is not undone in this"
+    assert!(
+        desk.notices()[0].contains("\u{201c}Core book\u{201d} has been restored"),
+        "{:?}",
+        desk.notices()
     );
-    assert_eq!(desk.store.replica().waiting(), 1, "what was not answered is sent to it");
+    desk.store.expire_notices(NOW * 1_000, NOW);
+    assert_eq!(desk.notices().len(), 1);
+    assert_eq!(desk.store.undo(WindowId(1), NOW), None, "edits of another epoch cannot be undone");
+    assert_eq!(desk.store.replica().unanswered_count(), 1, "unanswered edits are sent again");
 }
 
 #[test]
-fn a_list_that_cannot_be_served_says_why_in_its_place_until_it_can() {
+fn an_unavailable_list_shows_the_reason_until_it_is_available() {
     let mut desk = Desk::new();
     for _ in 0..3 {
         desk.errs(ErrorCode::Unavailable, "the watchlist's records are damaged", Some(LIST));
     }
     assert_eq!(desk.store.unserved(LIST), Some("The watchlist's records are damaged."));
-    assert_eq!(desk.told(), [""; 0], "it is said where the list would be");
+    assert_eq!(desk.notices(), [""; 0], "the reason is shown in place of the list");
     desk.store.tick(Duration::from_secs(9));
     desk.snapshot(1);
     assert_eq!(desk.store.unserved(LIST), None);
-    desk.errs(ErrorCode::Unavailable, "the watchlist cannot be served at present", Some(LIST));
-    desk.errs(ErrorCode::Unavailable, "the watchlist cannot be served at present", Some(LIST));
-    let told = "The watchlist cannot be served at present.";
-    assert_eq!(desk.told(), [told], "once where the list is shown");
-    assert_eq!(desk.store.unserved(LIST), Some(told), "and in the status bar for as long");
+    desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));
+    desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));
+    let reason = "The watchlist is temporarily unavailable.";
+    assert_eq!(desk.notices(), [reason], "one notice if the list is loaded");
+    assert_eq!(desk.store.unserved(LIST), Some(reason), "and the status bar shows it");
     desk.store.dismiss(desk.store.notices()[0].id);
     desk.store.tick(Duration::from_secs(9));
-    desk.says(ServerMessage::Resumed(Resumed {
+    desk.receive(ServerMessage::Resumed(Resumed {
         watchlist: LIST,
         epoch: Epoch(Uuid::from_u128(1)),
         revision: Revision(5),
     }));
     assert_eq!(desk.store.unserved(LIST), None);
-    desk.errs(ErrorCode::Unavailable, "the watchlist cannot be served at present", Some(LIST));
-    assert_eq!(desk.told(), [told], "said anew when it happens anew");
+    desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));
+    assert_eq!(desk.notices(), [reason], "another outage adds another notice");
 }
 
 #[test]
-fn a_list_that_cannot_be_served_holds_up_no_edit_of_another() {
+fn an_unavailable_list_does_not_delay_edits_of_another() {
     let mut desk = Desk::new();
     desk.snapshot(1);
     let bad = WatchlistId(Uuid::from_u128(8));
     desk.store.open_list(bad);
     while desk.store.poll_send().is_some() {}
-    let mut asked = 0;
+    let mut requests = 0;
     for second in 0..60 {
         let now = Duration::from_secs(second);
         let error = Error {
@@ -143,21 +142,21 @@ fn a_list_that_cannot_be_served_holds_up_no_edit_of_another() {
         };
         desk.store.receive(ServerMessage::Error(error), now);
         desk.store.tick(now);
-        asked += std::iter::from_fn(|| desk.store.poll_send()).count();
+        requests += std::iter::from_fn(|| desk.store.poll_send()).count();
     }
-    assert!((5..15).contains(&asked), "it is asked for again less and less often: {asked}");
+    assert!((5..15).contains(&requests), "the retries back off: {requests}");
     let position = Position::between(None, None, 1).unwrap().remove(0);
     let insert = Change::insert(RowId(Uuid::from_u128(1)), &position, Default::default());
     desk.store.edit(LIST, WindowId(1), vec![insert]).unwrap();
-    assert!(matches!(desk.store.poll_send(), Some(ClientMessage::Edit(_))), "it leaves at once");
+    assert!(matches!(desk.store.poll_send(), Some(ClientMessage::Edit(_))), "the edit is sent at once");
 }
 
 #[test]
-fn that_the_server_stops_is_said_by_the_connection_alone() {
+fn a_restarting_server_adds_no_notice() {
     let mut desk = Desk::new();
     desk.errs(ErrorCode::Restarting, "the server is stopping; connect again in a moment", None);
-    assert_eq!(desk.told(), [""; 0]);
+    assert_eq!(desk.notices(), [""; 0]);
     desk.errs(ErrorCode::BadMessage, "no such message", None);
-    assert_eq!(desk.told(), ["No such message."]);
+    assert_eq!(desk.notices(), ["No such message."]);
     assert!(matches!(desk.store.connection(), Connection::Up { .. }));
 }

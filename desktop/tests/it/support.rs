@@ -1,4 +1,4 @@
-//! The programs, started and ended, and a server asked over HTTP.
+//! Helpers that start and stop the programs, and query a server over HTTP.
 
 use std::{
     io::{BufRead, BufReader},
@@ -6,12 +6,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use server::remote::Remote;
+use server::client::Client;
 use shared::ids::WatchlistId;
 
 use crate::screen::{Screen, wait_for};
 
-/// A process that is killed when the test is done with it.
+/// A process that is killed when dropped.
 pub struct Process(Child);
 
 impl Process {
@@ -19,14 +19,14 @@ impl Process {
         self.0.id()
     }
 
-    /// SIGKILL, as a power cut would.
+    /// Kills the process with SIGKILL, as a crash would.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 
     pub fn wait(&mut self) {
-        wait_for("the process's end", || self.0.try_wait().unwrap());
+        wait_for("the end of the process", || self.0.try_wait().unwrap());
     }
 }
 
@@ -37,7 +37,7 @@ impl Drop for Process {
     }
 }
 
-/// The desktop on a screen.
+/// Starts the desktop on a screen.
 pub fn desktop(screen: &Screen, data_dir: &Path, arguments: &[&str]) -> Process {
     let child = Command::new(env!("CARGO_BIN_EXE_afterglow"))
         .args(arguments)
@@ -47,28 +47,28 @@ pub fn desktop(screen: &Screen, data_dir: &Path, arguments: &[&str]) -> Process 
         .env("LIBGL_ALWAYS_SOFTWARE", "1")
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("AFTERGLOW_CONNECT")
-        // What goes wrong in it is read beside the test that failed.
+        // Its warnings appear in the output of a failed test.
         .env("AFTERGLOW_LOG", "warn,winit=error,egui_winit=error,zbus=error")
         .spawn()
         .unwrap();
     Process(child)
 }
 
-/// The server's program, which stands beside the desktop's.
+/// Returns the path of the server's executable, next to the desktop's.
 fn server_program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_afterglow")).with_file_name("afterglow-server");
     assert!(program.exists(), "{} is not built: run `cargo test --workspace`", program.display());
     program
 }
 
-/// A server process on a port of its own.
+/// A server process on its own port.
 pub struct ServerProcess {
     pub process: Process,
     pub base: String,
 }
 
 impl ServerProcess {
-    /// On a free port, or on the one that it had before.
+    /// Starts a server that listens on a free port (`127.0.0.1:0`) or on a given one.
     pub fn start(data_dir: &Path, listen: &str) -> Self {
         let mut child = Command::new(server_program())
             .args(["serve", "--listen", listen, "--data-dir"])
@@ -88,7 +88,7 @@ impl ServerProcess {
     }
 }
 
-/// Makes a watchlist from the twenty companies.
+/// Imports the twenty companies into a new watchlist.
 pub fn import_companies(data_dir: &Path) -> WatchlistId {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv");
     let ran = Command::new(server_program())
@@ -100,16 +100,16 @@ pub fn import_companies(data_dir: &Path) -> WatchlistId {
     WatchlistId(String::from_utf8(ran.stdout).unwrap().trim().parse().unwrap())
 }
 
-/// The price of a symbol, as the server has it.
-pub fn price_of(remote: &Remote, watchlist: WatchlistId, symbol: &str) -> Option<String> {
+/// Returns the price of a symbol on the server.
+pub fn price_of(remote: &Client, watchlist: WatchlistId, symbol: &str) -> Option<String> {
     let csv = String::from_utf8(remote.csv(watchlist).ok()?).unwrap();
     let line = csv.lines().find(|line| line.split(',').next() == Some(symbol))?;
-    // No company before this one's price has a comma in its name.
+    // No field before the price contains a comma.
     line.split(',').nth(2).map(str::to_owned)
 }
 
-/// How many revisions a watchlist has.
-pub fn revision_of(remote: &Remote, watchlist: WatchlistId) -> u64 {
+/// Returns the revision of a watchlist.
+pub fn revision_of(remote: &Client, watchlist: WatchlistId) -> u64 {
     let list = remote.list().unwrap().list;
     list.iter().find(|summary| summary.watchlist == watchlist).unwrap().revision.0
 }

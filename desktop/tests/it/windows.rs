@@ -1,4 +1,4 @@
-//! Whole windows without a display: what is undone, what is followed, and what is found again after a restart.
+//! Whole windows without a display: undo, linked windows, tabs, history, imports and restored state.
 
 use desktop::{
     action::Action,
@@ -28,7 +28,7 @@ fn id(headless: &Headless, row: usize) -> RowId {
     headless.shown().unwrap().rows().at(row).unwrap().id
 }
 
-/// Puts the cursor on the price of a row.
+/// Moves the cursor to the price of a row.
 fn go_to_price(headless: &mut Headless, row: usize) {
     headless.key(Modifiers::COMMAND, Key::Home);
     (0..row).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowDown));
@@ -39,7 +39,7 @@ fn notices(headless: &Headless) -> Vec<String> {
     headless.core.store.notices().iter().map(|notice| notice.text.clone()).collect()
 }
 
-/// Two desktops on one data folder: the second joins the server of the first.
+/// Two desktops on one data folder; the second joins the server of the first.
 struct Two {
     ann: Headless,
     bob: Headless,
@@ -60,7 +60,7 @@ impl Two {
         wait_for("the same prices on both", || {
             self.ann.frame(Vec::new());
             self.bob.frame(Vec::new());
-            self.ann.shown()?.same_as(self.bob.shown()?).then_some(())
+            self.ann.shown()?.has_same_content(self.bob.shown()?).then_some(())
         });
     }
 
@@ -71,7 +71,7 @@ impl Two {
 }
 
 #[test]
-fn an_undo_does_not_overwrite_what_others_set_meanwhile_and_says_so() {
+fn an_undo_does_not_overwrite_changes_of_others_and_adds_a_notice() {
     let mut two = Two::start();
     go_to_price(&mut two.ann, 0);
     two.ann.enter("80");
@@ -82,20 +82,20 @@ fn an_undo_does_not_overwrite_what_others_set_meanwhile_and_says_so() {
     two.settle();
     two.ann.key(Modifiers::COMMAND, Key::Z);
     two.settle();
-    assert_eq!(price(&two.ann, 1), "29.01", "the last edit is taken back");
+    assert_eq!(price(&two.ann, 1), "29.01", "the last edit is undone");
     two.ann.key(Modifiers::COMMAND, Key::Z);
     two.settle();
     assert_eq!((price(&two.ann, 0), price(&two.bob, 0)), ("90".to_owned(), "90".to_owned()));
-    let said = notices(&two.ann);
-    assert!(said.iter().any(|text| text.contains("\"90\"")), "{said:?}");
+    let notices = notices(&two.ann);
+    assert!(notices.iter().any(|text| text.contains("\"90\"")), "{notices:?}");
     two.ann.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     two.settle();
-    assert_eq!(price(&two.ann, 1), "30", "what was taken back is made again");
+    assert_eq!(price(&two.ann, 1), "30", "the undone edit is redone");
     two.stop();
 }
 
 #[test]
-fn an_edit_of_nothing_neither_glows_nor_is_undone() {
+fn an_edit_without_effect_neither_glows_nor_can_be_undone() {
     let mut two = Two::start();
     go_to_price(&mut two.ann, 0);
     two.ann.enter("80");
@@ -112,23 +112,23 @@ fn an_edit_of_nothing_neither_glows_nor_is_undone() {
     let before = revision(&two);
     go_to_price(&mut two.ann, 0);
     two.ann.enter("80.00");
-    // Nor does one that comes otherwise than from the editor.
+    // The same holds for an edit that does not come from the editor.
     let window = two.ann.window.id();
     let changes = vec![Change::set(id(&two.ann, 0), &"price".into(), Literal::from("80.000"))];
     let action = Action::Edit { watchlist: list, window, changes };
-    two.ann.core.act(action, &mut two.ann.window, std::time::Duration::ZERO);
+    two.ann.core.execute(action, &mut two.ann.window, std::time::Duration::ZERO);
     two.settle();
     assert_eq!(revision(&two), before);
     assert!(!glows(&two));
     go_to_price(&mut two.ann, 0);
     two.ann.key(Modifiers::COMMAND, Key::Z);
     two.settle();
-    assert_eq!(price(&two.bob, 0), "71.72", "the edit before it is taken back");
+    assert_eq!(price(&two.bob, 0), "71.72", "the previous edit is undone");
     two.stop();
 }
 
 #[test]
-fn linked_windows_go_to_the_row_and_the_watchlist_that_one_of_them_is_moved_to() {
+fn linked_windows_follow_each_other_to_a_row_and_a_watchlist() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let companies = headless.window.list().unwrap();
@@ -145,14 +145,14 @@ fn linked_windows_go_to_the_row_and_the_watchlist_that_one_of_them_is_moved_to()
     headless.frame(Vec::new());
     assert_eq!(row_of(&headless, 0), Some(id(&headless, 3)));
     assert_eq!(row_of(&headless, 1), not_linked);
-    let made = make(&mut headless, "Other");
-    wait_for("the other window on the new list", || {
+    let created = create(&mut headless, "Other");
+    wait_for("the linked window to show the new list", || {
         headless.frame(Vec::new());
-        (headless.others[0].0.list() == Some(made)).then_some(())
+        (headless.others[0].0.list() == Some(created)).then_some(())
     });
     assert_eq!(headless.others[1].0.list(), Some(companies));
     headless.key(Modifiers::COMMAND, Key::PageUp);
-    wait_for("the way back", || {
+    wait_for("both windows to return", || {
         headless.frame(Vec::new());
         let is_back =
             headless.window.list() == Some(companies) && headless.others[0].0.list() == Some(companies);
@@ -161,15 +161,15 @@ fn linked_windows_go_to_the_row_and_the_watchlist_that_one_of_them_is_moved_to()
     headless.stop();
 }
 
-/// Makes a watchlist from the window, which then shows it.
-fn make(headless: &mut Headless, name: &str) -> WatchlistId {
+/// Creates a watchlist from the window, which then shows it.
+fn create(headless: &mut Headless, name: &str) -> WatchlistId {
     let before = headless.window.list();
     wait_for("a connection", || {
         headless.frame(Vec::new());
         matches!(headless.core.store.connection(), Connection::Up { .. }).then_some(())
     });
     let create = Action::Create(headless.window.id(), name.to_owned());
-    headless.core.act(create, &mut headless.window, std::time::Duration::ZERO);
+    headless.core.execute(create, &mut headless.window, std::time::Duration::ZERO);
     wait_for("the new list", || {
         headless.frame(Vec::new());
         headless.shown()?;
@@ -178,13 +178,13 @@ fn make(headless: &mut Headless, name: &str) -> WatchlistId {
 }
 
 #[test]
-fn tabs_are_gone_through_by_key_and_each_keeps_its_cursor() {
+fn keys_switch_tabs_and_each_tab_keeps_its_cursor() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let companies = headless.window.list().unwrap();
     go_to_price(&mut headless, 4);
     let left = headless.window.grid.cursor.clone();
-    let other = make(&mut headless, "Other");
+    let other = create(&mut headless, "Other");
     for (modifiers, key, expected) in [
         (Modifiers::COMMAND, Key::PageDown, companies),
         (Modifiers::COMMAND, Key::PageUp, other),
@@ -200,16 +200,16 @@ fn tabs_are_gone_through_by_key_and_each_keeps_its_cursor() {
 }
 
 #[test]
-fn what_a_window_showed_is_found_again_after_a_restart() {
+fn a_window_is_restored_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let companies = headless.window.list().unwrap();
-    make(&mut headless, "Other");
+    create(&mut headless, "Other");
     headless.key(Modifiers::COMMAND, Key::PageUp);
     go_to_price(&mut headless, 4);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
-    headless.window.grid.ask(Command::Column(ColumnCommand::Trend));
+    headless.window.grid.queue_command(Command::Column(ColumnCommand::Trend));
     headless.window.link = Link::new(Some(Group::Green));
     headless.window.on_top = true;
     headless.frame(Vec::new());
@@ -236,16 +236,16 @@ fn the_last_changes_of_a_cell_come_from_the_server() {
     let (list, window) = (two.bob.window.list().unwrap(), two.bob.window.id());
     let changes = wait_for("the changes", || {
         two.bob.frame(Vec::new());
-        let history = two.bob.core.store.history(list, window)?;
+        let history = two.bob.core.store.cell_history(list, window)?;
         Some(history.changes.clone()).filter(|changes| !changes.is_empty())
     });
-    let said: Vec<String> = changes.iter().map(|change| format!("{} {}", change.from, change.to)).collect();
-    assert_eq!(said, ["\"81\" \"82\"", "\"80\" \"81\"", "\"71.72\" \"80\"", "empty \"71.72\""]);
+    let found: Vec<String> = changes.iter().map(|change| format!("{} {}", change.from, change.to)).collect();
+    assert_eq!(found, ["\"81\" \"82\"", "\"80\" \"81\"", "\"71.72\" \"80\"", "empty \"71.72\""]);
     two.stop();
 }
 
 #[test]
-fn a_window_that_is_closed_is_at_no_cell_any_longer() {
+fn closing_a_window_clears_its_presence() {
     let mut two = Two::start();
     two.ann.open_window();
     let list = two.ann.window.list().unwrap();
@@ -264,7 +264,7 @@ fn a_window_that_is_closed_is_at_no_cell_any_longer() {
 }
 
 #[test]
-fn what_lies_over_an_open_editor_leaves_its_text_alone() {
+fn overlays_do_not_change_the_text_of_an_open_editor() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let editor = |headless: &Headless| headless.window.grid.editor.as_ref().map(|editor| editor.text.clone());
@@ -275,14 +275,14 @@ fn what_lies_over_an_open_editor_leaves_its_text_alone() {
     headless.typed(vec![egui::Event::Text("light".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
     headless.key(Modifiers::NONE, Key::F1);
-    assert!(headless.window.shows_keys && headless.window.search.is_none());
+    assert!(headless.window.is_keys_open && headless.window.search.is_none());
     headless.typed(vec![egui::Event::Text("x".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
     assert_eq!((editor(&headless).as_deref(), price(&headless, 0)), (Some("8"), "71.72".to_owned()));
     headless.typed(vec![egui::Event::Text("0".to_owned())]);
-    assert_eq!(editor(&headless).as_deref(), Some("80"), "and typing goes on where it was");
-    // What is chosen to be done is done once the cell is committed.
-    headless.window.grid.ask(Command::Move(Step::Last));
+    assert_eq!(editor(&headless).as_deref(), Some("80"), "typing continues in the editor");
+    // A command runs once the cell is committed.
+    headless.window.grid.queue_command(Command::Move(Step::Last));
     headless.frame(Vec::new());
     headless.frame(Vec::new());
     assert_eq!((editor(&headless), price(&headless, 0)), (None, "80".to_owned()));
@@ -291,7 +291,7 @@ fn what_lies_over_an_open_editor_leaves_its_text_alone() {
 }
 
 #[test]
-fn an_undo_is_shown_where_it_was_done() {
+fn undo_and_redo_move_the_cursor_to_the_changed_cell() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     go_to_price(&mut headless, 2);
@@ -309,7 +309,7 @@ fn an_undo_is_shown_where_it_was_done() {
 }
 
 #[test]
-fn a_file_that_cannot_be_imported_is_asked_for_again() {
+fn the_import_dialog_stays_open_after_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let file = folder.path().join("mine.csv");
@@ -325,7 +325,7 @@ fn a_file_that_cannot_be_imported_is_asked_for_again() {
         });
     };
     import(&mut headless);
-    assert!(headless.window.dialog.is_some() && notices(&headless).is_empty(), "there is no such file");
+    assert!(headless.window.dialog.is_some() && notices(&headless).is_empty(), "the file does not exist");
     assert_eq!(
         headless.shown().unwrap().cell(id(&headless, 0), &"price".into()).as_number(),
         "71.72".parse().ok()
@@ -341,7 +341,7 @@ fn a_file_that_cannot_be_imported_is_asked_for_again() {
 }
 
 #[test]
-fn two_processes_on_one_folder_each_find_their_windows_again() {
+fn two_processes_on_one_folder_each_restore_their_windows() {
     let folder = tempfile::tempdir().unwrap();
     let (mut ann, mut bob) = (Headless::start(folder.path()), Headless::start(folder.path()));
     go_to_price(&mut ann, 3);
@@ -357,7 +357,7 @@ fn two_processes_on_one_folder_each_find_their_windows_again() {
 }
 
 #[test]
-fn the_history_beside_the_grid_follows_and_puts_values_back() {
+fn the_history_panel_follows_new_changes_and_restored_values() {
     let mut two = Two::start();
     go_to_price(&mut two.ann, 0);
     two.ann.enter("80");
@@ -375,13 +375,13 @@ fn the_history_beside_the_grid_follows_and_puts_values_back() {
         Change::set_guarded(id(&two.bob, 0), &"price".into(), Literal::from("80"), Literal::from("71.72"));
     assert_eq!(change, typed);
     let row = id(&two.bob, 0);
-    let put_back = Change::set_guarded(row, &"price".into(), Literal::from("71.72"), Literal::from("80"));
+    let restore = Change::set_guarded(row, &"price".into(), Literal::from("71.72"), Literal::from("80"));
     let (list, now) = (two.bob.window.list().unwrap(), two.bob.now());
-    let edit = Action::Edit { watchlist: list, window, changes: vec![put_back] };
-    two.bob.core.act(edit, &mut two.bob.window, now);
+    let edit = Action::Edit { watchlist: list, window, changes: vec![restore] };
+    two.bob.core.execute(edit, &mut two.bob.window, now);
     two.settle();
     assert_eq!(price(&two.ann, 0), "71.72");
-    wait_for("the change that put it back", || {
+    wait_for("the restoring change", || {
         matches!(newest(&mut two)?, Change::Set(set) if set.value == Literal::from("71.72")).then_some(())
     });
     two.bob.key(Modifiers::COMMAND, Key::H);
@@ -390,27 +390,27 @@ fn the_history_beside_the_grid_follows_and_puts_values_back() {
 }
 
 #[test]
-fn a_watchlist_that_a_link_names_is_shown_or_said_to_be_missing() {
+fn a_requested_watchlist_is_shown_or_reported_as_missing() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let first = headless.window.list().unwrap();
     let action = Action::Create(headless.window.id(), "Second".to_owned());
     let now = headless.now();
-    headless.core.act(action, &mut headless.window, now);
+    headless.core.execute(action, &mut headless.window, now);
     let second = wait_for("the second list", || {
         headless.frame(Vec::new());
         headless.window.list().filter(|list| *list != first)
     });
-    headless.window.show_list_once_there(first);
+    headless.window.show_requested_list(first);
     headless.frame(Vec::new());
     assert_eq!((headless.window.list(), notices(&headless)), (Some(first), Vec::new()));
-    headless.window.show_list_once_there(second);
+    headless.window.show_requested_list(second);
     headless.frame(Vec::new());
     assert_eq!((headless.window.list(), notices(&headless)), (Some(second), Vec::new()));
     let unknown = WatchlistId(uuid::Uuid::from_u128(1));
-    headless.window.show_list_once_there(unknown);
+    headless.window.show_requested_list(unknown);
     headless.frame(Vec::new());
-    assert_eq!(headless.window.list(), Some(first), "the oldest in its place");
+    assert_eq!(headless.window.list(), Some(first), "the oldest is shown instead");
     assert!(notices(&headless)[0].contains(&format!("no watchlist {unknown}")), "{:?}", notices(&headless));
     headless.stop();
 }

@@ -5,30 +5,33 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{FromRequestParts, Path, Query, State, rejection::BytesRejection},
+    extract::{
+        FromRequestParts, Path, Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use shared::{
     column::{Column, ColumnKey},
-    csv_table,
-    edit::{Change, Code, Commit, Rejection},
-    ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
+    edit::{Change, Commit},
+    ids::{At, ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
+    rejection::{Code, Rejection},
+    sheet::csv,
     watchlist::Frozen,
     wire::{
-        At,
         codec::Encoding,
-        server::{SnapshotRow, User, Watchlists},
+        snapshot::{self, SnapshotRow},
     },
 };
 use tokio::sync::oneshot;
 
-use super::{HttpContext, problem::Problem};
+use super::{context::HttpContext, problem::Problem};
 use crate::{
-    hub,
+    access::Caller,
     journal::{HistoryFilter, Verdict},
-    room::{self, Command, EditRequest, Reply, Unreadable},
+    room::{Command, EditRequest, NOT_SERVED, Reply, Unreadable},
     session::history_limit,
 };
 
@@ -68,6 +71,18 @@ pub(super) struct Whole {
 }
 
 #[derive(Deserialize)]
+pub(super) struct ListQuery {
+    /// Whether to list the deleted watchlists that the caller may restore instead.
+    #[serde(default)]
+    deleted: bool,
+}
+
+#[derive(Serialize)]
+struct Listed<T> {
+    list: Vec<T>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct ReadQuery {
     #[serde(default)]
     format: Format,
@@ -95,45 +110,59 @@ pub(super) struct History {
     commits: Vec<Commit>,
 }
 
-pub(super) async fn list(State(context): State<HttpContext>) -> Json<Watchlists> {
-    Json(Watchlists { list: context.session.hub.list() })
+pub(super) async fn list(
+    State(context): State<HttpContext>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(ListQuery { deleted }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
+    let hub = &context.session.hub;
+    Ok(if deleted {
+        Json(Listed { list: hub.deleted(&caller) }).into_response()
+    } else {
+        Json(Listed { list: hub.list(&caller) }).into_response()
+    })
 }
 
 pub(super) async fn create(
     State(context): State<HttpContext>,
+    Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<(StatusCode, Json<Created>), Problem> {
     let create: Create = read_body(&context, body)?;
-    let watchlist = context.session.hub.create(None, &create.name, create.columns).await?;
+    let watchlist = context.session.hub.create(&caller, None, &create.name, create.columns).await?;
     Ok((StatusCode::CREATED, Json(Created { watchlist })))
 }
 
 pub(super) async fn delete(
     State(context): State<HttpContext>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    context.session.hub.delete(id).await?;
+    context.session.hub.delete(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn restore(
     State(context): State<HttpContext>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    context.session.hub.restore(id).await?;
+    context.session.hub.restore(&caller, id).await?;
     Ok(StatusCode::OK)
 }
 
 pub(super) async fn read(
     State(context): State<HttpContext>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
-    query: Result<Query<ReadQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ReadQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
-    let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
+    let list = context.session.hub.connect(&caller, id)?;
     let (reply, answer) = oneshot::channel();
-    room.send(Command::Read(reply)).await.map_err(|_gone| not_served())?;
+    list.room.send(Command::Read(reply)).await.map_err(|_gone| not_served())?;
     let read = answer.await.map_err(|_gone| not_served())?;
     let (frozen, at) = read.map_err(|why| Rejection::new(Code::Unavailable, why))?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
@@ -142,7 +171,7 @@ pub(super) async fn read(
     }
     // A large watchlist takes a while to write; other requests go on meanwhile.
     let body = tokio::task::spawn_blocking(move || match format {
-        Format::Csv => csv_table::write(&frozen),
+        Format::Csv => csv::write(&frozen),
         Format::Json => whole_json(id, &frozen, at),
     });
     let body = body.await.expect("writing does not panic");
@@ -158,26 +187,26 @@ fn whole_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
     let whole = Whole {
         watchlist,
         name: frozen.name.clone(),
-        columns: frozen.wire_columns(),
+        columns: snapshot::columns(&frozen.columns),
         epoch: at.epoch,
         revision: at.revision,
-        rows: frozen.rows().map(|row| frozen.wire_row(row, true)).collect(),
+        rows: frozen.rows().map(|row| SnapshotRow::with_derived(frozen, row)).collect(),
     };
     Encoding::Json.encode(&whole)
 }
 
 pub(super) async fn edit(
     State(context): State<HttpContext>,
-    Extension(user): Extension<Arc<User>>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
     body: Body,
 ) -> Result<Json<Accepted>, Problem> {
-    let room = context.session.hub.room(id).ok_or_else(|| hub::unknown(id))?;
+    let list = context.session.hub.connect(&caller, id)?;
     let bytes = read_bytes(&context, body)?;
     let Edit { client, edit, changes } = read_edit(&bytes)?;
     let (reply, answer) = oneshot::channel();
-    let request = EditRequest { user, client, edit, changes, reply: Reply::Once(reply) };
-    room.send(Command::Edit(request)).await.map_err(|_gone| not_served())?;
+    let request = EditRequest { caller, role: list.role, client, edit, changes, reply: Reply::Once(reply) };
+    list.room.send(Command::Edit(request)).await.map_err(|_gone| not_served())?;
     match answer.await.map_err(|_gone| not_served())? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
         Verdict::Rejected(rejection) => Err(rejection.into()),
@@ -186,8 +215,9 @@ pub(super) async fn edit(
 
 pub(super) async fn history(
     State(context): State<HttpContext>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
-    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Json<History>, Problem> {
     let Query(query) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let filter = HistoryFilter {
@@ -197,7 +227,7 @@ pub(super) async fn history(
         before: query.before,
         limit: history_limit(query.limit),
     };
-    let commits = context.session.hub.history(id, filter).await?;
+    let commits = context.session.hub.history(&caller, id, filter).await?;
     Ok(Json(History { commits }))
 }
 
@@ -248,5 +278,5 @@ fn read_edit(bytes: &[u8]) -> Result<Edit, Problem> {
 }
 
 fn not_served() -> Rejection {
-    Rejection::new(Code::Unavailable, room::NOT_SERVED)
+    Rejection::new(Code::Unavailable, NOT_SERVED)
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use shared::edit::{Code, Rejection};
+use shared::rejection::{Code, Rejection};
 use tracing::error;
 
 /// An error's status and body.

@@ -1,7 +1,6 @@
-//! From an HTTP request to a session. The frames are written here rather than by a library, so that one
-//! encoded batch is shared by every socket (see `frame`); reading is left to tungstenite.
+//! Upgrades an HTTP request to a WebSocket session.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::{
     Extension,
@@ -12,8 +11,8 @@ use axum::{
 };
 use hyper_util::rt::TokioIo;
 use shared::{
-    edit::{Code, Rejection},
-    wire::{codec::Encoding, server::User},
+    rejection::{Code, Rejection},
+    wire::codec::Encoding,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -24,18 +23,19 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use super::{HttpContext, problem::Problem};
+use super::{context::HttpContext, problem::Problem};
 use crate::{
-    fanout::ConnectionId,
+    access::Caller,
+    channel::ConnectionId,
     session::{self, Peer},
 };
 
-/// Enough for a handful of cells; larger messages grow the buffer while they are read.
+/// Initial size of a connection's read buffer, in bytes. It grows for larger messages.
 const READ_BUFFER: usize = 4 * 1024;
 
 pub(super) async fn upgrade(
     State(context): State<HttpContext>,
-    Extension(user): Extension<Arc<User>>,
+    Extension(caller): Extension<Caller>,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
@@ -44,14 +44,15 @@ pub(super) async fn upgrade(
             && has_token(headers, header::UPGRADE, "websocket")
             && has_token(headers, header::SEC_WEBSOCKET_VERSION, "13")
     });
-    let key =
-        key.ok_or_else(|| Problem::bad_message("/ws takes WebSocket upgrades only (RFC 6455, version 13)"))?;
+    let key = key
+        .ok_or_else(|| Problem::bad_message("/ws only accepts WebSocket upgrades (RFC 6455, version 13)"))?;
     let encoding = chosen_encoding(headers).ok_or_else(|| {
         Problem::bad_message("offer the WebSocket subprotocol afterglow.v1.json or afterglow.v1.msgpack")
     })?;
     let settings = &context.session.settings;
-    let place = context.places.clone().try_acquire_owned().map_err(|_full| {
-        let message = format!("{} connections are open, and no more are taken", settings.connections);
+    let permit = context.permits.clone().try_acquire_owned().map_err(|_full| {
+        let message =
+            format!("the limit of {} connections is reached; try again later", settings.connections);
         Rejection::new(Code::Unavailable, message)
     })?;
     let accept = derive_accept_key(key.as_bytes());
@@ -61,11 +62,11 @@ pub(super) async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    let connection = ConnectionId(context.connections.fetch_add(1, Ordering::Relaxed));
+    let connection = ConnectionId(context.next_connection.fetch_add(1, Ordering::Relaxed));
     let upgrading = hyper::upgrade::on(&mut request);
-    let peer = Peer { connection, user, encoding };
+    let peer = Peer { connection, caller, encoding };
     context.tasks.spawn(async move {
-        let _place = place;
+        let _permit = permit;
         match upgrading.await {
             Ok(upgraded) => {
                 let socket =
@@ -73,7 +74,7 @@ pub(super) async fn upgrade(
                         .await;
                 session::run(context.session, peer, socket).await;
             }
-            Err(error) => debug!(%error, "a connection was lost while it was upgraded"),
+            Err(error) => debug!(%error, "the connection was lost during the upgrade"),
         }
     });
     let headers = [
@@ -94,7 +95,7 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
     tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }
 
-/// The first of the client's subprotocols that is known.
+/// Returns the first supported subprotocol that the client offers.
 fn chosen_encoding(headers: &HeaderMap) -> Option<Encoding> {
     tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
         .find_map(|offered| Encoding::ALL.into_iter().find(|encoding| encoding.subprotocol() == offered))

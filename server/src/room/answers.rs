@@ -1,167 +1,199 @@
-//! The answers that a room remembers, so that an edit sent again gets its first one.
+//! Cache of the answers to recent edits, so that a repeated edit gets its first answer again.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+};
 
 use sha2::{Digest, Sha256};
 use shared::{
-    edit::{Change, Rejection},
+    edit::Change,
     ids::{EditId, Revision},
-    limits::ANSWERS_KEPT,
+    limits::MAX_KEPT_ANSWERS,
+    rejection::Rejection,
 };
 
-use super::Unreadable;
+use super::command::Unreadable;
 use crate::journal::{AnswerRecord, Sender, Verdict};
 
-/// Senders whose answers are held in memory; the others are read again when they come back.
-const SENDERS_HELD: usize = 1024;
+/// Maximum number of senders whose answers are cached. The answers of others are read from the journal again.
+const MAX_CACHED_SENDERS: usize = 1024;
 
-/// What is remembered of an edit's number.
-pub(super) enum Memory {
-    /// It was never judged.
+/// Result of looking up an edit's number.
+pub(super) enum Recall {
+    /// The edit was never judged.
     New,
-    /// It was judged so, and is the same edit.
+    /// The same edit was judged before, with this verdict.
     Same(Verdict),
-    /// It was judged with other changes.
+    /// An edit with the same number but other changes was judged before.
     Other,
-    /// It is older than what is kept.
-    Forgotten,
+    /// The edit is older than the answers that are kept.
+    TooOld,
 }
 
 #[derive(Default)]
 pub(super) struct Answers {
-    senders: HashMap<Sender, OfSender>,
+    senders: HashMap<Sender, SenderAnswers>,
     uses: u64,
 }
 
-/// One sender's answers, by edit. There may be thousands of senders with thousands of answers each: they are small.
+/// One sender's answers, ordered by edit. There may be thousands of senders with thousands of answers each, so an answer
+/// is small.
 #[derive(Default)]
-struct OfSender {
-    answers: VecDeque<Held>,
+struct SenderAnswers {
+    answers: VecDeque<KeptAnswer>,
     last_use: u64,
 }
 
-/// An answer that is held.
-struct Held {
+/// A cached answer.
+struct KeptAnswer {
     edit: EditId,
     digest: [u8; 16],
-    answer: HeldVerdict,
+    verdict: KeptVerdict,
 }
 
-enum HeldVerdict {
+enum KeptVerdict {
     Accepted(Revision),
     Rejected(Box<Rejection>),
 }
 
-impl Held {
+impl KeptAnswer {
     fn new(record: &AnswerRecord) -> Self {
-        let answer = match &record.verdict {
-            Verdict::Accepted(revision) => HeldVerdict::Accepted(*revision),
-            Verdict::Rejected(rejection) => HeldVerdict::Rejected(Box::new(rejection.clone())),
+        let verdict = match &record.verdict {
+            Verdict::Accepted(revision) => KeptVerdict::Accepted(*revision),
+            Verdict::Rejected(rejection) => KeptVerdict::Rejected(Box::new(rejection.clone())),
         };
-        Self { edit: record.edit, digest: record.digest, answer }
+        Self { edit: record.edit, digest: record.digest, verdict }
     }
 
     fn verdict(&self) -> Verdict {
-        match &self.answer {
-            HeldVerdict::Accepted(revision) => Verdict::Accepted(*revision),
-            HeldVerdict::Rejected(rejection) => Verdict::Rejected((**rejection).clone()),
+        match &self.verdict {
+            KeptVerdict::Accepted(revision) => Verdict::Accepted(*revision),
+            KeptVerdict::Rejected(rejection) => Verdict::Rejected((**rejection).clone()),
         }
     }
 }
 
 impl Answers {
-    pub(super) fn holds(&self, sender: Sender) -> bool {
+    pub(super) fn is_cached(&self, sender: Sender) -> bool {
         self.senders.contains_key(&sender)
     }
 
-    /// Takes what the journal has of a sender.
+    /// Caches the answers that the journal has of a sender, and evicts the least recently used sender if the cache is
+    /// full.
     pub(super) fn load(&mut self, sender: Sender, records: Vec<AnswerRecord>) {
-        if self.senders.len() >= SENDERS_HELD
+        if self.senders.len() >= MAX_CACHED_SENDERS
             && let Some(oldest) =
-                self.senders.iter().min_by_key(|(_, held)| held.last_use).map(|(sender, _)| *sender)
+                self.senders.iter().min_by_key(|(_, answers)| answers.last_use).map(|(sender, _)| *sender)
         {
             self.senders.remove(&oldest);
         }
-        let mut held = OfSender::default();
-        records.iter().for_each(|record| held.insert(record));
-        held.trim();
-        self.senders.insert(sender, held);
+        let mut answers = SenderAnswers::default();
+        records.iter().for_each(|record| answers.insert(record));
+        answers.trim();
+        self.senders.insert(sender, answers);
     }
 
-    /// How an edit of a sender that is held was answered.
+    /// Returns the answer to an edit of a cached sender.
     pub(super) fn verdict(&self, sender: Sender, edit: EditId) -> Option<Verdict> {
-        self.senders.get(&sender)?.get(edit).map(Held::verdict)
+        self.senders.get(&sender)?.get(edit).map(KeptAnswer::verdict)
     }
 
-    pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Memory {
+    pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Recall {
         self.uses += 1;
-        let Some(held) = self.senders.get_mut(&sender) else { return Memory::New };
-        held.last_use = self.uses;
-        match held.get(edit) {
-            Some(known) if known.digest == *digest => Memory::Same(known.verdict()),
-            Some(_) => Memory::Other,
-            None if held.is_full() && held.first().is_some_and(|first| edit < first) => Memory::Forgotten,
-            None => Memory::New,
+        let Some(answers) = self.senders.get_mut(&sender) else { return Recall::New };
+        answers.last_use = self.uses;
+        match answers.get(edit) {
+            Some(known) if known.digest == *digest => Recall::Same(known.verdict()),
+            Some(_) => Recall::Other,
+            None if answers.is_full() && answers.first().is_some_and(|first| edit < first) => Recall::TooOld,
+            None => Recall::New,
         }
     }
 
-    /// Remembers an answer; gives the number below which the sender's are no longer kept, where that is new.
-    pub(super) fn remember(&mut self, record: &AnswerRecord) -> Option<EditId> {
-        let held = self.senders.entry(record.sender).or_default();
-        // Before it grows: it would take twice the room.
-        let is_forgotten = held.is_full() && held.get(record.edit).is_none();
-        if is_forgotten {
-            held.answers.pop_front();
+    /// Adds an answer. If an older one is evicted for it, returns the number below which the sender's answers are no longer
+    /// kept.
+    pub(super) fn record(&mut self, record: &AnswerRecord) -> Option<EditId> {
+        let answers = self.senders.entry(record.sender).or_default();
+        // Evict before inserting: growing past the limit would double the capacity.
+        let is_evicted = answers.is_full() && answers.get(record.edit).is_none();
+        if is_evicted {
+            answers.answers.pop_front();
         }
-        held.insert(record);
-        held.first().filter(|_| is_forgotten)
+        answers.insert(record);
+        answers.first().filter(|_| is_evicted)
     }
 
-    /// Takes a remembered answer back: it did not reach the disk.
-    pub(super) fn unlearn(&mut self, sender: Sender) {
-        // What was trimmed for it is in the journal still, so the sender is read again.
+    /// Evicts a sender, one of whose answers did not reach the disk.
+    pub(super) fn evict(&mut self, sender: Sender) {
+        // The answers that were evicted for it are still in the journal, so all of them are read again.
         self.senders.remove(&sender);
     }
 }
 
-impl OfSender {
-    /// Whether as many are held as are kept: older ones may have been answered and be forgotten.
+impl SenderAnswers {
+    /// Whether the maximum number of answers is cached, so that older ones may have been evicted.
     fn is_full(&self) -> bool {
-        self.answers.len() >= ANSWERS_KEPT
+        self.answers.len() >= MAX_KEPT_ANSWERS
     }
 
     fn first(&self) -> Option<EditId> {
         self.answers.front().map(|first| first.edit)
     }
 
-    fn get(&self, edit: EditId) -> Option<&Held> {
-        let index = self.answers.binary_search_by_key(&edit, |held| held.edit).ok()?;
+    fn get(&self, edit: EditId) -> Option<&KeptAnswer> {
+        let index = self.answers.binary_search_by_key(&edit, |kept| kept.edit).ok()?;
         self.answers.get(index)
     }
 
     fn insert(&mut self, record: &AnswerRecord) {
-        let held = Held::new(record);
-        match self.answers.binary_search_by_key(&record.edit, |held| held.edit) {
-            Ok(index) => self.answers[index] = held,
-            Err(index) => self.answers.insert(index, held),
+        let kept = KeptAnswer::new(record);
+        match self.answers.binary_search_by_key(&record.edit, |kept| kept.edit) {
+            Ok(index) => self.answers[index] = kept,
+            Err(index) => self.answers.insert(index, kept),
         }
     }
 
-    /// Forgets the oldest beyond what is kept.
+    /// Evicts the oldest answers beyond the limit.
     fn trim(&mut self) {
-        while self.answers.len() > ANSWERS_KEPT {
+        while self.answers.len() > MAX_KEPT_ANSWERS {
             self.answers.pop_front();
         }
     }
 }
 
-/// Tells an edit from another under the same number; with it the bytes that its changes take once written.
+/// Returns a digest that distinguishes edits with the same number, and the encoded size of the changes in bytes.
 pub(super) fn digest(changes: &Result<Vec<Change>, Unreadable>) -> ([u8; 16], usize) {
-    let written = match changes {
-        Ok(changes) => serde_json::to_vec(changes).expect("changes are plain data"),
-        Err(unreadable) => unreadable.bytes.clone(),
-    };
+    let mut hasher = Hasher { sha: Sha256::new(), bytes: 0 };
+    match changes {
+        Ok(changes) => serde_json::to_writer(&mut hasher, changes).expect("changes are plain data"),
+        Err(unreadable) => hasher.update(&unreadable.bytes),
+    }
     let mut digest = [0; 16];
-    digest.copy_from_slice(&Sha256::digest(&written)[..16]);
-    (digest, written.len())
+    digest.copy_from_slice(&hasher.sha.finalize()[..16]);
+    (digest, hasher.bytes)
+}
+
+/// Hashes and counts what is written to it, so that an edit is not encoded only to be measured.
+struct Hasher {
+    sha: Sha256,
+    bytes: usize,
+}
+
+impl Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        self.sha.update(bytes);
+        self.bytes += bytes.len();
+    }
+}
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,37 +1,23 @@
-//! Who changed which row and cell last: what guards and conflicts need to know.
+//! Last authors of rows and cells. Guards are checked against them, and a conflict names them.
 
 use std::{collections::HashMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use shared::{
     column::ColumnKey,
     edit::{Change, Commit},
     ids::{ClientId, Revision, RowId},
 };
 
-/// Who changed a row, as a snapshot keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredAuthors {
-    /// The last revision that changed the row.
-    last: Revision,
-    /// By whom.
-    last_client: ClientId,
-    /// The last revision by anybody else.
-    last_of_others: Revision,
-    /// Who inserted it.
-    inserted_by: Arc<str>,
-    /// Who set single cells since.
-    cells: Vec<(ColumnKey, Arc<str>)>,
-}
+use crate::journal::StoredAuthors;
 
-/// The authors of every row that was changed.
+/// Authors of every row.
 #[derive(Debug, Default)]
 pub(super) struct Authorship {
     rows: HashMap<RowId, StoredAuthors>,
     names: HashMap<Arc<str>, Arc<str>>,
 }
 
-/// What the rows of a commit had before it.
+/// Authors of a commit's rows before the commit.
 #[derive(Debug, Default)]
 pub(super) struct AuthorshipUndo(Vec<(RowId, Option<StoredAuthors>)>);
 
@@ -44,7 +30,7 @@ impl Authorship {
         self.rows.get(&row)
     }
 
-    /// Whether anybody but `client` changed the row after a revision.
+    /// Whether another client than `client` changed the row after a revision.
     pub(super) fn changed_since(&self, row: RowId, client: ClientId, as_of: Revision) -> bool {
         self.rows.get(&row).is_some_and(|authors| {
             let others = if authors.last_client == client { authors.last_of_others } else { authors.last };
@@ -52,20 +38,20 @@ impl Authorship {
         })
     }
 
-    /// Who set a cell last.
+    /// Returns the name of the account that set a cell last.
     pub(super) fn author_of(&self, row: RowId, column: &ColumnKey) -> Option<Arc<str>> {
         let authors = self.rows.get(&row)?;
         let cell = authors.cells.iter().find(|(key, _)| key == column);
         Some(cell.map_or(&authors.inserted_by, |(_, name)| name).clone())
     }
 
-    /// Who changed a row last in any way, for a conflict over the whole row.
+    /// Returns the name of the account that changed a row last, for a conflict over the whole row.
     pub(super) fn last_author_of(&self, row: RowId) -> Option<Arc<str>> {
         let authors = self.rows.get(&row)?;
         Some(authors.cells.last().map_or(&authors.inserted_by, |(_, name)| name).clone())
     }
 
-    pub(super) fn note(&mut self, commit: &Commit) -> AuthorshipUndo {
+    pub(super) fn record(&mut self, commit: &Commit) -> AuthorshipUndo {
         let name = self.names.entry(commit.by.name.clone()).or_insert_with(|| commit.by.name.clone()).clone();
         let mut undo = AuthorshipUndo::default();
         for change in &commit.changes {

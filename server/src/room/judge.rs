@@ -1,11 +1,12 @@
-//! Judging edits: the watchlist's state, the order of its commits, and the answers. No IO.
+//! Judges edits against a watchlist's state and orders the accepted ones into commits. No IO.
 
 use std::sync::Arc;
 
 use shared::{
-    edit::{Author, Change, Code, Commit, Rejection},
+    edit::{Author, Change, Commit},
     ids::{EditId, Revision},
-    limits::Limits,
+    limits::{Limits, SERVER_MESSAGE_BYTES},
+    rejection::{Code, Rejection},
     time::Timestamp,
     value::Value,
     watchlist::{
@@ -15,13 +16,14 @@ use shared::{
 };
 
 use super::{
-    EditRequest,
-    answers::{Answers, Memory, digest},
+    answers::{Answers, Recall, digest},
     authorship::{Authorship, AuthorshipUndo},
-    refused,
+    command::EditRequest,
 };
-use crate::frame::MAX_MESSAGE_BYTES;
-use crate::journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict};
+use crate::{
+    access::{self, Action},
+    journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict},
+};
 
 /// The state that edits are judged against.
 pub(super) struct Judge {
@@ -33,10 +35,10 @@ pub(super) struct Judge {
     pub(super) limits: Limits,
 }
 
-/// Edits judged and not yet written: what to write, and how to take it back.
+/// Edits that are judged but not yet written: the batch to write, and how to revert it.
 #[derive(Default)]
 pub(super) struct Unwritten {
-    pub(super) batch: Batch,
+    pub(super) batch: Arc<Batch>,
     undo: Vec<(Undo, AuthorshipUndo, Timestamp)>,
 }
 
@@ -45,14 +47,19 @@ impl Unwritten {
         self.batch.answers.is_empty()
     }
 
-    /// Whether an edit's answer is among them.
-    pub(super) fn answers(&self, sender: Sender, edit: EditId) -> bool {
+    /// Returns the batch to add to. It is shared only while it is written, and nothing is added then.
+    pub(super) fn batch(&mut self) -> &mut Batch {
+        Arc::make_mut(&mut self.batch)
+    }
+
+    /// Whether the answer to an edit is in the batch.
+    pub(super) fn has_answer(&self, sender: Sender, edit: EditId) -> bool {
         self.batch.answers.iter().any(|record| record.sender == sender && record.edit == edit)
     }
 }
 
 impl Judge {
-    /// A loaded watchlist; commits after its snapshot are then [`Self::replay`]ed.
+    /// Starts from a snapshot. Later commits are then passed to [`Self::replay`].
     pub(super) fn new(watchlist: Watchlist, revision: Revision, limits: Limits) -> Self {
         Self {
             watchlist,
@@ -64,16 +71,16 @@ impl Judge {
         }
     }
 
-    /// Applies a commit that the journal holds.
+    /// Applies a commit of the journal.
     pub(super) fn replay(&mut self, commit: &Commit) -> Result<(), Rejection> {
         self.watchlist.apply(&commit.changes, &Mode::Confirmed { at: commit.at })?;
-        drop(self.authorship.note(commit));
+        drop(self.authorship.record(commit));
         self.revision = commit.revision;
         self.last_at = commit.at;
         Ok(())
     }
 
-    /// Judges an edit. A new answer is added to what is to be written; an old one is given again.
+    /// Judges an edit. A new answer is added to `unwritten`; a repeated edit gets its first answer.
     pub(super) fn judge(
         &mut self,
         request: &EditRequest,
@@ -81,39 +88,40 @@ impl Judge {
         unwritten: &mut Unwritten,
     ) -> Verdict {
         if !request.edit.is_valid() {
-            return refused(
+            return rejected(
                 Code::BadMessage,
-                format!("edit {} is not a number from 1 to 2^53-1", request.edit),
+                format!("edit number {} is not between 1 and 2^53-1", request.edit),
             );
         }
-        let sender = sender_of(request);
+        let sender = request.sender();
         let (digest, bytes) = digest(&request.changes);
         match self.answers.recall(sender, request.edit, &digest) {
-            Memory::Same(verdict) => return verdict,
-            Memory::Other => {
-                return refused(
+            Recall::Same(verdict) => return verdict,
+            Recall::Other => {
+                return rejected(
                     Code::EditReused,
-                    format!("edit {} was sent before with other changes", request.edit),
+                    format!("edit {} was already sent with other changes", request.edit),
                 );
             }
-            Memory::Forgotten => {
-                return refused(
+            Recall::TooOld => {
+                return rejected(
                     Code::TooOld,
-                    format!("edit {} is older than the answers that are kept", request.edit),
+                    format!("edit {} is older than the kept answers", request.edit),
                 );
             }
-            Memory::New => {}
+            Recall::New => {}
         }
         let verdict = match self.commit(request, bytes, now, unwritten) {
             Ok(revision) => Verdict::Accepted(revision),
             Err(rejection) => Verdict::Rejected(rejection),
         };
         let record = AnswerRecord { sender, edit: request.edit, digest, verdict: verdict.clone() };
-        if let Some(below) = self.answers.remember(&record) {
-            unwritten.batch.forgotten.retain(|(other, _)| *other != sender);
-            unwritten.batch.forgotten.push((sender, below));
+        if let Some(below) = self.answers.record(&record) {
+            let batch = unwritten.batch();
+            batch.evicted.retain(|(other, _)| *other != sender);
+            batch.evicted.push((sender, below));
         }
-        unwritten.batch.answers.push(record);
+        unwritten.batch().answers.push(record);
         verdict
     }
 
@@ -128,39 +136,44 @@ impl Judge {
             Ok(changes) => changes,
             Err(unreadable) => return Err(Rejection::new(Code::BadMessage, unreadable.message.clone())),
         };
-        // Escapes can make an edit larger than the message it came in; it has to fit a message to everyone.
-        if bytes > MAX_MESSAGE_BYTES * 3 / 4 {
-            return Err(Rejection::new(Code::TooLarge, format!("the edit takes {bytes} bytes once written")));
+        // Escapes can make an edit larger than the message it came in, but it has to fit into a message to subscribers.
+        if bytes > SERVER_MESSAGE_BYTES * 3 / 4 {
+            return Err(Rejection::new(
+                Code::TooLarge,
+                format!("the edit is too large: {bytes} bytes when encoded"),
+            ));
         }
         if changes.is_empty() {
-            return Err(Rejection::new(Code::BadMessage, "an edit has at least one change"));
+            return Err(Rejection::new(Code::BadMessage, "an edit needs at least one change"));
         }
         if changes.len() > self.limits.changes {
-            let message = format!("{} changes; one edit takes {}", changes.len(), self.limits.changes);
+            let message =
+                format!("the edit has {} changes; the maximum is {}", changes.len(), self.limits.changes);
             return Err(Rejection::new(Code::TooLarge, message));
         }
+        access::check(&request.caller, Action::of_edit(changes), request.role)?;
         let at = now.max(self.last_at);
         let authorship = &self.authorship;
         let changed_since = |row, as_of| authorship.changed_since(row, request.client, as_of);
-        let mode = Mode::Judge { limits: &self.limits, at, changed_since: &changed_since };
+        let mode = Mode::Validate { limits: &self.limits, at, changed_since: &changed_since };
         let undo =
             self.watchlist.apply(changes, &mode).map_err(|rejection| self.with_author(rejection, changes))?;
         let commit = Commit {
             revision: self.revision.next(),
             by: Author {
-                user: request.user.id,
-                name: request.user.name.clone(),
+                user: request.caller.user().id,
+                name: request.caller.user().name.clone(),
                 client: request.client,
                 edit: request.edit,
             },
             at,
             changes: changes.iter().cloned().map(Change::without_guard).collect(),
         };
-        let replaced = undo.replaced().iter().map(Value::to_literal).collect();
-        unwritten.undo.push((undo, self.authorship.note(&commit), self.last_at));
+        let replaced = undo.replaced().map(Value::to_literal).collect();
+        unwritten.undo.push((undo, self.authorship.record(&commit), self.last_at));
         self.revision = commit.revision;
         self.last_at = at;
-        unwritten.batch.commits.push(NewCommit { commit: Arc::new(commit), replaced });
+        unwritten.batch().commits.push(NewCommit { commit: Arc::new(commit), replaced });
         Ok(self.revision)
     }
 
@@ -175,8 +188,8 @@ impl Judge {
         rejection
     }
 
-    /// Takes back what could not be written.
-    pub(super) fn take_back(&mut self, unwritten: Unwritten) {
+    /// Reverts edits that could not be written.
+    pub(super) fn revert(&mut self, unwritten: Unwritten) {
         for (undo, authorship, last_at) in unwritten.undo.into_iter().rev() {
             self.watchlist.revert(undo);
             self.authorship.revert(authorship);
@@ -184,11 +197,11 @@ impl Judge {
             self.revision = Revision(self.revision.0 - 1);
         }
         for record in &unwritten.batch.answers {
-            self.answers.unlearn(record.sender);
+            self.answers.evict(record.sender);
         }
     }
 }
 
-pub(super) fn sender_of(request: &EditRequest) -> Sender {
-    Sender { user: request.user.id, client: request.client }
+fn rejected(code: Code, message: String) -> Verdict {
+    Verdict::Rejected(Rejection::new(code, message))
 }

@@ -1,4 +1,4 @@
-//! Reading a watchlist from the journal: its newest snapshot, and the commits since.
+//! Loads a watchlist from the journal: its newest snapshot, and the commits since.
 
 use shared::{
     ids::{Revision, WatchlistId},
@@ -6,13 +6,13 @@ use shared::{
     watchlist::Watchlist,
 };
 
-use super::{RoomContext, judge::Judge};
-use crate::journal::{JournalError, Most};
+use super::{context::RoomContext, judge::Judge};
+use crate::journal::{JournalError, ReadLimit};
 
-/// What is read at once.
-const LOADED: Most = Most { commits: 1_000, bytes: 8 << 20 };
+/// Limits of one read while replaying commits.
+const REPLAY_LIMIT: ReadLimit = ReadLimit { commits: 1_000, bytes: 8 << 20 };
 
-/// Reads a watchlist; gives it with the revision of the snapshot that it was read from.
+/// Loads a watchlist, and returns it with the revision of its snapshot.
 pub(super) async fn load(
     context: &RoomContext,
     watchlist: WatchlistId,
@@ -21,27 +21,27 @@ pub(super) async fn load(
     let parts = context.journal.snapshot(watchlist).await?;
     let first = parts.first().ok_or_else(|| damaged("it has no snapshot".to_owned()))?;
     let revision = first.snapshot.revision;
-    // What was accepted under other limits is there all the same.
-    let lifted = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..context.settings.limits };
-    let state = Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &lifted);
+    // Values that were accepted under other limits are still valid.
+    let unlimited = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..context.settings.limits };
+    let state = Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &unlimited);
     let state = state.map_err(|rejection| damaged(rejection.message))?;
     let mut judge = Judge::new(state, revision, context.settings.limits);
     for part in parts {
         for row in &part.snapshot.rows {
-            judge.watchlist.load_wire_row(row).map_err(|rejection| damaged(rejection.message))?;
+            row.load_into(&mut judge.watchlist).map_err(|rejection| damaged(rejection.message))?;
         }
         judge.authorship.load(part.authors);
     }
     if revision > Revision(0) {
-        // Times go on from where they were, whatever the clock says.
-        let head = context
+        // Times of commits never go back, even if the clock does.
+        let newest = context
             .journal
-            .commits(watchlist, Revision(revision.0 - 1), Most { commits: 1, bytes: 1 })
+            .commits(watchlist, Revision(revision.0 - 1), ReadLimit { commits: 1, bytes: 1 })
             .await?;
-        judge.last_at = head.first().map_or(judge.last_at, |commit| commit.at);
+        judge.last_at = newest.first().map_or(judge.last_at, |commit| commit.at);
     }
     loop {
-        let commits = context.journal.commits(watchlist, judge.revision, LOADED).await?;
+        let commits = context.journal.commits(watchlist, judge.revision, REPLAY_LIMIT).await?;
         for commit in &commits {
             if commit.revision != judge.revision.next() {
                 return Err(damaged(format!("revision {} is missing", judge.revision.next())));

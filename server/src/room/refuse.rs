@@ -1,7 +1,6 @@
-//! What a room that cannot serve answers, so that nobody waits for ever.
+//! Answers of a room that cannot serve its watchlist, so that no caller waits forever.
 
 use shared::{
-    edit::Code,
     ids::WatchlistId,
     wire::server::{self, ErrorCode, ServerMessage},
 };
@@ -10,100 +9,96 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Command, EditRequest, refused};
-use crate::{fanout::Outgoing, frame::Frame, journal::JournalError};
+use super::command::{Command, unavailable};
+use crate::{channel::Outgoing, journal::JournalError};
 
-/// Why a room does not serve.
+/// Reason a room does not serve its watchlist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// Nothing more is known.
+pub(super) enum Reason {
+    /// The journal failed, or the room has ended.
     NotServed,
-    /// The journal does not hold what was written.
+    /// The watchlist's records are damaged.
     Damaged,
 }
 
-impl Why {
+impl Reason {
     pub(super) fn of(error: &JournalError) -> Self {
         match error {
-            JournalError::Damaged(_) => Why::Damaged,
-            JournalError::Store(_) | JournalError::NotOurs(_) => Why::NotServed,
+            JournalError::Damaged(_) => Reason::Damaged,
+            JournalError::Store(_) | JournalError::NotOurs(_) => Reason::NotServed,
         }
     }
 
-    pub(super) fn words(self) -> &'static str {
+    pub(super) fn message(self) -> &'static str {
         match self {
-            Why::NotServed => NOT_SERVED,
-            Why::Damaged => DAMAGED,
+            Reason::NotServed => NOT_SERVED,
+            Reason::Damaged => DAMAGED,
         }
     }
 }
 
-/// Said where nothing more is known.
-pub const NOT_SERVED: &str = "the watchlist cannot be served at present";
+/// Message of [`Reason::NotServed`].
+pub const NOT_SERVED: &str = "the watchlist is temporarily unavailable";
 
-/// Said where the journal does not hold what was written.
-pub const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can find out \
-     more with `afterglow-server check` and restore a backup";
+/// Message of [`Reason::Damaged`].
+pub const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can run \
+     `afterglow-server check` for details and restore a backup";
 
-/// Said of an edit that a write failed for.
-pub(super) const NOT_STORED: &str = "the server cannot store edits at present; it keeps trying";
+/// Message for an edit that could not be written.
+pub(super) const NOT_STORED: &str = "the server cannot store edits right now and is retrying";
 
-/// Answers an edit `unavailable`: later ones of its connection wait until it is sent again.
-pub(super) fn withhold(watchlist: WatchlistId, request: EditRequest, why: &'static str) {
-    if let Some(withheld) = request.reply.withheld() {
-        withheld.withhold(watchlist, request.edit);
-    }
-    request.reply.answer(watchlist, request.edit, refused(Code::Unavailable, why));
-}
-
-/// Answers everything until a moment: whoever asks again finds no reason to look at the disk again before that.
+/// Rejects all commands until a time, so that retries do not read a damaged journal again before that.
 pub(super) async fn refuse_until(
     watchlist: WatchlistId,
     commands: &mut mpsc::Receiver<Command>,
-    why: Why,
+    reason: Reason,
     until: Instant,
 ) {
     while let Ok(Some(command)) = timeout_at(until, commands.recv()).await {
         let is_deleted = matches!(command, Command::Delete);
-        refuse(watchlist, command, why);
+        refuse(watchlist, command, reason);
         if is_deleted {
             return;
         }
     }
 }
 
-/// Answers everything that waits, and takes no more.
-pub(super) async fn refuse_all(watchlist: WatchlistId, mut commands: mpsc::Receiver<Command>, why: Why) {
+/// Closes the queue and rejects the commands in it.
+pub(super) async fn refuse_all(
+    watchlist: WatchlistId,
+    mut commands: mpsc::Receiver<Command>,
+    reason: Reason,
+) {
     commands.close();
     while let Some(command) = commands.recv().await {
-        refuse(watchlist, command, why);
+        refuse(watchlist, command, reason);
     }
 }
 
-pub(super) fn refuse(watchlist: WatchlistId, command: Command, why: Why) {
+pub(super) fn refuse(watchlist: WatchlistId, command: Command, reason: Reason) {
     match command {
-        // What is damaged stays so: edits of other watchlists are not held up until this one is served.
-        Command::Edit(request) if why == Why::Damaged => {
-            request.reply.answer(watchlist, request.edit, refused(Code::Unavailable, why.words()));
+        // Damage does not go away by itself, so edits of other watchlists must not wait until this one is served.
+        Command::Edit(request) if reason == Reason::Damaged => {
+            request.answer(watchlist, unavailable(reason.message()));
         }
-        Command::Edit(request) => withhold(watchlist, request, why.words()),
-        // A caller that is gone wants no answer.
-        Command::Read(caller) => drop(caller.send(Err(why.words()))),
-        Command::Open { subscriber, .. } => {
+        Command::Edit(request) => request.withhold(watchlist, reason.message()),
+        // The caller may have gone away.
+        Command::Read(caller) => drop(caller.send(Err(reason.message()))),
+        Command::Subscribe { subscriber, .. } => {
             let error = server::Error {
                 code: ErrorCode::Unavailable,
-                message: why.words().into(),
+                message: reason.message().into(),
                 request: None,
                 watchlist: Some(watchlist),
             };
-            let frame = Frame::encode(subscriber.encoding, &ServerMessage::Error(error));
+            let frame = subscriber.dialect.encode(&ServerMessage::Error(error));
             subscriber.outbox.push_always(Outgoing::Frame(frame));
         }
-        Command::Leave(_)
+        Command::Unsubscribe(_)
         | Command::CatchUp(_)
         | Command::Presence { .. }
-        | Command::Encoded { .. }
-        | Command::Saved(_)
+        | Command::SnapshotEncoded { .. }
+        | Command::SnapshotStored(_)
         | Command::Delete => {}
     }
 }

@@ -1,111 +1,81 @@
-//! The room's task: it takes commands, has batches written, and paces what leaves.
+//! The room's task: it takes commands, lets the sequencer judge and write edits, and passes what is durable to the channel.
 
-mod edits;
-mod snapshots;
-
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use shared::{
-    conflate::conflate,
-    edit::{Change, Commit},
-    ids::{Epoch, Revision, WatchlistId},
-    value::Literal,
+    edit::Commit,
+    ids::{At, Epoch, Revision, WatchlistId},
     wire::{
-        At,
-        codec::Encoding,
         server::{Closed, ClosedReason, Resumed, ServerMessage},
+        snapshot::Snapshot,
     },
 };
 use tokio::{
-    sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    sync::mpsc,
+    time::{Duration, Instant, sleep_until},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use super::{
-    Command, EditRequest, Live, QUEUE, RoomHandle,
+    command::{Command, EditRequest, MAX_QUEUED, RoomHandle},
+    context::RoomContext,
     judge::Judge,
+    live::Live,
     load::load,
-    presence::People,
-    refuse::{Why, refuse, refuse_all, refuse_until},
+    recovery::Recovery,
+    refuse::{NOT_STORED, Reason, refuse, refuse_all, refuse_until},
+    saver::Saver,
+    sequencer::{Judged, Sequencer},
     withheld::Withheld,
 };
 use crate::{
-    clock::Clock,
-    fanout::{ConnectionId, Fanout, Need, Outgoing, SnapshotFrames, Subscriber},
-    frame::Frame,
-    journal::{Journal, JournalError, Most},
-    settings::Settings,
+    channel::{Channel, ConnectionId, Need, Outgoing, SnapshotFrames, Subscriber, conflated_bytes},
+    dialect::{Dialect, frame::Frame},
+    journal::{JournalError, ReadLimit, Verdict},
 };
 
-/// Commits that one catch-up reads from the journal.
-const CATCH_UP_COMMITS: usize = 128;
-/// A catch-up from the journal is cut before so many bytes.
-const CATCH_UP_BYTES: usize = 512 * 1024;
-/// How long a watchlist whose records are damaged is refused before they are read again.
+/// Size of a part of a snapshot as it is sent, in bytes.
+const PART_BYTES: usize = 16 * 1024;
+/// How much of the journal a catch-up reads at once.
+const CATCH_UP: ReadLimit = ReadLimit { commits: 128, bytes: 512 * 1024 };
+/// How long a watchlist with damaged records is rejected before the records are read again.
 const DAMAGED_REST: Duration = Duration::from_secs(30);
-/// How often people who move are told about.
-const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What every room is given.
-#[derive(Clone)]
-pub struct RoomContext {
-    /// Where commits go.
-    pub journal: Arc<dyn Journal>,
-    /// The time of day.
-    pub clock: Clock,
-    /// Limits and pace.
-    pub settings: Arc<Settings>,
-    /// Owns the tasks.
-    pub tasks: TaskTracker,
-    /// Ends them.
-    pub stop: CancellationToken,
-    /// Told when a watchlist's name changes.
-    pub renamed: watch::Sender<()>,
-}
-
-/// Starts the room of a watchlist. It loads itself; commands wait meanwhile.
+/// Starts the room of a watchlist. It loads the watchlist first; commands wait in its queue.
 pub fn spawn(context: RoomContext, watchlist: WatchlistId, epoch: Epoch, live: Arc<Live>) -> RoomHandle {
-    let (sender, mut commands) = mpsc::channel(QUEUE);
+    let (sender, mut commands) = mpsc::channel(MAX_QUEUED);
     let own = sender.downgrade();
     let tasks = context.tasks.clone();
     tasks.spawn(async move {
         let loaded = load(&context, watchlist).await.and_then(|(judge, saved)| {
             let (_, known, _) = live.get();
             let is_whole = judge.revision >= known;
-            let missing = || JournalError::Damaged(format!("watchlist {watchlist}: revision {known} is missing"));
+            let missing =
+                || JournalError::Damaged(format!("watchlist {watchlist}: revision {known} is missing"));
             is_whole.then_some((judge, saved)).ok_or_else(missing)
         });
         match loaded {
             Ok((judge, saved)) => {
-                let mut room = Room::new(context.clone(), watchlist, epoch, live, judge, own);
-                room.saved = saved;
-                room.save_if_due();
-                room.prune_old();
+                let mut room = Room::new(context, (watchlist, epoch), live, (judge, saved), own);
+                room.start();
                 room.run(commands).await;
             }
             Err(error) => {
-                error!(%watchlist, error = &error as &dyn std::error::Error, "the watchlist cannot be loaded");
-                let why = Why::of(&error);
-                if why == Why::Damaged {
-                    // It does not mend by itself.
+                error!(%watchlist, error = &error as &dyn std::error::Error, "failed to load a watchlist");
+                let reason = Reason::of(&error);
+                if reason == Reason::Damaged {
+                    // It does not recover by itself.
                     let until = Instant::now() + DAMAGED_REST;
-                    let refused = refuse_until(watchlist, &mut commands, why, until);
                     tokio::select! {
-                        () = refused => {}
+                        () = refuse_until(watchlist, &mut commands, reason, until) => {}
                         () = context.stop.cancelled() => {}
                     }
                 }
-                refuse_all(watchlist, commands, why).await;
+                refuse_all(watchlist, commands, reason).await;
             }
         }
     });
-    RoomHandle { commands: sender }
+    RoomHandle::new(sender)
 }
 
 struct Room {
@@ -113,147 +83,120 @@ struct Room {
     watchlist: WatchlistId,
     epoch: Epoch,
     live: Arc<Live>,
-    judge: Judge,
+    sequencer: Sequencer,
+    channel: Channel,
+    recovery: Recovery,
+    saver: Saver,
     own: mpsc::WeakSender<Command>,
-    fanout: Fanout,
-    people: People,
-    /// When the last flush was, and when the next is due.
-    last_flush: Option<Instant>,
-    flush_at: Option<Instant>,
-    people_at: Option<Instant>,
-    /// Connections from which edits were withheld that may be stored, and when to find out.
-    uncertain: Vec<Weak<Withheld>>,
-    resolve_at: Option<Instant>,
-    /// The state may not be what the journal holds: a write failed.
-    suspect: bool,
-    encoded: BTreeMap<Encoding, Weak<SnapshotFrames>>,
-    waiting: BTreeMap<Encoding, Vec<Subscriber>>,
-    /// Connections that wait for older commits than memory holds.
-    owed: Vec<ConnectionId>,
-    saved: Revision,
-    saving: bool,
-    /// When commits that are older than they are kept are looked for next.
-    prune_at: Option<Instant>,
 }
 
 impl Room {
     fn new(
         context: RoomContext,
-        watchlist: WatchlistId,
-        epoch: Epoch,
+        (watchlist, epoch): (WatchlistId, Epoch),
         live: Arc<Live>,
-        judge: Judge,
+        (judge, saved): (Judge, Revision),
         own: mpsc::WeakSender<Command>,
     ) -> Self {
-        let revision = judge.revision;
+        let channel = Channel::new(watchlist, judge.revision, context.settings.flush_interval());
         Self {
+            channel,
+            sequencer: Sequencer::new(context.clone(), watchlist, judge),
+            saver: Saver::new(context.clone(), watchlist, own.clone(), saved),
+            recovery: Recovery::default(),
             context,
             watchlist,
             epoch,
             live,
-            judge,
             own,
-            fanout: Fanout::new(watchlist, revision),
-            people: People::default(),
-            last_flush: None,
-            flush_at: None,
-            people_at: None,
-            uncertain: Vec::new(),
-            resolve_at: None,
-            suspect: false,
-            encoded: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            owed: Vec::new(),
-            saved: revision,
-            saving: false,
-            prune_at: None,
         }
+    }
+
+    fn start(&mut self) {
+        let at = self.at();
+        self.saver.save_if_due(&self.sequencer.judge, at);
+        self.saver.prune_old(&self.sequencer.judge, at, Instant::now());
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let stop = self.context.stop.clone();
         loop {
-            let mut taken = Vec::new();
+            let mut received = Vec::new();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = until(self.flush_at) => self.flush(),
-                () = until(self.people_at) => self.send_people(),
-                () = until(self.resolve_at) => self.resolve().await,
-                () = until(self.prune_at) => self.prune_old(),
-                count = commands.recv_many(&mut taken, QUEUE) => {
-                    if count == 0 || !self.take(taken).await {
+                () = until(self.channel.wake_at()) => self.channel.wake(Instant::now()),
+                () = until(self.recovery.resolve_at()) => self.resolve().await,
+                () = until(self.saver.prune_at()) => {
+                    let at = self.at();
+                    self.saver.prune_old(&self.sequencer.judge, at, Instant::now());
+                }
+                count = commands.recv_many(&mut received, MAX_QUEUED) => {
+                    if count == 0 || !self.execute_all(received).await {
                         break;
                     }
                 }
             }
-            while let Some(connection) = self.owed.pop() {
-                let need = self.fanout.catch_up(connection);
-                self.serve_need(connection, need).await;
+            while let Some(connection) = self.channel.pop_behind() {
+                let need = self.channel.catch_up(connection, Instant::now());
+                self.catch_up_from_journal(connection, need).await;
             }
         }
-        self.flush();
-        refuse_all(self.watchlist, commands, Why::NotServed).await;
+        self.channel.flush(Instant::now());
+        refuse_all(self.watchlist, commands, Reason::NotServed).await;
     }
 
-    /// Judges and writes the edits first, so that everything else sees what is on disk. False once deleted.
-    async fn take(&mut self, taken: Vec<Command>) -> bool {
-        let (edits, others): (Vec<Command>, Vec<Command>) =
-            taken.into_iter().partition(|command| matches!(command, Command::Edit(_)));
-        let edits: Vec<EditRequest> = edits
-            .into_iter()
-            .filter_map(|command| if let Command::Edit(edit) = command { Some(edit) } else { None })
-            .collect();
+    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the watchlist is deleted.
+    async fn execute_all(&mut self, commands: Vec<Command>) -> bool {
+        let (mut edits, mut others) = (Vec::new(), Vec::new());
+        for command in commands {
+            match command {
+                Command::Edit(edit) => edits.push(edit),
+                other => others.push(other),
+            }
+        }
         if !edits.is_empty() {
-            self.edits(edits).await;
+            self.edit(edits).await;
         }
         let mut others = others.into_iter();
         while let Some(command) = others.next() {
-            if !self.act(command).await {
-                others.for_each(|rest| refuse(self.watchlist, rest, Why::NotServed));
+            if !self.execute(command).await {
+                others.for_each(|rest| refuse(self.watchlist, rest, Reason::NotServed));
                 return false;
             }
         }
         true
     }
 
-    async fn act(&mut self, command: Command) -> bool {
+    async fn execute(&mut self, command: Command) -> bool {
+        let now = Instant::now();
         match command {
-            Command::Edit(edit) => self.edits(vec![edit]).await,
-            Command::Open { subscriber, at, withheld } => {
-                self.look_up(&withheld).await;
-                self.open(subscriber, at).await;
+            Command::Edit(edit) => self.edit(vec![edit]).await,
+            Command::Subscribe { subscriber, at, withheld } => {
+                self.resolve_before_subscribing(&withheld).await;
+                self.subscribe(subscriber, at).await;
             }
-            Command::Leave(connection) => self.leave(connection),
+            Command::Unsubscribe(connection) => self.channel.leave(connection, now),
             Command::CatchUp(connection) => {
-                let need = self.fanout.catch_up(connection);
-                self.serve_need(connection, need).await;
-                self.pace_people();
+                let need = self.channel.catch_up(connection, now);
+                self.catch_up_from_journal(connection, need).await;
             }
             Command::Presence { connection, window, cell, editing } => {
-                let waiting =
-                    || self.waiting.values().flatten().find(|waiting| waiting.connection == connection);
-                let cell = cell.filter(|cell| self.judge.watchlist.columns().get(&cell.column).is_some());
-                if let Some(subscriber) = self.fanout.subscriber(connection).or_else(waiting) {
-                    let who = (subscriber.client, subscriber.name.clone());
-                    self.people.place(connection, who, window, cell, editing);
-                    self.pace_people();
-                }
+                let columns = self.sequencer.judge.watchlist.columns();
+                let cell = cell.filter(|cell| columns.get(&cell.column).is_some());
+                self.channel.set_presence(connection, window, (cell, editing), now);
             }
-            // A caller that is gone wants no answer.
-            Command::Read(caller) => drop(caller.send(Ok((self.judge.watchlist.freeze(), self.at())))),
-            Command::Encoded { encoding, revision, frames } => {
-                self.snapshot_encoded(encoding, revision, &frames)
+            Command::Read(caller) => {
+                // A caller that is gone needs no answer.
+                drop(caller.send(Ok((self.sequencer.judge.watchlist.freeze(), self.at()))));
             }
-            Command::Saved(revision) => {
-                self.saving = false;
-                self.saved = revision.unwrap_or(self.saved).max(self.saved);
-                if revision.is_some() {
-                    self.prune();
-                }
+            Command::SnapshotEncoded { dialect, frames } => {
+                debug_assert!(frames.revision <= self.at().revision, "snapshots show what is on disk");
+                self.channel.snapshot_encoded(dialect, &frames, now);
             }
+            Command::SnapshotStored(revision) => self.saver.stored(revision),
             Command::Delete => {
-                self.deleted();
+                self.delete();
                 return false;
             }
         }
@@ -261,168 +204,182 @@ impl Room {
     }
 
     fn at(&self) -> At {
-        At { epoch: self.epoch, revision: self.judge.revision }
+        At { epoch: self.epoch, revision: self.sequencer.judge.revision }
     }
 
-    /// Commits are on disk: they may be seen.
+    async fn edit(&mut self, requests: Vec<EditRequest>) {
+        let published = self.channel.published();
+        let (mut judged, recovered) = self.sequencer.judge(requests, published).await;
+        self.publish(&recovered);
+        self.answer(std::mem::take(&mut judged.answered));
+        self.withhold(std::mem::take(&mut judged.withheld));
+        let written = if judged.is_written() { Ok(()) } else { self.write(&mut judged).await };
+        let published = self.channel.published();
+        let sequenced = self.sequencer.finish(judged, written, published).await;
+        self.answer(sequenced.answered);
+        self.withhold(sequenced.withheld);
+        self.publish(&sequenced.commits);
+    }
+
+    /// Writes judged edits, and sends what is due in the meantime.
+    async fn write(&mut self, judged: &mut Judged) -> Result<(), JournalError> {
+        let write = self.sequencer.write(judged);
+        tokio::pin!(write);
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut write => return written,
+                () = until(self.channel.wake_at()) => self.channel.wake(Instant::now()),
+            }
+        }
+    }
+
+    fn answer(&self, answered: Vec<(EditRequest, Verdict)>) {
+        for (request, verdict) in answered {
+            if let Some(withheld) = request.withheld() {
+                withheld.stored(self.watchlist, request.edit);
+            }
+            request.answer(self.watchlist, verdict);
+        }
+    }
+
+    fn withhold(&mut self, requests: Vec<EditRequest>) {
+        for request in requests {
+            if let Some(withheld) = request.withheld() {
+                self.recovery.add(withheld, Instant::now());
+            }
+            request.withhold(self.watchlist, NOT_STORED);
+        }
+    }
+
+    /// Publishes durable commits.
     fn publish(&mut self, commits: &[Arc<Commit>]) {
         if commits.is_empty() {
             return;
         }
-        for commit in commits {
-            self.fanout.push(commit.clone(), size_of(commit));
-        }
-        let rows = self.judge.watchlist.rows().len();
-        if self.live.set(self.judge.watchlist.name(), self.judge.revision, rows) {
+        let (watchlist, at) = (&self.sequencer.judge.watchlist, self.at());
+        let is_renamed = self.live.set(watchlist.name(), at.revision, watchlist.rows().len());
+        self.channel.publish(commits, Instant::now());
+        if is_renamed {
             self.context.renamed.send_replace(());
         }
-        let now = Instant::now();
-        let due = self.last_flush.map_or(now, |last| last + self.context.settings.flush_interval());
-        if due <= now {
-            self.flush();
-        } else {
-            self.flush_at = Some(due);
-        }
-        self.save_if_due();
+        self.saver.save_if_due(&self.sequencer.judge, at);
     }
 
-    fn flush(&mut self) {
-        self.flush_at = None;
-        if self.fanout.is_dirty() {
-            self.owed.extend(self.fanout.flush());
-            self.last_flush = Some(Instant::now());
-            self.pace_people();
+    /// Finds out which of the withheld edits that may be stored are.
+    async fn resolve(&mut self) {
+        let uncertain = self.recovery.start();
+        let recovered = self.sequencer.ensure_sound(self.channel.published()).await;
+        let is_sound = recovered.is_some();
+        self.publish(&recovered.unwrap_or_default());
+        for withheld in uncertain {
+            if !is_sound || !self.sequencer.resolve(&withheld).await {
+                self.recovery.add(&withheld, Instant::now());
+            }
         }
     }
 
-    async fn open(&mut self, subscriber: Subscriber, at: Option<At>) {
-        // Opening again starts over.
-        self.forget_subscriber(subscriber.connection);
-        let head = self.judge.revision;
+    /// Looks up what was withheld from a connection while this room was not running.
+    async fn resolve_before_subscribing(&mut self, withheld: &Arc<Withheld>) {
+        if !withheld.of(self.watchlist).is_empty() {
+            self.recovery.add(withheld, Instant::now());
+            self.resolve().await;
+        }
+    }
+
+    async fn subscribe(&mut self, subscriber: Subscriber, at: Option<At>) {
+        // Subscribing again starts over.
+        self.channel.unsubscribe(subscriber.connection);
+        let head = self.at().revision;
         let at = at.filter(|at| at.epoch == self.epoch && at.revision <= head);
         let Some(at) = at else { return self.send_snapshot(subscriber) };
         if !self.is_worth_resuming(at.revision).await {
             return self.send_snapshot(subscriber);
         }
         let resumed = Resumed { watchlist: self.watchlist, epoch: self.epoch, revision: head };
-        let frame = Frame::encode(subscriber.encoding, &ServerMessage::Resumed(resumed));
+        let frame = subscriber.dialect.encode(&ServerMessage::Resumed(resumed));
         if !subscriber.outbox.push(Outgoing::Frame(frame)) {
-            // More waits for this connection than an answer's worth: it gets the watchlist whole in its turn.
+            // More is queued for this connection than fits: it gets a snapshot in its turn.
             return self.send_snapshot(subscriber);
         }
-        self.joined(subscriber, at.revision);
+        self.channel.subscribe(subscriber, at.revision, Instant::now());
     }
 
-    /// Whether what a client missed is less, once conflated, than the watchlist whole.
+    /// Whether the commits after a revision are smaller, once conflated, than a snapshot.
     async fn is_worth_resuming(&self, from: Revision) -> bool {
-        let whole = self.judge.watchlist.approximate_bytes();
-        if self.fanout.bytes_since(from).is_some_and(|bytes| bytes <= whole) {
+        let whole = self.sequencer.judge.watchlist.approximate_bytes();
+        if self.channel.bytes_since(from).is_some_and(|bytes| bytes <= whole) {
             return true;
         }
-        if let Some(bytes) = self.fanout.conflated_bytes_since(from, size_of) {
+        if let Some(bytes) = self.channel.conflated_bytes_since(from) {
             return bytes <= whole;
         }
-        let most = Most { commits: usize::MAX, bytes: whole.max(CATCH_UP_BYTES) };
-        let missed = self.context.journal.commits(self.watchlist, from, most).await.unwrap_or_default();
-        // What is no longer kept leaves a gap, which nobody may be sent over.
-        let is_all = missed.first().is_some_and(|first| first.revision == from.next())
-            && missed.last().is_some_and(|last| last.revision == self.judge.revision);
-        is_all && conflate(&missed).iter().map(size_of).sum::<usize>() <= whole
+        let limit = ReadLimit { commits: usize::MAX, bytes: whole.max(CATCH_UP.bytes) };
+        let missed = self.context.journal.commits(self.watchlist, from, limit).await.unwrap_or_default();
+        // Pruned commits leave a gap, and a client must not skip commits.
+        let is_complete = missed.first().is_some_and(|first| first.revision == from.next())
+            && missed.last().is_some_and(|last| last.revision == self.at().revision);
+        is_complete && conflated_bytes(&missed) <= whole
     }
 
-    fn joined(&mut self, subscriber: Subscriber, sent: Revision) {
-        let connection = subscriber.connection;
-        if self.fanout.subscribe(subscriber, sent, !self.people.is_empty()) != Need::Nothing {
-            self.owed.push(connection);
-        }
-        self.pace_people();
-    }
-
-    async fn serve_need(&mut self, connection: ConnectionId, mut need: Need) {
+    async fn catch_up_from_journal(&mut self, connection: ConnectionId, mut need: Need) {
         while let Need::Journal(from) = need {
             if !self.is_worth_resuming(from).await {
-                if let Some(subscriber) = self.fanout.unsubscribe(connection) {
+                if let Some(subscriber) = self.channel.unsubscribe(connection) {
                     self.send_snapshot(subscriber);
                 }
                 return;
             }
-            let most = Most { commits: CATCH_UP_COMMITS, bytes: CATCH_UP_BYTES };
-            let commits = match self.context.journal.commits(self.watchlist, from, most).await {
+            let commits = match self.context.journal.commits(self.watchlist, from, CATCH_UP).await {
                 Ok(commits) => commits,
                 Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "a catch-up could not be read");
+                    warn!(error = &error as &dyn std::error::Error, "failed to read commits for a catch-up");
                     // Only a snapshot of this moment will do.
-                    self.encoded.clear();
-                    if let Some(subscriber) = self.fanout.unsubscribe(connection) {
+                    self.channel.invalidate_snapshots();
+                    if let Some(subscriber) = self.channel.unsubscribe(connection) {
                         self.send_snapshot(subscriber);
                     }
                     return;
                 }
             };
-            need = self.fanout.catch_up_from(connection, &commits);
+            need = self.channel.catch_up_from(connection, &commits);
         }
     }
 
-    fn leave(&mut self, connection: ConnectionId) {
-        self.forget_subscriber(connection);
-        self.people.leave(connection);
-        self.pace_people();
-    }
-
-    fn forget_subscriber(&mut self, connection: ConnectionId) {
-        self.fanout.unsubscribe(connection);
-        for waiting in self.waiting.values_mut() {
-            waiting.retain(|subscriber| subscriber.connection != connection);
+    /// Sends a snapshot: one that others are being sent if it is recent, else a new one.
+    fn send_snapshot(&mut self, subscriber: Subscriber) {
+        let dialect = subscriber.dialect;
+        let whole = self.sequencer.judge.watchlist.approximate_bytes();
+        if self.channel.send_snapshot(subscriber, whole, Instant::now()) {
+            self.encode_snapshot(dialect);
         }
     }
 
-    fn pace_people(&mut self) {
-        let due = self.people.changed || self.fanout.people_missed();
-        if due && self.people_at.is_none() {
-            self.people_at = Some(Instant::now() + PRESENCE_INTERVAL);
-        }
+    /// Encodes a snapshot on another thread. [`Command::SnapshotEncoded`] brings it back.
+    fn encode_snapshot(&self, dialect: Dialect) {
+        let (frozen, at, watchlist) = (self.sequencer.judge.watchlist.freeze(), self.at(), self.watchlist);
+        let encode = move || {
+            let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
+            parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>()
+        };
+        let own = self.own.clone();
+        self.context.tasks.spawn(async move {
+            let frames = tokio::task::spawn_blocking(encode).await.expect("encoding does not panic");
+            let frames = Arc::new(SnapshotFrames { revision: at.revision, frames });
+            if let Some(own) = own.upgrade() {
+                // A room that has ended has no subscribers to send it to.
+                drop(own.send(Command::SnapshotEncoded { dialect, frames }).await);
+            }
+        });
     }
 
-    fn send_people(&mut self) {
-        self.people_at = None;
-        let only_missed = !std::mem::take(&mut self.people.changed);
-        let message = ServerMessage::Presence(self.people.message(self.watchlist));
-        self.fanout.send_people(&message, only_missed);
-        self.pace_people();
+    fn delete(&mut self) {
+        let reason = ClosedReason::Deleted;
+        let message = ServerMessage::Closed(Closed { watchlist: self.watchlist, reason });
+        self.recovery.forget(self.watchlist);
+        self.channel.close(&message, Instant::now());
+        info!(watchlist = %self.watchlist, "deleted a watchlist");
     }
-
-    fn deleted(&mut self) {
-        self.flush();
-        // What was withheld here is no longer to come again.
-        for withheld in self.uncertain.iter().filter_map(Weak::upgrade) {
-            withheld.of(self.watchlist).into_iter().for_each(|edit| withheld.stored(self.watchlist, edit));
-        }
-        let message =
-            ServerMessage::Closed(Closed { watchlist: self.watchlist, reason: ClosedReason::Deleted });
-        let waiting = self.waiting.values().flatten();
-        for subscriber in self.fanout.subscribers().chain(waiting) {
-            subscriber.outbox.push_always(Outgoing::Frame(Frame::encode(subscriber.encoding, &message)));
-        }
-        info!(watchlist = %self.watchlist, "deleted");
-    }
-}
-
-/// About how many bytes a commit takes once written.
-fn size_of(commit: &Commit) -> usize {
-    let of = |literal: &Literal| if let Literal::Text(text) = literal { text.len() } else { 4 };
-    let change = |change: &Change| match change {
-        Change::Set(set) => of(&set.value),
-        Change::Insert(insert) => {
-            insert.cells.iter().map(|(key, literal)| key.0.len() + 8 + of(literal)).sum()
-        }
-        Change::SetColumn(_) | Change::AddColumn(_) => 8 * 1024,
-        Change::Move(_)
-        | Change::Remove(_)
-        | Change::RemoveColumn(_)
-        | Change::RestoreColumn(_)
-        | Change::Rename(_) => 256,
-    };
-    128 + commit.changes.iter().map(|step| 96 + change(step)).sum::<usize>()
 }
 
 async fn until(at: Option<Instant>) {

@@ -8,7 +8,7 @@ use std::{
 
 use shared::{
     ids::{EditId, WatchlistId},
-    limits::ANSWERS_KEPT,
+    limits::MAX_KEPT_ANSWERS,
 };
 
 use crate::journal::Sender;
@@ -60,7 +60,7 @@ impl Withheld {
     pub fn withhold(&self, watchlist: WatchlistId, edit: EditId) {
         let mut edits = self.edits();
         edits.insert((edit, watchlist), false);
-        if edits.len() > ANSWERS_KEPT {
+        if edits.len() > MAX_KEPT_ANSWERS {
             edits.pop_last();
         }
     }
@@ -117,7 +117,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let withheld = withheld(&[]);
         (0..10_000).for_each(|edit| withheld.withhold(ONE, EditId(edit)));
-        assert_eq!(withheld.edits().len(), ANSWERS_KEPT);
+        assert_eq!(withheld.edits().len(), MAX_KEPT_ANSWERS);
         assert!(!withheld.admits(ONE, EditId(1)));
     }
 }

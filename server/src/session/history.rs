@@ -1,9 +1,10 @@
-//! Answers to questions about the past.
+//! Answers history requests.
 
 use std::sync::Arc;
 
 use shared::{
     edit::Change,
+    limits::SERVER_MESSAGE_BYTES,
     wire::{
         client,
         codec::Encoding,
@@ -11,37 +12,37 @@ use shared::{
     },
 };
 
-use super::failed;
-use crate::{frame::MAX_MESSAGE_BYTES, hub::Hub, journal::HistoryFilter};
+use super::error::request_failed;
+use crate::{access::Caller, hub::Hub, journal::HistoryFilter};
 
-/// Reads commits, as many as fit into a message.
-pub(super) async fn history(hub: Arc<Hub>, ask: client::History) -> ServerMessage {
+/// Reads as many of the requested commits as fit into a message.
+pub(super) async fn history(hub: Arc<Hub>, caller: Caller, request: client::History) -> ServerMessage {
     let filter = HistoryFilter {
-        row: ask.row,
-        column: ask.column,
-        user: ask.user,
-        before: ask.before,
-        limit: history_limit(ask.limit),
+        row: request.row,
+        column: request.column,
+        user: request.user,
+        before: request.before,
+        limit: history_limit(request.limit),
     };
-    match hub.history(ask.watchlist, filter).await {
+    match hub.history(&caller, request.watchlist, filter).await {
         Ok(commits) => {
-            let mut history = server::History { request: ask.request, commits };
-            while Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES && history.commits.len() > 1 {
+            let mut history = server::History { request: request.request, commits };
+            while Encoding::Json.size(&history) > SERVER_MESSAGE_BYTES && history.commits.len() > 1 {
                 history.commits.truncate(history.commits.len() / 2);
             }
-            if Encoding::Json.encode(&history).len() > MAX_MESSAGE_BYTES {
-                // What one edit replaced may be more than a message takes.
+            if Encoding::Json.size(&history) > SERVER_MESSAGE_BYTES {
+                // The values that one edit replaced may not fit into a message.
                 for commit in &mut history.commits {
                     commit.changes = commit.changes.drain(..).map(Change::without_guard).collect();
                 }
             }
             ServerMessage::History(history)
         }
-        Err(rejection) => failed(ask.request, rejection),
+        Err(rejection) => request_failed(request.request, rejection),
     }
 }
 
-/// How many commits one answer has: 50 where nobody says, never more than 1,000.
-pub fn history_limit(asked: Option<u32>) -> usize {
-    asked.unwrap_or(50).clamp(1, 1_000) as usize
+/// Returns the maximum number of commits in one answer: 50 by default, and at most 1,000.
+pub fn history_limit(requested: Option<u32>) -> usize {
+    requested.unwrap_or(50).clamp(1, 1_000) as usize
 }

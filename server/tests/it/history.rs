@@ -1,13 +1,13 @@
-//! Who changed what, when, from what to what.
+//! The history of a watchlist: authors, times, and old and new values.
 
 use serde_json::{Value, json};
 
 use crate::support::{Client, TestServer, insert};
 
-async fn history(client: &mut Client, list: &str, more: Value) -> Vec<Value> {
-    let mut ask = json!({ "type": "history", "request": 9, "watchlist": list });
-    ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    client.send(&ask).await;
+async fn history(client: &mut Client, list: &str, filter: Value) -> Vec<Value> {
+    let mut request = json!({ "type": "history", "request": 9, "watchlist": list });
+    request.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+    client.send(&request).await;
     client.expect("history").await["commits"].as_array().unwrap().clone()
 }
 
@@ -16,7 +16,7 @@ fn revisions(commits: &[Value]) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn history_says_what_was_replaced_and_is_found_by_row_column_and_person() {
+async fn history_has_the_replaced_values_and_is_filtered_by_row_column_and_person() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let welcome = client.greet().await;
@@ -32,21 +32,25 @@ async fn history_says_what_was_replaced_and_is_found_by_row_column_and_person() 
     let all = history(&mut client, &list, json!({})).await;
     assert_eq!(revisions(&all), [4, 3, 2, 1]);
     let was: Vec<&Value> = all[2]["changes"].as_array().unwrap().iter().map(|c| &c["set"]["was"]).collect();
-    assert_eq!(was, [&json!("1"), &json!("2")], "also within one edit");
+    assert_eq!(was, [&json!("1"), &json!("2")], "within one edit, too");
     assert_eq!(all[1]["changes"][0]["set"]["was"], json!(null), "an empty cell was replaced");
     assert!(all[1]["changes"][0]["set"].as_object().unwrap().contains_key("was"));
 
     assert_eq!(revisions(&history(&mut client, &list, json!({ "row": two })).await), [4, 3, 1]);
     assert_eq!(revisions(&history(&mut client, &list, json!({ "column": "price" })).await), [2, 1]);
     let both = json!({ "row": two, "column": "price" });
-    assert_eq!(revisions(&history(&mut client, &list, both).await), [0; 0], "a text is no column");
+    assert_eq!(
+        revisions(&history(&mut client, &list, both).await),
+        [0; 0],
+        "a word in a text is not a column"
+    );
     assert_eq!(revisions(&history(&mut client, &list, json!({ "before": 3, "limit": 1 })).await), [2]);
     let user = &welcome["user"]["id"];
     assert_eq!(history(&mut client, &list, json!({ "user": user })).await.len(), 4);
-    let nobody = json!({ "user": "00000000-0000-4000-8000-000000000009" });
-    assert_eq!(history(&mut client, &list, nobody).await.len(), 0);
+    let unknown_user = json!({ "user": "00000000-0000-4000-8000-000000000009" });
+    assert_eq!(history(&mut client, &list, unknown_user).await.len(), 0);
 
-    // What everyone is sent says nothing of what was replaced.
+    // Broadcast changes do not contain the replaced values.
     let mut other = server.client().await;
     other.greet().await;
     let snapshot = other.open(&list).await;

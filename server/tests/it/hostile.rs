@@ -1,4 +1,5 @@
-//! What a hostile client may send ends its own connection at most, is answered in words, and costs the others nothing.
+//! Hostile clients: whatever they send closes at most their own connection, is answered with an error
+//! message, and does not affect the others.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -15,8 +16,8 @@ use uuid::Uuid;
 
 use crate::support::{Client, PATIENCE, TestServer, insert, wait_for};
 
-/// A server with a watchlist of one row, and somebody who works there.
-async fn desk() -> (TestServer, Client, String, String) {
+/// Returns a server with a watchlist of one row, and a well-behaved client.
+async fn server_with_row() -> (TestServer, Client, String, String) {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     client.greet().await;
@@ -27,8 +28,8 @@ async fn desk() -> (TestServer, Client, String, String) {
     (server, client, list, row)
 }
 
-/// The others still work.
-async fn is_served(client: &mut Client, list: &str, row: &str) {
+/// Asserts that another client is still served.
+async fn assert_served(client: &mut Client, list: &str, row: &str) {
     let changes = json!([{ "set": { "row": row, "column": "note", "value": "still here" } }]);
     assert_eq!(client.edit_answered(list, changes).await["type"], "accepted");
 }
@@ -43,8 +44,8 @@ fn frame(opcode: Data, is_final: bool, payload: &[u8]) -> Message {
     Message::Frame(Frame::from_payload(header, payload.to_vec().into()))
 }
 
-/// What the server says before it closes.
-async fn last_words(client: &mut Client) -> Value {
+/// Returns the last message before the server closes the connection.
+async fn last_message(client: &mut Client) -> Value {
     let mut last = Value::Null;
     while let Some(message) = client.next().await {
         last = message;
@@ -53,8 +54,8 @@ async fn last_words(client: &mut Client) -> Value {
 }
 
 #[tokio::test]
-async fn a_message_in_pieces_is_a_message() {
-    let (server, _worker, list, row) = desk().await;
+async fn a_fragmented_message_is_accepted() {
+    let (server, _worker, list, row) = server_with_row().await;
     let mut client = server.client().await;
     client.greet().await;
     let changes = json!([{ "set": { "row": row, "column": "price", "value": "2" } }]);
@@ -69,8 +70,8 @@ async fn a_message_in_pieces_is_a_message() {
 }
 
 #[tokio::test]
-async fn fragments_without_an_end_are_cut_off() {
-    let (server, mut worker, list, row) = desk().await;
+async fn endless_fragments_are_cut_off() {
+    let (server, mut worker, list, row) = server_with_row().await;
     let mut client = server.client().await;
     client.greet().await;
     let piece = vec![b' '; 64 * 1024];
@@ -78,15 +79,15 @@ async fn fragments_without_an_end_are_cut_off() {
     let mut sent = piece.len();
     while client.socket.send(frame(Data::Continue, false, &piece)).await.is_ok() {
         sent += piece.len();
-        assert!(sent < 64 << 20, "{sent} bytes of one message were taken");
+        assert!(sent < 64 << 20, "{sent} bytes of one message were accepted");
     }
-    is_served(&mut worker, &list, &row).await;
+    assert_served(&mut worker, &list, &row).await;
 }
 
 #[tokio::test]
-async fn what_is_compressed_masked_wrongly_or_no_text_ends_the_connection() {
-    let (server, mut worker, list, row) = desk().await;
-    // Compression was not agreed on.
+async fn invalid_frames_and_text_close_the_connection() {
+    let (server, mut worker, list, row) = server_with_row().await;
+    // Compression was not negotiated.
     let mut client = server.client().await;
     client.greet().await;
     let header = FrameHeader {
@@ -96,23 +97,23 @@ async fn what_is_compressed_masked_wrongly_or_no_text_ends_the_connection() {
         ..Default::default()
     };
     client.socket.send(Message::Frame(Frame::from_payload(header, vec![b'{'; 100].into()))).await.unwrap();
-    assert_eq!(last_words(&mut client).await["code"], "badMessage");
-    // A text that is not UTF-8.
+    assert_eq!(last_message(&mut client).await["code"], "badMessage");
+    // Text that is not UTF-8.
     let mut client = server.client().await;
     client.greet().await;
     client.socket.send(frame(Data::Text, true, &[b'"', 0xff, 0xfe, b'"'])).await.unwrap();
-    assert_eq!(last_words(&mut client).await["code"], "badMessage");
-    // No WebSocket at all.
+    assert_eq!(last_message(&mut client).await["code"], "badMessage");
+    // Not a WebSocket at all.
     let mut raw = tokio::net::TcpStream::connect(server.running.serving.address).await.unwrap();
     raw.write_all(&[0; 4_096]).await.unwrap();
     let mut answer = Vec::new();
     tokio::time::timeout(PATIENCE, raw.read_to_end(&mut answer)).await.expect("it is closed").ok();
-    is_served(&mut worker, &list, &row).await;
+    assert_served(&mut worker, &list, &row).await;
 }
 
 #[tokio::test]
-async fn ten_thousand_opens_are_answered_and_no_more_than_the_limit_held() {
-    let (server, mut worker, list, row) = desk().await;
+async fn ten_thousand_opens_are_answered() {
+    let (server, mut worker, list, row) = server_with_row().await;
     let mut client = server.client().await;
     client.greet().await;
     let (mut socket_in, mut socket_out) = client.socket.split();
@@ -132,11 +133,11 @@ async fn ten_thousand_opens_are_answered_and_no_more_than_the_limit_held() {
         unknown += u32::from(text.contains("\"unknownWatchlist\""));
     }
     drop(sending.await.unwrap());
-    is_served(&mut worker, &list, &row).await;
+    assert_served(&mut worker, &list, &row).await;
 }
 
 #[tokio::test]
-async fn a_connection_opens_only_so_many_watchlists() {
+async fn open_watchlists_are_limited() {
     let limits = shared::limits::Limits { open_watchlists: 2, ..shared::limits::Limits::default() };
     let server = TestServer::with(Settings { limits, ..Settings::default() }).await;
     let mut client = server.client().await;
@@ -148,34 +149,34 @@ async fn a_connection_opens_only_so_many_watchlists() {
     client.open(&lists[0]).await;
     client.open(&lists[1]).await;
     client.send(&json!({ "type": "open", "watchlist": lists[2] })).await;
-    let refused = client.expect("error").await;
-    assert!(refused["message"].as_str().unwrap().contains("at most 2 watchlists"), "{refused}");
+    let error = client.expect("error").await;
+    assert!(error["message"].as_str().unwrap().contains("at most 2 watchlists"), "{error}");
     client.send(&json!({ "type": "close", "watchlist": lists[0] })).await;
     client.open(&lists[2]).await;
 }
 
 #[tokio::test]
-async fn only_so_many_connections_are_taken() {
+async fn connections_are_limited() {
     let server = TestServer::with(Settings { connections: 2, ..Settings::default() }).await;
     let (mut one, mut two) = (server.client().await, server.client().await);
     one.greet().await;
     two.greet().await;
     let bearer = server.bearer();
     let connect = async || server.connect(&[("authorization", &bearer), crate::support::JSON]).await;
-    let refused = connect().await.expect_err("a third is refused").to_string();
-    assert!(refused.contains("503"), "{refused}");
+    let error = connect().await.expect_err("the third is rejected").to_string();
+    assert!(error.contains("503"), "{error}");
     drop(one);
-    wait_for("a free place", async || connect().await.ok()).await;
+    wait_for("a free connection", async || connect().await.ok()).await;
 }
 
 #[tokio::test]
-async fn edits_of_every_wrong_kind_are_answered_and_change_nothing() {
-    let (_server, mut client, list, row) = desk().await;
+async fn invalid_edits_are_rejected_and_change_nothing() {
+    let (_server, mut client, list, row) = server_with_row().await;
     let before = client.open(&list).await["rows"].clone();
     let set =
         |column: &str, value: Value| json!([{ "set": { "row": row, "column": column, "value": value } }]);
-    let million: Vec<Value> = (0..12_000).map(|_| json!({ "remove": { "row": row } })).collect();
-    let far = "80".repeat(200);
+    let too_many: Vec<Value> = (0..12_000).map(|_| json!({ "remove": { "row": row } })).collect();
+    let too_long = "80".repeat(200);
     for (changes, code) in [
         (set("price", json!("1e9999")), "invalidValue"),
         (set("price", json!("9".repeat(400))), "invalidValue"),
@@ -184,10 +185,10 @@ async fn edits_of_every_wrong_kind_are_answered_and_change_nothing() {
         (set("lastChange", json!("+300000-01-01T00:00:00.000Z")), "readOnlyColumn"),
         (set("note", json!("x".repeat(5_000))), "tooLong"),
         (set("nowhere", json!("1")), "unknownColumn"),
-        (json!(million), "tooLarge"),
+        (json!(too_many), "tooLarge"),
         (json!([]), "badMessage"),
         (json!([{ "explode": {} }]), "badMessage"),
-        (json!([{ "insert": { "row": Uuid::now_v7(), "position": far, "cells": {} } }]), "invalidValue"),
+        (json!([{ "insert": { "row": Uuid::now_v7(), "position": too_long, "cells": {} } }]), "invalidValue"),
         (json!([{ "insert": { "row": Uuid::now_v7(), "position": "zz", "cells": {} } }]), "invalidValue"),
         (json!([{ "remove": { "row": Uuid::now_v7() } }]), "unknownRow"),
         (json!([{ "addColumn": { "key": "due", "title": "", "kind": "time" } }]), "invalidValue"),
@@ -212,40 +213,46 @@ async fn edits_of_every_wrong_kind_are_answered_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn numbers_and_ids_of_others_are_no_way_in() {
-    let (server, mut client, list, row) = desk().await;
+async fn edit_numbers_and_ids_of_others_cannot_be_abused() {
+    let (server, mut client, list, row) = server_with_row().await;
     let snapshot = client.open(&list).await;
     let set = |value: &str| json!([{ "set": { "row": row, "column": "price", "value": value } }]);
     let accepted = client.edit_answered(&list, set("2")).await["revision"].clone();
-    // Somebody who says to be that client: the number is taken, and what it did stays.
+    // Another connection with the same client id: its number is used already, and the first edit stays.
     let mut other = server.client().await;
     other.id = client.id;
     other.greet().await;
     other.edit = client.edit - 1;
     assert_eq!(other.edit_answered(&list, set("3")).await["code"], "editReused");
     other.edit = client.edit - 1;
-    assert_eq!(other.edit_answered(&list, set("2")).await["revision"], accepted, "the first answer again");
+    assert_eq!(
+        other.edit_answered(&list, set("2")).await["revision"],
+        accepted,
+        "the same answer as the first"
+    );
     for edit in [json!(0), json!(-1), json!(1.5), json!("7"), json!(9_007_199_254_740_993_u64)] {
-        let mut odd = server.client().await;
-        odd.greet().await;
-        odd.send(&json!({ "type": "edit", "watchlist": list, "edit": edit, "changes": set("9") })).await;
-        let message = odd.next().await.unwrap();
+        let mut other_client = server.client().await;
+        other_client.greet().await;
+        other_client
+            .send(&json!({ "type": "edit", "watchlist": list, "edit": edit, "changes": set("9") }))
+            .await;
+        let message = other_client.next().await.unwrap();
         assert_eq!(message["code"], "badMessage", "{edit}: {message}");
     }
-    // A revision from the future, or of another history, is answered whole.
+    // A revision from the future or of another epoch is answered with a snapshot.
     for at in [
         json!({ "epoch": snapshot["epoch"], "revision": 9_999_999 }),
         json!({ "epoch": Uuid::new_v4(), "revision": 1 }),
     ] {
         other.send(&json!({ "type": "open", "watchlist": list, "at": at })).await;
-        let whole = other.expect("snapshot").await;
-        assert_eq!(whole["rows"][0]["cells"]["price"], "2");
+        let snapshot = other.expect("snapshot").await;
+        assert_eq!(snapshot["rows"][0]["cells"]["price"], "2");
     }
 }
 
 #[tokio::test]
-async fn text_that_acts_is_kept_as_it_is() {
-    let (_server, mut client, list, row) = desk().await;
+async fn control_characters_in_text_are_preserved() {
+    let (_server, mut client, list, row) = server_with_row().await;
     let text = "a\u{202e}b\u{0}c\u{1b}[31md\r\n\t\u{feff}";
     let changes = json!([{ "set": { "row": row, "column": "note", "value": text } }]);
     assert_eq!(client.edit_answered(&list, changes).await["type"], "accepted");

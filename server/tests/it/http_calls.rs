@@ -1,18 +1,18 @@
-//! The HTTP calls, and that an import is what the file says.
+//! The HTTP API, and the import of a file through it.
 
 use serde_json::{Value, json};
-use server::remote::Remote;
+use server::client::Client;
 use shared::{
-    csv_table::CsvTable,
     ids::{ClientId, EditId, RowId},
     limits::Limits,
+    sheet,
 };
 use ureq::http::Response;
 use uuid::Uuid;
 
 use crate::support::{TestServer, insert};
 
-/// A call, on a thread of its own: the client blocks.
+/// Makes a request on a separate thread, because the client blocks.
 async fn call(
     method: &'static str,
     url: String,
@@ -49,12 +49,13 @@ impl Api<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_answers_as_the_protocol_says() {
+async fn every_call_responds_as_specified() {
     let server = TestServer::start().await;
     let api = Api(&server);
-    let (status, made) = api.call("POST", "/api/v1/watchlists", Some(json!({ "name": "Core book" }))).await;
+    let (status, created) =
+        api.call("POST", "/api/v1/watchlists", Some(json!({ "name": "Core book" }))).await;
     assert_eq!(status, 201);
-    let path = format!("/api/v1/watchlists/{}", made["watchlist"].as_str().unwrap());
+    let path = format!("/api/v1/watchlists/{}", created["watchlist"].as_str().unwrap());
     let client = Uuid::new_v4();
     let (row, change) = insert("80", json!({ "symbol": "MMM", "price": "71.72", "previousClose": "71.70" }));
     let edit =
@@ -64,7 +65,7 @@ async fn every_call_answers_as_the_protocol_says() {
     assert_eq!(
         api.call("POST", &edits, edit(1, json!([change]))).await,
         (200, json!({ "revision": 1 })),
-        "sent again"
+        "a repeated edit"
     );
     let set = |value: &str, was: &str| json!([{ "set": { "row": row, "column": "price", "value": value, "was": was } }]);
     let (status, problem) = api.call("POST", &edits, edit(2, set("72", "1"))).await;
@@ -74,14 +75,14 @@ async fn every_call_answers_as_the_protocol_says() {
     );
     let (status, problem) = api.call("POST", &edits, edit(3, set("1.2.3", "71.72"))).await;
     assert_eq!((status, &problem["code"]), (422, &json!("invalidValue")));
-    let (status, whole) = api.call("GET", &path, None).await;
-    assert_eq!((status, &whole["revision"], &whole["name"]), (200, &json!(1), &json!("Core book")));
-    let cells = &whole["rows"][0]["cells"];
+    let (status, snapshot) = api.call("GET", &path, None).await;
+    assert_eq!((status, &snapshot["revision"], &snapshot["name"]), (200, &json!(1), &json!("Core book")));
+    let cells = &snapshot["rows"][0]["cells"];
     assert_eq!((&cells["change"], &cells["changePct"]), (&json!("0.02"), &json!("0.03")));
     let (status, csv) = api.raw("GET", &format!("{path}?format=csv"), None).await;
     assert_eq!((status, csv.headers()["content-type"].to_str().unwrap()), (200, "text/csv; charset=utf-8"));
     let tag = csv.headers()["etag"].to_str().unwrap();
-    assert_eq!(tag, format!("\"{}-1\"", whole["epoch"].as_str().unwrap()));
+    assert_eq!(tag, format!("\"{}-1\"", snapshot["epoch"].as_str().unwrap()));
     let (status, history) = api.call("GET", &format!("{path}/history?column=price&limit=5"), None).await;
     assert_eq!((status, &history["commits"][0]["revision"]), (200, &json!(1)));
     let (status, list) = api.call("GET", "/api/v1/watchlists", None).await;
@@ -94,7 +95,7 @@ async fn every_call_answers_as_the_protocol_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_are_problems_with_the_codes() {
+async fn errors_are_problem_documents_with_codes() {
     let server = TestServer::start().await;
     let api = Api(&server);
     let (status, response) = api.raw("POST", "/api/v1/watchlists", Some(json!({ "title": 1 }))).await;
@@ -117,10 +118,10 @@ async fn errors_are_problems_with_the_codes() {
         (status, response.headers()["content-type"].to_str().unwrap()),
         (405, "application/problem+json")
     );
-    let (_, made) = api.call("POST", "/api/v1/watchlists", Some(json!({ "name": "Book" }))).await;
-    let edits = format!("/api/v1/watchlists/{}/edits", made["watchlist"].as_str().unwrap());
-    let unreadable = json!({ "client": Uuid::nil(), "edit": 1, "changes": [{ "jump": {} }] });
-    let (status, problem) = api.call("POST", &edits, Some(unreadable)).await;
+    let (_, created) = api.call("POST", "/api/v1/watchlists", Some(json!({ "name": "Book" }))).await;
+    let edits = format!("/api/v1/watchlists/{}/edits", created["watchlist"].as_str().unwrap());
+    let unknown_change = json!({ "client": Uuid::nil(), "edit": 1, "changes": [{ "jump": {} }] });
+    let (status, problem) = api.call("POST", &edits, Some(unknown_change)).await;
     assert_eq!((status, &problem["code"]), (422, &json!("badMessage")));
     assert_eq!(api.call("POST", &edits, Some(json!({ "changes": [] }))).await.0, 400);
     let base = server.base();
@@ -133,13 +134,13 @@ async fn errors_are_problems_with_the_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_imported_file_comes_back_as_it_was() {
+async fn an_imported_file_is_exported_unchanged() {
     let server = TestServer::start().await;
-    let remote = Remote::new(&server.base(), server.running.token());
+    let remote = Client::new(&server.base(), server.running.token());
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/sp500-constituents.csv");
     let bytes = std::fs::read(file).unwrap();
     let written = tokio::task::spawn_blocking(move || {
-        let table = CsvTable::read(&bytes, &Limits::default()).unwrap();
+        let table = sheet::csv::read(&bytes, &Limits::default()).unwrap();
         let id = remote.create("S&P 500", &table.columns).unwrap();
         for (changes, edit) in table.inserts(&Limits::default(), || RowId(Uuid::now_v7())).iter().zip(1..) {
             remote.edit(id, ClientId(Uuid::from_u128(1)), EditId(edit), changes).unwrap();
@@ -159,7 +160,7 @@ async fn an_imported_file_comes_back_as_it_was() {
     };
     let columns: Vec<usize> = file[0].iter().map(|title| column(title)).collect();
     for (row, original) in written.iter().zip(&file).skip(1) {
-        let back: Vec<&String> = columns.iter().map(|column| &row[*column]).collect();
-        assert_eq!(back, original.iter().collect::<Vec<_>>());
+        let exported: Vec<&String> = columns.iter().map(|column| &row[*column]).collect();
+        assert_eq!(exported, original.iter().collect::<Vec<_>>());
     }
 }

@@ -1,13 +1,13 @@
-//! What is kept: a torn tail is recovered, worse damage is found and said, backups are made and restored, and a
-//! journal of an older version is taken over.
+//! The journal on disk: a torn tail is recovered, other damage is detected and reported, backups are created
+//! and restored, and a journal of an older version is migrated.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use server::{
     clock::Clock,
-    journal::{HistoryFilter, Journal, Most, sqlite::SqliteJournal},
-    remote::Remote,
+    folder::{backup, find_server},
+    journal::{HistoryFilter, Journal, ReadLimit, sqlite::SqliteJournal},
     settings::Settings,
 };
 use shared::{
@@ -21,22 +21,22 @@ use std::sync::{
 };
 
 use crate::{
-    program::{Served, client_of, run, sentence, stdout},
+    program::{Served, client_of, error_message, run, stdout},
     support::{Client, TestServer, insert},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// Changes a journal's file behind the program's back.
+/// Runs a statement on a journal's file, outside the program.
 async fn damage(journal: &Path, statement: &'static str) {
     let options = SqliteConnectOptions::new().filename(journal);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
-    assert!(done.rows_affected() > 0, "{statement} changes something");
+    let result = sqlx::query(statement).execute(&mut connection).await.unwrap();
+    assert!(result.rows_affected() > 0, "{statement} changes something");
     connection.close().await.unwrap();
 }
 
-/// A watchlist with one row, and the row.
+/// Creates a watchlist with one row. Returns both ids.
 async fn list_with_row(client: &mut Client, name: &str) -> (String, String) {
     let list = client.create(name).await;
     client.open(&list).await;
@@ -49,7 +49,7 @@ fn price(row: &str, value: u32) -> serde_json::Value {
     json!([{ "set": { "row": row, "column": "price", "value": value.to_string() } }])
 }
 
-/// A copy of a data folder's journal, as a machine that died has it.
+/// Copies a data folder's journal as it is after a crash, with a modified write-ahead log.
 fn copy_of(data_dir: &Path, log: impl Fn(Vec<u8>) -> Vec<u8>) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     let journal = "journal.sqlite";
@@ -60,7 +60,7 @@ fn copy_of(data_dir: &Path, log: impl Fn(Vec<u8>) -> Vec<u8>) -> tempfile::TempD
 }
 
 #[tokio::test]
-async fn a_torn_tail_is_recovered_up_to_the_last_whole_commit() {
+async fn a_torn_log_is_recovered_up_to_the_last_complete_commit() {
     let folder = tempfile::tempdir().unwrap();
     let mut served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -77,7 +77,7 @@ async fn a_torn_tail_is_recovered_up_to_the_last_whole_commit() {
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut heads, mut last) = (Vec::new(), 0);
     for round in 0..60 {
-        // Cut ever later, and every third time with bytes of something else behind the cut.
+        // Truncate later in each round, and append garbage in every third.
         let cut = whole / 3 + (whole - whole / 3) * round / 59;
         let garbage: Vec<u8> = (0..5_000).map(|_| rng.u8(..)).collect();
         let copy = copy_of(folder.path(), |mut log| {
@@ -90,22 +90,22 @@ async fn a_torn_tail_is_recovered_up_to_the_last_whole_commit() {
         let journal = SqliteJournal::open(copy.path()).await.unwrap();
         let found = journal.watchlists().await.unwrap();
         let Some(record) = found.iter().find(|record| record.id == id) else { continue };
-        let commits = journal.commits(id, Revision(0), Most::ALL).await.unwrap();
+        let commits = journal.commits(id, Revision(0), ReadLimit::ALL).await.unwrap();
         let revisions: Vec<u64> = commits.iter().map(|commit| commit.revision.0).collect();
-        assert_eq!(revisions, (1..=record.revision.0).collect::<Vec<_>>(), "whole commits, none left out");
-        assert!(record.revision.0 >= last || round % 3 == 0, "a longer log holds no less");
+        assert_eq!(revisions, (1..=record.revision.0).collect::<Vec<_>>(), "complete commits without gaps");
+        assert!(record.revision.0 >= last || round % 3 == 0, "a longer log does not contain fewer commits");
         last = record.revision.0;
         heads.push(last);
         journal.close().await;
-        server::backup::check(&copy.path().join("journal.sqlite")).await.unwrap();
+        backup::check(&copy.path().join("journal.sqlite")).await.unwrap();
     }
-    assert_eq!(heads.last(), Some(&39), "nothing is missing where nothing is torn");
+    assert_eq!(heads.last(), Some(&39), "nothing is missing if nothing is torn");
     heads.dedup();
-    assert!(heads.len() > 10, "the cuts were at many commits: {heads:?}");
+    assert!(heads.len() > 10, "the log was truncated at many commits: {heads:?}");
 }
 
 #[tokio::test]
-async fn damage_is_found_named_and_kept_to_its_watchlist() {
+async fn damage_is_detected_named_and_limited_to_its_watchlist() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -116,31 +116,34 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
     let (good, _) = list_with_row(&mut client, "Good").await;
     drop((client, served));
     let journal = folder.path().join("journal.sqlite");
-    let said = stdout(&run(&["check"], folder.path()));
-    assert!(said.contains("Bad\t1 row\trevision 5\t5 commits\t5 answers\tsound"), "{said}");
-    assert!(said.ends_with("journal.sqlite is sound\n"), "{said}");
+    let output = stdout(&run(&["check"], folder.path()));
+    assert!(output.contains("Bad\t1 row\trevision 5\t5 commits\t5 answers\tundamaged"), "{output}");
+    assert!(output.ends_with("journal.sqlite is undamaged\n"), "{output}");
     damage(&journal, "UPDATE commits SET changes = replace(changes, '\"3\"', '\"8\"') WHERE revision = 3")
         .await;
-    let said = sentence(&run(&["check"], folder.path()));
-    assert!(said.contains("\u{201c}Bad\u{201d}: the checksum of revision 3"), "{said}");
-    assert!(said.contains("Sound watchlists: 1.") && said.contains("afterglow-server restore"), "{said}");
+    let output = error_message(&run(&["check"], folder.path()));
+    assert!(output.contains("\u{201c}Bad\u{201d}: the checksum of revision 3"), "{output}");
+    assert!(
+        output.contains("Undamaged watchlists: 1.") && output.contains("afterglow-server restore"),
+        "{output}"
+    );
 
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
     client.send(&json!({ "type": "open", "watchlist": bad })).await;
-    let refused = client.expect("error").await;
-    assert_eq!(refused["code"], "unavailable");
-    assert!(refused["message"].as_str().unwrap().contains("afterglow-server check"), "{refused}");
+    let error = client.expect("error").await;
+    assert_eq!(error["code"], "unavailable");
+    assert!(error["message"].as_str().unwrap().contains("afterglow-server check"), "{error}");
     let snapshot = client.open(&good).await;
     assert_eq!(snapshot["rows"][0]["cells"]["symbol"], "MMM", "the others are served");
-    let remote = Remote::of_folder(folder.path()).unwrap();
+    let remote = find_server(folder.path()).unwrap();
     let id = WatchlistId(bad.parse().unwrap());
     let read = tokio::task::spawn_blocking(move || remote.csv(id)).await.unwrap();
-    assert!(read.unwrap_err().to_string().contains("afterglow-server check"), "by HTTP, too");
+    assert!(read.unwrap_err().to_string().contains("afterglow-server check"), "over HTTP, too");
     client.send(&json!({ "type": "history", "request": 1, "watchlist": bad })).await;
-    let refused = client.expect("error").await;
-    assert!(refused["message"].as_str().unwrap().contains("afterglow-server check"), "{refused}");
-    // What is damaged is not read again at once, however often it is asked for.
+    let error = client.expect("error").await;
+    assert!(error["message"].as_str().unwrap().contains("afterglow-server check"), "{error}");
+    // A damaged watchlist is not reloaded at once, however often it is requested.
     damage(&journal, "UPDATE commits SET changes = replace(changes, '\"8\"', '\"3\"') WHERE revision = 3")
         .await;
     client.send(&json!({ "type": "open", "watchlist": bad })).await;
@@ -149,17 +152,17 @@ async fn damage_is_found_named_and_kept_to_its_watchlist() {
     stdout(&run(&["check"], folder.path()));
     damage(&journal, "UPDATE snapshots SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)")
         .await;
-    assert!(sentence(&run(&["check"], folder.path())).contains("part 1 of the snapshot at revision 0"));
+    assert!(error_message(&run(&["check"], folder.path())).contains("part 1 of the snapshot at revision 0"));
 }
 
 #[tokio::test]
-async fn half_a_stored_snapshot_is_passed_over() {
+async fn an_incomplete_stored_snapshot_is_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
     let (list, _) = list_with_row(&mut client, "Half").await;
     drop((client, served));
-    // The first of two parts, as a death between them leaves it.
+    // The first of two parts, as after a crash between them.
     let half = "INSERT INTO snapshots (watchlist, revision, part, parts, data, checksum)
         SELECT watchlist, 1, 1, 2, data, checksum FROM snapshots";
     damage(&folder.path().join("journal.sqlite"), half).await;
@@ -170,7 +173,7 @@ async fn half_a_stored_snapshot_is_passed_over() {
 }
 
 #[tokio::test]
-async fn each_kind_of_damage_has_its_words() {
+async fn each_kind_of_damage_has_its_message() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -180,29 +183,29 @@ async fn each_kind_of_damage_has_its_words() {
     }
     client.edit_answered(&list, price(&row, 5)).await;
     drop((client, served));
-    let whole = folder.path().join("whole.sqlite");
-    stdout(&run(&["backup", whole.to_str().unwrap()], folder.path()));
-    for (statement, said) in [
+    let intact = folder.path().join("intact.sqlite");
+    stdout(&run(&["backup", intact.to_str().unwrap()], folder.path()));
+    for (statement, message) in [
         ("DELETE FROM commits WHERE revision = 3", "revision 3 is missing"),
         ("DELETE FROM commits WHERE revision = 6", "with 1 rows at revision 5"),
         ("UPDATE commits SET at = at + 1 WHERE revision = 2", "the checksum of revision 2"),
         ("UPDATE commits SET edit = 77 WHERE revision = 2", "the checksum of revision 2"),
         ("UPDATE commits SET checksum = NULL WHERE revision = 2", "revision 2 has no checksum"),
         ("UPDATE answers SET revision = 2 WHERE revision = 4", "the checksum of the answer"),
-        ("DELETE FROM snapshots", "it has no whole snapshot"),
-        ("UPDATE watchlists SET name = 'Other'", "said to be \"Other\""),
+        ("DELETE FROM snapshots", "it has no complete snapshot"),
+        ("UPDATE watchlists SET name = 'Other'", "recorded as \"Other\""),
     ] {
         let copy = tempfile::tempdir().unwrap();
         let journal = copy.path().join("journal.sqlite");
-        std::fs::copy(&whole, &journal).unwrap();
+        std::fs::copy(&intact, &journal).unwrap();
         damage(&journal, statement).await;
-        let found = sentence(&run(&["check"], copy.path()));
-        assert!(found.contains(said), "{statement}: {found}");
+        let found = error_message(&run(&["check"], copy.path()));
+        assert!(found.contains(message), "{statement}: {found}");
     }
 }
 
 #[tokio::test]
-async fn a_backup_is_made_while_edits_go_on_and_restored_as_a_new_history() {
+async fn a_backup_of_a_running_server_is_restored_with_a_new_epoch() {
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("backup.sqlite");
     let served = Served::start(folder.path());
@@ -213,21 +216,21 @@ async fn a_backup_is_made_while_edits_go_on_and_restored_as_a_new_history() {
         client.edit_answered(&list, price(&row, value)).await;
     }
     let name = backup.to_str().unwrap();
-    let said = stdout(&run(&["backup", name], folder.path()));
-    assert!(said.contains("revision 5") && said.ends_with("backup.sqlite is sound\n"), "{said}");
+    let output = stdout(&run(&["backup", name], folder.path()));
+    assert!(output.contains("revision 5") && output.ends_with("backup.sqlite is undamaged\n"), "{output}");
     #[cfg(unix)]
     assert_eq!(
         std::os::unix::fs::PermissionsExt::mode(&backup.metadata().unwrap().permissions()) & 0o777,
         0o600
     );
-    assert!(sentence(&run(&["backup", name], folder.path())).contains("is there already"));
+    assert!(error_message(&run(&["backup", name], folder.path())).contains("already exists"));
     assert!(!PathBuf::from(format!("{name}.new")).exists());
     client.edit_answered(&list, price(&row, 99)).await;
-    assert!(sentence(&run(&["restore", name], folder.path())).contains("served by another process"));
+    assert!(error_message(&run(&["restore", name], folder.path())).contains("served by another process"));
     drop((client, served));
 
-    let said = stdout(&run(&["restore", name], folder.path()));
-    assert!(said.contains("is kept as") && said.contains("journal.sqlite.replaced-1"), "{said}");
+    let output = stdout(&run(&["restore", name], folder.path()));
+    assert!(output.contains("is kept as") && output.contains("journal.sqlite.replaced-1"), "{output}");
     let kept = folder.path().join("journal.sqlite.replaced-1");
     assert!(stdout(&run(&["check", kept.to_str().unwrap()], folder.path())).contains("revision 6"));
     let served = Served::start(folder.path());
@@ -238,15 +241,15 @@ async fn a_backup_is_made_while_edits_go_on_and_restored_as_a_new_history() {
         )
         .await;
     let snapshot = client.expect("snapshot").await;
-    assert_ne!(snapshot["epoch"], before["epoch"], "what clients hold is of another history");
-    assert_eq!(snapshot["rows"][0]["cells"]["price"], "5", "as it was when it was backed up");
+    assert_ne!(snapshot["epoch"], before["epoch"], "clients have the state of another epoch");
+    assert_eq!(snapshot["rows"][0]["cells"]["price"], "5", "the value when the backup was created");
     assert_eq!(snapshot["revision"], 5);
     let answer = client.edit_answered(&list, price(&row, 7)).await;
-    assert_eq!(answer["revision"], 6, "and it goes on");
+    assert_eq!(answer["revision"], 6, "revisions continue");
 }
 
 #[tokio::test]
-async fn a_backup_that_is_damaged_or_half_restored_changes_nothing() {
+async fn a_damaged_backup_and_an_interrupted_restore_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -256,22 +259,22 @@ async fn a_backup_that_is_damaged_or_half_restored_changes_nothing() {
     let name = backup.to_str().unwrap().to_owned();
     stdout(&run(&["backup", &name], folder.path()));
     client.edit_answered(&list, price(&row, 2)).await;
-    // Killed: what was written ahead of the journal is beside it.
+    // The server is killed, so that the write-ahead log remains.
     drop((client, served));
     damage(&backup, "UPDATE commits SET name = 'eve'").await;
-    assert!(sentence(&run(&["restore", &name], folder.path())).contains("the checksum of revision 1"));
-    assert!(stdout(&run(&["check"], folder.path())).contains("is sound"), "the journal is as it was");
-    assert!(sentence(&run(&["restore", "/nowhere"], folder.path())).contains("there is no file"));
-    // A machine that died between the two renames.
+    assert!(error_message(&run(&["restore", &name], folder.path())).contains("the checksum of revision 1"));
+    assert!(stdout(&run(&["check"], folder.path())).contains("is undamaged"), "the journal is unchanged");
+    assert!(error_message(&run(&["restore", "/nowhere"], folder.path())).contains("does not exist"));
+    // A crash between the two renames.
     let (journal, new) = (folder.path().join("journal.sqlite"), folder.path().join("journal.sqlite.new"));
     std::fs::copy(&journal, &new).unwrap();
     std::fs::rename(&journal, folder.path().join("journal.sqlite.replaced-1")).unwrap();
-    let said = sentence(&run(&["list"], folder.path()));
-    assert!(said.contains("restore it again"), "{said}");
+    let output = error_message(&run(&["list"], folder.path()));
+    assert!(output.contains("restore it again"), "{output}");
     damage(&backup, "UPDATE commits SET name = 'ann'").await;
     stdout(&run(&["restore", &name], folder.path()));
     assert!(stdout(&run(&["list"], folder.path())).contains("List\t1"));
-    // Neither the log of the journal before nor its history is in what was restored.
+    // Neither the log nor the epoch of the previous journal is in the restored one.
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
     let snapshot = client.open(&list).await;
@@ -280,29 +283,29 @@ async fn a_backup_that_is_damaged_or_half_restored_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_journal_of_the_version_before_is_taken_over_whole() {
+async fn a_journal_of_the_previous_version_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal-version-1.sqlite");
     std::fs::copy(old, folder.path().join("journal.sqlite")).unwrap();
     let journal = SqliteJournal::open(folder.path()).await.unwrap();
     let list = journal.watchlists().await.unwrap().remove(0);
     assert_eq!((&*list.name, list.revision, list.rows), ("Older", Revision(4), 3));
-    let commits = journal.commits(list.id, Revision(0), Most::ALL).await.unwrap();
+    let commits = journal.commits(list.id, Revision(0), ReadLimit::ALL).await.unwrap();
     assert_eq!(commits.len(), 4);
     let row = commits[1].changes[0].row().unwrap();
     let of_row = HistoryFilter { row: Some(row), limit: 10, ..HistoryFilter::default() };
     assert_eq!(
         journal.history(list.id, of_row).await.unwrap().len(),
         4,
-        "also commits of before are found by row"
+        "commits from before the migration are found by row, too"
     );
     journal.close().await;
-    let sound = server::backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
-    assert_eq!((sound[0].commits, sound[0].answers), (4, 4));
+    let checked = backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
+    assert_eq!((checked[0].commits, checked[0].answers), (4, 4));
 }
 
 #[tokio::test]
-async fn old_commits_go_and_what_a_snapshot_needs_stays() {
+async fn old_commits_are_pruned_but_not_those_that_a_snapshot_needs() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let today = Arc::new(AtomicI64::new(100 * DAY));
     let clock: Clock = {
@@ -320,15 +323,15 @@ async fn old_commits_go_and_what_a_snapshot_needs_stays() {
     }
     drop(client);
     server.running.stop().await;
-    // Twenty days later what is there is older than it is kept; what is written then is not.
+    // Twenty days later the existing commits are past their retention; new ones are not.
     today.fetch_add(20 * DAY, Ordering::SeqCst);
     let server = TestServer::at(folder.clone(), settings(), clock.clone()).await;
     let mut client = server.client().await;
     client.greet().await;
     client.open(&list).await;
-    let ask = json!({ "type": "history", "request": 1, "watchlist": list });
-    let kept = crate::support::wait_for("the old commits to go", async || {
-        client.send(&ask).await;
+    let request = json!({ "type": "history", "request": 1, "watchlist": list });
+    let kept = crate::support::wait_for("the old commits to be pruned", async || {
+        client.send(&request).await;
         let commits = client.expect("history").await["commits"].as_array().unwrap().clone();
         (commits.len() == 1).then_some(commits)
     })
@@ -342,11 +345,15 @@ async fn old_commits_go_and_what_a_snapshot_needs_stays() {
     while message["type"] != "snapshot" && message["type"] != "resumed" {
         message = client.next().await.unwrap();
     }
-    assert_eq!((&message["type"], &message["revision"]), (&json!("snapshot"), &json!(6)), "never in part");
+    assert_eq!(
+        (&message["type"], &message["revision"]),
+        (&json!("snapshot"), &json!(6)),
+        "not resumed from a partial history"
+    );
     client
         .send(&json!({ "type": "open", "watchlist": list, "at": { "epoch": first["epoch"], "revision": 5 } }))
         .await;
-    assert_eq!(client.expect("resumed").await["revision"], 6, "what is kept is resumed");
+    assert_eq!(client.expect("resumed").await["revision"], 6, "a kept revision is resumed");
     drop(client);
     server.running.stop().await;
     let server = TestServer::at(folder.clone(), settings(), clock).await;
@@ -354,11 +361,11 @@ async fn old_commits_go_and_what_a_snapshot_needs_stays() {
     client.greet().await;
     let snapshot = client.open(&list).await;
     assert_eq!((&snapshot["revision"], &snapshot["rows"][0]["cells"]["price"]), (&json!(6), &json!("6")));
-    server::backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
+    backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
 }
 
 #[tokio::test]
-async fn only_so_many_commits_are_kept() {
+async fn the_number_of_kept_commits_is_limited() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -369,7 +376,7 @@ async fn only_so_many_commits_are_kept() {
     drop((client, served));
     let journal = SqliteJournal::open(folder.path()).await.unwrap();
     let id = WatchlistId(list.parse().unwrap());
-    let count = async || journal.commits(id, Revision(0), Most::ALL).await.unwrap_or_default().len();
+    let count = async || journal.commits(id, Revision(0), ReadLimit::ALL).await.unwrap_or_default().len();
     let never = Timestamp::from_millis(i64::MIN);
     journal.prune(id, never, 5).await.unwrap();
     assert_eq!(count().await, 30, "the only snapshot is older than all of them");
@@ -379,7 +386,7 @@ async fn only_so_many_commits_are_kept() {
     journal.prune(id, never, 25).await.unwrap();
     assert_eq!(count().await, 25);
     journal.prune(id, never, 5).await.unwrap();
-    assert_eq!(count().await, 11, "the snapshot's own commit and what came after it stay");
+    assert_eq!(count().await, 11, "the snapshot's own commit and later ones stay");
     let of_row =
         HistoryFilter { row: Some(RowId(row.parse().unwrap())), limit: 100, ..HistoryFilter::default() };
     assert_eq!(journal.history(id, of_row).await.unwrap().len(), 11);

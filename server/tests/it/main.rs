@@ -1,7 +1,7 @@
-//! The server against real sockets, a real disk and, in simulation, a hostile network.
+//! Tests of the server with real sockets and a real disk, and in a simulation with a faulty network and disk.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
+#![expect(unreachable_pub, reason = "a test binary has no public API")]
 
 mod command_line;
 #[cfg(target_os = "linux")]

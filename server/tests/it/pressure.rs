@@ -1,4 +1,4 @@
-//! A client that does not read costs the others nothing, and the server a bounded amount of memory.
+//! A client that does not read costs the others nothing, and the server only bounded memory.
 
 use std::{
     path::Path,
@@ -16,21 +16,21 @@ use crate::{
     support::{Client, PATIENCE, TestServer, insert},
 };
 
-/// Rows that a feed changes.
+/// Number of rows that the feed changes.
 const ROWS: usize = 200;
-/// Changes of one edit of the feed, and how often it sends one: 5,000 changes a second.
+/// Changes in each edit of the feed, which sends one every [`PAUSE`]: 5,000 changes a second.
 const CHANGES: usize = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The memory that a process holds, in KiB.
+/// Returns the resident memory of a process in KiB.
 fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// A client for which the system holds little.
-async fn with_small_buffer(served: &Served, data_dir: &Path) -> Client {
+/// Returns a client with a small receive buffer in the kernel.
+async fn client_with_small_buffer(served: &Served, data_dir: &Path) -> Client {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(8 * 1024).unwrap();
     let stream = socket.connect(served.address.parse().unwrap()).await.unwrap();
@@ -38,7 +38,7 @@ async fn with_small_buffer(served: &Served, data_dir: &Path) -> Client {
     Client::over(stream, &served.address, &token).await
 }
 
-/// An edit of the feed: each changes the rows that follow those of the one before.
+/// Sends an edit of the feed. Each changes the rows after those of the previous one.
 async fn publish(client: &mut Client, list: &str, rows: &[String], round: usize, changes: usize) {
     let set = |index: usize| {
         let row = &rows[(round * changes + index) % ROWS];
@@ -49,22 +49,22 @@ async fn publish(client: &mut Client, list: &str, rows: &[String], round: usize,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
+async fn a_client_that_never_reads_costs_bounded_memory_and_catches_up_once_it_reads() {
     let folder = tempfile::tempdir().unwrap();
-    // Not dropped for its silence: that is another test's.
-    let mut patient = program();
-    patient.env("AFTERGLOW_SILENCE_SECONDS", "600").stderr(Stdio::null());
-    let served = Served::spawn(patient, folder.path());
+    // The silent client must not be disconnected here; another test covers that.
+    let mut server = program();
+    server.env("AFTERGLOW_SILENCE_SECONDS", "600").stderr(Stdio::null());
+    let served = Served::spawn(server, folder.path());
     let mut publisher = client_of(&served, folder.path()).await;
     let list = publisher.create("Feed").await;
     publisher.open(&list).await;
     let (rows, inserts): (Vec<String>, Vec<Value>) =
         (0..ROWS).map(|index| insert(&format!("{:04x}80", index + 1), json!({ "price": "0" }))).unzip();
     publisher.edit_answered(&list, json!(inserts)).await;
-    let mut silent = with_small_buffer(&served, folder.path()).await;
+    let mut silent = client_with_small_buffer(&served, folder.path()).await;
     silent.greet().await;
     silent.open(&list).await;
-    // Memory is filled first: what is kept of the newest commits, and SQLite's pages, are bounded.
+    // Fill the bounded buffers first: the newest commits and SQLite's page cache.
     let mut round = 0;
     while round < 150 {
         publish(&mut publisher, &list, &rows, round, 500).await;
@@ -77,19 +77,19 @@ async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
         round += 1;
         tokio::time::sleep(PAUSE).await;
     }
-    let grown = resident(served.child.id()).saturating_sub(before);
-    // The benchmark measures how much it is; here it is to be far from what was sent.
-    assert!(grown < 8 * 1024, "the server grew by {grown} KiB");
+    let growth = resident(served.child.id()).saturating_sub(before);
+    // The benchmark measures the exact amount; here it must be far less than what was sent.
+    assert!(growth < 8 * 1024, "the server grew by {growth} KiB");
 
     let truth = publisher.open(&list).await;
-    assert!(round > 300, "the feed went on: {round} edits");
+    assert!(round > 300, "the feed continued: {round} edits");
     let (started, head) = (Instant::now(), truth["revision"].as_u64().unwrap());
     let mut cells = std::collections::BTreeMap::new();
     let mut at = 0;
     let mut messages = 0;
     while at < head {
         let message = silent.next().await.expect("it is still connected");
-        // Whoever missed more than the watchlist holds is sent that instead.
+        // A client that missed more than the size of the watchlist gets a snapshot instead.
         if message["type"] == "snapshot" {
             at = message["revision"].as_u64().unwrap();
             for row in message["rows"].as_array().unwrap() {
@@ -106,15 +106,15 @@ async fn a_client_that_never_reads_is_bounded_and_right_again_once_it_reads() {
         }
         messages += 1;
     }
-    assert!(started.elapsed() < PATIENCE, "right again after {:?}", started.elapsed());
-    assert!(messages < round / 10, "in {messages} messages for {round} edits");
+    assert!(started.elapsed() < PATIENCE, "caught up after {:?}", started.elapsed());
+    assert!(messages < round / 10, "{messages} messages for {round} edits");
     for row in truth["rows"].as_array().unwrap() {
         assert_eq!(cells.get(&row["row"].to_string()), Some(&row["cells"]["price"]));
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_edits_is_slowed_down_and_not_refused() {
+async fn a_flood_of_edits_is_throttled_and_not_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
@@ -140,12 +140,12 @@ async fn a_flood_of_edits_is_slowed_down_and_not_refused() {
         accepted += u32::from(text.contains("\"accepted\""));
     }
     drop(sending.await.unwrap());
-    // 400 at once, and 200 a second from there on.
+    // A burst of 400, then 200 a second.
     assert!(started.elapsed() > Duration::from_millis(1_500), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_answer_is_dropped_and_no_longer_there_for_the_others() {
+async fn a_client_that_does_not_answer_pings_is_disconnected_and_leaves_presence() {
     let settings = Settings { ping_seconds: 1, silence_seconds: 2, ..Settings::default() };
     let server = TestServer::with(settings).await;
     let mut worker = server.client().await;
@@ -160,16 +160,16 @@ async fn a_client_that_does_not_answer_is_dropped_and_no_longer_there_for_the_ot
     let cell = json!({ "row": row, "column": "price" });
     dead.send(&json!({ "type": "presence", "watchlist": list, "window": 1, "cell": cell, "editing": true }))
         .await;
-    let is_there = |people: &Value| {
+    let count_dead = |people: &Value| {
         let people = people["people"].as_array().unwrap().iter();
         people.filter(|person| person["client"] == json!(dead.id)).count()
     };
-    while is_there(&worker.expect("presence").await) == 0 {}
-    // From here on nobody reads its socket: no ping is answered, as after a cable was pulled.
+    while count_dead(&worker.expect("presence").await) == 0 {}
+    // From here on its socket is not read, so that pings are not answered, as with an unplugged cable.
     let started = Instant::now();
-    while is_there(&worker.expect("presence").await) > 0 {}
+    while count_dead(&worker.expect("presence").await) > 0 {}
     let took = started.elapsed();
     assert!(took > Duration::from_millis(500) && took < Duration::from_secs(10), "{took:?}");
-    assert!(dead.expect("error").await["message"].as_str().unwrap().contains("nothing was heard"));
+    assert!(dead.expect("error").await["message"].as_str().unwrap().contains("no message received"));
     assert_eq!(dead.next().await, None);
 }

@@ -1,4 +1,4 @@
-//! The program as a process of its own: run to its end, or served until it is killed.
+//! Runs the program as a separate process: to completion, or as a server until it is killed.
 
 use std::{
     io::{BufRead, BufReader},
@@ -23,8 +23,8 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// One sentence on stderr, under the logs, and exit code 1.
-pub fn sentence(output: &Output) -> String {
+/// Returns the error message on stderr, below the logs, of a program that exited with code 1.
+pub fn error_message(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!stderr.contains("panicked"), "{stderr}");
@@ -43,7 +43,7 @@ impl Served {
         Self::spawn(program, data_dir)
     }
 
-    /// Serves with a program that takes the flags of ours.
+    /// Starts a server with a program that takes the same flags as ours.
     pub fn spawn(mut program: Command, data_dir: &Path) -> Self {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
         let mut child = program.args(arguments).arg(data_dir).stdout(Stdio::piped()).spawn().unwrap();
@@ -54,7 +54,7 @@ impl Served {
     }
 }
 
-/// A client of a server that serves a data folder.
+/// Returns a connected client of the server of a data folder.
 pub async fn client_of(served: &Served, data_dir: &Path) -> Client {
     let token = std::fs::read_to_string(data_dir.join("local.token")).unwrap();
     let mut client = Client::to(&served.address, &token).await;

@@ -1,10 +1,10 @@
-//! An independent client, in another language: it follows the protocol in JSON and nothing else.
+//! An independent client in another language, written against the JSON protocol alone.
 
 use std::process::Command;
 
 use crate::support::{TestServer, skipped};
 
-/// A Python that has the package `websockets`.
+/// Returns a Python interpreter that has the package `websockets`.
 fn python() -> Option<&'static str> {
     let has = |python: &&str| {
         let found = Command::new(python).args(["-c", "import websockets"]).output();
@@ -14,7 +14,7 @@ fn python() -> Option<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_lines_of_python_open_edit_are_refused_and_resume() {
+async fn a_python_client_opens_edits_gets_a_conflict_and_resumes() {
     let Some(python) = python() else {
         return skipped("a Python with the package `websockets` (Debian: python3-websockets)");
     };

@@ -1,11 +1,11 @@
-//! The protocol's rules over real sockets.
+//! Tests of the protocol over real sockets.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use server::{clock::Clock, settings::Settings};
 use shared::{
-    limits::{ANSWERS_KEPT, Limits},
+    limits::{Limits, MAX_KEPT_ANSWERS},
     time::Timestamp,
 };
 use tokio_tungstenite::tungstenite::{Error, http::StatusCode};
@@ -27,7 +27,7 @@ fn set(row: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_edit_reaches_the_others_and_is_answered_after_it_is_on_disk() {
+async fn an_accepted_edit_reaches_the_other_clients() {
     let server = TestServer::start().await;
     let (mut ann, list, row) = with_row(&server).await;
     let mut bob = server.client().await;
@@ -56,13 +56,13 @@ async fn an_edit_reaches_the_others_and_is_answered_after_it_is_on_disk() {
 }
 
 #[tokio::test]
-async fn an_edit_sent_again_gets_its_first_answer_also_after_a_restart() {
+async fn a_repeated_edit_gets_its_first_answer_even_after_a_restart() {
     let server = TestServer::start().await;
     let (mut client, list, row) = with_row(&server).await;
     let change = json!([set(&row, json!("72"))]);
-    let refused = json!([{ "set": { "row": row, "column": "price", "value": "73", "was": "1" } }]);
+    let conflicting = json!([{ "set": { "row": row, "column": "price", "value": "73", "was": "1" } }]);
     let first = client.edit_answered(&list, change.clone()).await;
-    let rejected = client.edit_answered(&list, refused.clone()).await;
+    let rejected = client.edit_answered(&list, conflicting.clone()).await;
     assert_eq!(
         (&rejected["code"], &rejected["current"], &rejected["by"]),
         (&json!("conflict"), &json!("72"), &json!("ann"))
@@ -75,17 +75,17 @@ async fn an_edit_sent_again_gets_its_first_answer_also_after_a_restart() {
     back.greet().await;
     back.send(&again(2, &change)).await;
     assert_eq!(back.answer(2).await, first);
-    back.send(&again(3, &refused)).await;
+    back.send(&again(3, &conflicting)).await;
     assert_eq!(back.answer(3).await, rejected);
-    back.send(&again(2, &refused)).await;
+    back.send(&again(2, &conflicting)).await;
     assert_eq!(back.answer(2).await["code"], "editReused");
     let mut other = server.client().await;
     other.greet().await;
-    assert_eq!(other.open(&list).await["revision"], 2, "the repeats made no commits");
+    assert_eq!(other.open(&list).await["revision"], 2, "the repeats did not create commits");
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_code() {
+async fn every_rejection_has_its_code() {
     let server = TestServer::start().await;
     let (mut client, list, row) = with_row(&server).await;
     let cell =
@@ -124,12 +124,12 @@ async fn every_refusal_has_its_code() {
     assert_eq!(
         (&snapshot["revision"], &snapshot["rows"][0]["cells"]["price"]),
         (&json!(1), &json!("71.72")),
-        "nothing was changed"
+        "nothing changed"
     );
 }
 
 #[tokio::test]
-async fn an_edit_that_cannot_be_read_is_answered_once_like_any_other() {
+async fn an_invalid_edit_gets_the_same_answer_when_repeated() {
     let server = TestServer::start().await;
     let (mut client, list, row) = with_row(&server).await;
     let first = client.edit_answered(&list, json!([{ "jump": {} }])).await;
@@ -145,7 +145,7 @@ async fn an_edit_that_cannot_be_read_is_answered_once_like_any_other() {
 }
 
 #[tokio::test]
-async fn what_was_missed_is_measured_once_conflated() {
+async fn the_size_of_missed_changes_is_measured_after_conflation() {
     let server = TestServer::start().await;
     let (mut ann, list, row) = with_row(&server).await;
     let epoch = ann.open(&list).await["epoch"].clone();
@@ -156,13 +156,17 @@ async fn what_was_missed_is_measured_once_conflated() {
     let mut bob = server.client().await;
     bob.greet().await;
     bob.send(&open).await;
-    assert_eq!(bob.next().await.unwrap()["type"], "resumed", "three hundred prices of a cell are one");
+    assert_eq!(
+        bob.next().await.unwrap()["type"],
+        "resumed",
+        "three hundred prices of a cell are conflated to one"
+    );
     assert_eq!(bob.expect("changes").await["commits"].as_array().unwrap().len(), 1);
     let server = server.restart().await;
     let mut bob = server.client().await;
     bob.greet().await;
     bob.send(&open).await;
-    assert_eq!(bob.next().await.unwrap()["type"], "resumed", "also when they are read from the disk");
+    assert_eq!(bob.next().await.unwrap()["type"], "resumed", "even if they are read from disk");
     let note = |text: &str| json!([{ "set": { "row": row, "column": "note", "value": text.repeat(4_000) } }]);
     let mut carol = server.client().await;
     carol.greet().await;
@@ -178,11 +182,15 @@ async fn what_was_missed_is_measured_once_conflated() {
     let mut dave = server.client().await;
     dave.greet().await;
     dave.send(&open).await;
-    assert_eq!(dave.next().await.unwrap()["type"], "resumed", "rows that came and went are left out");
+    assert_eq!(
+        dave.next().await.unwrap()["type"],
+        "resumed",
+        "rows that were inserted and removed are left out"
+    );
 }
 
 #[tokio::test]
-async fn a_client_that_closes_is_answered() {
+async fn a_close_frame_is_answered() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     client.greet().await;
@@ -195,7 +203,7 @@ async fn a_client_that_closes_is_answered() {
 }
 
 #[tokio::test]
-async fn as_of_is_about_what_others_did() {
+async fn as_of_ignores_the_clients_own_changes() {
     let server = TestServer::start().await;
     let (mut ann, list, row) = with_row(&server).await;
     let mut bob = server.client().await;
@@ -208,7 +216,7 @@ async fn as_of_is_about_what_others_did() {
 }
 
 #[tokio::test]
-async fn a_client_resumes_with_just_what_it_missed() {
+async fn a_resumed_client_receives_only_missing_commits() {
     let server = TestServer::start().await;
     let (mut ann, list, row) = with_row(&server).await;
     // A restart keeps the history.
@@ -234,7 +242,7 @@ async fn a_client_resumes_with_just_what_it_missed() {
 }
 
 #[tokio::test]
-async fn who_may_not_ask_is_told_so_before_any_upgrade() {
+async fn unauthorised_requests_are_rejected_before_the_upgrade() {
     let server = TestServer::start().await;
     let bearer = server.bearer();
     let token = ("authorization", bearer.as_str());
@@ -253,19 +261,19 @@ async fn who_may_not_ask_is_told_so_before_any_upgrade() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_ends_its_own_connection_and_no_other() {
+async fn an_invalid_message_closes_only_its_own_connection() {
     let server = TestServer::start().await;
     let (mut bystander, list, row) = with_row(&server).await;
     bystander.open(&list).await;
-    for nonsense in
+    for invalid in
         ["", "[]", "7", "{", "{\"type\":\"dance\"}", "{\"type\":\"open\"}", "{\"type\":\"edit\",\"edit\":1}"]
     {
         let mut client = server.client().await;
         client.greet().await;
-        client.send_text(nonsense).await;
+        client.send_text(invalid).await;
         let error = client.expect("error").await;
-        assert_eq!(error["code"], "badMessage", "{nonsense}");
-        assert_eq!(client.next().await, None, "{nonsense}");
+        assert_eq!(error["code"], "badMessage", "{invalid}");
+        assert_eq!(client.next().await, None, "{invalid}");
     }
     let mut early = server.client().await;
     early.send(&json!({ "type": "open", "watchlist": list })).await;
@@ -288,7 +296,7 @@ async fn unknown_fields_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_large_watchlist_comes_in_small_parts_in_list_order() {
+async fn a_large_watchlist_is_sent_in_small_parts_in_list_order() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     client.greet().await;
@@ -319,7 +327,7 @@ async fn a_large_watchlist_comes_in_small_parts_in_list_order() {
 }
 
 #[tokio::test]
-async fn watchlists_are_made_renamed_deleted_and_restored_for_everyone() {
+async fn watchlists_are_created_renamed_deleted_and_restored_for_everyone() {
     let server = TestServer::start().await;
     let (mut ann, list, _) = with_row(&server).await;
     let mut bob = server.client().await;
@@ -353,7 +361,7 @@ async fn watchlists_are_made_renamed_deleted_and_restored_for_everyone() {
 }
 
 #[tokio::test]
-async fn people_come_and_go() {
+async fn presence_follows_the_windows_of_others() {
     let server = TestServer::start().await;
     let (mut ann, list, row) = with_row(&server).await;
     ann.open(&list).await;
@@ -368,9 +376,9 @@ async fn people_come_and_go() {
         people,
         json!([{ "client": bob.id, "window": 1, "name": "ann", "cell": cell, "editing": true }])
     );
-    let nowhere = json!({ "row": row, "column": "nothing" });
+    let unknown_cell = json!({ "row": row, "column": "nothing" });
     bob.send(
-        &json!({ "type": "presence", "watchlist": list, "window": 1, "cell": nowhere, "editing": false }),
+        &json!({ "type": "presence", "watchlist": list, "window": 1, "cell": unknown_cell, "editing": false }),
     )
     .await;
     assert_eq!(ann.expect("presence").await["people"][0]["cell"], Value::Null, "no such column");
@@ -379,7 +387,7 @@ async fn people_come_and_go() {
 }
 
 #[tokio::test]
-async fn times_never_go_back_whatever_the_clock_does() {
+async fn commit_times_never_go_back_even_if_the_clock_does() {
     let clock_at = |millis: i64| -> Clock { Arc::new(move || Timestamp::from_millis(millis)) };
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let server = TestServer::at(folder, Settings::default(), clock_at(1_790_000_000_000)).await;
@@ -388,16 +396,16 @@ async fn times_never_go_back_whatever_the_clock_does() {
     let mut client = server.client().await;
     client.greet().await;
     let before = client.open(&list).await["rows"][0]["changed"]["price"].clone();
-    // The answer may come before the changes or after them.
+    // The answer may arrive before or after the changes.
     client.edit(&list, json!([set(&row, json!("72"))])).await;
     assert_eq!(client.expect("changes").await["commits"][0]["at"], before);
 }
 
 #[tokio::test]
-async fn an_edit_older_than_the_answers_that_are_kept_is_too_old_also_after_a_restart() {
-    let kept = u64::try_from(ANSWERS_KEPT).unwrap();
-    let lifted = Settings { edits_per_second: 0, ..Settings::default() };
-    let server = TestServer::with(lifted).await;
+async fn an_edit_older_than_the_kept_answers_is_too_old_even_after_a_restart() {
+    let kept = u64::try_from(MAX_KEPT_ANSWERS).unwrap();
+    let unlimited = Settings { edits_per_second: 0, ..Settings::default() };
+    let server = TestServer::with(unlimited).await;
     let (mut client, list, row) = with_row(&server).await;
     for _ in 0..kept + 10 {
         let last = client.edit(&list, json!([set(&row, json!("72"))])).await;
@@ -418,7 +426,7 @@ async fn an_edit_older_than_the_answers_that_are_kept_is_too_old_also_after_a_re
 }
 
 #[tokio::test]
-async fn limits_are_settings() {
+async fn limits_can_be_configured() {
     let limits = Limits { rows: 1, open_watchlists: 1, ..Limits::default() };
     let server = TestServer::with(Settings { limits, ..Settings::default() }).await;
     let (mut client, list, _) = with_row(&server).await;
@@ -430,7 +438,7 @@ async fn limits_are_settings() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_says_so() {
+async fn a_stopping_server_sends_restarting() {
     let server = TestServer::start().await;
     let (mut client, _, _) = with_row(&server).await;
     let stopping = tokio::spawn(server.running.stop());

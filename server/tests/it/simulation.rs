@@ -1,9 +1,9 @@
-//! Several replicas and one server in simulated time: delays, connections that break off in the middle of a frame,
-//! edits sent twice, clocks that jump, writes that fail before or after they were made, deaths of the server and of
-//! clients, and clients that come back from an old copy of what they kept. Whatever happened,
-//! in the end everyone shows the same, every accepted edit is there once, and nothing waits.
+//! Several replicas and one server in simulated time: delays, connections that break in the middle of a
+//! frame, edits sent twice, clocks that jump, writes that fail before or after they were done, crashes of the
+//! server and of clients, and clients that restore an old copy of their outbox. In the end all clients show
+//! the same state, every accepted edit is applied once, and no edit is unanswered.
 //!
-//! A failing seed runs alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`.
+//! Run a failing seed alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`.
 
 mod journal;
 mod wire;
@@ -22,18 +22,20 @@ use std::{
 use fastrand::Rng;
 use futures_util::{SinkExt, StreamExt};
 use server::{
+    access::Caller,
+    channel::ConnectionId,
     clock::Clock,
-    fanout::ConnectionId,
     hub::Hub,
     room::RoomContext,
     session::{self, Peer, SessionContext},
     settings::Settings,
 };
 use shared::{
-    edit::{Change, Code, Rejection},
+    edit::Change,
     ids::{ClientId, EditId, RowId, UserId, WatchlistId, WindowId},
     limits::Limits,
     position::Position,
+    rejection::{Code, Rejection},
     replica::{Event, KeptEdit, Outcome, Replica},
     time::Timestamp,
     value::Literal,
@@ -41,7 +43,8 @@ use shared::{
     wire::{
         client::ClientMessage,
         codec::Encoding,
-        server::{Role, SnapshotRow, User},
+        server::{Role, User},
+        snapshot::SnapshotRow,
     },
 };
 use tokio::{sync::watch, time::timeout};
@@ -60,16 +63,16 @@ use self::{
 const RUNS: u64 = 4_000;
 const CLIENTS: usize = 3;
 const STEPS: usize = 60;
-/// Messages that nobody is sent within some milliseconds.
-const ENDLESS: usize = 20_000;
+/// Number of iterations within a few milliseconds that no client needs unless it loops forever.
+const MAX_PUMP_ROUNDS: usize = 20_000;
 const LISTS: [WatchlistId; 2] = [WatchlistId(Uuid::from_u128(7)), WatchlistId(Uuid::from_u128(8))];
 
 #[test]
-fn every_interleaving_ends_with_all_equal_and_every_accepted_edit_once() {
-    let one = std::env::var("AFTERGLOW_SEED")
+fn all_clients_converge_and_every_accepted_edit_is_applied_once() {
+    let only = std::env::var("AFTERGLOW_SEED")
         .ok()
         .map(|seed| seed.parse::<u64>().expect("AFTERGLOW_SEED is a number"));
-    let seeds = one.map_or(0..RUNS, |seed| seed..seed + 1);
+    let seeds = only.map_or(0..RUNS, |seed| seed..seed + 1);
     let next = AtomicU64::new(seeds.start);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -83,10 +86,10 @@ fn every_interleaving_ends_with_all_equal_and_every_accepted_edit_once() {
                         .enable_time()
                         .start_paused(true)
                         .build();
-                    let survived = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
                         runtime.unwrap().block_on(Simulation::run(seed))
                     }));
-                    assert!(survived.is_ok(), "seed {seed} failed; run it alone with AFTERGLOW_SEED={seed}");
+                    assert!(result.is_ok(), "seed {seed} failed; run it alone with AFTERGLOW_SEED={seed}");
                 }
             });
         }
@@ -99,12 +102,12 @@ struct Simulation {
     server: Option<SimulatedServer>,
     clients: Vec<SimulatedClient>,
     connections: u64,
-    /// Edits made so far, by anybody.
-    made: u64,
-    /// Whether clients come back from old copies: then no two edits are alike.
+    /// Number of edits so far, by any client.
+    edits: u64,
+    /// Whether clients restore old copies. If so, no two edits have the same changes.
     restores: bool,
-    /// How wrong the server's clock is, in milliseconds.
-    jumps: Arc<AtomicI64>,
+    /// Error of the server's clock in milliseconds.
+    clock_error: Arc<AtomicI64>,
 }
 
 struct SimulatedServer {
@@ -116,17 +119,17 @@ struct SimulatedServer {
 struct SimulatedClient {
     replica: Replica,
     socket: Option<WebSocketStream<Wire>>,
-    /// What its outbox holds, and the first number that it never used.
+    /// The unanswered edits, and the next unused number.
     outbox: SimulatedOutbox,
-    /// A copy of that, taken earlier.
+    /// An earlier copy of the outbox, with the client id at that time.
     copy: Option<(ClientId, SimulatedOutbox)>,
-    /// How each edit was answered, and what it changed.
+    /// The answer to each edit, and its changes.
     answers: BTreeMap<Name, (Outcome, Vec<Change>)>,
-    /// Edits that it no longer knows of, since it came back from a copy: they were made or they were not.
+    /// Edits that it forgot by restoring a copy. They may or may not be applied.
     lost: BTreeSet<Name>,
     renewals: u128,
-    /// Sends its next edit twice.
-    repeats: bool,
+    /// Whether it sends its next edit twice.
+    sends_twice: bool,
 }
 
 #[derive(Clone)]
@@ -143,9 +146,9 @@ thread_local! {
     static START: Cell<Option<tokio::time::Instant>> = const { Cell::new(None) };
 }
 
-/// Simulated time since the run began.
+/// Returns the simulated time since the start of the run.
 fn now() -> Duration {
-    START.get().expect("a run has begun").elapsed()
+    START.get().expect("a run has started").elapsed()
 }
 
 impl Simulation {
@@ -162,32 +165,39 @@ impl Simulation {
             server: None,
             clients,
             connections: 0,
-            made: 0,
+            edits: 0,
             restores,
-            jumps: Arc::new(AtomicI64::new(0)),
+            clock_error: Arc::new(AtomicI64::new(0)),
         };
         simulation.start_server().await;
         for list in LISTS {
-            simulation.server.as_ref().unwrap().hub.create(Some(list), "Simulated", None).await.unwrap();
+            simulation
+                .server
+                .as_ref()
+                .unwrap()
+                .hub
+                .create(&Caller::new(user()), Some(list), "Simulated", None)
+                .await
+                .unwrap();
         }
         simulation.disk.set_hostile(true);
         for _ in 0..STEPS {
             simulation.step().await;
         }
         simulation.disk.set_hostile(false);
-        simulation.settle().await;
-        simulation.check();
+        simulation.converge().await;
+        simulation.assert_converged();
     }
 
     async fn start_server(&mut self) {
         let journal = Arc::new(SimulatedJournal::new(self.disk.clone()));
-        let jumps = self.jumps.clone();
+        let clock_error = self.clock_error.clone();
         let clock: Clock = Arc::new(move || {
-            let shown = i64::try_from(now().as_millis()).unwrap() + jumps.load(Ordering::SeqCst);
-            Timestamp::from_millis(shown)
+            let millis = i64::try_from(now().as_millis()).unwrap() + clock_error.load(Ordering::SeqCst);
+            Timestamp::from_millis(millis)
         });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        // A small outbox, so that catch-ups are common.
+        // The outbox is small, so that catch-ups are common.
         let settings = Arc::new(Settings { outbox_bytes: 2_000, ..Settings::default() });
         let context = RoomContext {
             journal,
@@ -202,7 +212,7 @@ impl Simulation {
         self.server = Some(SimulatedServer { hub, context, tasks });
     }
 
-    /// The server dies: whatever it still does reaches neither the disk nor anybody.
+    /// Crashes the server: nothing that it still does reaches the disk or a client. Starts another.
     async fn kill_server(&mut self) {
         self.disk.next_generation();
         if let Some(server) = self.server.take() {
@@ -216,54 +226,54 @@ impl Simulation {
     }
 
     async fn step(&mut self) {
-        let who = self.rng.usize(..CLIENTS);
+        let index = self.rng.usize(..CLIENTS);
         match self.rng.u32(..100) {
-            0..45 => self.edit(who),
+            0..45 => self.edit(index),
             45..80 => {
-                let long = Duration::from_millis(self.rng.u64(..40));
-                self.pump(who, long).await;
+                let duration = Duration::from_millis(self.rng.u64(..40));
+                self.pump(index, duration).await;
             }
             80..86 => tokio::time::sleep(Duration::from_millis(self.rng.u64(..60))).await,
-            86 => self.jumps.store(self.rng.i64(-3_600_000..3_600_000), Ordering::SeqCst),
-            87 => self.clients[who].repeats = true,
-            88..94 => self.clients[who].cut(),
-            94 => self.clients[who].restart(),
-            95 if self.restores => self.restore(who).await,
-            95..98 => self.connect(who),
+            86 => self.clock_error.store(self.rng.i64(-3_600_000..3_600_000), Ordering::SeqCst),
+            87 => self.clients[index].sends_twice = true,
+            88..94 => self.clients[index].cut(),
+            94 => self.clients[index].restart(),
+            95 if self.restores => self.restore(index).await,
+            95..98 => self.connect(index),
             _ => self.kill_server().await,
         }
-        if self.clients[who].socket.is_none() && self.rng.bool() {
-            self.connect(who);
+        if self.clients[index].socket.is_none() && self.rng.bool() {
+            self.connect(index);
         }
     }
 
-    /// A client takes a copy of what it keeps, or comes back from the one that it took.
-    async fn restore(&mut self, who: usize) {
-        if self.clients[who].copy.is_some() {
-            self.clients[who].cut();
-            // What its former self had sent is judged by now, or goes on beside it.
+    /// Copies a client's outbox, or restores the copy.
+    async fn restore(&mut self, index: usize) {
+        if self.clients[index].copy.is_some() {
+            self.clients[index].cut();
+            // The edits that it sent before are processed by now, or concurrently.
             tokio::time::sleep(Duration::from_secs(2 * self.rng.u64(..2))).await;
         }
-        self.clients[who].copy_or_restore();
+        self.clients[index].copy_or_restore();
     }
 
-    fn connect(&mut self, who: usize) {
-        self.clients[who].cut();
+    fn connect(&mut self, index: usize) {
+        self.clients[index].cut();
         let Some(server) = &self.server else { return };
-        // Many connections break off by themselves, in the middle of a frame.
+        // Many connections break in the middle of a frame.
         let hostile = self.disk.is_hostile();
-        let mut ends_after =
+        let mut byte_limit =
             || if hostile && self.rng.u8(..3) == 0 { self.rng.usize(..6_000) } else { usize::MAX };
-        let (near, far) = wire(ends_after(), ends_after());
+        let (near, far) = wire(byte_limit(), byte_limit());
         self.connections += 1;
         let encoding = Encoding::MessagePack;
-        let peer = Peer { connection: ConnectionId(self.connections), user: user(), encoding };
+        let peer = Peer { connection: ConnectionId(self.connections), caller: Caller::new(user()), encoding };
         let context = server.context.clone();
         server.tasks.spawn(async move {
             let socket = WebSocketStream::from_raw_socket(far, SocketRole::Server, None).await;
             session::run(context, peer, socket).await;
         });
-        let client = &mut self.clients[who];
+        let client = &mut self.clients[index];
         client.replica.connected();
         LISTS.into_iter().for_each(|list| client.replica.open(list));
         client.socket = Some(
@@ -276,32 +286,32 @@ impl Simulation {
         );
     }
 
-    fn edit(&mut self, who: usize) {
+    fn edit(&mut self, index: usize) {
         let list = LISTS[usize::from(self.rng.u8(..4) == 0)];
         let mut changes = {
-            let Some(state) = self.clients[who].replica.list(list).and_then(|list| list.state()) else {
+            let Some(state) = self.clients[index].replica.list(list).and_then(|list| list.state()) else {
                 return;
             };
             let rows: Vec<RowId> = state.rows().iter().map(|row| row.id).collect();
-            let any = |rng: &mut Rng| rows[rng.usize(..rows.len())];
+            let any_row = |rng: &mut Rng| rows[rng.usize(..rows.len())];
             let number = self.rng.u32(..100);
             match self.rng.u32(..10) {
                 _ if rows.is_empty() => vec![self.insert()],
                 0..2 => vec![self.insert()],
-                2 => vec![Change::remove(any(&mut self.rng), None)],
+                2 => vec![Change::remove(any_row(&mut self.rng), None)],
                 3 => {
                     let position = Position::from_hex(&format!("{:02x}80", self.rng.u8(1..255))).unwrap();
-                    vec![Change::move_to(any(&mut self.rng), &position)]
+                    vec![Change::move_to(any_row(&mut self.rng), &position)]
                 }
                 4 => {
-                    let (one, other) = (any(&mut self.rng), any(&mut self.rng));
+                    let (first, second) = (any_row(&mut self.rng), any_row(&mut self.rng));
                     let set = |row, value: u32| {
                         Change::set(row, &"target".into(), Literal::from(value.to_string().as_str()))
                     };
-                    vec![set(one, number), set(other, number + 1)]
+                    vec![set(first, number), set(second, number + 1)]
                 }
                 _ => {
-                    let row = any(&mut self.rng);
+                    let row = any_row(&mut self.rng);
                     let was = state.cell(row, &"price".into()).to_literal();
                     let value = Literal::from(number.to_string().as_str());
                     if self.rng.bool() {
@@ -312,42 +322,43 @@ impl Simulation {
                 }
             }
         };
-        self.made += 1;
+        self.edits += 1;
         if self.restores {
-            changes.push(Change::rename(&format!("Edit {}", self.made)));
+            changes.push(Change::rename(&format!("Edit {}", self.edits)));
         }
-        let client = &mut self.clients[who];
-        if let Ok(kept) = client.replica.edit(list, WindowId(1), changes) {
+        let client = &mut self.clients[index];
+        if let Ok((kept, _)) = client.replica.edit(list, WindowId(1), changes) {
             client.outbox.next = kept.edit.next();
             client.outbox.kept.insert(kept.edit, kept);
         }
     }
 
     fn insert(&mut self) -> Change {
-        // From a small set, so that rows are inserted twice and again after their removal.
+        // Ids from a small set, so that rows are inserted twice, and again after their removal.
         let row = RowId(Uuid::from_u128(1_000 + u128::from(self.rng.u32(..12))));
         let position = Position::from_hex(&format!("{:02x}", self.rng.u8(1..255))).unwrap();
         let cells = BTreeMap::from([("symbol".into(), Literal::from("S"))]);
         Change::insert(row, &position, cells)
     }
 
-    /// Lets a client send and hear for so long.
-    async fn pump(&mut self, who: usize, long: Duration) {
-        let client = &mut self.clients[who];
+    /// Lets a client send and receive for a duration.
+    async fn pump(&mut self, index: usize, duration: Duration) {
+        let client = &mut self.clients[index];
         client.replica.tick(u64::try_from(now().as_millis()).unwrap());
         client.collect();
-        let end = tokio::time::Instant::now() + long;
+        let end = tokio::time::Instant::now() + duration;
         let mut rounds = 0;
         loop {
-            // Time stands still while there is anything to do: who asks the same again and again is found out so.
+            // Simulated time does not advance while there is work to do, so only this detects an endless
+            // loop.
             rounds += 1;
-            assert!(rounds < ENDLESS, "client {who} never has enough");
+            assert!(rounds < MAX_PUMP_ROUNDS, "client {index} loops forever");
             let Some(socket) = &mut client.socket else { return };
             while let Some(message) = client.replica.poll_send() {
                 let bytes = Encoding::MessagePack.encode(&message);
-                // An edit that is sent twice is one edit.
+                // An edit that is sent twice must be applied once.
                 let is_edit = matches!(message, ClientMessage::Edit(_));
-                let times = if is_edit && std::mem::take(&mut client.repeats) { 2 } else { 1 };
+                let times = if is_edit && std::mem::take(&mut client.sends_twice) { 2 } else { 1 };
                 for _ in 0..times {
                     let sending = socket.send(Message::binary(bytes.clone()));
                     if !matches!(timeout(Duration::from_millis(50), sending).await, Ok(Ok(()))) {
@@ -380,42 +391,43 @@ impl Simulation {
         client.collect();
     }
 
-    /// The faults end: everyone connects and is heard out.
-    async fn settle(&mut self) {
+    /// Connects all clients without faults, until they have converged.
+    async fn converge(&mut self) {
         for _ in 0..400 {
-            for who in 0..CLIENTS {
-                if self.clients[who].socket.is_none() {
-                    self.connect(who);
+            for index in 0..CLIENTS {
+                if self.clients[index].socket.is_none() {
+                    self.connect(index);
                 }
-                self.pump(who, Duration::from_millis(20)).await;
+                self.pump(index, Duration::from_millis(20)).await;
             }
             let disk = &self.disk;
-            let is_settled = |client: &SimulatedClient| {
-                client.replica.waiting() == 0
+            let has_converged = |client: &SimulatedClient| {
+                client.replica.unanswered_count() == 0
                     && LISTS.into_iter().all(|id| {
                         client.replica.list(id).is_some_and(|list| {
-                            list.waiting() == 0 && list.at().is_some_and(|at| at.revision == disk.head(id))
+                            list.unanswered_count() == 0
+                                && list.at().is_some_and(|at| at.revision == disk.head(id))
                         })
                     })
             };
-            if self.clients.iter().all(is_settled) {
+            if self.clients.iter().all(has_converged) {
                 return;
             }
         }
         for (client, list) in self.clients.iter().flat_map(|client| LISTS.map(|list| (client, list))) {
-            let (waiting, head) = (client.replica.waiting(), self.disk.head(list));
+            let (unanswered, head) = (client.replica.unanswered_count(), self.disk.head(list));
             let list = client.replica.list(list).unwrap();
             eprintln!(
-                "waiting {waiting} and {}, {:?} of {head}, {:?}",
-                list.waiting(),
+                "unanswered {unanswered} and {}, at {:?} of {head}, {:?}",
+                list.unanswered_count(),
                 list.at(),
                 list.sync()
             );
         }
-        panic!("not settled");
+        panic!("the clients did not converge");
     }
 
-    fn check(&self) {
+    fn assert_converged(&self) {
         let (written, count) = self.disk.edits();
         assert_eq!(written.len(), count, "an edit was applied twice");
         let mut accepted = BTreeSet::new();
@@ -425,12 +437,16 @@ impl Simulation {
                 let truth = self.disk.replayed(list);
                 let shown = client.replica.list(list).unwrap().state().unwrap();
                 let (shown_rows, true_rows) = (rows_of(shown), rows_of(&truth));
-                assert!(shown.same_as(&truth), "shown {shown_rows:#?}\nis not {true_rows:#?}");
+                assert!(shown.has_same_content(&truth), "shown {shown_rows:#?}\nexpected {true_rows:#?}");
             }
-            assert!(client.outbox.kept.is_empty(), "every edit was answered: {:?}", client.outbox.kept);
+            assert!(client.outbox.kept.is_empty(), "unanswered edits: {:?}", client.outbox.kept);
             for (name, (outcome, changes)) in &client.answers {
                 if let Outcome::Accepted(_) = outcome {
-                    assert_eq!(written.get(name), Some(changes), "what was accepted is on disk");
+                    assert_eq!(
+                        written.get(name),
+                        Some(changes),
+                        "an accepted edit is not on disk as it was sent"
+                    );
                     accepted.insert(*name);
                 }
             }
@@ -438,14 +454,14 @@ impl Simulation {
         }
         let unknown: Vec<_> =
             written.keys().filter(|name| !accepted.contains(name) && !lost.contains(name)).collect();
-        assert!(unknown.is_empty(), "on disk, and its client was not told: {unknown:?}");
+        assert!(unknown.is_empty(), "edits on disk that were not answered: {unknown:?}");
     }
 }
 
-/// The rows in order, as they travel: to be read when they differ.
+/// Returns the rows in order, in a form that is readable in a failure message.
 fn rows_of(watchlist: &Watchlist) -> Vec<SnapshotRow> {
     let frozen = watchlist.freeze();
-    frozen.rows().map(|row| frozen.wire_row(row, false)).collect()
+    frozen.rows().map(|row| SnapshotRow::stored(&frozen, row)).collect()
 }
 
 impl SimulatedClient {
@@ -459,7 +475,7 @@ impl SimulatedClient {
             answers: BTreeMap::new(),
             lost: BTreeSet::new(),
             renewals: 0,
-            repeats: false,
+            sends_twice: false,
         }
     }
 
@@ -470,13 +486,13 @@ impl SimulatedClient {
         }
     }
 
-    /// Its process dies and starts again from its outbox.
+    /// Crashes the client's process and restarts it from its outbox.
     fn restart(&mut self) {
         self.cut();
-        self.begin(self.replica.client());
+        self.load_outbox(self.replica.client());
     }
 
-    fn begin(&mut self, client: ClientId) {
+    fn load_outbox(&mut self, client: ClientId) {
         let kept = self.outbox.kept.values().cloned().collect();
         self.replica = Replica::new(client, "simulation", Limits::default(), self.outbox.next, kept);
     }
@@ -488,22 +504,23 @@ impl SimulatedClient {
                 let forgotten = std::mem::replace(&mut self.outbox, outbox).kept;
                 let name = |kept: KeptEdit| (kept.watchlist, self.replica.client(), kept.edit);
                 self.lost.extend(forgotten.into_values().map(name));
-                self.begin(client);
+                self.load_outbox(client);
             }
         }
     }
 
-    /// Goes on under a new id. What was accepted under the old one is no longer kept, though it is yet to be seen.
+    /// Continues under a new id. Edits accepted under the old id are dropped from the outbox before their
+    /// commits arrive.
     fn renew(&mut self) {
         self.renewals += 1;
         let old = self.replica.client();
         let client = ClientId(Uuid::from_u128(old.0.as_u128() + 1_000 * self.renewals));
         self.socket = None;
         let mut kept = std::mem::take(&mut self.outbox.kept);
-        for (old, renamed) in self.replica.renew(client) {
-            kept.remove(&old).expect("every edit that waits was kept");
-            self.outbox.next = renamed.edit.next();
-            self.outbox.kept.insert(renamed.edit, renamed);
+        for (old, renumbered) in self.replica.renew(client) {
+            kept.remove(&old).expect("every unanswered edit is in the outbox");
+            self.outbox.next = renumbered.edit.next();
+            self.outbox.kept.insert(renumbered.edit, renumbered);
         }
         self.lost.extend(kept.into_values().map(|accepted| (accepted.watchlist, old, accepted.edit)));
     }
@@ -511,23 +528,23 @@ impl SimulatedClient {
     fn collect(&mut self) {
         for event in self.replica.take_events() {
             match event {
-                Event::Settled { watchlist, edit, outcome, changes, .. } => {
+                Event::EditAnswered { watchlist, edit, outcome, changes, .. } => {
                     let name = (watchlist, self.replica.client(), edit);
                     if self.outbox.kept.remove(&edit).is_none() {
-                        let waited = self.lost.iter().any(|(of, _, lost)| (*of, *lost) == (watchlist, edit));
-                        assert!(waited, "{edit} was settled twice");
+                        let is_lost = self.lost.iter().any(|(of, _, lost)| (*of, *lost) == (watchlist, edit));
+                        assert!(is_lost, "{edit} was answered twice");
                         continue;
                     }
                     let changes = changes.into_iter().map(Change::without_guard).collect();
                     let answer = (outcome.clone(), changes);
                     let first = self.answers.entry(name).or_insert_with(|| answer.clone());
-                    assert_eq!(*first, answer, "{edit} was answered otherwise before");
-                    let is_given_up = |rejection: &Rejection| {
+                    assert_eq!(*first, answer, "{edit} had another answer before");
+                    let is_abandoned = |rejection: &Rejection| {
                         matches!(rejection.code, Code::EditReused | Code::TooOld | Code::Unavailable)
                     };
                     assert!(
-                        !matches!(&outcome, Outcome::Rejected(rejection) if is_given_up(rejection)),
-                        "{edit} was given up"
+                        !matches!(&outcome, Outcome::Rejected(rejection) if is_abandoned(rejection)),
+                        "{edit} was abandoned"
                     );
                 }
                 Event::NumbersReused => self.renew(),

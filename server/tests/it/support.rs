@@ -1,4 +1,4 @@
-//! A server on port 0 with a data folder of its own, and a client that speaks JSON over a real socket.
+//! A server on port 0 with its own data folder, and a client that sends JSON over a real socket.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use server::{
     clock::{self, Clock},
-    data_folder::DataFolder,
+    folder::DataFolder,
     settings::Settings,
     start::{Running, start},
 };
@@ -18,7 +18,7 @@ use tokio_tungstenite::{
 };
 use uuid::Uuid;
 
-/// Nothing here takes longer, however busy the machine is.
+/// Maximum time that a test waits for anything, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct TestServer {
@@ -39,11 +39,11 @@ impl TestServer {
         Self::at(folder, settings, clock::system()).await
     }
 
-    /// With a clock of its own.
+    /// Starts a server with the given clock.
     pub async fn at(folder: Arc<TempDir>, settings: Settings, clock: Clock) -> Self {
-        let taken = DataFolder::take(folder.path()).unwrap();
+        let data_folder = DataFolder::lock(folder.path()).unwrap();
         let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..settings };
-        let running = start(settings, taken, "ann", clock).await.unwrap();
+        let running = start(settings, data_folder, "ann", clock).await.unwrap();
         Self { running, folder }
     }
 
@@ -100,19 +100,19 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a server by its address, with its token.
+    /// Connects to a server by its address and token.
     pub async fn to(address: &str, token: &str) -> Self {
         Self::over(TcpStream::connect(address).await.unwrap(), address, token).await
     }
 
-    /// The same over a socket of its own.
+    /// Connects over the given socket.
     pub async fn over(stream: TcpStream, address: &str, token: &str) -> Self {
         let bearer = format!("Bearer {}", token.trim());
         let (socket, _) = connect(stream, address, &[("authorization", &bearer), JSON]).await.unwrap();
         Self { socket, id: Uuid::new_v4(), edit: 0 }
     }
 
-    /// Says hello and takes the welcome and the list of watchlists.
+    /// Sends `hello`, and receives `welcome` and the list of watchlists.
     pub async fn greet(&mut self) -> Value {
         self.send(&json!({ "type": "hello", "client": self.id, "app": "test/1" })).await;
         let welcome = self.expect("welcome").await;
@@ -128,12 +128,12 @@ impl Client {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    /// The next message; `None` once the connection is closed.
+    /// Returns the next message; `None` after the connection is closed.
     pub async fn next(&mut self) -> Option<Value> {
-        // Pings alone are no sign of life here.
-        let patience = tokio::time::Instant::now() + PATIENCE;
+        // Pings do not extend the deadline.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match timeout_at(patience, self.socket.next()).await.expect("a message comes in time") {
+            match timeout_at(deadline, self.socket.next()).await.expect("a message arrives in time") {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
@@ -141,7 +141,7 @@ impl Client {
         }
     }
 
-    /// The next message of a type; others are passed over.
+    /// Returns the next message of a type and skips others.
     pub async fn expect(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next().await.unwrap_or_else(|| panic!("closed before {kind}"));
@@ -162,7 +162,7 @@ impl Client {
         self.expect("snapshot").await
     }
 
-    /// Sends an edit under the next number, which it gives.
+    /// Sends an edit and returns its number.
     pub async fn edit(&mut self, watchlist: &str, changes: Value) -> u64 {
         self.edit += 1;
         let edit = self.edit;
@@ -170,7 +170,7 @@ impl Client {
         edit
     }
 
-    /// Sends an edit and takes its answer.
+    /// Sends an edit and returns its answer.
     pub async fn edit_answered(&mut self, watchlist: &str, changes: Value) -> Value {
         let edit = self.edit(watchlist, changes).await;
         self.answer(edit).await
@@ -178,7 +178,7 @@ impl Client {
 
     pub async fn answer(&mut self, edit: u64) -> Value {
         loop {
-            let message = self.next().await.expect("an answer comes");
+            let message = self.next().await.expect("an answer arrives");
             if message["edit"] == edit && (message["type"] == "accepted" || message["type"] == "rejected") {
                 return message;
             }
@@ -186,28 +186,28 @@ impl Client {
     }
 }
 
-/// Inserts a row and gives its id with the change.
+/// Returns the id of a new row, and the change that inserts it.
 pub fn insert(position: &str, cells: Value) -> (String, Value) {
     let row = Uuid::now_v7().to_string();
     let change = json!({ "insert": { "row": row, "position": position, "cells": cells } });
     (row, change)
 }
 
-/// Asks until there is an answer.
-pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls until `poll` returns a value.
+pub async fn wait_for<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(value) = poll().await {
+            return value;
         }
-        assert!(tokio::time::Instant::now() < end, "waited in vain for {what}");
+        assert!(tokio::time::Instant::now() < end, "timed out waiting for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Says that a test was skipped for want of something; where nothing may be missing, that is a failure.
-pub fn skipped(wanted: &str) {
+/// Reports that a test is skipped because something is missing. Fails if nothing may be missing, as in CI.
+pub fn skipped(missing: &str) {
     let required = std::env::var_os("AFTERGLOW_REQUIRE_SERVICES").is_some();
-    assert!(!required, "this test needs {wanted}");
-    eprintln!("skipped: this test needs {wanted}");
+    assert!(!required, "this test needs {missing}");
+    eprintln!("skipped: this test needs {missing}");
 }

@@ -1,32 +1,33 @@
-//! What a [`Replica`](super::Replica) hands back besides messages.
+//! The events that a replica emits.
 
 use std::sync::Arc;
 
 use crate::{
     column::ColumnKey,
-    edit::{Author, Change, Commit, Rejection},
+    edit::{Author, Change, Commit},
     ids::{EditId, RequestId, Revision, RowId, WatchlistId, WindowId},
+    rejection::Rejection,
     time::Timestamp,
     value::Value,
-    wire::server::ErrorCode,
+    wire::server::{DeletedSummary, ErrorCode},
 };
 
-/// Something happened that a person may see.
+/// A change that may affect what a person sees.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the fields are the protocol's words")]
+#[expect(missing_docs, reason = "the fields are named as in the protocol")]
 pub enum Event {
-    /// The server knows this client.
+    /// The server has accepted the connection.
     Welcomed,
-    /// The list of watchlists is new.
+    /// The list of watchlists changed.
     Watchlists,
-    /// A watchlist was replaced whole: nothing of it glows. `is_other_history` where the server has put another one in
-    /// the place of what was shown, as after the restore of a backup.
+    /// A watchlist was loaded from a snapshot, so nothing in it glows. `is_other_history` is set if its epoch
+    /// is not the one that was shown, as after a backup was restored.
     Loaded { watchlist: WatchlistId, is_other_history: bool },
-    /// A watchlist goes on from what was known of it.
+    /// A watchlist continues from the revision that the client has.
     Resumed { watchlist: WatchlistId },
-    /// An edit of this client is shown and waits.
+    /// An edit of this client is shown and waits for its answer.
     Pending { watchlist: WatchlistId },
-    /// A commit was applied. `window` is the one of this client that made it, if this client did.
+    /// A commit was applied. If it is this client's, `window` is the window in which the edit was made.
     Committed {
         watchlist: WatchlistId,
         revision: Revision,
@@ -35,56 +36,62 @@ pub enum Event {
         window: Option<WindowId>,
         effects: Vec<Effect>,
     },
-    /// An edit of this client was answered. Of a rejected one the changes are handed back.
-    Settled { watchlist: WatchlistId, edit: EditId, window: WindowId, outcome: Outcome, changes: Vec<Change> },
-    /// The server cannot store edits at present; they wait here.
+    /// An edit of this client was answered. `changes` are the edit's.
+    EditAnswered {
+        watchlist: WatchlistId,
+        edit: EditId,
+        window: WindowId,
+        outcome: Outcome,
+        changes: Vec<Change>,
+    },
+    /// The server cannot store edits; they are kept and retried.
     Unavailable { watchlist: WatchlistId },
-    /// The server holds other edits under this client's numbers: it needs a new id, by [`Replica::renew`], and
-    /// the person is to be told.
-    ///
-    /// [`Replica::renew`]: super::Replica::renew
+    /// The server has other edits with this client's numbers. The caller continues with a new id, with
+    /// `Replica::renew`, and informs the person.
     NumbersReused,
-    /// Who is in a watchlist is new.
+    /// The people in a watchlist changed.
     People { watchlist: WatchlistId },
-    /// A watchlist is no longer there.
+    /// A watchlist no longer exists.
     Closed { watchlist: WatchlistId },
-    /// A watchlist was made as asked.
+    /// A watchlist was created as requested.
     Created { request: RequestId, watchlist: WatchlistId },
-    /// A watchlist was deleted as asked.
+    /// A watchlist was deleted as requested.
     Deleted { request: RequestId, watchlist: WatchlistId },
-    /// A watchlist was restored as asked.
+    /// A watchlist was restored as requested.
     Restored { request: RequestId, watchlist: WatchlistId },
-    /// The commits that were asked for, newest first.
+    /// The requested commits, newest first.
     History { request: RequestId, commits: Vec<Commit> },
-    /// The commits that were asked for could not be had.
+    /// The requested deleted watchlists.
+    DeletedLists { request: RequestId, list: Vec<DeletedSummary> },
+    /// A request for commits failed.
     HistoryFailed { request: RequestId },
-    /// A request to make, delete or restore a watchlist was not done.
+    /// A request to create, delete, restore or list deleted watchlists failed.
     RequestFailed { request: RequestId, code: ErrorCode, message: Arc<str>, watchlist: Option<WatchlistId> },
-    /// The server says that something is wrong, with a watchlist or altogether.
+    /// The server reported an error, of one watchlist or in general.
     ServerError { code: ErrorCode, message: Arc<str>, watchlist: Option<WatchlistId> },
 }
 
-/// What one change of a commit did to the confirmed state.
+/// The effect of one change of a commit on the confirmed state.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the fields say what they hold")]
+#[expect(missing_docs, reason = "the fields explain themselves")]
 pub enum Effect {
-    /// A cell was set, perhaps to what it held.
+    /// A cell was set, possibly to the value that it had.
     Cell { row: RowId, column: ColumnKey, before: Value, after: Value },
-    /// A row came.
+    /// A row was inserted.
     Inserted { row: RowId },
-    /// A row went; `index` is where it stood.
+    /// A row was removed. `index` is its index before.
     Removed { row: RowId, index: usize },
-    /// A row has another place.
+    /// A row was moved.
     Moved { row: RowId },
-    /// The columns are others, or the name is.
-    Shape,
+    /// The columns or the name changed.
+    Structure,
 }
 
-/// How an edit was answered.
+/// The server's answer to an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is the commit with this revision.
+    /// The edit was accepted as the commit with this revision.
     Accepted(Revision),
-    /// It was refused.
+    /// The edit was rejected.
     Rejected(Rejection),
 }

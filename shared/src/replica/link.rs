@@ -1,35 +1,35 @@
-//! When to connect again and when a connection is dead, as plain arithmetic on handed-in time.
+//! Computes when to reconnect and when a connection is dead. The time is passed in.
 
-/// The first reconnect waits at most this long, in milliseconds.
+/// Maximum delay before the first reconnect, in milliseconds.
 pub const FIRST_DELAY_MS: u64 = 250;
-/// No reconnect waits longer than this, in milliseconds.
-pub const LONGEST_DELAY_MS: u64 = 10_000;
-/// How often a client pings, in milliseconds.
-pub const PING_EVERY_MS: u64 = 5_000;
-/// A connection on which nothing is heard for this long after a ping is dead, in milliseconds.
-pub const SILENCE_MS: u64 = 20_000;
+/// Maximum delay before any reconnect, in milliseconds.
+pub const MAX_DELAY_MS: u64 = 10_000;
+/// Interval between a client's pings, in milliseconds.
+pub const PING_INTERVAL_MS: u64 = 5_000;
+/// A connection is dead if nothing is received for this long after a ping, in milliseconds.
+pub const MAX_SILENCE_MS: u64 = 20_000;
 
-/// Full-jitter exponential backoff: each delay is anything between nought and a bound that doubles.
+/// Exponential backoff with full jitter: each delay is between zero and a bound that doubles.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// The delay before the next try; `random` is any number, and every one as likely as the others.
+    /// Returns the delay before the next attempt, in milliseconds. `random` is uniformly distributed.
     pub fn next_delay_ms(&mut self, random: u32) -> u64 {
-        let bound = FIRST_DELAY_MS.saturating_mul(1 << self.failures.min(16)).min(LONGEST_DELAY_MS);
+        let bound = FIRST_DELAY_MS.saturating_mul(1 << self.failures.min(16)).min(MAX_DELAY_MS);
         self.failures = self.failures.saturating_add(1);
         (bound * u64::from(random)) / u64::from(u32::MAX)
     }
 
-    /// A connection came about: the next loss starts from the shortest delay.
+    /// Resets the delay to the shortest, after a successful connection.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-/// Watches one connection: when to ping, how long the round trip takes, when it is dead.
+/// Monitors one connection: schedules pings, stores the round-trip time and detects a dead connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Heartbeat {
     next_ping: u64,
@@ -38,40 +38,40 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A connection that came about at `now`, in milliseconds of any steady clock.
+    /// Starts monitoring a connection opened at `now_ms`, in milliseconds of any monotonic clock.
     pub fn new(now_ms: u64) -> Self {
         Self { next_ping: now_ms, unanswered_since: None, round_trip: None }
     }
 
-    /// Whether to ping now.
+    /// Returns whether to ping now. If so, the next ping is scheduled.
     pub fn ping_due(&mut self, now_ms: u64) -> bool {
         let due = now_ms >= self.next_ping;
         if due {
-            self.next_ping = now_ms + PING_EVERY_MS;
+            self.next_ping = now_ms + PING_INTERVAL_MS;
             self.unanswered_since.get_or_insert(now_ms);
         }
         due
     }
 
-    /// The answer to the last ping came, after so many microseconds.
-    pub fn ponged(&mut self, micros: u64) {
+    /// Records the pong for the last ping and the round-trip time in microseconds.
+    pub fn pong_received(&mut self, micros: u64) {
         self.unanswered_since = None;
         self.round_trip = Some(micros);
     }
 
-    /// Anything else was heard.
-    pub fn heard(&mut self, now_ms: u64) {
+    /// Records that other data was received.
+    pub fn data_received(&mut self, now_ms: u64) {
         if let Some(since) = &mut self.unanswered_since {
             *since = now_ms;
         }
     }
 
-    /// Whether nothing was heard for too long after a ping.
+    /// Returns whether nothing was received for [`MAX_SILENCE_MS`] after a ping.
     pub fn is_dead(&self, now_ms: u64) -> bool {
-        self.unanswered_since.is_some_and(|since| now_ms.saturating_sub(since) >= SILENCE_MS)
+        self.unanswered_since.is_some_and(|since| now_ms.saturating_sub(since) >= MAX_SILENCE_MS)
     }
 
-    /// The last round trip in microseconds.
+    /// Returns the last round-trip time in microseconds.
     pub fn round_trip_micros(&self) -> Option<u64> {
         self.round_trip
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_double_to_ten_seconds_and_are_jittered_down_to_nothing() {
+    fn delays_double_to_ten_seconds_and_are_jittered_down_to_zero() {
         let mut backoff = Backoff::default();
         let bounds: Vec<u64> = (0..8).map(|_| backoff.next_delay_ms(u32::MAX)).collect();
         assert_eq!(bounds, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
@@ -92,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_dead_after_twenty_silent_seconds() {
+    fn a_connection_is_dead_after_twenty_seconds_of_silence() {
         let mut heartbeat = Heartbeat::new(0);
         assert!(heartbeat.ping_due(0) && !heartbeat.ping_due(4_999));
-        heartbeat.heard(10_000);
+        heartbeat.data_received(10_000);
         assert!(!heartbeat.is_dead(29_999) && heartbeat.is_dead(30_000));
-        heartbeat.ponged(1_200);
+        heartbeat.pong_received(1_200);
         assert!(!heartbeat.is_dead(30_000));
     }
 }

@@ -1,55 +1,60 @@
-//! One watchlist of a client: the confirmed state, with the client's own pending edits shown on top.
+//! A client's copy of one watchlist: the confirmed state, with the client's pending edits applied on top.
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Effect, Event, Outcome};
+use super::{
+    effect::Before,
+    event::{Event, Outcome},
+};
 use crate::{
     column::ColumnKey,
-    edit::{Change, Commit, Rejection},
-    ids::{ClientId, EditId, Epoch, Revision, RowId, WatchlistId, WindowId},
+    edit::{Change, Commit},
+    ids::{At, ClientId, EditId, Epoch, Revision, RowId, WatchlistId, WindowId},
     limits::Limits,
+    rejection::Rejection,
     watchlist::{
         Watchlist,
         apply::{Mode, Undo},
     },
     wire::{
-        At,
         client::{ClientMessage, Open},
-        server::{Changes, Person, Resumed, Snapshot},
+        server::{Changes, Person, Resumed},
+        snapshot::Snapshot,
     },
 };
 
-/// How far a watchlist is with the server.
+/// State of the synchronisation of a watchlist with the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
-    /// Not asked for on this connection.
+    /// Not requested on this connection.
     #[default]
     Idle,
-    /// Asked for; what arrives of its changes before the answer is ignored.
-    Asked,
-    /// Every change is seen.
+    /// Requested. Changes that arrive before the response are ignored.
+    Requested,
+    /// Every change is received.
     Live,
 }
 
-/// What the caller has to do after a message.
+/// What the caller must do after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    Carry,
-    OpenAgain,
+    Continue,
+    Reopen,
 }
 
-/// One watchlist as this client knows it.
+/// A client's copy of one watchlist.
 #[derive(Debug, Default)]
 pub struct ListReplica {
-    wanted: bool,
+    is_wanted: bool,
     sync: Sync,
-    /// Confirmed state with the pending edits applied on top, in order.
+    /// The confirmed state, with the pending edits applied on top in order.
     state: Option<Watchlist>,
     at: Option<At>,
     loading: Option<Loading>,
     pending: VecDeque<Pending>,
     marks: HashMap<RowId, Vec<Mark>>,
-    settled: Vec<EditId>,
+    /// Edits answered by commits that the caller has not yet taken.
+    finished: Vec<EditId>,
     people: Vec<Person>,
 }
 
@@ -64,21 +69,23 @@ struct Loading {
 
 #[derive(Debug)]
 struct Pending {
-    /// Under whose name it is sent, with its number.
+    /// The client id that it is sent under.
     client: ClientId,
     edit: EditId,
     window: WindowId,
     changes: Vec<Change>,
-    /// Under way on this connection.
-    sent: bool,
-    /// The server may have seen it, on this connection or an earlier one.
-    tried: bool,
-    /// It comes from an earlier run.
+    /// Sent on this connection.
+    is_sent: bool,
+    /// Sent on this or an earlier connection, so that the server may know it.
+    is_attempted: bool,
+    /// Restored from an earlier run.
     is_kept: bool,
-    /// Its number was another edit's: it needs a new one of a new client.
-    reused: bool,
+    /// The server has another edit with its number, so that it needs a new client id and number.
+    is_reused: bool,
+    /// The revision that the server accepted it as, until the state reaches that revision.
     accepted: Option<Revision>,
-    /// How to take it off the shown state; `None` where it cannot be shown on what others made meanwhile.
+    /// Reverts it from the shown state. `None` if it is not shown, because it does not apply to the current
+    /// state.
     shown: Option<Undo>,
 }
 
@@ -91,32 +98,33 @@ struct Mark {
 }
 
 impl ListReplica {
-    /// What the windows show: confirmed state and own pending edits; `None` before the first snapshot.
+    /// Returns what the windows show: the confirmed state with this client's pending edits; `None` before the
+    /// first snapshot.
     pub fn state(&self) -> Option<&Watchlist> {
         self.state.as_ref()
     }
 
-    /// Where the confirmed state stands.
+    /// Returns the epoch and revision of the confirmed state.
     pub fn at(&self) -> Option<At> {
         self.at
     }
 
-    /// How far it is with the server.
+    /// Returns the state of the synchronisation with the server.
     pub fn sync(&self) -> Sync {
         self.sync
     }
 
-    /// Who is in it, this client's windows among them.
+    /// Returns the people in the watchlist, this client's windows included.
     pub fn people(&self) -> &[Person] {
         &self.people
     }
 
-    /// Edits that wait for an answer.
-    pub fn waiting(&self) -> usize {
+    /// Returns the number of unanswered edits.
+    pub fn unanswered_count(&self) -> usize {
         self.pending.len()
     }
 
-    /// The window whose pending edit last changed a cell.
+    /// Returns the window whose pending edit was the last to change a cell.
     pub fn pending_window(&self, row: RowId, column: &ColumnKey) -> Option<WindowId> {
         let marks = self.marks.get(&row)?;
         marks
@@ -127,33 +135,35 @@ impl ListReplica {
     }
 
     pub(super) fn is_wanted(&self) -> bool {
-        self.wanted
+        self.is_wanted
     }
 
-    pub(super) fn is_asked(&self) -> bool {
+    pub(super) fn is_requested(&self) -> bool {
         self.sync != Sync::Idle
     }
 
     pub(super) fn is_unused(&self) -> bool {
-        !self.wanted && self.pending.is_empty()
+        !self.is_wanted && self.pending.is_empty()
     }
 
-    pub(super) fn want(&mut self, wanted: bool) -> bool {
-        std::mem::replace(&mut self.wanted, wanted) != wanted
+    /// Sets whether the watchlist should be open. Returns whether that changed.
+    pub(super) fn set_wanted(&mut self, is_wanted: bool) -> bool {
+        std::mem::replace(&mut self.is_wanted, is_wanted) != is_wanted
     }
 
     pub(super) fn set_people(&mut self, people: Vec<Person>) {
         self.people = people;
     }
 
-    pub(super) fn ask(&mut self, watchlist: WatchlistId) -> ClientMessage {
-        self.sync = Sync::Asked;
+    /// Starts opening the watchlist and returns the message to send.
+    pub(super) fn start_open(&mut self, watchlist: WatchlistId) -> ClientMessage {
+        self.sync = Sync::Requested;
         self.loading = None;
         ClientMessage::Open(Open { watchlist, at: self.at })
     }
 
-    /// The server cannot serve it at present: it is asked for again later.
-    pub(super) fn not_served(&mut self) {
+    /// Records that the server cannot serve the watchlist. The caller reopens it later.
+    pub(super) fn mark_unavailable(&mut self) {
         self.sync = Sync::Idle;
         self.loading = None;
     }
@@ -163,21 +173,21 @@ impl ListReplica {
         self.loading = None;
         self.people.clear();
         for pending in &mut self.pending {
-            pending.sent = false;
+            pending.is_sent = false;
         }
     }
 
-    /// The state is given up: edits whose answer is held wait for it no longer.
-    pub(super) fn settle_accepted(&mut self, watchlist: WatchlistId, events: &mut Vec<Event>) {
-        let held: Vec<(EditId, Revision)> =
+    /// Finishes the edits that are accepted but not yet part of the state, before the state is dropped.
+    pub(super) fn finish_accepted(&mut self, watchlist: WatchlistId, events: &mut Vec<Event>) {
+        let accepted: Vec<(EditId, Revision)> =
             self.pending.iter().filter_map(|pending| Some((pending.edit, pending.accepted?))).collect();
-        for (edit, revision) in held {
-            self.settle(watchlist, edit, Outcome::Accepted(revision), events);
+        for (edit, revision) in accepted {
+            self.finish_edit(watchlist, edit, Outcome::Accepted(revision), events);
         }
-        self.settled.clear();
+        self.finished.clear();
     }
 
-    pub(super) fn forget_state(&mut self) {
+    pub(super) fn clear_state(&mut self) {
         self.sync = Sync::Idle;
         self.state = None;
         self.at = None;
@@ -193,86 +203,100 @@ impl ListReplica {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        let in_flight = |pending: &&Pending| pending.sent && pending.accepted.is_none() && !pending.reused;
+        let in_flight =
+            |pending: &&Pending| pending.is_sent && pending.accepted.is_none() && !pending.is_reused;
         self.pending.iter().filter(in_flight).count()
     }
 
-    /// Whether the server may yet answer an edit under the name that it has.
-    pub(super) fn may_be_answered(&self, edit: EditId) -> bool {
-        self.pending.iter().any(|pending| pending.edit == edit && pending.tried && !pending.reused)
+    /// Returns whether the server may still answer an edit under its current number.
+    pub(super) fn can_be_answered(&self, edit: EditId) -> bool {
+        self.pending.iter().any(|pending| pending.edit == edit && pending.is_attempted && !pending.is_reused)
     }
 
-    /// Whether an edit needs a new name.
+    /// Returns whether any edit needs a new number.
     pub(super) fn has_reused(&self) -> bool {
-        self.pending.iter().any(|pending| pending.reused)
+        self.pending.iter().any(|pending| pending.is_reused)
     }
 
-    /// Whether an edit was made in this run: its number was new to this client.
-    pub(super) fn was_made_here(&self, edit: EditId) -> bool {
+    /// Returns whether an edit was created in this run, with a number that was never used before.
+    pub(super) fn is_from_this_run(&self, edit: EditId) -> bool {
         self.pending.iter().any(|pending| pending.edit == edit && !pending.is_kept)
     }
 
-    /// The server holds another edit under this one's name.
+    /// Records that the server has another edit with this one's number.
     pub(super) fn mark_reused(&mut self, edit: EditId) {
         if let Some(pending) = self.pending.iter_mut().find(|pending| pending.edit == edit) {
-            pending.reused = true;
+            pending.is_reused = true;
         }
     }
 
-    /// Gives an edit a new name, under which it was never sent.
-    pub(super) fn rename(&mut self, edit: EditId, client: ClientId, new: EditId) {
+    /// Gives an edit a new client id and number, with which it was never sent.
+    pub(super) fn renumber(&mut self, edit: EditId, client: ClientId, new: EditId) {
         if let Some(pending) = self.pending.iter_mut().find(|pending| pending.edit == edit) {
             (pending.client, pending.edit) = (client, new);
-            (pending.sent, pending.tried, pending.reused) = (false, false, false);
+            (pending.is_sent, pending.is_attempted, pending.is_reused) = (false, false, false);
         }
         for mark in self.marks.values_mut().flatten().filter(|mark| mark.edit == edit) {
             mark.edit = new;
         }
     }
 
-    /// Marks an edit as sent and hands out its changes; `None` where it is under way already, or waits for a
-    /// new name. With `only_tried`, one that the server cannot have seen stays here.
-    pub(super) fn send(&mut self, edit: EditId, only_tried: bool) -> Option<Vec<Change>> {
-        let may_go = |pending: &Pending| !pending.sent && !pending.reused && (pending.tried || !only_tried);
-        let pending = self.pending.iter_mut().find(|pending| pending.edit == edit && may_go(pending))?;
-        (pending.sent, pending.tried) = (true, true);
+    /// Marks an edit as sent and returns its changes. Returns `None` if it is in flight already or waits for
+    /// a new number, and, with `only_attempted`, if it was never sent before.
+    pub(super) fn mark_sent(&mut self, edit: EditId, only_attempted: bool) -> Option<Vec<Change>> {
+        let can_send = |pending: &Pending| {
+            !pending.is_sent && !pending.is_reused && (pending.is_attempted || !only_attempted)
+        };
+        let pending = self.pending.iter_mut().find(|pending| pending.edit == edit && can_send(pending))?;
+        (pending.is_sent, pending.is_attempted) = (true, true);
         Some(pending.changes.clone())
     }
 
     pub(super) fn mark_unsent_from(&mut self, edit: EditId) {
         for pending in self.pending.iter_mut().filter(|pending| pending.edit >= edit) {
-            pending.sent = false;
+            pending.is_sent = false;
         }
     }
 
-    pub(super) fn take_settled(&mut self) -> Vec<EditId> {
-        std::mem::take(&mut self.settled)
+    pub(super) fn take_finished(&mut self) -> Vec<EditId> {
+        std::mem::take(&mut self.finished)
     }
 
-    /// Tries an edit on what is shown.
-    pub(super) fn check(&mut self, changes: &[Change], limits: &Limits) -> Result<(), Rejection> {
-        let Some(state) = &mut self.state else { return Ok(()) };
-        let undo = state.apply(changes, &Mode::Pending { limits })?;
-        state.revert(undo);
-        Ok(())
-    }
-
-    pub(super) fn inverse(&mut self, changes: &[Change]) -> Vec<Change> {
+    /// Adds and shows a new edit. Returns the guarded changes that undo it.
+    ///
+    /// # Errors
+    /// The rejection of an edit that does not apply to the shown state. Nothing changes in that case.
+    pub(super) fn push_new(
+        &mut self,
+        id: (ClientId, EditId),
+        window: WindowId,
+        changes: Vec<Change>,
+        limits: &Limits,
+    ) -> Result<Vec<Change>, Rejection> {
         let as_of = self.at.map(|at| at.revision);
-        self.state.as_mut().map(|state| state.inverse(changes, as_of)).unwrap_or_default()
+        let (mut shown, mut inverse) = (None, Vec::new());
+        if let Some(state) = &mut self.state {
+            let undo = state.apply(&changes, &Mode::Pending { limits })?;
+            inverse = undo.inverse(&changes, as_of, state.columns());
+            shown = Some(undo);
+        }
+        self.push_pending(id, window, changes, shown, false);
+        Ok(inverse)
     }
 
-    /// Shows an edit that waits. One that was kept from an earlier run the server may have seen.
-    pub(super) fn push_pending(
+    /// Adds an edit kept by an earlier run. The server may know it. It is shown once the state is loaded.
+    pub(super) fn push_kept(&mut self, id: (ClientId, EditId), changes: Vec<Change>) {
+        self.push_pending(id, WindowId(0), changes, None, true);
+    }
+
+    fn push_pending(
         &mut self,
         (client, edit): (ClientId, EditId),
         window: WindowId,
         changes: Vec<Change>,
+        shown: Option<Undo>,
         is_kept: bool,
-        limits: &Limits,
     ) {
-        let shown =
-            self.state.as_mut().and_then(|state| state.apply(&changes, &Mode::Pending { limits }).ok());
         for change in &changes {
             let (row, column) = match change {
                 Change::Set(set) => (set.row, Some(set.column.clone())),
@@ -292,38 +316,39 @@ impl ListReplica {
             edit,
             window,
             changes,
-            sent: false,
-            tried: is_kept,
+            is_sent: false,
+            is_attempted: is_kept,
             is_kept,
-            reused: false,
+            is_reused: false,
             accepted: None,
             shown,
         });
     }
 
-    pub(super) fn snapshot(&mut self, part: Snapshot, limits: &Limits, events: &mut Vec<Event>) -> Next {
-        let strays = part.part != 1 && self.loading.is_none();
-        if self.sync == Sync::Idle || strays {
-            return Next::Carry;
+    pub(super) fn on_snapshot(&mut self, part: Snapshot, limits: &Limits, events: &mut Vec<Event>) -> Next {
+        let is_stray = part.part != 1 && self.loading.is_none();
+        if self.sync == Sync::Idle || is_stray {
+            return Next::Continue;
         }
         let watchlist = part.watchlist;
         let is_other_history = self.at.is_some_and(|at| at.epoch != part.epoch);
         match self.load_part(part, limits) {
-            Some(false) => Next::Carry,
+            Some(false) => Next::Continue,
             Some(true) => {
                 events.push(Event::Loaded { watchlist, is_other_history });
-                self.settle_reached(watchlist, limits, events);
-                Next::Carry
+                self.finish_reached(watchlist, limits, events);
+                Next::Continue
             }
             None => self.start_over(),
         }
     }
 
-    /// Takes one part; true when it was the last, `None` where the parts do not fit together.
+    /// Loads one part of a snapshot. Returns whether it was the last, or `None` if the parts do not fit
+    /// together.
     fn load_part(&mut self, part: Snapshot, limits: &Limits) -> Option<bool> {
         if part.part == 1 {
-            let lifted = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..*limits };
-            let state = Watchlist::new(&part.name, part.columns, &lifted).ok()?;
+            let unlimited = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..*limits };
+            let state = Watchlist::new(&part.name, part.columns, &unlimited).ok()?;
             let (epoch, revision, parts) = (part.epoch, part.revision, part.parts);
             self.loading = Some(Loading { epoch, revision, parts, next_part: 1, state });
         }
@@ -333,7 +358,7 @@ impl ListReplica {
             return None;
         }
         for row in &part.rows {
-            loading.state.load_wire_row(row).ok()?;
+            row.load_into(&mut loading.state).ok()?;
         }
         loading.next_part += 1;
         if part.part < loading.parts {
@@ -344,7 +369,8 @@ impl ListReplica {
             loaded.state.supersede(old);
         }
         if self.at.is_some_and(|at| at.epoch != loaded.epoch) {
-            // Revisions of a history that is no more say nothing: what it accepted is in here or is lost.
+            // Revisions of the old epoch no longer compare: its accepted edits are part of the snapshot or
+            // lost.
             for pending in self.pending.iter_mut().filter(|pending| pending.accepted.is_some()) {
                 pending.accepted = Some(Revision(0));
             }
@@ -356,27 +382,27 @@ impl ListReplica {
         Some(true)
     }
 
-    /// What was received makes no sense: asks for the watchlist whole.
+    /// Requests the whole watchlist after an inconsistent message.
     fn start_over(&mut self) -> Next {
         self.at = None;
         self.loading = None;
-        Next::OpenAgain
+        Next::Reopen
     }
 
-    pub(super) fn resumed(&mut self, resumed: &Resumed, limits: &Limits, events: &mut Vec<Event>) -> Next {
+    pub(super) fn on_resumed(&mut self, resumed: &Resumed, limits: &Limits, events: &mut Vec<Event>) -> Next {
         match self.at {
-            _ if self.sync != Sync::Asked => Next::Carry,
+            _ if self.sync != Sync::Requested => Next::Continue,
             Some(at) if at.epoch == resumed.epoch && self.state.is_some() => {
                 self.sync = Sync::Live;
                 events.push(Event::Resumed { watchlist: resumed.watchlist });
-                self.settle_reached(resumed.watchlist, limits, events);
-                Next::Carry
+                self.finish_reached(resumed.watchlist, limits, events);
+                Next::Continue
             }
             _ => self.start_over(),
         }
     }
 
-    pub(super) fn changes(
+    pub(super) fn on_changes(
         &mut self,
         changes: &Changes,
         client: ClientId,
@@ -384,24 +410,24 @@ impl ListReplica {
         events: &mut Vec<Event>,
     ) -> Next {
         if self.sync != Sync::Live {
-            return Next::Carry;
+            return Next::Continue;
         }
         let Some(at) = self.at else { return self.start_over() };
         if changes.from != at.revision || changes.to < changes.from {
-            return Next::OpenAgain;
+            return Next::Reopen;
         }
         self.hide_pending();
         for commit in &changes.commits {
             if !self.confirm(changes.watchlist, commit, client, events) {
-                // Divergence: the state is not to be trusted any longer.
+                // The state has diverged and cannot be trusted.
                 self.show_pending(limits);
                 return self.start_over();
             }
         }
         self.at = Some(At { epoch: at.epoch, revision: changes.to });
         self.show_pending(limits);
-        self.settle_reached(changes.watchlist, limits, events);
-        Next::Carry
+        self.finish_reached(changes.watchlist, limits, events);
+        Next::Continue
     }
 
     fn confirm(
@@ -420,31 +446,31 @@ impl ListReplica {
             }
             effects.push(before.effect(change, state));
         }
-        let named = self.pending.iter_mut().find(|pending| {
-            (pending.client, pending.edit) == (commit.by.client, commit.by.edit) && !pending.reused
+        let pending = self.pending.iter_mut().find(|pending| {
+            (pending.client, pending.edit) == (commit.by.client, commit.by.edit) && !pending.is_reused
         });
-        let own = match named {
-            Some(pending) if is_left_of(&commit.changes, &pending.changes) => {
+        let own = match pending {
+            Some(pending) if is_remainder_of(&commit.changes, &pending.changes) => {
                 Some((pending.edit, pending.window))
             }
-            // Another copy of what this client keeps made it: this one's edit was never judged.
+            // Another copy of this client's data sent it: our edit with this number was never processed.
             Some(pending) => {
-                pending.reused = true;
+                pending.is_reused = true;
                 None
             }
             None => None,
         };
-        let from_here = (commit.by.client == client).then_some(WindowId(0));
-        let window = own.map(|(_, window)| window).or(from_here);
+        let own_client = (commit.by.client == client).then_some(WindowId(0));
+        let window = own.map(|(_, window)| window).or(own_client);
         let (revision, by, at) = (commit.revision, commit.by.clone(), commit.at);
         events.push(Event::Committed { watchlist, revision, by, at, window, effects });
         if let Some((edit, _)) = own {
-            self.settle(watchlist, edit, Outcome::Accepted(commit.revision), events);
+            self.finish_edit(watchlist, edit, Outcome::Accepted(commit.revision), events);
         }
         true
     }
 
-    pub(super) fn answered(
+    pub(super) fn on_answer(
         &mut self,
         watchlist: WatchlistId,
         edit: EditId,
@@ -453,22 +479,24 @@ impl ListReplica {
         events: &mut Vec<Event>,
     ) {
         match outcome {
-            Outcome::Accepted(revision) if self.wanted && self.at.is_none_or(|at| at.revision < revision) => {
+            Outcome::Accepted(revision)
+                if self.is_wanted && self.at.is_none_or(|at| at.revision < revision) =>
+            {
                 if let Some(pending) = self.pending.iter_mut().find(|pending| pending.edit == edit) {
                     pending.accepted = Some(revision);
                 }
             }
             Outcome::Accepted(_) | Outcome::Rejected(_) => {
                 self.hide_pending();
-                self.settle(watchlist, edit, outcome, events);
+                self.finish_edit(watchlist, edit, outcome, events);
                 self.show_pending(limits);
             }
         }
-        self.settled.clear();
+        self.finished.clear();
     }
 
-    /// Drops the pending edits whose answer is held and whose revision the state has reached.
-    fn settle_reached(&mut self, watchlist: WatchlistId, limits: &Limits, events: &mut Vec<Event>) {
+    /// Finishes the accepted edits whose revision the state has reached.
+    fn finish_reached(&mut self, watchlist: WatchlistId, limits: &Limits, events: &mut Vec<Event>) {
         let Some(at) = self.at else { return };
         let reached: Vec<(EditId, Revision)> = self
             .pending
@@ -481,12 +509,19 @@ impl ListReplica {
         }
         self.hide_pending();
         for (edit, revision) in reached {
-            self.settle(watchlist, edit, Outcome::Accepted(revision), events);
+            self.finish_edit(watchlist, edit, Outcome::Accepted(revision), events);
         }
         self.show_pending(limits);
     }
 
-    fn settle(&mut self, watchlist: WatchlistId, edit: EditId, outcome: Outcome, events: &mut Vec<Event>) {
+    /// Removes an answered edit and emits the event.
+    fn finish_edit(
+        &mut self,
+        watchlist: WatchlistId,
+        edit: EditId,
+        outcome: Outcome,
+        events: &mut Vec<Event>,
+    ) {
         let Some(index) = self.pending.iter().position(|pending| pending.edit == edit) else { return };
         let pending = self.pending.remove(index).expect("the index was just found");
         for change in &pending.changes {
@@ -499,8 +534,8 @@ impl ListReplica {
                 }
             }
         }
-        self.settled.push(edit);
-        events.push(Event::Settled {
+        self.finished.push(edit);
+        events.push(Event::EditAnswered {
             watchlist,
             edit,
             window: pending.window,
@@ -526,46 +561,8 @@ impl ListReplica {
     }
 }
 
-/// Whether a commit's changes are what conflation may have left of an edit's.
-fn is_left_of(left: &[Change], edit: &[Change]) -> bool {
+/// Returns whether a commit's changes can be what conflation has left of an edit's.
+fn is_remainder_of(commit: &[Change], edit: &[Change]) -> bool {
     let mut whole = edit.iter().map(|change| change.clone().without_guard());
-    left.iter().all(|change| whole.any(|other| other == *change))
-}
-
-/// What a change is about to replace.
-enum Before {
-    Cell(crate::value::Value),
-    Place(usize),
-    Nothing,
-}
-
-impl Before {
-    fn of(change: &Change, state: &Watchlist) -> Self {
-        match change {
-            Change::Set(set) => Before::Cell(state.cell(set.row, &set.column)),
-            Change::Remove(remove) => {
-                state.rows().index_of(remove.row).map_or(Before::Nothing, Before::Place)
-            }
-            Change::Insert(_)
-            | Change::Move(_)
-            | Change::AddColumn(_)
-            | Change::SetColumn(_)
-            | Change::RemoveColumn(_)
-            | Change::RestoreColumn(_)
-            | Change::Rename(_) => Before::Nothing,
-        }
-    }
-
-    fn effect(self, change: &Change, state: &Watchlist) -> Effect {
-        match (change, self) {
-            (Change::Set(set), Before::Cell(before)) => {
-                let after = state.cell(set.row, &set.column);
-                Effect::Cell { row: set.row, column: set.column.clone(), before, after }
-            }
-            (Change::Remove(remove), Before::Place(index)) => Effect::Removed { row: remove.row, index },
-            (Change::Insert(insert), _) => Effect::Inserted { row: insert.row },
-            (Change::Move(moved), _) => Effect::Moved { row: moved.row },
-            _ => Effect::Shape,
-        }
-    }
+    commit.iter().all(|change| whole.any(|other| other == *change))
 }

@@ -1,190 +1,211 @@
-//! Applying an edit: all of it or nothing, and exactly taken back where it must be.
+//! Applies an edit, all or nothing, and returns what is needed to revert it exactly.
 
 use std::sync::Arc;
 
-use super::{Columns, Row, Watchlist};
+use super::{columns::Columns, row::Row, state::Watchlist};
 use crate::{
     column::{Column, ColumnKey, ColumnKind, Derive, check_title},
-    edit::{AddColumn, Change, Code, Insert, Rejection, Set, SetColumn},
+    edit::{AddColumn, Change, Insert, Set, SetColumn},
     ids::{Revision, RowId},
     limits::Limits,
     position::Position,
+    rejection::{Code, Rejection},
     time::Timestamp,
     value::{Literal, Value},
 };
 
-/// How an edit is to be taken.
+/// How an edit is applied.
 pub enum Mode<'a> {
-    /// The server judges it: limits and guards hold, and set cells note `at`.
-    Judge {
-        /// What is too much.
+    /// The server validates it: limits and guards are checked, and `at` is stored for cells that are set.
+    Validate {
+        /// The size limits.
         limits: &'a Limits,
-        /// When it is accepted.
+        /// The time at which it is accepted.
         at: Timestamp,
-        /// Whether another client changed the row after the revision.
+        /// Returns whether another client changed the row after the revision.
         changed_since: &'a dyn Fn(RowId, Revision) -> bool,
     },
-    /// A client shows its own edit before it is judged: guards are the server's, times are not known.
+    /// A client shows its own edit before the server has validated it. Guards are not checked, and times are
+    /// unknown.
     Pending {
-        /// What is too much.
+        /// The size limits.
         limits: &'a Limits,
     },
-    /// The server accepted it at this moment. Part of a conflated range may be missing, so a cell that a
-    /// column's new kind cannot read is emptied: a later change in the same range sets it.
+    /// The server has accepted it. Changes of a conflated range may be missing, so a cell that cannot be
+    /// converted to a column's new kind is cleared: a later change in the same range sets it.
     Confirmed {
-        /// When it was accepted.
+        /// The time at which it was accepted.
         at: Timestamp,
     },
 }
 
-/// Takes one applied edit back, exactly.
+/// What an applied edit replaced, one step for each of its changes. It reverts the edit exactly.
 #[derive(Debug, Default)]
 pub struct Undo {
-    steps: Vec<UndoStep>,
-    replaced: Vec<Value>,
+    pub(super) steps: Vec<UndoStep>,
 }
 
 impl Undo {
-    /// What each of the edit's `set` changes has replaced, in their order.
-    pub fn replaced(&self) -> &[Value] {
-        &self.replaced
+    /// Returns the values that the edit's `set` changes replaced, in their order.
+    pub fn replaced(&self) -> impl Iterator<Item = &Value> {
+        self.steps
+            .iter()
+            .filter_map(|step| if let UndoStep::Cell { value, .. } = step { Some(value) } else { None })
     }
 }
 
+/// What one change replaced.
 #[derive(Debug)]
-enum UndoStep {
-    Cell { row: RowId, slot: usize, value: Value, changed: Option<Option<Timestamp>> },
+pub(super) enum UndoStep {
+    Cell {
+        row: RowId,
+        slot: usize,
+        value: Value,
+        changed: Option<Option<Timestamp>>,
+    },
     Inserted(RowId),
-    Moved { row: RowId, position: Position },
+    Moved {
+        row: RowId,
+        position: Position,
+    },
     Removed(Arc<Row>),
-    Columns(Columns),
+    /// The columns before a change of one, with the cells of the slot whose values were converted to a new
+    /// kind.
+    Columns {
+        before: Columns,
+        slot: usize,
+        cells: Vec<(RowId, Value)>,
+    },
     Name(Arc<str>),
 }
 
 impl Watchlist {
-    /// Applies an edit's changes in order; on a refusal nothing is changed.
+    /// Applies an edit's changes in order, all of them or none.
     ///
     /// # Errors
-    /// The first change that cannot be, with its index.
+    /// The rejection of the first change that cannot be applied, with its index.
     pub fn apply(&mut self, changes: &[Change], mode: &Mode<'_>) -> Result<Undo, Rejection> {
-        let mut undo = Undo::default();
+        let mut undo = Undo { steps: Vec::with_capacity(changes.len()) };
         for (index, change) in changes.iter().enumerate() {
-            if let Err(mut rejection) = self.apply_one(change, mode, &mut undo) {
-                self.revert(undo);
-                rejection.change = Some(index);
-                return Err(rejection);
+            match self.apply_one(change, mode) {
+                Ok(step) => undo.steps.push(step),
+                Err(mut rejection) => {
+                    self.revert(undo);
+                    rejection.change = Some(index);
+                    return Err(rejection);
+                }
             }
         }
         Ok(undo)
     }
 
-    /// Takes an applied edit back. Edits are taken back in the reverse of their order.
+    /// Reverts an applied edit. Edits are reverted in the reverse of the order in which they were applied.
     pub fn revert(&mut self, undo: Undo) {
         for step in undo.steps.into_iter().rev() {
-            let done = match step {
+            let reverted = match step {
                 UndoStep::Cell { row, slot, value, changed } => self.rows.change(row, |row| {
                     row.store(slot, value);
                     if let Some(changed) = changed {
-                        row.note_changed(slot, changed);
+                        row.set_changed(slot, changed);
                     }
                 }),
                 UndoStep::Inserted(row) => self.rows.remove(row).map(drop),
                 UndoStep::Moved { row, position } => self.rows.relocate(row, position).map(drop),
                 UndoStep::Removed(row) => self.rows.insert(row),
-                UndoStep::Columns(columns) => {
-                    self.columns = columns;
-                    Ok(())
+                UndoStep::Columns { before, slot, cells } => {
+                    self.columns = before;
+                    self.store_cells(slot, cells)
                 }
                 UndoStep::Name(name) => {
                     self.name = name;
                     Ok(())
                 }
             };
-            done.expect("an edit is taken back from the state that it made");
+            reverted.expect("an edit is reverted from the state that it led to");
         }
     }
 
-    fn apply_one(&mut self, change: &Change, mode: &Mode<'_>, undo: &mut Undo) -> Result<(), Rejection> {
+    fn store_cells(&mut self, slot: usize, cells: Vec<(RowId, Value)>) -> Result<(), Rejection> {
+        cells
+            .into_iter()
+            .try_for_each(|(row, value)| self.rows.change(row, |row| drop(row.store(slot, value))))
+    }
+
+    fn apply_one(&mut self, change: &Change, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         match change {
-            Change::Set(set) => self.set(set, mode, undo),
-            Change::Insert(insert) => self.insert(insert, mode, undo),
+            Change::Set(set) => self.set(set, mode),
+            Change::Insert(insert) => self.insert(insert, mode),
             Change::Move(moved) => {
                 let position = read_position(&moved.position)?;
                 let position = self.rows.relocate(moved.row, position)?;
-                undo.steps.push(UndoStep::Moved { row: moved.row, position });
-                Ok(())
+                Ok(UndoStep::Moved { row: moved.row, position })
             }
             Change::Remove(remove) => {
-                if let (Mode::Judge { changed_since, .. }, Some(as_of)) = (mode, remove.as_of)
+                if let (Mode::Validate { changed_since, .. }, Some(as_of)) = (mode, remove.as_of)
                     && self.rows.get(remove.row).is_some()
                     && changed_since(remove.row, as_of)
                 {
                     let message = format!("the row changed after revision {as_of}");
                     return Err(Rejection::new(Code::Conflict, message));
                 }
-                undo.steps.push(UndoStep::Removed(self.rows.remove(remove.row)?));
-                Ok(())
+                Ok(UndoStep::Removed(self.rows.remove(remove.row)?))
             }
-            Change::AddColumn(add) => self.add_column(add, mode, undo),
-            Change::SetColumn(set) => self.set_column(set, mode, undo),
+            Change::AddColumn(add) => self.add_column(add, mode),
+            Change::SetColumn(set) => self.set_column(set, mode),
             Change::RemoveColumn(column) => {
                 self.columns.visible_column(&column.key)?;
-                self.change_columns(undo, |columns| {
-                    columns.update(&column.key, |column| column.removed = true)
-                })
+                self.change_columns(|columns| columns.update(&column.key, |column| column.removed = true))
             }
-            Change::RestoreColumn(column) => self
-                .change_columns(undo, |columns| columns.update(&column.key, |column| column.removed = false)),
+            Change::RestoreColumn(column) => {
+                self.change_columns(|columns| columns.update(&column.key, |column| column.removed = false))
+            }
             Change::Rename(rename) => {
                 check_title("the watchlist's name", &rename.name)?;
-                undo.steps.push(UndoStep::Name(std::mem::replace(&mut self.name, rename.name.clone())));
-                Ok(())
+                Ok(UndoStep::Name(std::mem::replace(&mut self.name, rename.name.clone())))
             }
         }
     }
 
-    fn set(&mut self, set: &Set, mode: &Mode<'_>, undo: &mut Undo) -> Result<(), Rejection> {
+    fn set(&mut self, set: &Set, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         let row = self
             .rows
             .get(set.row)
-            .ok_or_else(|| Rejection::new(Code::UnknownRow, format!("there is no row {}", set.row)))?;
-        // A conflated range may hide a column before the sets that came ahead of it, so a confirmed set may
-        // meet a hidden column; anybody else's may not.
+            .ok_or_else(|| Rejection::new(Code::UnknownRow, format!("unknown row {}", set.row)))?;
+        // Conflation may move a column's removal before earlier changes to its cells, so a confirmed change
+        // may set a cell of a removed column. Other edits may not.
         let entry = match mode {
             Mode::Confirmed { .. } => self.columns.known(&set.column)?,
-            Mode::Judge { .. } | Mode::Pending { .. } => self.columns.visible_column(&set.column)?,
+            Mode::Validate { .. } | Mode::Pending { .. } => self.columns.visible_column(&set.column)?,
         };
         if entry.column.derive.is_some() {
             return Err(read_only(&set.column));
         }
         let value = entry.column.kind.read(&set.value, &mode.limits())?;
         let slot = entry.slot;
-        if let (Mode::Judge { limits, .. }, Some(was)) = (mode, &set.was) {
+        if let (Mode::Validate { limits, .. }, Some(was)) = (mode, &set.was) {
             let current = row.stored(slot);
             if entry.column.kind.read(was, limits).as_ref() != Ok(current) {
                 let current = current.to_literal();
-                let message = format!("the cell holds {current} and not {was}");
+                let message = format!("the cell is {current}, not {was}");
                 return Err(Rejection { current: Some(current), ..Rejection::new(Code::Conflict, message) });
             }
         }
-        let noted = mode.at().filter(|_| entry.tracked);
+        let tracked_at = mode.at().filter(|_| entry.tracked);
         let (value, changed) = self.rows.change(set.row, |row| {
-            (row.store(slot, value), noted.map(|at| row.note_changed(slot, Some(at))))
+            (row.store(slot, value), tracked_at.map(|at| row.set_changed(slot, Some(at))))
         })?;
-        undo.replaced.push(value.clone());
-        undo.steps.push(UndoStep::Cell { row: set.row, slot, value, changed });
-        Ok(())
+        Ok(UndoStep::Cell { row: set.row, slot, value, changed })
     }
 
-    fn insert(&mut self, insert: &Insert, mode: &Mode<'_>, undo: &mut Undo) -> Result<(), Rejection> {
+    fn insert(&mut self, insert: &Insert, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         let limits = mode.limits();
         if self.rows.len() >= limits.rows && !matches!(mode, Mode::Confirmed { .. }) {
-            let message = format!("a watchlist takes {} rows", limits.rows);
+            let message = format!("the limit of a watchlist is {} rows", limits.rows);
             return Err(Rejection::new(Code::TooLarge, message));
         }
         let mut row = Row::new(insert.row, read_position(&insert.position)?);
         for (key, literal) in &insert.cells {
-            // Hidden columns are taken: a row that is brought back brings its hidden cells along.
+            // Removed columns are allowed: a restored row restores its cells in them, too.
             let entry = self.columns.known(key)?;
             if entry.column.derive.is_some() {
                 return Err(read_only(key));
@@ -195,15 +216,14 @@ impl Watchlist {
             }
             row.store(entry.slot, value);
             if let Some(at) = mode.at().filter(|_| entry.tracked) {
-                row.note_changed(entry.slot, Some(at));
+                row.set_changed(entry.slot, Some(at));
             }
         }
         self.rows.insert(Arc::new(row))?;
-        undo.steps.push(UndoStep::Inserted(insert.row));
-        Ok(())
+        Ok(UndoStep::Inserted(insert.row))
     }
 
-    fn add_column(&mut self, add: &AddColumn, mode: &Mode<'_>, undo: &mut Undo) -> Result<(), Rejection> {
+    fn add_column(&mut self, add: &AddColumn, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         let column = Column {
             key: add.key.clone(),
             title: add.title.clone(),
@@ -211,35 +231,38 @@ impl Watchlist {
             derive: None,
             removed: false,
         };
-        self.change_columns(undo, |columns| columns.add(column, add.after.as_ref(), &mode.limits()))
+        self.change_columns(|columns| columns.add(column, add.after.as_ref(), &mode.limits()))
     }
 
-    fn set_column(&mut self, set: &SetColumn, mode: &Mode<'_>, undo: &mut Undo) -> Result<(), Rejection> {
+    fn set_column(&mut self, set: &SetColumn, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         if !matches!(mode, Mode::Confirmed { .. }) {
             self.columns.visible_column(&set.key)?;
         }
+        let mut columns = self.columns.clone();
         if let Some(title) = &set.title {
             check_title("the column's title", title)?;
-            self.change_columns(undo, |columns| {
-                columns.update(&set.key, |column| column.title = title.clone())
-            })?;
+            columns.update(&set.key, |column| column.title = title.clone())?;
         }
         if let Some(after) = &set.after {
-            self.change_columns(undo, |columns| columns.set_place(&set.key, after))?;
+            columns.move_after(&set.key, after)?;
         }
-        match &set.kind {
-            Some(kind) => self.set_kind(&set.key, kind, mode, undo),
-            None => Ok(()),
+        let (mut slot, mut cells) = (0, Vec::new());
+        if let Some(kind) = &set.kind {
+            (slot, cells) = self.convert_to_kind(&set.key, kind, mode)?;
+            columns.update(&set.key, |column| column.kind = kind.clone())?;
         }
+        let before = std::mem::replace(&mut self.columns, columns);
+        Ok(UndoStep::Columns { before, slot, cells })
     }
 
-    fn set_kind(
+    /// Checks a new kind for a column and converts its cells to it. Returns the column's slot and the values
+    /// that the cells had.
+    fn convert_to_kind(
         &mut self,
         key: &ColumnKey,
         kind: &ColumnKind,
         mode: &Mode<'_>,
-        undo: &mut Undo,
-    ) -> Result<(), Rejection> {
+    ) -> Result<(usize, Vec<(RowId, Value)>), Rejection> {
         kind.check(&mode.limits())?;
         let entry = self.columns.known(key)?;
         let same_family = std::mem::discriminant(&entry.column.kind) == std::mem::discriminant(kind);
@@ -247,15 +270,13 @@ impl Watchlist {
             return Err(read_only(key));
         }
         if !kind.is_numeric() && self.is_computed_from(key) {
-            let message = format!("another column is computed from {key}, which has to stay a number");
+            let message = format!("the column {key} must stay numeric: another column is computed from it");
             return Err(Rejection::new(Code::InvalidValue, message));
         }
         let slot = entry.slot;
         let display_only = same_family && !matches!(kind, ColumnKind::Choice(_));
-        if !display_only {
-            self.convert_cells(slot, kind, mode, undo)?;
-        }
-        self.change_columns(undo, |columns| columns.update(key, |column| column.kind = kind.clone()))
+        let cells = if display_only { Vec::new() } else { self.convert_cells(slot, kind, mode)? };
+        Ok((slot, cells))
     }
 
     fn is_computed_from(&self, key: &ColumnKey) -> bool {
@@ -270,47 +291,48 @@ impl Watchlist {
         slot: usize,
         kind: &ColumnKind,
         mode: &Mode<'_>,
-        undo: &mut Undo,
-    ) -> Result<(), Rejection> {
-        let filled: Vec<(RowId, Value)> = self
-            .rows
-            .iter()
-            .map(|row| (row.id, row.stored(slot).clone()))
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
-        for (row, value) in filled {
-            let converted = match kind.convert(&value, &mode.limits()) {
-                Some(converted) => converted,
-                None if matches!(mode, Mode::Confirmed { .. }) => Value::Empty,
-                None => {
-                    let message =
-                        format!("{} in row {row} cannot be read in the new kind", value.to_literal());
-                    return Err(Rejection::new(Code::InvalidValue, message));
-                }
-            };
-            self.rows.change(row, |row| row.store(slot, converted))?;
-            undo.steps.push(UndoStep::Cell { row, slot, value, changed: None });
+    ) -> Result<Vec<(RowId, Value)>, Rejection> {
+        let filled = self.rows.iter().filter(|row| !row.stored(slot).is_empty());
+        let filled: Vec<(RowId, Value)> = filled.map(|row| (row.id, row.stored(slot).clone())).collect();
+        let mut converted = Vec::with_capacity(filled.len());
+        for (row, value) in &filled {
+            converted.push((
+                *row,
+                match kind.convert(value, &mode.limits()) {
+                    Some(converted) => converted,
+                    None if matches!(mode, Mode::Confirmed { .. }) => Value::Empty,
+                    None => {
+                        let message = format!(
+                            "{} in row {row} cannot be converted to the new kind",
+                            value.to_literal()
+                        );
+                        return Err(Rejection::new(Code::InvalidValue, message));
+                    }
+                },
+            ));
         }
-        Ok(())
+        self.store_cells(slot, converted)?;
+        Ok(filled)
     }
 
     fn change_columns(
         &mut self,
-        undo: &mut Undo,
         change: impl FnOnce(&mut Columns) -> Result<(), Rejection>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<UndoStep, Rejection> {
         let before = self.columns.clone();
-        change(&mut self.columns)?;
-        undo.steps.push(UndoStep::Columns(before));
-        Ok(())
+        if let Err(rejection) = change(&mut self.columns) {
+            self.columns = before;
+            return Err(rejection);
+        }
+        Ok(UndoStep::Columns { before, slot: 0, cells: Vec::new() })
     }
 }
 
 impl Mode<'_> {
     fn limits(&self) -> Limits {
         match self {
-            Mode::Judge { limits, .. } | Mode::Pending { limits } => **limits,
-            // What the server accepted is not judged again: it may be set to higher limits.
+            Mode::Validate { limits, .. } | Mode::Pending { limits } => **limits,
+            // The server has accepted it, possibly with higher limits than ours.
             Mode::Confirmed { .. } => {
                 Limits { text_bytes: usize::MAX, columns: usize::MAX, rows: usize::MAX, ..Limits::default() }
             }
@@ -319,7 +341,7 @@ impl Mode<'_> {
 
     fn at(&self) -> Option<Timestamp> {
         match self {
-            Mode::Judge { at, .. } | Mode::Confirmed { at } => Some(*at),
+            Mode::Validate { at, .. } | Mode::Confirmed { at } => Some(*at),
             Mode::Pending { .. } => None,
         }
     }

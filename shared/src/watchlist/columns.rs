@@ -1,25 +1,25 @@
-//! The columns of a watchlist in their order, each with the slot its cells are kept in.
+//! The columns of a watchlist in order, each with the slot that stores its cells.
 
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     column::{Column, ColumnKey, ColumnKind, Derive, check_title},
-    edit::{Code, Rejection},
     limits::Limits,
+    rejection::{Code, Rejection},
 };
 
-/// A column, and where its cells are in every row.
+/// A column, and the slot of its cells in every row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnEntry {
     /// The column itself.
     pub column: Column,
-    /// The index of its cells; it never changes, whatever the order of the columns.
+    /// Index of the column's cell in a row. It never changes, even if the columns are reordered.
     pub slot: usize,
-    /// Whether a derived column shows when this one was last set, so that rows keep the time.
+    /// Whether a derived column reads when this one was last set, so that rows store the time.
     pub tracked: bool,
 }
 
-/// The columns in their order.
+/// The columns of a watchlist, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     ordered: Arc<Vec<ColumnEntry>>,
@@ -27,61 +27,61 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Checks the columns of a new watchlist.
+    /// Validates the columns of a new watchlist.
     ///
     /// # Errors
-    /// Keys twice, titles or kinds that are not sound, derived columns that read what is not there.
+    /// Duplicate keys, invalid titles or kinds, and derived columns whose inputs are missing or unsuitable.
     pub fn new(columns: Vec<Column>, limits: &Limits) -> Result<Self, Rejection> {
         if columns.is_empty() {
             return Err(Rejection::new(Code::InvalidValue, "a watchlist needs at least one column"));
         }
-        let mut made = Self::default();
+        let mut checked = Self::default();
         let keys: Vec<ColumnKey> = columns.iter().map(|column| column.key.clone()).collect();
         for column in &columns {
             check_derive(column, &columns)?;
         }
         for column in columns {
-            made.check_addition(&column, limits)?;
-            made.push(column);
+            checked.check_addition(&column, limits)?;
+            checked.push(column);
         }
-        debug_assert_eq!(keys.len(), made.ordered.len());
-        made.reindex();
-        Ok(made)
+        debug_assert_eq!(keys.len(), checked.ordered.len());
+        checked.reindex();
+        Ok(checked)
     }
 
-    /// All of them, hidden ones among them.
+    /// Returns all columns, removed ones included.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &ColumnEntry> {
         self.ordered.iter()
     }
 
-    /// Those that people see.
+    /// Returns the columns that are not removed.
     pub fn visible(&self) -> impl Iterator<Item = &ColumnEntry> {
         self.ordered.iter().filter(|entry| !entry.column.removed)
     }
 
-    /// A column by its key, hidden or not.
+    /// Returns the column with a key, removed or not.
     pub fn get(&self, key: &ColumnKey) -> Option<&ColumnEntry> {
         self.by_key.get(key).map(|index| &self.ordered[*index])
     }
 
-    /// A column by its key, hidden or not.
+    /// Returns the column with a key, removed or not.
     ///
     /// # Errors
-    /// `unknownColumn`.
+    /// `unknownColumn` if there is no such column.
     pub fn known(&self, key: &ColumnKey) -> Result<&ColumnEntry, Rejection> {
         self.get(key).ok_or_else(|| unknown(key))
     }
 
-    /// A column that people see.
+    /// Returns the column with a key if it is not removed.
     ///
     /// # Errors
-    /// `unknownColumn`.
+    /// `unknownColumn` if there is no such column, or it is removed.
     pub fn visible_column(&self, key: &ColumnKey) -> Result<&ColumnEntry, Rejection> {
         self.get(key).filter(|entry| !entry.column.removed).ok_or_else(|| unknown(key))
     }
 
-    /// The column it stands behind.
-    pub fn before(&self, key: &ColumnKey) -> Option<&ColumnKey> {
+    /// Returns the key of the column before the given one.
+    pub fn previous_key(&self, key: &ColumnKey) -> Option<&ColumnKey> {
         let index = *self.by_key.get(key)?;
         index.checked_sub(1).map(|index| &self.ordered[index].column.key)
     }
@@ -93,12 +93,12 @@ impl Columns {
         limits: &Limits,
     ) -> Result<(), Rejection> {
         self.check_addition(&column, limits)?;
-        let place = self.place(after)?;
+        let target = self.target_index(after)?;
         let key = column.key.clone();
         self.push(column);
         self.reindex();
-        if let Some(place) = place {
-            self.relocate(&key, place);
+        if let Some(target) = target {
+            self.relocate(&key, target);
         }
         Ok(())
     }
@@ -113,21 +113,21 @@ impl Columns {
         Ok(())
     }
 
-    /// Puts a column behind another, or first.
-    pub(super) fn set_place(&mut self, key: &ColumnKey, after: &Option<ColumnKey>) -> Result<(), Rejection> {
+    /// Moves a column after another, or to the start.
+    pub(super) fn move_after(&mut self, key: &ColumnKey, after: &Option<ColumnKey>) -> Result<(), Rejection> {
         if after.as_ref() == Some(key) {
             return Err(Rejection::new(
                 Code::InvalidValue,
-                format!("the column {key} cannot stand behind itself"),
+                format!("the column {key} cannot be moved after itself"),
             ));
         }
-        if let Some(place) = self.place(Some(after))? {
-            self.relocate(key, place);
+        if let Some(target) = self.target_index(Some(after))? {
+            self.relocate(key, target);
         }
         Ok(())
     }
 
-    fn place(&self, after: Option<&Option<ColumnKey>>) -> Result<Option<Option<usize>>, Rejection> {
+    fn target_index(&self, after: Option<&Option<ColumnKey>>) -> Result<Option<Option<usize>>, Rejection> {
         match after {
             None => Ok(None),
             Some(None) => Ok(Some(None)),
@@ -137,11 +137,11 @@ impl Columns {
         }
     }
 
-    fn relocate(&mut self, key: &ColumnKey, behind: Option<usize>) {
+    fn relocate(&mut self, key: &ColumnKey, after: Option<usize>) {
         let Some(from) = self.by_key.get(key).copied() else { return };
         let ordered = Arc::make_mut(&mut self.ordered);
         let entry = ordered.remove(from);
-        let to = match behind {
+        let to = match after {
             None => 0,
             Some(index) if index >= from => index,
             Some(index) => index + 1,
@@ -155,14 +155,15 @@ impl Columns {
         check_title("the column's title", &column.title)?;
         column.kind.check(limits)?;
         if self.ordered.len() >= limits.columns {
-            let message = format!("a watchlist takes {} columns, removed ones among them", limits.columns);
+            let message =
+                format!("the limit of a watchlist is {} columns, removed ones included", limits.columns);
             return Err(Rejection::new(Code::TooLarge, message));
         }
-        let twice = self.ordered.iter().any(|entry| entry.column.key == column.key);
-        if twice {
+        let is_duplicate = self.ordered.iter().any(|entry| entry.column.key == column.key);
+        if is_duplicate {
             return Err(Rejection::new(
                 Code::DuplicateColumn,
-                format!("there is a column {} already", column.key),
+                format!("the column {} already exists", column.key),
             ));
         }
         Ok(())
@@ -192,7 +193,7 @@ impl Columns {
 }
 
 fn unknown(key: &ColumnKey) -> Rejection {
-    Rejection::new(Code::UnknownColumn, format!("there is no column {key}"))
+    Rejection::new(Code::UnknownColumn, format!("unknown column {key}"))
 }
 
 fn check_derive(column: &Column, all: &[Column]) -> Result<(), Rejection> {
@@ -204,7 +205,7 @@ fn check_derive(column: &Column, all: &[Column]) -> Result<(), Rejection> {
         Derive::ChangedAt { .. } => column.kind == ColumnKind::Time,
     };
     if !fits {
-        return invalid(format!("the column {} has a kind that its derivation does not give", column.key));
+        return invalid(format!("the kind of the column {} does not match its derivation", column.key));
     }
     for input in derive.inputs() {
         let Some(read) = all.iter().find(|other| other.key == *input) else { return Err(unknown(input)) };

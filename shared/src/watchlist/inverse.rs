@@ -1,79 +1,78 @@
-//! The edit that takes an edit back, as a new edit of its own: what undo sends.
+//! The edit that undoes an edit: a new edit that restores what the first one replaced.
 
 use std::collections::BTreeMap;
 
-use super::{Watchlist, apply::Mode};
+use super::{
+    apply::{Undo, UndoStep},
+    columns::Columns,
+    row::Row,
+};
 use crate::{
-    edit::{Change, KeyOnly, Rename, Set, SetColumn},
+    column::ColumnKey,
+    edit::{Change, ColumnRef, Rename, Set, SetColumn},
     ids::Revision,
-    limits::Limits,
     value::Literal,
 };
 
-impl Watchlist {
-    /// The changes that would take `changes` back, to be asked for *before* they are applied. Each is guarded,
-    /// so that what others did meanwhile is not overwritten: cells by the value this edit puts there, rows by
-    /// `as_of`. Changes that could not be applied have no inverse and are passed over.
+impl Undo {
+    /// Returns the changes that undo an applied edit, as a new edit. Each change is guarded, so that it does
+    /// not overwrite what others changed since: a cell by the value that the edit set, a row by `as_of`.
     ///
-    /// The watchlist is as before afterwards; the changes are tried on it because later ones depend on earlier.
-    pub fn inverse(&mut self, changes: &[Change], as_of: Option<Revision>) -> Vec<Change> {
-        let limits = Limits::default();
-        let mut inverse = Vec::with_capacity(changes.len());
-        let mut applied = Vec::with_capacity(changes.len());
-        for change in changes {
-            let back = self.inverse_of_one(change, as_of);
-            if let Ok(undo) = self.apply(std::slice::from_ref(change), &Mode::Pending { limits: &limits }) {
-                applied.push(undo);
-                inverse.extend(back);
-            }
-        }
-        for undo in applied.into_iter().rev() {
-            self.revert(undo);
-        }
-        inverse.reverse();
-        inverse
+    /// `changes` are the edit's own, and `columns` those of the watchlist after it.
+    pub fn inverse(&self, changes: &[Change], as_of: Option<Revision>, columns: &Columns) -> Vec<Change> {
+        let steps = self.steps.iter().zip(changes).rev();
+        steps.filter_map(|(step, change)| inverse_of_one(step, change, as_of, columns)).collect()
     }
+}
 
-    fn inverse_of_one(&self, change: &Change, as_of: Option<Revision>) -> Option<Change> {
-        match change {
-            Change::Set(set) => {
-                let row = self.rows.get(set.row)?;
-                let value = row.stored(self.columns.get(&set.column)?.slot).to_literal();
-                Some(Change::Set(Set {
-                    row: set.row,
-                    column: set.column.clone(),
-                    value,
-                    was: Some(set.value.clone()),
-                }))
-            }
-            Change::Insert(insert) => Some(Change::remove(insert.row, as_of)),
-            Change::Move(moved) => Some(Change::move_to(moved.row, &self.rows.get(moved.row)?.position)),
-            Change::Remove(remove) => {
-                let row = self.rows.get(remove.row)?;
-                let cells: BTreeMap<_, Literal> = self
-                    .columns
-                    .iter()
-                    .filter(|entry| entry.column.derive.is_none())
-                    .map(|entry| (entry.column.key.clone(), row.stored(entry.slot).to_literal()))
-                    .filter(|(_, literal)| *literal != Literal::Empty)
-                    .collect();
-                Some(Change::insert(remove.row, &row.position, cells))
-            }
-            Change::AddColumn(add) => Some(Change::RemoveColumn(KeyOnly { key: add.key.clone() })),
-            Change::RemoveColumn(column) => Some(Change::RestoreColumn(column.clone())),
-            Change::RestoreColumn(column) => {
-                self.columns.get(&column.key)?.column.removed.then(|| Change::RemoveColumn(column.clone()))
-            }
-            Change::SetColumn(set) => {
-                let column = &self.columns.get(&set.key)?.column;
-                Some(Change::SetColumn(SetColumn {
-                    key: set.key.clone(),
-                    title: set.title.as_ref().map(|_| column.title.clone()),
-                    kind: set.kind.as_ref().map(|_| column.kind.clone()),
-                    after: set.after.as_ref().map(|_| self.columns.before(&set.key).cloned()),
-                }))
-            }
-            Change::Rename(_) => Some(Change::Rename(Rename { name: self.name.clone() })),
+fn inverse_of_one(
+    step: &UndoStep,
+    change: &Change,
+    as_of: Option<Revision>,
+    columns: &Columns,
+) -> Option<Change> {
+    match (step, change) {
+        (UndoStep::Cell { value, .. }, Change::Set(set)) => Some(Change::Set(Set {
+            row: set.row,
+            column: set.column.clone(),
+            value: value.to_literal(),
+            was: Some(set.value.clone()),
+        })),
+        (UndoStep::Inserted(row), _) => Some(Change::remove(*row, as_of)),
+        (UndoStep::Moved { row, position }, _) => Some(Change::move_to(*row, position)),
+        (UndoStep::Removed(row), _) => {
+            Some(Change::insert(row.id, &row.position, filled_cells(row, columns)))
         }
+        (UndoStep::Columns { before, .. }, change) => inverse_of_column_change(before, change),
+        (UndoStep::Name(name), _) => Some(Change::Rename(Rename { name: name.clone() })),
+        (UndoStep::Cell { .. }, _) => None,
     }
+}
+
+fn inverse_of_column_change(before: &Columns, change: &Change) -> Option<Change> {
+    match change {
+        Change::AddColumn(add) => Some(Change::RemoveColumn(ColumnRef { key: add.key.clone() })),
+        Change::RemoveColumn(column) => Some(Change::RestoreColumn(column.clone())),
+        Change::RestoreColumn(column) => {
+            before.get(&column.key)?.column.removed.then(|| Change::RemoveColumn(column.clone()))
+        }
+        Change::SetColumn(set) => {
+            let column = &before.get(&set.key)?.column;
+            Some(Change::SetColumn(SetColumn {
+                key: set.key.clone(),
+                title: set.title.as_ref().map(|_| column.title.clone()),
+                kind: set.kind.as_ref().map(|_| column.kind.clone()),
+                after: set.after.as_ref().map(|_| before.previous_key(&set.key).cloned()),
+            }))
+        }
+        Change::Set(_) | Change::Insert(_) | Change::Move(_) | Change::Remove(_) | Change::Rename(_) => None,
+    }
+}
+
+fn filled_cells(row: &Row, columns: &Columns) -> BTreeMap<ColumnKey, Literal> {
+    let stored = columns.iter().filter(|entry| entry.column.derive.is_none());
+    stored
+        .map(|entry| (entry.column.key.clone(), row.stored(entry.slot).to_literal()))
+        .filter(|(_, literal)| *literal != Literal::Empty)
+        .collect()
 }

@@ -1,20 +1,19 @@
-//! What clients send.
+//! The messages that clients send.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, CellRef};
 use crate::{
     column::{Column, ColumnKey},
-    edit::Change,
-    ids::{ClientId, EditId, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
+    edit::{CellRef, Change},
+    ids::{At, ClientId, EditId, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
 };
 
-/// A message from a client, written with its `type`.
+/// A message from a client, tagged with its `type`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each names the struct that says it")]
+#[expect(missing_docs, reason = "each variant is documented by its struct")]
 pub enum ClientMessage {
     Hello(Hello),
     Open(Open),
@@ -24,55 +23,56 @@ pub enum ClientMessage {
     Create(Create),
     Delete(WatchlistRequest),
     Restore(WatchlistRequest),
+    DeletedLists(DeletedLists),
     History(History),
 }
 
-/// First on every connection, within five seconds.
+/// The first message on every connection, sent within five seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Who sends the edits.
+    /// The client that the edits belong to.
     pub client: ClientId,
     /// The program and its version, for the server's log.
     #[serde(default)]
     pub app: Arc<str>,
 }
 
-/// Asks for a watchlist, whole or from where this client stands.
+/// Opens a watchlist: requests a snapshot, or the changes since a known revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// Which.
+    /// The watchlist to open.
     pub watchlist: WatchlistId,
-    /// Where this client stands.
+    /// The last revision that the client has, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
 }
 
-/// No more of a watchlist.
+/// Closes a watchlist: its changes are no longer sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Close {
-    /// Which.
+    /// The watchlist to close.
     pub watchlist: WatchlistId,
 }
 
-/// An edit to be judged.
+/// An edit for the server to validate and apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edit {
-    /// Of which watchlist.
+    /// The watchlist to edit.
     pub watchlist: WatchlistId,
-    /// Its number within the client.
+    /// The edit's number within the client.
     pub edit: EditId,
-    /// What it changes, in order, all or nothing.
+    /// The changes, applied in order, all or nothing.
     pub changes: Vec<Change>,
 }
 
-/// Where one of the client's windows is.
+/// The cursor of one of the client's windows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
-    /// In which watchlist.
+    /// The watchlist that the window shows.
     pub watchlist: WatchlistId,
-    /// Which window.
+    /// The window.
     pub window: WindowId,
-    /// At which cell, if at any.
+    /// The cell at the cursor, if any.
     #[serde(default)]
     pub cell: Option<CellRef>,
     /// Whether the cell's editor is open.
@@ -80,17 +80,17 @@ pub struct Presence {
     pub editing: bool,
 }
 
-/// Makes a watchlist.
+/// Creates a watchlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Create {
-    /// Pairs the answer with it.
+    /// Identifies the request in the response.
     pub request: RequestId,
-    /// Its id, chosen here so that a repeat is harmless.
+    /// The new watchlist's id. A client that chooses it can safely repeat the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchlist: Option<WatchlistId>,
-    /// What it is called.
+    /// The new watchlist's name.
     pub name: Arc<str>,
-    /// Its columns; absent means the standard ones.
+    /// The new watchlist's columns; the standard ones if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<Column>>,
 }
@@ -98,32 +98,39 @@ pub struct Create {
 /// Deletes or restores a watchlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchlistRequest {
-    /// Pairs the answer with it.
+    /// Identifies the request in the response.
     pub request: RequestId,
-    /// Which.
+    /// The watchlist to delete or restore.
     pub watchlist: WatchlistId,
 }
 
-/// Asks for commits, newest first.
+/// Requests the deleted watchlists that the caller may restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedLists {
+    /// Identifies the request in the response.
+    pub request: RequestId,
+}
+
+/// Requests commits, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// Pairs the answer with it.
+    /// Identifies the request in the response.
     pub request: RequestId,
-    /// Of which watchlist.
+    /// The watchlist whose commits are requested.
     pub watchlist: WatchlistId,
-    /// Only those that changed this row.
+    /// Only commits that changed this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<RowId>,
-    /// Only those that changed this column.
+    /// Only commits that changed this column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<ColumnKey>,
-    /// Only those before this revision.
+    /// Only commits before this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Revision>,
-    /// At most so many: 50 where absent, never more than 1,000.
+    /// Maximum number of commits: 50 if absent, at most 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Only those of this account.
+    /// Only commits of this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
 }

@@ -1,29 +1,28 @@
-//! What the server sends.
+//! The messages that the server sends.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::CellRef;
+use super::snapshot::Snapshot;
 use crate::{
-    column::{Column, ColumnKey},
-    edit::{Commit, Rejection},
-    ids::{ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
-    position::Position,
+    edit::{CellRef, Commit},
+    ids::{ClientId, EditId, Epoch, RequestId, Revision, UserId, WatchlistId, WindowId},
+    rejection::Rejection,
     time::Timestamp,
-    value::Literal,
 };
 
-/// A message from the server, written with its `type`.
+/// A message from the server, tagged with its `type`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each names the struct that says it")]
+#[expect(missing_docs, reason = "each variant is documented by its struct")]
 pub enum ServerMessage {
     Welcome(Welcome),
     Watchlists(Watchlists),
     Created(Created),
     Deleted(Done),
     Restored(Done),
+    DeletedLists(DeletedLists),
     History(History),
     Closed(Closed),
     Snapshot(Snapshot),
@@ -35,82 +34,108 @@ pub enum ServerMessage {
     Error(Error),
 }
 
-/// The answer to `hello`.
+/// The response to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The protocol's version.
+    /// The version of the protocol.
     pub protocol: u32,
-    /// The server's version.
+    /// The version of the server.
     pub server: Arc<str>,
-    /// Who the client is taken for.
+    /// The account that the connection belongs to.
     pub user: User,
-    /// The server's clock.
+    /// The server's current time.
     pub now: Timestamp,
 }
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// Its id.
+    /// The account's id.
     pub id: UserId,
-    /// What others see.
+    /// The name that others see.
     pub name: Arc<str>,
-    /// What it may do.
+    /// The account's permissions.
     pub role: Role,
 }
 
-/// What an account may do.
+/// The permissions of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
-    /// Look.
+    /// May view watchlists.
     Viewer,
-    /// Look and edit.
+    /// May view and edit watchlists.
     Editor,
-    /// Look, edit and manage.
+    /// May view, edit and manage watchlists.
     Admin,
 }
 
-/// The watchlists there are, oldest first.
+/// All watchlists, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watchlists {
-    /// One line each.
+    /// One entry for each watchlist.
     pub list: Vec<Summary>,
 }
 
-/// One line of [`Watchlists`].
+/// An entry of [`Watchlists`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Its id.
+    /// The watchlist's id.
     pub watchlist: WatchlistId,
-    /// What it is called.
+    /// The watchlist's name.
     pub name: Arc<str>,
-    /// Its version as of this message.
+    /// The watchlist's revision when the message was sent.
     pub revision: Revision,
-    /// Its rows as of this message.
+    /// Number of rows when the message was sent.
     pub rows: usize,
 }
 
-/// A watchlist was made.
+/// A watchlist was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// By which request.
+    /// The request that this answers.
     pub request: RequestId,
-    /// Its id.
+    /// The new watchlist's id.
     pub watchlist: WatchlistId,
 }
 
 /// A watchlist was deleted or restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// By which request.
+    /// The request that this answers.
     pub request: RequestId,
+}
+
+/// The deleted watchlists that the caller may restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedLists {
+    /// The request that this answers.
+    pub request: RequestId,
+    /// The deleted watchlists, last deleted first.
+    pub list: Vec<DeletedSummary>,
+}
+
+/// A deleted watchlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedSummary {
+    /// The watchlist's id.
+    pub watchlist: WatchlistId,
+    /// The watchlist's name when it was deleted.
+    pub name: Arc<str>,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
+    /// Name of the account that deleted it, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Arc<str>>,
+    /// Number of rows.
+    pub rows: usize,
 }
 
 /// Commits, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// The request that it answers.
+    /// The request that this answers.
     pub request: RequestId,
     /// The commits.
     pub commits: Vec<Commit>,
@@ -119,9 +144,9 @@ pub struct History {
 /// The server closed a watchlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// Which.
+    /// The watchlist that was closed.
     pub watchlist: WatchlistId,
-    /// Why.
+    /// Why the server closed it.
     pub reason: ClosedReason,
 }
 
@@ -129,137 +154,103 @@ pub struct Closed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ClosedReason {
-    /// Somebody deleted it.
+    /// The watchlist was deleted.
     Deleted,
 }
 
-/// One part of a watchlist whole, at one revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Which.
-    pub watchlist: WatchlistId,
-    /// What it is called.
-    pub name: Arc<str>,
-    /// Its columns, hidden ones among them.
-    pub columns: Vec<Column>,
-    /// Its history.
-    pub epoch: Epoch,
-    /// Its version.
-    pub revision: Revision,
-    /// Which part, from 1.
-    pub part: usize,
-    /// Of how many.
-    pub parts: usize,
-    /// This part's rows, in order.
-    pub rows: Vec<SnapshotRow>,
-}
-
-/// A row of a snapshot. Empty cells are left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotRow {
-    /// Its id.
-    pub row: RowId,
-    /// Its place.
-    pub position: Position,
-    /// What it holds.
-    pub cells: BTreeMap<ColumnKey, Literal>,
-    /// When cells were last set, for the columns that a `changedAt` reads.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub changed: BTreeMap<ColumnKey, Timestamp>,
-}
-
-/// Instead of a snapshot: the changes from the client's place follow.
+/// Sent instead of a snapshot: the changes since the client's revision follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumed {
-    /// Which.
+    /// The watchlist that was opened.
     pub watchlist: WatchlistId,
-    /// Its history.
+    /// The watchlist's epoch.
     pub epoch: Epoch,
-    /// Its version now.
+    /// The watchlist's current revision.
     pub revision: Revision,
 }
 
-/// The commits of a range, perhaps conflated.
+/// The commits of a range of revisions, possibly conflated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
-    /// Of which watchlist.
+    /// The watchlist that changed.
     pub watchlist: WatchlistId,
-    /// Where the range begins: the revision before its first.
+    /// The revision before the first of the range.
     pub from: Revision,
-    /// Where it ends.
+    /// The last revision of the range.
     pub to: Revision,
-    /// Whether anything was left out.
+    /// Whether changes were left out.
     pub conflated: bool,
-    /// What is left, in order.
+    /// The commits in order.
     pub commits: Vec<Commit>,
 }
 
-/// An edit is on disk.
+/// An edit was accepted and is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// Of which watchlist.
+    /// The watchlist that the edit belongs to.
     pub watchlist: WatchlistId,
-    /// Which.
+    /// The edit's number within the client.
     pub edit: EditId,
-    /// The commit that it became.
+    /// The revision of the commit that the edit became.
     pub revision: Revision,
 }
 
-/// An edit was refused.
+/// An edit was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
-    /// Of which watchlist.
+    /// The watchlist that the edit belongs to.
     pub watchlist: WatchlistId,
-    /// Which.
+    /// The edit's number within the client.
     pub edit: EditId,
-    /// Why.
+    /// Why it was rejected.
     #[serde(flatten)]
     pub rejection: Rejection,
 }
 
-/// Who is in a watchlist.
+/// The windows that have a watchlist open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
-    /// Which.
+    /// The watchlist.
     pub watchlist: WatchlistId,
-    /// One entry a window.
+    /// One entry for each window.
     pub people: Vec<Person>,
 }
 
-/// One window of somebody.
+/// One window of a person, and its cursor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// Whose outbox.
+    /// The client that the window belongs to.
     pub client: ClientId,
-    /// Which of its windows.
+    /// The window.
     pub window: WindowId,
-    /// What others see.
+    /// Name of the window's account.
     pub name: Arc<str>,
-    /// At which cell, if at any.
+    /// The cell at the cursor, if any.
     pub cell: Option<CellRef>,
     /// Whether the cell's editor is open.
     pub editing: bool,
 }
 
-/// Something is wrong that no edit is refused for. A close follows where the code says so.
+/// An error that is not the rejection of an edit. If [`ErrorCode::close_code`] is set, the connection is
+/// closed after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
-    /// What kind of wrong.
+    /// The kind of error.
     pub code: ErrorCode,
-    /// What, in words.
+    /// The error message.
     pub message: Arc<str>,
-    /// The request that caused it.
+    /// The request that failed, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// The watchlist that it is about.
+    /// The watchlist that the error concerns, if it concerns one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchlist: Option<WatchlistId>,
 }
 
-/// The codes of the protocol's `error`.
+/// The codes of the protocol's `error` message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names are the protocol's own and say it")]
+#[expect(missing_docs, reason = "the names are the protocol's codes and explain themselves")]
 pub enum ErrorCode {
     BadMessage,
     SignedOut,
@@ -277,7 +268,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The WebSocket close code that follows, where one does.
+    /// Returns the WebSocket close code, if the connection is closed after the error.
     pub fn close_code(self) -> Option<u16> {
         match self {
             ErrorCode::BadMessage => Some(4400),

@@ -1,4 +1,4 @@
-//! A conflated range gives exactly the state at its end, from the state at its beginning.
+//! A conflated range leads from the state before the range to exactly the state after it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shared::{
     column::{ColumnKey, ColumnKind, standard_columns},
     conflate::conflate,
-    edit::{AddColumn, Author, Change, Commit, KeyOnly, SetColumn},
+    edit::{AddColumn, Author, Change, ColumnRef, Commit, SetColumn},
     ids::{ClientId, EditId, Revision, RowId, UserId},
     limits::Limits,
     position::Position,
@@ -21,37 +21,38 @@ fn row() -> impl Strategy<Value = RowId> {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let place = (1u8..255).prop_map(|byte| Position::from_hex(&format!("{byte:02x}")).unwrap());
+    let position = (1u8..255).prop_map(|byte| Position::from_hex(&format!("{byte:02x}")).unwrap());
     let text = prop_oneof![Just("1"), Just("2.50"), Just("words")];
     let column = prop_oneof![Just("price"), Just("note"), Just("extra")].prop_map(ColumnKey::from);
     let kind = prop_oneof![Just(ColumnKind::Text), Just(ColumnKind::Number { decimals: 2 })];
     prop_oneof![
         6 => (row(), column, text).prop_map(|(row, column, text)| Change::set(row, &column, text.into())),
-        3 => (row(), place.clone()).prop_map(|(row, place)| {
-            Change::insert(row, &place, BTreeMap::from([("price".into(), Literal::from("9"))]))
+        3 => (row(), position.clone()).prop_map(|(row, position)| {
+            Change::insert(row, &position, BTreeMap::from([("price".into(), Literal::from("9"))]))
         }),
         2 => row().prop_map(|row| Change::remove(row, None)),
-        1 => (row(), place).prop_map(|(row, place)| Change::move_to(row, &place)),
+        1 => (row(), position).prop_map(|(row, position)| Change::move_to(row, &position)),
         1 => kind.clone().prop_map(|kind| {
             Change::AddColumn(AddColumn { key: "extra".into(), title: "Extra".into(), kind, after: None })
         }),
         1 => kind.prop_map(|kind| {
             Change::SetColumn(SetColumn { key: "extra".into(), title: None, kind: Some(kind), after: None })
         }),
-        1 => Just(Change::RemoveColumn(KeyOnly { key: "extra".into() })),
-        1 => Just(Change::RestoreColumn(KeyOnly { key: "extra".into() })),
+        1 => Just(Change::RemoveColumn(ColumnRef { key: "extra".into() })),
+        1 => Just(Change::RestoreColumn(ColumnRef { key: "extra".into() })),
     ]
 }
 
-/// The edits that a server would accept, as commits, with the state after each.
-fn accepted(edits: Vec<Vec<Change>>) -> (Vec<Commit>, Vec<Watchlist>) {
+/// Returns the commits of the edits that a server would accept, and the states before the first and after
+/// each.
+fn accepted_commits(edits: Vec<Vec<Change>>) -> (Vec<Commit>, Vec<Watchlist>) {
     let limits = Limits::default();
     let mut state = Watchlist::new("Test", standard_columns(), &limits).unwrap();
     let (mut commits, mut states): (Vec<Commit>, Vec<Watchlist>) = (Vec::new(), vec![state.clone()]);
     for changes in edits {
         let revision = Revision(commits.len() as u64 + 1);
         let at = Timestamp::from_millis(i64::try_from(revision.0).unwrap());
-        let mode = Mode::Judge { limits: &limits, at, changed_since: &|_, _| false };
+        let mode = Mode::Validate { limits: &limits, at, changed_since: &|_, _| false };
         if state.apply(&changes, &mode).is_ok() {
             let by = Author {
                 user: UserId(Uuid::nil()),
@@ -70,12 +71,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn any_range_conflated_gives_the_state_at_its_end(
+    fn a_conflated_range_leads_to_the_state_after_it(
         edits in prop::collection::vec(prop::collection::vec(change(), 1..4), 1..30),
         from in 0usize..30,
         to in 0usize..30,
     ) {
-        let (commits, states) = accepted(edits);
+        let (commits, states) = accepted_commits(edits);
         let (from, to) = (from.min(commits.len()), to.min(commits.len()));
         prop_assume!(from <= to);
         let kept = conflate(&commits[from..to]);
@@ -84,7 +85,7 @@ proptest! {
             prop_assert!(!commit.changes.is_empty());
             state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
         }
-        prop_assert!(state.same_as(&states[to]), "{:#?}\nis not\n{:#?}", state, states[to]);
+        prop_assert!(state.has_same_content(&states[to]), "{:#?}\nis not\n{:#?}", state, states[to]);
         // No cell is set twice.
         let mut sets: Vec<_> = kept.iter().flat_map(|commit| &commit.changes).filter_map(|change| match change {
             Change::Set(set) => Some((set.row, set.column.clone())),

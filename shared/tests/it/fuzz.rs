@@ -1,28 +1,28 @@
-//! Bytes and texts from anywhere, into everything that reads them here: nothing panics, and what is read is written
-//! back as it was.
+//! Fuzzes every parser of the crate: nothing panics, and everything that can be parsed survives a round trip.
 //!
-//! Each runs for a moment as a test. For long, by hand: `cargo bolero test -p shared fuzz::messages --engine libfuzzer`.
+//! Each runs briefly as a test. To run one for longer: `cargo bolero test -p shared fuzz::messages --engine
+//! libfuzzer`.
 
 use std::sync::LazyLock;
 
 use bolero::{TypeGenerator, check};
 use shared::{
-    csv_table::{self, CsvTable},
-    ids::{RowId, WatchlistId},
+    ids::{At, RowId, WatchlistId},
     limits::Limits,
     number::{self, Separators},
     position::Position,
+    sheet::csv,
     value::Literal,
     watchlist::{Watchlist, apply::Mode},
     wire::{
-        At,
         client::ClientMessage,
         codec::{DecodeError, Encoding},
+        snapshot::Snapshot,
     },
 };
 use uuid::Uuid;
 
-/// The message of every golden file, to begin from.
+/// The messages of all golden files, which the mutations start from.
 static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).unwrap();
     let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -30,7 +30,7 @@ static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     files.iter().map(|file| std::fs::read(file).unwrap()).collect()
 });
 
-/// A sound message with bytes of it replaced, cut out and doubled.
+/// A valid message with some of its bytes replaced, removed, repeated and inserted.
 #[derive(Clone, Debug, TypeGenerator)]
 struct Mutated {
     seed: u16,
@@ -39,42 +39,42 @@ struct Mutated {
 
 #[derive(Clone, Debug, TypeGenerator)]
 enum Mutation {
-    Put(u16, u8),
-    Cut(u16, u8),
+    Replace(u16, u8),
+    Remove(u16, u8),
     Repeat(u16, u8),
     Insert(u16, Vec<u8>),
-    End(u16),
+    Truncate(u16),
 }
 
 impl Mutated {
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = SEEDS[usize::from(self.seed) % SEEDS.len()].clone();
         for step in &self.steps {
-            let place = |at: &u16| usize::from(*at) % (bytes.len() + 1);
+            let index = |at: &u16| usize::from(*at) % (bytes.len() + 1);
             match step {
-                Mutation::Put(at, byte) => {
-                    let at = place(at);
+                Mutation::Replace(at, byte) => {
+                    let at = index(at);
                     if let Some(old) = bytes.get_mut(at) {
                         *old = *byte;
                     }
                 }
-                Mutation::Cut(at, length) => {
-                    let at = place(at);
+                Mutation::Remove(at, length) => {
+                    let at = index(at);
                     let end = (at + usize::from(*length)).min(bytes.len());
                     bytes.drain(at..end);
                 }
                 Mutation::Repeat(at, length) => {
-                    let at = place(at);
+                    let at = index(at);
                     let end = (at + usize::from(*length)).min(bytes.len());
                     let copy = bytes[at..end].to_vec();
                     bytes.splice(at..at, copy);
                 }
                 Mutation::Insert(at, new) => {
-                    let at = place(at);
+                    let at = index(at);
                     bytes.splice(at..at, new.iter().copied());
                 }
-                Mutation::End(at) => {
-                    let at = place(at);
+                Mutation::Truncate(at) => {
+                    let at = index(at);
                     bytes.truncate(at);
                 }
             }
@@ -83,13 +83,14 @@ impl Mutated {
     }
 }
 
-/// Whether a value stands in a message that no cell can hold: of it only the name of its kind is kept, for the refusal.
+/// Returns whether a message contains a value that no column accepts. Such a value does not survive a round
+/// trip.
 fn has_foreign(message: &impl std::fmt::Debug) -> bool {
     format!("{message:?}").contains("Foreign(")
 }
 
-/// Reads bytes as a message of either side; what can be read is written back and read again as the same.
-fn read_as_messages(bytes: &[u8]) {
+/// Decodes bytes as a message of either side. A valid message must survive a round trip.
+fn check_messages(bytes: &[u8]) {
     for encoding in Encoding::ALL {
         match encoding.decode_client(bytes) {
             Ok(message) => {
@@ -99,7 +100,7 @@ fn read_as_messages(bytes: &[u8]) {
                     "{encoding:?} {message:?} {again:?}"
                 );
                 if let ClientMessage::Edit(edit) = &message {
-                    judge(edit);
+                    check_apply_and_revert(edit);
                 }
             }
             Err(DecodeError::BadMessage(why) | DecodeError::BadEdit { message: why, .. }) => {
@@ -116,8 +117,8 @@ fn read_as_messages(bytes: &[u8]) {
     }
 }
 
-/// An edit that can be read is applied whole or not at all, and taken back exactly.
-fn judge(edit: &shared::wire::client::Edit) {
+/// A valid edit is applied as a whole or not at all, and reverted exactly.
+fn check_apply_and_revert(edit: &shared::wire::client::Edit) {
     let limits = Limits::default();
     let mut list = Watchlist::new("Fuzz", shared::column::standard_columns(), &limits).unwrap();
     let first = Position::between(None, None, 1).unwrap().remove(0);
@@ -129,27 +130,27 @@ fn judge(edit: &shared::wire::client::Edit) {
     if let Ok(undo) = list.apply(&edit.changes, &Mode::Pending { limits: &limits }) {
         list.revert(undo);
     }
-    assert!(list.same_as(&before));
+    assert!(list.has_same_content(&before));
 }
 
 #[test]
 fn messages() {
     check!().with_type::<Mutated>().with_iterations(20_000).for_each(|mutated| {
-        read_as_messages(&mutated.bytes());
+        check_messages(&mutated.bytes());
     });
 }
 
 #[test]
 fn messages_of_any_bytes() {
-    check!().with_type::<Vec<u8>>().with_iterations(20_000).for_each(|bytes| read_as_messages(bytes));
+    check!().with_type::<Vec<u8>>().with_iterations(20_000).for_each(|bytes| check_messages(bytes));
 }
 
 #[test]
 fn csv_files() {
-    check!().with_type::<Vec<u8>>().with_iterations(20_000).for_each(|bytes| read_as_csv(bytes));
+    check!().with_type::<Vec<u8>>().with_iterations(20_000).for_each(|bytes| check_csv(bytes));
 }
 
-/// Cells as files have them, so that most of what is made gets past the first line.
+/// Cells as in real files, so that most generated files are valid beyond the first line.
 #[derive(Clone, Debug, TypeGenerator)]
 enum Cell {
     Number(i32, u8),
@@ -177,13 +178,13 @@ fn csv_tables() {
             text.push_str(&cells.join(","));
             text.push('\n');
         }
-        read_as_csv(text.as_bytes());
+        check_csv(text.as_bytes());
     });
 }
 
-fn read_as_csv(bytes: &[u8]) {
+fn check_csv(bytes: &[u8]) {
     let limits = Limits::default();
-    let table = match CsvTable::read(bytes, &limits) {
+    let table = match csv::read(bytes, &limits) {
         Ok(table) => table,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
@@ -194,39 +195,40 @@ fn read_as_csv(bytes: &[u8]) {
         RowId(Uuid::from_u128(rows))
     });
     for changes in &inserts {
-        list.apply(changes, &Mode::Pending { limits: &limits }).expect("what was read can be inserted");
+        list.apply(changes, &Mode::Pending { limits: &limits }).expect("an imported table can be inserted");
     }
-    // What is written of it is read as the same rows.
-    let written = csv_table::write(&list.freeze());
-    assert!(CsvTable::read(&written, &limits).is_ok(), "{}", String::from_utf8_lossy(&written));
+    // The exported file can be read.
+    let written = csv::write(&list.freeze());
+    assert!(csv::read(&written, &limits).is_ok(), "{}", String::from_utf8_lossy(&written));
 }
 
 #[test]
 fn numbers() {
-    check!().with_type::<String>().with_iterations(50_000).for_each(|text| read_as_number(text));
+    check!().with_type::<String>().with_iterations(50_000).for_each(|text| check_number(text));
 }
 
-/// Texts that are nearly numbers.
+/// Text that resembles numbers.
 #[test]
-fn numbers_of_figures() {
-    const SIGNS: [char; 18] = [
+fn numbers_of_typical_characters() {
+    const CHARACTERS: [char; 18] = [
         '0', '1', '5', '9', '.', ',', '-', '+', '*', '/', '%', 'k', 'm', 'e', ' ', '\u{a0}', '(', '\u{2212}',
     ];
     check!().with_type::<Vec<u8>>().with_iterations(50_000).for_each(|picks| {
-        let text: String = picks.iter().map(|pick| SIGNS[usize::from(*pick) % SIGNS.len()]).collect();
-        read_as_number(&text);
+        let text: String =
+            picks.iter().map(|pick| CHARACTERS[usize::from(*pick) % CHARACTERS.len()]).collect();
+        check_number(&text);
     });
 }
 
-fn read_as_number(text: &str) {
+fn check_number(text: &str) {
     if let Ok(exact) = number::parse_exact(text) {
         assert_eq!(number::parse_exact(&exact.to_string()), Ok(exact));
     }
     for separators in [Separators::Point, Separators::Comma] {
-        for present in [None, number::parse_exact("71.72").ok()] {
-            if let Ok(typed) = number::parse_typed(text, present, separators) {
+        for current in [None, number::parse_exact("71.72").ok()] {
+            if let Ok(typed) = number::parse_typed(text, current, separators) {
                 let written = separators.write(typed);
-                assert_eq!(number::parse_typed(&written, present, separators), Ok(typed), "{text:?}");
+                assert_eq!(number::parse_typed(&written, current, separators), Ok(typed), "{text:?}");
             }
         }
     }
@@ -235,7 +237,7 @@ fn read_as_number(text: &str) {
     }
 }
 
-/// The parts of a snapshot hold what the watchlist holds.
+/// The parts of a snapshot have the same content as the watchlist.
 #[test]
 fn snapshots() {
     check!().with_type::<(Vec<(u32, Option<i32>, String)>, u16)>().with_iterations(2_000).for_each(
@@ -249,20 +251,20 @@ fn snapshots() {
                 let cells = [("price".into(), price), ("note".into(), Literal::from(note.as_str()))].into();
                 let insert =
                     shared::edit::Change::insert(RowId(Uuid::from_u128((*id).into())), position, cells);
-                // The same id again is refused.
+                // A duplicate id is rejected.
                 drop(list.apply(&[insert], &Mode::Pending { limits: &limits }));
             }
             let id = WatchlistId(Uuid::nil());
             let at = At { epoch: shared::ids::Epoch(Uuid::nil()), revision: shared::ids::Revision(1) };
             let mut copy = Watchlist::new("Fuzz", shared::column::standard_columns(), &limits).unwrap();
-            for part in list.freeze().parts(id, at, usize::from(*part_bytes).max(1)) {
+            for part in Snapshot::parts(&list.freeze(), id, at, usize::from(*part_bytes).max(1)) {
                 for encoding in Encoding::ALL {
                     let bytes = encoding.encode(&shared::wire::server::ServerMessage::Snapshot(part.clone()));
                     assert!(encoding.decode_server(&bytes).is_ok());
                 }
-                part.rows.iter().for_each(|row| copy.load_wire_row(row).unwrap());
+                part.rows.iter().for_each(|row| row.load_into(&mut copy).unwrap());
             }
-            assert!(copy.same_as(&list));
+            assert!(copy.has_same_content(&list));
         },
     );
 }

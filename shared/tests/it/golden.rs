@@ -1,19 +1,20 @@
-//! Every message in both encodings, byte for byte as in `tests/golden`: other programs are written against
-//! these bytes. `AFTERGLOW_WRITE_GOLDEN=1` writes the files anew; a difference is a change of the protocol.
+//! Compares every message in both encodings with `tests/golden` byte for byte, because other programs depend
+//! on the format. `AFTERGLOW_WRITE_GOLDEN=1` rewrites the files; a difference is a change of the protocol.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use shared::{
     column::{ColumnKind, standard_columns},
-    edit::{AddColumn, Author, Change, Code, Commit, KeyOnly, Rejection, SetColumn},
-    ids::{ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
+    edit::{AddColumn, Author, CellRef, Change, ColumnRef, Commit, SetColumn},
+    ids::{At, ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
     position::Position,
+    rejection::{Code, Rejection},
     value::Literal,
     wire::{
-        At, CellRef,
         client::{self, ClientMessage},
         codec::Encoding,
         server::{self, ErrorCode, Role, ServerMessage},
+        snapshot,
     },
 };
 use uuid::Uuid;
@@ -39,7 +40,7 @@ fn cell() -> CellRef {
 }
 
 fn changes() -> Vec<Change> {
-    let place = Position::from_hex("7f80").unwrap();
+    let position = Position::from_hex("7f80").unwrap();
     let cells = BTreeMap::from([
         ("done".into(), Literal::Flag(true)),
         ("price".into(), Literal::from("71.72")),
@@ -50,8 +51,8 @@ fn changes() -> Vec<Change> {
         Change::set_guarded(row(), &"price".into(), "71.80".into(), "71.72".into()),
         Change::set_guarded(row(), &"note".into(), Literal::Empty, Literal::Empty),
         Change::set(row(), &"note".into(), "a \"quoted\" ünïcode".into()),
-        Change::insert(row(), &place, cells),
-        Change::move_to(row(), &place),
+        Change::insert(row(), &position, cells),
+        Change::move_to(row(), &position),
         Change::remove(row(), Some(Revision(43))),
         Change::AddColumn(AddColumn {
             key: "target".into(),
@@ -71,8 +72,8 @@ fn changes() -> Vec<Change> {
             kind: Some(ColumnKind::Choice(vec!["buy".into(), "hold".into()])),
             after: None,
         }),
-        Change::RemoveColumn(KeyOnly { key: "target".into() }),
-        Change::RestoreColumn(KeyOnly { key: "target".into() }),
+        Change::RemoveColumn(ColumnRef { key: "target".into() }),
+        Change::RestoreColumn(ColumnRef { key: "target".into() }),
         Change::rename("Core book"),
     ]
 }
@@ -109,6 +110,7 @@ fn client_messages() -> Vec<(&'static str, ClientMessage)> {
         ),
         ("delete", ClientMessage::Delete(client::WatchlistRequest { request, watchlist })),
         ("restore", ClientMessage::Restore(client::WatchlistRequest { request, watchlist })),
+        ("deletedLists", ClientMessage::DeletedLists(client::DeletedLists { request })),
         (
             "history",
             ClientMessage::History(client::History {
@@ -130,27 +132,33 @@ fn commit() -> Commit {
     Commit { revision: Revision(42), by, at: "2026-11-22T20:00:00.000Z".parse().unwrap(), changes }
 }
 
-/// What is said of the server and its watchlists.
+/// Messages about the server and the list of watchlists.
 fn server_wide_messages() -> Vec<(&'static str, ServerMessage)> {
     let watchlist = list();
     let request = RequestId(2);
-    let moment = "2026-11-22T20:00:00.000Z".parse().unwrap();
+    let time = "2026-11-22T20:00:00.000Z".parse().unwrap();
     let user = server::User { id: UserId(id(8)), name: "ann".into(), role: Role::Editor };
     let summary = server::Summary { watchlist, name: "Core book".into(), revision: Revision(44), rows: 503 };
+    let deleted = server::DeletedSummary {
+        watchlist,
+        name: "Core book".into(),
+        deleted_at: "2026-11-22T20:00:00.000Z".parse().unwrap(),
+        by: Some("bob".into()),
+        rows: 20,
+    };
     vec![
         (
             "welcome",
-            ServerMessage::Welcome(server::Welcome {
-                protocol: 1,
-                server: "0.1.0".into(),
-                user,
-                now: moment,
-            }),
+            ServerMessage::Welcome(server::Welcome { protocol: 1, server: "0.1.0".into(), user, now: time }),
         ),
         ("watchlists", ServerMessage::Watchlists(server::Watchlists { list: vec![summary] })),
         ("created", ServerMessage::Created(server::Created { request, watchlist })),
         ("deleted", ServerMessage::Deleted(server::Done { request })),
         ("restored", ServerMessage::Restored(server::Done { request })),
+        (
+            "deletedLists-answer",
+            ServerMessage::DeletedLists(server::DeletedLists { request, list: vec![deleted] }),
+        ),
         ("history-answer", ServerMessage::History(server::History { request, commits: vec![commit()] })),
         (
             "closed",
@@ -159,24 +167,24 @@ fn server_wide_messages() -> Vec<(&'static str, ServerMessage)> {
     ]
 }
 
-/// What is said of one watchlist.
+/// Messages about one watchlist.
 fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
     let watchlist = list();
-    let moment = "2026-11-22T20:00:00.000Z".parse().unwrap();
+    let time = "2026-11-22T20:00:00.000Z".parse().unwrap();
     let rejection = Rejection {
         change: Some(0),
         current: Some("71.75".into()),
         by: Some("bob".into()),
         ..Rejection::new(Code::Conflict, "the cell holds \"71.75\" and not \"71.72\"")
     };
-    let rows = vec![server::SnapshotRow {
+    let rows = vec![snapshot::SnapshotRow {
         row: row(),
         position: Position::from_hex("80").unwrap(),
         cells: BTreeMap::from([
             ("price".into(), Literal::from("71.72")),
             ("symbol".into(), Literal::from("MMM")),
         ]),
-        changed: BTreeMap::from([("price".into(), moment)]),
+        changed: BTreeMap::from([("price".into(), time)]),
     }];
     let person = server::Person {
         client: ClientId(id(9)),
@@ -190,7 +198,7 @@ fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
     vec![
         (
             "snapshot",
-            ServerMessage::Snapshot(server::Snapshot {
+            ServerMessage::Snapshot(snapshot::Snapshot {
                 watchlist,
                 name: "Core book".into(),
                 columns: standard_columns(),
@@ -248,12 +256,12 @@ fn check(name: &str, encoding: Encoding, bytes: &[u8]) -> Vec<u8> {
         fs::write(&path, bytes).unwrap();
     }
     let golden = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(bytes == golden, "{name} in {encoding:?} is not as in {}", path.display());
+    assert!(bytes == golden, "{name} in {encoding:?} differs from {}", path.display());
     golden
 }
 
 #[test]
-fn every_message_is_written_and_read_as_in_the_golden_files() {
+fn every_message_matches_its_golden_file() {
     for encoding in Encoding::ALL {
         for (name, message) in client_messages() {
             let golden = check(name, encoding, &encoding.encode(&message));
@@ -266,9 +274,9 @@ fn every_message_is_written_and_read_as_in_the_golden_files() {
     }
 }
 
-/// The form in the protocol's own words, in case that the golden files were written anew by mistake.
+/// Checks the JSON against literals, in case the golden files were rewritten by mistake.
 #[test]
-fn the_json_form_is_the_protocols() {
+fn json_has_the_form_of_the_protocol() {
     let json = |message: &ServerMessage| String::from_utf8(Encoding::Json.encode(message)).unwrap();
     let messages = server_messages();
     let of = |name: &str| json(&messages.iter().find(|(found, _)| *found == name).unwrap().1);

@@ -1,10 +1,10 @@
-//! What holds for the crate as others use it.
+//! Tests of the crate's public API.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
-mod arrows;
 mod conflation;
 mod fuzz;
 mod golden;
 mod replica;
+mod structure;
 mod undo;

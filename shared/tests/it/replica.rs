@@ -1,19 +1,18 @@
-//! A replica told by hand what no server says twice.
+//! Tests of the replica with hand-written messages, for situations that are rare with a real server.
 
 use shared::{
     column::standard_columns,
-    edit::{Author, Change, Code, Commit, Rejection},
+    edit::{Author, Change, Commit},
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
     limits::Limits,
+    rejection::{Code, Rejection},
     replica::{Event, KeptEdit, Outcome, Replica},
     time::Timestamp,
     value::Literal,
     wire::{
         client::ClientMessage,
-        server::{
-            Accepted, Changes, Closed, ClosedReason, Rejected, Role, ServerMessage, Snapshot, SnapshotRow,
-            User, Welcome,
-        },
+        server::{Accepted, Changes, Closed, ClosedReason, Rejected, Role, ServerMessage, User, Welcome},
+        snapshot::{Snapshot, SnapshotRow},
     },
 };
 use uuid::Uuid;
@@ -31,7 +30,7 @@ fn price(text: &str) -> Vec<Change> {
     vec![Change::set(ROW, &"price".into(), Literal::from(text))]
 }
 
-/// A replica with one row at revision 1, and the edits of an earlier run.
+/// Returns a connected replica with one row at revision 1, and the edits of an earlier run.
 fn replica(kept: Vec<KeptEdit>) -> Replica {
     let mut replica = Replica::new(CLIENT, "test", Limits::default(), EditId(1), kept);
     connect(&mut replica);
@@ -75,7 +74,7 @@ fn rejected(edit: u64, code: Code) -> ServerMessage {
     ServerMessage::Rejected(Rejected { watchlist: LIST, edit: EditId(edit), rejection })
 }
 
-/// The edits that were sent since, by number.
+/// Returns the numbers of the edits sent since the last call.
 fn sent(replica: &mut Replica) -> Vec<u64> {
     let messages = std::iter::from_fn(|| replica.poll_send());
     messages
@@ -83,17 +82,18 @@ fn sent(replica: &mut Replica) -> Vec<u64> {
         .collect()
 }
 
-fn settled(replica: &mut Replica) -> Vec<(u64, bool)> {
+/// Returns the number of each edit answered since the last call, and whether it was accepted.
+fn answered(replica: &mut Replica) -> Vec<(u64, bool)> {
     let events = replica.take_events().into_iter();
-    let settled = |event| match event {
-        Event::Settled { edit, outcome, .. } => Some((edit.0, matches!(outcome, Outcome::Accepted(_)))),
+    let answered = |event| match event {
+        Event::EditAnswered { edit, outcome, .. } => Some((edit.0, matches!(outcome, Outcome::Accepted(_)))),
         _ => None,
     };
-    events.filter_map(settled).collect()
+    events.filter_map(answered).collect()
 }
 
 #[test]
-fn a_commit_under_the_same_name_with_other_changes_is_not_taken_for_ones_own() {
+fn a_commit_with_the_same_number_and_other_changes_does_not_answer_the_edit() {
     let mut replica = replica(Vec::new());
     replica.edit(LIST, WindowId(1), price("72")).unwrap();
     assert_eq!(sent(&mut replica), [1]);
@@ -101,25 +101,25 @@ fn a_commit_under_the_same_name_with_other_changes_is_not_taken_for_ones_own() {
     replica.handle(committed(1, price("99")), 0);
     let events = replica.take_events();
     assert!(events.contains(&Event::NumbersReused), "{events:?}");
-    assert!(!events.iter().any(|event| matches!(event, Event::Settled { .. })), "{events:?}");
-    let renamed = replica.renew(NEW);
-    assert_eq!(renamed.iter().map(|(old, kept)| (old.0, kept.edit.0)).collect::<Vec<_>>(), [(1, 2)]);
+    assert!(!events.iter().any(|event| matches!(event, Event::EditAnswered { .. })), "{events:?}");
+    let renumbered = replica.renew(NEW);
+    assert_eq!(renumbered.iter().map(|(old, kept)| (old.0, kept.edit.0)).collect::<Vec<_>>(), [(1, 2)]);
     connect(&mut replica);
     assert_eq!(sent(&mut replica), [2]);
-    assert_eq!(replica.waiting(), 1);
+    assert_eq!(replica.unanswered_count(), 1);
 }
 
 #[test]
-fn ones_own_commit_is_known_also_where_conflation_left_a_part_of_it() {
+fn a_conflated_commit_answers_its_edit() {
     let mut replica = replica(Vec::new());
     let both = [price("72"), vec![Change::set(ROW, &"target".into(), Literal::from("80"))]].concat();
     replica.edit(LIST, WindowId(1), both.clone()).unwrap();
     replica.handle(committed(1, both[1..].to_vec()), 0);
-    assert_eq!(settled(&mut replica), [(1, true)]);
+    assert_eq!(answered(&mut replica), [(1, true)]);
 }
 
 #[test]
-fn a_new_id_is_asked_for_only_when_nothing_can_be_answered_under_the_old_one() {
+fn a_new_id_is_requested_only_after_all_answers_under_the_old_one() {
     let mut replica = replica(Vec::new());
     for number in ["1", "2", "3"] {
         replica.edit(LIST, WindowId(1), price(number)).unwrap();
@@ -128,38 +128,38 @@ fn a_new_id_is_asked_for_only_when_nothing_can_be_answered_under_the_old_one() {
     replica.take_events();
     replica.handle(rejected(1, Code::EditReused), 0);
     replica.edit(LIST, WindowId(1), price("4")).unwrap();
-    assert!(sent(&mut replica).is_empty(), "the fourth waits for the new id");
+    assert!(sent(&mut replica).is_empty(), "the fourth edit waits for the new id");
     replica.handle(committed(2, price("2")), 0);
-    assert!(!replica.take_events().contains(&Event::NumbersReused), "the third may be answered yet");
+    assert!(!replica.take_events().contains(&Event::NumbersReused), "the third edit may still be answered");
     replica.handle(rejected(3, Code::TooOld), 0);
     assert!(replica.take_events().contains(&Event::NumbersReused));
-    let renamed = replica.renew(NEW);
+    let renumbered = replica.renew(NEW);
     assert_eq!(
-        renamed.iter().map(|(old, kept)| (old.0, kept.edit.0)).collect::<Vec<_>>(),
+        renumbered.iter().map(|(old, kept)| (old.0, kept.edit.0)).collect::<Vec<_>>(),
         [(1, 5), (3, 6), (4, 7)]
     );
 }
 
 #[test]
-fn an_edit_of_an_earlier_run_that_is_too_old_is_handed_back() {
+fn an_edit_of_an_earlier_run_that_is_too_old_is_rejected() {
     let kept = KeptEdit { edit: EditId(5), watchlist: LIST, changes: price("72") };
     let mut replica = replica(vec![kept]);
     replica.handle(rejected(5, Code::TooOld), 0);
     assert_eq!(
-        settled(&mut replica),
+        answered(&mut replica),
         [(5, false)],
-        "it may be in already: not sent again under another name"
+        "it may be applied already, so it is not sent again with another number"
     );
 }
 
 #[test]
-fn what_was_accepted_waits_no_longer_when_its_watchlist_is_closed() {
+fn accepted_edits_are_answered_when_their_watchlist_is_closed() {
     let mut replica = replica(Vec::new());
     replica.edit(LIST, WindowId(1), price("72")).unwrap();
     let accepted = Accepted { watchlist: LIST, edit: EditId(1), revision: Revision(2) };
     replica.handle(ServerMessage::Accepted(accepted), 0);
-    assert!(settled(&mut replica).is_empty(), "its commit is yet to be seen");
+    assert!(answered(&mut replica).is_empty(), "its commit has not arrived yet");
     let closed = Closed { watchlist: LIST, reason: ClosedReason::Deleted };
     replica.handle(ServerMessage::Closed(closed), 0);
-    assert_eq!(settled(&mut replica), [(1, true)]);
+    assert_eq!(answered(&mut replica), [(1, true)]);
 }

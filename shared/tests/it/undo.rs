@@ -1,13 +1,14 @@
-//! An edit taken back, exactly and as a new edit, leaves what was there before.
+//! Reverting an edit restores the state before it exactly; its inverse restores the values as a new edit.
 
 use std::collections::BTreeMap;
 
 use shared::{
     column::{ColumnKind, standard_columns},
-    edit::{AddColumn, Change, Code, KeyOnly, SetColumn},
+    edit::{AddColumn, Change, ColumnRef, SetColumn},
     ids::{Revision, RowId},
     limits::Limits,
     position::Position,
+    rejection::Code,
     time::Timestamp,
     value::Literal,
     watchlist::{Watchlist, apply::Mode},
@@ -27,15 +28,17 @@ fn row(number: u128) -> RowId {
     RowId(Uuid::from_u128(number))
 }
 
-fn place(hex: &str) -> Position {
+fn position(hex: &str) -> Position {
     Position::from_hex(hex).unwrap()
 }
 
 fn watchlist() -> Watchlist {
     let mut watchlist = Watchlist::new("Core book", standard_columns(), &LIMITS).unwrap();
     let cells = BTreeMap::from([("symbol".into(), "MMM".into()), ("price".into(), "71.72".into())]);
-    let changes =
-        [Change::insert(row(1), &place("40"), cells), Change::insert(row(2), &place("80"), BTreeMap::new())];
+    let changes = [
+        Change::insert(row(1), &position("40"), cells),
+        Change::insert(row(2), &position("80"), BTreeMap::new()),
+    ];
     watchlist.apply(&changes, &Mode::Confirmed { at: Timestamp::from_millis(1) }).unwrap();
     watchlist
 }
@@ -54,13 +57,13 @@ fn edits() -> Vec<Vec<Change>> {
             Change::set(row(1), &"price".into(), "81".into()),
         ],
         vec![
-            Change::insert(row(3), &place("60"), BTreeMap::new()),
+            Change::insert(row(3), &position("60"), BTreeMap::new()),
             Change::set(row(3), &"note".into(), "hm".into()),
         ],
         vec![Change::remove(row(1), None)],
-        vec![Change::move_to(row(2), &place("20"))],
+        vec![Change::move_to(row(2), &position("20"))],
         vec![Change::AddColumn(text("new"))],
-        vec![Change::RemoveColumn(KeyOnly { key: "price".into() }), Change::remove(row(1), None)],
+        vec![Change::RemoveColumn(ColumnRef { key: "price".into() }), Change::remove(row(1), None)],
         vec![Change::rename("Other")],
         vec![Change::SetColumn(SetColumn {
             key: "target".into(),
@@ -76,9 +79,9 @@ fn reverting_is_exact() {
     for changes in edits() {
         let mut changed = watchlist();
         let undo = changed.apply(&changes, &Mode::Confirmed { at: Timestamp::from_millis(9) }).unwrap();
-        assert!(!changed.same_as(&watchlist()), "{changes:?}");
+        assert!(!changed.has_same_content(&watchlist()), "{changes:?}");
         changed.revert(undo);
-        assert!(changed.same_as(&watchlist()), "{changes:?}");
+        assert!(changed.has_same_content(&watchlist()), "{changes:?}");
     }
 }
 
@@ -86,12 +89,11 @@ fn reverting_is_exact() {
 fn the_inverse_is_an_edit_that_restores_every_value() {
     for changes in edits() {
         let mut changed = watchlist();
-        let inverse = changed.inverse(&changes, Some(Revision(1)));
-        assert!(changed.same_as(&watchlist()), "asking changes nothing");
-        let judge =
-            Mode::Judge { limits: &LIMITS, at: Timestamp::from_millis(9), changed_since: &|_, _| false };
-        changed.apply(&changes, &judge).unwrap();
-        changed.apply(&inverse, &judge).unwrap();
+        let mode =
+            Mode::Validate { limits: &LIMITS, at: Timestamp::from_millis(9), changed_since: &|_, _| false };
+        let undo = changed.apply(&changes, &mode).unwrap();
+        let inverse = undo.inverse(&changes, Some(Revision(1)), changed.columns());
+        changed.apply(&inverse, &mode).unwrap();
         for original in watchlist().rows().iter() {
             for entry in watchlist().columns().iter().filter(|entry| entry.column.derive.is_none()) {
                 let key = &entry.column.key;
@@ -109,26 +111,26 @@ fn the_inverse_is_an_edit_that_restores_every_value() {
 }
 
 #[test]
-fn what_others_changed_meanwhile_is_not_overwritten_by_an_undo() {
+fn an_undo_does_not_overwrite_later_changes_of_others() {
     let mut state = watchlist();
     let mine = [Change::set(row(1), &"price".into(), "80".into())];
-    let inverse = state.inverse(&mine, None);
-    let judge = Mode::Judge { limits: &LIMITS, at: Timestamp::from_millis(9), changed_since: &|_, _| false };
-    state.apply(&mine, &judge).unwrap();
-    state.apply(&[Change::set(row(1), &"price".into(), "90".into())], &judge).unwrap();
-    let refused = state.apply(&inverse, &judge).unwrap_err();
-    assert_eq!((refused.code, refused.current), (Code::Conflict, Some(Literal::from("90"))));
+    let mode =
+        Mode::Validate { limits: &LIMITS, at: Timestamp::from_millis(9), changed_since: &|_, _| false };
+    let inverse = state.apply(&mine, &mode).unwrap().inverse(&mine, None, state.columns());
+    state.apply(&[Change::set(row(1), &"price".into(), "90".into())], &mode).unwrap();
+    let rejection = state.apply(&inverse, &mode).unwrap_err();
+    assert_eq!((rejection.code, rejection.current), (Code::Conflict, Some(Literal::from("90"))));
 }
 
 #[test]
-fn a_refused_edit_leaves_nothing_behind() {
+fn a_rejected_edit_changes_nothing() {
     let mut state = watchlist();
     let changes = [
         Change::set(row(1), &"price".into(), "80".into()),
         Change::remove(row(2), None),
         Change::set(row(2), &"price".into(), "1".into()),
     ];
-    let refused = state.apply(&changes, &Mode::Pending { limits: &LIMITS }).unwrap_err();
-    assert_eq!((refused.code, refused.change), (Code::UnknownRow, Some(2)));
-    assert!(state.same_as(&watchlist()));
+    let rejection = state.apply(&changes, &Mode::Pending { limits: &LIMITS }).unwrap_err();
+    assert_eq!((rejection.code, rejection.change), (Code::UnknownRow, Some(2)));
+    assert!(state.has_same_content(&watchlist()));
 }

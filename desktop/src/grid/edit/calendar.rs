@@ -1,4 +1,4 @@
-//! A month to choose a day from, by arrows or by a click.
+//! A month calendar in which a day is picked with the arrow keys or a click.
 
 use egui::{Align2, Button, Key, RichText, Sense, Ui, vec2};
 use jiff::{
@@ -7,31 +7,33 @@ use jiff::{
 };
 
 use crate::{
-    grid::{GridView, filter::moment},
+    grid::{GridView, filter::parse_timestamp},
     theme,
 };
 
-/// Size of a day, in points.
+/// Size of a day's cell, in points.
 const DAY: egui::Vec2 = vec2(30.0, 24.0);
-/// Weeks that a month can touch.
+/// Maximum number of weeks that a month spans.
 const WEEKS: i64 = 6;
 
-/// The day that a text means.
+/// Parses the day in a text.
 pub(super) fn day_of(text: &str, view: &GridView<'_>) -> Option<Date> {
-    Some(moment(text.trim(), view.zone)?.to_zoned(view.zone.clone()).date())
+    Some(parse_timestamp(text.trim(), view.zone)?.to_zoned(view.zone.clone()).date())
 }
 
-/// A day as it is typed, with the time of day that the text has.
-pub(super) fn write(day: Date, text: &str, view: &GridView<'_>) -> String {
-    let time = moment(text.trim(), view.zone).map(|moment| moment.to_zoned(view.zone.clone()).time());
+/// Formats a day for the editor, keeping the time of day in `text`.
+pub(super) fn format_day(day: Date, text: &str, view: &GridView<'_>) -> String {
+    let time =
+        parse_timestamp(text.trim(), view.zone).map(|moment| moment.to_zoned(view.zone.clone()).time());
     match time.filter(|time| *time != jiff::civil::Time::midnight()) {
         Some(time) => format!("{day} {}", time.strftime("%H:%M:%S")),
         None => day.to_string(),
     }
 }
 
-/// Where a key leads: arrows by days and weeks, PgUp and PgDn by months. `take` tells whether a key was pressed.
-pub(super) fn step(day: Date, mut take: impl FnMut(Key) -> bool) -> Option<Date> {
+/// Returns the day that the pressed key leads to: arrows step by days and weeks, PgUp and PgDn by months.
+/// `consume` returns whether a key was pressed.
+pub(super) fn day_after_key(day: Date, mut consume: impl FnMut(Key) -> bool) -> Option<Date> {
     let steps = [
         (Key::ArrowLeft, (-1).days()),
         (Key::ArrowRight, 1.day()),
@@ -40,11 +42,11 @@ pub(super) fn step(day: Date, mut take: impl FnMut(Key) -> bool) -> Option<Date>
         (Key::PageUp, (-1).months()),
         (Key::PageDown, 1.month()),
     ];
-    let (_, span) = steps.into_iter().find(|(key, _)| take(*key))?;
+    let (_, span) = steps.into_iter().find(|(key, _)| consume(*key))?;
     day.checked_add(span).ok()
 }
 
-/// Shows the month of a day; gives the day that was clicked.
+/// Shows the month of a day. Returns the day that was clicked.
 pub(super) fn show(ui: &mut Ui, day: Date, view: &GridView<'_>) -> Option<Date> {
     let palette = view.palette;
     let mut chosen = None;
@@ -86,7 +88,7 @@ fn show_day(ui: &mut Ui, shown: Date, chosen: Date, view: &GridView<'_>) -> bool
     let palette = view.palette;
     let (rect, response) = ui.allocate_exact_size(DAY, Sense::click());
     let is_chosen = shown == chosen;
-    let ground = if is_chosen {
+    let background = if is_chosen {
         palette.accent
     } else if response.hovered() {
         palette.hover
@@ -94,13 +96,13 @@ fn show_day(ui: &mut Ui, shown: Date, chosen: Date, view: &GridView<'_>) -> bool
         palette.bars
     };
     let within = rect.shrink(1.0);
-    ui.painter().rect_filled(within, theme::RADIUS, ground);
+    ui.painter().rect_filled(within, theme::RADIUS, background);
     if shown == view.today && !is_chosen {
         let stroke = egui::Stroke::new(1.0, palette.accent);
         ui.painter().rect_stroke(within, theme::RADIUS, stroke, egui::StrokeKind::Inside);
     }
     let color = if shown.month() == chosen.month() { palette.text } else { palette.muted };
-    let color = theme::readable(color, ground);
+    let color = theme::readable(color, background);
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, shown.day().to_string(), theme::small(), color);
     let name = shown.strftime("%-d %B %Y").to_string();
     ui.ctx().accesskit_node_builder(response.id, |node| {

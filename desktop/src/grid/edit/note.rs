@@ -1,25 +1,25 @@
-//! What is said beside the open editor: what is wrong, what changed underneath and what can be done about it, or what a
-//! shorthand means.
+//! The note beside the open editor: a validation error, a conflicting change with its choices, or the meaning
+//! of a shorthand.
 
 use egui::{Area, Button, Color32, Order, Rect, RichText, Ui, pos2, vec2};
 use shared::value::Value;
 
-use super::{Editor, Problem, plain, read_typed};
+use super::{Editor, Problem, plain_text, read_typed};
 use crate::{
     grid::{GridView, filter},
     theme,
 };
 
-/// What the person answers.
+/// The user's choice in a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// What is typed takes the place of what came.
+    /// Replaces the other user's value with the typed text.
     Overwrite,
-    /// What is typed is thrown away.
+    /// Discards the typed text.
     Discard,
-    /// What is typed goes to the clipboard.
+    /// Copies the typed text to the clipboard.
     Copy,
-    /// What is typed becomes a new row.
+    /// Inserts the typed text as a new row.
     NewRow,
 }
 
@@ -30,22 +30,22 @@ struct Note {
 }
 
 const CHANGED: &[(&str, &str, Answer)] =
-    &[("Overwrite", "Enter", Answer::Overwrite), ("Take theirs", "Esc", Answer::Discard)];
-const GONE: &[(&str, &str, Answer)] = &[
+    &[("Overwrite", "Enter", Answer::Overwrite), ("Keep their value", "Esc", Answer::Discard)];
+const ROW_REMOVED: &[(&str, &str, Answer)] = &[
     ("New row", "Enter", Answer::NewRow),
-    ("Copy the text", "", Answer::Copy),
+    ("Copy text", "", Answer::Copy),
     ("Discard", "Esc", Answer::Discard),
 ];
 
-const COLUMN_GONE: &[(&str, &str, Answer)] =
-    &[("Copy the text", "", Answer::Copy), ("Discard", "Esc", Answer::Discard)];
+const COLUMN_REMOVED: &[(&str, &str, Answer)] =
+    &[("Copy text", "", Answer::Copy), ("Discard", "Esc", Answer::Discard)];
 
-/// Shows what there is to say, under the editor or above it; gives what was answered.
+/// Shows the note below or above the editor. Returns the user's choice.
 pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) -> Option<Answer> {
-    let note = of(editor, view)?;
+    let note = note_for(editor, view)?;
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(egui::Margin::symmetric(8, 4));
     let room = ui.max_rect();
-    // On the other side of the editor is what can be chosen from.
+    // The picker is on the other side of the editor.
     let is_above = match &editor.picker {
         Some(picker) => !picker.is_above(rect, room),
         None => rect.bottom() + 40.0 > room.bottom(),
@@ -67,12 +67,12 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
                 ui.horizontal(|ui| {
                     ui.spacing_mut().button_padding = vec2(6.0, 2.0);
                     ui.label(RichText::new(&note.text).font(theme::small()).color(note.color));
-                    for (title, key, meant) in note.answers {
+                    for (title, key, choice) in note.answers {
                         let text = RichText::new(*title).font(theme::small());
                         let button = Button::new(text);
                         let button = if key.is_empty() { button } else { button.shortcut_text(*key) };
                         if ui.add(button).clicked() {
-                            answer = Some(*meant);
+                            answer = Some(*choice);
                         }
                     }
                 });
@@ -81,43 +81,43 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
     answer
 }
 
-fn of(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
+fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
     let palette = view.palette;
     let Ok(entry) = view.watchlist.columns().visible_column(&editor.column) else {
-        let text = "this column was removed".to_owned();
-        return Some(Note { text, color: palette.down, answers: COLUMN_GONE });
+        let text = "This column was removed".to_owned();
+        return Some(Note { text, color: palette.down, answers: COLUMN_REMOVED });
     };
     let row = editor.cursor.row;
-    let present = row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.column));
-    let is_gone = row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
+    let current = row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.column));
+    let is_removed = row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
     let by = view.author.as_ref().map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
-    let now = filter::shown(&present, view.reading(&entry.column.kind));
+    let now = filter::display_text(&current, view.value_format(&entry.column.kind));
     let now = if now.is_empty() { "empty".to_owned() } else { now };
-    let quiet = |text: String| Some(Note { text, color: palette.muted, answers: &[] });
+    let muted = |text: String| Some(Note { text, color: palette.muted, answers: &[] });
     match &editor.problem {
-        Some(Problem::Wrong(why)) => Some(Note { text: why.clone(), color: palette.down, answers: &[] }),
-        Some(Problem::Gone) => {
-            let text = "this row was removed: a new row with your text?".to_owned();
-            Some(Note { text, color: palette.down, answers: GONE })
+        Some(Problem::Invalid(why)) => Some(Note { text: why.clone(), color: palette.down, answers: &[] }),
+        Some(Problem::RowRemoved) => {
+            let text = "This row was removed. Add a new row with your text?".to_owned();
+            Some(Note { text, color: palette.down, answers: ROW_REMOVED })
         }
-        None if is_gone => {
-            let text = "this row was removed".to_owned();
-            Some(Note { text, color: palette.down, answers: GONE })
+        None if is_removed => {
+            let text = "This row was removed".to_owned();
+            Some(Note { text, color: palette.down, answers: ROW_REMOVED })
         }
-        Some(Problem::Changed) if present == editor.seen => {
-            Some(Note { text: format!("overwrite {now}{by}?"), color: palette.down, answers: CHANGED })
+        Some(Problem::Changed) if current == editor.seen => {
+            Some(Note { text: format!("Overwrite {now}{by}?"), color: palette.down, answers: CHANGED })
         }
-        Some(Problem::Changed) | None if present != editor.seen => {
-            Some(Note { text: format!("now {now}{by}"), color: palette.accent, answers: CHANGED })
+        Some(Problem::Changed) | None if current != editor.seen => {
+            Some(Note { text: format!("Now {now}{by}"), color: palette.accent, answers: CHANGED })
         }
         Some(Problem::Changed) | None => {
             match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
                 Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
-                    quiet(format!("= {}", view.separators.localized(plain(&value))))
+                    muted(format!("= {}", view.separators.localized(plain_text(&value))))
                 }
                 Ok(Value::Time(time)) if editor.picker.is_none() => {
                     let local = time.to_jiff().to_zoned(view.zone.clone());
-                    quiet(local.strftime("%A %-d %B %Y, %H:%M:%S %:z").to_string())
+                    muted(local.strftime("%A %-d %B %Y, %H:%M:%S %:z").to_string())
                 }
                 _ => None,
             }

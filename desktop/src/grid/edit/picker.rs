@@ -1,5 +1,5 @@
-//! What can be chosen from beside the editor: the words of a choice, or the days of a month. The text stays what is
-//! committed; the picker writes into it.
+//! The popup beside the editor: the list of a choice column, or a calendar. It writes into the editor's text,
+//! which is what is committed.
 
 use egui::{Align2, Area, Button, InputState, Key, Modifiers, Order, Rect, Ui, vec2};
 use jiff::civil::Date;
@@ -8,23 +8,23 @@ use shared::column::ColumnKind;
 use super::calendar;
 use crate::grid::GridView;
 
-/// How high it may be, in points: a month is as high.
+/// Maximum height of the popup, in points: the height of a month.
 const HEIGHT: f32 = 200.0;
 
-/// What is open under the editor.
+/// The popup that is open beside the editor.
 #[derive(Clone, Debug)]
 pub(super) enum Picker {
-    /// The words of a choice; the place of the one that the text means, where it means one.
+    /// The words of a choice column; the index of the one that the text matches.
     Words(Option<usize>),
-    /// The month of a day.
+    /// A calendar with the month of this day.
     Month(Date),
 }
 
 impl Picker {
-    /// For a column and what is typed; nothing where there is nothing to choose from.
-    pub(super) fn of(kind: &ColumnKind, text: &str, view: &GridView<'_>) -> Option<Self> {
+    /// Returns the picker for a column kind and a text; `None` if the kind has no choices.
+    pub(super) fn for_kind(kind: &ColumnKind, text: &str, view: &GridView<'_>) -> Option<Self> {
         match kind {
-            ColumnKind::Choice(words) => Some(Picker::Words(meant(words, text))),
+            ColumnKind::Choice(words) => Some(Picker::Words(matching_word(words, text))),
             ColumnKind::Time => Some(Picker::Month(calendar::day_of(text, view).unwrap_or(view.today))),
             ColumnKind::Text | ColumnKind::Number { .. } | ColumnKind::Percent { .. } | ColumnKind::Flag => {
                 None
@@ -32,28 +32,28 @@ impl Picker {
         }
     }
 
-    /// Something else is typed.
-    pub(super) fn follow(&mut self, kind: &ColumnKind, text: &str, view: &GridView<'_>) {
+    /// Updates the selected item to match the typed text.
+    pub(super) fn update_from_text(&mut self, kind: &ColumnKind, text: &str, view: &GridView<'_>) {
         match (self, kind) {
-            (Picker::Words(chosen), ColumnKind::Choice(words)) => *chosen = meant(words, text),
+            (Picker::Words(chosen), ColumnKind::Choice(words)) => *chosen = matching_word(words, text),
             (Picker::Month(day), _) => *day = calendar::day_of(text, view).unwrap_or(*day),
             (Picker::Words(chosen), _) => *chosen = None,
         }
     }
 
-    /// Takes the keys that choose, and writes what they choose into the text.
-    pub(super) fn take_keys(
+    /// Consumes the keys that move the choice and writes the chosen item into the text.
+    pub(super) fn consume_keys(
         &mut self,
         input: &mut InputState,
         kind: &ColumnKind,
         text: &mut String,
         view: &GridView<'_>,
     ) {
-        let mut take = |key| input.consume_key(Modifiers::NONE, key);
+        let mut consume = |key| input.consume_key(Modifiers::NONE, key);
         match (self, kind) {
             (Picker::Words(chosen), ColumnKind::Choice(words)) => {
                 let last = words.len().saturating_sub(1);
-                let next = match (take(Key::ArrowUp), take(Key::ArrowDown)) {
+                let next = match (consume(Key::ArrowUp), consume(Key::ArrowDown)) {
                     (true, _) => chosen.map_or(last, |chosen| chosen.saturating_sub(1)),
                     (_, true) => chosen.map_or(0, |chosen| (chosen + 1).min(last)),
                     (false, false) => return,
@@ -62,31 +62,31 @@ impl Picker {
                 *text = words.get(next).map_or_else(String::new, |word| word.to_string());
             }
             (Picker::Month(day), _) => {
-                if let Some(other) = calendar::step(*day, take) {
+                if let Some(other) = calendar::day_after_key(*day, consume) {
                     *day = other;
-                    *text = calendar::write(other, text, view);
+                    *text = calendar::format_day(other, text, view);
                 }
             }
             (Picker::Words(_), _) => {}
         }
     }
 
-    /// Whether it is shown above the editor, as there is no room under it.
+    /// Whether the popup is shown above the editor, because there is no room below.
     pub(super) fn is_above(&self, editor: Rect, room: Rect) -> bool {
         editor.bottom() + HEIGHT + 16.0 > room.bottom() && editor.top() - HEIGHT - 16.0 > room.top()
     }
 
-    /// Makes the word that the text begins with of it.
+    /// Completes the text to the first word that starts with it.
     pub(super) fn complete(&self, kind: &ColumnKind, text: &mut String) {
-        // The words may be others than when the list was opened.
+        // The words may have changed since the list was opened.
         if let (Picker::Words(_), ColumnKind::Choice(words)) = (self, kind)
-            && let Some(word) = meant(words, text).and_then(|chosen| words.get(chosen))
+            && let Some(word) = matching_word(words, text).and_then(|chosen| words.get(chosen))
         {
             *text = word.to_string();
         }
     }
 
-    /// Shows it; true where something was chosen that is to be committed.
+    /// Shows the popup. Returns true if a click chose a word, which the caller commits.
     pub(super) fn show(
         &mut self,
         ui: &Ui,
@@ -131,7 +131,7 @@ impl Picker {
                     Picker::Month(day) => {
                         if let Some(other) = calendar::show(ui, *day, view) {
                             *day = other;
-                            *text = calendar::write(other, text, view);
+                            *text = calendar::format_day(other, text, view);
                         }
                     }
                 });
@@ -140,8 +140,8 @@ impl Picker {
     }
 }
 
-/// The word that a text is, or else the first that begins with it.
-fn meant(words: &[std::sync::Arc<str>], text: &str) -> Option<usize> {
+/// Returns the index of the word that equals the text, or else of the first one that starts with it.
+fn matching_word(words: &[std::sync::Arc<str>], text: &str) -> Option<usize> {
     let typed = text.trim().to_lowercase();
     if typed.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! A grid on a watchlist of its own, without a server: what it asks for is done at once.
+//! A test harness with a grid and a watchlist but no server: requested edits are applied immediately.
 
 use std::{cell::Cell, time::Duration};
 
@@ -25,12 +25,12 @@ use shared::{
 };
 use uuid::Uuid;
 
-/// What the grid shows, and what it asked for.
-pub struct Desk {
+/// The application under test: what the grid shows and what it has requested.
+pub struct TestApp {
     pub watchlist: Watchlist,
     pub grid: GridState,
     pub edits: Vec<Vec<Change>>,
-    pub said: Vec<String>,
+    pub notices: Vec<String>,
     pub copied: String,
     pub separators: Separators,
     pub trails: Option<Trails>,
@@ -39,30 +39,32 @@ pub struct Desk {
     pub people: Vec<PersonAt>,
     pub pending: Vec<(RowId, ColumnKey)>,
     pub look: Look,
-    /// The present moment, and how far it goes on from frame to frame.
+    /// The current time.
     pub now: Duration,
+    /// Time that passes between two frames.
     pub pace: Duration,
     has_theme: bool,
     next_row: Cell<u128>,
 }
 
-/// How it looks.
+/// The appearance of the grid.
 #[derive(Clone, Copy)]
 pub struct Look {
     pub theme: egui::Theme,
     pub colour_blind: bool,
-    /// Whether nothing but the grid and the bar below it is shown.
+    /// Whether only the grid and the status bar are shown, for a snapshot.
     pub is_picture: bool,
 }
 
-pub struct Seat(pub Harness<'static, Desk>);
+/// The test harness, with helpers for input and for reading the accessibility tree.
+pub struct GridHarness(pub Harness<'static, TestApp>);
 
 pub fn row(number: u128) -> RowId {
     RowId(Uuid::from_u128(number))
 }
 
-/// A seat at rows 1, 2, 3 … with a symbol, a price and a note each.
-pub fn seat(rows: &[(&str, &str, &str)]) -> Seat {
+/// Returns a grid of rows 1, 2, 3 …, each with a symbol, a price and a note.
+pub fn harness(rows: &[(&str, &str, &str)]) -> GridHarness {
     let limits = Limits::default();
     let mut columns = standard_columns();
     columns.push(Column::new("done", "Done", ColumnKind::Flag));
@@ -84,21 +86,21 @@ pub fn seat(rows: &[(&str, &str, &str)]) -> Seat {
     }
     let look = Look { theme: egui::Theme::Dark, colour_blind: false, is_picture: false };
     let builder = Harness::builder().with_size(Vec2::new(1500.0, 600.0)).with_step_dt(1.0 / 60.0);
-    Seat::at(Desk::of(watchlist, look), builder)
+    GridHarness::at(TestApp::of(watchlist, look), builder)
 }
 
-/// Three rows as most tests use them.
-pub fn three() -> Seat {
-    seat(&[("AAA", "30", ""), ("BBB", "20", "second"), ("CCC", "10", "")])
+/// Returns a grid of the three rows that most tests use.
+pub fn three_rows() -> GridHarness {
+    harness(&[("AAA", "30", ""), ("BBB", "20", "second"), ("CCC", "10", "")])
 }
 
-impl Desk {
+impl TestApp {
     pub fn of(watchlist: Watchlist, look: Look) -> Self {
         Self {
             watchlist,
             grid: GridState::default(),
             edits: Vec::new(),
-            said: Vec::new(),
+            notices: Vec::new(),
             copied: String::new(),
             separators: Separators::Point,
             trails: None,
@@ -114,65 +116,65 @@ impl Desk {
         }
     }
 
-    fn frame(ui: &mut egui::Ui, desk: &mut Self) {
-        if !std::mem::replace(&mut desk.has_theme, true) {
-            // The fonts are there from the next frame on.
+    fn frame(ui: &mut egui::Ui, app: &mut Self) {
+        if !std::mem::replace(&mut app.has_theme, true) {
+            // The fonts are available from the next frame on.
             theme::install(ui.ctx());
-            theme::paint(ui.ctx(), desk.look.colour_blind);
-            ui.ctx().set_theme(desk.look.theme);
+            theme::set_palette(ui.ctx(), app.look.colour_blind);
+            ui.ctx().set_theme(app.look.theme);
             return;
         }
-        desk.now += desk.pace;
-        let palette = Palette::of(desk.look.theme, desk.look.colour_blind);
+        app.now += app.pace;
+        let palette = Palette::of(app.look.theme, app.look.colour_blind);
         let new_row = || {
-            desk.next_row.set(desk.next_row.get() + 1);
-            row(desk.next_row.get())
+            app.next_row.set(app.next_row.get() + 1);
+            row(app.next_row.get())
         };
         let view = GridView {
-            watchlist: &desk.watchlist,
-            glow: desk.glow.as_ref(),
+            watchlist: &app.watchlist,
+            glow: app.glow.as_ref(),
             window: WindowId(1),
-            now: desk.now,
-            pending: &|row, column| desk.pending.iter().any(|(at, of)| *at == row && of == column),
-            trails: desk.trails.as_ref(),
-            history: desk.history.as_ref(),
+            now: app.now,
+            pending: &|row, column| app.pending.iter().any(|(at, of)| *at == row && of == column),
+            trails: app.trails.as_ref(),
+            history: app.history.as_ref(),
             author: Some("bob".to_owned()),
-            people: &desk.people,
+            people: &app.people,
             palette,
             zone: &jiff::tz::TimeZone::UTC,
             today: jiff::civil::date(2026, 11, 22),
-            separators: desk.separators,
+            separators: app.separators,
             new_row: &new_row,
-            takes_keys: true,
+            accepts_keyboard: true,
         };
-        if desk.look.is_picture {
+        if app.look.is_picture {
             ui.painter().rect_filled(ui.ctx().content_rect(), 0, palette.bars);
-            status_bar(ui, &desk.watchlist, &desk.grid, palette);
+            status_bar(ui, &app.watchlist, &app.grid, palette);
         } else {
-            // Something else that could take the keyboard.
+            // Another widget that could have focus.
             drop(ui.button("Elsewhere"));
         }
-        let asked = grid::show(ui, &mut desk.grid, &view);
-        for action in asked {
+        let actions = grid::show(ui, &mut app.grid, &view);
+        for action in actions {
             match action {
                 GridAction::Edit(changes) => {
-                    desk.change(&changes);
-                    desk.edits.push(changes);
+                    app.change(&changes);
+                    app.edits.push(changes);
                 }
-                GridAction::Say(text) => desk.said.push(text),
-                other => desk.said.push(format!("{other:?}")),
+                GridAction::Notify(text) => app.notices.push(text),
+                other => app.notices.push(format!("{other:?}")),
             }
         }
         ui.output(|output| {
             for command in &output.commands {
                 if let OutputCommand::CopyText(text) = command {
-                    desk.copied.clone_from(text);
+                    app.copied.clone_from(text);
                 }
             }
         });
     }
 
-    /// Changes the watchlist, as an accepted edit does.
+    /// Applies changes to the watchlist, as an accepted edit does.
     pub fn change(&mut self, changes: &[Change]) {
         let limits = Limits { changes: usize::MAX, ..Limits::default() };
         self.watchlist.apply(changes, &Mode::Pending { limits: &limits }).unwrap();
@@ -186,7 +188,7 @@ fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palett
         unserved: None,
         rows: Some((watchlist.rows().len(), grid.table(watchlist).len())),
         sums: grid.sums().get(),
-        is_held: false,
+        is_sort_paused: false,
         waiting: 0,
         revision: Some(Revision(44)),
         separators: Separators::Point,
@@ -194,14 +196,14 @@ fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palett
     panel.frame(bar).show(ui, |ui| status::show(ui, &status, palette));
 }
 
-impl Seat {
-    pub fn at(desk: Desk, builder: HarnessBuilder<Desk>) -> Self {
-        let mut harness = builder.build_ui_state(Desk::frame, desk);
+impl GridHarness {
+    pub fn at(app: TestApp, builder: HarnessBuilder<TestApp>) -> Self {
+        let mut harness = builder.build_ui_state(TestApp::frame, app);
         harness.run_steps(3);
         Self(harness)
     }
 
-    pub fn desk(&mut self) -> &mut Desk {
+    pub fn app(&mut self) -> &mut TestApp {
         self.0.state_mut()
     }
 
@@ -209,9 +211,9 @@ impl Seat {
         self.0.run_steps(3);
     }
 
-    /// Somebody else changes the watchlist.
+    /// Applies changes by another user.
     pub fn others(&mut self, changes: &[Change]) {
-        self.desk().change(changes);
+        self.app().change(changes);
         self.frames();
     }
 
@@ -242,7 +244,7 @@ impl Seat {
         self.event(Event::Paste(text.to_owned()));
     }
 
-    /// Clicks so quickly that it is pressed and released within one frame.
+    /// Presses and releases the button within one frame.
     pub fn quick_click(&mut self, at: Pos2) {
         let button = |pressed| Event::PointerButton {
             pos: at,
@@ -254,7 +256,7 @@ impl Seat {
         self.frames();
     }
 
-    /// Drags what is at a point to another.
+    /// Drags from one point to another.
     pub fn drag(&mut self, from: Pos2, to: Pos2) {
         self.0.drag_at(from);
         self.frames();
@@ -266,35 +268,35 @@ impl Seat {
         self.frames();
     }
 
-    /// Puts the cursor on a cell by its place.
+    /// Moves the cursor to a cell, by row and column index.
     pub fn go(&mut self, rows: usize, columns: usize) {
         self.keys(Modifiers::COMMAND, Key::Home);
         self.repeat(rows, Key::ArrowDown);
         self.repeat(columns, Key::ArrowRight);
     }
 
-    /// What a screen reader says of a cell.
+    /// Returns the accessible value of a cell.
     pub fn cell(&self, name: &str) -> String {
         self.0.get_by_label(name).value().unwrap_or_default()
     }
 
-    /// The symbols from the top, as a screen reader goes through them.
+    /// Returns the symbols from top to bottom, from the accessibility tree.
     pub fn symbols(&self) -> Vec<String> {
         let mut headers: Vec<_> = self.0.get_all_by_role(egui::accesskit::Role::RowHeader).collect();
         headers.sort_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
         headers.iter().filter_map(|header| header.value()).collect()
     }
 
-    /// What is typed in the open editor, if one is open.
+    /// Returns the text of the open editor.
     pub fn editor(&self) -> Option<String> {
-        self.desk_ref().grid.editor.as_ref().map(|editor| editor.text.clone())
+        self.app_ref().grid.editor.as_ref().map(|editor| editor.text.clone())
     }
 
-    pub fn desk_ref(&self) -> &Desk {
+    pub fn app_ref(&self) -> &TestApp {
         self.0.state()
     }
 
-    /// The cell that the cursor is on, by name, as a screen reader is told.
+    /// Returns the accessible name of the cursor's cell.
     pub fn focused(&self) -> Option<String> {
         let grid = self.0.get_by_role(egui::accesskit::Role::Grid);
         let active = grid.accesskit_node().active_descendant()?;
@@ -302,8 +304,8 @@ impl Seat {
     }
 }
 
-/// Every text that the last frame painted.
-pub fn painted(seat: &Seat) -> Vec<String> {
+/// Returns all texts painted in the last frame.
+pub fn painted(harness: &GridHarness) -> Vec<String> {
     fn texts(shape: &egui::Shape, into: &mut Vec<String>) {
         match shape {
             egui::Shape::Text(text) => {
@@ -315,6 +317,6 @@ pub fn painted(seat: &Seat) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    seat.0.output().shapes.iter().for_each(|clipped| texts(&clipped.shape, &mut found));
+    harness.0.output().shapes.iter().for_each(|clipped| texts(&clipped.shape, &mut found));
     found
 }

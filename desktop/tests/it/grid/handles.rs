@@ -1,11 +1,11 @@
-//! The numbers of rows, which are their handles, sparklines, and the card beside a cell.
+//! Row numbers as drag handles, sparklines, and the hover card.
 
 use std::collections::BTreeSet;
 
 use desktop::{
     grid::{ColumnCommand, Command, GridAction},
     store::{
-        history::{Asked, CellChange, CellHistory},
+        history::{CellChange, CellHistory, RequestState},
         trails::Trails,
     },
 };
@@ -20,94 +20,97 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::desk::{Seat, row, seat, three};
+use super::desk::{GridHarness, harness, row, three_rows};
 
-/// The middle of a row's number.
-fn number(seat: &Seat, name: &str) -> Pos2 {
-    let symbol = seat.0.get_by_label(&format!("Symbol of {name}")).rect();
+/// Returns a point on a row's number.
+fn number(harness: &GridHarness, name: &str) -> Pos2 {
+    let symbol = harness.0.get_by_label(&format!("Symbol of {name}")).rect();
     pos2(symbol.left() - 8.0, symbol.center().y)
 }
 
-fn press(seat: &mut Seat, at: Pos2, modifiers: Modifiers) {
-    seat.0.event(Event::ModifiersChanged(modifiers));
-    seat.0.drag_at(at);
-    seat.frames();
-    seat.0.drop_at(at);
-    seat.frames();
-    seat.event(Event::ModifiersChanged(Modifiers::NONE));
+fn press(harness: &mut GridHarness, at: Pos2, modifiers: Modifiers) {
+    harness.0.event(Event::ModifiersChanged(modifiers));
+    harness.0.drag_at(at);
+    harness.frames();
+    harness.0.drop_at(at);
+    harness.frames();
+    harness.event(Event::ModifiersChanged(Modifiers::NONE));
 }
 
-fn selected(seat: &Seat) -> Vec<RowId> {
-    let desk = seat.desk_ref();
-    desk.grid.selected_rows(&desk.grid.table(&desk.watchlist))
+fn selected(harness: &GridHarness) -> Vec<RowId> {
+    let app = harness.app_ref();
+    app.grid.selected_rows(&app.grid.table(&app.watchlist))
 }
 
-fn four() -> Seat {
-    seat(&[("A", "1", ""), ("B", "2", ""), ("C", "3", ""), ("D", "4", "")])
+fn four() -> GridHarness {
+    harness(&[("A", "1", ""), ("B", "2", ""), ("C", "3", ""), ("D", "4", "")])
 }
 
 #[test]
 fn a_click_on_a_rows_number_selects_the_row() {
-    let mut seat = four();
-    let (a, b, d) = (number(&seat, "A"), number(&seat, "B"), number(&seat, "D"));
-    press(&mut seat, b, Modifiers::NONE);
-    assert_eq!(selected(&seat), [row(2)]);
-    assert!(seat.0.get_by_label("Note of B").accesskit_node().is_selected().unwrap_or(false), "whole");
-    press(&mut seat, d, Modifiers::SHIFT);
-    assert_eq!(selected(&seat), [row(2), row(3), row(4)]);
-    press(&mut seat, a, Modifiers::NONE);
-    press(&mut seat, d, Modifiers::COMMAND);
-    assert_eq!(selected(&seat), [row(1), row(4)]);
-    press(&mut seat, d, Modifiers::NONE);
-    assert_eq!(selected(&seat), [row(4)], "a selected one is selected alone");
+    let mut harness = four();
+    let (a, b, d) = (number(&harness, "A"), number(&harness, "B"), number(&harness, "D"));
+    press(&mut harness, b, Modifiers::NONE);
+    assert_eq!(selected(&harness), [row(2)]);
+    assert!(
+        harness.0.get_by_label("Note of B").accesskit_node().is_selected().unwrap_or(false),
+        "the whole row"
+    );
+    press(&mut harness, d, Modifiers::SHIFT);
+    assert_eq!(selected(&harness), [row(2), row(3), row(4)]);
+    press(&mut harness, a, Modifiers::NONE);
+    press(&mut harness, d, Modifiers::COMMAND);
+    assert_eq!(selected(&harness), [row(1), row(4)]);
+    press(&mut harness, d, Modifiers::NONE);
+    assert_eq!(selected(&harness), [row(4)], "a click on a selected row selects only that row");
 }
 
 #[test]
-fn a_drag_over_numbers_selects_and_one_of_selected_rows_moves_them() {
-    let mut seat = four();
-    let (a, b) = (number(&seat, "A"), number(&seat, "B"));
-    seat.drag(a, b);
-    assert_eq!(selected(&seat), [row(1), row(2)]);
-    let below_c = number(&seat, "C") + egui::vec2(0.0, 9.0);
-    seat.drag(a, below_c);
-    assert_eq!(seat.symbols(), ["C", "A", "B", "D"]);
-    assert_eq!((seat.desk().edits.len(), selected(&seat)), (1, vec![row(1), row(2)]), "one edit");
-    let above_b = number(&seat, "B") - egui::vec2(0.0, 9.0);
-    let from = number(&seat, "A");
-    seat.drag(from, above_b);
-    assert_eq!(seat.desk().edits.len(), 1, "where they are they need not go");
-    let end = number(&seat, "D") + egui::vec2(0.0, 60.0);
-    let from = number(&seat, "A");
-    seat.drag(from, end);
-    assert_eq!(seat.symbols(), ["C", "D", "A", "B"]);
+fn dragging_over_row_numbers_selects_and_dragging_selected_rows_moves_them() {
+    let mut harness = four();
+    let (a, b) = (number(&harness, "A"), number(&harness, "B"));
+    harness.drag(a, b);
+    assert_eq!(selected(&harness), [row(1), row(2)]);
+    let below_c = number(&harness, "C") + egui::vec2(0.0, 9.0);
+    harness.drag(a, below_c);
+    assert_eq!(harness.symbols(), ["C", "A", "B", "D"]);
+    assert_eq!((harness.app().edits.len(), selected(&harness)), (1, vec![row(1), row(2)]), "one edit");
+    let above_b = number(&harness, "B") - egui::vec2(0.0, 9.0);
+    let from = number(&harness, "A");
+    harness.drag(from, above_b);
+    assert_eq!(harness.app().edits.len(), 1, "dropping rows where they are sends no edit");
+    let end = number(&harness, "D") + egui::vec2(0.0, 60.0);
+    let from = number(&harness, "A");
+    harness.drag(from, end);
+    assert_eq!(harness.symbols(), ["C", "D", "A", "B"]);
 }
 
 #[test]
-fn rows_of_a_sorted_list_are_not_dragged() {
-    let mut seat = four();
-    seat.0.get_by_label("Symbol").click();
-    seat.frames();
-    let (a, d) = (number(&seat, "A"), number(&seat, "D") + egui::vec2(0.0, 9.0));
-    press(&mut seat, a, Modifiers::NONE);
-    seat.drag(a, d);
-    assert!(seat.desk().edits.is_empty());
-    assert_eq!(seat.desk().said, ["Rows are moved in the list's own order: it is sorted at present."]);
+fn rows_of_a_sorted_list_cannot_be_dragged() {
+    let mut harness = four();
+    harness.0.get_by_label("Symbol").click();
+    harness.frames();
+    let (a, d) = (number(&harness, "A"), number(&harness, "D") + egui::vec2(0.0, 9.0));
+    press(&mut harness, a, Modifiers::NONE);
+    harness.drag(a, d);
+    assert!(harness.app().edits.is_empty());
+    assert_eq!(harness.app().notices, ["Rows can only be moved in list order. Clear the sort first."]);
 }
 
 #[test]
 fn a_long_press_on_the_number_of_a_selected_row_moves_nothing() {
-    let mut seat = four();
-    let (a, d) = (number(&seat, "A"), number(&seat, "D"));
-    press(&mut seat, a, Modifiers::NONE);
-    press(&mut seat, d, Modifiers::COMMAND);
-    seat.0.drag_at(d);
-    (0..90).for_each(|_| seat.0.step());
-    seat.0.drop_at(d);
-    seat.frames();
-    assert_eq!((seat.symbols().concat(), seat.desk().edits.len()), ("ABCD".to_owned(), 0));
+    let mut harness = four();
+    let (a, d) = (number(&harness, "A"), number(&harness, "D"));
+    press(&mut harness, a, Modifiers::NONE);
+    press(&mut harness, d, Modifiers::COMMAND);
+    harness.0.drag_at(d);
+    (0..90).for_each(|_| harness.0.step());
+    harness.0.drop_at(d);
+    harness.frames();
+    assert_eq!((harness.symbols().concat(), harness.app().edits.len()), ("ABCD".to_owned(), 0));
 }
 
-/// A row at a place that leaves no other between it and the next: the longest that there is.
+/// Returns a row at a position of maximum length, so that there is no position between it and the next.
 fn crowded(number: u128, last: u8) -> Change {
     let hex = format!("{}{last:02x}", "80".repeat(127));
     let position = shared::position::Position::from_hex(&hex).unwrap();
@@ -116,61 +119,65 @@ fn crowded(number: u128, last: u8) -> Change {
 }
 
 #[test]
-fn rows_find_room_between_two_that_leave_none() {
-    let mut seat = seat(&[]);
-    seat.others(&[crowded(1, 1), crowded(2, 2), crowded(3, 3)]);
-    assert_eq!(seat.symbols(), ["C1", "C2", "C3"]);
-    seat.go(1, 0);
-    seat.key(Key::Insert);
-    assert!(seat.desk().edits[0].len() > 1, "neighbours make room");
-    seat.text("NEW");
-    seat.key(Key::Enter);
-    assert_eq!(seat.symbols(), ["C1", "NEW", "C2", "C3"]);
-    let mut seat = super::desk::seat(&[]);
-    seat.others(&[crowded(1, 1), crowded(2, 2), crowded(3, 3)]);
-    let third = number(&seat, "C3");
-    press(&mut seat, third, Modifiers::NONE);
-    let to = number(&seat, "C2") - egui::vec2(0.0, 9.0);
-    seat.drag(third, to);
-    assert_eq!(seat.symbols(), ["C1", "C3", "C2"]);
+fn rows_can_be_inserted_and_moved_between_adjacent_positions() {
+    let mut harness = harness(&[]);
+    harness.others(&[crowded(1, 1), crowded(2, 2), crowded(3, 3)]);
+    assert_eq!(harness.symbols(), ["C1", "C2", "C3"]);
+    harness.go(1, 0);
+    harness.key(Key::Insert);
+    assert!(harness.app().edits[0].len() > 1, "neighbours move to make room");
+    harness.text("NEW");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols(), ["C1", "NEW", "C2", "C3"]);
+    let mut harness = super::desk::harness(&[]);
+    harness.others(&[crowded(1, 1), crowded(2, 2), crowded(3, 3)]);
+    let third = number(&harness, "C3");
+    press(&mut harness, third, Modifiers::NONE);
+    let to = number(&harness, "C2") - egui::vec2(0.0, 9.0);
+    harness.drag(third, to);
+    assert_eq!(harness.symbols(), ["C1", "C3", "C2"]);
 }
 
 #[test]
-fn a_sparkline_is_a_column_of_the_windows_own() {
-    let mut seat = three();
-    seat.go(0, 2);
-    let headers = |seat: &Seat| -> Vec<String> {
-        seat.0.get_all_by_role(Role::ColumnHeader).filter_map(|node| node.accesskit_node().label()).collect()
+fn a_sparkline_is_a_column_of_the_window_only() {
+    let mut harness = three_rows();
+    harness.go(0, 2);
+    let headers = |harness: &GridHarness| -> Vec<String> {
+        harness
+            .0
+            .get_all_by_role(Role::ColumnHeader)
+            .filter_map(|node| node.accesskit_node().label())
+            .collect()
     };
-    let before = headers(&seat);
+    let before = headers(&harness);
     let mut trails = Trails::default();
-    trails.want(&BTreeSet::from(["price".into()]));
+    trails.set_columns(&BTreeSet::from(["price".into()]));
     let number = |text: &str| Value::Number(parse_exact(text).unwrap());
-    trails.note(&[Effect::Cell {
+    trails.record(&[Effect::Cell {
         row: row(1),
         column: "price".into(),
         before: number("29"),
         after: number("30"),
     }]);
-    seat.desk().trails = Some(trails);
-    seat.desk().grid.ask(Command::Column(ColumnCommand::Trend));
-    seat.frames();
-    assert_eq!(headers(&seat)[2..4], ["Price", "Price trend"]);
-    assert_eq!(seat.cell("Price trend of AAA"), "29, 30");
-    seat.0.get_by_label("Price trend").click();
-    seat.frames();
-    assert!(seat.desk().grid.config.sort.is_empty(), "it does not sort");
-    seat.go(0, 3);
-    assert_eq!(seat.focused().as_deref(), Some("Price trend of AAA"));
-    seat.text("5");
-    assert_eq!(seat.editor(), None);
-    seat.key(Key::Delete);
-    seat.paste("5");
-    assert!(seat.desk().edits.is_empty());
-    seat.go(0, 2);
-    seat.desk().grid.ask(Command::Column(ColumnCommand::Trend));
-    seat.frames();
-    assert_eq!(headers(&seat), before);
+    harness.app().trails = Some(trails);
+    harness.app().grid.queue_command(Command::Column(ColumnCommand::Trend));
+    harness.frames();
+    assert_eq!(headers(&harness)[2..4], ["Price", "Price trend"]);
+    assert_eq!(harness.cell("Price trend of AAA"), "29, 30");
+    harness.0.get_by_label("Price trend").click();
+    harness.frames();
+    assert!(harness.app().grid.config.sort.is_empty(), "a sparkline header does not sort");
+    harness.go(0, 3);
+    assert_eq!(harness.focused().as_deref(), Some("Price trend of AAA"));
+    harness.text("5");
+    assert_eq!(harness.editor(), None);
+    harness.key(Key::Delete);
+    harness.paste("5");
+    assert!(harness.app().edits.is_empty());
+    harness.go(0, 2);
+    harness.app().grid.queue_command(Command::Column(ColumnCommand::Trend));
+    harness.frames();
+    assert_eq!(headers(&harness), before);
 }
 
 fn known(number: u128, column: &str, changes: &[(&str, &str, &str)]) -> CellHistory {
@@ -185,68 +192,68 @@ fn known(number: u128, column: &str, changes: &[(&str, &str, &str)]) -> CellHist
         row: row(number),
         column: column.into(),
         changes: changes.iter().map(change).collect(),
-        asked: Asked::Answered,
-        is_old: false,
+        request: RequestState::Answered,
+        is_stale: false,
     }
 }
 
 #[test]
-fn where_the_pointer_rests_the_cells_last_changes_are_shown() {
-    let mut seat = three();
-    let at = seat.0.get_by_label("Price of BBB").rect().center();
-    seat.0.hover_at(at);
-    seat.0.step();
-    assert!(seat.desk().said.is_empty(), "not at once");
-    seat.frames();
-    let asked = format!("{:?}", GridAction::AskHistory(row(2), "price".into()));
-    assert_eq!(seat.desk().said, [asked]);
-    seat.desk().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
-    seat.frames();
+fn resting_the_pointer_on_a_cell_shows_its_latest_changes() {
+    let mut harness = three_rows();
+    let at = harness.0.get_by_label("Price of BBB").rect().center();
+    harness.0.hover_at(at);
+    harness.0.step();
+    assert!(harness.app().notices.is_empty(), "not immediately");
+    harness.frames();
+    let asked = format!("{:?}", GridAction::RequestHistory(row(2), "price".into()));
+    assert_eq!(harness.app().notices, [asked]);
+    harness.app().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
+    harness.frames();
     for text in ["14:03:21", "bob", "ann"] {
-        assert!(seat.0.query_all_by_label(text).next().is_some(), "{text}");
+        assert!(harness.0.query_all_by_label(text).next().is_some(), "{text}");
     }
-    seat.0.get_by_label("19.50 \u{203a} 20.00");
-    seat.0.get_by_label("18.00 \u{203a} 19.50");
-    if let Some(history) = &mut seat.desk().history {
-        history.is_old = true;
+    harness.0.get_by_label("19.50 \u{203a} 20.00");
+    harness.0.get_by_label("18.00 \u{203a} 19.50");
+    if let Some(history) = &mut harness.app().history {
+        history.is_stale = true;
     }
-    (0..4).for_each(|_| seat.frames());
-    assert!(seat.desk().said.len() > 1, "what has changed is asked for again");
-    assert!(seat.desk().said.len() < 5, "but not in every frame");
-    seat.key(Key::ArrowRight);
-    (0..4).for_each(|_| seat.frames());
-    assert!(seat.0.query_by_label("bob").is_none(), "whoever types does not look at the pointer");
-    seat.0.hover_at(at + egui::vec2(2.0, 0.0));
-    (0..3).for_each(|_| seat.frames());
-    assert!(seat.0.query_all_by_label("bob").next().is_some(), "it has moved");
-    seat.0.remove_cursor();
-    seat.frames();
-    assert!(seat.0.query_by_label("bob").is_none());
+    (0..4).for_each(|_| harness.frames());
+    assert!(harness.app().notices.len() > 1, "the history is requested again after a change");
+    assert!(harness.app().notices.len() < 5, "but not in every frame");
+    harness.key(Key::ArrowRight);
+    (0..4).for_each(|_| harness.frames());
+    assert!(harness.0.query_by_label("bob").is_none(), "a key press closes the card");
+    harness.0.hover_at(at + egui::vec2(2.0, 0.0));
+    (0..3).for_each(|_| harness.frames());
+    assert!(harness.0.query_all_by_label("bob").next().is_some(), "moving the pointer opens the card again");
+    harness.0.remove_cursor();
+    harness.frames();
+    assert!(harness.0.query_by_label("bob").is_none());
 }
 
 #[test]
 fn a_key_shows_the_card_at_the_cursor_until_it_moves() {
-    let mut seat = three();
-    seat.0.remove_cursor();
-    seat.others(&[Change::set(row(2), &"note".into(), Literal::from("x".repeat(80).as_str()))]);
-    seat.go(1, 8);
-    seat.keys(Modifiers::SHIFT, Key::F2);
-    assert_eq!(seat.0.query_all_by_label(&"x".repeat(80)).count(), 1, "what is cut off is read in full");
-    seat.key(Key::ArrowUp);
-    assert_eq!(seat.0.query_all_by_label(&"x".repeat(80)).count(), 0);
+    let mut harness = three_rows();
+    harness.0.remove_cursor();
+    harness.others(&[Change::set(row(2), &"note".into(), Literal::from("x".repeat(80).as_str()))]);
+    harness.go(1, 8);
+    harness.keys(Modifiers::SHIFT, Key::F2);
+    assert_eq!(harness.0.query_all_by_label(&"x".repeat(80)).count(), 1, "truncated text is shown in full");
+    harness.key(Key::ArrowUp);
+    assert_eq!(harness.0.query_all_by_label(&"x".repeat(80)).count(), 0);
 }
 
 #[test]
-fn a_card_says_that_the_server_is_not_connected_or_that_nobody_changed_the_cell() {
-    for (asked, text) in [
-        (Asked::Offline, "Its changes are on the server, which is not connected."),
-        (Asked::Answered, "Nobody has changed it yet."),
+fn a_card_reports_a_missing_connection_or_an_unchanged_cell() {
+    for (request, text) in [
+        (RequestState::Offline, "Changes are not available offline."),
+        (RequestState::Answered, "No changes yet."),
     ] {
-        let mut seat = three();
-        seat.0.remove_cursor();
-        seat.go(1, 2);
-        seat.desk().history = Some(CellHistory { asked, ..known(2, "price", &[]) });
-        seat.keys(Modifiers::SHIFT, Key::F2);
-        seat.0.get_by_label(text);
+        let mut harness = three_rows();
+        harness.0.remove_cursor();
+        harness.go(1, 2);
+        harness.app().history = Some(CellHistory { request, ..known(2, "price", &[]) });
+        harness.keys(Modifiers::SHIFT, Key::F2);
+        harness.0.get_by_label(text);
     }
 }

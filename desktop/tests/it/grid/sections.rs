@@ -1,96 +1,99 @@
-//! Section rows: a title across the list.
+//! Section rows.
 
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{edit::Change, value::Literal};
 
-use super::desk::{Seat, row, seat};
+use super::desk::{GridHarness, harness, row};
 
 const PRICE: usize = 2;
 
-/// D, C, then a section with B, A.
-fn in_sections() -> Seat {
-    let mut seat = seat(&[("D", "4", ""), ("C", "3", ""), ("B", "2", ""), ("A", "1", "")]);
-    seat.go(2, PRICE);
-    seat.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
-    assert_eq!(seat.editor().as_deref(), Some("Section"), "its title is open to be typed over");
-    seat.text("Banks");
-    seat.key(Key::Enter);
-    seat
+/// Returns a grid of D, C and a section with B, A.
+fn in_sections() -> GridHarness {
+    let mut harness = harness(&[("D", "4", ""), ("C", "3", ""), ("B", "2", ""), ("A", "1", "")]);
+    harness.go(2, PRICE);
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    assert_eq!(harness.editor().as_deref(), Some("Section"), "the editor is open with the default title");
+    harness.text("Banks");
+    harness.key(Key::Enter);
+    harness
 }
 
 #[test]
-fn a_section_is_one_edit_and_its_title_is_edited_as_a_cell() {
-    let mut seat = in_sections();
-    assert_eq!(seat.symbols(), ["D", "C", "Banks", "B", "A"]);
-    assert_eq!(seat.desk().edits[0].len(), 2, "the column for the titles comes with the first of them");
-    assert!(seat.0.query_by_label("Section").is_none(), "which is no column of the table");
-    seat.go(2, PRICE);
-    seat.key(Key::F2);
-    assert_eq!(seat.editor().as_deref(), Some("Banks"), "wherever the cursor is on it");
-    seat.text("!");
-    seat.key(Key::Enter);
-    assert_eq!(seat.symbols()[2], "Banks!");
-    seat.go(0, 0);
-    seat.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
-    seat.key(Key::Escape);
-    assert_eq!(seat.symbols(), ["Section", "D", "C", "Banks!", "B", "A"]);
-    assert_eq!(seat.desk().edits.last().map(Vec::len), Some(1));
+fn inserting_a_section_is_one_edit_and_its_title_is_edited_like_a_cell() {
+    let mut harness = in_sections();
+    assert_eq!(harness.symbols(), ["D", "C", "Banks", "B", "A"]);
+    assert_eq!(harness.app().edits[0].len(), 2, "the first section adds the title column");
+    assert!(harness.0.query_by_label("Section").is_none(), "the title column is not shown");
+    harness.go(2, PRICE);
+    harness.key(Key::F2);
+    assert_eq!(harness.editor().as_deref(), Some("Banks"), "from any column of the section row");
+    harness.text("!");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols()[2], "Banks!");
+    harness.go(0, 0);
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    harness.key(Key::Escape);
+    assert_eq!(harness.symbols(), ["Section", "D", "C", "Banks!", "B", "A"]);
+    assert_eq!(harness.app().edits.last().map(Vec::len), Some(1));
 }
 
 #[test]
 fn rows_are_sorted_within_their_sections() {
-    let mut seat = in_sections();
-    seat.0.get_by_label("Symbol").click();
-    seat.frames();
-    assert_eq!(seat.symbols(), ["C", "D", "Banks", "A", "B"]);
-    seat.0.get_by_label("Symbol").click();
-    seat.frames();
-    assert_eq!(seat.symbols(), ["D", "C", "Banks", "B", "A"]);
+    let mut harness = in_sections();
+    harness.0.get_by_label("Symbol").click();
+    harness.frames();
+    assert_eq!(harness.symbols(), ["C", "D", "Banks", "A", "B"]);
+    harness.0.get_by_label("Symbol").click();
+    harness.frames();
+    assert_eq!(harness.symbols(), ["D", "C", "Banks", "B", "A"]);
 }
 
 #[test]
-fn a_section_is_shown_where_any_of_its_rows_is() {
-    let mut seat = in_sections();
-    seat.desk().grid.config.has_filters = true;
+fn a_section_is_shown_if_any_of_its_rows_is() {
+    let mut harness = in_sections();
+    harness.app().grid.config.has_filters = true;
     for (filter, shown) in [
         ("<2", vec!["Banks", "A"]),
         (">2", vec!["D", "C"]),
         (">9", vec![]),
         ("", vec!["D", "C", "Banks", "B", "A"]),
     ] {
-        seat.desk().grid.config.filters.insert("price".into(), filter.to_owned());
-        seat.frames();
-        assert_eq!(seat.symbols(), shown, "{filter}");
+        harness.app().grid.config.filters.insert("price".into(), filter.to_owned());
+        harness.frames();
+        assert_eq!(harness.symbols(), shown, "{filter}");
     }
 }
 
 #[test]
-fn what_is_pasted_filled_or_emptied_over_a_section_leaves_its_rows_in_order() {
-    let mut seat = in_sections();
-    seat.keys(Modifiers::COMMAND, Key::A);
-    seat.event(Event::Copy);
-    let (copied, before) = (seat.desk().copied.clone(), seat.desk().edits.len());
+fn pasting_and_filling_across_a_section_keeps_its_title() {
+    let mut harness = in_sections();
+    harness.keys(Modifiers::COMMAND, Key::A);
+    harness.event(Event::Copy);
+    let (copied, before) = (harness.app().copied.clone(), harness.app().edits.len());
     assert_eq!(copied.lines().nth(2).map(|line| line.trim_end()), Some("Banks"));
-    seat.keys(Modifiers::COMMAND, Key::Home);
-    seat.paste(&copied);
-    assert_eq!(seat.desk().edits.len(), before, "pasted back it changes nothing");
-    seat.go(1, PRICE);
-    seat.keys(Modifiers::SHIFT, Key::ArrowDown);
-    seat.keys(Modifiers::SHIFT, Key::ArrowDown);
-    seat.keys(Modifiers::COMMAND, Key::D);
-    assert_eq!((seat.cell("Price of B"), seat.symbols()[2].as_str()), ("3.00".to_owned(), "Banks"));
-    seat.go(1, PRICE);
-    seat.paste("7\n8\n9\n");
-    seat.0.get_by_label("1 cell cannot be read and would be left as it is:");
-    seat.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste").click();
-    seat.frames();
-    assert_eq!((seat.cell("Price of C"), seat.cell("Price of B")), ("7.00".to_owned(), "9.00".to_owned()));
+    harness.keys(Modifiers::COMMAND, Key::Home);
+    harness.paste(&copied);
+    assert_eq!(harness.app().edits.len(), before, "pasting the copied cells back changes nothing");
+    harness.go(1, PRICE);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.keys(Modifiers::COMMAND, Key::D);
+    assert_eq!((harness.cell("Price of B"), harness.symbols()[2].as_str()), ("3.00".to_owned(), "Banks"));
+    harness.go(1, PRICE);
+    harness.paste("7\n8\n9\n");
+    harness.0.get_by_label("1 cell is not valid and will be skipped:");
+    harness.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste").click();
+    harness.frames();
+    assert_eq!(
+        (harness.cell("Price of C"), harness.cell("Price of B")),
+        ("7.00".to_owned(), "9.00".to_owned())
+    );
 }
 
 #[test]
-fn a_section_that_another_client_makes_is_one_here() {
-    let mut seat = seat(&[("D", "4", ""), ("C", "3", "")]);
+fn a_section_made_by_another_client_is_shown_as_a_section() {
+    let mut harness = harness(&[("D", "4", ""), ("C", "3", "")]);
     let column = shared::edit::AddColumn {
         key: "_section".into(),
         title: "Section".into(),
@@ -98,24 +101,24 @@ fn a_section_that_another_client_makes_is_one_here() {
         after: None,
     };
     let title = Change::set(row(1), &"_section".into(), Literal::from("Metals"));
-    seat.others(&[Change::AddColumn(column), title]);
-    assert_eq!(seat.symbols(), ["Metals", "C"]);
-    seat.go(0, 0);
-    seat.key(Key::Delete);
-    assert_eq!(seat.symbols(), ["D", "C"], "without a title it is a row again");
+    harness.others(&[Change::AddColumn(column), title]);
+    assert_eq!(harness.symbols(), ["Metals", "C"]);
+    harness.go(0, 0);
+    harness.key(Key::Delete);
+    assert_eq!(harness.symbols(), ["D", "C"], "a section without a title is an ordinary row");
 }
 
 #[test]
-fn a_section_that_is_edited_is_shown_until_the_editor_closes() {
-    let mut seat = in_sections();
-    seat.desk().grid.config.has_filters = true;
-    seat.desk().grid.config.filters.insert("price".into(), "<2".to_owned());
-    seat.frames();
-    seat.go(0, 0);
-    seat.text("Banks and others");
-    seat.others(&[Change::set(row(4), &"price".into(), Literal::from("9"))]);
-    assert_eq!(seat.symbols(), ["Banks"], "its last row is held back, and it is being typed in");
-    seat.key(Key::Enter);
-    (0..3).for_each(|_| seat.frames());
-    assert_eq!(seat.symbols(), Vec::<String>::new());
+fn an_edited_section_is_shown_until_the_editor_closes() {
+    let mut harness = in_sections();
+    harness.app().grid.config.has_filters = true;
+    harness.app().grid.config.filters.insert("price".into(), "<2".to_owned());
+    harness.frames();
+    harness.go(0, 0);
+    harness.text("Banks and others");
+    harness.others(&[Change::set(row(4), &"price".into(), Literal::from("9"))]);
+    assert_eq!(harness.symbols(), ["Banks"], "its last row is filtered out, but it is being edited");
+    harness.key(Key::Enter);
+    (0..3).for_each(|_| harness.frames());
+    assert_eq!(harness.symbols(), Vec::<String>::new());
 }

@@ -1,4 +1,5 @@
-//! A hundred thousand rows, sorted by a column that ticks a thousand times a second: what is looked at stays calm.
+//! A hundred thousand rows, sorted by a column that changes a thousand times a second: the row under the
+//! pointer stays where it is.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +15,13 @@ use shared::{
     watchlist::{Watchlist, apply::Mode},
 };
 
-use super::desk::{Desk, Look, Seat, row};
+use super::desk::{GridHarness, Look, TestApp, row};
 use crate::screen::{PATIENCE, wait_for};
 
 const ROWS: u32 = 100_000;
-/// Changes between two frames: a thousand a second at sixty frames.
+/// Changes per frame: about a thousand a second at 60 frames a second.
 const CHANGES: u32 = 17;
-/// Seconds that are watched.
+/// Duration of the test in simulated seconds.
 const WATCHED: u32 = 5;
 
 fn many() -> Watchlist {
@@ -41,30 +42,32 @@ fn many() -> Watchlist {
 #[test]
 fn the_row_under_the_pointer_never_moves_while_a_hundred_thousand_tick() {
     let look = Look { theme: egui::Theme::Dark, colour_blind: false, is_picture: false };
-    let mut desk = Desk::of(many(), look);
-    desk.pace = Duration::from_micros(16_667);
-    desk.grid.config.sort_by(&"price".into(), false);
-    let mut seat =
-        Seat::at(desk, Harness::builder().with_size(Vec2::new(1_200.0, 600.0)).with_step_dt(1.0 / 60.0));
-    let symbols = |seat: &Seat| seat.symbols()[..20].to_vec();
-    // It is sorted on a thread of its own, which takes its time.
+    let mut app = TestApp::of(many(), look);
+    app.pace = Duration::from_micros(16_667);
+    app.grid.config.sort_by(&"price".into(), false);
+    let mut harness = GridHarness::at(
+        app,
+        Harness::builder().with_size(Vec2::new(1_200.0, 600.0)).with_step_dt(1.0 / 60.0),
+    );
+    let symbols = |harness: &GridHarness| harness.symbols()[..20].to_vec();
+    // The list is sorted on another thread.
     wait_for("the first order", || {
-        seat.0.step();
-        (symbols(&seat)[0] == format!("S{ROWS:06}")).then_some(())
+        harness.0.step();
+        (symbols(&harness)[0] == format!("S{ROWS:06}")).then_some(())
     });
-    seat.desk().grid.scroll_row = 50_000.0;
-    seat.frames();
-    let held = symbols(&seat)[9].clone();
-    let held_row = row(held[1..].parse().unwrap());
-    let place = seat.0.get_by_label(&format!("Price of {held}")).rect();
-    seat.0.hover_at(place.center());
-    seat.0.step();
+    harness.app().grid.scroll_row = 50_000.0;
+    harness.frames();
+    let symbol = symbols(&harness)[9].clone();
+    let anchored_row = row(symbol[1..].parse().unwrap());
+    let place = harness.0.get_by_label(&format!("Price of {symbol}")).rect();
+    harness.0.hover_at(place.center());
+    harness.0.step();
     let (mut chance, mut orders) = (1_u64, std::collections::HashSet::new());
     let mut frame = 0;
     let started = Instant::now();
-    // Orders are made in real time, and frames as fast as they can be.
+    // Orders are built in real time; frames are drawn as fast as possible.
     while frame < WATCHED * 60 || orders.len() <= 2 {
-        assert!(started.elapsed() < PATIENCE, "the rows around it go on being sorted");
+        assert!(started.elapsed() < PATIENCE, "the rows around it were not sorted in time");
         let changes: Vec<Change> = (0..CHANGES)
             .map(|_| {
                 chance =
@@ -74,18 +77,18 @@ fn the_row_under_the_pointer_never_moves_while_a_hundred_thousand_tick() {
                 Change::set(row(number.into()), &"price".into(), Literal::from(price.to_string().as_str()))
             })
             .collect();
-        seat.desk().change(&changes);
+        harness.app().change(&changes);
         if frame % 60 == 30 {
-            // Its own value goes to the other end of the list and back.
+            // The row's own value moves to the other end of the list and back.
             let far = if frame % 120 == 30 { "99999" } else { "50000" };
-            seat.desk().change(&[Change::set(held_row, &"price".into(), Literal::from(far))]);
+            harness.app().change(&[Change::set(anchored_row, &"price".into(), Literal::from(far))]);
         }
-        seat.0.step();
-        let now = seat.0.get_by_label(&format!("Price of {held}")).rect();
+        harness.0.step();
+        let now = harness.0.get_by_label(&format!("Price of {symbol}")).rect();
         assert!((now.top() - place.top()).abs() < 0.5, "frame {frame}: {} and {}", now.top(), place.top());
-        orders.insert(symbols(&seat));
+        orders.insert(symbols(&harness));
         frame += 1;
     }
-    let most = frame as usize / 15 + 4;
-    assert!(orders.len() <= most, "four times a second at most: {} in {frame} frames", orders.len());
+    let max_orders = frame as usize / 15 + 4;
+    assert!(orders.len() <= max_orders, "more than four orders a second: {} in {frame} frames", orders.len());
 }

@@ -1,5 +1,4 @@
-//! A client without windows, as a process of its own: the store, its outbox on disk and the network as in the
-//! desktop, and somebody who edits at random.
+//! A client process without windows: the store, outbox and network of the desktop, with random edits.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +12,7 @@ use std::{
 };
 
 use desktop::{
-    host::Named,
+    host::RemoteServer,
     net::{Net, NetEvent},
     store::{Connection, Store},
 };
@@ -29,13 +28,13 @@ use uuid::Uuid;
 
 use super::is_mark;
 
-/// Says to the test's own program that it is to be a client, and which.
+/// Environment variable that makes the test binary run as a client, with its configuration.
 const VARIABLE: &str = "AFTERGLOW_ROUNDS_CLIENT";
-/// Lines that answer stand out from what a test says otherwise.
+/// Prefix that distinguishes answers from other output of the test binary.
 const ANSWER: &str = "@state ";
-/// Nothing waits longer for its answer, however busy the machine is.
+/// Timeout for an answer, generous for busy machines.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More rows than this are not added.
+/// Maximum number of rows.
 const ROWS: usize = 200;
 
 #[derive(Serialize, Deserialize)]
@@ -47,7 +46,7 @@ struct Given {
     life: u64,
 }
 
-/// What a client shows.
+/// The state that a client shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     pub revision: u64,
@@ -55,7 +54,7 @@ pub struct State {
     digest: u64,
 }
 
-/// A client's process, and the way to it.
+/// Handle of a client process.
 pub struct ClientProcess {
     given: Given,
     child: Child,
@@ -72,31 +71,31 @@ impl ClientProcess {
         Self { given, child, input, answers }
     }
 
-    pub fn kill_and_start_again(&mut self) {
+    pub fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         note_kept(&self.given.folder);
         self.given.life += 1;
         (self.child, self.input, self.answers) = spawn(&self.given);
-        self.go_on();
+        self.start_editing();
     }
 
-    pub fn go_on(&mut self) {
-        self.say("go");
+    pub fn start_editing(&mut self) {
+        self.send("go");
     }
 
     pub fn settle(&mut self) {
-        self.say("settle");
+        self.send("settle");
     }
 
-    /// What it shows, once nothing of it waits.
+    /// Returns its state once every edit is answered.
     pub fn state(&mut self) -> State {
-        self.say("state");
-        self.answers.recv_timeout(PATIENCE).expect("the client comes to rest")
+        self.send("state");
+        self.answers.recv_timeout(PATIENCE).expect("the client settles in time")
     }
 
-    fn say(&mut self, what: &str) {
-        writeln!(self.input, "{what}").unwrap();
+    fn send(&mut self, command: &str) {
+        writeln!(self.input, "{command}").unwrap();
     }
 }
 
@@ -116,12 +115,12 @@ fn spawn(given: &Given) -> (Child, ChildStdin, mpsc::Receiver<State>) {
         .spawn()
         .unwrap();
     let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-    let (said, answers) = mpsc::sync_channel(16);
+    let (sender, answers) = mpsc::sync_channel(16);
     let listen = move || {
         for line in output.lines().map_while(Result::ok) {
-            // What the test harness says of its only test may stand before it.
+            // Output of the test harness may precede the answer on its line.
             let state = line.split_once(ANSWER).map(|(_, state)| serde_json::from_str(state).unwrap());
-            if state.is_some_and(|state| said.send(state).is_err()) {
+            if state.is_some_and(|state| sender.send(state).is_err()) {
                 return;
             }
         }
@@ -130,7 +129,7 @@ fn spawn(given: &Given) -> (Child, ChildStdin, mpsc::Receiver<State>) {
     (child, input, answers)
 }
 
-/// The mark that tells an edit from all others.
+/// Returns the unique mark of an edit, if the change sets it.
 pub fn mark_in(change: &Change) -> Option<String> {
     match change {
         Change::Set(set) if is_mark(change) => match &set.value {
@@ -141,7 +140,7 @@ pub fn mark_in(change: &Change) -> Option<String> {
     }
 }
 
-/// Copies the marks of the edits that a dead client's disk holds unanswered.
+/// Records the marks of the unanswered edits in a killed client's outbox.
 fn note_kept(folder: &Path) {
     let mut noted = File::options().create(true).append(true).open(folder.join("kept")).unwrap();
     let logs = fs::read_dir(folder.join("outbox")).unwrap().map(|entry| entry.unwrap().path());
@@ -158,26 +157,26 @@ fn note_kept(folder: &Path) {
     }
 }
 
-/// The marks of all edits that were on a client's disk when it was killed.
+/// Returns the marks of all edits that were in a client's outbox when it was killed.
 pub fn kept_at_death(folder: &Path) -> Vec<String> {
     let noted = fs::read_to_string(folder.join("kept")).unwrap_or_default();
     noted.lines().map(str::to_owned).collect()
 }
 
 #[test]
-#[ignore = "is started by the rounds as a process of its own"]
+#[ignore = "started by the rounds as a separate process"]
 fn a_client_that_edits_at_random() {
     let given: Given = serde_json::from_str(&std::env::var(VARIABLE).unwrap()).unwrap();
-    let (said, orders) = mpsc::sync_channel(16);
+    let (sender, commands) = mpsc::sync_channel(16);
     let listen = move || {
         for line in std::io::stdin().lines() {
-            if said.send(line.unwrap()).is_err() {
+            if sender.send(line.unwrap()).is_err() {
                 return;
             }
         }
     };
-    std::thread::Builder::new().name("orders".to_owned()).spawn(listen).unwrap();
-    Editor::open(given).run(&orders);
+    std::thread::Builder::new().name("commands".to_owned()).spawn(listen).unwrap();
+    Editor::open(given).run(&commands);
 }
 
 struct Editor {
@@ -187,7 +186,7 @@ struct Editor {
     rng: Rng,
     started: Instant,
     made: u64,
-    /// Edits from before this life that wait, and the marks of those made since, oldest first.
+    /// Number of unanswered edits from before the restart, and the marks of those made since, oldest first.
     older: usize,
     waiting: VecDeque<String>,
     accepted: File,
@@ -196,16 +195,16 @@ struct Editor {
 impl Editor {
     fn open(given: Given) -> Self {
         let store = Store::open(&given.folder.join("outbox")).unwrap();
-        let named = Named {
+        let remote = RemoteServer {
             base: given.base.clone(),
             token_file: Some(given.token_file.clone()),
-            agreed: Arc::new(true.into()),
+            has_consent: Arc::new(true.into()),
         };
-        let net = Net::start(named, Arc::new(|| {})).unwrap();
+        let net = Net::start(remote, Arc::new(|| {})).unwrap();
         let accepted = File::options().create(true).append(true).open(given.folder.join("accepted")).unwrap();
         let mut hasher = DefaultHasher::new();
         (&given.folder, given.life).hash(&mut hasher);
-        let older = store.replica().waiting();
+        let older = store.replica().unanswered_count();
         Self {
             rng: Rng::with_seed(hasher.finish()),
             store,
@@ -219,15 +218,15 @@ impl Editor {
         }
     }
 
-    fn run(&mut self, orders: &mpsc::Receiver<String>) {
+    fn run(&mut self, commands: &mpsc::Receiver<String>) {
         self.store.open_list(self.given.list);
-        let (mut edits, mut asked) = (false, false);
+        let (mut edits, mut is_state_requested) = (false, false);
         loop {
-            match orders.try_recv().as_deref() {
+            match commands.try_recv().as_deref() {
                 Ok("go") => edits = true,
                 Ok("settle") => edits = false,
-                Ok("state") => asked = true,
-                Ok(other) => panic!("no such order: {other}"),
+                Ok("state") => is_state_requested = true,
+                Ok(other) => panic!("unknown command: {other}"),
                 Err(mpsc::TryRecvError::Empty) => {}
                 Err(mpsc::TryRecvError::Disconnected) => return,
             }
@@ -236,18 +235,18 @@ impl Editor {
                 self.edit();
             }
             if !edits && matches!(self.store.connection(), Connection::Down { .. }) {
-                self.net.try_now();
+                self.net.retry_now();
             }
-            if asked && let Some(state) = self.settled() {
+            if is_state_requested && let Some(state) = self.settled() {
                 let answer = format!("{ANSWER}{}\n", serde_json::to_string(&state).unwrap());
                 std::io::stdout().write_all(answer.as_bytes()).unwrap();
-                asked = false;
+                is_state_requested = false;
             }
             std::thread::park_timeout(Duration::from_millis(self.rng.u64(1..6)));
         }
     }
 
-    /// Takes what the network brought and sends what waits, as the desktop does.
+    /// Handles network events and sends queued messages, as the desktop does.
     fn exchange(&mut self) {
         let now = self.started.elapsed();
         while let Some(event) = self.net.poll() {
@@ -255,21 +254,21 @@ impl Editor {
                 NetEvent::Connecting => self.store.connecting(),
                 NetEvent::Connected => self.store.connected(),
                 NetEvent::Message(message) => self.store.receive(*message, now),
-                NetEvent::RoundTrip(took) => self.store.round_trip(took),
-                NetEvent::Down { reason, retry_at } => self.store.down(reason, retry_at, now),
+                NetEvent::RoundTrip(took) => self.store.set_round_trip(took),
+                NetEvent::Down { reason, retry_at } => self.store.disconnected(reason, retry_at, now),
             }
         }
         self.store.tick(now);
         if self.store.take_stale_connection() {
-            self.net.renew();
+            self.net.reconnect();
         }
         while self.net.has_room()
             && let Some(message) = self.store.poll_send()
         {
             self.net.send(message);
         }
-        // Edits are answered in their order, and none of these can be refused.
-        let waiting = self.store.replica().waiting();
+        // Edits are answered in order, and none of these can be rejected.
+        let waiting = self.store.replica().unanswered_count();
         while self.older + self.waiting.len() > waiting {
             if self.older > 0 {
                 self.older -= 1;
@@ -277,8 +276,8 @@ impl Editor {
                 writeln!(self.accepted, "{mark}").unwrap();
             }
         }
-        let told: Vec<&str> = self.store.notices().iter().map(|notice| &*notice.text).collect();
-        assert!(told.is_empty(), "the person was told: {told:?}");
+        let notices: Vec<&str> = self.store.notices().iter().map(|notice| &*notice.text).collect();
+        assert!(notices.is_empty(), "unexpected notices: {notices:?}");
     }
 
     fn edit(&mut self) {
@@ -308,17 +307,19 @@ impl Editor {
         self.waiting.push_back(mark);
     }
 
-    /// What is shown, where nothing waits.
+    /// Returns the shown state if every edit is answered.
     fn settled(&self) -> Option<State> {
         let list = self.store.replica().list(self.given.list)?;
-        let is_settled = self.store.replica().waiting() == 0
-            && list.waiting() == 0
+        let is_settled = self.store.replica().unanswered_count() == 0
+            && list.unanswered_count() == 0
             && matches!(self.store.connection(), Connection::Up { .. });
         let (state, at) = (list.state().filter(|_| is_settled)?, list.at()?);
         let frozen = state.freeze();
         let mut hasher = DefaultHasher::new();
         for row in frozen.rows() {
-            serde_json::to_string(&frozen.wire_row(row, false)).unwrap().hash(&mut hasher);
+            serde_json::to_string(&shared::wire::snapshot::SnapshotRow::stored(&frozen, row))
+                .unwrap()
+                .hash(&mut hasher);
         }
         Some(State { revision: at.revision.0, rows: state.rows().len(), digest: hasher.finish() })
     }

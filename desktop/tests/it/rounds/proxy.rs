@@ -1,4 +1,4 @@
-//! A network that delays what it carries, in pieces of its own choice, and breaks off in the middle of anything.
+//! A TCP proxy that splits, delays and cuts connections at random.
 
 use std::{
     io::{self, Read, Write},
@@ -13,7 +13,7 @@ use std::{
 
 use fastrand::Rng;
 
-/// Stands between one client and the server.
+/// A proxy between one client and the server.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -40,12 +40,12 @@ impl Proxy {
         start("proxy", move || {
             for near in listener.incoming() {
                 let Ok(near) = near else { continue };
-                // A server that is down refuses, and so does the way to it.
+                // If the server is down, the client's connection is closed, too.
                 let Ok(far) = TcpStream::connect(server) else { continue };
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to, shared) =
                         (from.try_clone().unwrap(), to.try_clone().unwrap(), own.clone());
-                    start("proxy-way", move || shared.carry(from, to));
+                    start("proxy-direction", move || shared.forward(from, to));
                 }
             }
         });
@@ -60,7 +60,7 @@ impl Proxy {
         self.shared.hostile.store(hostile, Ordering::Relaxed);
     }
 
-    /// Connections that were broken off.
+    /// Returns the number of cut connections.
     pub fn cuts(&self) -> u64 {
         self.shared.cuts.load(Ordering::Relaxed)
     }
@@ -71,14 +71,14 @@ impl Proxy {
 }
 
 impl Shared {
-    fn carry(&self, from: TcpStream, to: TcpStream) {
-        // Whoever closed first, both ends hear of it.
-        drop(self.pieces(&from, &to));
+    fn forward(&self, from: TcpStream, to: TcpStream) {
+        // When either end closes, both are shut down.
+        drop(self.forward_pieces(&from, &to));
         drop(from.shutdown(Shutdown::Both));
         drop(to.shutdown(Shutdown::Both));
     }
 
-    fn pieces(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+    fn forward_pieces(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
         let mut buffer = [0; 4_096];
         loop {
             let length = self.rng.lock().unwrap().usize(1..buffer.len());

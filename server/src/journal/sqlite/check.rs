@@ -1,4 +1,4 @@
-//! Looking through a whole journal: every record as it was written, and every watchlist as its records say.
+//! Check of a whole journal: verifies every checksum, and replays every watchlist from its records.
 
 use std::path::Path;
 
@@ -8,40 +8,44 @@ use shared::{
     limits::Limits,
     watchlist::{Watchlist, apply::Mode},
 };
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
-    ANSWER, APPLICATION_ID, COMMIT, NEWEST_WHOLE, PART, check_header, checked_answer, read_commit, read_part,
-    read_record, store, upgrade,
+    error::store,
+    file::{APPLICATION_ID, NEWEST_WHOLE, check_header},
+    record::{ANSWER, COMMIT, PART, checked_answer, read_commit, read_part, read_record},
+    upgrade,
 };
-use crate::journal::{JournalError, Record, Verdict};
+use crate::journal::{
+    record::{Record, Verdict},
+    store::JournalError,
+};
 
-/// A watchlist whose records are all sound.
+/// A watchlist whose records are all undamaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sound {
-    /// Which, as it was last written.
+pub struct CheckedList {
+    /// The watchlist as the list of watchlists records it.
     pub record: Record,
-    /// The commits that are kept of it.
+    /// Number of kept commits.
     pub commits: u64,
-    /// The answers.
+    /// Number of kept answers.
     pub answers: u64,
 }
 
-/// Looks through a journal's file, which may be in use, and changes nothing. Gives what is sound, and what is not in
-/// words.
+/// Checks a journal's file, which may be in use, without changing it. Returns the undamaged watchlists, and a message
+/// for each damaged record.
 ///
 /// # Errors
 /// The file cannot be read as a journal of this version.
-pub async fn check(file: &Path) -> Result<(Vec<Sound>, Vec<String>), JournalError> {
+pub async fn check(file: &Path) -> Result<(Vec<CheckedList>, Vec<String>), JournalError> {
     check_header(file)?;
     let options = SqliteConnectOptions::new().filename(file).read_only(true);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(store)?;
     let unreadable = |error: sqlx::Error| {
         JournalError::NotOurs(format!(
-            "{} is damaged: {}. Put a backup in its place with `afterglow-server restore FILE`",
+            "{} is damaged: {}. Restore a backup with `afterglow-server restore FILE`",
             file.display(),
-            in_words(&error)
+            sqlite_message(&error)
         ))
     };
     let (id,): (i64,) =
@@ -53,53 +57,57 @@ pub async fn check(file: &Path) -> Result<(Vec<Sound>, Vec<String>), JournalErro
         sqlx::query_as("PRAGMA user_version").fetch_one(&mut connection).await.map_err(unreadable)?;
     if version != upgrade::VERSION {
         return Err(JournalError::NotOurs(format!(
-            "{} was written by another version of Afterglow: serve it once with this one, or use that one",
+            "{} was written by another version of Afterglow: serve it once with this version, or check it with that one",
             file.display()
         )));
     }
-    // One view of everything, whatever is written meanwhile.
-    let mut view = connection.begin().await.map_err(store)?;
-    let structure: Vec<(String,)> =
-        sqlx::query_as("PRAGMA integrity_check(20)").fetch_all(&mut *view).await.map_err(unreadable)?;
-    let (mut sound, mut wrong) = (Vec::new(), Vec::new());
-    wrong.extend(structure.into_iter().map(|(said,)| said).filter(|said| said != "ok"));
+    // One transaction, so that every query sees the same state while others write.
+    let mut transaction = connection.begin().await.map_err(store)?;
+    let structure: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check(20)")
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(unreadable)?;
+    let (mut undamaged, mut damage) = (Vec::new(), Vec::new());
+    damage.extend(structure.into_iter().map(|(result,)| result).filter(|result| result != "ok"));
     let lists =
         sqlx::query("SELECT id, epoch, name, revision, rows, deleted_at FROM watchlists ORDER BY key")
-            .fetch_all(&mut *view)
+            .fetch_all(&mut *transaction)
             .await
             .map_err(unreadable)?;
     for row in &lists {
         let record = read_record(row)?;
         let (id, name) = (record.id, record.name.clone());
-        match check_list(&mut view, record).await {
-            Ok(list) => sound.push(list),
-            Err(error) => wrong.push(format!("watchlist {id} \u{201c}{name}\u{201d}: {}", words(&error))),
+        match check_list(&mut transaction, record).await {
+            Ok(list) => undamaged.push(list),
+            Err(error) => {
+                damage.push(format!("watchlist {id} \u{201c}{name}\u{201d}: {}", error_message(&error)));
+            }
         }
     }
-    Ok((sound, wrong))
+    Ok((undamaged, damage))
 }
 
-/// What SQLite says, without what stands around it.
-fn in_words(error: &sqlx::Error) -> String {
-    error.as_database_error().map_or_else(|| error.to_string(), |said| said.message().to_owned())
+/// Returns SQLite's own message, without the prefix that sqlx adds.
+fn sqlite_message(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
-/// An error and what caused it.
-fn words(error: &JournalError) -> String {
+/// Returns the most specific message of an error.
+fn error_message(error: &JournalError) -> String {
     match error {
-        JournalError::Damaged(what) => what.clone(),
+        JournalError::Damaged(message) => message.clone(),
         JournalError::Store(source) => source.to_string(),
         JournalError::NotOurs(_) => error.to_string(),
     }
 }
 
-async fn check_list(view: &mut SqliteConnection, record: Record) -> Result<Sound, JournalError> {
+async fn check_list(connection: &mut SqliteConnection, record: Record) -> Result<CheckedList, JournalError> {
     let id = record.id;
-    let (mut state, snapshot) = read_state(view, id).await?;
+    let (mut state, snapshot) = read_state(connection, id).await?;
     let query = format!(
         "SELECT {COMMIT} JOIN watchlists w ON w.key = c.watchlist WHERE w.id = ? ORDER BY c.revision"
     );
-    let mut rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&mut *view);
+    let mut rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&mut *connection);
     let (mut commits, mut last) = (0_u64, None::<Revision>);
     while let Some(row) = rows.try_next().await.map_err(store)? {
         let (commit, _) = read_commit(id, &row)?.checked()?;
@@ -118,14 +126,15 @@ async fn check_list(view: &mut SqliteConnection, record: Record) -> Result<Sound
     drop(rows);
     if snapshot > Revision(0) && last.is_none_or(|last| last < snapshot) {
         return Err(JournalError::Damaged(format!(
-            "revision {snapshot}, of which there is a snapshot, is missing"
+            "revision {snapshot} has a snapshot, but its commit is missing"
         )));
     }
     let head = last.unwrap_or(snapshot);
-    let says = (record.revision, &*record.name, record.rows);
-    if says != (head, &**state.name(), state.rows().len()) {
+    let recorded = (record.revision, &*record.name, record.rows);
+    if recorded != (head, &**state.name(), state.rows().len()) {
         return Err(JournalError::Damaged(format!(
-            "it is said to be {:?} with {} rows at revision {}, and its records make {:?} with {} rows at revision {head}",
+            "it is recorded as {:?} with {} rows at revision {}, but its commits give {:?} with {} rows at revision \
+             {head}",
             record.name,
             record.rows,
             record.revision,
@@ -134,7 +143,7 @@ async fn check_list(view: &mut SqliteConnection, record: Record) -> Result<Sound
         )));
     }
     let query = format!("SELECT {ANSWER} JOIN watchlists w ON w.key = a.watchlist WHERE w.id = ?");
-    let mut rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&mut *view);
+    let mut rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&mut *connection);
     let mut answers = 0;
     while let Some(row) = rows.try_next().await.map_err(store)? {
         let answer = checked_answer(id, &row)?;
@@ -149,19 +158,19 @@ async fn check_list(view: &mut SqliteConnection, record: Record) -> Result<Sound
         answers += 1;
     }
     drop(rows);
-    Ok(Sound { record, commits, answers })
+    Ok(CheckedList { record, commits, answers })
 }
 
-/// The newest whole snapshot, and its revision.
+/// Reads the newest complete snapshot, and its revision.
 async fn read_state(
-    view: &mut SqliteConnection,
+    connection: &mut SqliteConnection,
     id: WatchlistId,
 ) -> Result<(Watchlist, Revision), JournalError> {
     let query = format!(
         "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
          WHERE w.id = ?1 AND s.revision = ({NEWEST_WHOLE}) ORDER BY s.part"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch_all(&mut *view).await;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch_all(&mut *connection).await;
     let damaged = JournalError::Damaged;
     let mut state = None;
     for row in &rows.map_err(store)? {
@@ -175,8 +184,8 @@ async fn read_state(
             }
         };
         for row in &snapshot.rows {
-            watchlist.load_wire_row(row).map_err(|error| damaged(error.message))?;
+            row.load_into(watchlist).map_err(|error| damaged(error.message))?;
         }
     }
-    state.ok_or_else(|| damaged("it has no whole snapshot".to_owned()))
+    state.ok_or_else(|| damaged("it has no complete snapshot".to_owned()))
 }

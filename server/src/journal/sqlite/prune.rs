@@ -1,30 +1,30 @@
-//! Pruning: commits that are no longer kept are taken away, the oldest first.
+//! Pruning: deletes commits that are no longer kept, oldest first.
 
 use shared::{edit::Commit, ids::WatchlistId, time::Timestamp};
 use sqlx::SqliteConnection;
 
 use super::{
-    NEWEST_WHOLE, SqliteJournal,
+    error::store,
+    file::{NEWEST_WHOLE, SqliteJournal},
+    keys::key_of,
     record::{COMMIT, read_commit, signed, touched},
-    store,
-    write::key_of,
 };
-use crate::journal::JournalError;
+use crate::journal::store::JournalError;
 
-/// Commits that are taken away in one write.
-const PRUNED_AT_ONCE: i64 = 200;
+/// Maximum number of commits that one transaction deletes.
+const PRUNE_CHUNK: i64 = 200;
 
 impl SqliteJournal {
-    /// Takes commits away, some at a time, so that edits are written in between.
-    pub(super) async fn forget_commits(
+    /// Deletes commits in several transactions, so that edits are written in between.
+    pub(super) async fn prune_commits(
         &self,
         id: WatchlistId,
         before: Timestamp,
         keep: u64,
     ) -> Result<(), JournalError> {
         loop {
-            // Of the newest whole snapshot the commit itself stays: times go on from it. What goes are the oldest, so no more
-            // than those are looked at.
+            // The commit of the newest complete snapshot is kept, because later commits must not have an earlier time.
+            // Only the oldest commits are deleted, so only those are read.
             let query = format!(
                 "SELECT {COMMIT} JOIN watchlists w ON w.key = c.watchlist
                  WHERE w.id = ?1 AND (c.at < ?3 OR c.revision <= w.revision - ?4) AND c.revision IN (
@@ -34,7 +34,7 @@ impl SqliteJournal {
             );
             let rows = sqlx::query(sqlx::AssertSqlSafe(query))
                 .bind(id.0)
-                .bind(PRUNED_AT_ONCE)
+                .bind(PRUNE_CHUNK)
                 .bind(before.as_millis())
                 .bind(signed(keep))
                 .fetch_all(&self.histories)
@@ -47,15 +47,15 @@ impl SqliteJournal {
             let key = key_of(&mut transaction, id).await?;
             for row in &rows {
                 let commit = read_commit(id, row)?.commit;
-                forget_commit(&mut transaction, key, &commit).await?;
+                delete_commit(&mut transaction, key, &commit).await?;
             }
             transaction.commit().await.map_err(store)?;
         }
     }
 }
 
-/// Takes a commit away, and that it is about its rows.
-async fn forget_commit(
+/// Deletes a commit and its entries in `touched`.
+async fn delete_commit(
     connection: &mut SqliteConnection,
     key: i64,
     commit: &Commit,
@@ -69,14 +69,14 @@ async fn forget_commit(
             .await
             .map_err(store)?;
     }
-    let gone = sqlx::query("DELETE FROM commits WHERE watchlist = ? AND revision = ?")
+    let deleted = sqlx::query("DELETE FROM commits WHERE watchlist = ? AND revision = ?")
         .bind(key)
         .bind(signed(commit.revision.0))
         .execute(connection)
         .await
         .map_err(store)?;
-    match gone.rows_affected() {
+    match deleted.rows_affected() {
         1 => Ok(()),
-        _ => Err(JournalError::Damaged(format!("revision {} is not found by its key", commit.revision))),
+        _ => Err(JournalError::Damaged(format!("revision {} cannot be found by its key", commit.revision))),
     }
 }

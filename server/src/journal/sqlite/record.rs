@@ -1,57 +1,59 @@
-//! What the tables hold: records as they are written and read, each with a checksum over everything in it.
+//! Stored form of commits, answers and snapshots. Each record has a checksum over all of its fields.
 
 use std::collections::BTreeSet;
 
 use shared::{
-    edit::{Author, Change, Commit, Rejection},
+    edit::{Author, Change, Commit},
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
+    rejection::Rejection,
     time::Timestamp,
     wire::codec::Encoding,
 };
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::store;
-use crate::journal::{AnswerRecord, JournalError, NewCommit, Record, Sender, StoredPart, Verdict};
+use super::error::store;
+use crate::journal::{
+    record::{AnswerRecord, NewCommit, Record, Sender, StoredPart, Verdict},
+    store::JournalError,
+};
 
-/// The columns of a commit, as [`read_commit`] takes them.
+/// Columns of a commit, in the order of [`read_commit`].
 pub(super) const COMMIT: &str =
     "c.revision, c.at, c.user, c.name, c.client, c.edit, c.changes, c.checksum FROM commits c";
-/// The columns of an answer, as [`read_answer`] takes them.
+/// Columns of an answer, in the order of [`read_answer`].
 pub(super) const ANSWER: &str =
     "a.user, a.client, a.edit, a.digest, a.revision, a.rejection, a.checksum FROM answers a";
-/// The columns of a snapshot's part, as [`read_part`] takes them.
+/// Columns of a snapshot's part, in the order of [`read_part`].
 pub(super) const PART: &str = "s.revision, s.part, s.parts, s.data, s.checksum FROM snapshots s";
 
-/// What is read of a commit.
+/// A commit as read, before its checksum is verified.
 pub(super) struct ReadCommit {
-    /// A `set` says in `was` what it replaced, where that is known.
+    /// The commit, with the replaced value of each `set` in `was` if it is known.
     pub(super) commit: Commit,
-    /// The bytes that its changes take.
+    /// Size of the stored changes, in bytes.
     pub(super) bytes: usize,
     pub(super) sum: i64,
     pub(super) stored_sum: Option<i64>,
 }
 
 impl ReadCommit {
-    /// The commit, where it is what was written.
+    /// Returns the commit and its size if the checksum matches.
     pub(super) fn checked(self) -> Result<(Commit, usize), JournalError> {
-        check(self.sum, self.stored_sum, || format!("revision {}", self.commit.revision))?;
+        verify_checksum(self.sum, self.stored_sum, || format!("revision {}", self.commit.revision))?;
         Ok((self.commit, self.bytes))
     }
 }
 
-fn check(sum: i64, stored: Option<i64>, what: impl Fn() -> String) -> Result<(), JournalError> {
+fn verify_checksum(sum: i64, stored: Option<i64>, what: impl Fn() -> String) -> Result<(), JournalError> {
     match stored {
         Some(stored) if stored == sum => Ok(()),
-        Some(_) => {
-            Err(JournalError::Damaged(format!("the checksum of {} is not that of what is there", what())))
-        }
+        Some(_) => Err(JournalError::Damaged(format!("the checksum of {} does not match", what()))),
         None => Err(JournalError::Damaged(format!("{} has no checksum", what()))),
     }
 }
 
-/// A checksum over fields, none of which can take bytes of its neighbour.
+/// Returns a checksum over fields. Each field's length is included, so that bytes cannot move between fields.
 fn checksum(fields: &[&[u8]]) -> i64 {
     let mut hasher = crc32fast::Hasher::new();
     for field in fields {
@@ -61,7 +63,7 @@ fn checksum(fields: &[&[u8]]) -> i64 {
     i64::from(hasher.finalize())
 }
 
-/// The changes of a commit as they are stored: a `set` with what it replaced.
+/// Returns the stored form of a commit's changes, with the replaced value in each `set`.
 pub(super) fn stored_changes(new: &NewCommit) -> String {
     let mut replaced = new.replaced.iter();
     let changes: Vec<Change> = new
@@ -112,12 +114,12 @@ pub(super) fn read_commit(id: WatchlistId, row: &SqliteRow) -> Result<ReadCommit
     Ok(ReadCommit { commit, bytes: changes.len(), sum, stored_sum: row.try_get(7).map_err(store)? })
 }
 
-/// The rows that a commit is about, each once.
+/// Returns the rows that a commit changes.
 pub(super) fn touched(commit: &Commit) -> BTreeSet<RowId> {
     commit.changes.iter().filter_map(Change::row).collect()
 }
 
-/// How a verdict is stored: the revision of an accepted edit, or the rejection.
+/// Returns the stored form of a verdict: the revision of an accepted edit, or the rejection as JSON.
 pub(super) fn stored_verdict(verdict: &Verdict) -> (Option<i64>, Option<String>) {
     match verdict {
         Verdict::Accepted(revision) => (Some(signed(revision.0)), None),
@@ -145,7 +147,7 @@ pub(super) fn answer_sum(
     ])
 }
 
-/// An answer, with its checksum and the stored one.
+/// Reads an answer, its computed checksum and its stored checksum.
 pub(super) fn read_answer(
     id: WatchlistId,
     row: &SqliteRow,
@@ -165,18 +167,20 @@ pub(super) fn read_answer(
         (None, Some(json)) => Verdict::Rejected(
             serde_json::from_str::<Rejection>(&json).map_err(|error| damaged(error.to_string()))?,
         ),
-        _ => return Err(damaged("neither accepted nor rejected".to_owned())),
+        _ => return Err(damaged("it is neither accepted nor rejected".to_owned())),
     };
     let digest = <[u8; 16]>::try_from(digest)
-        .map_err(|digest| damaged(format!("a digest of {} bytes", digest.len())))?;
+        .map_err(|digest| damaged(format!("its digest has {} bytes", digest.len())))?;
     let record = AnswerRecord { sender, edit, digest, verdict };
     Ok((record, sum, row.try_get(6).map_err(store)?))
 }
 
-/// An answer, where it is what was written.
+/// Reads an answer and verifies its checksum.
 pub(super) fn checked_answer(id: WatchlistId, row: &SqliteRow) -> Result<AnswerRecord, JournalError> {
     let (record, sum, stored) = read_answer(id, row)?;
-    check(sum, stored, || format!("the answer to edit {} of client {}", record.edit, record.sender.client))?;
+    verify_checksum(sum, stored, || {
+        format!("the answer to edit {} of client {}", record.edit, record.sender.client)
+    })?;
     Ok(record)
 }
 
@@ -184,14 +188,14 @@ pub(super) fn part_sum(id: WatchlistId, revision: i64, (part, parts): (i64, i64)
     checksum(&[id.0.as_bytes(), &revision.to_le_bytes(), &part.to_le_bytes(), &parts.to_le_bytes(), data])
 }
 
-/// A snapshot's part, where it is what was written.
+/// Reads a part of a snapshot and verifies its checksum.
 pub(super) fn read_part(id: WatchlistId, row: &SqliteRow) -> Result<StoredPart, JournalError> {
     let (revision, part, parts): (i64, i64, i64) =
         (row.try_get(0).map_err(store)?, row.try_get(1).map_err(store)?, row.try_get(2).map_err(store)?);
     let data: Vec<u8> = row.try_get(3).map_err(store)?;
     let stored: Option<i64> = row.try_get(4).map_err(store)?;
     let what = || format!("part {part} of the snapshot at revision {revision}");
-    check(part_sum(id, revision, (part, parts), &data), stored, what)?;
+    verify_checksum(part_sum(id, revision, (part, parts), &data), stored, what)?;
     Encoding::MessagePack.decode(&data).map_err(|error| JournalError::Damaged(format!("{}: {error}", what())))
 }
 
@@ -214,7 +218,7 @@ fn unsigned(number: i64) -> Result<u64, JournalError> {
     u64::try_from(number).map_err(|error| JournalError::Damaged(format!("the number {number}: {error}")))
 }
 
-/// What a commit says to everyone: without what it replaced.
+/// Returns the commit as subscribers receive it: without replaced values.
 pub(super) fn without_replaced(mut commit: Commit) -> Commit {
     commit.changes = commit.changes.into_iter().map(Change::without_guard).collect();
     commit
@@ -225,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_field_of_a_record_can_be_taken_for_part_of_another() {
+    fn a_checksum_distinguishes_field_boundaries() {
         assert_ne!(checksum(&[b"ab", b"c"]), checksum(&[b"a", b"bc"]));
         assert_ne!(checksum(&[b"", b"a"]), checksum(&[b"a", b""]));
         assert_eq!(checksum(&[b"ab", b"c"]), checksum(&[b"ab", b"c"]));

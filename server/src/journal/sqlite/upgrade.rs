@@ -1,24 +1,23 @@
-//! What a migration cannot do in SQL: records of an older journal are given their checksums and noted by row.
+//! The part of a migration that SQL cannot do: adds checksums and the row index to records of an older journal.
 
+use shared::ids::WatchlistId;
 use sqlx::{Connection, Row, SqlitePool, sqlite::SqliteQueryResult};
 use tracing::warn;
 use uuid::Uuid;
 
-use shared::ids::WatchlistId;
-
 use super::{
+    error::store,
+    keys::insert_touched,
     record::{ANSWER, COMMIT, part_sum, read_answer, read_commit, signed},
-    store,
-    write::insert_touched,
 };
-use crate::journal::JournalError;
+use crate::journal::store::JournalError;
 
-/// What `PRAGMA user_version` says once every record is as this program writes it.
+/// Value of `PRAGMA user_version` once every record has the current format.
 pub(super) const VERSION: i64 = 2;
-/// Records that are brought up to date in one write.
-const AT_ONCE: i64 = 1_000;
+/// Maximum number of records that one transaction upgrades.
+const UPGRADE_CHUNK: i64 = 1_000;
 
-/// Brings records up to date, where they are not; a process that dies meanwhile leaves the rest to the next one.
+/// Upgrades the records that are not in the current format. After a crash the next start continues.
 pub(super) async fn finish(writer: &SqlitePool) -> Result<(), JournalError> {
     let (version,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(writer).await.map_err(store)?;
     if version >= VERSION {
@@ -29,32 +28,32 @@ pub(super) async fn finish(writer: &SqlitePool) -> Result<(), JournalError> {
     for (key, id) in lists {
         let mut from = Some(0);
         while let Some(after) = from {
-            from = commits(writer, key, WatchlistId(id), after).await?;
+            from = upgrade_commits(writer, key, WatchlistId(id), after).await?;
         }
         let mut from = Some((Uuid::nil(), Uuid::nil(), 0));
         while let Some(after) = from {
-            from = answers(writer, key, WatchlistId(id), after).await?;
+            from = upgrade_answers(writer, key, WatchlistId(id), after).await?;
         }
-        while parts(writer, key, WatchlistId(id)).await? > 0 {}
+        while upgrade_part(writer, key, WatchlistId(id)).await? > 0 {}
     }
     let version = format!("PRAGMA user_version = {VERSION}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(version)).execute(writer).await.map_err(store)?;
     Ok(())
 }
 
-/// A record that cannot be read is left without a checksum: it closes its watchlist when that is opened, and no other.
-fn readable<T>(read: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
+/// Returns `None` for a damaged record. It is left without a checksum, so that only its own watchlist cannot be loaded.
+fn skip_damaged<T>(read: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
     match read {
         Err(JournalError::Damaged(what)) => {
-            warn!(what, "a record is damaged");
+            warn!(what, "skipped a damaged record");
             Ok(None)
         }
         read => read.map(Some),
     }
 }
 
-/// Brings some commits after a revision up to date; gives the last of them, where there were any.
-async fn commits(
+/// Upgrades some commits after a revision. Returns the last of them, if any.
+async fn upgrade_commits(
     writer: &SqlitePool,
     key: i64,
     id: WatchlistId,
@@ -63,7 +62,7 @@ async fn commits(
     let mut connection = writer.acquire().await.map_err(store)?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
     let query = format!(
-        "SELECT {COMMIT} WHERE c.watchlist = ? AND c.revision > ? ORDER BY c.revision LIMIT {AT_ONCE}"
+        "SELECT {COMMIT} WHERE c.watchlist = ? AND c.revision > ? ORDER BY c.revision LIMIT {UPGRADE_CHUNK}"
     );
     let rows =
         sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).bind(after).fetch_all(&mut *transaction).await;
@@ -71,7 +70,7 @@ async fn commits(
     let mut last = None;
     for row in &rows {
         last = Some(row.try_get::<i64, _>(0).map_err(store)?);
-        let Some(read) = readable(read_commit(id, row))? else { continue };
+        let Some(read) = skip_damaged(read_commit(id, row))? else { continue };
         sqlx::query("UPDATE commits SET checksum = ? WHERE watchlist = ? AND revision = ?")
             .bind(read.sum)
             .bind(key)
@@ -79,16 +78,16 @@ async fn commits(
             .execute(&mut *transaction)
             .await
             .map_err(store)
-            .and_then(one)?;
+            .and_then(expect_one_row)?;
         insert_touched(&mut transaction, key, std::iter::once(&read.commit)).await?;
     }
     transaction.commit().await.map_err(store)?;
-    // In a damaged table what comes last may not be the greatest: it never goes back.
+    // In a damaged table the last revision may not be the greatest. Never go back, or the loop would not end.
     Ok(last.filter(|last| *last > after))
 }
 
-/// The same for answers, by sender and edit.
-async fn answers(
+/// Upgrades some answers after a sender and edit. Returns the last of them, if any.
+async fn upgrade_answers(
     writer: &SqlitePool,
     key: i64,
     id: WatchlistId,
@@ -98,7 +97,7 @@ async fn answers(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
     let query = format!(
         "SELECT {ANSWER} WHERE a.watchlist = ? AND (a.user, a.client, a.edit) > (?, ?, ?)
-         ORDER BY a.user, a.client, a.edit LIMIT {AT_ONCE}"
+         ORDER BY a.user, a.client, a.edit LIMIT {UPGRADE_CHUNK}"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(query))
         .bind(key)
@@ -110,9 +109,9 @@ async fn answers(
         .map_err(store)?;
     let mut last = None;
     for row in &rows {
-        let name = |index| row.try_get::<Uuid, _>(index).map_err(store);
-        last = Some((name(0)?, name(1)?, row.try_get::<i64, _>(2).map_err(store)?));
-        let Some((record, sum, _)) = readable(read_answer(id, row))? else { continue };
+        let uuid = |index| row.try_get::<Uuid, _>(index).map_err(store);
+        last = Some((uuid(0)?, uuid(1)?, row.try_get::<i64, _>(2).map_err(store)?));
+        let Some((record, sum, _)) = skip_damaged(read_answer(id, row))? else { continue };
         sqlx::query(
             "UPDATE answers SET checksum = ? WHERE watchlist = ? AND user = ? AND client = ? AND edit = ?",
         )
@@ -124,13 +123,14 @@ async fn answers(
         .execute(&mut *transaction)
         .await
         .map_err(store)
-        .and_then(one)?;
+        .and_then(expect_one_row)?;
     }
     transaction.commit().await.map_err(store)?;
     Ok(last.filter(|last| *last > after))
 }
 
-async fn parts(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
+/// Upgrades one part of a snapshot. Returns the number of upgraded parts.
+async fn upgrade_part(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, JournalError> {
     let query =
         "SELECT revision, part, parts, data FROM snapshots WHERE watchlist = ? AND checksum IS NULL LIMIT 1";
     let row = sqlx::query(query).bind(key).fetch_optional(writer).await.map_err(store)?;
@@ -146,14 +146,15 @@ async fn parts(writer: &SqlitePool, key: i64, id: WatchlistId) -> Result<usize, 
         .execute(writer)
         .await
         .map_err(store)
-        .and_then(one)?;
+        .and_then(expect_one_row)?;
     Ok(1)
 }
 
-/// In a damaged table a record that was read may not be found by its key: without this it would be read for ever.
-fn one(done: SqliteQueryResult) -> Result<(), JournalError> {
+/// Fails unless exactly one row was updated: in a damaged table the key of a row may not find it, and the upgrade would
+/// never end.
+fn expect_one_row(done: SqliteQueryResult) -> Result<(), JournalError> {
     match done.rows_affected() {
         1 => Ok(()),
-        other => Err(JournalError::Damaged(format!("a record stands {other} times under its key"))),
+        other => Err(JournalError::Damaged(format!("{other} records were found by the key of one"))),
     }
 }

@@ -1,24 +1,25 @@
-//! Writing: batches of commits and answers, parts of snapshots, new watchlists. Each whole or not at all.
+//! Writes batches of commits and answers, parts of snapshots, and new watchlists, each in one transaction.
 
-use shared::{edit::Commit, ids::WatchlistId, wire::codec::Encoding};
+use shared::{ids::WatchlistId, wire::codec::Encoding};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
-    SqliteJournal,
-    record::{answer_sum, commit_sum, part_sum, signed, stored_changes, stored_verdict, touched},
-    store,
+    error::store,
+    file::SqliteJournal,
+    keys::{INSERT_CHUNK, insert_touched, key_of},
+    record::{answer_sum, commit_sum, part_sum, signed, stored_changes, stored_verdict},
 };
-use crate::journal::{AnswerRecord, Batch, JournalError, NewCommit, Record, StoredPart};
-
-/// Rows of one INSERT; SQLite takes 32,766 parameters in a statement.
-const CHUNK: usize = 256;
+use crate::journal::{
+    record::{AnswerRecord, Batch, NewCommit, Record, StoredPart},
+    store::JournalError,
+};
 
 impl SqliteJournal {
-    pub(super) async fn write_batch(&self, id: WatchlistId, batch: Batch) -> Result<(), JournalError> {
+    pub(super) async fn write_batch(&self, id: WatchlistId, batch: &Batch) -> Result<(), JournalError> {
         let mut transaction = self.begin().await?;
         let key = key_of(&mut transaction, id).await?;
         insert_commits(&mut transaction, id, key, &batch.commits).await?;
-        for answers in batch.answers.chunks(CHUNK) {
+        for answers in batch.answers.chunks(INSERT_CHUNK) {
             let mut insert = QueryBuilder::<Sqlite>::new(
                 "INSERT INTO answers (watchlist, user, client, edit, digest, revision, rejection, checksum) ",
             );
@@ -37,7 +38,7 @@ impl SqliteJournal {
             });
             insert.build().execute(&mut *transaction).await.map_err(store)?;
         }
-        for (sender, below) in &batch.forgotten {
+        for (sender, below) in &batch.evicted {
             sqlx::query("DELETE FROM answers WHERE watchlist = ? AND user = ? AND client = ? AND edit < ?")
                 .bind(key)
                 .bind(sender.user.0)
@@ -97,7 +98,7 @@ async fn insert_commits(
     key: i64,
     commits: &[NewCommit],
 ) -> Result<(), JournalError> {
-    for commits in commits.chunks(CHUNK) {
+    for commits in commits.chunks(INSERT_CHUNK) {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes, checksum) ",
         );
@@ -119,34 +120,17 @@ async fn insert_commits(
     insert_touched(connection, key, commits.iter().map(|new| &*new.commit)).await
 }
 
-/// Notes which rows commits are about.
-pub(super) async fn insert_touched(
-    connection: &mut SqliteConnection,
-    key: i64,
-    commits: impl Iterator<Item = &Commit>,
-) -> Result<(), JournalError> {
-    let pairs: Vec<_> =
-        commits.flat_map(|commit| touched(commit).into_iter().map(|row| (row, commit.revision))).collect();
-    for pairs in pairs.chunks(CHUNK) {
-        let mut insert =
-            QueryBuilder::<Sqlite>::new("INSERT OR IGNORE INTO touched (watchlist, row, revision) ");
-        insert.push_values(pairs, |mut values, (row, revision)| {
-            values.push_bind(key).push_bind(row.0).push_bind(signed(revision.0));
-        });
-        insert.build().execute(&mut *connection).await.map_err(store)?;
-    }
-    Ok(())
-}
-
 async fn insert_part(
     connection: &mut SqliteConnection,
     id: WatchlistId,
     key: i64,
     part: &StoredPart,
 ) -> Result<(), JournalError> {
-    let of = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let (revision, place) =
-        (signed(part.snapshot.revision.0), (of(part.snapshot.part), of(part.snapshot.parts)));
+    let signed_size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let (revision, place) = (
+        signed(part.snapshot.revision.0),
+        (signed_size(part.snapshot.part), signed_size(part.snapshot.parts)),
+    );
     let data = Encoding::MessagePack.encode(part);
     let sum = part_sum(id, revision, place, &data);
     sqlx::query(
@@ -162,13 +146,4 @@ async fn insert_part(
     .await
     .map_err(store)?;
     Ok(())
-}
-
-pub(super) async fn key_of(connection: &mut SqliteConnection, id: WatchlistId) -> Result<i64, JournalError> {
-    let found: Option<(i64,)> = sqlx::query_as("SELECT key FROM watchlists WHERE id = ?")
-        .bind(id.0)
-        .fetch_optional(connection)
-        .await
-        .map_err(store)?;
-    found.map(|(key,)| key).ok_or_else(|| JournalError::Damaged(format!("there is no watchlist {id} in it")))
 }

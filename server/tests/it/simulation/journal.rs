@@ -1,5 +1,5 @@
-//! A journal in memory on a hostile disk: writes take a while, fail before or after they were done, and stop
-//! when the server that made them dies.
+//! A journal in memory on a faulty disk: writes take a while, fail before or after they are done, and stop
+//! when their server crashes.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use std::{
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Most, NewCommit, Record, Sender,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, NewCommit, ReadLimit, Record, Sender,
     StoredPart,
 };
 use shared::{
@@ -24,28 +24,29 @@ use shared::{
     watchlist::{Watchlist, apply::Mode},
 };
 
-/// What an edit is known by: one that comes back from a copy may use its number again in another watchlist.
+/// Identifies an edit. The watchlist is part of it, because a client restored from a copy may reuse a number
+/// in another one.
 pub type Name = (WatchlistId, ClientId, EditId);
 
 pub struct Disk {
-    held: Mutex<Held>,
+    contents: Mutex<Contents>,
     generation: AtomicU64,
     hostile: AtomicBool,
 }
 
-struct Held {
+struct Contents {
     rng: Rng,
-    lists: BTreeMap<WatchlistId, HeldList>,
+    lists: BTreeMap<WatchlistId, StoredList>,
 }
 
-struct HeldList {
+struct StoredList {
     record: Record,
     first: StoredPart,
     commits: Vec<Commit>,
     answers: BTreeMap<(Sender, EditId), AnswerRecord>,
 }
 
-/// One server's way to the disk.
+/// One server's access to the disk.
 pub struct SimulatedJournal {
     disk: Arc<Disk>,
     generation: u64,
@@ -54,8 +55,12 @@ pub struct SimulatedJournal {
 impl Disk {
     pub fn new(seed: u64) -> Self {
         let rng = Rng::with_seed(seed ^ 0xD15C);
-        let held = Held { rng, lists: BTreeMap::new() };
-        Self { held: Mutex::new(held), generation: AtomicU64::new(0), hostile: AtomicBool::new(false) }
+        let contents = Contents { rng, lists: BTreeMap::new() };
+        Self {
+            contents: Mutex::new(contents),
+            generation: AtomicU64::new(0),
+            hostile: AtomicBool::new(false),
+        }
     }
 
     pub fn set_hostile(&self, hostile: bool) {
@@ -71,32 +76,32 @@ impl Disk {
     }
 
     pub fn head(&self, list: WatchlistId) -> Revision {
-        self.held().lists[&list].commits.last().map_or(Revision(0), |commit| commit.revision)
+        self.contents().lists[&list].commits.last().map_or(Revision(0), |commit| commit.revision)
     }
 
-    /// Every edit that was committed, over all watchlists, with what it changed; and how many commits there are.
+    /// Returns every committed edit of all watchlists with its changes, and the number of commits.
     pub fn edits(&self) -> (BTreeMap<Name, Vec<Change>>, usize) {
-        let held = self.held();
+        let contents = self.contents();
         let commits =
-            held.lists.iter().flat_map(|(id, list)| list.commits.iter().map(|commit| (*id, commit)));
+            contents.lists.iter().flat_map(|(id, list)| list.commits.iter().map(|commit| (*id, commit)));
         let name = |id, commit: &Commit| (id, commit.by.client, commit.by.edit);
-        let count = held.lists.values().map(|list| list.commits.len()).sum();
+        let count = contents.lists.values().map(|list| list.commits.len()).sum();
         (commits.map(|(id, commit)| (name(id, commit), commit.changes.clone())).collect(), count)
     }
 
-    /// The state that the commits make, from nothing.
+    /// Returns the state after replaying all commits from the start.
     pub fn replayed(&self, list: WatchlistId) -> Watchlist {
-        let held = self.held();
-        let first = &held.lists[&list].first.snapshot;
+        let contents = self.contents();
+        let first = &contents.lists[&list].first.snapshot;
         let mut state = Watchlist::new(&first.name, first.columns.clone(), &Limits::default()).unwrap();
-        for commit in &held.lists[&list].commits {
+        for commit in &contents.lists[&list].commits {
             state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
         }
         state
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap()
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap()
     }
 }
 
@@ -114,11 +119,11 @@ impl SimulatedJournal {
         self.disk.generation.load(Ordering::SeqCst) == self.generation
     }
 
-    /// Takes a while, and perhaps fails.
-    async fn access(&self, per_mille_failing: u32) -> Result<(), JournalError> {
+    /// Waits for a while, and may fail.
+    async fn access(&self, failures_per_mille: u32) -> Result<(), JournalError> {
         let (wait, fails) = {
-            let rng = &mut self.disk.held().rng;
-            (rng.u64(..12), rng.u32(..1_000) < per_mille_failing)
+            let rng = &mut self.disk.contents().rng;
+            (rng.u64(..12), rng.u32(..1_000) < failures_per_mille)
         };
         tokio::time::sleep(Duration::from_millis(wait)).await;
         let hostile = self.disk.is_hostile();
@@ -128,13 +133,13 @@ impl SimulatedJournal {
 
 impl Journal for SimulatedJournal {
     fn watchlists(&self) -> Answer<'_, Vec<Record>> {
-        Box::pin(async { Ok(self.disk.held().lists.values().map(|list| list.record.clone()).collect()) })
+        Box::pin(async { Ok(self.disk.contents().lists.values().map(|list| list.record.clone()).collect()) })
     }
 
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
         Box::pin(async {
             let (id, commits, answers) = (record.id, Vec::new(), BTreeMap::new());
-            self.disk.held().lists.insert(id, HeldList { record, first, commits, answers });
+            self.disk.contents().lists.insert(id, StoredList { record, first, commits, answers });
             Ok(())
         })
     }
@@ -150,18 +155,18 @@ impl Journal for SimulatedJournal {
     fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
         Box::pin(async move {
             self.access(30).await?;
-            Ok(vec![self.disk.held().lists[&id].first.clone()])
+            Ok(vec![self.disk.contents().lists[&id].first.clone()])
         })
     }
 
-    fn commits(&self, id: WatchlistId, after: Revision, most: Most) -> Answer<'_, Vec<Commit>> {
+    fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
             self.access(30).await?;
-            Ok(self.disk.held().lists[&id]
+            Ok(self.disk.contents().lists[&id]
                 .commits
                 .iter()
                 .filter(|commit| commit.revision > after)
-                .take(most.commits)
+                .take(limit.commits)
                 .cloned()
                 .collect())
         })
@@ -174,16 +179,21 @@ impl Journal for SimulatedJournal {
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
         Box::pin(async move {
             self.access(30).await?;
-            let held = self.disk.held();
-            Ok(held.lists[&id].answers.values().filter(|answer| answer.sender == sender).cloned().collect())
+            let contents = self.disk.contents();
+            Ok(contents.lists[&id]
+                .answers
+                .values()
+                .filter(|answer| answer.sender == sender)
+                .cloned()
+                .collect())
         })
     }
 
-    fn append(&self, id: WatchlistId, batch: Batch) -> Answer<'_, ()> {
+    fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
         Box::pin(async move {
             self.access(60).await?;
-            let mut held = self.disk.held();
-            let list = held.lists.get_mut(&id).unwrap();
+            let mut contents = self.disk.contents();
+            let list = contents.lists.get_mut(&id).unwrap();
             for NewCommit { commit, .. } in &batch.commits {
                 let head = list.commits.last().map_or(0, |commit| commit.revision.0);
                 assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
@@ -191,13 +201,13 @@ impl Journal for SimulatedJournal {
                 assert!(commit.at >= last, "times never go back");
                 list.commits.push((**commit).clone());
             }
-            for answer in batch.answers {
+            for answer in batch.answers.iter().cloned() {
                 let again = list.answers.insert((answer.sender, answer.edit), answer);
                 assert!(again.is_none(), "an edit was answered twice");
             }
-            // Written, and the server is told that it was not.
-            let lies = self.disk.is_hostile() && held.rng.u32(..1_000) < 40;
-            if lies { Err(fault()) } else { Ok(()) }
+            // Written, but reported as failed.
+            let reports_failure = self.disk.is_hostile() && contents.rng.u32(..1_000) < 40;
+            if reports_failure { Err(fault()) } else { Ok(()) }
         })
     }
 

@@ -1,4 +1,4 @@
-//! A connection that breaks off after so many bytes, wherever in a frame that is.
+//! A connection that breaks after a number of bytes, possibly in the middle of a frame.
 
 use std::{
     io,
@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 #[derive(Debug)]
 pub struct Wire {
     stream: DuplexStream,
-    /// Bytes that may still be written.
-    left: usize,
+    /// Number of bytes that can still be written.
+    remaining: usize,
 }
 
-/// Both ends; each takes as many bytes as it is told and then breaks off.
+/// Returns both ends. Each breaks after the given number of bytes.
 pub fn wire(near_bytes: usize, far_bytes: usize) -> (Wire, Wire) {
     let (near, far) = tokio::io::duplex(8 * 1024);
-    (Wire { stream: near, left: near_bytes }, Wire { stream: far, left: far_bytes })
+    (Wire { stream: near, remaining: near_bytes }, Wire { stream: far, remaining: far_bytes })
 }
 
 impl AsyncRead for Wire {
@@ -38,14 +38,14 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.left == 0 {
-            // The other end hears of it, too.
+        if self.remaining == 0 {
+            // Also close the other end.
             std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        let most = bytes.len().min(self.left);
-        let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(context, &bytes[..most]))?;
-        self.left -= written;
+        let limit = bytes.len().min(self.remaining);
+        let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(context, &bytes[..limit]))?;
+        self.remaining -= written;
         Poll::Ready(Ok(written))
     }
 

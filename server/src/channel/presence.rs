@@ -1,16 +1,17 @@
-//! Who is in the room, window by window.
+//! People who have the watchlist open, and the cell that each of their windows is at.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use shared::{
+    edit::CellRef,
     ids::{ClientId, WatchlistId, WindowId},
-    wire::{CellRef, server},
+    wire::server,
 };
 
-use crate::fanout::ConnectionId;
+use super::outbox::ConnectionId;
 
-/// Windows that one connection may announce; more are not shown.
-const WINDOWS: usize = 64;
+/// Maximum number of windows that one connection may announce. Further windows are ignored.
+const MAX_WINDOWS: usize = 64;
 
 #[derive(Default)]
 pub(super) struct People {
@@ -21,20 +22,18 @@ pub(super) struct People {
 impl People {
     pub(super) fn place(
         &mut self,
-        connection: ConnectionId,
-        who: (ClientId, Arc<str>),
-        window: WindowId,
-        cell: Option<CellRef>,
-        editing: bool,
+        (connection, window): (ConnectionId, WindowId),
+        (client, name): (ClientId, Arc<str>),
+        (cell, editing): (Option<CellRef>, bool),
     ) {
-        let known = self.windows.contains_key(&(connection, window));
-        if !known
+        let is_known = self.windows.contains_key(&(connection, window));
+        if !is_known
             && self.windows.range((connection, WindowId(0))..=(connection, WindowId(u64::MAX))).count()
-                >= WINDOWS
+                >= MAX_WINDOWS
         {
             return;
         }
-        let person = server::Person { client: who.0, window, name: who.1, cell, editing };
+        let person = server::Person { client, window, name, cell, editing };
         let before = self.windows.insert((connection, window), person.clone());
         self.changed |= before != Some(person);
     }

@@ -1,0 +1,124 @@
+//! The account of the data folder's own user, and the token that proves it.
+
+use std::{fs, io, path::Path, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use shared::{
+    ids::UserId,
+    wire::server::{Role, User},
+};
+use uuid::Uuid;
+
+use crate::files::write_atomically;
+
+/// Name of the file in the data folder that holds the token.
+pub const TOKEN_FILE: &str = "local.token";
+const USER_FILE: &str = "local.user.json";
+/// Minimum length of a token, in characters. A shorter one was truncated.
+const TOKEN_LENGTH: usize = 32;
+
+/// The local user and the token for it.
+#[derive(Debug)]
+pub struct LocalAccount {
+    token: String,
+    user: Arc<User>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredUser {
+    id: UserId,
+}
+
+impl LocalAccount {
+    /// Reads the account of a data folder, or creates it with a token that only this user can read.
+    ///
+    /// # Errors
+    /// A file cannot be read or written, or does not hold what it should.
+    pub fn open(data_dir: &Path, user_name: &str) -> io::Result<Self> {
+        let token = read_or_write(&data_dir.join(TOKEN_FILE), || {
+            format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+        })?;
+        if token.trim().len() < TOKEN_LENGTH {
+            let message = format!(
+                "{TOKEN_FILE} is too short to be a token, as after a full disk: delete it, and a new one is written"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        let stored = read_or_write(&data_dir.join(USER_FILE), || {
+            let user = StoredUser { id: UserId(Uuid::new_v4()) };
+            serde_json::to_string(&user).expect("an id is plain data")
+        })?;
+        let stored: StoredUser = serde_json::from_str(&stored)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{USER_FILE}: {error}")))?;
+        let user = Arc::new(User { id: stored.id, name: user_name.into(), role: Role::Admin });
+        Ok(Self { token: token.trim().to_owned(), user })
+    }
+
+    /// Returns the user if the token is the account's.
+    pub fn authenticate(&self, token: &str) -> Option<Arc<User>> {
+        is_equal(token.as_bytes(), self.token.as_bytes()).then(|| self.user.clone())
+    }
+
+    /// Returns the token, for the process that serves itself.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+/// Returns the name of this machine's user, as others see it.
+pub fn system_user_name() -> String {
+    let name = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
+}
+
+/// Compares in a time that does not depend on where the two differ.
+fn is_equal(given: &[u8], expected: &[u8]) -> bool {
+    given.len() == expected.len()
+        && given.iter().zip(expected).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+fn read_or_write(path: &Path, new_text: impl FnOnce() -> String) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = new_text();
+            write_atomically(path, text.as_bytes())?;
+            Ok(text)
+        }
+        read => read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_truncated_token_authenticates_no_request() {
+        for truncated in ["", "\n", "abc"] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(TOKEN_FILE), truncated).unwrap();
+            let error = LocalAccount::open(folder.path(), "ann").map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("too short"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_kept_required_and_readable_by_its_user_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let account = LocalAccount::open(folder.path(), "ann").unwrap();
+        let again = LocalAccount::open(folder.path(), "ann").unwrap();
+        assert_eq!((account.token(), &account.user), (again.token(), &again.user));
+        let token = account.token();
+        assert!(account.authenticate(token).is_some());
+        let same_length = "0".repeat(token.len());
+        for wrong in ["", "x", &format!("{token}0"), &token[1..], &same_length] {
+            assert_eq!(account.authenticate(wrong), None, "{wrong}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(folder.path().join(TOKEN_FILE)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The newest commits of a watchlist, kept in memory for catch-ups and encoded for subscribers.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use shared::{
+    conflate::conflate,
+    edit::{Change, Commit},
+    ids::{Revision, WatchlistId},
+    value::Literal,
+    wire::server::{Changes, ServerMessage},
+};
+
+use crate::dialect::{Dialect, frame::Frame};
+
+/// Maximum size of the commits kept in memory, in approximate bytes once encoded.
+const LOG_BYTES: usize = 4 << 20;
+/// A message is cut from the log before it exceeds this many bytes; conflation only makes it smaller.
+const CUT_BYTES: usize = 512 * 1024;
+
+/// The newest commits with their approximate sizes.
+pub(super) struct CommitLog {
+    commits: VecDeque<(Arc<Commit>, usize)>,
+    bytes: usize,
+    /// The revision before the oldest commit.
+    start: Revision,
+}
+
+impl CommitLog {
+    /// Creates an empty log of a watchlist at a revision.
+    pub(super) fn new(revision: Revision) -> Self {
+        Self { commits: VecDeque::new(), bytes: 0, start: revision }
+    }
+
+    /// Returns the revision before the oldest commit.
+    pub(super) fn start(&self) -> Revision {
+        self.start
+    }
+
+    /// Returns the newest revision.
+    pub(super) fn head(&self) -> Revision {
+        Revision(self.start.0 + self.commits.len() as u64)
+    }
+
+    /// Adds a commit. Old ones are evicted past the size limit, but none after `flushed`.
+    pub(super) fn push(&mut self, commit: Arc<Commit>, flushed: Revision) {
+        let bytes = approximate_bytes(&commit);
+        self.commits.push_back((commit, bytes));
+        self.bytes += bytes;
+        while self.bytes > LOG_BYTES && self.start < flushed {
+            let Some((_, bytes)) = self.commits.pop_front() else { break };
+            self.bytes -= bytes;
+            self.start = self.start.next();
+        }
+    }
+
+    /// Returns the size of the commits after a revision, if all of them are in memory.
+    pub(super) fn bytes_since(&self, revision: Revision) -> Option<usize> {
+        self.since(revision).map(|commits| commits.map(|(_, bytes)| bytes).sum())
+    }
+
+    /// Returns the size of the commits after a revision once conflated, if all of them are in memory.
+    pub(super) fn conflated_bytes_since(&self, revision: Revision) -> Option<usize> {
+        let commits: Vec<Arc<Commit>> = self.since(revision)?.map(|(commit, _)| commit.clone()).collect();
+        Some(conflated_bytes(&commits))
+    }
+
+    /// Returns the revision at which a message that starts after `from` ends.
+    pub(super) fn cut(&self, from: Revision) -> Revision {
+        let mut bytes = 0;
+        let mut to = from;
+        for (commit, size) in self.since(from).into_iter().flatten() {
+            bytes += size;
+            if bytes > CUT_BYTES && to > from {
+                break;
+            }
+            to = commit.revision;
+        }
+        to
+    }
+
+    /// Encodes the commits of a range as one message.
+    pub(super) fn frame(
+        &self,
+        watchlist: WatchlistId,
+        (from, to): (Revision, Revision),
+        dialect: Dialect,
+    ) -> Option<Frame> {
+        let commits: Vec<Arc<Commit>> = self
+            .since(from)?
+            .map(|(commit, _)| commit.clone())
+            .take_while(|commit| commit.revision <= to)
+            .collect();
+        Some(changes_frame(watchlist, from, &commits, dialect))
+    }
+
+    fn since(&self, revision: Revision) -> Option<impl Iterator<Item = &(Arc<Commit>, usize)>> {
+        let skip = revision.0.checked_sub(self.start.0)?;
+        let skip = usize::try_from(skip).ok().filter(|skip| *skip <= self.commits.len())?;
+        Some(self.commits.range(skip..))
+    }
+}
+
+/// Encodes commits after `from`, conflated, as one message.
+pub(super) fn changes_frame<C: std::borrow::Borrow<Commit>>(
+    watchlist: WatchlistId,
+    from: Revision,
+    commits: &[C],
+    dialect: Dialect,
+) -> Frame {
+    let to = commits.last().map_or(from, |commit| commit.borrow().revision);
+    let kept = conflate(commits);
+    let count = |commits: &mut dyn Iterator<Item = usize>| commits.sum::<usize>();
+    let before = count(&mut commits.iter().map(|commit| commit.borrow().changes.len()));
+    let after = count(&mut kept.iter().map(|commit| commit.changes.len()));
+    let conflated = after < before || kept.len() < commits.len();
+    dialect.encode(&ServerMessage::Changes(Changes { watchlist, from, to, conflated, commits: kept }))
+}
+
+/// Returns the approximate size of commits once conflated and encoded.
+pub fn conflated_bytes<C: std::borrow::Borrow<Commit>>(commits: &[C]) -> usize {
+    conflate(commits).iter().map(approximate_bytes).sum()
+}
+
+/// Estimates the bytes of a commit once encoded.
+fn approximate_bytes(commit: &Commit) -> usize {
+    let literal_bytes = |literal: &Literal| if let Literal::Text(text) = literal { text.len() } else { 4 };
+    let change = |change: &Change| match change {
+        Change::Set(set) => literal_bytes(&set.value),
+        Change::Insert(insert) => {
+            insert.cells.iter().map(|(key, literal)| key.0.len() + 8 + literal_bytes(literal)).sum()
+        }
+        Change::SetColumn(_) | Change::AddColumn(_) => 8 * 1024,
+        Change::Move(_)
+        | Change::Remove(_)
+        | Change::RemoveColumn(_)
+        | Change::RestoreColumn(_)
+        | Change::Rename(_) => 256,
+    };
+    128 + commit.changes.iter().map(|step| 96 + change(step)).sum::<usize>()
+}

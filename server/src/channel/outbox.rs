@@ -1,0 +1,116 @@
+//! The bounded queue of frames to one connection.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use shared::ids::Revision;
+use tokio::sync::mpsc;
+
+use crate::dialect::frame::Frame;
+
+/// Id of a connection, unique within this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Maximum number of queued items, whatever their size.
+const MAX_ITEMS: usize = 256;
+/// Number of these that are reserved for items that must not be dropped: snapshots, and the close of a watchlist.
+const RESERVED_ITEMS: usize = 128;
+
+/// Something for a connection to write.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// One message.
+    Frame(Frame),
+    /// A whole watchlist, shared with other connections.
+    Snapshot(Arc<SnapshotFrames>),
+}
+
+/// The encoded parts of a snapshot.
+#[derive(Debug)]
+pub struct SnapshotFrames {
+    /// The revision that the snapshot shows.
+    pub revision: Revision,
+    /// One frame for each part, in order.
+    pub frames: Vec<Frame>,
+}
+
+/// The sending half of a connection's queue.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    items: mpsc::Sender<Outgoing>,
+    state: Arc<OutboxState>,
+    limit: usize,
+}
+
+/// What the connection's writer shares with the senders.
+#[derive(Debug, Default)]
+pub struct OutboxState(Mutex<Queued>);
+
+#[derive(Debug, Default)]
+struct Queued {
+    bytes: usize,
+    /// Whether a sender could not queue an item.
+    is_behind: bool,
+}
+
+impl OutboxState {
+    /// Records that the writer wrote an item. Returns true if everything is written and a sender could not queue more in the
+    /// meantime: the senders are to catch up.
+    pub fn record_written(&self, weight: usize) -> bool {
+        let mut queued = self.queued();
+        queued.bytes -= weight;
+        // Cleared only here: several watchlists may wait, and catching up once too often is harmless.
+        queued.bytes == 0 && std::mem::take(&mut queued.is_behind)
+    }
+
+    fn queued(&self) -> MutexGuard<'_, Queued> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outbox {
+    /// Creates a queue of about `limit` bytes with the writer's ends of it.
+    pub fn new(limit: usize) -> (Self, mpsc::Receiver<Outgoing>, Arc<OutboxState>) {
+        let (items, receiver) = mpsc::channel(MAX_ITEMS);
+        let state = Arc::new(OutboxState::default());
+        (Self { items, state: state.clone(), limit }, receiver, state)
+    }
+
+    /// Returns the bytes that an item counts for. A snapshot fills the queue, whatever its size.
+    pub fn weight(&self, item: &Outgoing) -> usize {
+        match item {
+            Outgoing::Frame(frame) => frame.bytes().len(),
+            Outgoing::Snapshot(_) => self.limit + 1,
+        }
+    }
+
+    /// Queues an item unless the queue is full. An empty queue accepts an item of any size.
+    pub fn push(&self, item: Outgoing) -> bool {
+        let mut queued = self.state.queued();
+        let has_room = queued.bytes == 0 || queued.bytes + self.weight(&item) <= self.limit;
+        has_room && self.items.capacity() > RESERVED_ITEMS && self.send(&mut queued, item)
+    }
+
+    /// Queues an item that must not be dropped, even past the limit: an answer of which there are only a few. Returns false if
+    /// the connection is gone or has more items queued than a working one ever has.
+    pub fn push_always(&self, item: Outgoing) -> bool {
+        self.send(&mut self.state.queued(), item)
+    }
+
+    fn send(&self, queued: &mut Queued, item: Outgoing) -> bool {
+        let weight = self.weight(&item);
+        let is_sent = self.items.try_send(item).is_ok();
+        if is_sent {
+            queued.bytes += weight;
+        }
+        is_sent
+    }
+
+    /// Requests a catch-up once everything is written. Returns false if everything is written already; a writer that is gone
+    /// never requests one.
+    pub(super) fn wait_until_empty(&self) -> bool {
+        let mut queued = self.state.queued();
+        queued.is_behind = true;
+        self.items.is_closed() || queued.bytes != 0
+    }
+}

@@ -1,0 +1,56 @@
+//! Snapshots on their way: encoded once for each dialect and shared by every connection that waits for one.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+};
+
+use super::{
+    outbox::{ConnectionId, SnapshotFrames},
+    subscribers::Subscriber,
+};
+use crate::dialect::Dialect;
+
+/// The snapshots that connections are being sent, and the connections that wait for the next one.
+#[derive(Default)]
+pub(super) struct SnapshotCache {
+    encoded: BTreeMap<Dialect, Weak<SnapshotFrames>>,
+    waiting: BTreeMap<Dialect, Vec<Subscriber>>,
+}
+
+impl SnapshotCache {
+    /// Returns the last snapshot of a dialect while a connection still holds it.
+    pub(super) fn get(&self, dialect: Dialect) -> Option<Arc<SnapshotFrames>> {
+        self.encoded.get(&dialect).and_then(Weak::upgrade)
+    }
+
+    /// Adds a connection that waits for the next snapshot. Returns true if it is the first: encoding is to start.
+    pub(super) fn wait(&mut self, subscriber: Subscriber) -> bool {
+        let waiting = self.waiting.entry(subscriber.dialect).or_default();
+        waiting.push(subscriber);
+        waiting.len() == 1
+    }
+
+    /// Keeps an encoded snapshot and returns the connections that wait for it.
+    pub(super) fn store(&mut self, dialect: Dialect, frames: &Arc<SnapshotFrames>) -> Vec<Subscriber> {
+        self.encoded.insert(dialect, Arc::downgrade(frames));
+        self.waiting.remove(&dialect).unwrap_or_default()
+    }
+
+    /// Forgets the encoded snapshots: only one of this moment will do.
+    pub(super) fn invalidate(&mut self) {
+        self.encoded.clear();
+    }
+
+    /// Removes a connection that waits.
+    pub(super) fn remove(&mut self, connection: ConnectionId) {
+        for waiting in self.waiting.values_mut() {
+            waiting.retain(|subscriber| subscriber.connection != connection);
+        }
+    }
+
+    /// Returns the connections that wait for a snapshot.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Subscriber> {
+        self.waiting.values().flatten()
+    }
+}

@@ -1,0 +1,208 @@
+//! The subscribers of one watchlist: each gets one conflated batch per flush, shared by all that are up to date, and a
+//! conflated catch-up if it has fallen behind.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use shared::{
+    edit::Commit,
+    ids::{ClientId, Revision, WatchlistId},
+    wire::server::ServerMessage,
+};
+
+use super::{
+    log::{CommitLog, changes_frame},
+    outbox::{ConnectionId, Outbox, Outgoing},
+};
+use crate::dialect::{Dialect, frame::Frame};
+
+/// A connection that has a watchlist open.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The client whose edits come over it.
+    pub client: ClientId,
+    /// Name of the person, as others see it.
+    pub name: Arc<str>,
+    /// What the connection speaks.
+    pub dialect: Dialect,
+    /// The queue to the connection.
+    pub outbox: Outbox,
+}
+
+struct Subscription {
+    subscriber: Subscriber,
+    /// The revision that the connection has once its queue is written.
+    sent: Revision,
+    /// Whether it takes part in flushes. Otherwise it is caught up once its queue is written.
+    ready: bool,
+    /// Whether it missed a presence message.
+    presence_missed: bool,
+}
+
+/// What a connection needs to catch up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing for the moment.
+    Nothing,
+    /// The commits after this revision, which are not in memory.
+    Journal(Revision),
+}
+
+/// The subscribers of one watchlist and the commits that they may not have yet.
+pub(super) struct Subscribers {
+    watchlist: WatchlistId,
+    pub(super) log: CommitLog,
+    /// Every subscriber that is ready has been sent the commits up to here.
+    flushed: Revision,
+    subscriptions: BTreeMap<ConnectionId, Subscription>,
+}
+
+impl Subscribers {
+    /// Creates the subscribers of a watchlist at a revision.
+    pub(super) fn new(watchlist: WatchlistId, revision: Revision) -> Self {
+        let log = CommitLog::new(revision);
+        Self { watchlist, log, flushed: revision, subscriptions: BTreeMap::new() }
+    }
+
+    /// Whether there are commits to flush.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.flushed < self.log.head()
+    }
+
+    /// Adds a durable commit.
+    pub(super) fn push(&mut self, commit: Arc<Commit>) {
+        self.log.push(commit, self.flushed);
+    }
+
+    /// Adds a connection that has, or will have once its queue is written, the revision `sent`, and catches it up from there.
+    /// `has_people` says whether there is a presence message to send.
+    pub(super) fn subscribe(&mut self, subscriber: Subscriber, sent: Revision, has_people: bool) -> Need {
+        let connection = subscriber.connection;
+        let subscription = Subscription { subscriber, sent, ready: false, presence_missed: has_people };
+        self.subscriptions.insert(connection, subscription);
+        self.catch_up(connection)
+    }
+
+    /// Removes a connection and returns it if it was there.
+    pub(super) fn unsubscribe(&mut self, connection: ConnectionId) -> Option<Subscriber> {
+        self.subscriptions.remove(&connection).map(|subscription| subscription.subscriber)
+    }
+
+    pub(super) fn get(&self, connection: ConnectionId) -> Option<&Subscriber> {
+        self.subscriptions.get(&connection).map(|subscription| &subscription.subscriber)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Subscriber> {
+        self.subscriptions.values().map(|subscription| &subscription.subscriber)
+    }
+
+    /// Sends the new commits to every subscriber that is up to date. Returns the connections that have written everything and
+    /// need commits that are not in memory: no other event would catch them up.
+    pub(super) fn flush(&mut self) -> Vec<ConnectionId> {
+        while self.is_dirty() {
+            let to = self.log.cut(self.flushed);
+            let mut frames: BTreeMap<(Revision, Dialect), Frame> = BTreeMap::new();
+            for subscription in self.subscriptions.values_mut().filter(|subscription| subscription.ready) {
+                if subscription.sent >= to {
+                    continue;
+                }
+                let key = (subscription.sent, subscription.subscriber.dialect);
+                if !frames.contains_key(&key)
+                    && let Some(frame) = self.log.frame(self.watchlist, (key.0, to), key.1)
+                {
+                    frames.insert(key, frame);
+                }
+                match frames.get(&key) {
+                    Some(frame) if subscription.push(Outgoing::Frame(frame.clone())) => {
+                        subscription.sent = to
+                    }
+                    _ => subscription.ready = false,
+                }
+            }
+            self.flushed = to;
+        }
+        let late = self.subscriptions.iter().filter(|(_, subscription)| !subscription.ready);
+        let late: Vec<ConnectionId> = late.map(|(id, _)| *id).collect();
+        let mut behind = Vec::new();
+        for connection in late {
+            // A connection that has just written everything does not report it again.
+            let is_drained = self
+                .subscriptions
+                .get(&connection)
+                .is_some_and(|late| !late.subscriber.outbox.wait_until_empty());
+            if is_drained && self.catch_up(connection) != Need::Nothing {
+                behind.push(connection);
+            }
+        }
+        behind
+    }
+
+    /// Sends conflated messages to a connection that is behind, from where it is.
+    pub(super) fn catch_up(&mut self, connection: ConnectionId) -> Need {
+        loop {
+            let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
+            if subscription.ready || subscription.sent >= self.flushed {
+                subscription.ready = true;
+                return Need::Nothing;
+            }
+            if subscription.sent < self.log.start() {
+                return Need::Journal(subscription.sent);
+            }
+            let to = self.log.cut(subscription.sent).min(self.flushed);
+            let dialect = subscription.subscriber.dialect;
+            let Some(frame) = self.log.frame(self.watchlist, (subscription.sent, to), dialect) else {
+                return Need::Nothing;
+            };
+            if subscription.push(Outgoing::Frame(frame)) {
+                subscription.sent = to;
+            } else if subscription.subscriber.outbox.wait_until_empty() {
+                return Need::Nothing;
+            }
+        }
+    }
+
+    /// Sends older commits, read from the journal, to a connection and continues from there.
+    pub(super) fn catch_up_from(&mut self, connection: ConnectionId, commits: &[Commit]) -> Need {
+        let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
+        let fits = commits.first().is_some_and(|first| first.revision == subscription.sent.next());
+        // Commits pruned in the meantime leave a gap: the caller notices it and sends a snapshot.
+        let (Some(last), true) = (commits.last(), fits) else { return Need::Journal(subscription.sent) };
+        let frame =
+            changes_frame(self.watchlist, subscription.sent, commits, subscription.subscriber.dialect);
+        if subscription.push(Outgoing::Frame(frame)) {
+            subscription.sent = last.revision;
+            return self.catch_up(connection);
+        }
+        if subscription.subscriber.outbox.wait_until_empty() {
+            Need::Nothing
+        } else {
+            Need::Journal(subscription.sent)
+        }
+    }
+
+    /// Sends a presence message. Connections that are behind get it with their catch-up.
+    pub(super) fn send_presence(&mut self, message: &ServerMessage, only_missed: bool) {
+        let mut frames: BTreeMap<Dialect, Frame> = BTreeMap::new();
+        for subscription in self.subscriptions.values_mut() {
+            if only_missed && !subscription.presence_missed {
+                continue;
+            }
+            let dialect = subscription.subscriber.dialect;
+            let frame = frames.entry(dialect).or_insert_with(|| dialect.encode(message)).clone();
+            let is_sent = subscription.ready && subscription.push(Outgoing::Frame(frame));
+            subscription.presence_missed = !is_sent;
+        }
+    }
+
+    /// Whether a connection that is up to date missed a presence message.
+    pub(super) fn has_missed_presence(&self) -> bool {
+        self.subscriptions.values().any(|subscription| subscription.ready && subscription.presence_missed)
+    }
+}
+
+impl Subscription {
+    fn push(&self, item: Outgoing) -> bool {
+        self.subscriber.outbox.push(item)
+    }
+}

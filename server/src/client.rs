@@ -1,0 +1,242 @@
+//! A blocking client of the server's HTTP API, for the command line and for a process that looks for a server.
+
+use std::{fs::File, io::Read, net::SocketAddr, path::Path, time::Duration};
+
+use serde::Deserialize;
+use shared::{
+    column::Column,
+    edit::Change,
+    ids::{ClientId, EditId, RowId, WatchlistId},
+    limits::Limits,
+    sheet::Table,
+    wire::server::Watchlists,
+};
+use ureq::{Agent, http::StatusCode};
+use uuid::Uuid;
+
+/// Maximum length of a token file, in bytes.
+const MAX_TOKEN_BYTES: u64 = 4096;
+/// How long a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a process may take to answer `/healthz`.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Reads a token from its file.
+///
+/// # Errors
+/// A sentence that names the file and what is wrong with it.
+pub fn read_token(file: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|file| file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text))
+        .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
+    let token = text.trim();
+    if text.len() as u64 > MAX_TOKEN_BYTES {
+        return Err(format!("the file {} is too long to hold a token", file.display()));
+    }
+    if token.is_empty() {
+        return Err(format!("the token file {} is empty", file.display()));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "the file {} does not hold a token: a token is one word of ASCII characters",
+            file.display()
+        ));
+    }
+    Ok(token.to_owned())
+}
+
+/// A server's address and the token for it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: String,
+    token: String,
+    agent: Agent,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server does not accept the token.
+    #[error("the server at {base} does not accept this token")]
+    Unauthorized {
+        /// The server's address.
+        base: String,
+    },
+    /// The server does not answer.
+    #[error("the server at {base} cannot be reached")]
+    Unreachable {
+        /// The server's address.
+        base: String,
+        /// The error of the connection.
+        source: Box<ureq::Error>,
+    },
+    /// The server rejects the call.
+    #[error("the server at {base} rejected the request: {message}")]
+    Rejected {
+        /// The server's address.
+        base: String,
+        /// The reason that the server gives.
+        message: String,
+    },
+    /// The answer is not one of an Afterglow server.
+    #[error("the server at {base} does not answer as an Afterglow server: {message}")]
+    UnexpectedAnswer {
+        /// The server's address.
+        base: String,
+        /// What is wrong with the answer.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Health {
+    instance: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    watchlist: WatchlistId,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Client {
+    /// Creates a client of the server at an address such as `http://127.0.0.1:7878`.
+    pub fn new(base: &str, token: &str) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(CALL_TIMEOUT));
+        let base = base.trim_end_matches('/').to_owned();
+        Self { base, token: token.to_owned(), agent: config.build().into() }
+    }
+
+    /// Returns the server's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Returns the token for the server.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Returns the watchlists.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn list(&self) -> Result<Watchlists, ClientError> {
+        self.json(&self.call("GET", "/api/v1/watchlists", None)?)
+    }
+
+    /// Creates a watchlist.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn create(&self, name: &str, columns: &[Column]) -> Result<WatchlistId, ClientError> {
+        let body = serde_json::json!({ "name": name, "columns": columns });
+        let created: Created = self.json(&self.call("POST", "/api/v1/watchlists", Some(&body))?)?;
+        Ok(created.watchlist)
+    }
+
+    /// Sends an edit and waits until it is on disk.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn edit(
+        &self,
+        id: WatchlistId,
+        client: ClientId,
+        edit: EditId,
+        changes: &[Change],
+    ) -> Result<(), ClientError> {
+        let body = serde_json::json!({ "client": client, "edit": edit, "changes": changes });
+        self.call("POST", &format!("/api/v1/watchlists/{id}/edits"), Some(&body)).map(drop)
+    }
+
+    /// Deletes a watchlist.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn delete(&self, id: WatchlistId) -> Result<(), ClientError> {
+        self.call("DELETE", &format!("/api/v1/watchlists/{id}"), None).map(drop)
+    }
+
+    /// Returns a watchlist as CSV.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn csv(&self, id: WatchlistId) -> Result<Vec<u8>, ClientError> {
+        self.call("GET", &format!("/api/v1/watchlists/{id}?format=csv"), None)
+    }
+
+    fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Vec<u8>, ClientError> {
+        let url = format!("{}{path}", self.base);
+        let bearer = format!("Bearer {}", self.token);
+        let answer = match body {
+            Some(body) => self.agent.post(&url).header("Authorization", &bearer).send_json(body),
+            None if method == "DELETE" => self.agent.delete(&url).header("Authorization", &bearer).call(),
+            None => self.agent.get(&url).header("Authorization", &bearer).call(),
+        };
+        let unreachable =
+            |source| ClientError::Unreachable { base: self.base.clone(), source: Box::new(source) };
+        let mut answer = answer.map_err(unreachable)?;
+        let status = answer.status();
+        let bytes = answer.body_mut().with_config().limit(1 << 32).read_to_vec().map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(ClientError::Unauthorized { base: self.base.clone() });
+        }
+        let problem = serde_json::from_slice::<Problem>(&bytes);
+        let message = problem.map_or_else(|_| status.to_string(), |problem| problem.detail);
+        Err(ClientError::Rejected { base: self.base.clone(), message })
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(bytes).map_err(|error| ClientError::UnexpectedAnswer {
+            base: self.base.clone(),
+            message: error.to_string(),
+        })
+    }
+
+    /// Creates a watchlist from a table and returns its id.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. A watchlist that could not be filled is deleted again.
+    pub fn import(&self, name: &str, table: &Table) -> Result<WatchlistId, ClientError> {
+        let id = self.create(name, &table.columns)?;
+        if let Err(error) = self.fill(id, table) {
+            // The import has failed, whether or not the rest of it can be removed.
+            drop(self.delete(id));
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    /// Inserts the rows of a table into an empty watchlist.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn fill(&self, id: WatchlistId, table: &Table) -> Result<(), ClientError> {
+        let client = ClientId(Uuid::new_v4());
+        let edits = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
+        let numbered = edits.iter().zip(1..);
+        numbered.into_iter().try_for_each(|(changes, edit)| self.edit(id, client, EditId(edit), changes))
+    }
+}
+
+/// Returns the instance id of the process that serves at an address, if one answers.
+pub fn instance_at(address: SocketAddr) -> Option<Uuid> {
+    let config = Agent::config_builder().timeout_global(Some(HEALTH_TIMEOUT));
+    let agent: Agent = config.build().into();
+    let mut answer = agent.get(format!("http://{address}/healthz")).call().ok()?;
+    answer.body_mut().read_json::<Health>().ok().map(|health| health.instance)
+}

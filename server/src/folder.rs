@@ -1,0 +1,12 @@
+//! The data folder: who serves it and where, the version of its format, and backups of its journal.
+
+pub mod backup;
+mod default_dir;
+mod lock;
+mod serve_or_join;
+mod version;
+
+pub use default_dir::default_data_dir;
+pub use lock::{DataFolder, Serving};
+pub use serve_or_join::{Access, find_server, is_serving, serve_or_join};
+pub use version::{FolderError, enter, is_current};

@@ -1,0 +1,176 @@
+//! Backups of a data folder's journal: written while it is served, checked, and restored.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+
+use super::{
+    lock::DataFolder,
+    version::{FolderError, is_current},
+};
+use crate::{
+    files::{create_private, remove_if_exists, sync_parent, with_suffix},
+    journal::{
+        Journal, JournalError,
+        sqlite::{self, CheckedList, SqliteJournal},
+    },
+};
+
+/// Number of damaged records that an error names. Further ones are counted.
+const MAX_NAMED: usize = 5;
+
+/// A restored backup.
+#[derive(Debug)]
+pub struct Restored {
+    /// The watchlists of the backup.
+    pub lists: Vec<CheckedList>,
+    /// Path of the journal that the backup replaced, if there was one.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Returns the path of a data folder's journal.
+///
+/// # Errors
+/// The folder has no journal.
+pub fn existing_journal(data_dir: &Path) -> anyhow::Result<PathBuf> {
+    is_current(data_dir)?;
+    let journal = data_dir.join(sqlite::FILE);
+    if !journal.is_file() {
+        bail!("the data folder {} has no journal; name another with --data-dir", data_dir.display());
+    }
+    Ok(journal)
+}
+
+/// Checks every record of a journal, which may be in use.
+///
+/// # Errors
+/// A sentence that names what is damaged and what to do.
+pub async fn check(file: &Path) -> anyhow::Result<Vec<CheckedList>> {
+    match fs::metadata(file) {
+        Ok(found) if found.is_dir() => bail!("{} is a folder: name a file", file.display()),
+        Ok(found) if found.len() == 0 => bail!("{} is empty and not a journal of Afterglow", file.display()),
+        Ok(_) => {}
+        Err(_) => bail!("the file {} does not exist", file.display()),
+    }
+    let (sound, wrong) = sqlite::check(file).await.map_err(|error| with_causes(&error))?;
+    if wrong.is_empty() {
+        return Ok(sound);
+    }
+    let more = wrong.len().saturating_sub(MAX_NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let named = wrong[..wrong.len().min(MAX_NAMED)].join("; ");
+    bail!(
+        "{} is damaged: {named}{more}. Undamaged watchlists: {}. Restore a backup with \
+         `afterglow-server restore FILE`; the damaged journal is kept",
+        file.display(),
+        sound.len()
+    )
+}
+
+fn with_causes(error: &JournalError) -> anyhow::Error {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    anyhow::anyhow!("{}", causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+}
+
+/// Writes a checked copy of a data folder's journal. The folder may be served in the meantime.
+///
+/// # Errors
+/// The file exists or cannot be written, or the journal is damaged.
+pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<CheckedList>> {
+    let journal = existing_journal(data_dir)?;
+    if file.exists() {
+        bail!("{} already exists: name another file", file.display());
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("the folder {} does not exist: create it, or name another file", folder.display());
+    }
+    let half_written = with_suffix(file, ".new");
+    // A backup that was interrupted may have left one.
+    remove_if_exists(&half_written)?;
+    let unwritable = || format!("{} cannot be written", file.display());
+    let copied = async {
+        create_private(&half_written).with_context(unwritable)?;
+        sqlite::copy(&journal, &half_written)
+            .await
+            .map_err(|error| with_causes(&error))
+            .with_context(unwritable)?;
+        // Damage in the copy is damage in the journal.
+        check(&half_written).await.with_context(|| format!("{} was not written", file.display()))
+    };
+    let copied = copied.await.and_then(|sound| {
+        let placed = File::open(&half_written)
+            .and_then(|copy| copy.sync_all())
+            .and_then(|()| fs::rename(&half_written, file))
+            .and_then(|()| sync_parent(file));
+        placed.with_context(unwritable).map(|()| sound)
+    });
+    if copied.is_err() {
+        // The error is reported already. A leftover is removed by the next backup.
+        drop(fs::remove_file(&half_written));
+    }
+    copied
+}
+
+/// Replaces a data folder's journal by a backup. Every watchlist starts a new epoch, so that clients load what the backup
+/// holds. The replaced journal is kept.
+///
+/// # Errors
+/// The folder is served, the backup is damaged, or a file cannot be written. Nothing is changed then.
+pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
+    let sound = check(file).await?;
+    let folder = DataFolder::lock(data_dir).map_err(|error| match error {
+        FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
+        error => error.into(),
+    })?;
+    let journal = folder.path().join(sqlite::FILE);
+    if fs::canonicalize(&journal)
+        .is_ok_and(|journal| fs::canonicalize(file).is_ok_and(|file| file == journal))
+    {
+        bail!("{} is the journal itself: name a backup", file.display());
+    }
+    let new = folder.path().join(sqlite::RESTORING);
+    for leftover in ["", "-wal", "-shm"] {
+        remove_if_exists(&with_suffix(&new, leftover))?;
+    }
+    let unwritable = || format!("the data folder {} cannot be written", data_dir.display());
+    let copied = create_private(&new).and_then(|mut copy| io::copy(&mut File::open(file)?, &mut copy));
+    copied.with_context(unwritable)?;
+    let copy = SqliteJournal::open_file(new.clone()).await.map_err(|error| with_causes(&error))?;
+    copy.renew_epochs().await.map_err(|error| with_causes(&error))?;
+    Journal::close(&copy).await;
+    if with_suffix(&new, "-wal").exists() {
+        bail!("{} could not be written completely; nothing was changed", new.display());
+    }
+    File::open(&new).and_then(|file| file.sync_all()).with_context(unwritable)?;
+    let replaced = rename_replaced(&journal).with_context(unwritable)?;
+    fs::rename(&new, &journal).with_context(unwritable)?;
+    sync_parent(&journal).with_context(unwritable)?;
+    Ok(Restored { lists: sound, replaced })
+}
+
+/// Renames the journal and its write-ahead log. The journal goes first: from then on the folder cannot be served until the new
+/// journal is in place, and no log ever stands beside a journal that it does not belong to.
+fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
+    let logs = ["-wal", "-shm"];
+    let is_free =
+        |aside: &PathBuf| !aside.exists() && logs.iter().all(|log| !with_suffix(aside, log).exists());
+    let aside = (1..).map(|number| with_suffix(journal, &format!(".replaced-{number}"))).find(is_free);
+    let aside = aside.expect("there are more numbers than files");
+    let is_kept = rename_if_exists(journal, &aside)?;
+    for log in logs {
+        rename_if_exists(&with_suffix(journal, log), &with_suffix(&aside, log))?;
+    }
+    Ok(is_kept.then_some(aside))
+}
+
+fn rename_if_exists(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        renamed => renamed.map(|()| true),
+    }
+}

@@ -1,0 +1,61 @@
+//! A data folder has one server: a process locks the folder and serves it, or joins the server that does.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    lock::{DataFolder, Serving},
+    version::FolderError,
+};
+use crate::{
+    accounts::TOKEN_FILE,
+    client::{Client, instance_at, read_token},
+};
+
+/// How long a process that has locked a folder may take to announce its address.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a process gets at a data folder.
+pub enum Access {
+    /// The folder is locked: this process serves it.
+    Serve(DataFolder),
+    /// Another process serves the folder.
+    Join(Client),
+}
+
+/// Returns a client of the process that serves a data folder, if one does. The token is sent only after the process has shown
+/// by its instance id that it is the one that wrote its address into the folder.
+pub fn find_server(data_dir: &Path) -> Option<Client> {
+    let serving = DataFolder::find_serving(data_dir)?;
+    let token = read_token(&data_dir.join(TOKEN_FILE)).ok()?;
+    is_serving(&serving).then(|| Client::new(&format!("http://{}", serving.address), &token))
+}
+
+/// Whether the process that wrote this address is the one that answers there.
+pub fn is_serving(serving: &Serving) -> bool {
+    instance_at(serving.address) == Some(serving.instance)
+}
+
+/// Locks a data folder, or joins the process that serves it. A process that has just locked the folder announces its address
+/// a moment later, so this waits up to five seconds for it.
+///
+/// # Errors
+/// See [`FolderError`].
+pub fn serve_or_join(data_dir: &Path) -> Result<Access, FolderError> {
+    let started = Instant::now();
+    loop {
+        if let Some(client) = find_server(data_dir) {
+            return Ok(Access::Join(client));
+        }
+        match DataFolder::lock(data_dir) {
+            Ok(folder) => return Ok(Access::Serve(folder)),
+            Err(FolderError::Served { .. }) if started.elapsed() < START_TIMEOUT => {
+                thread::sleep(START_TIMEOUT / 50);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

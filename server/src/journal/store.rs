@@ -1,0 +1,60 @@
+//! The seam between rooms and the store that keeps their commits.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use shared::{
+    edit::Commit,
+    ids::{Revision, WatchlistId},
+    time::Timestamp,
+};
+
+use super::record::{AnswerRecord, Batch, HistoryFilter, ReadLimit, Record, Sender, StoredPart};
+
+/// Why a journal call failed. Whether a failed write reached the disk is unknown.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The store failed: the disk is full, read-only or broken.
+    #[error("the journal cannot be read or written")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A record is missing, or is not what was written.
+    #[error("the journal is damaged: {0}")]
+    Damaged(String),
+    /// The file exists but cannot be opened as a journal of this version.
+    #[error("{0}")]
+    NotOurs(String),
+}
+
+/// Result of a journal call.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
+
+/// Durable storage of watchlists: their commits, answers and snapshots.
+pub trait Journal: Send + Sync + 'static {
+    /// Returns every watchlist, deleted ones included, oldest first.
+    fn watchlists(&self) -> Answer<'_, Vec<Record>>;
+    /// Creates a watchlist from its snapshot at revision 0.
+    fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()>;
+    /// Marks a watchlist as deleted at a time, or as restored.
+    fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()>;
+    /// Erases watchlists that were deleted before this time.
+    fn purge(&self, before: Timestamp) -> Answer<'_, ()>;
+    /// Returns the parts of the newest complete snapshot.
+    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>>;
+    /// Returns commits after `after`, oldest first. The result is empty only if no such commit exists.
+    fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>>;
+    /// Returns commits, newest first, with the replaced value of each `set` in `was`.
+    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>>;
+    /// Returns the kept answers to a sender's edits, ordered by edit.
+    fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>>;
+    /// Writes a batch atomically. Once this returns, the batch survives a crash and a power failure.
+    fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()>;
+    /// Writes one part of a snapshot. The last part deletes older snapshots.
+    fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()>;
+    /// Deletes commits that are older than `before`, or not among the newest `keep`. The commit of the newest
+    /// complete snapshot and every later one are kept.
+    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()>;
+    /// Checks that the journal can be read and, if the last write failed, that it can be written again.
+    fn ready(&self) -> Answer<'_, ()>;
+    /// Closes the journal once pending calls are done.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,25 @@
+//! What every room is given.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{clock::Clock, journal::Journal, settings::Settings};
+
+/// What every room is given.
+#[derive(Clone)]
+pub struct RoomContext {
+    /// Where commits are stored.
+    pub journal: Arc<dyn Journal>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Limits and intervals.
+    pub settings: Arc<Settings>,
+    /// Owns the rooms' tasks.
+    pub tasks: TaskTracker,
+    /// Ends the tasks.
+    pub stop: CancellationToken,
+    /// Notified when a watchlist's name changes.
+    pub renamed: watch::Sender<()>,
+}

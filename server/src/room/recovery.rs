@@ -1,0 +1,51 @@
+//! Edits that were answered `unavailable` and may be stored all the same, as when a write was reported as failed: their
+//! clients see the commits and do not send them again, so they must not hold up later edits for ever.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use shared::ids::WatchlistId;
+use tokio::time::Instant;
+
+use super::withheld::Withheld;
+
+/// Time between two attempts to find out which withheld edits are stored.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Connections with withheld edits of one watchlist that may be stored.
+#[derive(Default)]
+pub(super) struct Recovery {
+    uncertain: Vec<Weak<Withheld>>,
+    resolve_at: Option<Instant>,
+}
+
+impl Recovery {
+    /// Adds a connection unless it is known.
+    pub(super) fn add(&mut self, withheld: &Arc<Withheld>, now: Instant) {
+        let withheld = Arc::downgrade(withheld);
+        if !self.uncertain.iter().any(|known| known.ptr_eq(&withheld)) {
+            self.uncertain.push(withheld);
+            self.resolve_at.get_or_insert(now + RESOLVE_INTERVAL);
+        }
+    }
+
+    /// Returns when the withheld edits are to be looked up.
+    pub(super) fn resolve_at(&self) -> Option<Instant> {
+        self.resolve_at
+    }
+
+    /// Removes and returns the connections that are still there.
+    pub(super) fn start(&mut self) -> Vec<Arc<Withheld>> {
+        self.resolve_at = None;
+        std::mem::take(&mut self.uncertain).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Forgets every edit of a deleted watchlist: it is not sent again.
+    pub(super) fn forget(&mut self, watchlist: WatchlistId) {
+        for withheld in self.start() {
+            withheld.of(watchlist).into_iter().for_each(|edit| withheld.stored(watchlist, edit));
+        }
+    }
+}

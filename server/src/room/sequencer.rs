@@ -1,0 +1,210 @@
+//! Judges edits, orders them and makes them durable.
+//!
+//! The steps are apart so that the room can send what is due while a write is under way: [`Sequencer::judge`], then the write
+//! that it returns, then [`Sequencer::finish`].
+
+use std::{collections::HashSet, future::Future, sync::Arc};
+
+use shared::{
+    edit::Commit,
+    ids::{Revision, WatchlistId},
+};
+use tracing::{error, warn};
+
+use super::{
+    command::EditRequest,
+    context::RoomContext,
+    judge::{Judge, Unwritten},
+    load::load,
+    withheld::Withheld,
+};
+use crate::journal::{JournalError, ReadLimit, Sender, Verdict};
+
+/// Sequences one watchlist.
+pub(super) struct Sequencer {
+    context: RoomContext,
+    watchlist: WatchlistId,
+    /// The state that edits are judged against.
+    pub(super) judge: Judge,
+    /// Whether the state may differ from the journal: a write has failed.
+    is_suspect: bool,
+}
+
+/// Edits that were judged together.
+#[derive(Default)]
+pub(super) struct Judged {
+    /// Edits whose answers are durable already.
+    pub(super) answered: Vec<(EditRequest, Verdict)>,
+    /// Edits that cannot be judged now.
+    pub(super) withheld: Vec<EditRequest>,
+    unwritten: Unwritten,
+    waiting: Vec<(EditRequest, Verdict)>,
+}
+
+/// What a write came to.
+#[derive(Default)]
+pub(super) struct Sequenced {
+    /// Edits with answers that are durable now.
+    pub(super) answered: Vec<(EditRequest, Verdict)>,
+    /// Edits that could not be made durable.
+    pub(super) withheld: Vec<EditRequest>,
+    /// Commits that are durable now, in order.
+    pub(super) commits: Vec<Arc<Commit>>,
+}
+
+impl Judged {
+    /// Whether there is nothing to write.
+    pub(super) fn is_written(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+}
+
+impl Sequencer {
+    /// Creates the sequencer of a loaded watchlist.
+    pub(super) fn new(context: RoomContext, watchlist: WatchlistId, judge: Judge) -> Self {
+        Self { context, watchlist, judge, is_suspect: false }
+    }
+
+    /// Judges edits in order. `published` is the last revision that subscribers may have seen. Commits that a failed write
+    /// left in the journal all the same are returned with the edits.
+    pub(super) async fn judge(
+        &mut self,
+        requests: Vec<EditRequest>,
+        published: Revision,
+    ) -> (Judged, Vec<Arc<Commit>>) {
+        let mut judged = Judged::default();
+        let Some(recovered) = self.ensure_sound(published).await else {
+            judged.withheld = requests;
+            return (judged, Vec::new());
+        };
+        for request in requests {
+            let sender = request.sender();
+            if !self.load_answers(sender).await {
+                judged.withheld.push(request);
+                continue;
+            }
+            let is_answered = self.judge.answers.verdict(sender, request.edit).is_some();
+            if is_answered && !judged.unwritten.has_answer(sender, request.edit) {
+                // The answer is durable and is given again, whatever else waits.
+                let verdict = self.judge.judge(&request, (self.context.clock)(), &mut judged.unwritten);
+                judged.answered.push((request, verdict));
+                continue;
+            }
+            let withheld = request.withheld();
+            if withheld.is_some_and(|withheld| !withheld.admits(self.watchlist, request.edit)) {
+                judged.withheld.push(request);
+                continue;
+            }
+            let verdict = self.judge.judge(&request, (self.context.clock)(), &mut judged.unwritten);
+            judged.waiting.push((request, verdict));
+        }
+        (judged, recovered)
+    }
+
+    /// Writes the batch of judged edits. The future borrows neither the sequencer nor the edits.
+    pub(super) fn write(
+        &self,
+        judged: &mut Judged,
+    ) -> impl Future<Output = Result<(), JournalError>> + use<> {
+        let batch = judged.unwritten.batch();
+        batch.name = self.judge.watchlist.name().clone();
+        batch.rows = self.judge.watchlist.rows().len();
+        let batch = judged.unwritten.batch.clone();
+        let (journal, watchlist) = (self.context.journal.clone(), self.watchlist);
+        async move { journal.append(watchlist, batch).await }
+    }
+
+    /// Completes judged edits after their write. If it failed, the journal decides which of them are stored.
+    pub(super) async fn finish(
+        &mut self,
+        judged: Judged,
+        written: Result<(), JournalError>,
+        published: Revision,
+    ) -> Sequenced {
+        let mut sequenced = Sequenced::default();
+        let Err(error) = written else {
+            sequenced.answered = judged.waiting;
+            sequenced.commits = judged.unwritten.batch.commits.iter().map(|new| new.commit.clone()).collect();
+            return sequenced;
+        };
+        error!(
+            watchlist = %self.watchlist,
+            error = &error as &dyn std::error::Error,
+            "failed to write edits; they are rejected as unavailable"
+        );
+        self.judge.revert(judged.unwritten);
+        self.is_suspect = true;
+        // What the journal holds decides before anyone is answered.
+        sequenced.commits = self.ensure_sound(published).await.unwrap_or_default();
+        let stored: HashSet<Revision> = sequenced.commits.iter().map(|commit| commit.revision).collect();
+        for (request, verdict) in judged.waiting {
+            match verdict {
+                Verdict::Accepted(revision) if stored.contains(&revision) => {
+                    sequenced.answered.push((request, verdict));
+                }
+                Verdict::Accepted(_) | Verdict::Rejected(_) => sequenced.withheld.push(request),
+            }
+        }
+        sequenced
+    }
+
+    /// Reads the state from the journal again after a failed write. Returns the commits after `published` that are stored
+    /// after all, or `None` while the journal cannot be read.
+    pub(super) async fn ensure_sound(&mut self, published: Revision) -> Option<Vec<Arc<Commit>>> {
+        if !self.is_suspect {
+            return Some(Vec::new());
+        }
+        let read = async {
+            let (judge, _) = load(&self.context, self.watchlist).await?;
+            let missed = self.context.journal.commits(self.watchlist, published, ReadLimit::ALL).await?;
+            Ok((judge, missed))
+        };
+        let read: Result<_, JournalError> = read.await;
+        match read {
+            Ok((judge, missed)) => {
+                self.judge = judge;
+                self.is_suspect = false;
+                Some(missed.into_iter().map(Arc::new).collect())
+            }
+            Err(error) => {
+                warn!(
+                    watchlist = %self.watchlist,
+                    error = &error as &dyn std::error::Error,
+                    "failed to read the journal after a failed write"
+                );
+                None
+            }
+        }
+    }
+
+    /// Marks the edits of a connection as no longer withheld if they are stored. Returns false if that cannot be found out.
+    pub(super) async fn resolve(&mut self, withheld: &Withheld) -> bool {
+        if !self.load_answers(withheld.sender()).await {
+            return false;
+        }
+        for edit in withheld.of(self.watchlist) {
+            if let Some(Verdict::Accepted(_)) = self.judge.answers.verdict(withheld.sender(), edit) {
+                withheld.stored(self.watchlist, edit);
+            }
+        }
+        true
+    }
+
+    /// Reads a sender's answers unless they are in memory. Returns false if they cannot be read.
+    async fn load_answers(&mut self, sender: Sender) -> bool {
+        if !self.judge.answers.is_cached(sender) {
+            match self.context.journal.answers(self.watchlist, sender).await {
+                Ok(records) => self.judge.answers.load(sender, records),
+                Err(error) => {
+                    warn!(
+                        watchlist = %self.watchlist,
+                        error = &error as &dyn std::error::Error,
+                        "failed to read the answers of a client"
+                    );
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,38 @@
+//! What a session is given.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::wire::codec::Encoding;
+use tokio_util::sync::CancellationToken;
+
+use crate::{access::Caller, channel::ConnectionId, clock::Clock, hub::Hub, settings::Settings};
+
+/// What every session shares.
+#[derive(Clone)]
+pub struct SessionContext {
+    /// The watchlists.
+    pub hub: Arc<Hub>,
+    /// Limits and intervals.
+    pub settings: Arc<Settings>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Ends the session.
+    pub stop: CancellationToken,
+}
+
+/// The other end of a connection.
+pub struct Peer {
+    /// The connection's id.
+    pub connection: ConnectionId,
+    /// Who is connected.
+    pub caller: Caller,
+    /// The encoding of its messages.
+    pub encoding: Encoding,
+}
+
+impl SessionContext {
+    /// Returns how long a connection may be silent, and a write may take.
+    pub(super) fn silence(&self) -> Duration {
+        Duration::from_secs(self.settings.silence_seconds.max(1))
+    }
+}

@@ -1,0 +1,365 @@
+//! The loop of a session: it reads requests as fast as the client may send them, and writes what is ready.
+
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+
+use shared::{
+    edit::Change,
+    ids::{ClientId, EditId, WatchlistId},
+    limits::EDITS_IN_FLIGHT,
+    rejection::{Code, Rejection},
+    wire::{
+        PROTOCOL,
+        client::{self, ClientMessage},
+        codec::DecodeError,
+        server::{ErrorCode, ServerMessage, Watchlists, Welcome},
+    },
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+};
+use tokio_tungstenite::WebSocketStream;
+use tracing::debug;
+
+use super::{
+    context::{Peer, SessionContext},
+    error::{rejected, watchlist_error},
+    history::history,
+    manage,
+    pace::Pace,
+    writer::{Ready, Writer},
+};
+use crate::{
+    channel::{Outbox, Subscriber},
+    hub::OpenList,
+    journal::Sender,
+    room::{Answered, Command, EditRequest, NOT_SERVED, Reply, Unreadable, Withheld},
+    transport::websocket::{End, Socket},
+};
+
+/// Maximum number of history requests of a connection that are read at once. While there are as many, nothing more is read
+/// from it.
+const HISTORIES_IN_FLIGHT: usize = 4;
+
+/// Serves a connection until it ends.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    context: SessionContext,
+    peer: Peer,
+    stream: WebSocketStream<S>,
+) {
+    let mut socket = Socket::new(stream, peer.encoding, context.silence());
+    let end = match receive_hello(&context, &mut socket).await {
+        Ok(client) => {
+            let (outbox, items, state) = Outbox::new(context.settings.outbox_bytes);
+            let (answer_to, answers) = mpsc::channel(EDITS_IN_FLIGHT);
+            let writer = Writer::new(outbox.clone(), (items, state), answers);
+            let mut session = Session::new(context, peer, client, (outbox, answer_to));
+            let end = session.serve(&mut socket, writer).await;
+            session.leave().await;
+            end
+        }
+        Err(end) => end,
+    };
+    if let End::Error(code, message) = end {
+        debug!(?code, message, "closing a connection");
+        socket.close(code, &message).await;
+    }
+}
+
+async fn receive_hello<S: AsyncRead + AsyncWrite + Unpin>(
+    context: &SessionContext,
+    socket: &mut Socket<S>,
+) -> Result<ClientId, End> {
+    let expected = || {
+        let message = "the first message must be hello, within five seconds of the connection";
+        End::Error(ErrorCode::HelloExpected, message.to_owned())
+    };
+    let first = async {
+        loop {
+            if let Some(bytes) = socket.next().await? {
+                let message = socket.encoding().decode_client(&bytes);
+                return message.map_err(|error| End::Error(ErrorCode::BadMessage, error.to_string()));
+            }
+        }
+    };
+    let deadline = Duration::from_secs(context.settings.hello_seconds);
+    let first: Result<ClientMessage, End> = tokio::select! {
+        () = context.stop.cancelled() => return Err(restarting()),
+        first = timeout(deadline, first) => first.map_err(|_elapsed| expected())?,
+    };
+    match first? {
+        ClientMessage::Hello(hello) => Ok(hello.client),
+        _ => Err(expected()),
+    }
+}
+
+fn restarting() -> End {
+    End::Error(ErrorCode::Restarting, "the server is restarting; reconnect in a moment".to_owned())
+}
+
+struct Session {
+    context: SessionContext,
+    peer: Peer,
+    client: ClientId,
+    outbox: Outbox,
+    answer_to: mpsc::Sender<Answered>,
+    withheld: Arc<Withheld>,
+    lists: BTreeMap<WatchlistId, OpenList>,
+    in_flight: usize,
+    pace: Pace,
+    last_heard: Instant,
+    /// Histories that are being read. A long one holds up nothing else.
+    histories: JoinSet<ServerMessage>,
+}
+
+impl Session {
+    fn new(
+        context: SessionContext,
+        peer: Peer,
+        client: ClientId,
+        (outbox, answer_to): (Outbox, mpsc::Sender<Answered>),
+    ) -> Self {
+        let settings = &context.settings;
+        let now = Instant::now();
+        Self {
+            pace: Pace::new(settings.edits_per_second, settings.edits_burst, now),
+            withheld: Arc::new(Withheld::new(Sender { user: peer.caller.user().id, client })),
+            context,
+            peer,
+            client,
+            outbox,
+            answer_to,
+            lists: BTreeMap::new(),
+            in_flight: 0,
+            last_heard: now,
+            histories: JoinSet::new(),
+        }
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        writer: Writer,
+    ) -> End {
+        match self.serve_until_end(socket, writer).await {
+            Err(end) => end,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn serve_until_end<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        mut writer: Writer,
+    ) -> Result<Infallible, End> {
+        let mut lists = self.context.hub.changes();
+        let mut ping = interval(Duration::from_secs(self.context.settings.ping_seconds.max(1)));
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let silence = self.context.silence();
+        socket.send(&self.welcome()).await?;
+        socket.send(&self.watchlists()).await?;
+        loop {
+            self.pace.fill(Instant::now());
+            let resume_at = self.pace.wait_until();
+            let reads = resume_at.is_none()
+                && self.in_flight < EDITS_IN_FLIGHT
+                && self.histories.len() < HISTORIES_IN_FLIGHT;
+            if !reads {
+                self.last_heard = Instant::now();
+            }
+            tokio::select! {
+                () = self.context.stop.cancelled() => return Err(restarting()),
+                ready = writer.ready() => self.write(socket, &mut writer, ready).await?,
+                changed = lists.changed() => {
+                    if changed.is_ok() {
+                        socket.send(&self.watchlists()).await?;
+                    }
+                }
+                Some(history) = self.histories.join_next() => {
+                    socket.send(&history.map_err(|_ended| End::Gone)?).await?;
+                }
+                _ = ping.tick() => socket.ping().await?,
+                () = sleep_until(self.last_heard + silence) => {
+                    let message = format!("no message received for {} seconds", silence.as_secs());
+                    return Err(End::Error(ErrorCode::Unavailable, message));
+                }
+                () = sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => {}
+                message = socket.next(), if reads => {
+                    self.last_heard = Instant::now();
+                    if let Some(bytes) = message? {
+                        self.receive(socket, &bytes).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        writer: &mut Writer,
+        ready: Ready,
+    ) -> Result<(), End> {
+        let is_behind = match ready {
+            Ready::Answer(first) => {
+                self.in_flight -= writer.write_answers(socket, first).await?;
+                false
+            }
+            Ready::Item(first) => writer.write_items(socket, first).await?,
+            Ready::SnapshotPart => writer.write_part(socket).await?,
+        };
+        if is_behind {
+            for list in self.lists.values() {
+                // A room that has ended has nothing more to send.
+                drop(list.room.send(Command::CatchUp(self.peer.connection)).await);
+            }
+        }
+        Ok(())
+    }
+
+    fn welcome(&self) -> ServerMessage {
+        ServerMessage::Welcome(Welcome {
+            protocol: PROTOCOL,
+            server: env!("CARGO_PKG_VERSION").into(),
+            user: (**self.peer.caller.user()).clone(),
+            now: (self.context.clock)(),
+        })
+    }
+
+    fn watchlists(&self) -> ServerMessage {
+        ServerMessage::Watchlists(Watchlists { list: self.context.hub.list(&self.peer.caller) })
+    }
+
+    async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        bytes: &[u8],
+    ) -> Result<(), End> {
+        let message = match socket.encoding().decode_client(bytes) {
+            Ok(message) => message,
+            Err(DecodeError::BadMessage(message)) => return Err(End::Error(ErrorCode::BadMessage, message)),
+            Err(DecodeError::BadEdit { watchlist, edit, message }) => {
+                let unreadable = Unreadable { bytes: bytes.to_vec(), message };
+                return self.edit(socket, watchlist, edit, Err(unreadable)).await;
+            }
+        };
+        let (hub, caller) = (self.context.hub.clone(), self.peer.caller.clone());
+        match message {
+            ClientMessage::Hello(_) => Err(End::Error(ErrorCode::BadMessage, "duplicate hello".to_owned())),
+            ClientMessage::Edit(client::Edit { watchlist, edit, changes }) => {
+                self.edit(socket, watchlist, edit, Ok(changes)).await
+            }
+            ClientMessage::Open(open) => self.open(socket, open).await,
+            ClientMessage::Close(close) => {
+                if let Some(list) = self.lists.remove(&close.watchlist) {
+                    // A room that has ended has no subscribers.
+                    drop(list.room.send(Command::Unsubscribe(self.peer.connection)).await);
+                }
+                Ok(())
+            }
+            ClientMessage::Presence(presence) => {
+                if let Some(list) = self.lists.get(&presence.watchlist) {
+                    let client::Presence { window, cell, editing, .. } = presence;
+                    let connection = self.peer.connection;
+                    drop(list.room.send(Command::Presence { connection, window, cell, editing }).await);
+                }
+                Ok(())
+            }
+            ClientMessage::Create(create) => socket.send(&manage::create(&hub, &caller, create).await).await,
+            ClientMessage::Delete(delete) => socket.send(&manage::delete(&hub, &caller, delete).await).await,
+            ClientMessage::Restore(restore) => {
+                socket.send(&manage::restore(&hub, &caller, restore).await).await
+            }
+            ClientMessage::DeletedLists(request) => {
+                socket.send(&manage::deleted_lists(&hub, &caller, request)).await
+            }
+            ClientMessage::History(request) => {
+                self.histories.spawn(history(hub, caller, request));
+                Ok(())
+            }
+        }
+    }
+
+    async fn edit<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        watchlist: WatchlistId,
+        edit: EditId,
+        changes: Result<Vec<Change>, Unreadable>,
+    ) -> Result<(), End> {
+        self.pace.consume(Instant::now());
+        self.withheld.read(watchlist, edit);
+        let open = self.lists.get(&watchlist).filter(|list| !list.room.is_gone()).cloned();
+        let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
+        let unknown = match list {
+            Ok(list) => {
+                let request = EditRequest {
+                    caller: self.peer.caller.clone(),
+                    role: list.role,
+                    client: self.client,
+                    edit,
+                    changes,
+                    reply: Reply::Connection(self.answer_to.clone(), self.withheld.clone()),
+                };
+                if list.room.send(Command::Edit(request)).await.is_ok() {
+                    self.in_flight += 1;
+                    return Ok(());
+                }
+                // The room has ended: with the watchlist, or with the store.
+                self.context.hub.connect(&self.peer.caller, watchlist).err()
+            }
+            Err(unknown) => Some(unknown),
+        };
+        let rejection = match unknown {
+            Some(unknown) if self.withheld.admits(watchlist, edit) => unknown,
+            _ => {
+                self.withheld.withhold(watchlist, edit);
+                Rejection::new(Code::Unavailable, NOT_SERVED)
+            }
+        };
+        socket.send(&rejected(watchlist, edit, rejection)).await
+    }
+
+    async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        open: client::Open,
+    ) -> Result<(), End> {
+        let watchlist = open.watchlist;
+        self.lists.retain(|_, list| !list.room.is_gone());
+        let limit = self.context.settings.limits.open_watchlists;
+        if !self.lists.contains_key(&watchlist) && self.lists.len() >= limit {
+            let message = format!("a connection can have at most {limit} watchlists open");
+            return socket.send(&watchlist_error(watchlist, ErrorCode::Forbidden, message)).await;
+        }
+        let list = match self.context.hub.connect(&self.peer.caller, watchlist) {
+            Ok(list) => list,
+            Err(unknown) => {
+                let error = watchlist_error(watchlist, ErrorCode::UnknownWatchlist, unknown.message);
+                return socket.send(&error).await;
+            }
+        };
+        let subscriber = Subscriber {
+            connection: self.peer.connection,
+            client: self.client,
+            name: self.peer.caller.user().name.clone(),
+            dialect: socket.dialect(),
+            outbox: self.outbox.clone(),
+        };
+        let command = Command::Subscribe { subscriber, at: open.at, withheld: self.withheld.clone() };
+        if list.room.send(command).await.is_err() {
+            let error = watchlist_error(watchlist, ErrorCode::Unavailable, NOT_SERVED.to_owned());
+            return socket.send(&error).await;
+        }
+        self.lists.insert(watchlist, list);
+        Ok(())
+    }
+
+    async fn leave(&mut self) {
+        for list in std::mem::take(&mut self.lists).into_values() {
+            drop(list.room.send(Command::Unsubscribe(self.peer.connection)).await);
+        }
+    }
+}

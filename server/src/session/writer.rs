@@ -1,0 +1,134 @@
+//! What a connection is sent: queued frames gathered into large writes, and snapshots part by part.
+
+use std::sync::Arc;
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+
+use super::error::rejected;
+use crate::{
+    channel::{Outbox, OutboxState, Outgoing, SnapshotFrames},
+    dialect::frame::Frame,
+    journal::Verdict,
+    room::Answered,
+    transport::websocket::{End, Socket},
+};
+use shared::wire::server::{Accepted, ServerMessage};
+
+/// Frames are gathered into one write of about this many bytes.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// The writing half of a session.
+pub(super) struct Writer {
+    outbox: Outbox,
+    state: Arc<OutboxState>,
+    items: mpsc::Receiver<Outgoing>,
+    answers: mpsc::Receiver<Answered>,
+    /// The snapshot that is being written, and the index of its next part.
+    streaming: Option<(Arc<SnapshotFrames>, usize)>,
+}
+
+/// Something that is ready to be written.
+pub(super) enum Ready {
+    Answer(Answered),
+    Item(Outgoing),
+    SnapshotPart,
+}
+
+impl Writer {
+    /// Creates the writer of a connection's queue and of the answers to its edits.
+    pub(super) fn new(
+        outbox: Outbox,
+        (items, state): (mpsc::Receiver<Outgoing>, Arc<OutboxState>),
+        answers: mpsc::Receiver<Answered>,
+    ) -> Self {
+        Self { outbox, state, items, answers, streaming: None }
+    }
+
+    /// Waits until something is ready to be written. The future may be dropped.
+    pub(super) async fn ready(&mut self) -> Ready {
+        tokio::select! {
+            Some(answer) = self.answers.recv() => Ready::Answer(answer),
+            () = std::future::ready(()), if self.streaming.is_some() => Ready::SnapshotPart,
+            Some(item) = self.items.recv(), if self.streaming.is_none() => Ready::Item(item),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Writes answers and as many more as are ready. Returns how many.
+    pub(super) async fn write_answers<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        first: Answered,
+    ) -> Result<usize, End> {
+        let mut bytes = Vec::new();
+        let mut count = 0;
+        let mut next = Some(first);
+        while let Some(answered) = next {
+            count += 1;
+            bytes.extend_from_slice(socket.dialect().encode(&answer_message(answered)).bytes());
+            next = if bytes.len() < WRITE_BYTES { self.answers.try_recv().ok() } else { None };
+        }
+        socket.write(&bytes).await?;
+        Ok(count)
+    }
+
+    /// Writes an item and as many more as are ready. Returns true if the senders are to catch up.
+    pub(super) async fn write_items<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        first: Outgoing,
+    ) -> Result<bool, End> {
+        let mut gathered: Vec<Frame> = Vec::new();
+        let (mut bytes, mut next) = (0, Some(first));
+        while let Some(item) = next {
+            match item {
+                Outgoing::Frame(frame) => {
+                    bytes += frame.bytes().len();
+                    gathered.push(frame);
+                }
+                Outgoing::Snapshot(frames) => {
+                    self.streaming = Some((frames, 0));
+                    break;
+                }
+            }
+            next = if bytes < WRITE_BYTES { self.items.try_recv().ok() } else { None };
+        }
+        match gathered.as_slice() {
+            [] => return Ok(false),
+            [one] => socket.write(one.bytes()).await?,
+            several => {
+                let mut together = Vec::with_capacity(bytes);
+                several.iter().for_each(|frame| together.extend_from_slice(frame.bytes()));
+                socket.write(&together).await?;
+            }
+        }
+        Ok(self.state.record_written(bytes))
+    }
+
+    /// Writes the next part of a snapshot. Returns true if the senders are to catch up.
+    pub(super) async fn write_part<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+    ) -> Result<bool, End> {
+        let Some((frames, part)) = self.streaming.take() else { return Ok(false) };
+        if let Some(frame) = frames.frames.get(part) {
+            socket.write(frame.bytes()).await?;
+        }
+        if part + 1 < frames.frames.len() {
+            self.streaming = Some((frames, part + 1));
+            return Ok(false);
+        }
+        Ok(self.state.record_written(self.outbox.weight(&Outgoing::Snapshot(frames))))
+    }
+}
+
+fn answer_message(answered: Answered) -> ServerMessage {
+    let Answered { watchlist, edit, verdict } = answered;
+    match verdict {
+        Verdict::Accepted(revision) => ServerMessage::Accepted(Accepted { watchlist, edit, revision }),
+        Verdict::Rejected(rejection) => rejected(watchlist, edit, rejection),
+    }
+}

@@ -1,0 +1,3 @@
+//! Transports: the kinds of connection that a session speaks over.
+
+pub mod websocket;

@@ -1,0 +1,312 @@
+//! CSV files: reads one into a [`Table`], with errors that name the line, and writes a watchlist to one.
+
+use super::table::{BadValue, Table};
+use crate::{
+    limits::Limits,
+    number,
+    value::{Literal, Value},
+    watchlist::Frozen,
+};
+
+/// Why a file cannot be read. Each message says where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CsvError {
+    /// The file has no header.
+    #[error("the file is empty; its first line must name the columns")]
+    Empty,
+    /// A line with more or fewer fields than the header.
+    #[error(
+        "line {line} has {found} fields and the first line names {expected} columns; fix that line (a field that contains a comma needs quotes)"
+    )]
+    Ragged {
+        /// Number of the line, from 1.
+        line: u64,
+        /// Number of fields in the line.
+        found: u64,
+        /// Number of fields in the header.
+        expected: u64,
+    },
+    /// A line that is not UTF-8.
+    #[error("line {line} is not UTF-8 text; save the file as CSV in UTF-8")]
+    NotUtf8 {
+        /// Number of the line, from 1.
+        line: u64,
+    },
+    /// A quote that is never closed.
+    #[error("the quote opened on line {line} is never closed")]
+    UnclosedQuote {
+        /// Number of the line, from 1.
+        line: u64,
+    },
+    /// A value in a standard number column that is not a number.
+    #[error("line {line}, column {title}: {message}")]
+    BadValue {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The column's title in the file.
+        title: String,
+        /// What is wrong with the value.
+        message: String,
+    },
+    /// More rows or columns than a watchlist may have.
+    #[error("the file has {found} {what}; the limit of a watchlist is {limit}")]
+    TooLarge {
+        /// `rows` or `columns`.
+        what: &'static str,
+        /// Number in the file.
+        found: usize,
+        /// Maximum number in a watchlist.
+        limit: usize,
+    },
+}
+
+/// Reads a file whose first line names its columns.
+///
+/// # Errors
+/// See [`CsvError`]. A file with any error is rejected as a whole.
+pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let separator = separator(bytes);
+    check_quotes(bytes, separator)?;
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
+    let header: Vec<String> =
+        reader.headers().map_err(|error| csv_error(&error, bytes))?.iter().map(str::to_owned).collect();
+    if header.iter().all(|title| title.trim().is_empty()) && header.len() <= 1 {
+        return Err(CsvError::Empty);
+    }
+    let mut lines = Vec::new();
+    let (mut line, mut counted) = (1, 0);
+    let mut fields: Vec<Vec<String>> = vec![Vec::new(); header.len()];
+    for record in reader.records() {
+        let record = record.map_err(|error| csv_error(&error, bytes))?;
+        // Only counts the lines since the previous record: the file may be long.
+        let byte = record_start(bytes, record.position());
+        line += newlines(&bytes[counted..byte]);
+        counted = byte;
+        lines.push(line);
+        if let Some((title, field)) =
+            header.iter().zip(record.iter()).find(|(_, field)| field.len() > limits.text_bytes)
+        {
+            let message = format!("the text has {} bytes; the limit is {}", field.len(), limits.text_bytes);
+            return Err(bad_value(line, title, &message));
+        }
+        for (column, field) in fields.iter_mut().zip(record.iter()) {
+            column.push(field.to_owned());
+        }
+    }
+    if separator == b';' {
+        fields.iter_mut().for_each(|fields| normalize_decimals(fields));
+    }
+    if lines.len() > limits.rows {
+        return Err(CsvError::TooLarge { what: "rows", found: lines.len(), limit: limits.rows });
+    }
+    let table = Table::fill(&header, &fields)
+        .map_err(|BadValue { row, title, message }| bad_value(lines[row], &title, &message))?;
+    if table.columns.len() > limits.columns {
+        return Err(CsvError::TooLarge {
+            what: "columns",
+            found: table.columns.len(),
+            limit: limits.columns,
+        });
+    }
+    Ok(table)
+}
+
+/// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
+/// section's title is written to the first column of its row.
+pub fn write(watchlist: &Frozen) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let columns: Vec<_> = watchlist.columns.data().collect();
+    let sections = watchlist.columns.sections();
+    let titles = columns.iter().map(|entry| entry.column.title.to_string());
+    writer.write_record(titles).expect("writing to memory does not fail");
+    for row in watchlist.rows() {
+        let section = row.section(sections).map(Value::to_literal);
+        let fields = columns.iter().enumerate().map(|(index, entry)| match (&section, index) {
+            (Some(title), 0) => field(title.clone()),
+            (Some(_), _) => String::new(),
+            (None, _) => field(watchlist.value(row, entry).to_literal()),
+        });
+        writer.write_record(fields).expect("writing to memory does not fail");
+    }
+    writer.into_inner().expect("writing to memory does not fail")
+}
+
+fn field(literal: Literal) -> String {
+    match literal {
+        Literal::Empty | Literal::Foreign(_) => String::new(),
+        Literal::Flag(flag) => flag.to_string(),
+        Literal::Text(text) => text.to_string(),
+    }
+}
+
+/// Returns the field separator: a comma, or if the first line has none, the semicolon or tab that it
+/// contains.
+fn separator(bytes: &[u8]) -> u8 {
+    let mut is_quoted = false;
+    let mut found = b',';
+    for byte in bytes.iter().take_while(|byte| **byte != b'\n') {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => return b',',
+            b';' | b'\t' if !is_quoted && found == b',' => found = *byte,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Rewrites a column of numbers with decimal commas to decimal points. Such numbers occur in files with
+/// semicolons.
+fn normalize_decimals(fields: &mut [String]) {
+    let normalized = |field: &String| {
+        let field = field.trim();
+        let (whole, decimals) = field.split_once(',').unwrap_or((field, ""));
+        let whole = without_groups(whole)?;
+        let exact = if decimals.is_empty() { whole } else { format!("{whole}.{decimals}") };
+        (exact.is_empty() || number::parse_exact(exact.trim_start_matches('+')).is_ok()).then_some(exact)
+    };
+    if fields.iter().any(|field| field.contains(','))
+        && let Some(exact) = fields.iter().map(normalized).collect::<Option<Vec<String>>>()
+    {
+        fields.clone_from_slice(&exact);
+    }
+}
+
+/// Removes the points or spaces between groups of three digits. Returns `None` if they are not between such
+/// groups.
+fn without_groups(whole: &str) -> Option<String> {
+    let mut groups = whole.split(['.', ' ', '\u{a0}', '\u{202f}']);
+    let first = groups.next()?;
+    let rest: Vec<&str> = groups.collect();
+    let is_grouped = rest.is_empty() || (1..=3).contains(&first.trim_start_matches(['+', '-']).len());
+    (is_grouped && rest.iter().all(|group| group.len() == 3)).then(|| format!("{first}{}", rest.concat()))
+}
+
+/// Rejects an unclosed quote. The CSV reader would read everything up to the end of the file as one field.
+fn check_quotes(bytes: &[u8], separator: u8) -> Result<(), CsvError> {
+    let (mut line, mut opened, mut at_field_start) = (1, None, true);
+    let mut rest = bytes.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        match (byte, opened) {
+            (b'"', None) if at_field_start => opened = Some(line),
+            (b'"', Some(_)) if rest.peek() == Some(&b'"') => {
+                rest.next();
+            }
+            (b'"', Some(_)) => opened = None,
+            _ => {}
+        }
+        at_field_start = opened.is_none() && (byte == separator || matches!(byte, b'\n' | b'\r'));
+        line += u64::from(byte == b'\n');
+    }
+    opened.map_or(Ok(()), |line| Err(CsvError::UnclosedQuote { line }))
+}
+
+fn bad_value(line: u64, title: &str, message: &str) -> CsvError {
+    CsvError::BadValue { line, title: title.to_owned(), message: message.to_owned() }
+}
+
+/// Returns the byte at which a record starts. The reader's position is the end of the previous record, before
+/// or within its line break.
+fn record_start(bytes: &[u8], position: Option<&csv::Position>) -> usize {
+    let end =
+        position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
+    let breaks = bytes[end..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    end + breaks
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn csv_error(error: &csv::Error, bytes: &[u8]) -> CsvError {
+    let line = 1 + newlines(&bytes[..record_start(bytes, error.position())]);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            CsvError::Ragged { line, found: *len, expected: *expected_len }
+        }
+        csv::ErrorKind::Utf8 { .. } => CsvError::NotUtf8 { line },
+        _ => CsvError::Empty,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::{ColumnKey, ColumnKind, standard_columns};
+
+    fn read(text: &str) -> Result<Table, CsvError> {
+        super::read(text.as_bytes(), &Limits::default())
+    }
+
+    fn cell<'a>(table: &'a Table, row: usize, key: &str) -> Option<&'a Literal> {
+        table.rows[row].get(&ColumnKey::from(key))
+    }
+
+    #[test]
+    fn standard_headers_fill_standard_columns_and_the_close_is_computed() {
+        let table = read("Symbol,Company,Price,Change,% Change\nMMM,3m Co,71.72,0.02,0.03\nT,\"AT&T, Inc.\",31.61,-0.48,-1.54\n").unwrap();
+        assert_eq!(table.columns, standard_columns());
+        assert_eq!(cell(&table, 0, "previousClose"), Some(&"71.70".into()));
+        assert_eq!(cell(&table, 1, "company"), Some(&"AT&T, Inc.".into()));
+        assert_eq!(cell(&table, 1, "previousClose"), Some(&"32.09".into()));
+        assert_eq!(cell(&table, 0, "change"), None);
+    }
+
+    #[test]
+    fn other_headers_become_columns_of_the_narrowest_exact_kind() {
+        let table = read(
+            "\"\",Date,Founded,CIK,Code,Done\n1,2007-01-03,1902,66740.5,007,true\n2,,2013 (1888),7,1,false\n",
+        )
+        .unwrap();
+        let kinds: Vec<_> = table.columns[9..].iter().map(|column| column.kind.clone()).collect();
+        let number = |decimals| ColumnKind::Number { decimals };
+        assert_eq!(
+            kinds,
+            [number(0), ColumnKind::Text, ColumnKind::Text, number(1), ColumnKind::Text, ColumnKind::Flag]
+        );
+        assert_eq!(cell(&table, 0, "code"), Some(&"007".into()));
+        assert_eq!(cell(&table, 1, "date"), None);
+    }
+
+    #[test]
+    fn files_with_semicolons_tabs_or_decimal_commas_are_read() {
+        let table =
+            read("Symbol;Company;Price;Note\nMMM;\"3m; Co\";1.171,72;1,5 or 2\nT;AT&T;31,6;\n").unwrap();
+        assert_eq!(cell(&table, 0, "company"), Some(&"3m; Co".into()));
+        assert_eq!(cell(&table, 0, "price"), Some(&"1171.72".into()));
+        assert_eq!(cell(&table, 1, "price"), Some(&"31.6".into()));
+        assert_eq!(cell(&table, 0, "note"), Some(&"1,5 or 2".into()), "text is unchanged");
+        let table = read("Symbol\tPrice\nMMM\t71.72\n").unwrap();
+        assert_eq!(cell(&table, 0, "price"), Some(&"71.72".into()));
+        assert!(read("Symbol;Price\nMMM;71,7x\n").is_err());
+        let table = read("Symbol;Price\nMMM;31,60\nT;1.200\nAA;\n").unwrap();
+        assert_eq!(
+            cell(&table, 1, "price"),
+            Some(&"1200".into()),
+            "a point is a group separator if the column has decimal commas"
+        );
+        assert!(read("Symbol;Price\nMMM;1.2.3,4\n").is_err());
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        assert_eq!(read(""), Err(CsvError::Empty));
+        assert_eq!(
+            read("Symbol,Price\nMMM,71.72\nAA\n"),
+            Err(CsvError::Ragged { line: 3, found: 1, expected: 2 })
+        );
+        assert!(matches!(read("Symbol,Price\nMMM,1.2.3\n"), Err(CsvError::BadValue { line: 2, .. })));
+        assert!(matches!(read("Symbol,Price\r\nA,1\r\nB,2x\r\n"), Err(CsvError::BadValue { line: 3, .. })));
+        assert!(matches!(read("Symbol,Price\nA,1\n\n\nB,2x\n"), Err(CsvError::BadValue { line: 5, .. })));
+        assert_eq!(
+            read("Symbol,Price\r\nA,1\r\n\r\nB\r\n"),
+            Err(CsvError::Ragged { line: 4, found: 1, expected: 2 })
+        );
+        assert_eq!(read("Symbol,Note\nMMM,\"never closed\nAA,x\n"), Err(CsvError::UnclosedQuote { line: 2 }));
+        assert_eq!(
+            super::read(b"Symbol\n\xff\xfe\n", &Limits::default()),
+            Err(CsvError::NotUtf8 { line: 2 })
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! A table to import into a watchlist: its columns with guessed kinds, its rows, and the edits that insert
+//! them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::{
+    column::{Column, ColumnKey, ColumnKind, standard_columns},
+    edit::Change,
+    ids::RowId,
+    limits::Limits,
+    number::{self, Separators},
+    position::Position,
+    time::Timestamp,
+    value::Literal,
+};
+
+/// The columns of a new watchlist and the cells of its rows, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The standard columns, then the file's own.
+    pub columns: Vec<Column>,
+    /// Cells by column. Empty cells are left out.
+    pub rows: Vec<BTreeMap<ColumnKey, Literal>>,
+}
+
+/// A value that its column cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BadValue {
+    /// Index of the row.
+    pub(super) row: usize,
+    /// The column's title in the file.
+    pub(super) title: String,
+    /// A sentence that says what is wrong.
+    pub(super) message: String,
+}
+
+/// The column of the watchlist that a column of the file fills.
+enum Target {
+    Standard(Column),
+    /// A derived column. Its values are computed, so the file's are ignored, except that `change` yields the
+    /// previous close.
+    Ignored,
+    Own,
+}
+
+impl Table {
+    /// Creates a table from the columns of a file: their titles, and for each title the fields of its rows.
+    pub(super) fn fill(titles: &[String], fields: &[Vec<String>]) -> Result<Self, BadValue> {
+        let rows = fields.first().map_or(0, Vec::len);
+        let mut table = Self { columns: standard_columns(), rows: vec![BTreeMap::new(); rows] };
+        let mut filled = HashSet::new();
+        let mut change: Option<&[String]> = None;
+        for (title, fields) in titles.iter().zip(fields) {
+            match target_of(title, &filled) {
+                Target::Standard(column) => {
+                    filled.insert(column.key.clone());
+                    table.fill_standard(&column, title, fields)?;
+                }
+                Target::Ignored => {
+                    if folded(title) == "change" {
+                        change = Some(fields);
+                    }
+                }
+                Target::Own => table.fill_own(title, fields),
+            }
+        }
+        let (price, close) = (ColumnKey::from("price"), ColumnKey::from("previousClose"));
+        if let Some(change) = change
+            && filled.contains(&price)
+            && !filled.contains(&close)
+        {
+            table.derive_close(&price, &close, change);
+        }
+        Ok(table)
+    }
+
+    /// Returns the edits that insert the rows into an empty watchlist, each within the limits. `new_row`
+    /// generates the ids.
+    pub fn inserts(&self, limits: &Limits, mut new_row: impl FnMut() -> RowId) -> Vec<Vec<Change>> {
+        let positions =
+            Position::between(None, None, self.rows.len()).expect("an empty list has room for every row");
+        let budget = limits.message_bytes / 2;
+        let mut edits: Vec<Vec<Change>> = Vec::new();
+        let mut bytes = usize::MAX;
+        for (cells, position) in self.rows.iter().zip(&positions) {
+            let change = Change::insert(new_row(), position, cells.clone());
+            let size = serde_json::to_vec(&change).map_or(0, |json| json.len());
+            if bytes.saturating_add(size) > budget
+                || edits.last().is_some_and(|edit| edit.len() >= limits.changes)
+            {
+                edits.push(Vec::new());
+                bytes = 0;
+            }
+            bytes += size;
+            edits.last_mut().expect("an edit was just pushed").push(change);
+        }
+        edits
+    }
+
+    fn fill_standard(&mut self, column: &Column, title: &str, fields: &[String]) -> Result<(), BadValue> {
+        for (index, (row, field)) in self.rows.iter_mut().zip(fields).enumerate() {
+            let literal = if column.kind.is_numeric() {
+                if field.trim().is_empty() {
+                    continue;
+                }
+                let number = number::parse_exact(field.trim()).or_else(|_strict| {
+                    number::parse_typed(field.trim_start_matches(['$', '€', '£']), None, Separators::Point)
+                });
+                let bad_value = |error: number::NotANumber| BadValue {
+                    row: index,
+                    title: title.to_owned(),
+                    message: error.to_string(),
+                };
+                Literal::Text(number.map_err(bad_value)?.to_string().into())
+            } else {
+                Literal::from(field.as_str())
+            };
+            if field.is_empty() {
+                continue;
+            }
+            row.insert(column.key.clone(), literal);
+        }
+        Ok(())
+    }
+
+    fn fill_own(&mut self, title: &str, fields: &[String]) {
+        let title = if title.trim().is_empty() {
+            format!("Column {}", self.columns.len() + 1)
+        } else {
+            title.to_owned()
+        };
+        let mut key = ColumnKey::from_title(&title);
+        let stem = key.clone();
+        let mut suffix = 2;
+        while self.columns.iter().any(|column| column.key == key) {
+            key = ColumnKey(format!("{stem}{suffix}").into());
+            suffix += 1;
+        }
+        let kind = guess_kind(fields);
+        for (row, field) in self.rows.iter_mut().zip(fields).filter(|(_, field)| !field.is_empty()) {
+            let literal = match kind {
+                ColumnKind::Flag => Literal::Flag(field == "true"),
+                _ => Literal::from(field.as_str()),
+            };
+            row.insert(key.clone(), literal);
+        }
+        self.columns.push(Column { key, ..Column::new("", &title, kind) });
+    }
+
+    fn derive_close(&mut self, price: &ColumnKey, close: &ColumnKey, change: &[String]) {
+        for (row, change) in self.rows.iter_mut().zip(change) {
+            let Some(Literal::Text(price)) = row.get(price) else { continue };
+            let difference = number::parse_exact(price)
+                .ok()
+                .zip(number::parse_exact(change.trim().trim_start_matches('+')).ok());
+            if let Some(previous) = difference.and_then(|(price, change)| price.checked_sub(change)) {
+                row.insert(close.clone(), Literal::Text(previous.to_string().into()));
+            }
+        }
+    }
+}
+
+fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
+    let key = folded(title);
+    let aliases: &[(&str, &str)] = &[
+        ("security", "company"),
+        ("ticker", "symbol"),
+        ("%change", "changepct"),
+        ("change%", "changepct"),
+        ("prevclose", "previousclose"),
+    ];
+    let key = aliases.iter().find(|(alias, _)| *alias == key).map_or(key.as_str(), |(_, key)| key);
+    let standard = standard_columns().into_iter().find(|column| folded(&column.key.0) == key);
+    match standard {
+        Some(column) if column.derive.is_some() => Target::Ignored,
+        Some(column) if !filled.contains(&column.key) => Target::Standard(column),
+        _ => Target::Own,
+    }
+}
+
+fn folded(title: &str) -> String {
+    title.chars().filter(|c| c.is_alphanumeric() || *c == '%').flat_map(char::to_lowercase).collect()
+}
+
+/// Returns the narrowest kind that represents every field exactly as written.
+fn guess_kind(fields: &[String]) -> ColumnKind {
+    let filled = || fields.iter().filter(|field| !field.is_empty());
+    if filled().next().is_none() {
+        return ColumnKind::Text;
+    }
+    let exact =
+        |field: &String| number::parse_exact(field).ok().filter(|number| number.to_string() == **field);
+    if let Some(scales) =
+        filled().map(|field| exact(field).map(|number| number.scale())).collect::<Option<Vec<u32>>>()
+    {
+        let decimals = scales.into_iter().max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
+        return ColumnKind::Number { decimals: decimals.min(8) };
+    }
+    if filled().all(|field| field == "true" || field == "false") {
+        return ColumnKind::Flag;
+    }
+    if filled().all(|field| field.parse::<Timestamp>().is_ok_and(|time| time.to_string() == *field)) {
+        return ColumnKind::Time;
+    }
+    ColumnKind::Text
+}

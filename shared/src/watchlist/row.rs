@@ -1,0 +1,91 @@
+//! One row of a watchlist: its cells by slot, and its value in a column.
+
+use super::columns::{ColumnEntry, Columns};
+use crate::{column::ColumnKey, derive, ids::RowId, position::Position, time::Timestamp, value::Value};
+
+/// A row. Its cells are indexed by slot; those past the end are empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The row's id.
+    pub id: RowId,
+    /// The row's position. Rows with equal positions are ordered by id.
+    pub position: Position,
+    pub(super) cells: Vec<Value>,
+    pub(super) changed: Vec<(usize, Timestamp)>,
+}
+
+static EMPTY: Value = Value::Empty;
+
+impl Row {
+    /// Creates a row whose cells are empty.
+    pub fn new(id: RowId, position: Position) -> Self {
+        Self { id, position, cells: Vec::new(), changed: Vec::new() }
+    }
+
+    /// Returns the value stored in a slot. The slots of derived columns are empty.
+    pub fn stored(&self, slot: usize) -> &Value {
+        self.cells.get(slot).unwrap_or(&EMPTY)
+    }
+
+    /// Returns the row's value in a column, derived or not.
+    pub fn value(&self, entry: &ColumnEntry, columns: &Columns) -> Value {
+        match &entry.column.derive {
+            None => self.stored(entry.slot).clone(),
+            Some(derive) => {
+                let number =
+                    |key: &ColumnKey| columns.get(key).and_then(|entry| self.stored(entry.slot).as_number());
+                let changed = |key: &ColumnKey| columns.get(key).and_then(|entry| self.changed(entry.slot));
+                derive::value(derive, &entry.column.kind, number, changed)
+            }
+        }
+    }
+
+    /// Returns when the slot was last set, if the column is tracked.
+    pub fn changed(&self, slot: usize) -> Option<Timestamp> {
+        self.changed.iter().find(|(tracked, _)| *tracked == slot).map(|(_, at)| *at)
+    }
+
+    /// Stores a value in a slot and returns the previous one.
+    pub fn store(&mut self, slot: usize, value: Value) -> Value {
+        if self.cells.len() <= slot {
+            self.cells.reserve_exact(slot + 1 - self.cells.len());
+            self.cells.resize(slot + 1, Value::Empty);
+        }
+        std::mem::replace(&mut self.cells[slot], value)
+    }
+
+    /// Stores or clears the time at which a slot was set, and returns the previous one.
+    pub fn set_changed(&mut self, slot: usize, at: Option<Timestamp>) -> Option<Timestamp> {
+        let index = self.changed.iter().position(|(tracked, _)| *tracked == slot);
+        match (index, at) {
+            (Some(index), Some(at)) => Some(std::mem::replace(&mut self.changed[index].1, at)),
+            (Some(index), None) => Some(self.changed.swap_remove(index).1),
+            (None, Some(at)) => {
+                self.changed.push((slot, at));
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Estimates the encoded size of the row in bytes.
+    pub fn approximate_bytes(&self, columns: &Columns) -> usize {
+        80 + columns.iter().map(|entry| cell_bytes(self.stored(entry.slot))).sum::<usize>()
+    }
+
+    pub(super) fn order_key(&self) -> (&Position, RowId) {
+        (&self.position, self.id)
+    }
+}
+
+/// Estimates the encoded size of a cell in bytes, its key included.
+fn cell_bytes(value: &Value) -> usize {
+    match value {
+        Value::Empty => 0,
+        // A control character is escaped as six characters.
+        Value::Text(text) => 16 + text.len() + 5 * text.bytes().filter(u8::is_ascii_control).count(),
+        Value::Number(_) => 22,
+        Value::Flag(_) => 20,
+        Value::Time(_) => 40,
+    }
+}

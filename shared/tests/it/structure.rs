@@ -1,0 +1,170 @@
+//! The structure that ARCHITECTURE describes, checked against the source: which module may use which, that no file uses
+//! another in a circle, and what the pure parts may not touch.
+
+mod graph;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use graph::{FileGraph, source_files};
+
+/// The modules of a package with the modules that they may use. A module that is not listed may use no other.
+const ALLOWED: &[(&str, &str)] =
+    &[("shared", include_str!("structure/shared.txt")), ("server", include_str!("structure/server.txt"))];
+
+/// Names that must not stand in a package's code: it does not depend on what they are of.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "shared/src",
+        &["tokio::", "egui::", "std::fs", "std::net", "std::thread", "SystemTime::now", "Instant::now"],
+    ),
+    ("server/src", &["egui::", "desktop::"]),
+    ("desktop/src/store", &["egui::", "crate::net", "server::", "crate::grid", "crate::panels"]),
+    (
+        "desktop/src/grid",
+        &["crate::net", "crate::dispatch", "crate::panels", "crate::window", "crate::action"],
+    ),
+    ("desktop/src/panels", &["crate::net", "crate::host"]),
+    ("desktop/src/theme", &["crate::grid", "crate::panels", "crate::store", "crate::net"]),
+];
+
+/// The only files of the desktop that may use the server.
+const SERVER_USERS: [&str; 2] = ["app.rs", "host.rs"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn graph_of(package: &str) -> FileGraph {
+    FileGraph::read(&root().join(package).join("src"))
+}
+
+/// Returns the module at the top of a package that a file belongs to; `None` for `lib.rs`, which only declares modules.
+fn module_of(file: &str) -> Option<&str> {
+    let first = file.split('/').next()?;
+    Some(first.strip_suffix(".rs").unwrap_or(first)).filter(|module| *module != "lib")
+}
+
+#[test]
+fn no_file_uses_another_in_a_circle() {
+    for (package, _) in ALLOWED {
+        let graph = graph_of(package);
+        if let Some(circle) = graph.shortest_circle() {
+            panic!("{package}/src has a circle of {} files:\n{}", circle.len(), graph.describe(&circle));
+        }
+    }
+}
+
+#[test]
+fn modules_use_only_what_the_list_allows() {
+    let mut wrong = Vec::new();
+    for (package, list) in ALLOWED {
+        let allowed: BTreeSet<(&str, &str)> = list
+            .lines()
+            .filter_map(|line| line.split('#').next()?.split_once(':'))
+            .flat_map(|(module, uses)| uses.split_whitespace().map(move |used| (module.trim(), used)))
+            .collect();
+        let graph = graph_of(package);
+        let mut found = BTreeSet::new();
+        for (file, uses) in graph.files.iter().zip(&graph.uses) {
+            for (target, path) in uses {
+                let (Some(from), Some(to)) = (module_of(file), module_of(&graph.files[*target])) else {
+                    continue;
+                };
+                if from == to {
+                    continue;
+                }
+                if !allowed.contains(&(from, to)) {
+                    wrong.push(format!("{package}/src/{file} uses {path}: {from} may not use {to}"));
+                }
+                found.insert((from.to_owned(), to.to_owned()));
+            }
+        }
+        for (from, to) in &allowed {
+            if !found.contains(&((*from).to_owned(), (*to).to_owned())) {
+                wrong.push(format!("{package}: the list lets {from} use {to}, which it does not"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "the modules do not use each other as listed:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn packages_do_not_name_what_they_must_not_depend_on() {
+    let mut wrong = Vec::new();
+    for (place, names) in FORBIDDEN {
+        for file in source_files(&root().join(place)) {
+            let code = code_of(&file);
+            for name in names.iter().filter(|name| code.contains(*name)) {
+                wrong.push(format!("{} names {name}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_host_uses_the_server() {
+    let graph = graph_of("desktop");
+    for (file, crates) in graph.files.iter().zip(&graph.crates) {
+        let is_allowed = SERVER_USERS.contains(&file.as_str());
+        assert!(is_allowed || !crates.contains("server"), "desktop/src/{file} uses the server");
+    }
+}
+
+/// Returns the code of a file without comments and tests.
+fn code_of(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_planted_circle_of_each_kind_is_found_and_named() {
+    let circle = |files: &[(&str, &str)]| {
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let graph = FileGraph::of(files.collect());
+        graph.shortest_circle().map(|circle| graph.describe(&circle))
+    };
+    let lib = ("lib.rs", "mod a; mod b;");
+    let siblings =
+        [lib, ("a.rs", "use crate::b::B; pub struct A;"), ("b.rs", "use crate::a::A; pub struct B;")];
+    let said = circle(&siblings).unwrap();
+    assert!(
+        said.contains("a.rs uses b.rs (crate::b::B)") && said.contains("b.rs uses a.rs (crate::a::A)"),
+        "{said}"
+    );
+    let child_uses_parent =
+        [lib, ("a.rs", "mod c; pub struct A;"), ("a/c.rs", "fn f(_: super::A) {}"), ("b.rs", "")];
+    assert!(circle(&child_uses_parent).unwrap().contains("a/c.rs uses a.rs (super::A)"));
+    let through_reexport = [
+        lib,
+        ("a.rs", "mod c; mod d; pub use c::C;"),
+        ("a/c.rs", "pub struct C;"),
+        ("a/d.rs", "use crate::a::C;"),
+        ("b.rs", ""),
+    ];
+    assert!(circle(&through_reexport).is_some(), "a sibling reached through its parent's re-export");
+    let through_glob =
+        [lib, ("a.rs", "pub use crate::b::*; pub struct A;"), ("b.rs", "fn f(_: crate::a::A) {}")];
+    assert!(circle(&through_glob).is_some());
+    let in_macro =
+        [lib, ("a.rs", "fn f() { g!(crate::b::B) }"), ("b.rs", "pub struct B; fn f(_: crate::a::A) {}")];
+    assert!(circle(&in_macro).is_some());
+    let inline = [
+        lib,
+        ("a.rs", "mod m { use super::super::b::B; } struct A;"),
+        ("b.rs", "use crate::a::A; struct B;"),
+    ];
+    assert!(circle(&inline).is_some());
+    let sound = [
+        lib,
+        ("a.rs", "mod c; use c::C; #[cfg(test)] mod tests { use crate::b::B; }"),
+        ("a/c.rs", "pub struct C;"),
+        ("b.rs", "use crate::a::A;"),
+    ];
+    assert_eq!(circle(&sound), None);
+}
