@@ -285,7 +285,7 @@ impl Core {
     /// Quits the program with all windows as they are, unless another window has an open editor.
     fn quit(&mut self, now: Duration) {
         let is_edited = |window: &Arc<std::sync::Mutex<Window>>| {
-            window.try_lock().is_ok_and(|window| window.grid.editor.is_some())
+            window.try_lock().is_ok_and(|window| window.grid.editor().is_some())
         };
         if self.windows.iter().any(is_edited) {
             self.store.notify(

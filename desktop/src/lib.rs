@@ -4,6 +4,7 @@
 pub mod action;
 pub mod app;
 pub mod args;
+pub mod command;
 pub mod destination;
 pub mod dispatch;
 pub mod follow;

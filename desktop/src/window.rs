@@ -20,9 +20,10 @@ use uuid::Uuid;
 use self::presence::{Presence, Report, people_at};
 use crate::{
     action::Action,
+    command::Command,
     dispatch::Core,
     follow::{Link, LinkUpdate, Place},
-    grid::{self, Cursor, GridAction, GridState, GridView, config::GridConfig},
+    grid::{self, Cursor, GridState, GridView, config::GridConfig},
     panels::{
         commands::{self, Search},
         dialogs::Dialog,
@@ -149,7 +150,7 @@ impl Window {
     /// Returns whether the window can close now. An open editor is committed first, and the window then
     /// closes, unless the text is invalid.
     pub fn can_close(&mut self) -> bool {
-        if self.grid.editor.is_none() {
+        if self.grid.editor().is_none() {
             return true;
         }
         self.leave_editor_then(AfterEditor::Close);
@@ -161,7 +162,7 @@ impl Window {
         if self.list == Some(watchlist) {
             return;
         }
-        if self.grid.editor.is_some() {
+        if self.grid.editor().is_some() {
             self.leave_editor_then(AfterEditor::Show(watchlist));
         } else {
             self.switch_list(Some(watchlist));
@@ -178,7 +179,7 @@ impl Window {
     pub fn go_to(&mut self, spot: Spot) {
         self.show_list(spot.watchlist);
         if let Some((row, column)) = spot.cell {
-            self.grid.move_cursor_to_row(row, column);
+            self.grid.move_to_row(row, column);
         }
     }
 
@@ -191,7 +192,7 @@ impl Window {
     fn switch_list(&mut self, list: Option<WatchlistId>) {
         if let Some(left) = self.list {
             self.grids.insert(left, self.grid.config.clone());
-            self.cursors.extend(self.grid.cursor.clone().map(|cursor| (left, cursor)));
+            self.cursors.extend(self.grid.selection.cursor.clone().map(|cursor| (left, cursor)));
         }
         if self.list != list {
             // The filters name a row and a column of the previous watchlist.
@@ -223,7 +224,7 @@ impl Window {
         grids.extend(self.list.map(|list| (list, self.grid.config.clone())));
         grids.retain(|_, config| *config != GridConfig::default());
         let mut cursors = self.cursors.clone();
-        cursors.extend(self.list.zip(self.grid.cursor.clone()));
+        cursors.extend(self.list.zip(self.grid.selection.cursor.clone()));
         SavedWindow {
             watchlist: self.list,
             placement: self.placement.clone(),
@@ -263,7 +264,7 @@ impl Window {
         self.show_history(ui, core, today, palette, &mut actions);
         let shown =
             CentralPanel::no_frame().show(ui, |ui| self.body(ui, core, now, today, palette, &mut actions));
-        match self.next.take().filter(|_| self.grid.editor.is_none()) {
+        match self.next.take().filter(|_| self.grid.editor().is_none()) {
             Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
             Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
             Some(AfterEditor::Quit) => actions.push(Action::Quit),
@@ -284,7 +285,7 @@ impl Window {
             core.execute(action, self, now);
             ui.request_repaint();
         }
-        let editor = self.grid.editor.as_ref();
+        let editor = self.grid.editor();
         let edited = editor.and_then(|editor| Some((self.list?, editor.cursor.row?, editor.column.clone())));
         core.store.set_edited_cell(self.id, edited);
         core.store.set_traced(self.id, self.traced());
@@ -293,10 +294,10 @@ impl Window {
         if let Some(wait) = core.store.set_log_query(self.id, query, is_paused, now) {
             ui.request_repaint_after(wait);
         }
-        let cursor = self.grid.cursor.as_ref();
+        let cursor = self.grid.selection.cursor.as_ref();
         let cell =
             cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
-        let place = Report { list: self.list, cell, is_editing: self.grid.editor.is_some() };
+        let place = Report { list: self.list, cell, is_editing: self.grid.editor().is_some() };
         if let Some(wait) = self.presence.report(self.id, place, &mut core.store, now) {
             ui.request_repaint_after(wait);
         }
@@ -325,7 +326,7 @@ impl Window {
             watchlist,
             window: self.id,
             log: core.store.log(self.id).filter(|log| log.query.watchlist == id),
-            cursor: self.grid.cursor.as_ref(),
+            cursor: self.grid.selection.cursor.as_ref(),
             zone: &self.zone,
             today: today.to_zoned(self.zone.clone()).date(),
             separators: self.separators,
@@ -380,29 +381,29 @@ impl Window {
             new_row: &|| RowId(Uuid::now_v7()),
             accepts_keyboard: self.is_grid_uncovered(),
         };
-        for action in grid::show(ui, &mut self.grid, &view) {
-            actions.push(match action {
-                GridAction::Edit(changes) => Action::Edit { watchlist: id, window: self.id, changes },
-                GridAction::Undo => Action::Undo(self.id),
-                GridAction::Redo => Action::Redo(self.id),
-                GridAction::Notify(text) => Action::Notify(text),
-                GridAction::RequestHistory(row, column) => {
-                    Action::RequestCellHistory { watchlist: id, window: self.id, row, column }
+        for command in grid::show(ui, &mut self.grid, &view) {
+            match command {
+                Command::Edit(changes) => {
+                    actions.push(Action::Edit { watchlist: id, window: self.id, changes })
                 }
-                GridAction::ShowHistory(row, column) => {
+                Command::Undo => actions.push(Action::Undo(self.id)),
+                Command::Redo => actions.push(Action::Redo(self.id)),
+                Command::Notify(text) => actions.push(Action::Notify(text)),
+                Command::RequestHistory(row, column) => {
+                    let window = self.id;
+                    actions.push(Action::RequestCellHistory { watchlist: id, window, row, column });
+                }
+                Command::ShowHistoryOf(row, column) => {
                     self.history = Some(HistoryPanel::of(row, column, watchlist));
-                    continue;
                 }
-                GridAction::AddColumn(after) => {
-                    self.dialog = Some(Dialog::add_column(id, after));
-                    continue;
-                }
-                GridAction::RenameColumn(key) => {
+                Command::AddColumn(after) => self.dialog = Some(Dialog::add_column(id, after)),
+                Command::RenameColumn(key) => {
                     let title = watchlist.columns().get(&key).map(|entry| entry.column.title.clone());
                     self.dialog = Some(Dialog::rename_column(id, key, &title.unwrap_or_default()));
-                    continue;
                 }
-            });
+                // The grid has executed its own commands.
+                _ => {}
+            }
         }
     }
 
@@ -470,7 +471,7 @@ impl Window {
     /// Closes an editor whose watchlist was deleted. A message shows the typed text and keeps further keys
     /// from reaching another watchlist.
     fn discard_editor(&mut self) {
-        if let Some(editor) = self.grid.editor.take() {
+        if let Some(editor) = self.grid.take_editor() {
             let text =
                 format!("The watchlist was deleted while you were typing \u{201c}{}\u{201d}.", editor.text);
             self.dialog = Some(Dialog::message("Watchlist deleted", text));
@@ -494,7 +495,7 @@ impl Window {
 
     /// Follows the linked windows, and has them follow this one.
     fn follow(&mut self, ui: &Ui, core: &mut Core) {
-        let row = self.grid.cursor.as_ref().and_then(|cursor| cursor.row);
+        let row = self.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
         let own = self.list.filter(|list| core.store.watchlist(*list).is_some());
         let own = own.map(|watchlist| Place { watchlist, row });
         let can_move = !self.grid.is_busy() && self.is_grid_uncovered();
@@ -503,7 +504,7 @@ impl Window {
             Some(LinkUpdate::Follow(place)) => {
                 self.show_list(place.watchlist);
                 if let Some(row) = place.row {
-                    self.grid.move_cursor_to_row(row, None);
+                    self.grid.move_to_row(row, None);
                 }
                 ui.request_repaint();
             }

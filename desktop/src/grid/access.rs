@@ -8,15 +8,24 @@ use egui::{
 };
 
 use super::{
-    Frame, GridState,
+    cell::format_cell,
+    config::GridConfig,
+    cursor::Cursor,
     layout::{ColumnLayout, Layout},
-    paint::format_cell,
-    state::Cursor,
+    selection::Selection,
     trend,
+    view::Frame,
 };
 
 /// Adds the grid's nodes to the accessibility tree. A screen reader's click or focus action moves the cursor.
-pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame<'_>, layout: &Layout) {
+pub(super) fn describe(
+    ui: &mut Ui,
+    id: Id,
+    selection: &mut Selection,
+    config: &GridConfig,
+    frame: &Frame<'_>,
+    layout: &Layout,
+) {
     let (table, view) = (frame.table, frame.view);
     let is_active = ui.ctx().accesskit_node_builder(id, |node| {
         node.set_role(Role::Grid);
@@ -30,7 +39,7 @@ pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame
     if is_active.is_none() {
         return;
     }
-    headers(ui, id, state, layout);
+    headers(ui, id, config, layout);
     let mut active = None;
     for index in layout.visible_rows() {
         let row = table.id_at(index);
@@ -42,7 +51,7 @@ pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame
         ui.ctx().accesskit_node_builder(row_ui.unique_id(), |node| {
             node.set_bounds(bounds(band));
             node.set_row_index(index + 1);
-            if row.is_some_and(|row| state.selection.has_row(row)) {
+            if row.is_some_and(|row| selection.blocks.has_row(row)) {
                 node.set_selected(true);
             }
         });
@@ -54,17 +63,16 @@ pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame
                 input.has_accesskit_action_request(cell_id, Action::Click)
                     || input.has_accesskit_action_request(cell_id, Action::Focus)
             }) {
-                state.selection.clear();
-                state.cursor = Some(target.clone());
+                selection.move_to(target.clone());
             }
             let rect = layout.cell_rect(index, column).intersect(layout.body);
             row_ui.interact(rect, cell_id, Sense::hover());
             ui.ctx().accesskit_node_builder(cell_id, |node| {
                 node.set_bounds(bounds(rect));
                 cell(node, frame, index, place, column, &name);
-                node.set_selected(row.is_some_and(|row| state.is_selected(row, &target.column)));
+                node.set_selected(row.is_some_and(|row| selection.contains(row, &target.column)));
             });
-            if state.cursor.as_ref() == Some(&target) {
+            if selection.cursor.as_ref() == Some(&target) {
                 active = Some(cell_id.accesskit_id());
             }
         }
@@ -74,7 +82,7 @@ pub(super) fn describe(ui: &mut Ui, id: Id, state: &mut GridState, frame: &Frame
     }
 }
 
-fn headers(ui: &mut Ui, id: Id, state: &GridState, layout: &Layout) {
+fn headers(ui: &mut Ui, id: Id, config: &GridConfig, layout: &Layout) {
     let row_ui = child(ui, id, ("row", &"header".to_owned()), layout.header, Role::Row);
     for (place, column) in layout.columns.iter().enumerate() {
         let key = &column.entry.column.key;
@@ -89,7 +97,7 @@ fn headers(ui: &mut Ui, id: Id, state: &GridState, layout: &Layout) {
             node.set_bounds(bounds(rect));
             node.set_label(column.entry.column.title.to_string());
             node.set_column_index(place);
-            if let Some(sort) = state.config.sort.iter().find(|sort| sort.column == *key) {
+            if let Some(sort) = config.sort.iter().find(|sort| sort.column == *key) {
                 let direction =
                     if sort.descending { SortDirection::Descending } else { SortDirection::Ascending };
                 node.set_sort_direction(direction);

@@ -11,13 +11,16 @@ use shared::{
 };
 
 use super::{
-    Frame, GridAction, GridState, GridView, filter, inner,
+    cell::{cell_font, format_cell},
+    cursor::Cursor,
+    filter,
     layout::{ColumnLayout, Layout},
-    paint::{cell_font, format_cell},
-    state::Cursor,
+    metrics::inner,
     trend,
+    view::{Frame, GridView},
 };
 use crate::{
+    command::Command,
     store::history::{CellChange, CellHistory, RequestState},
     theme,
 };
@@ -76,67 +79,66 @@ impl Card {
     }
 }
 
-/// Shows the card once the pointer has rested long enough or a key has opened it.
+/// Shows the card once the pointer has rested long enough or a key has opened it. While the grid `is_busy` it follows no
+/// pointer. Returns a request for the cell's history.
 pub(super) fn show(
     ui: &Ui,
-    state: &mut GridState,
+    card: &mut Card,
+    cursor: Option<&Cursor>,
+    is_busy: bool,
     frame: &Frame<'_>,
-    layout: &Layout,
-    pointer: Option<egui::Pos2>,
-    actions: &mut Vec<GridAction>,
-) {
+    (layout, pointer): (&Layout, Option<egui::Pos2>),
+) -> Option<Command> {
     let (view, table) = (frame.view, frame.table);
-    let is_busy = state.editor.is_some()
-        || state.drag.is_some()
-        || state.question.is_some()
-        || egui::Popup::is_any_open(ui)
-        || !view.accepts_keyboard;
-    if state.card.is_pinned && state.card.at != state.cursor {
-        state.card.close();
+    let is_busy = is_busy || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
+    if card.is_pinned && card.at.as_ref() != cursor {
+        card.close();
     }
-    state.card.dismiss_on_key(ui, pointer);
-    let is_suppressed = state.card.suppressed_at.is_some();
+    card.dismiss_on_key(ui, pointer);
+    let is_suppressed = card.suppressed_at.is_some();
     let hovered = pointer.filter(|_| !is_busy && !is_suppressed).and_then(|pointer| layout.cell_at(pointer));
     let hovered = hovered.map(|(index, column)| Cursor { row: table.id_at(index), column });
-    state.card.track_pointer(hovered.filter(|cell| cell.row.is_some()), view.now);
-    let Some(Cursor { row: Some(id), column }) = state.card.at.clone() else { return };
-    let wait = if state.card.is_pinned {
-        Duration::ZERO
-    } else {
-        (state.card.since + HOVER_DELAY).saturating_sub(view.now)
-    };
+    card.track_pointer(hovered.filter(|cell| cell.row.is_some()), view.now);
+    let Some(Cursor { row: Some(id), column }) = card.at.clone() else { return None };
+    let wait =
+        if card.is_pinned { Duration::ZERO } else { (card.since + HOVER_DELAY).saturating_sub(view.now) };
     if !wait.is_zero() {
         ui.request_repaint_after(wait);
-        return;
+        return None;
     }
-    let (Some(place), Some(index)) = (layout.column(&column), table.index_of(id)) else { return };
-    let Some(row) = table.row_at(index).filter(|_| layout.visible_rows().contains(&index)) else { return };
+    let (place, index) = (layout.column(&column)?, table.index_of(id)?);
+    let row = table.row_at(index).filter(|_| layout.visible_rows().contains(&index))?;
+    let mut request = None;
     let storage = table.editable(Some(id), &place.entry).map(|(storage, _)| storage.clone());
     let known = storage
         .as_ref()
         .and_then(|storage| view.history.filter(|known| known.is_for(id, &storage.column.key)));
     if let Some(storage) = &storage
         && known.is_none_or(|known| known.is_stale)
-        && state.card.requested_at.is_none_or(|at| view.now >= at + REQUEST_INTERVAL)
+        && card.requested_at.is_none_or(|at| view.now >= at + REQUEST_INTERVAL)
     {
-        state.card.requested_at = Some(view.now);
-        actions.push(GridAction::RequestHistory(id, storage.column.key.clone()));
+        card.requested_at = Some(view.now);
+        request = Some(Command::RequestHistory(id, storage.column.key.clone()));
     }
     let full = full_text(&table.value(row, &place.entry), place, view, ui);
     let rect = layout.cell_rect(index, place).intersect(layout.body);
-    paint(ui, id, view, rect, full, storage.as_ref(), known, state.card.is_pinned);
+    let content = Content { full, storage: storage.as_ref(), known, is_pinned: card.is_pinned };
+    paint(ui, id, view, rect, content);
+    request
 }
 
-fn paint(
-    ui: &Ui,
-    row: RowId,
-    view: &GridView<'_>,
-    cell: Rect,
+/// What a card shows.
+struct Content<'a> {
+    /// The value in full, if the cell does not show all of it.
     full: Option<String>,
-    storage: Option<&ColumnEntry>,
-    known: Option<&CellHistory>,
+    /// The column that stores the cell's value.
+    storage: Option<&'a ColumnEntry>,
+    known: Option<&'a CellHistory>,
     is_pinned: bool,
-) {
+}
+
+fn paint(ui: &Ui, row: RowId, view: &GridView<'_>, cell: Rect, content: Content<'_>) {
+    let Content { full, storage, known, is_pinned } = content;
     let changes = known.map_or(&[][..], |known| &known.changes);
     let has_changes = !changes.is_empty();
     let is_offline = known.is_some_and(|known| known.request == RequestState::Offline);

@@ -8,13 +8,17 @@ use shared::{
 };
 
 use super::{
-    Frame, GridAction, GridState,
     config::GridConfig,
     filter::display_text,
-    layout::{self, Layout},
+    layout::Layout,
+    metrics::{ARROW, MAX_WIDTH, MIN_WIDTH, PADDING},
     trend,
+    view::Frame,
 };
-use crate::theme;
+use crate::{
+    command::{ColumnCommand, Command},
+    theme,
+};
 
 /// Number of rows that a column is fitted to, around the visible ones.
 const FITTED: usize = 2_000;
@@ -23,59 +27,28 @@ const STEP: f32 = 16.0;
 /// Maximum number of decimals.
 const MAX_DECIMALS: u32 = 12;
 
-/// A command for one column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnCommand {
-    /// Hides the column in this window.
-    Hide,
-    /// Shows all columns that are hidden in this window.
-    ShowAll,
-    /// Freezes the columns up to this one.
-    Freeze,
-    /// Freezes only the first column.
-    FreezeFirst,
-    /// Toggles the column's sparkline.
-    Trend,
-    /// Shows one decimal more or fewer: true is more.
-    Decimals(bool),
-    /// Fits the width to the content.
-    Fit,
-    /// Makes the column wider or narrower: true is wider.
-    Width(bool),
-    /// Moves the column one place left or right: true is right.
-    Move(bool),
-    /// Opens the dialog for a new column, which goes after this one.
-    Add,
-    /// Opens the dialog that renames the column.
-    Rename,
-    /// Removes the column for everyone. It can be restored.
-    Remove,
-}
-
-/// Executes a column command.
+/// Executes a column command. Returns a command for the application if it reaches beyond the window's own columns.
 pub(super) fn execute_column_command(
     ui: &Ui,
-    state: &mut GridState,
+    config: &mut GridConfig,
     frame: &Frame<'_>,
     layout: &Layout,
     key: &ColumnKey,
     command: ColumnCommand,
-    actions: &mut Vec<GridAction>,
-) {
+) -> Option<Command> {
     let table = frame.table;
     if command == ColumnCommand::ShowAll {
-        state.config.hidden.clear();
+        config.hidden.clear();
     }
-    let Some(entry) = table.column(key) else { return };
+    let entry = table.column(key)?;
     // Commands that affect everyone apply to the column that a sparkline draws.
     let own = trend::source(entry).unwrap_or(key).clone();
     let index = table.column_index(key).unwrap_or(0);
-    let config = &mut state.config;
     match command {
         ColumnCommand::Hide => match trend::source(entry) {
             Some(source) => drop(config.trends.remove(source)),
             None if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),
-            None => actions.push(GridAction::Notify("The last column cannot be hidden.".to_owned())),
+            None => return Some(Command::Notify("The last column cannot be hidden.".to_owned())),
         },
         ColumnCommand::ShowAll => {}
         ColumnCommand::Freeze => config.frozen = index + 1,
@@ -85,15 +58,15 @@ pub(super) fn execute_column_command(
                 config.toggle_trend(key);
             } else {
                 let text = "Sparklines are not available for computed columns.";
-                actions.push(GridAction::Notify(text.to_owned()));
+                return Some(Command::Notify(text.to_owned()));
             }
         }
         ColumnCommand::Decimals(more) => set_decimals(config, entry, more),
-        ColumnCommand::Fit => fit(ui, state, frame, layout, key),
+        ColumnCommand::Fit => fit(ui, config, frame, layout, key),
         ColumnCommand::Width(wider) => {
-            let current = layout.column(key).map_or(layout::MIN_WIDTH, |column| column.width);
+            let current = layout.column(key).map_or(MIN_WIDTH, |column| column.width);
             let width = if wider { current + STEP } else { current - STEP };
-            config.widths.insert(key.clone(), width.clamp(layout::MIN_WIDTH, layout::MAX_WIDTH));
+            config.widths.insert(key.clone(), width.clamp(MIN_WIDTH, MAX_WIDTH));
         }
         ColumnCommand::Move(towards_last) => {
             let before = if towards_last { index + 2 } else { index.saturating_sub(1) };
@@ -102,17 +75,17 @@ pub(super) fn execute_column_command(
                 config.place(frame.view.watchlist, key, before.as_ref());
             }
         }
-        ColumnCommand::Add => actions.push(GridAction::AddColumn(own)),
-        ColumnCommand::Rename => actions.push(GridAction::RenameColumn(own)),
+        ColumnCommand::Add => return Some(Command::AddColumn(own)),
+        ColumnCommand::Rename => return Some(Command::RenameColumn(own)),
         ColumnCommand::Remove => {
             if entry.column.derive.is_some() {
                 let text = format!("{} is computed from other columns. Hide it instead.", entry.column.title);
-                actions.push(GridAction::Notify(text));
-            } else {
-                actions.push(GridAction::Edit(vec![Change::RemoveColumn(ColumnRef { key: key.clone() })]));
+                return Some(Command::Notify(text));
             }
+            return Some(Command::Edit(vec![Change::RemoveColumn(ColumnRef { key: key.clone() })]));
         }
     }
+    None
 }
 
 fn set_decimals(config: &mut GridConfig, entry: &ColumnEntry, more: bool) {
@@ -122,7 +95,7 @@ fn set_decimals(config: &mut GridConfig, entry: &ColumnEntry, more: bool) {
 }
 
 /// Fits a column's width to its content.
-pub(super) fn fit(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout, key: &ColumnKey) {
+pub(super) fn fit(ui: &Ui, config: &mut GridConfig, frame: &Frame<'_>, layout: &Layout, key: &ColumnKey) {
     let Some(entry) = frame.table.column(key) else { return };
     let format = frame.view.value_format(&entry.column.kind);
     let first = layout.visible_rows().start.saturating_sub(FITTED / 2);
@@ -135,7 +108,7 @@ pub(super) fn fit(ui: &Ui, state: &mut GridState, frame: &Frame<'_>, layout: &La
     };
     let longest = texts.max_by_key(|text| text.chars().count()).unwrap_or_default();
     let title = width_of(entry.column.title.to_string(), theme::small());
-    let arrow = if entry.column.kind.is_numeric() { layout::ARROW } else { 0.0 };
-    let width = width_of(longest, theme::strong()).max(title) + 2.0 * layout::PADDING + arrow + 4.0;
-    state.config.widths.insert(key.clone(), width.clamp(layout::MIN_WIDTH, layout::MAX_WIDTH));
+    let arrow = if entry.column.kind.is_numeric() { ARROW } else { 0.0 };
+    let width = width_of(longest, theme::strong()).max(title) + 2.0 * PADDING + arrow + 4.0;
+    config.widths.insert(key.clone(), width.clamp(MIN_WIDTH, MAX_WIDTH));
 }

@@ -8,7 +8,7 @@ use shared::{
     watchlist::{ColumnEntry, Watchlist},
 };
 
-use super::{order::SortKey, section, trend};
+use super::{order::SortKey, trend};
 
 /// Row height preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ impl GridConfig {
     /// Returns every column that can be shown, including sparklines, in list order.
     pub(super) fn all(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
         let mut columns = Vec::new();
-        for entry in watchlist.columns().visible().filter(|entry| !section::is_of_sections(entry)) {
+        for entry in watchlist.columns().data() {
             columns.push(entry.clone());
             if trend::can_draw(entry) && self.trends.contains(&entry.column.key) {
                 columns.push(trend::column(entry));

@@ -3,8 +3,29 @@
 use egui::{Key, Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
-use super::{Frame, GridState, GridView, config::GridConfig, filter::Filter, layout::Layout, trend};
+use super::{
+    config::GridConfig,
+    filter::Filter,
+    layout::Layout,
+    trend,
+    view::{Frame, GridView},
+};
 use crate::theme;
+
+/// The state of the filter row between frames.
+#[derive(Debug, Default)]
+pub(super) struct Filters {
+    /// The column whose field gets focus in the next frame.
+    focus_next: Option<ColumnKey>,
+}
+
+impl Filters {
+    /// Opens or closes the filter row. Opening it focuses the field of `column`.
+    pub(super) fn toggle(&mut self, config: &mut GridConfig, column: Option<ColumnKey>) {
+        config.has_filters = !config.has_filters;
+        self.focus_next = column.filter(|_| config.has_filters);
+    }
+}
 
 /// Returns the filters of existing columns. A filter that cannot be parsed hides nothing.
 pub(super) fn active_filters(config: &GridConfig, view: &GridView<'_>) -> Vec<(ColumnKey, Filter)> {
@@ -17,8 +38,14 @@ pub(super) fn active_filters(config: &GridConfig, view: &GridView<'_>) -> Vec<(C
 }
 
 /// Shows the filter row if it is open.
-pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout: &Layout) {
-    if !state.config.has_filters {
+pub(super) fn show(
+    ui: &mut Ui,
+    filters: &mut Filters,
+    config: &mut GridConfig,
+    frame: &Frame<'_>,
+    layout: &Layout,
+) {
+    if !config.has_filters {
         return;
     }
     let palette = frame.view.palette;
@@ -36,7 +63,7 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
             continue;
         }
         let key = &column.entry.column.key;
-        let mut text = state.config.filters.get(key).cloned().unwrap_or_default();
+        let mut text = config.filters.get(key).cloned().unwrap_or_default();
         let error = Filter::read(&text, frame.view.value_format(&column.entry.column.kind)).err();
         let id = ui.scope_id().with(("filter", key));
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
@@ -55,8 +82,8 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
             .margin(vec2(4.0, 2.0))
             .desired_width(rect.width());
         let response = child.add_sized(rect.size(), field);
-        if state.filter_next.as_ref() == Some(key) {
-            state.filter_next = None;
+        if filters.focus_next.as_ref() == Some(key) {
+            filters.focus_next = None;
             response.request_focus();
         }
         let title = &column.entry.column.title;
@@ -72,9 +99,9 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, frame: &Frame<'_>, layout
             should_leave |= done || discarded;
         }
         if text.is_empty() {
-            state.config.filters.remove(key);
+            config.filters.remove(key);
         } else {
-            state.config.filters.insert(key.clone(), text);
+            config.filters.insert(key.clone(), text);
         }
         if let Some(error) = error {
             response.on_hover_text(&error);

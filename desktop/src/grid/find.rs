@@ -3,8 +3,13 @@
 use egui::{Key, Modifiers, TextEdit, Ui};
 use shared::watchlist::{ColumnEntry, Row};
 
-use super::{Frame, GridState, GridView, filter::display_text, table::Table};
-use crate::theme;
+use super::{
+    filter::display_text,
+    selection::Selection,
+    table::Table,
+    view::{Frame, GridView},
+};
+use crate::theme::{self, Palette};
 
 /// The state of the find bar.
 #[derive(Clone, Debug, Default)]
@@ -34,17 +39,15 @@ impl Find {
     }
 }
 
-/// Shows the find bar if it is open, and moves to the requested match.
-pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
-    if !state.find.is_open {
-        return;
+/// Shows the find bar if it is open. Returns the direction of a requested search: true is forward.
+pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bool> {
+    if !find.is_open {
+        return None;
     }
-    let palette = view.palette;
     let frame = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 4));
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.set_min_width(ui.available_width());
-            let find = &mut state.find;
             let field = TextEdit::singleline(&mut find.text).hint_text("Find").desired_width(240.0);
             let response = ui.add(field);
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Find"));
@@ -89,16 +92,12 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) {
             }
         });
     });
-    if let Some(forward) = state.find.requested.take() {
-        let table = state.table(view.watchlist);
-        find_next(state, &Frame { view, table: &table }, forward);
-        state.reveal_next = true;
-    }
+    find.requested.take()
 }
 
 /// Moves the cursor to the next or previous matching cell, wrapping at the end.
-pub(super) fn find_next(state: &mut GridState, frame: &Frame<'_>, forward: bool) {
-    let needle = state.find.text.to_lowercase();
+pub(super) fn find_next(find: &mut Find, selection: &mut Selection, frame: &Frame<'_>, forward: bool) {
+    let needle = find.text.to_lowercase();
     if needle.is_empty() {
         return;
     }
@@ -108,18 +107,18 @@ pub(super) fn find_next(state: &mut GridState, frame: &Frame<'_>, forward: bool)
     if cells == 0 {
         return;
     }
-    let row = state.cursor_index(table).unwrap_or(0).min(rows - 1);
-    let column = state.cursor.as_ref().and_then(|cursor| table.column_index(&cursor.column)).unwrap_or(0);
+    let row = selection.cursor_index(table).unwrap_or(0).min(rows - 1);
+    let column = selection.cursor.as_ref().and_then(|cursor| table.column_index(&cursor.column)).unwrap_or(0);
     let from = row * columns + column;
     let place = |step: usize| if forward { (from + step) % cells } else { (from + cells - step) % cells };
     let found = (1..=cells).map(place).find(|place| {
         let entry = &table.columns()[place % columns];
         table.row_at(place / columns).is_some_and(|row| cell_matches(&needle, row, entry, table, frame.view))
     });
-    state.find.has_no_match = found.is_none();
+    find.has_no_match = found.is_none();
     if let Some(place) = found {
-        state.selection.clear();
-        state.go_to(table, place / columns, place % columns);
+        selection.blocks.clear();
+        selection.go_to(table, place / columns, place % columns);
     }
 }
 

@@ -10,28 +10,13 @@ use shared::{
     watchlist::ColumnEntry,
 };
 
-use super::{GridState, table::Table, trend};
-
-/// Height of the header, in points.
-pub(super) const HEADER: f32 = 26.0;
-/// Height of the filter row, in points.
-pub(super) const FILTERS: f32 = 28.0;
-/// Space between a cell's edge and its text, in points.
-pub(super) const PADDING: f32 = 8.0;
-/// Width reserved for the arrow after a number, in points.
-pub(super) const ARROW: f32 = 12.0;
-/// Width of one digit of a row number, in points.
-const FIGURE: f32 = 7.0;
-/// Height of a change mark on the vertical scroll bar, in points.
-const MARK: f32 = 3.0;
-/// Width of a scroll bar, in points.
-pub(super) const BAR: f32 = 12.0;
-/// Minimum width of a column, in points.
-pub(super) const MIN_WIDTH: f32 = 36.0;
-/// Maximum width of a column, in points.
-pub(super) const MAX_WIDTH: f32 = 800.0;
-/// Distance from a column's edge within which the pointer can drag it, in points.
-const GRIP: f32 = 4.0;
+use super::{
+    config::{Density, GridConfig},
+    metrics::{ARROW, BAR, FIGURE, FILTERS, GRIP, HEADER, MARK, PADDING},
+    scroll::Scroll,
+    table::Table,
+    trend,
+};
 
 /// One visible column.
 #[derive(Clone, Debug)]
@@ -74,9 +59,16 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(rect: Rect, table: &Table<'_>, state: &GridState) -> Self {
+    /// Lays out the grid in a rectangle. `gap` is the index of the slot that stays free for a removed row.
+    pub(super) fn new(
+        rect: Rect,
+        table: &Table<'_>,
+        (config, density): (&GridConfig, Density),
+        scroll: &Scroll,
+        gap: Option<usize>,
+    ) -> Self {
         let width_of = |entry: &ColumnEntry| {
-            state.config.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))
+            config.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))
         };
         let mut widths: Vec<(Arc<ColumnEntry>, f32)> =
             table.columns().iter().map(|entry| (entry.clone(), width_of(entry))).collect();
@@ -87,7 +79,7 @@ impl Layout {
         let max_frozen = (rect.right() - start) * 0.6;
         let mut frozen_width = 0.0;
         let mut frozen_count = 0;
-        for (_, width) in widths.iter_mut().take(state.config.frozen) {
+        for (_, width) in widths.iter_mut().take(config.frozen) {
             if frozen_count > 0 && frozen_width + *width > max_frozen {
                 break;
             }
@@ -97,7 +89,7 @@ impl Layout {
         }
         let needs_bar = start + total > rect.right() - BAR;
         let bottom = if needs_bar { BAR } else { 0.0 };
-        let filters_height = if state.config.has_filters { FILTERS } else { 0.0 };
+        let filters_height = if config.has_filters { FILTERS } else { 0.0 };
         let header = Rect::from_min_size(rect.min, vec2(rect.width(), HEADER));
         let filters = Rect::from_min_size(header.left_bottom(), vec2(rect.width(), filters_height));
         let body = Rect::from_min_max(filters.left_bottom(), rect.max - vec2(BAR, bottom));
@@ -113,7 +105,7 @@ impl Layout {
                 let frozen = index < frozen_count;
                 let column = ColumnLayout {
                     entry,
-                    left: if frozen { left } else { left - state.scroll_x },
+                    left: if frozen { left } else { left - scroll.x },
                     width,
                     frozen,
                     is_first: index == 0,
@@ -132,19 +124,18 @@ impl Layout {
             frozen_right: start + frozen_width,
             vertical_bar,
             horizontal_bar,
-            row: state.density.row_height(),
+            row: density.row_height(),
             rows,
-            scroll_row: state.scroll_row,
-            gap: state.gap(table),
-            scroll_x: state.scroll_x,
+            scroll_row: scroll.row,
+            gap,
+            scroll_x: scroll.x,
             scrolled_width: total - frozen_width,
         }
     }
 
     /// Whether the scroll position is still the one of this layout.
-    pub(super) fn matches_scroll(&self, state: &GridState) -> bool {
-        self.scroll_row.to_bits() == state.scroll_row.to_bits()
-            && self.scroll_x.to_bits() == state.scroll_x.to_bits()
+    pub(super) fn matches_scroll(&self, scroll: &Scroll) -> bool {
+        self.scroll_row.to_bits() == scroll.row.to_bits() && self.scroll_x.to_bits() == scroll.x.to_bits()
     }
 
     /// Number of whole rows that fit into the body, at least 1.

@@ -17,10 +17,7 @@ use shared::{
     watchlist::{ColumnEntry, Frozen, Row, Watchlist},
 };
 
-use super::{
-    filter::{Filter, ValueFormat},
-    section,
-};
+use super::filter::{Filter, ValueFormat};
 
 /// One sort key: a column and a direction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,8 +93,8 @@ impl Order {
                     filter.matches(&row.value(entry, columns), format)
                 })
         };
-        let sections = section::column(columns);
-        let is_section = |index: usize| section::is_section(sections, list.row(index));
+        let sections = columns.sections();
+        let is_section = |index: usize| list.row(index).section(sections).is_some();
         let is_exempt = |index: usize| exempt.is_some_and(|exempt| list.row(index).id == exempt);
         let (mut shown, filtered_out) =
             partition_rows(list.len(), filters.is_empty(), is_section, is_exempt, |index| {

@@ -7,20 +7,18 @@ use egui::{
     text::{LayoutJob, TextWrapping},
     vec2,
 };
-use shared::{
-    column::{ColumnKind, Derive},
-    number::MINUS,
-    value::Value,
-    watchlist::Row,
-};
+use shared::{column::ColumnKind, value::Value, watchlist::Row};
 
 use super::{
-    Frame, GridState, GridView, PersonAt,
+    cell::{cell_font, format_cell, sanitized},
+    config::GridConfig,
     find::cell_matches,
-    inner,
-    layout::{ARROW, ColumnLayout, Layout},
-    state::Drag,
+    layout::{ColumnLayout, Layout},
+    metrics::{ARROW, inner},
+    pointer::Drag,
+    selection::Selection,
     trend,
+    view::{Frame, GridView, PersonAt},
 };
 use crate::{
     store::glow::{Direction, RowGlow},
@@ -34,8 +32,20 @@ const MAX_MARKED_CHANGES: usize = 2_000;
 /// Share of the accent colour in the background of a selected cell, 0 to 1.
 const SELECTION_TINT: f32 = 0.16;
 
+/// The state of the grid's parts that is painted.
+pub(super) struct Painted<'a> {
+    pub(super) config: &'a GridConfig,
+    pub(super) selection: &'a Selection,
+    /// The text to find, in lower case.
+    pub(super) needle: Option<String>,
+    pub(super) drag: Option<&'a Drag>,
+    pub(super) is_editing: bool,
+    pub(super) pointer: Option<Pos2>,
+}
+
 /// Paints the header, rows, cursor and scroll bars.
-pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layout, pointer: Option<Pos2>) {
+pub(super) fn paint(ui: &Ui, state: &Painted<'_>, frame: &Frame<'_>, layout: &Layout) {
+    let pointer = state.pointer;
     let view = frame.view;
     let painter = ui.painter_at(layout.rect);
     painter.rect_filled(layout.rect, 0, view.palette.background);
@@ -43,10 +53,10 @@ pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layo
     let frozen = Rect::from_min_max(layout.body.min, pos2(layout.frozen_right, layout.body.bottom()));
     for (clip, is_frozen) in [(scrolled, false), (frozen, true)] {
         let painter = painter.with_clip_rect(clip.intersect(painter.clip_rect()));
-        paint_rows(&painter, state, frame, layout, is_frozen, pointer);
+        paint_rows(&painter, state, frame, layout, is_frozen);
     }
     paint_row_numbers(&painter, state, frame, layout);
-    paint_header(&painter, state, view, layout, pointer);
+    paint_header(&painter, state, view, layout);
     if matches!(state.drag, Some(Drag::Move(_)))
         && let Some(pointer) = pointer
     {
@@ -57,18 +67,11 @@ pub(super) fn paint(ui: &Ui, state: &GridState, frame: &Frame<'_>, layout: &Layo
     paint_scroll_bars(&painter, frame, layout, pointer);
 }
 
-fn paint_rows(
-    painter: &Painter,
-    state: &GridState,
-    frame: &Frame<'_>,
-    layout: &Layout,
-    frozen: bool,
-    pointer: Option<Pos2>,
-) {
+fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout: &Layout, frozen: bool) {
     let (view, table) = (frame.view, frame.table);
-    let needle = state.find.needle();
+    let needle = state.needle.as_deref();
     let clip = painter.clip_rect();
-    let hovered = pointer.and_then(|pointer| layout.cell_at(pointer)).map(|(index, _)| index);
+    let hovered = state.pointer.and_then(|pointer| layout.cell_at(pointer)).map(|(index, _)| index);
     for index in layout.visible_rows() {
         let top = layout.row_top(index);
         let band = Rect::from_min_max(pos2(clip.left(), top), pos2(clip.right(), top + layout.row));
@@ -94,13 +97,10 @@ fn paint_rows(
             match row {
                 Some(row) => {
                     let key = &column.entry.column.key;
-                    if !state.selection.is_single() && state.selection.contains(row.id, key) {
+                    if !state.selection.blocks.is_single() && state.selection.blocks.contains(row.id, key) {
                         painter.rect_filled(rect, 0, mix(background, view.palette.accent, SELECTION_TINT));
                     }
-                    if needle
-                        .as_ref()
-                        .is_some_and(|needle| cell_matches(needle, row, &column.entry, table, view))
-                    {
+                    if needle.is_some_and(|needle| cell_matches(needle, row, &column.entry, table, view)) {
                         painter.rect_filled(
                             rect.shrink(1.0),
                             2,
@@ -132,7 +132,7 @@ fn paint_rows(
             paint_person(painter, layout.cell_rect(index, column), person);
         }
     }
-    if let (Some(cursor), None, Some(index)) = (&state.cursor, &state.editor, state.cursor_index(table))
+    if let (Some(cursor), false, Some(index)) = (&state.selection.cursor, state.is_editing, state.selection.cursor_index(table))
         && let is_section = table.row_at(index).is_some_and(|row| table.is_section(row))
         // A section's cursor frame spans both panes.
         && let Some(column) = layout.column(&cursor.column).filter(|column| is_section || column.frozen == frozen)
@@ -161,7 +161,7 @@ fn paint_frozen_edge(painter: &Painter, frame: &Frame<'_>, layout: &Layout) {
 /// Paints a section title across the list. Both panes paint it, each within its clip rectangle.
 fn paint_section(
     painter: &Painter,
-    state: &GridState,
+    state: &Painted<'_>,
     frame: &Frame<'_>,
     layout: &Layout,
     index: usize,
@@ -172,7 +172,7 @@ fn paint_section(
     let band = layout.band(index);
     let is_glowing = background != palette.background;
     let mut fill = if is_glowing { background } else { palette.bars };
-    if !state.selection.is_single() && state.selection.has_row(row.id) {
+    if !state.selection.blocks.is_single() && state.selection.blocks.has_row(row.id) {
         fill = mix(fill, palette.accent, SELECTION_TINT);
     }
     painter.rect_filled(band, 0, fill);
@@ -185,15 +185,15 @@ fn paint_section(
 }
 
 /// Paints the number of each visible row. The number is also the row's drag handle.
-fn paint_row_numbers(painter: &Painter, state: &GridState, frame: &Frame<'_>, layout: &Layout) {
+fn paint_row_numbers(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout: &Layout) {
     let palette = frame.view.palette;
     let strip = Rect::from_min_max(layout.body.min, pos2(layout.left, layout.body.bottom()));
     let painter = painter.with_clip_rect(strip.intersect(painter.clip_rect()));
-    let cursor = state.cursor_index(frame.table);
+    let cursor = state.selection.cursor_index(frame.table);
     for index in layout.visible_rows() {
         let Some(row) = frame.table.id_at(index) else { continue };
         let cell = layout.band(index).with_max_x(layout.left);
-        let is_selected = !state.selection.is_single() && state.selection.has_row(row);
+        let is_selected = !state.selection.blocks.is_single() && state.selection.blocks.has_row(row);
         if is_selected {
             painter.rect_filled(cell, 0, mix(palette.background, palette.accent, SELECTION_TINT));
         }
@@ -278,57 +278,6 @@ fn paint_cell(
     }
 }
 
-/// Returns a column's font: stronger for the first column, which names the row.
-pub(super) fn cell_font(column: &ColumnLayout) -> egui::FontId {
-    if column.is_first { theme::strong() } else { theme::text() }
-}
-
-/// Returns a cell's text, colour and alignment.
-pub(super) fn format_cell(
-    value: &Value,
-    column: &ColumnLayout,
-    view: &GridView<'_>,
-) -> (String, Color32, Align) {
-    let palette = view.palette;
-    let kind = &column.entry.column.kind;
-    let is_change = matches!(
-        column.entry.column.derive,
-        Some(Derive::Difference { .. } | Derive::PercentDifference { .. })
-    );
-    match value {
-        Value::Number(_) if is_change => {
-            let shown = view.separators.localized(kind.format(value));
-            let is_zero = shown.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
-            match (is_zero, shown.starts_with(MINUS)) {
-                (true, _) => (shown, palette.muted, Align::RIGHT),
-                (false, true) => (shown, palette.down, Align::RIGHT),
-                (false, false) => (format!("+{shown}"), palette.up, Align::RIGHT),
-            }
-        }
-        Value::Number(_) => (view.separators.localized(kind.format(value)), palette.text, Align::RIGHT),
-        Value::Time(time) => {
-            let local = time.to_jiff().to_zoned(view.zone.clone());
-            let pattern = if local.date() == view.today { "%H:%M:%S" } else { "%Y-%m-%d" };
-            (local.strftime(pattern).to_string(), palette.muted, Align::RIGHT)
-        }
-        Value::Text(text) => (sanitized(text), palette.text, Align::LEFT),
-        Value::Flag(_) | Value::Empty => (kind.format(value), palette.text, Align::LEFT),
-    }
-}
-
-/// Replaces control and bidirectional formatting characters, so that the text stays on one line.
-fn sanitized(text: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.chars().any(is_unsafe) {
-        text.chars().map(|c| if is_unsafe(c) { '\u{b7}' } else { c }).collect()
-    } else {
-        text.to_owned()
-    }
-}
-
 fn paint_text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {
     paint_galley(painter, room, lay_out(painter, text, font, room.width()), align, color);
 }
@@ -378,14 +327,9 @@ fn paint_person(painter: &Painter, rect: Rect, person: &PersonAt) {
     painter.galley_with_override_text_color(flag.min + vec2(3.0, 0.0), galley, ink);
 }
 
-fn paint_header(
-    painter: &Painter,
-    state: &GridState,
-    view: &GridView<'_>,
-    layout: &Layout,
-    pointer: Option<Pos2>,
-) {
+fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, layout: &Layout) {
     let palette = view.palette;
+    let pointer = state.pointer;
     let band = layout.header;
     painter.rect_filled(band, 0, palette.bars);
     painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.hairline));
@@ -408,7 +352,7 @@ fn paint_header(
                 room.max.x -= ARROW;
             }
             let key = &column.entry.column.key;
-            let is_selected = !state.selection.is_single() && state.selection.has_column(key);
+            let is_selected = !state.selection.blocks.is_single() && state.selection.blocks.has_column(key);
             let is_hovered = pointer.is_some_and(|pointer| rect.contains(pointer));
             if is_selected || is_hovered {
                 let share = if is_selected { SELECTION_TINT } else { 0.5 };
@@ -425,7 +369,7 @@ fn paint_header(
             paint_text(&painter, room, &column.entry.column.title, align, color, theme::small());
         }
     }
-    if let (Some(Drag::Column(_)), Some(pointer)) = (&state.drag, pointer) {
+    if let (Some(Drag::Column(_)), Some(pointer)) = (state.drag, state.pointer) {
         let x = layout.column_before(pointer.x).map_or_else(
             || layout.columns.last().map_or(layout.rect.left(), |last| last.left + last.width),
             |column| column.left,

@@ -7,40 +7,28 @@ use shared::{
     column::{ColumnKey, ColumnKind},
     edit::Change,
     ids::RowId,
-    limits::Limits,
     number::format_grouped,
     time::Timestamp,
     value::{Literal, Value},
     watchlist::ColumnEntry,
-    wire::codec::Encoding,
 };
 
 use super::{
-    Frame, GridAction, GridState,
-    edit::{local_text, plain_text},
+    confirm::confirm_or_send,
     filter::{ValueFormat, parse_timestamp},
-    ops::{guarded_set, insert_changes, is_editable},
+    place::insert_changes,
+    selection::Selection,
+    table::{guarded_set, is_editable},
     tsv,
+    typed::{local_text, plain_text},
+    view::Frame,
 };
+use crate::command::Command;
 
 /// Maximum number of invalid cells that the confirmation lists.
 const MAX_LISTED: usize = 8;
 /// Maximum number of characters shown of each.
 const MAX_SHOWN_CHARS: usize = 40;
-/// Bytes reserved in an edit's message for everything but the changes.
-const ENVELOPE_BYTES: usize = 4 * 1024;
-
-/// A confirmation dialog that is shown before edits are sent.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Question {
-    /// The operation, such as "Paste".
-    pub title: String,
-    /// The messages, one per line.
-    pub lines: Vec<String>,
-    /// The label of the button that confirms.
-    pub confirm_label: String,
-    edits: Vec<Vec<Change>>,
-}
 
 /// A pasted cell that is not valid in its column.
 struct InvalidCell {
@@ -66,13 +54,13 @@ struct Plan {
 }
 
 /// Returns the selected cells as tab-separated text.
-pub(super) fn selection_text(state: &GridState, frame: &Frame<'_>) -> String {
-    let columns = state.selected_columns(frame.table);
-    let rows = state.selected_rows(frame.table).into_iter().map(|row| {
+pub(super) fn selection_text(selection: &Selection, frame: &Frame<'_>) -> String {
+    let columns = selection.columns(frame.table);
+    let rows = selection.rows(frame.table).into_iter().map(|row| {
         let row = frame.view.watchlist.rows().get(row);
         // Cells between several blocks that are not selected stay empty.
         let cell = |entry: &&ColumnEntry| {
-            let row = row.filter(|row| state.is_selected(row.id, &entry.column.key));
+            let row = row.filter(|row| selection.contains(row.id, &entry.column.key));
             row.map_or_else(String::new, |row| as_text(&frame.table.value(row, entry), frame))
         };
         columns.iter().map(cell).collect::<Vec<String>>()
@@ -92,23 +80,23 @@ fn as_text(value: &Value, frame: &Frame<'_>) -> String {
 }
 
 /// Pastes text into cells, starting at the first selected one. A single value fills the whole selection.
-pub(super) fn paste(state: &mut GridState, frame: &Frame<'_>, text: &str, actions: &mut Vec<GridAction>) {
+pub(super) fn paste(selection: &Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
     let cells = tsv::read(text);
     let plan = match cells.as_slice() {
-        [] => return,
-        [row] if row.len() == 1 && !state.selection.is_single() => plan_one(state, frame, &row[0]),
-        rows => plan_block(state, frame, rows),
+        [] => return Vec::new(),
+        [row] if row.len() == 1 && !selection.blocks.is_single() => plan_one(selection, frame, &row[0]),
+        rows => plan_block(selection, frame, rows),
     };
     let plan = plan.unwrap_or_default();
-    plan.submit(state, frame, actions);
+    plan.submit(frame)
 }
 
-fn plan_one(state: &GridState, frame: &Frame<'_>, text: &str) -> Option<Plan> {
+fn plan_one(selection: &Selection, frame: &Frame<'_>, text: &str) -> Option<Plan> {
     let mut plan = Plan { line: 1, ..Plan::default() };
-    let columns = state.selected_columns(frame.table);
-    for row in state.selected_rows(frame.table) {
+    let columns = selection.columns(frame.table);
+    for row in selection.rows(frame.table) {
         for entry in &columns {
-            if state.is_selected(row, &entry.column.key) {
+            if selection.contains(row, &entry.column.key) {
                 plan.plan_cell(row, entry, text, frame);
             }
         }
@@ -116,14 +104,14 @@ fn plan_one(state: &GridState, frame: &Frame<'_>, text: &str) -> Option<Plan> {
     Some(plan)
 }
 
-fn plan_block(state: &GridState, frame: &Frame<'_>, rows: &[Vec<String>]) -> Option<Plan> {
+fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) -> Option<Plan> {
     let table = frame.table;
-    let cursor = state.cursor.as_ref()?;
-    let first_row = match state.selected_rows(table).first() {
+    let cursor = selection.cursor.as_ref()?;
+    let first_row = match selection.rows(table).first() {
         Some(row) => table.index_of(*row)?,
         None => cursor.row.map_or(Some(table.len()), |row| table.index_of(row))?,
     };
-    let first_column = match state.selected_columns(table).first() {
+    let first_column = match selection.columns(table).first() {
         Some(entry) => table.column_index(&entry.column.key)?,
         None => table.column_index(&cursor.column)?,
     };
@@ -211,7 +199,7 @@ impl Plan {
         }
     }
 
-    fn submit(self, state: &mut GridState, frame: &Frame<'_>, actions: &mut Vec<GridAction>) {
+    fn submit(self, frame: &Frame<'_>) -> Vec<Command> {
         let Plan { mut changes, new_rows, invalid, computed, beyond, line: _ } = self;
         let added = new_rows.len();
         if added > 0 {
@@ -246,68 +234,11 @@ impl Plan {
         }
         if !computed.is_empty() && changes.is_empty() && invalid.is_empty() {
             let verb = if computed.len() == 1 { "is" } else { "are" };
-            actions.push(GridAction::Notify(format!(
-                "{} {verb} computed from other columns.",
-                computed.join(", ")
-            )));
+            let text = format!("{} {verb} computed from other columns.", computed.join(", "));
+            return vec![Command::Notify(text)];
         }
-        confirm_or_send(state, "Paste", lines, changes, actions);
+        confirm_or_send("Paste", lines, changes)
     }
-}
-
-/// Sends changes, or asks for confirmation if there are messages or the changes are too many for one edit.
-pub(super) fn confirm_or_send(
-    state: &mut GridState,
-    what: &str,
-    mut lines: Vec<String>,
-    changes: Vec<Change>,
-    actions: &mut Vec<GridAction>,
-) {
-    let edits = split_into_edits(changes);
-    if edits.len() > 1 {
-        let changes: usize = edits.iter().map(Vec::len).sum();
-        lines.push(format!(
-            "{} changes exceed the limit of one edit. They will be sent and undone as {} edits.",
-            format_grouped(changes.into(), 0),
-            edits.len()
-        ));
-    }
-    if lines.is_empty() {
-        actions.extend(edits.into_iter().map(GridAction::Edit));
-    } else {
-        let confirm_label = if edits.is_empty() { "Close" } else { what };
-        state.question =
-            Some(Question { title: what.to_owned(), lines, confirm_label: confirm_label.to_owned(), edits });
-    }
-}
-
-impl Question {
-    /// Returns the confirmed edits.
-    pub(super) fn into_actions(self) -> impl Iterator<Item = GridAction> {
-        self.edits.into_iter().map(GridAction::Edit)
-    }
-}
-
-/// Splits changes into as few edits as the limits allow, in order.
-fn split_into_edits(changes: Vec<Change>) -> Vec<Vec<Change>> {
-    let limits = Limits::default();
-    let max_bytes = limits.message_bytes - ENVELOPE_BYTES;
-    let mut edits: Vec<Vec<Change>> = Vec::new();
-    let mut bytes = usize::MAX;
-    for change in changes {
-        let size = Encoding::Json.encode(&change).len() + 1;
-        match edits.last_mut().filter(|edit| edit.len() < limits.changes && bytes + size <= max_bytes) {
-            Some(edit) => {
-                edit.push(change);
-                bytes += size;
-            }
-            None => {
-                edits.push(vec![change]);
-                bytes = size;
-            }
-        }
-    }
-    edits
 }
 
 fn read_pasted(text: &str, format: ValueFormat<'_>, current: &Value) -> Result<Value, String> {

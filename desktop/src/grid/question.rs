@@ -2,11 +2,11 @@
 
 use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
 
-use super::{GridAction, GridState};
+use crate::command::{Command, Confirmation};
 
-/// Shows the open confirmation, if there is one, and sends its edits once the user confirms.
-pub(super) fn show(ui: &mut Ui, state: &mut GridState, actions: &mut Vec<GridAction>) {
-    let Some(question) = state.question.take() else { return };
+/// Shows the open confirmation, if there is one. Returns its edits once the user confirms.
+pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>) -> Vec<Command> {
+    let Some(question) = open.take() else { return Vec::new() };
     let (mut confirmed, mut cancelled) = (false, false);
     let modal = Modal::new(Id::unique("question"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -26,8 +26,10 @@ pub(super) fn show(ui: &mut Ui, state: &mut GridState, actions: &mut Vec<GridAct
             confirmed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         });
     if confirmed {
-        actions.extend(question.into_actions());
-    } else if !cancelled && !modal.should_close() {
-        state.question = Some(question);
+        return question.edits.into_iter().map(Command::Edit).collect();
     }
+    if !cancelled && !modal.should_close() {
+        *open = Some(question);
+    }
+    Vec::new()
 }

@@ -1,169 +1,304 @@
-//! The selection: the cursor's cell, and blocks of cells. Rows and columns are stored by id and key, not by
-//! index, so that the selection follows its rows when they move.
+//! The selection: the active cell, and the selected blocks beside it.
 
-use std::{collections::HashSet, hash::Hash, sync::Arc};
+use std::sync::Arc;
 
-use shared::{column::ColumnKey, ids::RowId};
+use shared::{column::ColumnKey, ids::RowId, watchlist::ColumnEntry};
 
-use super::Cursor;
+use super::{
+    blocks::Blocks,
+    cursor::Cursor,
+    steps::{index_of, step_target},
+    table::Table,
+};
+use crate::command::{Command, Step};
 
-/// A set of rows or columns, or all that are shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Span<T: Eq + Hash> {
-    /// All that are shown.
-    All,
-    /// The rows or columns in this set.
-    Some(HashSet<T>),
-}
-
-impl<T: Eq + Hash> Span<T> {
-    fn contains(&self, item: &T) -> bool {
-        match self {
-            Span::All => true,
-            Span::Some(items) => items.contains(item),
-        }
-    }
-}
-
-impl<T: Eq + Hash> FromIterator<T> for Span<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Span::Some(items.into_iter().collect())
-    }
-}
-
-/// A rectangle of cells, with the rows and columns it had when it was selected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// The fixed corner.
-    pub anchor: Cursor,
-    /// The opposite corner, which moves with Shift.
-    pub end: Cursor,
-    /// The rows.
-    pub rows: Span<RowId>,
-    /// The columns.
-    pub columns: Span<ColumnKey>,
-}
-
-impl Block {
-    /// Creates a block of one cell.
-    pub fn single(cell: Cursor) -> Self {
-        let (rows, columns) = (cell.row.into_iter().collect(), [cell.column.clone()].into_iter().collect());
-        Self { anchor: cell.clone(), end: cell, rows, columns }
-    }
-
-    /// Whether the block contains a cell.
-    pub fn contains(&self, row: RowId, column: &ColumnKey) -> bool {
-        self.rows.contains(&row) && self.columns.contains(column)
-    }
-}
-
-/// The selected blocks. Empty if only the cursor's cell is selected.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The active cell and the selected blocks.
+#[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Shared with the thread that computes the totals.
-    blocks: Arc<Vec<Block>>,
-    /// Number of changes so far. Comparing millions of rows would take too long for one frame.
-    version: u64,
-}
-
-/// The display order of rows and columns, for selecting a range between two of them.
-pub trait DisplayOrder {
-    /// Returns the rows between two, inclusive; the two may be in either order.
-    fn rows_between(&self, one: Option<RowId>, other: Option<RowId>) -> Vec<RowId>;
-    /// Returns the columns between two, inclusive; the two may be in either order.
-    fn columns_between(&self, one: &ColumnKey, other: &ColumnKey) -> Vec<ColumnKey>;
+    /// The active cell.
+    pub cursor: Option<Cursor>,
+    /// The selected blocks, in addition to the cursor's cell.
+    pub blocks: Blocks,
+    /// Last known index of the cursor's row, used if that row is removed.
+    pub(super) last_index: usize,
+    /// A row that was inserted in this window: the filters ignore it while the cursor is on it.
+    pub(super) inserted_row: Option<RowId>,
+    /// The row, and optionally the column, that the cursor moves to once the row exists.
+    target: Option<(RowId, Option<ColumnKey>)>,
 }
 
 impl Selection {
-    /// Returns a number that increases with every change.
-    pub fn version(&self) -> u64 {
-        self.version
+    /// Creates a selection of one cell, or of none.
+    pub fn at(cursor: Option<Cursor>) -> Self {
+        Self { cursor, ..Self::default() }
     }
 
-    /// Whether only the cursor's cell is selected.
-    pub fn is_single(&self) -> bool {
-        self.blocks.is_empty()
+    /// Moves the cursor to a row, and optionally to another column, once the row exists.
+    pub fn move_to_row(&mut self, row: RowId, column: Option<ColumnKey>) {
+        self.target = Some((row, column));
     }
 
-    /// Reduces the selection to the cursor's cell.
-    pub fn clear(&mut self) {
-        self.version += 1;
-        self.blocks = Arc::default();
+    /// Whether the cursor has reached the row of the last [`move_to_row`](Self::move_to_row).
+    pub fn has_reached_target(&self) -> bool {
+        self.target.is_none()
     }
 
-    /// Moves the last block's opposite corner. Without a block, starts one at the cursor.
-    pub fn extend(&mut self, cursor: &Cursor, to: Cursor, shown: &impl DisplayOrder) {
-        self.version += 1;
-        let blocks = Arc::make_mut(&mut self.blocks);
-        let anchor = blocks.pop().map_or_else(|| cursor.clone(), |block| block.anchor);
-        blocks.push(block_between(anchor, to, shown));
-    }
-
-    /// Returns the corner that Shift moves.
-    pub fn moving_corner<'a>(&'a self, cursor: &'a Cursor) -> &'a Cursor {
-        self.blocks.last().map_or(cursor, |block| &block.end)
-    }
-
-    /// Adds one cell to the selection.
-    pub fn add_cell(&mut self, cursor: Option<&Cursor>, cell: Cursor) {
-        self.version += 1;
-        let blocks = Arc::make_mut(&mut self.blocks);
-        if let (true, Some(cursor)) = (blocks.is_empty(), cursor) {
-            blocks.push(Block::single(cursor.clone()));
+    /// Moves the cursor to the pending target row if it is shown, and returns whether it did.
+    pub(super) fn go_to_target(&mut self, table: &Table<'_>) -> bool {
+        let Some((row, column)) = self.target.take() else { return false };
+        if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
+            cursor.row = Some(row);
+            if let Some(column) = column.filter(|column| table.column(column).is_some()) {
+                cursor.column = column;
+            }
+            self.blocks.clear();
+            return true;
         }
-        blocks.push(Block::single(cell));
+        false
     }
 
-    /// Selects the whole rows between two. `beside` keeps the existing selection.
-    pub fn select_rows(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
-        let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
-        self.push_block(Block { anchor, end, rows, columns: Span::All }, beside);
+    /// Returns the index of the cursor's row, if that row is still shown.
+    pub fn cursor_index(&self, table: &Table<'_>) -> Option<usize> {
+        index_of(self.cursor.as_ref()?, table)
     }
 
-    /// Selects the whole columns between two. `beside` keeps the existing selection.
-    pub fn select_columns(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
-        let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
-        self.push_block(Block { anchor, end, rows: Span::All, columns }, beside);
-    }
-
-    /// Selects all cells.
-    pub fn select_all(&mut self, cursor: Cursor) {
-        self.version += 1;
-        let all = Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All };
-        self.blocks = Arc::new(vec![all]);
-    }
-
-    fn push_block(&mut self, block: Block, beside: bool) {
-        self.version += 1;
-        if !beside {
-            self.blocks = Arc::default();
+    /// Moves the cursor to a valid cell if it has none, or if its row or column is gone.
+    pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) {
+        let Some(first) = table.columns().first() else {
+            self.cursor = None;
+            return;
+        };
+        let cursor = self
+            .cursor
+            .get_or_insert_with(|| Cursor { row: table.id_at(0), column: first.column.key.clone() });
+        if table.column(&cursor.column).is_none() {
+            cursor.column = first.column.key.clone();
         }
-        Arc::make_mut(&mut self.blocks).push(block);
+        match index_of(cursor, table) {
+            Some(index) => self.last_index = index,
+            None => cursor.row = table.id_at(self.last_index.min(table.len().saturating_sub(1))),
+        }
     }
 
-    /// Whether any block contains a cell.
+    /// Moves the cursor by one step and clears the selection.
+    pub(super) fn step(&mut self, table: &Table<'_>, step: Step, page: usize) {
+        let Some(cursor) = self.cursor.clone() else { return };
+        if let Some((index, column)) = step_target(table, &cursor, self.last_index, step, page) {
+            self.blocks.clear();
+            self.go_to(table, index, column);
+        }
+    }
+
+    /// Extends the selection by one step.
+    pub(super) fn extend(&mut self, table: &Table<'_>, step: Step, page: usize) {
+        let Some(cursor) = self.cursor.clone() else { return };
+        let end = self.blocks.moving_corner(&cursor).clone();
+        if let Some((index, column)) = step_target(table, &end, self.last_index, step, page) {
+            let index = index.min(table.len().saturating_sub(1));
+            let to = Cursor { row: table.id_at(index), column: table.columns()[column].column.key.clone() };
+            self.blocks.extend(&cursor, to, table);
+        }
+    }
+
+    /// Whether the row inserted in this window is now hidden by the filters. Returns true only once per row.
+    pub(super) fn clear_hidden_insertion(&mut self, table: &Table<'_>) -> bool {
+        let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        let is_lost = |inserted_row: &mut RowId| {
+            at_cursor != Some(*inserted_row)
+                && table.watchlist.rows().get(*inserted_row).is_some()
+                && table.index_of(*inserted_row).is_none()
+        };
+        self.inserted_row.take_if(is_lost).is_some()
+    }
+
+    /// Selects all cells, or all cells of the selected rows or columns.
+    pub(super) fn select_whole(&mut self, what: &Command, table: &Table<'_>) {
+        let Some(cursor) = self.cursor.clone() else { return };
+        let end = self.blocks.moving_corner(&cursor).clone();
+        match what {
+            Command::SelectRows => self.blocks.select_rows(cursor, end, false, table),
+            Command::SelectColumns => self.blocks.select_columns(cursor, end, false, table),
+            _ => self.blocks.select_all(cursor),
+        }
+    }
+
+    /// Moves the cursor to a cell by its row and column index.
+    pub(super) fn go_to(&mut self, table: &Table<'_>, index: usize, column: usize) {
+        if let Some(entry) = table.columns().get(column) {
+            self.cursor = Some(Cursor { row: table.id_at(index), column: entry.column.key.clone() });
+            self.last_index = index;
+        }
+    }
+
+    /// Returns the selected rows in display order, or the cursor's row if there is no selection.
+    pub fn rows(&self, table: &Table<'_>) -> Vec<RowId> {
+        if self.blocks.is_single() {
+            return self.cursor.iter().filter_map(|cursor| cursor.row).collect();
+        }
+        let selected = (0..table.len()).filter_map(|index| table.id_at(index));
+        selected.filter(|row| self.blocks.has_row(*row)).collect()
+    }
+
+    /// Returns the selected columns in display order, or the cursor's column if there is no selection.
+    pub fn columns<'t>(&self, table: &'t Table<'_>) -> Vec<&'t ColumnEntry> {
+        let is_selected = |entry: &&ColumnEntry| {
+            let key = &entry.column.key;
+            if self.blocks.is_single() {
+                self.cursor.as_ref().is_some_and(|cursor| cursor.column == *key)
+            } else {
+                self.blocks.has_column(key)
+            }
+        };
+        table.columns().iter().map(Arc::as_ref).filter(is_selected).collect()
+    }
+
+    /// Whether a cell is selected.
     pub fn contains(&self, row: RowId, column: &ColumnKey) -> bool {
-        self.blocks.iter().any(|block| block.contains(row, column))
+        if self.blocks.is_single() {
+            self.cursor.as_ref().is_some_and(|cursor| cursor.row == Some(row) && cursor.column == *column)
+        } else {
+            self.blocks.contains(row, column)
+        }
     }
 
-    /// Whether any cell of a row is selected.
-    pub fn has_row(&self, row: RowId) -> bool {
-        self.blocks.iter().any(|block| block.rows.contains(&row))
+    /// Forgets the pending target row, because a cell is being edited.
+    pub(super) fn drop_target(&mut self) {
+        self.target = None;
     }
 
-    /// Whether every cell of a row is selected.
-    pub fn has_whole_row(&self, row: RowId) -> bool {
-        self.blocks.iter().any(|block| block.columns == Span::All && block.rows.contains(&row))
+    /// Moves the cursor to a cell and clears the blocks.
+    pub(super) fn move_to(&mut self, cell: Cursor) {
+        self.blocks.clear();
+        self.cursor = Some(cell);
     }
 
-    /// Whether any cell of a column is selected.
-    pub fn has_column(&self, column: &ColumnKey) -> bool {
-        self.blocks.iter().any(|block| block.columns.contains(column))
+    /// Returns the cell that Shift moves, and that stays in view.
+    pub(super) fn moving_corner(&self) -> Option<&Cursor> {
+        self.cursor.as_ref().map(|cursor| self.blocks.moving_corner(cursor))
+    }
+
+    /// Returns the inserted row while the cursor is on it: the filters ignore it.
+    pub(super) fn inserted_at_cursor(&self) -> Option<RowId> {
+        let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        self.inserted_row.filter(|inserted_row| at_cursor == Some(*inserted_row))
     }
 }
 
-fn block_between(anchor: Cursor, end: Cursor, shown: &impl DisplayOrder) -> Block {
-    let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
-    let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
-    Block { anchor, end, rows, columns }
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shared::{
+        column::standard_columns,
+        edit::Change,
+        limits::Limits,
+        number::Separators,
+        position::Position,
+        watchlist::{Watchlist, apply::Mode},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::grid::{
+        config::GridConfig,
+        order::{Locale, Order, OrderSpec, SortKey},
+    };
+
+    fn row(number: u128) -> RowId {
+        RowId(Uuid::from_u128(number))
+    }
+
+    fn watchlist(rows: u128) -> Watchlist {
+        let limits = Limits::default();
+        let mut watchlist = Watchlist::new("Test", standard_columns(), &limits).unwrap();
+        let positions = Position::between(None, None, usize::try_from(rows).unwrap()).unwrap();
+        let inserts: Vec<Change> = (1..=rows)
+            .zip(&positions)
+            .map(|(number, position)| Change::insert(row(number), position, BTreeMap::new()))
+            .collect();
+        watchlist.apply(&inserts, &Mode::Pending { limits: &limits }).unwrap();
+        watchlist
+    }
+
+    fn plain(watchlist: &Watchlist) -> Table<'_> {
+        Table::new(watchlist, Arc::default(), &GridConfig::default())
+    }
+
+    fn at(selection: &Selection) -> (Option<RowId>, String) {
+        let cursor = selection.cursor.clone().unwrap();
+        (cursor.row, cursor.column.to_string())
+    }
+
+    #[test]
+    fn steps_stop_at_the_edges_and_tab_skips_computed_columns() {
+        let watchlist = watchlist(3);
+        let table = plain(&watchlist);
+        let mut selection = Selection::default();
+        selection.ensure_cursor(&table);
+        let mut step = |step| {
+            selection.step(&table, step, 10);
+            at(&selection)
+        };
+        assert_eq!(step(Step::Up), (Some(row(1)), "symbol".to_owned()));
+        assert_eq!(step(Step::Previous), (Some(row(1)), "symbol".to_owned()));
+        for key in ["company", "price", "previousClose", "target", "note"] {
+            assert_eq!(step(Step::Next), (Some(row(1)), key.to_owned()));
+        }
+        assert_eq!(step(Step::Next), (Some(row(2)), "symbol".to_owned()));
+        assert_eq!(step(Step::Previous), (Some(row(1)), "note".to_owned()));
+        assert_eq!(step(Step::Last), (Some(row(3)), "note".to_owned()));
+        assert_eq!(step(Step::Down), (None, "note".to_owned()));
+        assert_eq!(step(Step::Down), (None, "note".to_owned()));
+        assert_eq!(step(Step::PageUp), (Some(row(1)), "note".to_owned()));
+        assert_eq!(step(Step::First), (Some(row(1)), "symbol".to_owned()));
+    }
+
+    #[test]
+    fn the_cursor_follows_its_row_and_moves_to_a_neighbour_when_the_row_is_removed() {
+        let mut watchlist = watchlist(3);
+        let limits = Limits::default();
+        let mut selection = Selection::at(Some(Cursor { row: Some(row(2)), column: "price".into() }));
+        selection.ensure_cursor(&plain(&watchlist));
+        let first =
+            Position::between(None, Some(&watchlist.rows().at(0).unwrap().position), 1).unwrap().remove(0);
+        watchlist
+            .apply(&[Change::insert(row(9), &first, BTreeMap::new())], &Mode::Pending { limits: &limits })
+            .unwrap();
+        selection.ensure_cursor(&plain(&watchlist));
+        assert_eq!(selection.cursor_index(&plain(&watchlist)), Some(2));
+        watchlist.apply(&[Change::remove(row(2), None)], &Mode::Pending { limits: &limits }).unwrap();
+        selection.ensure_cursor(&plain(&watchlist));
+        assert_eq!(at(&selection), (Some(row(3)), "price".to_owned()));
+    }
+
+    #[test]
+    fn a_selection_keeps_its_rows_when_they_are_reordered() {
+        let watchlist = watchlist(5);
+        let table = plain(&watchlist);
+        let mut selection = Selection::default();
+        selection.ensure_cursor(&table);
+        selection.step(&table, Step::Down, 10);
+        selection.extend(&table, Step::Down, 10);
+        selection.extend(&table, Step::Right, 10);
+        assert_eq!(selection.rows(&table), [row(2), row(3)]);
+        let keys: Vec<String> =
+            selection.columns(&table).iter().map(|entry| entry.column.key.to_string()).collect();
+        assert_eq!(keys, ["symbol", "company"]);
+        assert!(
+            selection.contains(row(3), &"company".into()) && !selection.contains(row(4), &"company".into())
+        );
+        let frozen = watchlist.freeze();
+        let by_symbol = OrderSpec {
+            sort: vec![SortKey { column: "symbol".into(), descending: true }],
+            filters: Vec::new(),
+        };
+        let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
+        let order = Order::arrange(&frozen, &by_symbol, &locale, None);
+        let sorted = Table::new(&watchlist, Arc::new(order), &GridConfig::default());
+        let mut selected = selection.rows(&sorted);
+        selected.sort();
+        assert_eq!(selected, [row(2), row(3)]);
+        selection.step(&table, Step::Up, 10);
+        assert_eq!(selection.rows(&table), [row(1)]);
+    }
 }

@@ -12,9 +12,7 @@ use shared::{
     watchlist::{ColumnEntry, Columns, Row, Version},
 };
 
-use super::{
-    GridState, config::GridConfig, section, selection::Selection, state::Cursor, table::Table, trend,
-};
+use super::{blocks::Blocks, config::GridConfig, cursor::Cursor, selection::Selection, table::Table, trend};
 
 /// Minimum time between two updates while rows change.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -47,8 +45,8 @@ impl Summary {
     /// Computes the totals of the selected cells in `rows`. Sections are skipped: they have no values.
     fn of<'r>(rows: impl Iterator<Item = &'r Row>, columns: &Columns, selected: &Selected) -> Self {
         let mut summary = Self { sum: Some(Decimal::ZERO), ..Self::default() };
-        let section = section::column(columns);
-        for row in rows.filter(|row| selected.cells.has_row(row.id) && !section::is_section(section, row)) {
+        let sections = columns.sections();
+        for row in rows.filter(|row| selected.cells.has_row(row.id) && row.section(sections).is_none()) {
             let cells =
                 selected.columns.iter().filter(|entry| selected.cells.contains(row.id, &entry.column.key));
             cells.for_each(|entry| summary.add(&row.value(entry, columns)));
@@ -69,7 +67,7 @@ impl Summary {
 
 /// The selected cells and columns, for use on another thread.
 struct Selected {
-    cells: Selection,
+    cells: Blocks,
     columns: Vec<ColumnEntry>,
 }
 
@@ -94,46 +92,46 @@ impl Sums {
     pub fn get(&self) -> Option<&Summary> {
         self.summary.as_ref()
     }
-}
 
-impl GridState {
     /// Updates the totals if the selection or the rows have changed. `wake` is called when a computation on
     /// another thread has finished. Returns the time until the next update is due.
-    pub(super) fn update_sums(
+    pub(super) fn update(
         &mut self,
+        selection: &Selection,
+        config: &GridConfig,
         table: &Table<'_>,
         now: Duration,
         wake: impl FnOnce() + Send + 'static,
     ) -> Option<Duration> {
-        if self.selection.is_single() {
-            self.sums = Sums::default();
+        if selection.blocks.is_single() {
+            *self = Self::default();
             return None;
         }
-        if let Some(computing) = &self.sums.computing {
+        if let Some(computing) = &self.computing {
             match computing.try_recv() {
-                Ok(summary) => (self.sums.summary, self.sums.computing) = (Some(summary), None),
-                Err(mpsc::TryRecvError::Disconnected) => self.sums.computing = None,
+                Ok(summary) => (self.summary, self.computing) = (Some(summary), None),
+                Err(mpsc::TryRecvError::Disconnected) => self.computing = None,
                 Err(mpsc::TryRecvError::Empty) => return None,
             }
         }
-        let is_same = self.sums.key.as_ref().is_some_and(|(selection, cursor, config)| {
-            *selection == self.selection.version() && *cursor == self.cursor && *config == self.config
+        let is_same = self.key.as_ref().is_some_and(|(blocks, cursor, known)| {
+            *blocks == selection.blocks.version() && *cursor == selection.cursor && *known == *config
         });
         let version = table.watchlist.version();
-        if is_same && version == self.sums.version {
+        if is_same && version == self.version {
             return None;
         }
-        let due = self.sums.at + INTERVAL;
+        let due = self.at + INTERVAL;
         if is_same && now < due {
             return Some(due - now);
         }
-        let columns = self.selected_columns(table).into_iter().filter(|entry| trend::source(entry).is_none());
-        let selected = Selected { cells: self.selection.clone(), columns: columns.cloned().collect() };
-        self.sums.key = Some((self.selection.version(), self.cursor.clone(), self.config.clone()));
-        (self.sums.version, self.sums.at) = (version, now);
+        let columns = selection.columns(table).into_iter().filter(|entry| trend::source(entry).is_none());
+        let selected = Selected { cells: selection.blocks.clone(), columns: columns.cloned().collect() };
+        self.key = Some((selection.blocks.version(), selection.cursor.clone(), config.clone()));
+        (self.version, self.at) = (version, now);
         if table.len() * selected.columns.len() <= MAX_INLINE_CELLS {
             let rows = (0..table.len()).filter_map(|index| table.row_at(index)).map(Arc::as_ref);
-            self.sums.summary = Some(Summary::of(rows, table.watchlist.columns(), &selected));
+            self.summary = Some(Summary::of(rows, table.watchlist.columns(), &selected));
             return None;
         }
         let (frozen, order) = (table.watchlist.freeze(), table.order());
@@ -148,7 +146,7 @@ impl GridState {
         };
         // If no thread can be started, the totals stay as they are until the next change.
         if thread::Builder::new().name("afterglow-sums".to_owned()).spawn(work).is_ok() {
-            self.sums.computing = Some(receiver);
+            self.computing = Some(receiver);
         }
         None
     }

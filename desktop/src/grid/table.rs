@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use shared::{
     column::ColumnKey,
+    edit::Change,
     ids::RowId,
-    value::Value,
+    value::{Literal, Value},
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{config::GridConfig, order::Order, section, selection::DisplayOrder, trend};
+use super::{blocks::DisplayOrder, config::GridConfig, order::Order, trend};
 
 /// The rows and columns shown in one frame.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ impl<'a> Table<'a> {
     /// Creates a table of a watchlist, with rows in `order` and columns as configured.
     pub fn new(watchlist: &'a Watchlist, order: Arc<Order>, config: &GridConfig) -> Self {
         let columns = config.columns(watchlist).into_iter().map(Arc::new).collect();
-        Self { watchlist, order, columns, section: section::column(watchlist.columns()) }
+        Self { watchlist, order, columns, section: watchlist.columns().sections() }
     }
 
     /// Returns the shown columns in display order.
@@ -76,7 +77,7 @@ impl<'a> Table<'a> {
 
     /// Whether a row is a section.
     pub fn is_section(&self, row: &Row) -> bool {
-        section::is_section(self.section, row)
+        row.section(self.section).is_some()
     }
 
     /// Returns the column that stores the value that a row shows in a column. In a section row, the first
@@ -124,4 +125,14 @@ impl DisplayOrder for Table<'_> {
         let between = &self.columns[one.min(other)..=one.max(other)];
         between.iter().map(|entry| entry.column.key.clone()).collect()
     }
+}
+
+/// Whether the cells of a column can be edited.
+pub(super) fn is_editable(entry: &ColumnEntry) -> bool {
+    entry.column.derive.is_none()
+}
+
+/// Returns a change that the server rejects unless the cell still has the value `seen`.
+pub(super) fn guarded_set(row: RowId, entry: &ColumnEntry, value: Literal, seen: &Value) -> Change {
+    Change::set_guarded(row, &entry.column.key, value, seen.to_literal())
 }

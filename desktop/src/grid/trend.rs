@@ -8,7 +8,7 @@ use shared::{
     watchlist::ColumnEntry,
 };
 
-use super::layout::PADDING;
+use super::metrics::PADDING;
 use crate::store::trails::Trails;
 
 /// Suffix of a sparkline column's key, after the key of its source. Watchlist keys have only letters, digits,

@@ -7,9 +7,10 @@ use shared::edit::{Change, ColumnRef};
 use super::dialogs::Dialog;
 use crate::{
     action::Action,
+    command::{self, Step},
     dispatch::Core,
     follow::{Group, Link},
-    grid::{self, Step, config::Density},
+    grid::config::Density,
     settings::{self, GlowChoice, Motion, ThemeChoice},
     theme,
     window::Window,
@@ -25,7 +26,7 @@ pub struct Command {
 }
 
 enum Run {
-    Grid(grid::Command),
+    Grid(command::Command),
     Act(Action),
     OpenDialog(DialogKind),
     Density(Density),
@@ -73,7 +74,7 @@ pub fn available_commands(window: &Window, core: &Core) -> Vec<Command> {
 }
 
 fn grid_commands() -> Vec<Command> {
-    use grid::{ColumnCommand as C, Command as G};
+    use command::{ColumnCommand as C, Command as G};
     let grid = [
         ("Edit cell", "Enter, F2", G::Open),
         ("Clear selected cells", "Delete", G::Clear),

@@ -2,8 +2,9 @@
 
 use desktop::{
     action::Action,
+    command::{ColumnCommand, Command, Step},
     follow::{Group, Link},
-    grid::{ColumnCommand, Command, Cursor, Step},
+    grid::Cursor,
     panels::dialogs::Dialog,
     store::Connection,
 };
@@ -138,7 +139,7 @@ fn linked_windows_follow_each_other_to_a_row_and_a_watchlist() {
     headless.others[0].0.link = Link::new(Some(Group::Blue));
     headless.frame(Vec::new());
     let row_of = |headless: &Headless, other: usize| {
-        headless.others[other].0.grid.cursor.as_ref().and_then(|cursor: &Cursor| cursor.row)
+        headless.others[other].0.grid.selection.cursor.as_ref().and_then(|cursor: &Cursor| cursor.row)
     };
     let not_linked = row_of(&headless, 1);
     (0..3).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowDown));
@@ -183,7 +184,7 @@ fn keys_switch_tabs_and_each_tab_keeps_its_cursor() {
     let mut headless = Headless::start(folder.path());
     let companies = headless.window.list().unwrap();
     go_to_price(&mut headless, 4);
-    let left = headless.window.grid.cursor.clone();
+    let left = headless.window.grid.selection.cursor.clone();
     let other = create(&mut headless, "Other");
     for (modifiers, key, expected) in [
         (Modifiers::COMMAND, Key::PageDown, companies),
@@ -195,7 +196,7 @@ fn keys_switch_tabs_and_each_tab_keeps_its_cursor() {
         headless.key(modifiers, key);
         assert_eq!(headless.window.list(), Some(expected), "{key:?}");
     }
-    assert_eq!(headless.window.grid.cursor, left);
+    assert_eq!(headless.window.grid.selection.cursor, left);
     headless.stop();
 }
 
@@ -213,12 +214,13 @@ fn a_window_is_restored_after_a_restart() {
     headless.window.link = Link::new(Some(Group::Green));
     headless.window.on_top = true;
     headless.frame(Vec::new());
-    let (config, cursor) = (headless.window.grid.config.clone(), headless.window.grid.cursor.clone());
+    let (config, cursor) =
+        (headless.window.grid.config.clone(), headless.window.grid.selection.cursor.clone());
     assert!(config.has_filters && config.sort.len() == 1 && config.trends.len() == 1);
     headless.stop();
     let headless = Headless::start(folder.path());
     assert_eq!(headless.window.list(), Some(companies));
-    assert_eq!((&headless.window.grid.config, &headless.window.grid.cursor), (&config, &cursor));
+    assert_eq!((&headless.window.grid.config, &headless.window.grid.selection.cursor), (&config, &cursor));
     assert_eq!((headless.window.link.group(), headless.window.on_top), (Some(Group::Green), true));
     headless.stop();
 }
@@ -267,7 +269,7 @@ fn closing_a_window_clears_its_presence() {
 fn overlays_do_not_change_the_text_of_an_open_editor() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
-    let editor = |headless: &Headless| headless.window.grid.editor.as_ref().map(|editor| editor.text.clone());
+    let editor = |headless: &Headless| headless.window.grid.editor().map(|editor| editor.text.clone());
     go_to_price(&mut headless, 0);
     headless.typed(vec![egui::Event::Text("8".to_owned())]);
     headless.key(Modifiers::COMMAND, Key::K);
@@ -286,7 +288,7 @@ fn overlays_do_not_change_the_text_of_an_open_editor() {
     headless.frame(Vec::new());
     headless.frame(Vec::new());
     assert_eq!((editor(&headless), price(&headless, 0)), (None, "80".to_owned()));
-    assert_eq!(headless.window.grid.cursor.as_ref().unwrap().row, Some(id(&headless, 19)));
+    assert_eq!(headless.window.grid.selection.cursor.as_ref().unwrap().row, Some(id(&headless, 19)));
     headless.stop();
 }
 
@@ -299,7 +301,7 @@ fn undo_and_redo_move_the_cursor_to_the_changed_cell() {
     headless.key(Modifiers::COMMAND, Key::End);
     headless.key(Modifiers::COMMAND, Key::Z);
     headless.frame(Vec::new());
-    let at = |headless: &Headless| headless.window.grid.cursor.clone().unwrap();
+    let at = |headless: &Headless| headless.window.grid.selection.cursor.clone().unwrap();
     assert_eq!(at(&headless), Cursor { row: Some(id(&headless, 2)), column: "price".into() });
     headless.key(Modifiers::COMMAND, Key::Home);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
@@ -346,12 +348,13 @@ fn two_processes_on_one_folder_each_restore_their_windows() {
     let (mut ann, mut bob) = (Headless::start(folder.path()), Headless::start(folder.path()));
     go_to_price(&mut ann, 3);
     go_to_price(&mut bob, 5);
-    let (at_ann, at_bob) = (ann.window.grid.cursor.clone(), bob.window.grid.cursor.clone());
+    let (at_ann, at_bob) =
+        (ann.window.grid.selection.cursor.clone(), bob.window.grid.selection.cursor.clone());
     assert_ne!(at_ann, at_bob);
     ann.stop();
     bob.stop();
     let (ann, bob) = (Headless::start(folder.path()), Headless::start(folder.path()));
-    assert_eq!((&ann.window.grid.cursor, &bob.window.grid.cursor), (&at_ann, &at_bob));
+    assert_eq!((&ann.window.grid.selection.cursor, &bob.window.grid.selection.cursor), (&at_ann, &at_bob));
     bob.stop();
     ann.stop();
 }

@@ -7,7 +7,7 @@ use jiff::{
 };
 
 use crate::{
-    grid::{GridView, filter::parse_timestamp},
+    grid::{filter::parse_timestamp, view::GridView},
     theme,
 };
 

@@ -4,9 +4,13 @@
 use egui::{Area, Button, Color32, Order, Rect, RichText, Ui, pos2, vec2};
 use shared::value::Value;
 
-use super::{Editor, Problem, plain_text, read_typed};
+use super::editor::{Editor, Problem};
 use crate::{
-    grid::{GridView, filter},
+    grid::{
+        filter,
+        typed::{plain_text, read_typed},
+        view::GridView,
+    },
     theme,
 };
 

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use shared::column::ColumnKind;
 
 use super::calendar;
-use crate::grid::GridView;
+use crate::grid::view::GridView;
 
 /// Maximum height of the popup, in points: the height of a month.
 const HEIGHT: f32 = 200.0;

@@ -1,6 +1,6 @@
 //! Column commands, headers and column edges.
 
-use desktop::grid::{ColumnCommand, Command, GridAction};
+use desktop::command::{ColumnCommand, Command};
 use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use shared::edit::{Change, ColumnRef};
@@ -67,10 +67,7 @@ fn computed_columns_have_no_sparkline_and_sparkline_commands_apply_to_their_sour
     run(&mut harness, ColumnCommand::Trend);
     harness.go(0, PRICE + 1);
     run(&mut harness, ColumnCommand::Rename);
-    assert_eq!(
-        harness.app().notices.last(),
-        Some(&format!("{:?}", GridAction::RenameColumn("price".into())))
-    );
+    assert_eq!(harness.app().notices.last(), Some(&format!("{:?}", Command::RenameColumn("price".into()))));
     run(&mut harness, ColumnCommand::Hide);
     assert!(
         !headers(&harness).contains(&"Price trend".to_owned())

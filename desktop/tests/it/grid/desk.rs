@@ -3,7 +3,8 @@
 use std::{cell::Cell, time::Duration};
 
 use desktop::{
-    grid::{self, GridAction, GridState, GridView, PersonAt},
+    command::Command,
+    grid::{self, GridState, GridView, PersonAt},
     panels::status::{self, Status},
     store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::{self, Palette},
@@ -157,11 +158,11 @@ impl TestApp {
         let actions = grid::show(ui, &mut app.grid, &view);
         for action in actions {
             match action {
-                GridAction::Edit(changes) => {
+                Command::Edit(changes) => {
                     app.change(&changes);
                     app.edits.push(changes);
                 }
-                GridAction::Notify(text) => app.notices.push(text),
+                Command::Notify(text) => app.notices.push(text),
                 other => app.notices.push(format!("{other:?}")),
             }
         }
@@ -289,7 +290,7 @@ impl GridHarness {
 
     /// Returns the text of the open editor.
     pub fn editor(&self) -> Option<String> {
-        self.app_ref().grid.editor.as_ref().map(|editor| editor.text.clone())
+        self.app_ref().grid.editor().map(|editor| editor.text.clone())
     }
 
     pub fn app_ref(&self) -> &TestApp {

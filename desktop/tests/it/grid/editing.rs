@@ -252,7 +252,7 @@ fn an_editor_whose_cell_is_scrolled_away_stays_at_the_edge() {
     let mut harness = super::desk::harness(&rows);
     harness.go(0, PRICE);
     harness.text("5");
-    harness.app().grid.scroll_row = 100.0;
+    harness.app().grid.scroll.row = 100.0;
     let at = egui::pos2(400.0, 300.0);
     harness.0.hover_at(at);
     harness.event(Event::MouseWheel {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use desktop::{
-    grid::{ColumnCommand, Command, GridAction},
+    command::{ColumnCommand, Command},
     store::{
         history::{CellChange, CellHistory, RequestState},
         trails::Trails,
@@ -39,7 +39,7 @@ fn press(harness: &mut GridHarness, at: Pos2, modifiers: Modifiers) {
 
 fn selected(harness: &GridHarness) -> Vec<RowId> {
     let app = harness.app_ref();
-    app.grid.selected_rows(&app.grid.table(&app.watchlist))
+    app.grid.selection.rows(&app.grid.table(&app.watchlist))
 }
 
 fn four() -> GridHarness {
@@ -205,7 +205,7 @@ fn resting_the_pointer_on_a_cell_shows_its_latest_changes() {
     harness.0.step();
     assert!(harness.app().notices.is_empty(), "not immediately");
     harness.frames();
-    let asked = format!("{:?}", GridAction::RequestHistory(row(2), "price".into()));
+    let asked = format!("{:?}", Command::RequestHistory(row(2), "price".into()));
     assert_eq!(harness.app().notices, [asked]);
     harness.app().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
     harness.frames();

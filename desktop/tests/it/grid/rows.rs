@@ -215,7 +215,7 @@ fn removing_very_many_rows_needs_confirmation_and_cancelling_keeps_them() {
     harness.frames();
     let selected = |harness: &super::desk::GridHarness| {
         let app = harness.app_ref();
-        app.grid.selected_rows(&app.grid.table(&app.watchlist)).len()
+        app.grid.selection.rows(&app.grid.table(&app.watchlist)).len()
     };
     assert_eq!((selected(&harness), harness.app().edits.len()), (10_050, 0), "the selection is kept");
     harness.keys(Modifiers::COMMAND, Key::Delete);

@@ -263,13 +263,16 @@ fn a_click_within_one_frame_counts() {
     let number = egui::pos2(symbol.left() - 8.0, symbol.center().y);
     harness.quick_click(number);
     let app = harness.app_ref();
-    assert_eq!(app.grid.selected_rows(&app.grid.table(&app.watchlist)), [row(1)]);
-    assert!(app.grid.is_selected(row(1), &"note".into()), "the whole row");
+    assert_eq!(app.grid.selection.rows(&app.grid.table(&app.watchlist)), [row(1)]);
+    assert!(app.grid.selection.contains(row(1), &"note".into()), "the whole row");
     // The press of the row number is over, so a drag elsewhere selects cells.
     let (from, to) = (center(&harness, "Price of BBB"), center(&harness, "Price of CCC"));
     harness.drag(from, to);
     let app = harness.app_ref();
-    assert!(app.grid.is_selected(row(3), &"price".into()) && !app.grid.is_selected(row(3), &"note".into()));
+    assert!(
+        app.grid.selection.contains(row(3), &"price".into())
+            && !app.grid.selection.contains(row(3), &"note".into())
+    );
 }
 
 #[test]
@@ -308,7 +311,7 @@ fn copying_several_blocks_leaves_unselected_cells_empty() {
     harness.0.get_by_label("Note of BBB").click_modifiers(Modifiers::COMMAND);
     harness.frames();
     let app = harness.app_ref();
-    assert_eq!(app.grid.selected_rows(&app.grid.table(&app.watchlist)), [row(1), row(2)]);
+    assert_eq!(app.grid.selection.rows(&app.grid.table(&app.watchlist)), [row(1), row(2)]);
     harness.event(Event::Copy);
     assert_eq!(harness.app().copied, "30\t\n\ty\n");
 }

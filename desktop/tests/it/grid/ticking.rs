@@ -55,7 +55,7 @@ fn the_row_under_the_pointer_never_moves_while_a_hundred_thousand_tick() {
         harness.0.step();
         (symbols(&harness)[0] == format!("S{ROWS:06}")).then_some(())
     });
-    harness.app().grid.scroll_row = 50_000.0;
+    harness.app().grid.scroll.row = 50_000.0;
     harness.frames();
     let symbol = symbols(&harness)[9].clone();
     let anchored_row = row(symbol[1..].parse().unwrap());

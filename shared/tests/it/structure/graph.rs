@@ -284,6 +284,8 @@ impl Paths {
 impl<'ast> Visit<'ast> for Paths {
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         self.add(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         syn::visit::visit_path(self, path);

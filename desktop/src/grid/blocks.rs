@@ -1,0 +1,169 @@
+//! Blocks of selected cells. Rows and columns are stored by id and key, not by index, so that a block keeps its rows when
+//! they move.
+
+use std::{collections::HashSet, hash::Hash, sync::Arc};
+
+use shared::{column::ColumnKey, ids::RowId};
+
+use super::cursor::Cursor;
+
+/// A set of rows or columns, or all that are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span<T: Eq + Hash> {
+    /// All that are shown.
+    All,
+    /// The rows or columns in this set.
+    Some(HashSet<T>),
+}
+
+impl<T: Eq + Hash> Span<T> {
+    fn contains(&self, item: &T) -> bool {
+        match self {
+            Span::All => true,
+            Span::Some(items) => items.contains(item),
+        }
+    }
+}
+
+impl<T: Eq + Hash> FromIterator<T> for Span<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Span::Some(items.into_iter().collect())
+    }
+}
+
+/// A rectangle of cells, with the rows and columns it had when it was selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The fixed corner.
+    pub anchor: Cursor,
+    /// The opposite corner, which moves with Shift.
+    pub end: Cursor,
+    /// The rows.
+    pub rows: Span<RowId>,
+    /// The columns.
+    pub columns: Span<ColumnKey>,
+}
+
+impl Block {
+    /// Creates a block of one cell.
+    pub fn single(cell: Cursor) -> Self {
+        let (rows, columns) = (cell.row.into_iter().collect(), [cell.column.clone()].into_iter().collect());
+        Self { anchor: cell.clone(), end: cell, rows, columns }
+    }
+
+    /// Whether the block contains a cell.
+    pub fn contains(&self, row: RowId, column: &ColumnKey) -> bool {
+        self.rows.contains(&row) && self.columns.contains(column)
+    }
+}
+
+/// The selected blocks. Empty if only the cursor's cell is selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blocks {
+    /// Shared with the thread that computes the totals.
+    blocks: Arc<Vec<Block>>,
+    /// Number of changes so far. Comparing millions of rows would take too long for one frame.
+    version: u64,
+}
+
+/// The display order of rows and columns, for selecting a range between two of them.
+pub trait DisplayOrder {
+    /// Returns the rows between two, inclusive; the two may be in either order.
+    fn rows_between(&self, one: Option<RowId>, other: Option<RowId>) -> Vec<RowId>;
+    /// Returns the columns between two, inclusive; the two may be in either order.
+    fn columns_between(&self, one: &ColumnKey, other: &ColumnKey) -> Vec<ColumnKey>;
+}
+
+impl Blocks {
+    /// Returns a number that increases with every change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether only the cursor's cell is selected.
+    pub fn is_single(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Reduces the selection to the cursor's cell.
+    pub fn clear(&mut self) {
+        self.version += 1;
+        self.blocks = Arc::default();
+    }
+
+    /// Moves the last block's opposite corner. Without a block, starts one at the cursor.
+    pub fn extend(&mut self, cursor: &Cursor, to: Cursor, shown: &impl DisplayOrder) {
+        self.version += 1;
+        let blocks = Arc::make_mut(&mut self.blocks);
+        let anchor = blocks.pop().map_or_else(|| cursor.clone(), |block| block.anchor);
+        blocks.push(block_between(anchor, to, shown));
+    }
+
+    /// Returns the corner that Shift moves.
+    pub fn moving_corner<'a>(&'a self, cursor: &'a Cursor) -> &'a Cursor {
+        self.blocks.last().map_or(cursor, |block| &block.end)
+    }
+
+    /// Adds one cell to the selection.
+    pub fn add_cell(&mut self, cursor: Option<&Cursor>, cell: Cursor) {
+        self.version += 1;
+        let blocks = Arc::make_mut(&mut self.blocks);
+        if let (true, Some(cursor)) = (blocks.is_empty(), cursor) {
+            blocks.push(Block::single(cursor.clone()));
+        }
+        blocks.push(Block::single(cell));
+    }
+
+    /// Selects the whole rows between two. `beside` keeps the existing selection.
+    pub fn select_rows(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
+        let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
+        self.push_block(Block { anchor, end, rows, columns: Span::All }, beside);
+    }
+
+    /// Selects the whole columns between two. `beside` keeps the existing selection.
+    pub fn select_columns(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
+        let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
+        self.push_block(Block { anchor, end, rows: Span::All, columns }, beside);
+    }
+
+    /// Selects all cells.
+    pub fn select_all(&mut self, cursor: Cursor) {
+        self.version += 1;
+        let all = Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All };
+        self.blocks = Arc::new(vec![all]);
+    }
+
+    fn push_block(&mut self, block: Block, beside: bool) {
+        self.version += 1;
+        if !beside {
+            self.blocks = Arc::default();
+        }
+        Arc::make_mut(&mut self.blocks).push(block);
+    }
+
+    /// Whether any block contains a cell.
+    pub fn contains(&self, row: RowId, column: &ColumnKey) -> bool {
+        self.blocks.iter().any(|block| block.contains(row, column))
+    }
+
+    /// Whether any cell of a row is selected.
+    pub fn has_row(&self, row: RowId) -> bool {
+        self.blocks.iter().any(|block| block.rows.contains(&row))
+    }
+
+    /// Whether every cell of a row is selected.
+    pub fn has_whole_row(&self, row: RowId) -> bool {
+        self.blocks.iter().any(|block| block.columns == Span::All && block.rows.contains(&row))
+    }
+
+    /// Whether any cell of a column is selected.
+    pub fn has_column(&self, column: &ColumnKey) -> bool {
+        self.blocks.iter().any(|block| block.columns.contains(column))
+    }
+}
+
+fn block_between(anchor: Cursor, end: Cursor, shown: &impl DisplayOrder) -> Block {
+    let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
+    let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
+    Block { anchor, end, rows, columns }
+}

@@ -1,0 +1,48 @@
+//! Sends changes as edits, or asks first if a person should know something before.
+
+use shared::{edit::Change, limits::Limits, number::format_grouped, wire::codec::Encoding};
+
+use crate::command::{Command, Confirmation};
+
+/// Bytes reserved in an edit's message for everything but the changes.
+const ENVELOPE_BYTES: usize = 4 * 1024;
+
+/// Returns the commands that send changes, or that ask for confirmation if there are messages or the changes are too many for one edit.
+pub(super) fn confirm_or_send(what: &str, mut lines: Vec<String>, changes: Vec<Change>) -> Vec<Command> {
+    let edits = split_into_edits(changes);
+    if edits.len() > 1 {
+        let changes: usize = edits.iter().map(Vec::len).sum();
+        lines.push(format!(
+            "{} changes exceed the limit of one edit. They will be sent and undone as {} edits.",
+            format_grouped(changes.into(), 0),
+            edits.len()
+        ));
+    }
+    if lines.is_empty() {
+        return edits.into_iter().map(Command::Edit).collect();
+    }
+    let confirm_label = if edits.is_empty() { "Close" } else { what }.to_owned();
+    vec![Command::Confirm(Confirmation { title: what.to_owned(), lines, confirm_label, edits })]
+}
+
+/// Splits changes into as few edits as the limits allow, in order.
+fn split_into_edits(changes: Vec<Change>) -> Vec<Vec<Change>> {
+    let limits = Limits::default();
+    let max_bytes = limits.message_bytes - ENVELOPE_BYTES;
+    let mut edits: Vec<Vec<Change>> = Vec::new();
+    let mut bytes = usize::MAX;
+    for change in changes {
+        let size = Encoding::Json.size(&change) + 1;
+        match edits.last_mut().filter(|edit| edit.len() < limits.changes && bytes + size <= max_bytes) {
+            Some(edit) => {
+                edit.push(change);
+                bytes += size;
+            }
+            None => {
+                edits.push(vec![change]);
+                bytes = size;
+            }
+        }
+    }
+    edits
+}

@@ -1,0 +1,157 @@
+//! Opening the editor, and committing its text as an edit.
+
+use std::collections::BTreeMap;
+
+use egui::Rangef;
+use shared::{
+    column::ColumnKind,
+    ids::RowId,
+    value::{Literal, Value},
+    watchlist::ColumnEntry,
+};
+
+use super::{
+    editor::{Editing, Editor, Opening, Problem},
+    picker::Picker,
+};
+use crate::{
+    command::Command,
+    grid::{
+        cursor::Cursor,
+        place::insert_changes,
+        selection::Selection,
+        table::guarded_set,
+        typed::{local_text, plain_text, read_typed},
+        view::Frame,
+    },
+};
+
+/// Opens the editor on the cursor's cell if that cell is editable. Otherwise returns a notice that says why it is not, or the
+/// edit that toggles a flag.
+pub(in crate::grid) fn open(
+    editing: &mut Editing,
+    selection: &mut Selection,
+    frame: &Frame<'_>,
+    opening: Opening,
+) -> Option<Command> {
+    let mut cursor = selection.cursor.clone()?;
+    let row = cursor.row.and_then(|row| frame.view.watchlist.rows().get(row));
+    if row.is_some_and(|row| frame.table.is_section(row))
+        && let Some(first) = frame.table.columns().first()
+    {
+        cursor.column = first.column.key.clone();
+        selection.cursor = Some(cursor.clone());
+    }
+    let entry = frame.table.column(&cursor.column)?;
+    let Some((storage, value)) = frame.table.editable(cursor.row, entry) else {
+        return Some(Command::Notify(format!("{} is computed from other columns.", entry.column.title)));
+    };
+    let view = frame.view;
+    if storage.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
+        let toggled = Literal::Flag(value != Value::Flag(true));
+        return cursor.row.map(|row| set_cell(row, storage, toggled, &value));
+    }
+    let text = match (&opening, &value) {
+        (Opening::Typed(text), _) => text.clone(),
+        (_, Value::Time(time)) => local_text(*time, view.zone),
+        (_, Value::Number(number)) => view.separators.write(*number),
+        (Opening::All | Opening::End | Opening::List, _) => plain_text(&value),
+    };
+    let typed_over = matches!(opening, Opening::Typed(_));
+    let lists = opening == Opening::List || matches!(storage.column.kind, ColumnKind::Choice(_));
+    let picker = if lists { Picker::for_kind(&storage.column.kind, &text, view) } else { None };
+    let last_index = selection.cursor_index(frame.table).unwrap_or(0);
+    let column = storage.column.key.clone();
+    let editor = Editor {
+        cursor,
+        column,
+        text,
+        seen: value,
+        typed_over,
+        problem: None,
+        opening: Some(opening),
+        picker,
+        last_index,
+        last_column: Rangef::NOTHING,
+    };
+    editing.editor = Some(editor);
+    None
+}
+
+/// Commits the text if it is valid, and returns the edit. Returns `None` if the editor stays open, with the reason beside it.
+pub(in crate::grid) fn commit(
+    editing: &mut Editing,
+    selection: &mut Selection,
+    frame: &Frame<'_>,
+) -> Option<Vec<Command>> {
+    let Some(mut editor) = editing.editor.take() else { return Some(Vec::new()) };
+    match try_commit(&mut editor, selection, frame) {
+        Ok(edit) => Some(edit.into_iter().collect()),
+        Err(problem) => {
+            editor.problem = Some(problem);
+            editing.editor = Some(editor);
+            None
+        }
+    }
+}
+
+fn try_commit(
+    editor: &mut Editor,
+    selection: &mut Selection,
+    frame: &Frame<'_>,
+) -> Result<Option<Command>, Problem> {
+    let view = frame.view;
+    let entry = view
+        .watchlist
+        .columns()
+        .visible_column(&editor.column)
+        .map_err(|_gone| Problem::Invalid("This column was removed".to_owned()))?;
+    if let Some(picker) = &editor.picker {
+        picker.complete(&entry.column.kind, &mut editor.text);
+    }
+    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view).map_err(Problem::Invalid)?;
+    let rows = view.watchlist.rows();
+    let Some(row) = editor.cursor.row else {
+        return if value.is_empty() {
+            Ok(None)
+        } else {
+            insert_typed_row(editor, &value, rows.len(), selection, frame).map(Some)
+        };
+    };
+    if rows.get(row).is_none() {
+        if editor.problem != Some(Problem::RowRemoved) {
+            return Err(Problem::RowRemoved);
+        }
+        let place = editor.last_index.min(rows.len());
+        return insert_typed_row(editor, &value, place, selection, frame).map(Some);
+    }
+    let current = view.watchlist.cell(row, &editor.column);
+    if current != editor.seen && current != value {
+        // A second Enter overwrites the value in this warning; a later change causes another warning.
+        editor.seen = current.clone();
+        return Err(Problem::Changed);
+    }
+    Ok((value != current).then(|| set_cell(row, entry, value.to_literal(), &current)))
+}
+
+/// Inserts the typed value as a new row at an index of the list.
+fn insert_typed_row(
+    editor: &Editor,
+    value: &Value,
+    place: usize,
+    selection: &mut Selection,
+    frame: &Frame<'_>,
+) -> Result<Command, Problem> {
+    let new = (frame.view.new_row)();
+    let cells = BTreeMap::from([(editor.column.clone(), value.to_literal())]);
+    let changes = insert_changes(frame.view.watchlist, place, vec![(new, cells)])
+        .ok_or_else(|| Problem::Invalid("cannot add another row here".to_owned()))?;
+    selection.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
+    selection.inserted_row = Some(new);
+    Ok(Command::Edit(changes))
+}
+
+/// Returns a guarded edit: the server rejects it unless the cell still has the value that the user saw.
+fn set_cell(row: RowId, entry: &ColumnEntry, value: Literal, seen: &Value) -> Command {
+    Command::Edit(vec![guarded_set(row, entry, value, seen)])
+}

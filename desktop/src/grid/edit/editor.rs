@@ -1,0 +1,85 @@
+//! The state of the editor.
+
+use egui::Rangef;
+use shared::{column::ColumnKey, ids::RowId, value::Value};
+
+use super::picker::Picker;
+use crate::grid::{cursor::Cursor, table::Table};
+
+/// How an editor is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::grid) enum Opening {
+    /// With the whole text selected.
+    All,
+    /// With the caret at the end.
+    End,
+    /// With this text in place of the value.
+    Typed(String),
+    /// With the list of choices or the calendar open.
+    List,
+}
+
+/// Why the text was not committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The text is not valid in its column; the message for the user.
+    Invalid(String),
+    /// The cell has changed since the editor was opened.
+    Changed,
+    /// The row was removed.
+    RowRemoved,
+}
+
+/// An open editor.
+#[derive(Clone, Debug)]
+pub struct Editor {
+    /// The edited cell.
+    pub cursor: Cursor,
+    /// The column that stores the cell's value: for a section row, the column of the titles.
+    pub column: ColumnKey,
+    /// The current text.
+    pub text: String,
+    /// The value that the user last saw in the cell: the one when the editor was opened, or the one in the
+    /// warning.
+    pub(super) seen: Value,
+    /// Whether arrow keys commit and move, as they do after typing over a value.
+    pub(super) typed_over: bool,
+    /// Why the last commit failed.
+    pub(super) problem: Option<Problem>,
+    pub(super) opening: Option<Opening>,
+    pub(super) picker: Option<Picker>,
+    /// Last known index of the row.
+    pub(super) last_index: usize,
+    /// Last known left and right edge of the column.
+    pub(super) last_column: Rangef,
+}
+
+/// The open editor, and the input that waits for it.
+#[derive(Debug, Default)]
+pub(in crate::grid) struct Editing {
+    /// The open editor.
+    pub(in crate::grid) editor: Option<Editor>,
+    /// Keyboard events that followed the key that opened the editor, in the same frame.
+    pub(in crate::grid) typed_ahead: Vec<egui::Event>,
+    /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
+    pub(in crate::grid) is_commit_requested: bool,
+}
+
+impl Editing {
+    /// Whether an editor is open.
+    pub(in crate::grid) fn is_open(&self) -> bool {
+        self.editor.is_some()
+    }
+
+    /// Returns the former index of the edited row if that row was removed.
+    pub(in crate::grid) fn gap(&self, table: &Table<'_>) -> Option<usize> {
+        let editor = self.editor.as_ref()?;
+        editor.cursor.row.filter(|row| table.index_of(*row).is_none())?;
+        Some(editor.last_index.min(table.len()))
+    }
+
+    /// Returns the edited row.
+    pub(in crate::grid) fn row(&self) -> Option<RowId> {
+        self.editor.as_ref().and_then(|editor| editor.cursor.row)
+    }
+}

@@ -1,0 +1,80 @@
+//! What a grid is given for one frame.
+
+use std::time::Duration;
+
+use egui::Color32;
+use shared::{
+    column::{ColumnKey, ColumnKind},
+    ids::{RowId, WindowId},
+    number::Separators,
+    watchlist::Watchlist,
+};
+
+use super::{filter::ValueFormat, table::Table};
+use crate::{
+    store::{glow::Glow, history::CellHistory, trails::Trails},
+    theme::Palette,
+};
+
+/// The input of a grid for one frame.
+pub struct GridView<'a> {
+    /// The watchlist to show.
+    pub watchlist: &'a Watchlist,
+    /// Recent changes by others, which glow.
+    pub glow: Option<&'a Glow>,
+    /// This window: its own edits do not glow in it.
+    pub window: WindowId,
+    /// The current time on the glow's clock.
+    pub now: Duration,
+    /// Whether a cell has an edit that the server has not confirmed yet.
+    pub pending: &'a dyn Fn(RowId, &ColumnKey) -> bool,
+    /// The latest values of the cells that have sparklines.
+    pub trails: Option<&'a Trails>,
+    /// The latest changes of the cell whose history was requested.
+    pub history: Option<&'a CellHistory>,
+    /// Name of the user who changed the edited cell since its editor was opened.
+    pub author: Option<String>,
+    /// Cells that other users are on.
+    pub people: &'a [PersonAt],
+    /// The colours.
+    pub palette: &'a Palette,
+    /// The time zone in which times are shown.
+    pub zone: &'a jiff::tz::TimeZone,
+    /// The current day in that zone.
+    pub today: jiff::civil::Date,
+    /// Decimal and thousands separators.
+    pub separators: Separators,
+    /// Generates ids for new rows.
+    pub new_row: &'a dyn Fn() -> RowId,
+    /// Whether the grid may have keyboard focus: false while a dialog is open.
+    pub accepts_keyboard: bool,
+}
+
+impl<'a> GridView<'a> {
+    /// Returns how the values of a column are parsed and shown.
+    pub(super) fn value_format(&self, kind: &'a ColumnKind) -> ValueFormat<'a> {
+        ValueFormat { kind, separators: self.separators, zone: self.zone }
+    }
+}
+
+/// The cell that another user is on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PersonAt {
+    /// The row.
+    pub row: RowId,
+    /// The column.
+    pub column: ColumnKey,
+    /// Whether they are editing the cell.
+    pub is_editing: bool,
+    /// Their initials.
+    pub initials: String,
+    /// Their colour.
+    pub color: Color32,
+}
+
+/// The view and the rows and columns shown in one frame.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) view: &'a GridView<'a>,
+    pub(super) table: &'a Table<'a>,
+}
