@@ -8,7 +8,7 @@ use shared::{
     wire::server::{Role, User},
 };
 
-/// Whoever makes a request, with their rights.
+/// The account that makes a request, with its rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     user: Arc<User>,
@@ -65,7 +65,7 @@ impl Caller {
     pub fn check_create(&self) -> Result<(), Rejection> {
         match self.user.role {
             Role::Editor | Role::Admin => Ok(()),
-            Role::Viewer => Err(forbidden("create a watchlist")),
+            Role::Viewer => Err(forbidden("create a watchlist; ask an administrator")),
         }
     }
 }
@@ -112,15 +112,15 @@ pub fn check(caller: &Caller, action: Action, role: ListRole) -> Result<(), Reje
         return Ok(());
     }
     Err(forbidden(match action {
-        Action::Read => "read this watchlist",
-        Action::EditRows => "edit this watchlist",
-        Action::EditStructure => "change the columns or the name of this watchlist",
-        Action::Delete => "delete or restore this watchlist",
+        Action::Read => "read this watchlist; ask an owner for access",
+        Action::EditRows => "edit this watchlist; ask an owner for access",
+        Action::EditStructure => "change the columns or the name of this watchlist; ask an owner for access",
+        Action::Delete => "delete or restore this watchlist; ask an owner for access",
     }))
 }
 
 fn forbidden(what: &str) -> Rejection {
-    Rejection::new(Code::Forbidden, format!("your account may not {what}; ask an owner for access"))
+    Rejection::new(Code::Forbidden, format!("your account may not {what}"))
 }
 
 #[cfg(test)]

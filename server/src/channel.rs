@@ -70,35 +70,38 @@ impl Channel {
     }
 
     /// Sends what is due.
-    pub fn wake(&mut self, now: Instant) {
+    pub fn wake(&mut self) {
+        let now = Instant::now();
         if self.flush_at.is_some_and(|at| at <= now) {
-            self.flush(now);
+            self.flush();
         }
         if self.presence_at.is_some_and(|at| at <= now) {
-            self.send_presence(now);
+            self.send_presence();
         }
     }
 
     /// Adds durable commits. They are sent at once, or with the next flush if the last one was less than an interval ago.
-    pub fn publish(&mut self, commits: &[Arc<Commit>], now: Instant) {
+    pub fn publish(&mut self, commits: &[Arc<Commit>]) {
         for commit in commits {
             self.subscribers.push(commit.clone());
         }
+        let now = Instant::now();
         let due = self.last_flush.map_or(now, |last| last + self.flush_interval);
         if due <= now {
-            self.flush(now);
+            self.flush();
         } else {
             self.flush_at = Some(due);
         }
     }
 
     /// Sends the new commits to every subscriber.
-    pub fn flush(&mut self, now: Instant) {
+    pub fn flush(&mut self) {
         self.flush_at = None;
         if self.subscribers.is_dirty() {
             self.behind.extend(self.subscribers.flush());
-            self.last_flush = Some(now);
-            self.schedule_presence(now);
+            // The interval starts after a flush, so that one that takes long does not delay the room's other work.
+            self.last_flush = Some(Instant::now());
+            self.schedule_presence();
         }
     }
 
@@ -108,12 +111,12 @@ impl Channel {
     }
 
     /// Adds a subscriber that has the revision `sent` once its queue is written.
-    pub fn subscribe(&mut self, subscriber: Subscriber, sent: Revision, now: Instant) {
+    pub fn subscribe(&mut self, subscriber: Subscriber, sent: Revision) {
         let connection = subscriber.connection;
         if self.subscribers.subscribe(subscriber, sent, !self.people.is_empty()) != Need::Nothing {
             self.behind.push(connection);
         }
-        self.schedule_presence(now);
+        self.schedule_presence();
     }
 
     /// Removes a subscriber, whose windows stay present.
@@ -123,22 +126,24 @@ impl Channel {
     }
 
     /// Removes a connection and its windows.
-    pub fn leave(&mut self, connection: ConnectionId, now: Instant) {
+    pub fn leave(&mut self, connection: ConnectionId) {
         self.unsubscribe(connection);
         self.people.leave(connection);
-        self.schedule_presence(now);
+        self.schedule_presence();
     }
 
     /// Continues a connection that has written its whole queue.
-    pub fn catch_up(&mut self, connection: ConnectionId, now: Instant) -> Need {
+    pub fn catch_up(&mut self, connection: ConnectionId) -> Need {
         let need = self.subscribers.catch_up(connection);
-        self.schedule_presence(now);
+        self.schedule_presence();
         need
     }
 
     /// Continues a connection with older commits, read from the journal.
     pub fn catch_up_from(&mut self, connection: ConnectionId, commits: &[Commit]) -> Need {
-        self.subscribers.catch_up_from(connection, commits)
+        let need = self.subscribers.catch_up_from(connection, commits);
+        self.schedule_presence();
+        need
     }
 
     /// Returns the approximate size of the commits after a revision, if all of them are in memory.
@@ -151,25 +156,25 @@ impl Channel {
         self.subscribers.log.conflated_bytes_since(revision)
     }
 
-    /// Sends a snapshot that is being sent to others, if it and the commits since are at most `whole` bytes more than a new
-    /// one, or lets the subscriber wait for the next one. Returns true if encoding that one is to start.
-    pub fn send_snapshot(&mut self, subscriber: Subscriber, whole: usize, now: Instant) -> bool {
+    /// Sends the cached snapshot if the commits since it are at most `whole` bytes; otherwise queues the subscriber for the next
+    /// snapshot. Returns true if the next snapshot is to be encoded now.
+    pub fn send_snapshot(&mut self, subscriber: Subscriber, whole: usize) -> bool {
         let is_recent = |frames: &Arc<SnapshotFrames>| {
             self.bytes_since(frames.revision).is_some_and(|bytes| bytes <= whole)
         };
         match self.snapshots.get(subscriber.dialect).filter(is_recent) {
             Some(frames) => {
-                self.push_snapshot(subscriber, &frames, now);
+                self.push_snapshot(subscriber, &frames);
                 false
             }
-            None => self.snapshots.wait(subscriber),
+            None => self.snapshots.enqueue(subscriber),
         }
     }
 
     /// Sends an encoded snapshot to every subscriber that waits for it.
-    pub fn snapshot_encoded(&mut self, dialect: Dialect, frames: &Arc<SnapshotFrames>, now: Instant) {
+    pub fn snapshot_encoded(&mut self, dialect: Dialect, frames: &Arc<SnapshotFrames>) {
         for subscriber in self.snapshots.store(dialect, frames) {
-            self.push_snapshot(subscriber, frames, now);
+            self.push_snapshot(subscriber, frames);
         }
     }
 
@@ -178,9 +183,9 @@ impl Channel {
         self.snapshots.invalidate();
     }
 
-    fn push_snapshot(&mut self, subscriber: Subscriber, frames: &Arc<SnapshotFrames>, now: Instant) {
+    fn push_snapshot(&mut self, subscriber: Subscriber, frames: &Arc<SnapshotFrames>) {
         if subscriber.outbox.push_always(Outgoing::Snapshot(frames.clone())) {
-            self.subscribe(subscriber, frames.revision, now);
+            self.subscribe(subscriber, frames.revision);
         }
     }
 
@@ -190,36 +195,35 @@ impl Channel {
         connection: ConnectionId,
         window: WindowId,
         (cell, editing): (Option<CellRef>, bool),
-        now: Instant,
     ) {
         let waiting = || self.snapshots.waiting().find(|waiting| waiting.connection == connection);
         if let Some(subscriber) = self.subscribers.get(connection).or_else(waiting) {
             let who = (subscriber.client, subscriber.name.clone());
-            self.people.place((connection, window), who, (cell, editing));
-            self.schedule_presence(now);
+            self.people.set_window((connection, window), who, (cell, editing));
+            self.schedule_presence();
         }
     }
 
     /// Sends a last message to every subscriber.
-    pub fn close(&mut self, message: &ServerMessage, now: Instant) {
-        self.flush(now);
+    pub fn close(&mut self, message: &ServerMessage) {
+        self.flush();
         for subscriber in self.subscribers.iter().chain(self.snapshots.waiting()) {
             subscriber.outbox.push_always(Outgoing::Frame(subscriber.dialect.encode(message)));
         }
     }
 
-    fn schedule_presence(&mut self, now: Instant) {
+    fn schedule_presence(&mut self) {
         let is_due = self.people.changed || self.subscribers.has_missed_presence();
         if is_due && self.presence_at.is_none() {
-            self.presence_at = Some(now + PRESENCE_INTERVAL);
+            self.presence_at = Some(Instant::now() + PRESENCE_INTERVAL);
         }
     }
 
-    fn send_presence(&mut self, now: Instant) {
+    fn send_presence(&mut self) {
         self.presence_at = None;
         let only_missed = !std::mem::take(&mut self.people.changed);
         let message = ServerMessage::Presence(self.people.message(self.watchlist));
         self.subscribers.send_presence(&message, only_missed);
-        self.schedule_presence(now);
+        self.schedule_presence();
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     accounts::system_user_name,
     client::{Client, ClientError, read_token},
     clock,
-    folder::{Access, DataFolder, backup, default_data_dir, serve_or_join},
+    folder::{DataFolder, ServeOrJoin, backup, default_data_dir, serve_or_join},
     journal::sqlite::CheckedList,
     settings::Settings,
     start::start,
@@ -242,8 +242,12 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let folder = DataFolder::lock(&settings.data_dir)?;
     runtime()?.block_on(async {
         // Installed before the server is announced, so that no signal is missed.
-        let stop_signal = stop_signal()?;
-        let running = start(settings, folder, &system_user_name(), clock::system()).await?;
+        let mut stop_signal = std::pin::pin!(stop_signal()?);
+        let user_name = system_user_name();
+        let running = tokio::select! {
+            running = start(settings, folder, &user_name, clock::system()) => running?,
+            stopped = &mut stop_signal => return stopped,
+        };
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
         notify_systemd();
         stop_signal.await?;
@@ -314,8 +318,8 @@ fn with_server(
         bail!("no data folder exists at {}; name another with --data-dir", data_dir.display());
     }
     let folder = match serve_or_join(&data_dir)? {
-        Access::Join(client) => return call(&client),
-        Access::Serve(folder) => folder,
+        ServeOrJoin::Join(client) => return call(&client),
+        ServeOrJoin::Serve(folder) => folder,
     };
     let settings =
         Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };

@@ -1,10 +1,12 @@
-//! Files that hold a secret or have to survive a crash: private to this user, written whole or not at all.
+//! Files that hold a secret or have to survive a crash: readable by this user only, and written atomically.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
+
+use tracing::warn;
 
 /// Creates a folder that only this user can read, with its parents. A folder that exists stays as it is.
 ///
@@ -30,23 +32,29 @@ pub fn create_private(file: &Path) -> io::Result<File> {
     options.open(file)
 }
 
-/// Replaces a file by one with these bytes that only this user can read. After a crash the file is either the old one or the
-/// new one, whole.
+/// Replaces a file by one with these bytes that only this user can read. After a crash the file has either the old bytes or the
+/// new ones. No two processes may write the same file at once: the caller has the folder's lock.
 ///
 /// # Errors
-/// The file cannot be written. The old one is untouched then.
+/// The file cannot be written. The old one is unchanged then.
 pub fn write_atomically(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Two processes that write the same file at once do not write into the same half.
-    let half_written = with_suffix(file, &format!(".{}.new", std::process::id()));
+    let half_written = with_suffix(file, ".new");
+    // A process that was killed may have left one.
     remove_if_exists(&half_written)?;
     let written = create_private(&half_written).and_then(|mut new| {
         new.write_all(bytes)?;
         new.sync_all()
     });
-    let placed = written.and_then(|()| fs::rename(&half_written, file)).and_then(|()| sync_parent(file));
-    if placed.is_err() {
-        // The error is reported already. A leftover is removed by the next write.
-        drop(fs::remove_file(&half_written));
+    let placed = written.and_then(|()| fs::rename(&half_written, file));
+    match &placed {
+        Ok(()) => {
+            if let Err(error) = sync_parent(file) {
+                // The file is in place. Some network file systems cannot sync a folder.
+                warn!(file = %file.display(), %error, "failed to sync the folder of a file");
+            }
+        }
+        // The caller reports the error. The next write removes the file if it cannot be removed now.
+        Err(_) => drop(fs::remove_file(&half_written)),
     }
     placed
 }
@@ -96,6 +104,7 @@ mod tests {
     fn a_file_is_replaced_whole_and_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
+        fs::write(folder.path().join("token.new"), "left by a process that was killed").unwrap();
         for text in ["first", "second, longer"] {
             write_atomically(&file, text.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), text);

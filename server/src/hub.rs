@@ -1,4 +1,5 @@
-//! The watchlists of this server, and the room of each. Every call carries the caller: there is no other way to a watchlist.
+//! The watchlists of this server, and the room of each. A call on a person's behalf carries the
+//! caller, and is refused if the caller may not make it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     access::{self, Action, Caller, ListRole},
     journal::{HistoryFilter, JournalError, Record, StoredPart},
-    room::{self, Command, Live, RoomContext, RoomHandle},
+    room::{self, Live, RoomContext, RoomHandle, RoomSender},
 };
 
 /// Finds rooms, and creates, deletes and restores watchlists.
@@ -44,15 +45,15 @@ struct Entry {
 #[derive(Clone)]
 struct Deletion {
     at: Timestamp,
-    /// Who deleted it, if that was in this run.
+    /// Name of the account that deleted it; unknown after a restart.
     by: Option<Arc<str>>,
 }
 
 /// A running watchlist with the caller's role on it.
 #[derive(Clone)]
 pub struct OpenList {
-    /// The room that sequences the watchlist.
-    pub room: RoomHandle,
+    /// Sends requests to the room that sequences the watchlist.
+    pub room: RoomSender,
     /// What the caller may do with it.
     pub role: ListRole,
 }
@@ -129,10 +130,10 @@ impl Hub {
         let entry = entries.iter_mut().find(|entry| entry.id == id && entry.deleted.is_none());
         let entry = entry.filter(|_| is_visible(caller)).ok_or_else(|| unknown(id))?;
         let room = match &entry.room {
-            Some(room) if !room.is_gone() => room.clone(),
+            Some(room) if !room.is_gone() => room.sender(),
             _ => {
                 let room = room::spawn(self.context.clone(), id, entry.epoch, entry.live.clone());
-                entry.room.insert(room).clone()
+                entry.room.insert(room).sender()
             }
         };
         Ok(OpenList { room, role: caller.list_role() })
@@ -227,8 +228,7 @@ impl Hub {
             entry.room.take()
         };
         if let Some(room) = room {
-            // A room that has ended has no subscribers to notify.
-            drop(room.send(Command::Delete).await);
+            room.delete().await;
         }
         self.changed.send_replace(());
         Ok(())

@@ -17,7 +17,7 @@ mod sequencer;
 mod task;
 mod withheld;
 
-pub use command::{Answered, Command, EditRequest, Reply, RoomGone, RoomHandle, Unreadable};
+pub use command::{Answered, EditRequest, Reply, Request, RoomGone, RoomHandle, RoomSender, Unreadable};
 pub use context::RoomContext;
 pub use live::Live;
 pub use refuse::{DAMAGED, NOT_SERVED};

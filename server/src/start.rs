@@ -11,6 +11,7 @@ use axum::serve::ListenerExt;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -151,10 +152,12 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait()).await.is_err() {
+        if timeout(STOP_TIMEOUT, self.tasks.wait()).await.is_err() {
             warn!("some connections did not close in time");
         }
-        self.journal.close().await;
+        if timeout(STOP_TIMEOUT, self.journal.close()).await.is_err() {
+            warn!("the journal did not close in time");
+        }
         drop(self.folder);
         info!("stopped");
     }

@@ -40,7 +40,7 @@ impl LocalAccount {
         })?;
         if token.trim().len() < TOKEN_LENGTH {
             let message = format!(
-                "{TOKEN_FILE} is too short to be a token, as after a full disk: delete it, and a new one is written"
+                "{TOKEN_FILE} is too short to be a token (the disk may have been full): delete it, and the server creates a new one at its next start"
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }

@@ -108,7 +108,7 @@ impl Outbox {
 
     /// Requests a catch-up once everything is written. Returns false if everything is written already; a writer that is gone
     /// never requests one.
-    pub(super) fn wait_until_empty(&self) -> bool {
+    pub(super) fn notify_when_empty(&self) -> bool {
         let mut queued = self.state.queued();
         queued.is_behind = true;
         self.items.is_closed() || queued.bytes != 0

@@ -20,7 +20,7 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn place(
+    pub(super) fn set_window(
         &mut self,
         (connection, window): (ConnectionId, WindowId),
         (client, name): (ClientId, Arc<str>),

@@ -25,7 +25,7 @@ impl SnapshotCache {
     }
 
     /// Adds a connection that waits for the next snapshot. Returns true if it is the first: encoding is to start.
-    pub(super) fn wait(&mut self, subscriber: Subscriber) -> bool {
+    pub(super) fn enqueue(&mut self, subscriber: Subscriber) -> bool {
         let waiting = self.waiting.entry(subscriber.dialect).or_default();
         waiting.push(subscriber);
         waiting.len() == 1

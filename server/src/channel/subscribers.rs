@@ -130,7 +130,7 @@ impl Subscribers {
             let is_drained = self
                 .subscriptions
                 .get(&connection)
-                .is_some_and(|late| !late.subscriber.outbox.wait_until_empty());
+                .is_some_and(|late| !late.subscriber.outbox.notify_when_empty());
             if is_drained && self.catch_up(connection) != Need::Nothing {
                 behind.push(connection);
             }
@@ -156,7 +156,7 @@ impl Subscribers {
             };
             if subscription.push(Outgoing::Frame(frame)) {
                 subscription.sent = to;
-            } else if subscription.subscriber.outbox.wait_until_empty() {
+            } else if subscription.subscriber.outbox.notify_when_empty() {
                 return Need::Nothing;
             }
         }
@@ -174,7 +174,7 @@ impl Subscribers {
             subscription.sent = last.revision;
             return self.catch_up(connection);
         }
-        if subscription.subscriber.outbox.wait_until_empty() {
+        if subscription.subscriber.outbox.notify_when_empty() {
             Need::Nothing
         } else {
             Need::Journal(subscription.sent)

@@ -154,7 +154,7 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
 }
 
 /// Renames the journal and its write-ahead log. The journal goes first: from then on the folder cannot be served until the new
-/// journal is in place, and no log ever stands beside a journal that it does not belong to.
+/// journal is in place, and a write-ahead log is never next to another journal than its own.
 fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
     let logs = ["-wal", "-shm"];
     let is_free =

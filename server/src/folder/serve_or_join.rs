@@ -18,8 +18,8 @@ use crate::{
 /// How long a process that has locked a folder may take to announce its address.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a process gets at a data folder.
-pub enum Access {
+/// Whether this process serves a data folder or joins its server.
+pub enum ServeOrJoin {
     /// The folder is locked: this process serves it.
     Serve(DataFolder),
     /// Another process serves the folder.
@@ -35,7 +35,7 @@ pub fn find_server(data_dir: &Path) -> Option<Client> {
 }
 
 /// Whether the process that wrote this address is the one that answers there.
-pub fn is_serving(serving: &Serving) -> bool {
+fn is_serving(serving: &Serving) -> bool {
     instance_at(serving.address) == Some(serving.instance)
 }
 
@@ -44,14 +44,14 @@ pub fn is_serving(serving: &Serving) -> bool {
 ///
 /// # Errors
 /// See [`FolderError`].
-pub fn serve_or_join(data_dir: &Path) -> Result<Access, FolderError> {
+pub fn serve_or_join(data_dir: &Path) -> Result<ServeOrJoin, FolderError> {
     let started = Instant::now();
     loop {
         if let Some(client) = find_server(data_dir) {
-            return Ok(Access::Join(client));
+            return Ok(ServeOrJoin::Join(client));
         }
         match DataFolder::lock(data_dir) {
-            Ok(folder) => return Ok(Access::Serve(folder)),
+            Ok(folder) => return Ok(ServeOrJoin::Serve(folder)),
             Err(FolderError::Served { .. }) if started.elapsed() < START_TIMEOUT => {
                 thread::sleep(START_TIMEOUT / 50);
             }

@@ -57,7 +57,7 @@ pub enum FolderError {
 /// crash, has not. Nothing is changed.
 ///
 /// # Errors
-/// [`FolderError::Newer`], [`FolderError::Strange`], and [`FolderError::Unwritable`] where it cannot be read.
+/// [`FolderError::Newer`], [`FolderError::Strange`], and [`FolderError::Unwritable`] if it cannot be read.
 pub fn is_current(path: &Path) -> Result<bool, FolderError> {
     use io::ErrorKind::{InvalidData, IsADirectory, NotADirectory, NotFound};
     let strange = || FolderError::Strange { path: path.to_owned() };
@@ -84,16 +84,26 @@ pub fn is_current(path: &Path) -> Result<bool, FolderError> {
     }
 }
 
-/// Creates a data folder, or marks an existing one with this program's version.
+/// Creates a data folder unless it exists.
 ///
 /// # Errors
-/// As [`is_current`], before anything in it is touched, and [`FolderError::Unwritable`].
+/// As [`is_current`], before anything is changed, and [`FolderError::Unwritable`].
 pub fn enter(path: &Path) -> Result<(), FolderError> {
-    let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
     if is_current(path)? {
         return Ok(());
     }
-    create_private_dir(path).map_err(unwritable)?;
+    create_private_dir(path).map_err(|source| FolderError::Unwritable { path: path.to_owned(), source })
+}
+
+/// Marks a data folder with this program's version. The caller has the folder's lock.
+///
+/// # Errors
+/// See [`enter`].
+pub(super) fn mark(path: &Path) -> Result<(), FolderError> {
+    if is_current(path)? {
+        return Ok(());
+    }
+    let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
     write_atomically(&path.join(VERSION_FILE), format!("{VERSION}\n").as_bytes()).map_err(unwritable)
 }
 
@@ -137,11 +147,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path().join("new"), folder.path().to_owned()] {
             enter(&path).unwrap();
+            mark(&path).unwrap();
             assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
             assert!(names(&path).iter().all(|name| !name.starts_with("version.")), "{:?}", names(&path));
             for older in ["0\n", ""] {
                 fs::write(path.join(VERSION_FILE), older).unwrap();
-                enter(&path).unwrap();
+                mark(&path).unwrap();
                 assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
             }
         }

@@ -1,4 +1,4 @@
-//! The calls under `/api/v1`. They take the same way as a socket's messages.
+//! The calls under `/api/v1`. They follow the same path as WebSocket messages.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use super::{context::HttpContext, problem::Problem};
 use crate::{
     access::Caller,
     journal::{HistoryFilter, Verdict},
-    room::{Command, EditRequest, NOT_SERVED, Reply, Unreadable},
+    room::{EditRequest, NOT_SERVED, Reply, Request, Unreadable},
     session::history_limit,
 };
 
@@ -162,17 +162,17 @@ pub(super) async fn read(
     let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let list = context.session.hub.connect(&caller, id)?;
     let (reply, answer) = oneshot::channel();
-    list.room.send(Command::Read(reply)).await.map_err(|_gone| not_served())?;
+    list.room.send(Request::Read(reply)).await.map_err(|_gone| not_served())?;
     let read = answer.await.map_err(|_gone| not_served())?;
     let (frozen, at) = read.map_err(|why| Rejection::new(Code::Unavailable, why))?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    // A large watchlist takes a while to write; other requests go on meanwhile.
+    // Written on another thread, because a large watchlist would block other requests.
     let body = tokio::task::spawn_blocking(move || match format {
         Format::Csv => csv::write(&frozen),
-        Format::Json => whole_json(id, &frozen, at),
+        Format::Json => watchlist_json(id, &frozen, at),
     });
     let body = body.await.expect("writing does not panic");
     let kind = match format {
@@ -183,7 +183,7 @@ pub(super) async fn read(
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::ETAG, tag)], body).into_response())
 }
 
-fn whole_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
+fn watchlist_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
     let whole = Whole {
         watchlist,
         name: frozen.name.clone(),
@@ -206,7 +206,7 @@ pub(super) async fn edit(
     let Edit { client, edit, changes } = read_edit(&bytes)?;
     let (reply, answer) = oneshot::channel();
     let request = EditRequest { caller, role: list.role, client, edit, changes, reply: Reply::Once(reply) };
-    list.room.send(Command::Edit(request)).await.map_err(|_gone| not_served())?;
+    list.room.send(Request::Edit(request)).await.map_err(|_gone| not_served())?;
     match answer.await.map_err(|_gone| not_served())? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
         Verdict::Rejected(rejection) => Err(rejection.into()),
@@ -242,7 +242,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         named
             .and_then(|Path(text)| text.parse().ok())
             .map(|id| Self(WatchlistId(id)))
-            .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "a watchlist is named by its UUID").into())
+            .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "invalid watchlist id; use a UUID").into())
     }
 }
 

@@ -61,13 +61,13 @@ impl Problem {
         Self::new(
             StatusCode::FORBIDDEN,
             Some(Code::Forbidden),
-            "pages of other sites may not ask this server",
+            "requests from pages of other sites are not allowed",
         )
     }
 
     pub(super) fn unavailable(cause: &(dyn std::error::Error + 'static)) -> Self {
         error!(error = cause, "the store is not ready");
-        let detail = "the server's store cannot be used at present; its log says why";
+        let detail = "the server's store is not available; see the server's log";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Some(Code::Unavailable), detail)
     }
 }

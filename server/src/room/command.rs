@@ -21,11 +21,11 @@ use crate::{
 /// Maximum number of commands that wait for a room. Senders wait beyond that.
 pub(super) const MAX_QUEUED: usize = 1024;
 
-/// Something that a room is asked to do.
-pub enum Command {
+/// Something that connections and HTTP calls ask a room to do.
+pub enum Request {
     /// Judges an edit.
     Edit(EditRequest),
-    /// Returns the state, or the reason why there is none.
+    /// Returns the state, or why it is unavailable.
     Read(oneshot::Sender<Result<(Frozen, At), &'static str>>),
     /// Sends the watchlist to a connection and keeps it up to date.
     Subscribe {
@@ -51,14 +51,20 @@ pub enum Command {
         /// Whether the cell's editor is open.
         editing: bool,
     },
-    /// A snapshot for connections is encoded.
+}
+
+/// Something that a room does: a request, or what only the server itself may order.
+pub(super) enum Command {
+    /// Executes a request.
+    Request(Request),
+    /// Adds a snapshot that is encoded.
     SnapshotEncoded {
         /// The dialect that it is encoded in.
         dialect: Dialect,
         /// Its parts.
         frames: Arc<SnapshotFrames>,
     },
-    /// A snapshot is stored in the journal at a revision, or could not be.
+    /// Records that a snapshot is stored in the journal at a revision, or could not be.
     SnapshotStored(Option<Revision>),
     /// Tells every subscriber that the watchlist is deleted, and ends the room.
     Delete,
@@ -107,9 +113,15 @@ pub struct Answered {
     pub verdict: Verdict,
 }
 
-/// A handle to a room.
-#[derive(Clone, Debug)]
+/// A room's owner. It alone ends the room.
+#[derive(Debug)]
 pub struct RoomHandle {
+    commands: mpsc::Sender<Command>,
+}
+
+/// Sends requests to a room.
+#[derive(Clone, Debug)]
+pub struct RoomSender {
     commands: mpsc::Sender<Command>,
 }
 
@@ -124,12 +136,30 @@ impl RoomHandle {
         Self { commands }
     }
 
-    /// Sends a command, and waits while the room's queue is full.
+    /// Returns a sender of requests.
+    pub fn sender(&self) -> RoomSender {
+        RoomSender { commands: self.commands.clone() }
+    }
+
+    /// Tells every subscriber that the watchlist is deleted, and ends the room.
+    pub async fn delete(self) {
+        // A room that has ended has no subscribers.
+        drop(self.commands.send(Command::Delete).await);
+    }
+
+    /// Whether the room has ended.
+    pub fn is_gone(&self) -> bool {
+        self.commands.is_closed()
+    }
+}
+
+impl RoomSender {
+    /// Sends a request, and waits while the room's queue is full.
     ///
     /// # Errors
     /// The room has ended.
-    pub async fn send(&self, command: Command) -> Result<(), RoomGone> {
-        self.commands.send(command).await.map_err(|_unsent| RoomGone)
+    pub async fn send(&self, request: Request) -> Result<(), RoomGone> {
+        self.commands.send(Command::Request(request)).await.map_err(|_unsent| RoomGone)
     }
 
     /// Whether the room has ended.
@@ -164,12 +194,11 @@ impl EditRequest {
         }
     }
 
-    /// Answers the edit `unavailable`: later edits of its connection wait until it is sent again.
-    pub(super) fn withhold(self, watchlist: WatchlistId, reason: &'static str) {
+    /// Makes later edits of its connection wait until the edit is sent again. It is to be answered `unavailable`.
+    pub(super) fn mark_withheld(&self, watchlist: WatchlistId) {
         if let Some(withheld) = self.withheld() {
             withheld.withhold(watchlist, self.edit);
         }
-        self.answer(watchlist, unavailable(reason));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every room is given.
+//! Dependencies that all rooms share.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{clock::Clock, journal::Journal, settings::Settings};
 
-/// What every room is given.
+/// Dependencies that all rooms share.
 #[derive(Clone)]
 pub struct RoomContext {
     /// Where commits are stored.

@@ -45,7 +45,7 @@ impl Recovery {
     /// Forgets every edit of a deleted watchlist: it is not sent again.
     pub(super) fn forget(&mut self, watchlist: WatchlistId) {
         for withheld in self.start() {
-            withheld.of(watchlist).into_iter().for_each(|edit| withheld.stored(watchlist, edit));
+            withheld.edits_of(watchlist).into_iter().for_each(|edit| withheld.release(watchlist, edit));
         }
     }
 }

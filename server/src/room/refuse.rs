@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::command::{Command, unavailable};
+use super::command::{Command, Request, unavailable};
 use crate::{channel::Outgoing, journal::JournalError};
 
 /// Reason a room does not serve its watchlist.
@@ -45,7 +45,7 @@ pub const DAMAGED: &str = "the watchlist's records on the server's disk are dama
      `afterglow-server check` for details and restore a backup";
 
 /// Message for an edit that could not be written.
-pub(super) const NOT_STORED: &str = "the server cannot store edits right now and is retrying";
+pub(super) const NOT_STORED: &str = "the server cannot store edits right now; send the edit again";
 
 /// Rejects all commands until a time, so that retries do not read a damaged journal again before that.
 pub(super) async fn refuse_until(
@@ -78,13 +78,16 @@ pub(super) async fn refuse_all(
 pub(super) fn refuse(watchlist: WatchlistId, command: Command, reason: Reason) {
     match command {
         // Damage does not go away by itself, so edits of other watchlists must not wait until this one is served.
-        Command::Edit(request) if reason == Reason::Damaged => {
+        Command::Request(Request::Edit(request)) if reason == Reason::Damaged => {
             request.answer(watchlist, unavailable(reason.message()));
         }
-        Command::Edit(request) => request.withhold(watchlist, reason.message()),
+        Command::Request(Request::Edit(request)) => {
+            request.mark_withheld(watchlist);
+            request.answer(watchlist, unavailable(reason.message()));
+        }
         // The caller may have gone away.
-        Command::Read(caller) => drop(caller.send(Err(reason.message()))),
-        Command::Subscribe { subscriber, .. } => {
+        Command::Request(Request::Read(caller)) => drop(caller.send(Err(reason.message()))),
+        Command::Request(Request::Subscribe { subscriber, .. }) => {
             let error = server::Error {
                 code: ErrorCode::Unavailable,
                 message: reason.message().into(),
@@ -94,9 +97,7 @@ pub(super) fn refuse(watchlist: WatchlistId, command: Command, reason: Reason) {
             let frame = subscriber.dialect.encode(&ServerMessage::Error(error));
             subscriber.outbox.push_always(Outgoing::Frame(frame));
         }
-        Command::Unsubscribe(_)
-        | Command::CatchUp(_)
-        | Command::Presence { .. }
+        Command::Request(Request::Unsubscribe(_) | Request::CatchUp(_) | Request::Presence { .. })
         | Command::SnapshotEncoded { .. }
         | Command::SnapshotStored(_)
         | Command::Delete => {}

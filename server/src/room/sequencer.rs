@@ -25,7 +25,7 @@ pub(super) struct Sequencer {
     context: RoomContext,
     watchlist: WatchlistId,
     /// The state that edits are judged against.
-    pub(super) judge: Judge,
+    pub(super) state: Judge,
     /// Whether the state may differ from the journal: a write has failed.
     is_suspect: bool,
 }
@@ -41,7 +41,7 @@ pub(super) struct Judged {
     waiting: Vec<(EditRequest, Verdict)>,
 }
 
-/// What a write came to.
+/// Result of a write.
 #[derive(Default)]
 pub(super) struct Sequenced {
     /// Edits with answers that are durable now.
@@ -54,51 +54,56 @@ pub(super) struct Sequenced {
 
 impl Judged {
     /// Whether there is nothing to write.
-    pub(super) fn is_written(&self) -> bool {
+    pub(super) fn has_nothing_to_write(&self) -> bool {
         self.unwritten.is_empty()
     }
 }
 
 impl Sequencer {
     /// Creates the sequencer of a loaded watchlist.
-    pub(super) fn new(context: RoomContext, watchlist: WatchlistId, judge: Judge) -> Self {
-        Self { context, watchlist, judge, is_suspect: false }
+    pub(super) fn new(context: RoomContext, watchlist: WatchlistId, state: Judge) -> Self {
+        Self { context, watchlist, state, is_suspect: false }
     }
 
-    /// Judges edits in order. `published` is the last revision that subscribers may have seen. Commits that a failed write
-    /// left in the journal all the same are returned with the edits.
-    pub(super) async fn judge(
-        &mut self,
-        requests: Vec<EditRequest>,
-        published: Revision,
-    ) -> (Judged, Vec<Arc<Commit>>) {
+    /// Judges edits in order. The state has to be the journal's: see [`Self::recover_if_suspect`].
+    pub(super) async fn judge(&mut self, requests: Vec<EditRequest>) -> Judged {
         let mut judged = Judged::default();
-        let Some(recovered) = self.ensure_sound(published).await else {
-            judged.withheld = requests;
-            return (judged, Vec::new());
-        };
         for request in requests {
             let sender = request.sender();
             if !self.load_answers(sender).await {
-                judged.withheld.push(request);
+                judged.withheld.push(self.withhold(request));
                 continue;
             }
-            let is_answered = self.judge.answers.verdict(sender, request.edit).is_some();
+            let is_answered = self.state.answers.verdict(sender, request.edit).is_some();
             if is_answered && !judged.unwritten.has_answer(sender, request.edit) {
                 // The answer is durable and is given again, whatever else waits.
-                let verdict = self.judge.judge(&request, (self.context.clock)(), &mut judged.unwritten);
-                judged.answered.push((request, verdict));
+                let verdict = self.state.judge(&request, (self.context.clock)(), &mut judged.unwritten);
+                judged.answered.push((self.release(request), verdict));
                 continue;
             }
             let withheld = request.withheld();
             if withheld.is_some_and(|withheld| !withheld.admits(self.watchlist, request.edit)) {
-                judged.withheld.push(request);
+                judged.withheld.push(self.withhold(request));
                 continue;
             }
-            let verdict = self.judge.judge(&request, (self.context.clock)(), &mut judged.unwritten);
+            let verdict = self.state.judge(&request, (self.context.clock)(), &mut judged.unwritten);
             judged.waiting.push((request, verdict));
         }
-        (judged, recovered)
+        judged
+    }
+
+    /// Withholds an edit before the next one is judged, so that later edits of its connection wait for it.
+    pub(super) fn withhold(&self, request: EditRequest) -> EditRequest {
+        request.mark_withheld(self.watchlist);
+        request
+    }
+
+    /// Releases an edit that is stored before the next one is judged, so that later edits do not wait for it.
+    fn release(&self, request: EditRequest) -> EditRequest {
+        if let Some(withheld) = request.withheld() {
+            withheld.release(self.watchlist, request.edit);
+        }
+        request
     }
 
     /// Writes the batch of judged edits. The future borrows neither the sequencer nor the edits.
@@ -107,8 +112,8 @@ impl Sequencer {
         judged: &mut Judged,
     ) -> impl Future<Output = Result<(), JournalError>> + use<> {
         let batch = judged.unwritten.batch();
-        batch.name = self.judge.watchlist.name().clone();
-        batch.rows = self.judge.watchlist.rows().len();
+        batch.name = self.state.watchlist.name().clone();
+        batch.rows = self.state.watchlist.rows().len();
         let batch = judged.unwritten.batch.clone();
         let (journal, watchlist) = (self.context.journal.clone(), self.watchlist);
         async move { journal.append(watchlist, batch).await }
@@ -123,7 +128,11 @@ impl Sequencer {
     ) -> Sequenced {
         let mut sequenced = Sequenced::default();
         let Err(error) = written else {
-            sequenced.answered = judged.waiting;
+            sequenced.answered = judged
+                .waiting
+                .into_iter()
+                .map(|(request, verdict)| (self.release(request), verdict))
+                .collect();
             sequenced.commits = judged.unwritten.batch.commits.iter().map(|new| new.commit.clone()).collect();
             return sequenced;
         };
@@ -132,17 +141,19 @@ impl Sequencer {
             error = &error as &dyn std::error::Error,
             "failed to write edits; they are rejected as unavailable"
         );
-        self.judge.revert(judged.unwritten);
+        self.state.revert(judged.unwritten);
         self.is_suspect = true;
         // What the journal holds decides before anyone is answered.
-        sequenced.commits = self.ensure_sound(published).await.unwrap_or_default();
+        sequenced.commits = self.recover_if_suspect(published).await.unwrap_or_default();
         let stored: HashSet<Revision> = sequenced.commits.iter().map(|commit| commit.revision).collect();
         for (request, verdict) in judged.waiting {
             match verdict {
                 Verdict::Accepted(revision) if stored.contains(&revision) => {
-                    sequenced.answered.push((request, verdict));
+                    sequenced.answered.push((self.release(request), verdict));
                 }
-                Verdict::Accepted(_) | Verdict::Rejected(_) => sequenced.withheld.push(request),
+                Verdict::Accepted(_) | Verdict::Rejected(_) => {
+                    sequenced.withheld.push(self.withhold(request))
+                }
             }
         }
         sequenced
@@ -150,7 +161,7 @@ impl Sequencer {
 
     /// Reads the state from the journal again after a failed write. Returns the commits after `published` that are stored
     /// after all, or `None` while the journal cannot be read.
-    pub(super) async fn ensure_sound(&mut self, published: Revision) -> Option<Vec<Arc<Commit>>> {
+    pub(super) async fn recover_if_suspect(&mut self, published: Revision) -> Option<Vec<Arc<Commit>>> {
         if !self.is_suspect {
             return Some(Vec::new());
         }
@@ -162,7 +173,7 @@ impl Sequencer {
         let read: Result<_, JournalError> = read.await;
         match read {
             Ok((judge, missed)) => {
-                self.judge = judge;
+                self.state = judge;
                 self.is_suspect = false;
                 Some(missed.into_iter().map(Arc::new).collect())
             }
@@ -182,9 +193,9 @@ impl Sequencer {
         if !self.load_answers(withheld.sender()).await {
             return false;
         }
-        for edit in withheld.of(self.watchlist) {
-            if let Some(Verdict::Accepted(_)) = self.judge.answers.verdict(withheld.sender(), edit) {
-                withheld.stored(self.watchlist, edit);
+        for edit in withheld.edits_of(self.watchlist) {
+            if let Some(Verdict::Accepted(_)) = self.state.answers.verdict(withheld.sender(), edit) {
+                withheld.release(self.watchlist, edit);
             }
         }
         true
@@ -192,9 +203,9 @@ impl Sequencer {
 
     /// Reads a sender's answers unless they are in memory. Returns false if they cannot be read.
     async fn load_answers(&mut self, sender: Sender) -> bool {
-        if !self.judge.answers.is_cached(sender) {
+        if !self.state.answers.is_cached(sender) {
             match self.context.journal.answers(self.watchlist, sender).await {
-                Ok(records) => self.judge.answers.load(sender, records),
+                Ok(records) => self.state.answers.load(sender, records),
                 Err(error) => {
                     warn!(
                         watchlist = %self.watchlist,

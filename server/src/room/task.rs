@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    command::{Command, EditRequest, MAX_QUEUED, RoomHandle},
+    command::{Command, EditRequest, MAX_QUEUED, Request, RoomHandle, unavailable},
     context::RoomContext,
     judge::Judge,
     live::Live,
@@ -114,8 +114,8 @@ impl Room {
 
     fn start(&mut self) {
         let at = self.at();
-        self.saver.save_if_due(&self.sequencer.judge, at);
-        self.saver.prune_old(&self.sequencer.judge, at, Instant::now());
+        self.saver.save_if_due(&self.sequencer.state, at);
+        self.saver.prune_old(&self.sequencer.state, at, Instant::now());
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -125,11 +125,11 @@ impl Room {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = until(self.channel.wake_at()) => self.channel.wake(Instant::now()),
+                () = until(self.channel.wake_at()) => self.channel.wake(),
                 () = until(self.recovery.resolve_at()) => self.resolve().await,
                 () = until(self.saver.prune_at()) => {
                     let at = self.at();
-                    self.saver.prune_old(&self.sequencer.judge, at, Instant::now());
+                    self.saver.prune_old(&self.sequencer.state, at, Instant::now());
                 }
                 count = commands.recv_many(&mut received, MAX_QUEUED) => {
                     if count == 0 || !self.execute_all(received).await {
@@ -138,11 +138,11 @@ impl Room {
                 }
             }
             while let Some(connection) = self.channel.pop_behind() {
-                let need = self.channel.catch_up(connection, Instant::now());
+                let need = self.channel.catch_up(connection);
                 self.catch_up_from_journal(connection, need).await;
             }
         }
-        self.channel.flush(Instant::now());
+        self.channel.flush();
         refuse_all(self.watchlist, commands, Reason::NotServed).await;
     }
 
@@ -151,7 +151,7 @@ impl Room {
         let (mut edits, mut others) = (Vec::new(), Vec::new());
         for command in commands {
             match command {
-                Command::Edit(edit) => edits.push(edit),
+                Command::Request(Request::Edit(edit)) => edits.push(edit),
                 other => others.push(other),
             }
         }
@@ -169,30 +169,11 @@ impl Room {
     }
 
     async fn execute(&mut self, command: Command) -> bool {
-        let now = Instant::now();
         match command {
-            Command::Edit(edit) => self.edit(vec![edit]).await,
-            Command::Subscribe { subscriber, at, withheld } => {
-                self.resolve_before_subscribing(&withheld).await;
-                self.subscribe(subscriber, at).await;
-            }
-            Command::Unsubscribe(connection) => self.channel.leave(connection, now),
-            Command::CatchUp(connection) => {
-                let need = self.channel.catch_up(connection, now);
-                self.catch_up_from_journal(connection, need).await;
-            }
-            Command::Presence { connection, window, cell, editing } => {
-                let columns = self.sequencer.judge.watchlist.columns();
-                let cell = cell.filter(|cell| columns.get(&cell.column).is_some());
-                self.channel.set_presence(connection, window, (cell, editing), now);
-            }
-            Command::Read(caller) => {
-                // A caller that is gone needs no answer.
-                drop(caller.send(Ok((self.sequencer.judge.watchlist.freeze(), self.at()))));
-            }
+            Command::Request(request) => self.serve(request).await,
             Command::SnapshotEncoded { dialect, frames } => {
                 debug_assert!(frames.revision <= self.at().revision, "snapshots show what is on disk");
-                self.channel.snapshot_encoded(dialect, &frames, now);
+                self.channel.snapshot_encoded(dialect, &frames);
             }
             Command::SnapshotStored(revision) => self.saver.stored(revision),
             Command::Delete => {
@@ -203,22 +184,57 @@ impl Room {
         true
     }
 
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Edit(edit) => self.edit(vec![edit]).await,
+            Request::Subscribe { subscriber, at, withheld } => {
+                self.resolve_before_subscribing(&withheld).await;
+                self.subscribe(subscriber, at).await;
+            }
+            Request::Unsubscribe(connection) => self.channel.leave(connection),
+            Request::CatchUp(connection) => {
+                let need = self.channel.catch_up(connection);
+                self.catch_up_from_journal(connection, need).await;
+            }
+            Request::Presence { connection, window, cell, editing } => {
+                let columns = self.sequencer.state.watchlist.columns();
+                let cell = cell.filter(|cell| columns.get(&cell.column).is_some());
+                self.channel.set_presence(connection, window, (cell, editing));
+            }
+            Request::Read(caller) => {
+                // A caller that is gone needs no answer.
+                drop(caller.send(Ok((self.sequencer.state.watchlist.freeze(), self.at()))));
+            }
+        }
+    }
+
     fn at(&self) -> At {
-        At { epoch: self.epoch, revision: self.sequencer.judge.revision }
+        At { epoch: self.epoch, revision: self.sequencer.state.revision }
     }
 
     async fn edit(&mut self, requests: Vec<EditRequest>) {
-        let published = self.channel.published();
-        let (mut judged, recovered) = self.sequencer.judge(requests, published).await;
-        self.publish(&recovered);
+        if !self.recover_if_suspect().await {
+            let requests = requests.into_iter().map(|request| self.sequencer.withhold(request));
+            return self.answer_unavailable(requests.collect());
+        }
+        let mut judged = self.sequencer.judge(requests).await;
         self.answer(std::mem::take(&mut judged.answered));
-        self.withhold(std::mem::take(&mut judged.withheld));
-        let written = if judged.is_written() { Ok(()) } else { self.write(&mut judged).await };
+        self.answer_unavailable(std::mem::take(&mut judged.withheld));
+        let written = if judged.has_nothing_to_write() { Ok(()) } else { self.write(&mut judged).await };
         let published = self.channel.published();
         let sequenced = self.sequencer.finish(judged, written, published).await;
         self.answer(sequenced.answered);
-        self.withhold(sequenced.withheld);
+        self.answer_unavailable(sequenced.withheld);
         self.publish(&sequenced.commits);
+    }
+
+    /// Reads the state from the journal again after a failed write, and publishes commits that were stored after all. Returns
+    /// false while the journal cannot be read.
+    async fn recover_if_suspect(&mut self) -> bool {
+        let recovered = self.sequencer.recover_if_suspect(self.channel.published()).await;
+        let is_recovered = recovered.is_some();
+        self.publish(&recovered.unwrap_or_default());
+        is_recovered
     }
 
     /// Writes judged edits, and sends what is due in the meantime.
@@ -229,51 +245,48 @@ impl Room {
             tokio::select! {
                 biased;
                 written = &mut write => return written,
-                () = until(self.channel.wake_at()) => self.channel.wake(Instant::now()),
+                () = until(self.channel.wake_at()) => self.channel.wake(),
             }
         }
     }
 
     fn answer(&self, answered: Vec<(EditRequest, Verdict)>) {
         for (request, verdict) in answered {
-            if let Some(withheld) = request.withheld() {
-                withheld.stored(self.watchlist, request.edit);
-            }
             request.answer(self.watchlist, verdict);
         }
     }
 
-    fn withhold(&mut self, requests: Vec<EditRequest>) {
+    /// Answers edits that are withheld. Those that are stored after all are found later.
+    fn answer_unavailable(&mut self, requests: Vec<EditRequest>) {
         for request in requests {
             if let Some(withheld) = request.withheld() {
                 self.recovery.add(withheld, Instant::now());
             }
-            request.withhold(self.watchlist, NOT_STORED);
+            request.answer(self.watchlist, unavailable(NOT_STORED));
         }
     }
 
-    /// Publishes durable commits.
+    /// Publishes durable commits. The state is the one after the last of them.
     fn publish(&mut self, commits: &[Arc<Commit>]) {
         if commits.is_empty() {
             return;
         }
-        let (watchlist, at) = (&self.sequencer.judge.watchlist, self.at());
+        let (watchlist, at) = (&self.sequencer.state.watchlist, self.at());
         let is_renamed = self.live.set(watchlist.name(), at.revision, watchlist.rows().len());
-        self.channel.publish(commits, Instant::now());
+        self.channel.publish(commits);
+        debug_assert_eq!(at.revision, self.channel.published(), "only what is on disk is published");
         if is_renamed {
             self.context.renamed.send_replace(());
         }
-        self.saver.save_if_due(&self.sequencer.judge, at);
+        self.saver.save_if_due(&self.sequencer.state, at);
     }
 
     /// Finds out which of the withheld edits that may be stored are.
     async fn resolve(&mut self) {
         let uncertain = self.recovery.start();
-        let recovered = self.sequencer.ensure_sound(self.channel.published()).await;
-        let is_sound = recovered.is_some();
-        self.publish(&recovered.unwrap_or_default());
+        let is_recovered = self.recover_if_suspect().await;
         for withheld in uncertain {
-            if !is_sound || !self.sequencer.resolve(&withheld).await {
+            if !is_recovered || !self.sequencer.resolve(&withheld).await {
                 self.recovery.add(&withheld, Instant::now());
             }
         }
@@ -281,7 +294,7 @@ impl Room {
 
     /// Looks up what was withheld from a connection while this room was not running.
     async fn resolve_before_subscribing(&mut self, withheld: &Arc<Withheld>) {
-        if !withheld.of(self.watchlist).is_empty() {
+        if !withheld.edits_of(self.watchlist).is_empty() {
             self.recovery.add(withheld, Instant::now());
             self.resolve().await;
         }
@@ -302,12 +315,12 @@ impl Room {
             // More is queued for this connection than fits: it gets a snapshot in its turn.
             return self.send_snapshot(subscriber);
         }
-        self.channel.subscribe(subscriber, at.revision, Instant::now());
+        self.channel.subscribe(subscriber, at.revision);
     }
 
     /// Whether the commits after a revision are smaller, once conflated, than a snapshot.
     async fn is_worth_resuming(&self, from: Revision) -> bool {
-        let whole = self.sequencer.judge.watchlist.approximate_bytes();
+        let whole = self.sequencer.state.watchlist.approximate_bytes();
         if self.channel.bytes_since(from).is_some_and(|bytes| bytes <= whole) {
             return true;
         }
@@ -349,15 +362,15 @@ impl Room {
     /// Sends a snapshot: one that others are being sent if it is recent, else a new one.
     fn send_snapshot(&mut self, subscriber: Subscriber) {
         let dialect = subscriber.dialect;
-        let whole = self.sequencer.judge.watchlist.approximate_bytes();
-        if self.channel.send_snapshot(subscriber, whole, Instant::now()) {
+        let whole = self.sequencer.state.watchlist.approximate_bytes();
+        if self.channel.send_snapshot(subscriber, whole) {
             self.encode_snapshot(dialect);
         }
     }
 
     /// Encodes a snapshot on another thread. [`Command::SnapshotEncoded`] brings it back.
     fn encode_snapshot(&self, dialect: Dialect) {
-        let (frozen, at, watchlist) = (self.sequencer.judge.watchlist.freeze(), self.at(), self.watchlist);
+        let (frozen, at, watchlist) = (self.sequencer.state.watchlist.freeze(), self.at(), self.watchlist);
         let encode = move || {
             let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
             parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>()
@@ -377,7 +390,7 @@ impl Room {
         let reason = ClosedReason::Deleted;
         let message = ServerMessage::Closed(Closed { watchlist: self.watchlist, reason });
         self.recovery.forget(self.watchlist);
-        self.channel.close(&message, Instant::now());
+        self.channel.close(&message);
         info!(watchlist = %self.watchlist, "deleted a watchlist");
     }
 }

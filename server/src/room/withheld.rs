@@ -17,46 +17,46 @@ use crate::journal::Sender;
 #[derive(Debug)]
 pub struct Withheld {
     sender: Sender,
-    /// Whether each was read again since; no more than answers are kept of one client.
+    /// Whether each was received again since; no more than answers are kept of one client.
     edits: Mutex<BTreeMap<(EditId, WatchlistId), bool>>,
 }
 
 impl Withheld {
-    /// Nothing is withheld from a new connection.
+    /// Creates the empty set of a new connection.
     pub fn new(sender: Sender) -> Self {
         Self { sender, edits: Mutex::default() }
     }
 
-    /// Whose edits these are.
+    /// Returns the client that numbers the edits.
     pub fn sender(&self) -> Sender {
         self.sender
     }
 
-    /// Those of one watchlist.
-    pub fn of(&self, watchlist: WatchlistId) -> Vec<EditId> {
+    /// Returns the withheld edits of one watchlist.
+    pub fn edits_of(&self, watchlist: WatchlistId) -> Vec<EditId> {
         self.edits().keys().filter(|(_, of)| *of == watchlist).map(|(edit, _)| *edit).collect()
     }
 
-    /// The session has read an edit and hands it on.
-    pub fn read(&self, watchlist: WatchlistId, edit: EditId) {
-        if let Some(again) = self.edits().get_mut(&(edit, watchlist)) {
-            *again = true;
+    /// Records that the session received an edit, before it passes it to a room.
+    pub fn mark_received(&self, watchlist: WatchlistId, edit: EditId) {
+        if let Some(is_resent) = self.edits().get_mut(&(edit, watchlist)) {
+            *is_resent = true;
         }
     }
 
-    /// Whether an edit may be judged; if so it is no longer withheld. Within a watchlist the room's own order
-    /// decides: an edit that was read before the withheld one came again stands before it in the room's queue.
+    /// Whether an edit may be judged; if so it is no longer withheld. An edit of the same watchlist that was received before
+    /// the withheld one was sent again precedes it in the room's queue, so it is not admitted.
     pub fn admits(&self, watchlist: WatchlistId, edit: EditId) -> bool {
         let mut edits = self.edits();
         let mut earlier = edits.range(..(edit, watchlist)).filter(|((number, _), _)| *number < edit);
-        let is_admitted = earlier.all(|((_, of), again)| *of != watchlist && *again);
+        let is_admitted = earlier.all(|((_, of), is_resent)| *of != watchlist && *is_resent);
         if is_admitted {
             edits.remove(&(edit, watchlist));
         }
         is_admitted
     }
 
-    /// An edit is answered `unavailable`.
+    /// Withholds an edit, which is answered `unavailable`.
     pub fn withhold(&self, watchlist: WatchlistId, edit: EditId) {
         let mut edits = self.edits();
         edits.insert((edit, watchlist), false);
@@ -65,8 +65,8 @@ impl Withheld {
         }
     }
 
-    /// An edit is stored: its client has its answer, or sees the commit, and need not send it again.
-    pub fn stored(&self, watchlist: WatchlistId, edit: EditId) {
+    /// Releases an edit that is stored: its client receives the answer or the commit, and need not send it again.
+    pub fn release(&self, watchlist: WatchlistId, edit: EditId) {
         self.edits().remove(&(edit, watchlist));
     }
 
@@ -97,7 +97,7 @@ mod tests {
         let withheld = withheld(&[(ONE, 5)]);
         assert!(!withheld.admits(ONE, EditId(6)) && !withheld.admits(OTHER, EditId(6)));
         assert!(withheld.admits(OTHER, EditId(4)), "an earlier one that is sent again is not held up");
-        withheld.read(ONE, EditId(5));
+        withheld.mark_received(ONE, EditId(5));
         assert!(withheld.admits(OTHER, EditId(6)));
         assert!(!withheld.admits(ONE, EditId(6)), "it stands before the fifth in the room's queue");
         assert!(withheld.admits(ONE, EditId(5)) && withheld.admits(ONE, EditId(6)));
@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn each_refused_edit_has_to_come_again_before_those_after_it() {
         let withheld = withheld(&[(ONE, 5), (OTHER, 6), (ONE, 7)]);
-        withheld.read(ONE, EditId(5));
+        withheld.mark_received(ONE, EditId(5));
         assert!(withheld.admits(ONE, EditId(5)));
         assert!(!withheld.admits(ONE, EditId(7)), "the sixth has not come again");
-        withheld.stored(OTHER, EditId(6));
+        withheld.release(OTHER, EditId(6));
         assert!(withheld.admits(ONE, EditId(7)));
     }
 

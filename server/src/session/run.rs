@@ -35,7 +35,7 @@ use crate::{
     channel::{Outbox, Subscriber},
     hub::OpenList,
     journal::Sender,
-    room::{Answered, Command, EditRequest, NOT_SERVED, Reply, Unreadable, Withheld},
+    room::{Answered, EditRequest, NOT_SERVED, Reply, Request, Unreadable, Withheld},
     transport::websocket::{End, Socket},
 };
 
@@ -73,8 +73,9 @@ async fn receive_hello<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut Socket<S>,
 ) -> Result<ClientId, End> {
     let expected = || {
-        let message = "the first message must be hello, within five seconds of the connection";
-        End::Error(ErrorCode::HelloExpected, message.to_owned())
+        let seconds = context.settings.hello_seconds;
+        let message = format!("the first message must be hello, within {seconds} seconds of the connection");
+        End::Error(ErrorCode::HelloExpected, message)
     };
     let first = async {
         loop {
@@ -213,7 +214,7 @@ impl Session {
         if is_behind {
             for list in self.lists.values() {
                 // A room that has ended has nothing more to send.
-                drop(list.room.send(Command::CatchUp(self.peer.connection)).await);
+                drop(list.room.send(Request::CatchUp(self.peer.connection)).await);
             }
         }
         Ok(())
@@ -255,7 +256,7 @@ impl Session {
             ClientMessage::Close(close) => {
                 if let Some(list) = self.lists.remove(&close.watchlist) {
                     // A room that has ended has no subscribers.
-                    drop(list.room.send(Command::Unsubscribe(self.peer.connection)).await);
+                    drop(list.room.send(Request::Unsubscribe(self.peer.connection)).await);
                 }
                 Ok(())
             }
@@ -263,7 +264,7 @@ impl Session {
                 if let Some(list) = self.lists.get(&presence.watchlist) {
                     let client::Presence { window, cell, editing, .. } = presence;
                     let connection = self.peer.connection;
-                    drop(list.room.send(Command::Presence { connection, window, cell, editing }).await);
+                    drop(list.room.send(Request::Presence { connection, window, cell, editing }).await);
                 }
                 Ok(())
             }
@@ -290,7 +291,7 @@ impl Session {
         changes: Result<Vec<Change>, Unreadable>,
     ) -> Result<(), End> {
         self.pace.consume(Instant::now());
-        self.withheld.read(watchlist, edit);
+        self.withheld.mark_received(watchlist, edit);
         let open = self.lists.get(&watchlist).filter(|list| !list.room.is_gone()).cloned();
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
         let unknown = match list {
@@ -303,7 +304,7 @@ impl Session {
                     changes,
                     reply: Reply::Connection(self.answer_to.clone(), self.withheld.clone()),
                 };
-                if list.room.send(Command::Edit(request)).await.is_ok() {
+                if list.room.send(Request::Edit(request)).await.is_ok() {
                     self.in_flight += 1;
                     return Ok(());
                 }
@@ -348,8 +349,8 @@ impl Session {
             dialect: socket.dialect(),
             outbox: self.outbox.clone(),
         };
-        let command = Command::Subscribe { subscriber, at: open.at, withheld: self.withheld.clone() };
-        if list.room.send(command).await.is_err() {
+        let request = Request::Subscribe { subscriber, at: open.at, withheld: self.withheld.clone() };
+        if list.room.send(request).await.is_err() {
             let error = watchlist_error(watchlist, ErrorCode::Unavailable, NOT_SERVED.to_owned());
             return socket.send(&error).await;
         }
@@ -359,7 +360,7 @@ impl Session {
 
     async fn leave(&mut self) {
         for list in std::mem::take(&mut self.lists).into_values() {
-            drop(list.room.send(Command::Unsubscribe(self.peer.connection)).await);
+            drop(list.room.send(Request::Unsubscribe(self.peer.connection)).await);
         }
     }
 }

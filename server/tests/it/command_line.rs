@@ -77,7 +77,7 @@ fn a_truncated_journal_is_rejected_with_a_message() {
         drop(std::fs::remove_file(folder.path().join(leftover)));
     }
     let output = error_message(&run(&["list"], folder.path()));
-    assert!(output.contains("cut short"), "{output}");
+    assert!(output.contains("truncated"), "{output}");
     assert_eq!(std::fs::read(&journal).unwrap(), b"", "it is left unchanged");
 }
 

@@ -9,6 +9,9 @@ use bolero::check;
 use server::journal::{HistoryFilter, Journal, ReadLimit, sqlite::SqliteJournal};
 use shared::ids::Revision;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::time::timeout;
+
+use crate::support::PATIENCE;
 
 const INTACT: &[u8] = include_bytes!("../data/journal-version-1.sqlite");
 
@@ -59,8 +62,29 @@ fn journal_files() {
             bytes[at] = *byte;
         }
         std::fs::write(&file, bytes).unwrap();
-        runtime.block_on(read_all(&file));
+        runtime.block_on(async {
+            timeout(PATIENCE, read_all(&file)).await.expect("reading a journal ends");
+        });
     });
+}
+
+#[test]
+fn a_journal_whose_tables_are_not_defined_in_utf_8_is_rejected() {
+    let definition = b"checksum BLOB NOT NULL";
+    let starts = INTACT.windows(definition.len()).enumerate().filter(|(_, bytes)| bytes == definition);
+    let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
+    assert!(!starts.is_empty(), "the journal has the table of migrations");
+    let runtime = runtime();
+    for at in starts.iter().flat_map(|start| *start..start + definition.len()) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("journal.sqlite");
+        let mut bytes = INTACT.to_vec();
+        bytes[at] = 0xCE;
+        std::fs::write(&file, bytes).unwrap();
+        let opened = runtime.block_on(async { timeout(PATIENCE, SqliteJournal::open_file(file)).await });
+        let error = opened.expect("opening ends").expect_err("damage is detected").to_string();
+        assert!(error.contains("damaged") || error.contains("cannot be read as a journal"), "{at}: {error}");
+    }
 }
 
 #[test]

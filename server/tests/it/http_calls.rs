@@ -89,9 +89,16 @@ async fn every_call_responds_as_specified() {
     assert_eq!((status, &list["list"][0]["rows"]), (200, &json!(1)));
     assert_eq!(api.call("DELETE", &path, None).await.0, 204);
     assert_eq!(api.call("GET", &path, None).await.0, 404);
+    let (_, listed) = api.call("GET", "/api/v1/watchlists?deleted=true", None).await;
+    assert_eq!(
+        (&listed["list"][0]["watchlist"], &listed["list"][0]["by"]),
+        (&created["watchlist"], &json!("ann"))
+    );
+    assert!(listed["list"][0]["deletedAt"].is_string(), "{listed}");
     assert_eq!(api.call("POST", &edits, edit(4, set("72", "71.72"))).await.1["code"], "unknownWatchlist");
     assert_eq!(api.call("POST", &format!("{path}/restore"), None).await.0, 200);
     assert_eq!(api.call("GET", &path, None).await.0, 200);
+    assert_eq!(api.call("GET", "/api/v1/watchlists?deleted=true", None).await.1, json!({ "list": [] }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
+mod failing_journal;
 mod fuzz;
 mod history;
 mod hostile;

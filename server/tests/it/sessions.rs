@@ -351,6 +351,9 @@ async fn watchlists_are_created_renamed_deleted_and_restored_for_everyone() {
         bob.edit_answered(&list, json!([{ "rename": { "name": "x" } }])).await["code"],
         "unknownWatchlist"
     );
+    ann.send(&json!({ "type": "deletedLists", "request": 9 })).await;
+    let deleted = ann.expect("deletedLists").await;
+    assert_eq!((&deleted["request"], &deleted["list"][0]["watchlist"]), (&json!(9), &json!(list)));
     ann.send(&json!({ "type": "restore", "request": 7, "watchlist": list })).await;
     assert_eq!(ann.expect("restored").await["request"], 7);
     let snapshot = bob.open(&list).await;

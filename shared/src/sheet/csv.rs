@@ -113,7 +113,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
 }
 
 /// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
-/// section's title is written to the first column of its row.
+/// section's title is written to the first column of its row if the cell there is empty.
 pub fn write(watchlist: &Frozen) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let columns: Vec<_> = watchlist.columns.data().collect();
@@ -123,9 +123,8 @@ pub fn write(watchlist: &Frozen) -> Vec<u8> {
     for row in watchlist.rows() {
         let section = row.section(sections).map(Value::to_literal);
         let fields = columns.iter().enumerate().map(|(index, entry)| match (&section, index) {
-            (Some(title), 0) => field(title.clone()),
-            (Some(_), _) => String::new(),
-            (None, _) => field(watchlist.value(row, entry).to_literal()),
+            (Some(title), 0) if watchlist.value(row, entry).is_empty() => field(title.clone()),
+            _ => field(watchlist.value(row, entry).to_literal()),
         });
         writer.write_record(fields).expect("writing to memory does not fail");
     }

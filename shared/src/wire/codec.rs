@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, io};
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
@@ -130,14 +131,13 @@ impl Encoding {
         })
     }
 
-    /// Returns the message's `type`. Messages encoded here have it first, where it is read without parsing
-    /// the rest.
+    /// Returns the message's `type`. Messages encoded here have it first, where it is read without parsing the rest.
     fn kind(self, bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
         #[derive(Deserialize)]
         struct Kind {
             r#type: String,
         }
-        if let Some(kind) = self.leading_kind(bytes) {
+        if let Some(kind) = self.leading_kind(bytes).filter(|_| !self.may_repeat_type(bytes)) {
             return Ok(Cow::Borrowed(kind));
         }
         let kind = self
@@ -162,6 +162,12 @@ impl Encoding {
             }
         };
         std::str::from_utf8(kind).ok().filter(|kind| kind.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    }
+
+    /// Whether the message may have a second field `type`, which makes it invalid.
+    fn may_repeat_type(self, bytes: &[u8]) -> bool {
+        let is_escaped = || self == Encoding::Json && memmem::find(bytes, br"\u00").is_some();
+        memmem::find_iter(bytes, b"type").nth(1).is_some() || is_escaped()
     }
 
     fn body<T: DeserializeOwned>(self, kind: &str, bytes: &[u8]) -> Result<T, DecodeError> {

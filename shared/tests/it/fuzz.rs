@@ -91,6 +91,15 @@ fn has_foreign(message: &impl std::fmt::Debug) -> bool {
 
 /// Decodes bytes as a message of either side. A valid message must survive a round trip.
 fn check_messages(bytes: &[u8]) {
+    // A field `type` in front of a message that has one already makes it invalid, wherever its own one is.
+    for kind in ["close", "edit", "none"] {
+        let mut twice = format!("{{\"type\":{kind:?},").into_bytes();
+        if Encoding::Json.decode_client(bytes).is_ok() && bytes.starts_with(b"{\"") {
+            twice.extend(&bytes[1..]);
+            let decoded = Encoding::Json.decode_client(&twice);
+            assert!(matches!(decoded, Err(DecodeError::BadMessage(_))), "{decoded:?}");
+        }
+    }
     for encoding in Encoding::ALL {
         match encoding.decode_client(bytes) {
             Ok(message) => {

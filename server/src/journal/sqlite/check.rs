@@ -12,7 +12,7 @@ use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     error::store,
-    file::{APPLICATION_ID, NEWEST_WHOLE, check_header},
+    file::{APPLICATION_ID, NEWEST_WHOLE, check_header, check_schema},
     record::{ANSWER, COMMIT, PART, checked_answer, read_commit, read_part, read_record},
     upgrade,
 };
@@ -53,6 +53,7 @@ pub async fn check(file: &Path) -> Result<(Vec<CheckedList>, Vec<String>), Journ
     if id != APPLICATION_ID {
         return Err(JournalError::NotOurs(format!("{} is not a journal of Afterglow", file.display())));
     }
+    check_schema(file, &mut connection).await?;
     let (version,): (i64,) =
         sqlx::query_as("PRAGMA user_version").fetch_one(&mut connection).await.map_err(unreadable)?;
     if version != upgrade::VERSION {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, Sqlite, SqlitePool, Transaction,
+    Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -53,7 +53,7 @@ impl SqliteJournal {
         let path = data_dir.join(FILE);
         if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) && data_dir.join(TOKEN_FILE).exists() {
             return Err(JournalError::NotOurs(format!(
-                "{} is empty: it was cut short. Restore a backup with `afterglow-server restore FILE`, or delete it to \
+                "{} is empty: it was truncated. Restore a backup with `afterglow-server restore FILE`, or delete it to \
                  start over",
                 path.display()
             )));
@@ -105,6 +105,7 @@ impl SqliteJournal {
         // The file is empty if it is new, or if a process crashed while creating it.
         let (tables,): (i64,) =
             sqlx::query_as("SELECT count(*) FROM sqlite_schema").fetch_one(&writer).await.map_err(damaged)?;
+        check_schema(&path, &mut *writer.acquire().await.map_err(damaged)?).await?;
         if tables == 0 {
             sqlx::raw_sql("PRAGMA application_id = 0x4146474C").execute(&writer).await.map_err(store)?;
         }
@@ -159,4 +160,24 @@ pub(super) fn check_header(path: &Path) -> Result<(), JournalError> {
         return Ok(());
     }
     Err(JournalError::NotOurs(format!("{} is not a journal of Afterglow: move it away", path.display())))
+}
+
+/// Checks that the names and the definitions of the tables are UTF-8. sqlx panics otherwise, and then waits forever.
+pub(super) async fn check_schema(path: &Path, connection: &mut SqliteConnection) -> Result<(), JournalError> {
+    let damaged = || {
+        JournalError::NotOurs(format!(
+            "{} is damaged (the definition of a table cannot be read). Restore a backup with \
+             `afterglow-server restore FILE`",
+            path.display()
+        ))
+    };
+    // As bytes: a text that is not UTF-8 is an error of its own.
+    let definitions: Vec<(Vec<u8>,)> = sqlx::query_as(
+        "SELECT CAST(name || ' ' || tbl_name || ' ' || ifnull(sql, '') AS BLOB) FROM sqlite_schema",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|_unreadable| damaged())?;
+    let is_text = |(text,): &(Vec<u8>,)| std::str::from_utf8(text).is_ok();
+    definitions.iter().all(is_text).then_some(()).ok_or_else(damaged)
 }

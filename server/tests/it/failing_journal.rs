@@ -1,0 +1,235 @@
+//! Rooms whose journal fails at a chosen moment: what clients are told, and in which order their edits are applied.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use server::{
+    access::Caller,
+    clock,
+    hub::Hub,
+    journal::{
+        Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, ReadLimit, Record, Sender,
+        StoredPart, Verdict, sqlite::SqliteJournal,
+    },
+    room::{Answered, EditRequest, Reply, Request, RoomContext, Withheld},
+    settings::Settings,
+};
+use shared::{
+    edit::{Change, Commit},
+    ids::{ClientId, EditId, Revision, UserId, WatchlistId},
+    rejection::Code,
+    time::Timestamp,
+    wire::server::{Role, User},
+};
+use tempfile::TempDir;
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::support::PATIENCE;
+
+const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
+const CLIENT: ClientId = ClientId(Uuid::from_u128(9));
+
+/// What a call does instead of what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It succeeds.
+    None,
+    /// It changes nothing and reports an error.
+    Fails,
+    /// It succeeds and reports an error.
+    SucceedsAndReportsAnError,
+}
+
+/// The faults of the next calls of one kind. Calls after them succeed.
+type Faults = Mutex<VecDeque<Fault>>;
+
+struct FailingJournal {
+    inner: SqliteJournal,
+    appends: Faults,
+    snapshots: Faults,
+    answers: Faults,
+}
+
+impl FailingJournal {
+    async fn call<T>(
+        &self,
+        faults: &Faults,
+        call: impl Future<Output = Result<T, JournalError>>,
+    ) -> Result<T, JournalError> {
+        let fault = faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
+        let error = || JournalError::Store("a fault of the test".into());
+        match fault {
+            Fault::None => call.await,
+            Fault::Fails => Err(error()),
+            Fault::SucceedsAndReportsAnError => call.await.and_then(|_result| Err(error())),
+        }
+    }
+}
+
+impl Journal for FailingJournal {
+    fn watchlists(&self) -> Answer<'_, Vec<Record>> {
+        self.inner.watchlists()
+    }
+    fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
+        self.inner.create(record, first)
+    }
+    fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
+        self.inner.set_deleted(id, at)
+    }
+    fn purge(&self, before: Timestamp) -> Answer<'_, ()> {
+        self.inner.purge(before)
+    }
+    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
+        Box::pin(self.call(&self.snapshots, self.inner.snapshot(id)))
+    }
+    fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
+        self.inner.commits(id, after, limit)
+    }
+    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>> {
+        self.inner.history(id, filter)
+    }
+    fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
+        Box::pin(self.call(&self.answers, self.inner.answers(id, sender)))
+    }
+    fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
+        Box::pin(self.call(&self.appends, self.inner.append(id, batch)))
+    }
+    fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
+        self.inner.save_part(id, part)
+    }
+    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()> {
+        self.inner.prune(id, before, keep)
+    }
+    fn ready(&self) -> Answer<'_, ()> {
+        self.inner.ready()
+    }
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
+
+/// A watchlist, and a connection to it.
+struct Connected {
+    journal: Arc<FailingJournal>,
+    hub: Hub,
+    caller: Caller,
+    answer_to: mpsc::Sender<Answered>,
+    answers: mpsc::Receiver<Answered>,
+    withheld: Arc<Withheld>,
+    _folder: TempDir,
+}
+
+impl Connected {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = SqliteJournal::open(folder.path()).await.unwrap();
+        let faults = Faults::default;
+        let journal =
+            Arc::new(FailingJournal { inner, appends: faults(), snapshots: faults(), answers: faults() });
+        let user = User { id: UserId(Uuid::from_u128(8)), name: "ann".into(), role: Role::Admin };
+        let sender = Sender { user: user.id, client: CLIENT };
+        let caller = Caller::new(Arc::new(user));
+        let context = RoomContext {
+            journal: journal.clone(),
+            clock: clock::system(),
+            settings: Arc::new(Settings::default()),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            renamed: watch::channel(()).0,
+        };
+        let hub = Hub::open(context).await.unwrap();
+        hub.create(&caller, Some(LIST), "First", None).await.unwrap();
+        let (answer_to, answers) = mpsc::channel(16);
+        let withheld = Arc::new(Withheld::new(sender));
+        Self { journal, hub, caller, answer_to, answers, withheld, _folder: folder }
+    }
+
+    fn fail(&self, faults: impl Fn(&FailingJournal) -> &Faults, sequence: &[Fault]) {
+        faults(&self.journal).lock().unwrap().extend(sequence);
+    }
+
+    /// Sends edits that rename the watchlist, so quickly that the room takes them together, and returns whether each is
+    /// accepted. Every other answer must be `unavailable`.
+    async fn rename(&mut self, names: &[(u64, &str)]) -> Vec<bool> {
+        let list = self.hub.connect(&self.caller, LIST).unwrap();
+        for (edit, name) in names {
+            self.withheld.mark_received(LIST, EditId(*edit));
+            let request = EditRequest {
+                caller: self.caller.clone(),
+                role: list.role,
+                client: CLIENT,
+                edit: EditId(*edit),
+                changes: Ok(vec![Change::rename(name)]),
+                reply: Reply::Connection(self.answer_to.clone(), self.withheld.clone()),
+            };
+            list.room.send(Request::Edit(request)).await.unwrap();
+        }
+        let mut accepted = Vec::new();
+        for (edit, _) in names {
+            let answered = timeout(PATIENCE, self.answers.recv()).await.unwrap().unwrap();
+            assert_eq!(answered.edit, EditId(*edit), "edits of one connection are answered in order");
+            accepted.push(match answered.verdict {
+                Verdict::Accepted(_) => true,
+                Verdict::Rejected(rejection) => {
+                    assert_eq!(rejection.code, Code::Unavailable, "{rejection}");
+                    false
+                }
+            });
+        }
+        accepted
+    }
+
+    /// Returns the name and the revision that clients are told.
+    fn listed(&self) -> (String, Revision) {
+        let list = self.hub.list(&self.caller);
+        (list[0].name.to_string(), list[0].revision)
+    }
+}
+
+#[tokio::test]
+async fn an_edit_whose_answers_cannot_be_read_holds_back_the_edits_after_it() {
+    let mut connected = Connected::new().await;
+    connected.fail(|journal| &journal.answers, &[Fault::Fails]);
+    assert_eq!(connected.rename(&[(7, "Seven"), (8, "Eight")]).await, [false, false]);
+    assert_eq!(connected.rename(&[(7, "Seven"), (8, "Eight")]).await, [true, true]);
+    assert_eq!(connected.listed(), ("Eight".to_owned(), Revision(2)), "the later edit is applied last");
+}
+
+#[tokio::test]
+async fn an_edit_that_was_stored_after_all_does_not_hold_back_the_one_after_it() {
+    let mut connected = Connected::new().await;
+    assert_eq!(connected.rename(&[(6, "Six")]).await, [true]);
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError]);
+    connected.fail(|journal| &journal.snapshots, &[Fault::Fails]);
+    assert_eq!(connected.rename(&[(7, "Seven")]).await, [false]);
+    assert_eq!(connected.rename(&[(7, "Seven"), (8, "Eight")]).await, [true, true]);
+    assert_eq!(connected.listed(), ("Eight".to_owned(), Revision(3)));
+}
+
+#[tokio::test]
+async fn only_what_is_on_disk_is_listed_when_two_writes_in_a_row_fail() {
+    let mut connected = Connected::new().await;
+    assert_eq!(connected.rename(&[(1, "One")]).await, [true]);
+    // The first write is stored, but the room learns that only when it reads the journal for the next edit.
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError, Fault::Fails]);
+    connected.fail(|journal| &journal.snapshots, &[Fault::Fails]);
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [false]);
+    assert_eq!(connected.listed(), ("One".to_owned(), Revision(1)));
+    connected.withheld.release(LIST, EditId(2));
+    assert_eq!(connected.rename(&[(3, "Three")]).await, [false]);
+    assert_eq!(connected.listed(), ("Two".to_owned(), Revision(2)));
+    // A room of the same watchlist that starts later finds every revision that was listed.
+    connected.hub.delete(&connected.caller, LIST).await.unwrap();
+    connected.hub.restore(&connected.caller, LIST).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(connected.rename(&[(3, "Three")]).await, [true]);
+}
