@@ -14,18 +14,18 @@ use server::folder;
 use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
-    Wake,
     args::Args,
     destination::Destination,
-    dispatch::Core,
     host::{Host, RemoteServer},
     less_motion::ReducedMotion,
     net::Net,
     servers::{self, Joining, Servers},
     settings::{self, SavedWindow, Workspace, WorkspaceFile},
+    state::{AppState, OpenWindows, wake_root},
     store::Store,
     theme,
     updates::{Updates, update_url},
+    wake::Wake,
     window::Window,
 };
 
@@ -136,8 +136,10 @@ fn with_program_defaults(builder: ViewportBuilder) -> ViewportBuilder {
 
 /// The eframe application.
 struct App {
-    core: Shared<Core>,
+    state: Shared<AppState>,
     root: Shared<Window>,
+    /// The other windows, oldest first.
+    others: Vec<Shared<Window>>,
     clock: Clock,
     /// Viewports of the open windows, which the network thread repaints.
     awake: Shared<Vec<ViewportId>>,
@@ -185,27 +187,30 @@ impl App {
         };
         let saved = workspace.windows.clone();
         let net = net.context("cannot start the network thread")?;
-        let mut core = Core::new(store, net, file, workspace, ctx.clone(), wake.clone());
-        core.reduced_motion = ReducedMotion::subscribe(wake.clone());
+        let mut state = AppState::new(store, net, file, workspace, ctx.clone(), wake.clone());
+        state.reduced_motion = ReducedMotion::subscribe(wake.clone());
         match args.update_url.as_deref().map(update_url).transpose() {
             Ok(url) => {
                 let updates = url.map(|url| Updates::start(url, wake)).transpose();
-                core.updates = updates.context("cannot start the update check")?;
+                state.updates = updates.context("cannot start the update check")?;
             }
             // An invalid address must not prevent the start.
             Err(why) => {
-                core.store.notify(format!("The update check is disabled: {why}."), None, Duration::ZERO)
+                state.store.notify(format!("The update check is disabled: {why}."), None, Duration::ZERO)
             }
         }
         let requested = joining.as_ref().and_then(|joining| joining.destination.watchlist);
-        let windows = windows(&mut core, &saved, args.windows.map(usize::from), requested);
-        core.windows = windows.into_iter().map(|window| Arc::new(Mutex::new(window))).collect();
-        let root = core.windows[0].clone();
-        core.joining = joining;
+        let mut windows = windows(&mut state.windows, saved, args.windows.map(usize::from), requested)
+            .into_iter()
+            .map(|window| Arc::new(Mutex::new(window)));
+        let root = windows.next().expect("a window is opened at every start");
+        let others = windows.collect();
+        state.joining = joining;
         let clock = Clock(Instant::now());
         Ok(Self {
-            core: Arc::new(Mutex::new(core)),
+            state: Arc::new(Mutex::new(state)),
             root,
+            others,
             clock,
             awake,
             root_open: true,
@@ -215,21 +220,21 @@ impl App {
 
     /// Adds the notices from before the start; `error` stays until it is dismissed.
     fn add_start_notices(&self, notice: Option<String>, error: Option<String>) {
-        let store = &mut lock(&self.core).store;
+        let store = &mut lock(&self.state).store;
         notice.into_iter().for_each(|notice| store.notify(notice, None, Duration::ZERO));
         error.into_iter().for_each(|error| store.notify_until_dismissed(error));
     }
 
-    /// Shows the other windows, each in its own viewport.
+    /// Opens the requested windows, and shows all but the root, each in its own viewport.
     fn show_others(&mut self, ui: &Ui) {
-        let others: Vec<Shared<Window>> = lock(&self.core)
-            .windows
-            .iter()
-            .filter(|window| !Arc::ptr_eq(window, &self.root))
-            .cloned()
-            .collect();
+        let mut state = lock(&self.state);
+        let requested = state.windows.take_requested();
+        let opened = requested.into_iter().map(|saved| Window::new(&mut state.windows, saved));
+        self.others.extend(opened.map(|window| Arc::new(Mutex::new(window))));
+        self.others.retain(|window| state.windows.is_open(lock(window).id()));
+        drop(state);
         let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
-        for window in others {
+        for window in self.others.clone() {
             let id = lock(&window).id();
             // The initial builder, because a changed one would move or resize the window again.
             let opened = self
@@ -239,18 +244,16 @@ impl App {
                 .clone();
             let viewport = viewport_of(id);
             awake.push(viewport);
-            let (core, clock) = (self.core.clone(), self.clock);
+            let (state, clock) = (self.state.clone(), self.clock);
             let draw = move |ui: &mut Ui, _class: egui::ViewportClass| {
-                draw(ui, &window, &core, clock);
+                draw(ui, &window, &state, clock);
                 if ui.input(|input| input.viewport().close_requested()) {
                     if !lock(&window).can_close() {
                         ui.send_viewport_cmd(ViewportCommand::CancelClose);
                         ui.request_repaint();
                         return;
                     }
-                    let mut core = lock(&core);
-                    core.windows.retain(|open| !Arc::ptr_eq(open, &window));
-                    core.store.forget_window(id);
+                    lock(&state).close_window(id, clock.now());
                     wake_root(ui);
                 }
             };
@@ -263,19 +266,16 @@ impl App {
     /// Handles the close of the root: it is hidden while other windows are open, because closing it ends the
     /// program.
     fn close_root(&mut self, ui: &Ui) {
-        let mut core = lock(&self.core);
-        if core.is_quitting {
+        let mut state = lock(&self.state);
+        if state.windows.is_quitting() {
             // All windows are saved as they are.
             return;
         }
         if self.root_open {
-            let is_last = core.windows.len() == 1;
-            core.save_workspace(None, self.clock.now(), is_last);
-            core.windows.retain(|open| !Arc::ptr_eq(open, &self.root));
-            core.store.forget_window(lock(&self.root).id());
+            state.close_window(lock(&self.root).id(), self.clock.now());
         }
         self.root_open = false;
-        if !core.windows.is_empty() {
+        if !state.windows.is_empty() {
             ui.send_viewport_cmd(ViewportCommand::CancelClose);
             ui.send_viewport_cmd(ViewportCommand::Visible(false));
         }
@@ -285,7 +285,7 @@ impl App {
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         if ui.input(|input| input.viewport().close_requested()) {
-            let is_quitting = lock(&self.core).is_quitting;
+            let is_quitting = lock(&self.state).windows.is_quitting();
             if self.root_open && !is_quitting && !lock(&self.root).can_close() {
                 ui.send_viewport_cmd(ViewportCommand::CancelClose);
                 ui.request_repaint();
@@ -294,8 +294,8 @@ impl eframe::App for App {
             }
         }
         if self.root_open {
-            draw(ui, &self.root, &self.core, self.clock);
-        } else if lock(&self.core).windows.is_empty() {
+            draw(ui, &self.root, &self.state, self.clock);
+        } else if lock(&self.state).windows.is_empty() {
             ui.send_viewport_cmd(ViewportCommand::Close);
         }
         self.show_others(ui);
@@ -303,9 +303,9 @@ impl eframe::App for App {
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         let now = self.clock.now();
-        let mut core = lock(&self.core);
-        if !core.windows.is_empty() {
-            core.save_workspace(None, now, true);
+        let mut state = lock(&self.state);
+        if !state.windows.is_empty() {
+            state.save_workspace(now, true);
         }
     }
 }
@@ -313,35 +313,29 @@ impl eframe::App for App {
 /// Creates the windows to open: the requested number or the saved ones, and another one if none of them shows
 /// the watchlist of the link or file.
 fn windows(
-    core: &mut Core,
-    saved: &[SavedWindow],
+    open: &mut OpenWindows,
+    saved: Vec<SavedWindow>,
     count: Option<usize>,
     requested: Option<WatchlistId>,
 ) -> Vec<Window> {
-    let mut windows: Vec<Window> = (0..count.unwrap_or(saved.len()))
-        .map(|index| Window::new(core.next_window(), None, saved.get(index)))
-        .collect();
+    let count = count.unwrap_or(saved.len());
+    let saved = saved.into_iter().chain(std::iter::repeat_with(SavedWindow::default)).take(count);
+    let mut windows: Vec<Window> = saved.map(|saved| Window::new(open, saved)).collect();
     if windows.is_empty() || requested.is_some() && windows.iter().all(|window| window.list() != requested) {
-        windows.push(Window::new(core.next_window(), None, None));
-        let last = windows.last_mut().expect("a window was just pushed");
-        requested.into_iter().for_each(|requested| last.show_requested_list(requested));
+        let mut added = Window::new(open, SavedWindow::default());
+        requested.into_iter().for_each(|requested| added.show_requested_list(requested));
+        windows.push(added);
     }
     windows
 }
 
-fn draw(ui: &mut Ui, window: &Shared<Window>, core: &Shared<Core>, clock: Clock) {
+fn draw(ui: &mut Ui, window: &Shared<Window>, state: &Shared<AppState>, clock: Clock) {
     let mut window = lock(window);
-    window.show(ui, &mut lock(core), clock.now(), jiff::Timestamp::now());
+    window.show(ui, &mut lock(state), clock.now(), jiff::Timestamp::now());
 }
 
 fn viewport_of(window: WindowId) -> ViewportId {
     ViewportId::from_hash_of(("window", window.0))
-}
-
-/// Runs the root's update even while it is hidden, because it opens and closes the other windows.
-pub(crate) fn wake_root(ctx: &Context) {
-    ctx.send_viewport_cmd_to(ViewportId::ROOT, ViewportCommand::RequestPaintWhileHidden);
-    ctx.request_repaint_of(ViewportId::ROOT);
 }
 
 fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {

@@ -7,7 +7,7 @@ use std::sync::{
 
 use mundy::{Interest, Preferences, Subscription};
 
-use crate::Wake;
+use crate::wake::Wake;
 
 /// The current reduced-motion setting, kept up to date.
 #[derive(Default)]

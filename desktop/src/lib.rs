@@ -6,7 +6,6 @@ pub mod app;
 pub mod args;
 pub mod command;
 pub mod destination;
-pub mod dispatch;
 pub mod follow;
 pub mod grid;
 pub mod host;
@@ -16,10 +15,9 @@ pub mod panels;
 pub mod placement;
 pub mod servers;
 pub mod settings;
+pub mod state;
 pub mod store;
 pub mod theme;
 pub mod updates;
+pub mod wake;
 pub mod window;
-
-/// Function that repaints every window; it may be called from any thread.
-pub type Wake = std::sync::Arc<dyn Fn() + Send + Sync>;

@@ -26,7 +26,7 @@ use tokio::{
     time::{interval, sleep_until},
 };
 
-use crate::Wake;
+use crate::wake::Wake;
 
 /// Maximum number of queued events. Once the queue is full the thread stops reading and the server conflates.
 const MAX_EVENTS: usize = 512;

@@ -8,3 +8,4 @@ pub mod notices;
 pub mod people;
 pub mod status;
 pub mod top_bar;
+pub mod view;

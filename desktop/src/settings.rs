@@ -22,23 +22,11 @@ use crate::{
     placement::Placement,
     servers::OWN,
     store::glow::GlowStyle,
+    theme::ThemeChoice,
 };
 
 /// Version of the file format; files of other versions are set aside.
 const VERSION: u32 = 2;
-
-/// The theme setting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ThemeChoice {
-    /// Follows the system.
-    #[default]
-    System,
-    /// Light on dark.
-    Dark,
-    /// Dark on light.
-    Light,
-}
 
 /// The saved state of one window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ use self::{
     making::{Fill, Making},
     notices::Notices,
     outbox::Outbox,
-    reading::Reading,
+    reading::{Reading, sets_cell},
     trails::Trails,
     undo::{UndoStacks, UndoStep},
     words::{rejection_text, sentence},
@@ -654,13 +654,6 @@ impl Store {
             }
         }
     }
-}
-
-/// Returns whether one of a commit's effects sets the cell.
-fn sets_cell(effects: &[Effect], row: RowId, column: &ColumnKey) -> bool {
-    effects.iter().any(
-        |effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column),
-    )
 }
 
 fn has_effect(state: &Watchlist, change: &Change) -> bool {

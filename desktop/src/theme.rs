@@ -13,8 +13,20 @@ use egui::{
 pub use contrast::{mix, readable};
 pub use fonts::MEDIUM;
 pub use palette::Palette;
+use serde::{Deserialize, Serialize};
 
-use crate::settings::ThemeChoice;
+/// The theme setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThemeChoice {
+    /// Follows the system.
+    #[default]
+    System,
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+}
 
 /// Height of the bar above the grid, in points.
 pub const TOP_BAR: f32 = 36.0;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tracing::warn;
 use url::Url;
 
-use crate::Wake;
+use crate::wake::Wake;
 
 /// Time between two checks.
 const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);

@@ -4,16 +4,15 @@ use egui::{Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
 use shared::edit::{Change, ColumnRef};
 
-use super::dialogs::Dialog;
+use super::view::WindowView;
 use crate::{
-    action::Action,
+    action::{Action, DialogKind, WindowAction},
     command::{self, Step},
-    dispatch::Core,
-    follow::{Group, Link},
+    follow::Group,
     grid::config::Density,
-    settings::{self, GlowChoice, Motion, ThemeChoice},
-    theme,
-    window::Window,
+    settings::{GlowChoice, Motion},
+    state::AppState,
+    theme::{self, ThemeChoice},
 };
 
 /// An entry of the command palette.
@@ -22,28 +21,7 @@ pub struct Command {
     pub title: String,
     /// Keyboard shortcuts, or an empty string.
     pub keys: &'static str,
-    run: Run,
-}
-
-enum Run {
-    Grid(command::Command),
-    Act(Action),
-    OpenDialog(DialogKind),
-    Density(Density),
-    PauseSort(bool),
-    OnTop(bool),
-    Link(Option<Group>),
-    Neighbour(bool),
-    Zoom(f32),
-    Help,
-    History,
-}
-
-#[derive(Clone, Copy)]
-enum DialogKind {
-    NewWatchlist,
-    Rename,
-    Import,
+    action: WindowAction,
 }
 
 /// State of the open command palette.
@@ -67,9 +45,9 @@ impl Default for Search {
 }
 
 /// Returns every command available in a window, in palette order.
-pub fn available_commands(window: &Window, core: &Core) -> Vec<Command> {
+pub fn available_commands(window: &WindowView<'_>, state: &AppState) -> Vec<Command> {
     let mut commands = grid_commands();
-    commands.extend(window_commands(window, core));
+    commands.extend(window_commands(window, state));
     commands
 }
 
@@ -84,7 +62,7 @@ fn grid_commands() -> Vec<Command> {
         ("Fill down", "Ctrl+D", G::FillDown),
         ("Fill right", "Ctrl+R", G::FillRight),
         ("Undo", "Ctrl+Z", G::Undo),
-        ("Redo", "Ctrl+Shift+Z", G::Redo),
+        ("Redo", "Ctrl+Shift+Z, Ctrl+Y", G::Redo),
         ("Insert row above", "Insert", G::InsertAbove),
         ("Insert row below", "Ctrl+Enter", G::InsertBelow),
         ("Insert section above", "Ctrl+Shift+Enter", G::InsertSection),
@@ -115,8 +93,8 @@ fn grid_commands() -> Vec<Command> {
         ("Add column\u{2026}", "", G::Column(C::Add)),
         ("Rename column\u{2026}", "", G::Column(C::Rename)),
         ("Remove column for everyone", "", G::Column(C::Remove)),
-        ("Show recent changes of the cell", "Shift+F2", G::History),
-        ("Show history of the cell", "", G::ShowHistory),
+        ("Show recent changes", "Shift+F2", G::History),
+        ("Show cell history", "", G::ShowHistory),
         ("Open list or calendar", "Alt+Down", G::OpenList),
         ("Filter rows", "Ctrl+Shift+L", G::Filters),
         ("Find", "Ctrl+F", G::Find),
@@ -126,83 +104,98 @@ fn grid_commands() -> Vec<Command> {
     let of = |(title, keys, command): (&str, _, _)| Command {
         title: title.to_owned(),
         keys,
-        run: Run::Grid(command),
+        action: WindowAction::Grid(command),
     };
     grid.into_iter().map(of).collect()
 }
 
-fn window_commands(window: &Window, core: &Core) -> Vec<Command> {
-    let plain = |title: &str, keys, run| Command { title: title.to_owned(), keys, run };
+fn window_commands(window: &WindowView<'_>, state: &AppState) -> Vec<Command> {
+    let plain = |title: &str, keys, action| Command { title: title.to_owned(), keys, action };
     let mut commands = vec![
-        plain("New window", "Ctrl+N", Run::Act(Action::OpenWindow)),
-        plain("Show or hide history", "Ctrl+H", Run::History),
-        plain("New watchlist\u{2026}", "", Run::OpenDialog(DialogKind::NewWatchlist)),
-        plain("Rename watchlist\u{2026}", "", Run::OpenDialog(DialogKind::Rename)),
-        plain("Import CSV file\u{2026}", "", Run::OpenDialog(DialogKind::Import)),
-        plain("Pause live sorting", "", Run::PauseSort(true)),
-        plain("Sort live", "", Run::PauseSort(false)),
-        plain("Next watchlist", "Ctrl+PgDn, Ctrl+Tab", Run::Neighbour(true)),
-        plain("Previous watchlist", "Ctrl+PgUp, Ctrl+Shift+Tab", Run::Neighbour(false)),
+        plain("New window", "Ctrl+N", WindowAction::OpenWindow),
+        plain("Show or hide history", "Ctrl+H", WindowAction::ToggleHistory),
+        plain("New watchlist\u{2026}", "", WindowAction::OpenDialog(DialogKind::NewWatchlist)),
+        plain("Import CSV file\u{2026}", "", WindowAction::OpenDialog(DialogKind::Import)),
+        plain("Pause live sorting", "", WindowAction::PauseSort(true)),
+        plain("Resume live sorting", "", WindowAction::PauseSort(false)),
+        plain("Next watchlist", "Ctrl+PgDn, Ctrl+Tab", WindowAction::ShowAdjacent { is_next: true }),
+        plain(
+            "Previous watchlist",
+            "Ctrl+PgUp, Ctrl+Shift+Tab",
+            WindowAction::ShowAdjacent { is_next: false },
+        ),
         match window.on_top {
-            false => plain("Keep this window on top", "", Run::OnTop(true)),
-            true => plain("Do not keep this window on top", "", Run::OnTop(false)),
+            false => plain("Keep this window on top", "", WindowAction::SetOnTop(true)),
+            true => plain("Do not keep this window on top", "", WindowAction::SetOnTop(false)),
         },
-        plain("Compact rows", "", Run::Density(Density::Compact)),
-        plain("Comfortable rows", "", Run::Density(Density::Comfortable)),
-        plain("Zoom in", "Ctrl++", Run::Zoom(0.1)),
-        plain("Zoom out", "Ctrl+\u{2212}", Run::Zoom(-0.1)),
-        plain("Dark theme", "", Run::Act(Action::SetTheme(ThemeChoice::Dark))),
-        plain("Light theme", "", Run::Act(Action::SetTheme(ThemeChoice::Light))),
-        plain("System theme", "", Run::Act(Action::SetTheme(ThemeChoice::System))),
-        plain("Toggle colour-blind palette", "", Run::Act(Action::SetColourBlind(!core.colour_blind))),
-        plain("Quit and restore windows next time", "Ctrl+Q", Run::Act(Action::Quit)),
-        plain("Reconnect now", "", Run::Act(Action::Reconnect)),
-        plain("Keyboard shortcuts", "F1, ?", Run::Help),
+        plain("Compact rows", "", WindowAction::SetDensity(Density::Compact)),
+        plain("Comfortable rows", "", WindowAction::SetDensity(Density::Comfortable)),
+        plain("Zoom in", "Ctrl++", WindowAction::Zoom(0.1)),
+        plain("Zoom out", "Ctrl+\u{2212}", WindowAction::Zoom(-0.1)),
+        plain("Dark theme", "", WindowAction::Shared(Action::SetTheme(ThemeChoice::Dark))),
+        plain("Light theme", "", WindowAction::Shared(Action::SetTheme(ThemeChoice::Light))),
+        plain("System theme", "", WindowAction::Shared(Action::SetTheme(ThemeChoice::System))),
+        plain(
+            "Toggle colour-blind palette",
+            "",
+            WindowAction::Shared(Action::SetColourBlind(!state.preferences().colour_blind)),
+        ),
+        plain("Quit and restore windows next time", "Ctrl+Q", WindowAction::from(Action::Quit)),
+        plain("Reconnect now", "", WindowAction::Shared(Action::Reconnect)),
+        plain("Keyboard shortcuts", "F1, ?", WindowAction::ShowShortcuts),
     ];
-    commands.extend(glow_choices(core.glow).into_iter().map(|(title, choice)| {
-        let act = Run::Act(Action::SetGlow(choice));
-        Command { title: format!("Glow: {}", title.to_lowercase()), keys: "", run: act }
+    commands.extend(glow_choices(state.preferences().glow).into_iter().map(|(title, choice)| {
+        let action = WindowAction::Shared(Action::SetGlow(choice));
+        Command { title: format!("Glow: {}", title.to_lowercase()), keys: "", action }
     }));
     for (group, name) in Group::ALL {
-        if window.link.group() == Some(group) {
-            commands.push(plain("Unlink this window", "", Run::Link(None)));
+        if window.group == Some(group) {
+            commands.push(plain("Unlink this window", "", WindowAction::Link(None)));
         } else {
             let title = format!("Link this window to group {}", name.to_lowercase());
-            commands.push(Command { title, keys: "", run: Run::Link(Some(group)) });
+            commands.push(Command { title, keys: "", action: WindowAction::Link(Some(group)) });
         }
     }
-    if let Some(list) = window.list() {
-        commands.push(plain("Delete watchlist", "", Run::Act(Action::Delete(list))));
-        let state = core.store.watchlist(list);
-        for entry in state.into_iter().flat_map(|state| state.columns().iter()) {
+    if let Some(list) = window.list {
+        commands.push(plain(
+            "Rename watchlist\u{2026}",
+            "",
+            WindowAction::OpenDialog(DialogKind::Rename(list)),
+        ));
+        commands.push(plain("Delete watchlist", "", WindowAction::Shared(Action::Delete(list))));
+        let watchlist = state.store.watchlist(list);
+        for entry in watchlist.into_iter().flat_map(|watchlist| watchlist.columns().iter()) {
             if entry.column.removed {
                 let changes = vec![Change::RestoreColumn(ColumnRef { key: entry.column.key.clone() })];
-                let run = Run::Act(Action::Edit { watchlist: list, window: window.id(), changes });
+                let action = WindowAction::Shared(Action::Edit { watchlist: list, changes });
                 let title = format!("Restore column {}", entry.column.title);
-                commands.push(Command { title, keys: "", run });
+                commands.push(Command { title, keys: "", action });
             }
         }
     }
-    for summary in core.store.replica().summaries().unwrap_or_default() {
+    for summary in state.store.replica().summaries().unwrap_or_default() {
         let title = format!("Go to {}", summary.name);
-        let run = Run::Act(Action::Show(window.id(), summary.watchlist));
-        commands.push(Command { title, keys: "", run });
+        let action = WindowAction::Show(summary.watchlist);
+        commands.push(Command { title, keys: "", action });
     }
-    for (watchlist, name) in &core.deleted {
-        let run = Run::Act(Action::Restore(*watchlist));
-        commands.push(Command { title: format!("Restore {name}"), keys: "", run });
+    for (watchlist, name) in &state.deleted {
+        let action = WindowAction::Shared(Action::Restore(*watchlist));
+        commands.push(Command { title: format!("Restore {name}"), keys: "", action });
     }
     commands
 }
 
-/// Draws the command palette and runs the selected command; returns its action if it reaches beyond the
-/// window.
-pub fn show_search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
-    let mut search = window.search.take()?;
+/// Draws the command palette. Returns it if it stays open, or the action of the selected command.
+pub fn show_search(
+    ui: &Ui,
+    mut search: Search,
+    window: &WindowView<'_>,
+    state: &AppState,
+) -> (Option<Search>, Option<WindowAction>) {
     let needle = search.text.to_lowercase();
     let is_match =
         |command: &Command| needle.split_whitespace().all(|word| command.title.to_lowercase().contains(word));
-    let mut found: Vec<Command> = available_commands(window, core).into_iter().filter(is_match).collect();
+    let mut found: Vec<Command> = available_commands(window, state).into_iter().filter(is_match).collect();
     search.selected = search.selected.min(found.len().saturating_sub(1));
     let mut run = None;
     let modal = Modal::new(Id::unique("commands"))
@@ -252,31 +245,9 @@ pub fn show_search(ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> 
                     }
                 });
         });
-    if let Some(index) = run {
-        return found.swap_remove(index).run(ui, window, core);
-    }
-    if !modal.should_close() {
-        window.search = Some(search);
-    }
-    None
-}
-
-impl Command {
-    fn run(self, ui: &Ui, window: &mut Window, core: &Core) -> Option<Action> {
-        match self.run {
-            Run::Grid(command) => window.grid.queue_command(command),
-            Run::Act(action) => return Some(action),
-            Run::OpenDialog(opens) => window.dialog = dialog(opens, window, core),
-            Run::Density(density) => window.grid.density = density,
-            Run::OnTop(on_top) => window.on_top = on_top,
-            Run::Link(group) => window.link = Link::new(group),
-            Run::Neighbour(forward) => window.show_adjacent_list(core, forward),
-            Run::PauseSort(is_paused) => window.grid.config.is_sort_paused = is_paused,
-            Run::Zoom(by) => ui.ctx().set_zoom_factor(settings::clamp_zoom(ui.ctx().zoom_factor() + by)),
-            Run::Help => window.is_keys_open = true,
-            Run::History => window.toggle_history(),
-        }
-        None
+    match run {
+        Some(index) => (None, Some(found.swap_remove(index).action)),
+        None => ((!modal.should_close()).then_some(search), None),
     }
 }
 
@@ -296,21 +267,8 @@ pub fn glow_choices(present: GlowChoice) -> Vec<(String, GlowChoice)> {
     seconds.into_iter().chain(others.map(|(title, choice)| (title.to_owned(), choice))).collect()
 }
 
-fn dialog(opens: DialogKind, window: &Window, core: &Core) -> Option<Dialog> {
-    let list = window.list();
-    let state = list.and_then(|list| core.store.watchlist(list));
-    match opens {
-        DialogKind::NewWatchlist => Some(Dialog::new_watchlist()),
-        DialogKind::Import => Some(Dialog::import()),
-        DialogKind::Rename => Some(Dialog::rename(list?, state?.name())),
-    }
-}
-
-/// Draws the table of keyboard shortcuts if it is open.
-pub fn show_keys(ui: &Ui, window: &mut Window, core: &Core) {
-    if !window.is_keys_open {
-        return;
-    }
+/// Draws the table of keyboard shortcuts. Returns whether it stays open.
+pub fn show_keys(ui: &Ui, window: &WindowView<'_>, state: &AppState) -> bool {
     let more = [
         ("Replace the value", "any printable key"),
         ("Commit and move down, up", "Enter, Shift+Enter"),
@@ -321,7 +279,7 @@ pub fn show_keys(ui: &Ui, window: &mut Window, core: &Core) {
         ("Move the cursor, with Shift extend the selection", "arrows, Home, End, PgUp, PgDn"),
         ("Go to the edge of the data", "Ctrl+arrows"),
         ("Command palette", "Ctrl+K"),
-        ("Zoom in, out, reset", "Ctrl++, Ctrl+\u{2212}, Ctrl+0"),
+        ("Reset the zoom", "Ctrl+0"),
     ];
     let modal = Modal::new(Id::unique("keys"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -332,7 +290,7 @@ pub fn show_keys(ui: &Ui, window: &mut Window, core: &Core) {
             let height = (ui.ctx().content_rect().height() - 140.0).clamp(120.0, 420.0);
             ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
-                    let named = available_commands(window, core)
+                    let named = available_commands(window, state)
                         .into_iter()
                         .filter(|command| !command.keys.is_empty());
                     let named = named.map(|command| (command.title, command.keys));
@@ -349,7 +307,5 @@ pub fn show_keys(ui: &Ui, window: &mut Window, core: &Core) {
                 ui.close();
             }
         });
-    if modal.should_close() {
-        window.is_keys_open = false;
-    }
+    !modal.should_close()
 }

@@ -13,7 +13,7 @@ use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
     column::{ColumnKey, ColumnKind, check_title},
     edit::{AddColumn, Change, SetColumn},
-    ids::{WatchlistId, WindowId},
+    ids::WatchlistId,
     limits::Limits,
     rejection::Rejection,
 };
@@ -145,7 +145,7 @@ impl Dialog {
     }
 
     /// Draws the dialog; returns it while it stays open, and the confirmed action.
-    pub fn show(mut self, ui: &Ui, window: WindowId) -> (Option<Self>, Option<Action>) {
+    pub fn show(mut self, ui: &Ui) -> (Option<Self>, Option<Action>) {
         if let Kind::Message(title) = self.kind {
             return (self.show_message(ui, title), None);
         }
@@ -216,10 +216,10 @@ impl Dialog {
         if confirmed && is_ready {
             if matches!(self.kind, Kind::Import) {
                 self.is_reading = true;
-                let action = Action::Import(window, PathBuf::from(self.text.trim()));
+                let action = Action::Import(PathBuf::from(self.text.trim()));
                 return (Some(self), Some(action));
             }
-            return (None, self.action(window));
+            return (None, self.action());
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
     }
@@ -248,25 +248,25 @@ impl Dialog {
         (!is_read).then_some(self)
     }
 
-    fn action(self, window: WindowId) -> Option<Action> {
+    fn action(self) -> Option<Action> {
         let text = self.text.trim().to_owned();
         Some(match self.kind {
-            Kind::NewWatchlist => Action::Create(window, text),
+            Kind::NewWatchlist => Action::Create(text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
-                Action::Edit { watchlist, window, changes }
+                Action::Edit { watchlist, changes }
             }
             Kind::AddColumn(watchlist, after, kind) => {
                 let kind = kind.kind();
                 let key = ColumnKey(slug(&text).into());
                 let title = text.as_str().into();
                 let add = AddColumn { key, title, kind, after: Some(Some(after)) };
-                Action::Edit { watchlist, window, changes: vec![Change::AddColumn(add)] }
+                Action::Edit { watchlist, changes: vec![Change::AddColumn(add)] }
             }
             Kind::RenameColumn(watchlist, key) => {
                 let title = Some(text.as_str().into());
                 let set = SetColumn { key, title, kind: None, after: None };
-                Action::Edit { watchlist, window, changes: vec![Change::SetColumn(set)] }
+                Action::Edit { watchlist, changes: vec![Change::SetColumn(set)] }
             }
             Kind::Import | Kind::Message(_) => return None,
         })

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
     edit::{Change, Set},
-    ids::{RowId, WatchlistId, WindowId},
+    ids::{RowId, WatchlistId},
     limits::Limits,
     number::Separators,
     value::{Literal, Value},
@@ -69,8 +69,6 @@ pub struct View<'a> {
     pub id: WatchlistId,
     /// Current state of the watchlist.
     pub watchlist: &'a Watchlist,
-    /// The window that draws the panel.
-    pub window: WindowId,
     /// The loaded changes.
     pub log: Option<&'a Log>,
     /// The grid's cursor.
@@ -152,7 +150,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
         RequestState::Waiting(_) | RequestState::Answered => {}
     }
     if log.is_stale && (panel.is_paused || log.shows_older()) && ui.button("Show newer changes").clicked() {
-        actions.push(Action::RequestLog { window: view.window, older: false });
+        actions.push(Action::RequestLog { older: false });
     }
     let rows = log.entries().len() + usize::from(log.has_older);
     let is_wide = ui.available_width() >= WIDE;
@@ -180,7 +178,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
             row.col(|_| {});
             row.col(|ui| {
                 if ui.button("Show older changes").clicked() {
-                    actions.push(Action::RequestLog { window: view.window, older: true });
+                    actions.push(Action::RequestLog { older: true });
                 }
             });
             row.col(|_| {});
@@ -223,7 +221,7 @@ fn show_entry(
         Restore::Edit(change, what) => {
             if ui.small_button("Restore").on_hover_text(what).clicked() {
                 let changes = vec![change];
-                actions.push(Action::Edit { watchlist: view.id, window: view.window, changes });
+                actions.push(Action::Edit { watchlist: view.id, changes });
             }
         }
         Restore::Unknown(row) => {

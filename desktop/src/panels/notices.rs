@@ -4,7 +4,7 @@ use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
 
 use crate::{
     action::Action,
-    dispatch::Core,
+    state::AppState,
     theme::{self, Palette},
 };
 
@@ -13,16 +13,16 @@ const MAX_SHOWN: usize = 4;
 const WIDTH: f32 = 360.0;
 
 /// Draws the notices over the grid, which ends at `right`, without covering the panels beside it.
-pub fn show(ui: &Ui, right: f32, core: &Core, palette: &Palette) -> Vec<Action> {
+pub fn show(ui: &Ui, right: f32, state: &AppState, palette: &Palette) -> Vec<Action> {
     let mut actions = Vec::new();
-    if core.store.notices().is_empty() {
+    if state.store.notices().is_empty() {
         return actions;
     }
     let corner = vec2(right - ui.ctx().content_rect().right() - 20.0, -theme::STATUS_BAR - 16.0);
     Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(
         ui,
         |ui| {
-            for notice in core.store.notices().iter().take(MAX_SHOWN) {
+            for notice in state.store.notices().iter().take(MAX_SHOWN) {
                 let frame = Frame::new()
                     .fill(palette.raised)
                     .stroke(Stroke::new(1.0, palette.hairline))

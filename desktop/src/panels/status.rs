@@ -7,11 +7,12 @@ use shared::{
 };
 
 use crate::{
-    dispatch::Core,
     grid::sums::Summary,
+    state::AppState,
     theme::{self, Palette},
-    window::Window,
 };
+
+use super::view::WindowView;
 
 /// Content of the status bar.
 #[derive(Clone, Debug)]
@@ -34,18 +35,18 @@ pub struct Status<'a> {
 
 impl<'a> Status<'a> {
     /// Collects the status of a window.
-    pub fn of(window: &'a Window, core: &'a Core) -> Self {
-        let replica = core.store.replica();
-        let list = window.list().and_then(|list| replica.list(list));
-        let rows = list.and_then(|list| list.state());
+    pub fn of(window: &WindowView<'a>, state: &'a AppState) -> Self {
+        let replica = state.store.replica();
+        let list = window.list.and_then(|list| replica.list(list));
+        let watchlist = list.and_then(|list| list.state());
         Self {
-            rows: rows.map(|state| (state.rows().len(), window.grid.table(state).len())),
+            rows: watchlist.map(|list| (list.rows().len(), window.grid.table(list).len())),
             sums: window.grid.sums().get(),
-            unserved: window.list().and_then(|list| core.store.unserved(list)),
+            unserved: window.list.and_then(|list| state.store.unserved(list)),
             is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
             waiting: replica.unanswered_count(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
-            separators: window.separators(),
+            separators: window.separators,
         }
     }
 }

@@ -5,39 +5,43 @@ use std::time::{Duration, Instant};
 use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
 use shared::wire::server::Summary;
 
-use super::{commands::glow_choices, dialogs::Dialog, people};
+use super::{commands::glow_choices, people, view::WindowView};
 use crate::{
-    action::Action,
-    dispatch::Core,
-    follow::{Group, Link},
+    action::{Action, DialogKind, WindowAction},
+    follow::Group,
     grid::config::Density,
-    settings::ThemeChoice,
+    state::AppState,
     store::Connection,
-    theme::{self, Palette},
-    window::Window,
+    theme::{self, Palette, ThemeChoice},
 };
 
 /// Maximum number of people shown by their initials; the rest are counted.
 const MAX_INITIALS: usize = 6;
 
 /// Draws the top bar.
-pub fn show(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette) -> Vec<Action> {
+pub fn show(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palette: &Palette) -> Vec<WindowAction> {
     let mut actions = Vec::new();
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
-        menu(ui, window, core, &mut actions);
-        connection(ui, core.store.connection(), palette, &mut actions);
-        people_present(ui, window, core, palette);
-        link(ui, window, palette);
+        menu(ui, window, state, &mut actions);
+        connection(ui, state.store.connection(), palette, &mut actions);
+        people_present(ui, window, state, palette);
+        link(ui, window, palette, &mut actions);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            tabs(ui, window, core, palette, &mut actions);
+            tabs(ui, window, state, palette, &mut actions);
         });
     });
     actions
 }
 
-fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, actions: &mut Vec<Action>) {
+fn tabs(
+    ui: &mut Ui,
+    window: &WindowView<'_>,
+    state: &AppState,
+    palette: &Palette,
+    actions: &mut Vec<WindowAction>,
+) {
     let max_width = (ui.available_width() - 36.0).max(60.0);
     egui::ScrollArea::horizontal()
         .id_salt("tabs")
@@ -46,8 +50,8 @@ fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, action
         .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
         .show(ui, |ui| {
             ui.horizontal_centered(|ui| {
-                for summary in core.store.replica().summaries().unwrap_or_default() {
-                    tab(ui, window, core, palette, summary, actions);
+                for summary in state.store.replica().summaries().unwrap_or_default() {
+                    tab(ui, window, state, palette, summary, actions);
                 }
             });
         });
@@ -55,11 +59,11 @@ fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, action
         ui.add(Button::new(RichText::new("+").font(theme::strong()).color(palette.muted)).frame(false));
     egui::Popup::menu(&plus.on_hover_text("New watchlist")).show(|ui| {
         if ui.button("New watchlist…").clicked() {
-            window.dialog = Some(Dialog::new_watchlist());
+            actions.push(WindowAction::OpenDialog(DialogKind::NewWatchlist));
             ui.close();
         }
         if ui.button("Import CSV file…").clicked() {
-            window.dialog = Some(Dialog::import());
+            actions.push(WindowAction::OpenDialog(DialogKind::Import));
             ui.close();
         }
     });
@@ -67,15 +71,15 @@ fn tabs(ui: &mut Ui, window: &mut Window, core: &Core, palette: &Palette, action
 
 fn tab(
     ui: &mut Ui,
-    window: &mut Window,
-    core: &Core,
+    window: &WindowView<'_>,
+    state: &AppState,
     palette: &Palette,
     summary: &Summary,
-    actions: &mut Vec<Action>,
+    actions: &mut Vec<WindowAction>,
 ) {
-    let is_shown = window.list() == Some(summary.watchlist);
+    let is_shown = window.list == Some(summary.watchlist);
     // The watchlist has a rename made here before the server's list of watchlists does.
-    let name = core.store.watchlist(summary.watchlist).map_or(&summary.name, |watchlist| watchlist.name());
+    let name = state.store.watchlist(summary.watchlist).map_or(&summary.name, |watchlist| watchlist.name());
     let shown: String = if name.chars().count() > 28 {
         name.chars().take(27).chain(['…']).collect()
     } else {
@@ -90,24 +94,24 @@ fn tab(
         ui.painter().rect_filled(line, 1, palette.accent);
     }
     if tab.clicked() {
-        actions.push(Action::Show(window.id(), summary.watchlist));
+        actions.push(WindowAction::Show(summary.watchlist));
     }
     if tab.double_clicked() {
-        window.dialog = Some(Dialog::rename(summary.watchlist, name));
+        actions.push(WindowAction::OpenDialog(DialogKind::Rename(summary.watchlist)));
     }
     tab.context_menu(|ui| {
         if ui.button("Rename…").clicked() {
-            window.dialog = Some(Dialog::rename(summary.watchlist, name));
+            actions.push(WindowAction::OpenDialog(DialogKind::Rename(summary.watchlist)));
             ui.close();
         }
         if ui.button("Delete").clicked() {
-            actions.push(Action::Delete(summary.watchlist));
+            actions.push(Action::Delete(summary.watchlist).into());
             ui.close();
         }
     });
 }
 
-fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: &mut Vec<Action>) {
+fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: &mut Vec<WindowAction>) {
     let (color, text) = match connection {
         Connection::Up { round_trip: None } => (palette.up, "Connected".to_owned()),
         Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
@@ -120,7 +124,7 @@ fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: 
     };
     let is_down = matches!(connection, Connection::Down { .. });
     if is_down && ui.button("Retry now").clicked() {
-        actions.push(Action::Reconnect);
+        actions.push(Action::Reconnect.into());
     }
     let text =
         RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
@@ -135,9 +139,9 @@ fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: 
 }
 
 /// Draws the initials of the other people in the watchlist.
-fn people_present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) {
-    let replica = core.store.replica();
-    let list = window.list().and_then(|list| replica.list(list));
+fn people_present(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palette: &Palette) {
+    let replica = state.store.replica();
+    let list = window.list.and_then(|list| replica.list(list));
     let own = replica.client();
     let others = list.into_iter().flat_map(|list| list.people()).filter(|person| person.client != own);
     let mut clients: Vec<_> = others.map(|person| (person.client, person.name.clone())).collect();
@@ -167,8 +171,8 @@ fn people_present(ui: &mut Ui, window: &Window, core: &Core, palette: &Palette) 
 }
 
 /// Draws the button that links the window with others.
-fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
-    let group = window.link.group();
+fn link(ui: &mut Ui, window: &WindowView<'_>, palette: &Palette, actions: &mut Vec<WindowAction>) {
+    let group = window.group;
     let (rect, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::click());
     let color = group.map(|group| palette.user_color(group.shade()));
     let width = if response.hovered() || response.has_focus() { 2.0 } else { 1.5 };
@@ -189,7 +193,7 @@ fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
     egui::Popup::menu(&response).show(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
         if ui.add(Button::selectable(group.is_none(), "Not linked")).clicked() {
-            window.link = Link::new(None);
+            actions.push(WindowAction::Link(None));
             ui.close();
         }
         for (other, name) in Group::ALL {
@@ -201,7 +205,7 @@ fn link(ui: &mut Ui, window: &mut Window, palette: &Palette) {
                 ui.add(entry.min_size(vec2(110.0, 0.0)))
             });
             if entry.inner.clicked() {
-                window.link = Link::new(Some(other));
+                actions.push(WindowAction::Link(Some(other)));
                 ui.close();
             }
         }
@@ -216,23 +220,23 @@ fn round_trip(took: Duration) -> String {
 }
 
 /// Draws the submenu of the glow settings.
-fn glow_menu(ui: &mut Ui, core: &Core, actions: &mut Vec<Action>) {
+fn glow_menu(ui: &mut Ui, state: &AppState, actions: &mut Vec<WindowAction>) {
     ui.menu_button("Glow", |ui| {
-        let present = core.glow;
+        let present = state.preferences().glow;
         for (index, (title, choice)) in glow_choices(present).into_iter().enumerate() {
             // Separates duration, extent and motion.
             if index == 5 || index == 7 {
                 ui.separator();
             }
             if ui.add(Button::selectable(choice == present, title)).clicked() {
-                actions.push(Action::SetGlow(choice));
+                actions.push(Action::SetGlow(choice).into());
                 ui.close();
             }
         }
     });
 }
 
-fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>) {
+fn menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, actions: &mut Vec<WindowAction>) {
     let button = ui.add(Button::new("Settings").frame(false));
     egui::Popup::menu(&button).show(|ui| {
         ui.set_min_width(200.0);
@@ -241,39 +245,39 @@ fn menu(ui: &mut Ui, window: &mut Window, core: &Core, actions: &mut Vec<Action>
             ("Dark", ThemeChoice::Dark),
             ("Light", ThemeChoice::Light),
         ] {
-            if ui.add(Button::selectable(core.theme == choice, title)).clicked() {
-                actions.push(Action::SetTheme(choice));
+            if ui.add(Button::selectable(state.preferences().theme == choice, title)).clicked() {
+                actions.push(Action::SetTheme(choice).into());
                 ui.close();
             }
         }
-        if ui.add(Button::selectable(core.colour_blind, "Colour-blind palette")).clicked() {
-            actions.push(Action::SetColourBlind(!core.colour_blind));
+        if ui.add(Button::selectable(state.preferences().colour_blind, "Colour-blind palette")).clicked() {
+            actions.push(Action::SetColourBlind(!state.preferences().colour_blind).into());
         }
         ui.separator();
-        glow_menu(ui, core, actions);
+        glow_menu(ui, state, actions);
         ui.menu_button("Rows", |ui| {
             for (title, density) in [("Compact", Density::Compact), ("Comfortable", Density::Comfortable)] {
                 if ui.add(Button::selectable(window.grid.density == density, title)).clicked() {
-                    window.grid.density = density;
+                    actions.push(WindowAction::SetDensity(density));
                     ui.close();
                 }
             }
         });
         if ui.add(Button::selectable(window.on_top, "Keep this window on top")).clicked() {
-            window.on_top = !window.on_top;
+            actions.push(WindowAction::SetOnTop(!window.on_top));
         }
         ui.separator();
         if ui.add(Button::new("New window").shortcut_text("Ctrl+N")).clicked() {
-            actions.push(Action::OpenWindow);
+            actions.push(WindowAction::OpenWindow);
             ui.close();
         }
         if ui.button("Import CSV file…").clicked() {
-            window.dialog = Some(Dialog::import());
+            actions.push(WindowAction::OpenDialog(DialogKind::Import));
             ui.close();
         }
-        for (watchlist, name) in &core.deleted {
+        for (watchlist, name) in &state.deleted {
             if ui.button(format!("Restore “{name}”")).clicked() {
-                actions.push(Action::Restore(*watchlist));
+                actions.push(Action::Restore(*watchlist).into());
                 ui.close();
             }
         }

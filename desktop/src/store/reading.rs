@@ -14,7 +14,6 @@ use shared::{
 use super::{
     history::{CellHistory, RequestState, changes_of},
     log::{Log, LogQuery},
-    sets_cell,
 };
 
 /// Maximum number of changes shown for a cell.
@@ -180,4 +179,11 @@ impl Reading {
     fn cell_waiting_for(&mut self, request: RequestId) -> Option<&mut CellHistory> {
         self.cells.values_mut().find(|cell| cell.request == RequestState::Waiting(request))
     }
+}
+
+/// Returns whether one of a commit's effects sets the cell.
+pub(super) fn sets_cell(effects: &[Effect], row: RowId, column: &ColumnKey) -> bool {
+    effects.iter().any(
+        |effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column),
+    )
 }

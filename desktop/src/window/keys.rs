@@ -2,12 +2,13 @@
 
 use egui::{Key, Modifiers, Ui};
 
-use super::{AfterEditor, Window};
-use crate::{action::Action, dispatch::Core, panels::commands::Search};
+use super::state::{AfterEditor, Window};
+use crate::{action::WindowAction, panels::commands::Search};
 
 impl Window {
-    /// Handles the window's shortcuts; returns an action that reaches beyond the window.
-    pub(super) fn handle_keys(&mut self, ui: &Ui, core: &Core) -> Option<Action> {
+    /// Handles the window's shortcuts; returns the resulting actions.
+    pub(super) fn handle_keys(&mut self, ui: &Ui) -> Vec<WindowAction> {
+        let mut actions = Vec::new();
         let tab = ui.input_mut(|input| {
             let mut take = |modifiers, key| input.consume_key(modifiers, key);
             let back = take(Modifiers::COMMAND | Modifiers::SHIFT, Key::Tab);
@@ -19,8 +20,8 @@ impl Window {
                 None
             }
         });
-        if let Some(forward) = tab.filter(|_| self.is_grid_uncovered() && !self.grid.has_question()) {
-            self.show_adjacent_list(core, forward);
+        if let Some(is_next) = tab.filter(|_| self.is_grid_uncovered() && !self.grid.has_question()) {
+            actions.push(WindowAction::ShowAdjacent { is_next });
         }
         let is_typing = ui.text_edit_focused();
         let toggles_history =
@@ -48,6 +49,7 @@ impl Window {
             self.is_keys_open = help;
             self.search = search.then(Search::new);
         }
-        new.then_some(Action::OpenWindow)
+        actions.extend(new.then_some(WindowAction::OpenWindow));
+        actions
     }
 }

@@ -7,7 +7,7 @@ use shared::{
     ids::{WatchlistId, WindowId},
 };
 
-use crate::{dispatch::Core, grid::PersonAt, panels::people, store::Store, theme::Palette};
+use crate::{grid::PersonAt, panels::people, store::Store, theme::Palette};
 
 /// Minimum interval between two reports of a window.
 const REPORT_INTERVAL: Duration = Duration::from_millis(100);
@@ -64,8 +64,8 @@ impl Presence {
 }
 
 /// Returns the positions of other people in a watchlist.
-pub(super) fn people_at(core: &Core, watchlist: WatchlistId, palette: &Palette) -> Vec<PersonAt> {
-    let replica = core.store.replica();
+pub(super) fn people_at(store: &Store, watchlist: WatchlistId, palette: &Palette) -> Vec<PersonAt> {
+    let replica = store.replica();
     let Some(list) = replica.list(watchlist) else { return Vec::new() };
     // The windows of this process belong to the same person.
     let others = list.people().iter().filter(|person| person.client != replica.client());

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use desktop::action::Action;
 use shared::{
     edit::Change,
-    ids::{RowId, WindowId},
+    ids::RowId,
     value::{Literal, Value},
 };
 
@@ -15,8 +15,8 @@ use crate::{headless::Headless, screen::wait_for};
 fn note(headless: &mut Headless, row: RowId, text: &str) {
     let watchlist = headless.window.list().unwrap();
     let changes = vec![Change::set(row, &"note".into(), Literal::from(text))];
-    let action = Action::Edit { watchlist, window: WindowId(1), changes };
-    headless.core.execute(action, &mut headless.window, std::time::Duration::ZERO);
+    let action = Action::Edit { watchlist, changes };
+    headless.execute(action);
 }
 
 fn notes(headless: &Headless) -> Vec<String> {
@@ -45,7 +45,7 @@ fn an_outbox_from_an_old_copy_gets_a_new_client_id_and_no_edit_is_lost_or_applie
     headless.stop();
     copy(&outboxes, copied.path());
     let mut headless = Headless::start(folder.path());
-    let first = headless.core.store.replica().client();
+    let first = headless.state.store.replica().client();
     note(&mut headless, rows[0], "before the restore");
     headless.settle();
     headless.stop();
@@ -53,17 +53,18 @@ fn an_outbox_from_an_old_copy_gets_a_new_client_id_and_no_edit_is_lost_or_applie
     copy(copied.path(), &outboxes);
 
     let mut headless = Headless::start(folder.path());
-    assert_eq!(headless.core.store.replica().client(), first);
+    assert_eq!(headless.state.store.replica().client(), first);
     note(&mut headless, rows[1], "one");
     note(&mut headless, rows[2], "two");
     headless.settle();
-    let renewed = headless.core.store.replica().client();
+    let renewed = headless.state.store.replica().client();
     assert_ne!(renewed, first);
-    let is_notified = headless.core.store.notices().iter().any(|notice| notice.text.contains("Another copy"));
-    assert!(is_notified, "{:?}", headless.core.store.notices());
+    let is_notified =
+        headless.state.store.notices().iter().any(|notice| notice.text.contains("Another copy"));
+    assert!(is_notified, "{:?}", headless.state.store.notices());
     wait_for("the connection with the new client id", || {
         headless.frame(Vec::new());
-        headless.core.store.replica().user().map(drop)
+        headless.state.store.replica().user().map(drop)
     });
     note(&mut headless, rows[3], "three");
     headless.settle();
@@ -71,7 +72,7 @@ fn an_outbox_from_an_old_copy_gets_a_new_client_id_and_no_edit_is_lost_or_applie
     headless.stop();
 
     let headless = Headless::start(folder.path());
-    assert_eq!(headless.core.store.replica().client(), renewed, "the old outbox is deleted");
+    assert_eq!(headless.state.store.replica().client(), renewed, "the old outbox is deleted");
     assert_eq!(notes(&headless), ["before the restore", "one", "two", "three"]);
     headless.stop();
 }

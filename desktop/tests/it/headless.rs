@@ -7,8 +7,15 @@ use std::{
 };
 
 use desktop::{
-    dispatch::Core, host::Host, net::Net, servers::OWN, settings::WorkspaceFile, store::Store, theme,
-    window::Window,
+    action::WindowAction,
+    host::Host,
+    net::Net,
+    servers::OWN,
+    settings::{SavedWindow, WorkspaceFile},
+    state::AppState,
+    store::Store,
+    theme,
+    window::{Window, dispatch},
 };
 use egui::{Context, DroppedFile, Event, Key, Modifiers, RawInput, Rect, pos2, vec2};
 use shared::{value::Value, watchlist::Watchlist};
@@ -16,7 +23,7 @@ use shared::{value::Value, watchlist::Watchlist};
 use crate::screen::wait_for;
 
 pub struct Headless {
-    pub core: Core,
+    pub state: AppState,
     pub window: Window,
     /// Additional windows of the same process.
     pub others: Vec<(Window, Context)>,
@@ -35,9 +42,9 @@ impl Headless {
         let (file, workspace, notice) = WorkspaceFile::claim(folder, OWN).unwrap();
         assert_eq!(notice, None);
         let saved = workspace.windows.first().cloned();
-        let mut core = Core::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
-        let window = Window::new(core.next_window(), None, saved.as_ref());
-        let mut headless = Self { core, window, others: Vec::new(), ctx, host, started: Instant::now() };
+        let mut state = AppState::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
+        let window = Window::new(&mut state.windows, saved.unwrap_or_default());
+        let mut headless = Self { state, window, others: Vec::new(), ctx, host, started: Instant::now() };
         wait_for("the starting list", || {
             headless.frame(Vec::new());
             headless.shown().filter(|list| list.rows().len() == 20).map(drop)
@@ -49,7 +56,8 @@ impl Headless {
     pub fn open_window(&mut self) {
         let ctx = Context::default();
         theme::install(&ctx);
-        let window = Window::new(self.core.next_window(), self.window.list(), None);
+        let saved = SavedWindow { watchlist: self.window.list(), ..SavedWindow::default() };
+        let window = Window::new(&mut self.state.windows, saved);
         self.others.push((window, ctx));
         self.frame(Vec::new());
     }
@@ -66,6 +74,11 @@ impl Headless {
         self.draw(RawInput::default());
         self.draw(RawInput { events, ..RawInput::default() });
         self.draw(RawInput::default());
+    }
+
+    /// Executes an action of the first window.
+    pub fn execute(&mut self, action: impl Into<WindowAction>) {
+        dispatch(action, &mut self.window, &mut self.state, &self.ctx, self.started.elapsed());
     }
 
     /// Presses a key in the first window.
@@ -85,9 +98,9 @@ impl Headless {
         let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1200.0, 800.0)));
         let input = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..input };
         let quiet = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..RawInput::default() };
-        show(&mut self.window, &self.ctx, &mut self.core, input, now);
+        show(&mut self.window, &self.ctx, &mut self.state, input, now);
         for (window, ctx) in &mut self.others {
-            show(window, ctx, &mut self.core, quiet.clone(), now);
+            show(window, ctx, &mut self.state, quiet.clone(), now);
         }
     }
 
@@ -95,7 +108,7 @@ impl Headless {
     pub fn settle(&mut self) {
         wait_for("every edit to be answered", || {
             self.frame(Vec::new());
-            (self.core.store.replica().unanswered_count() == 0).then_some(())
+            (self.state.store.replica().unanswered_count() == 0).then_some(())
         });
     }
 
@@ -106,7 +119,7 @@ impl Headless {
 
     /// Returns the watchlist that the first window shows.
     pub fn shown(&self) -> Option<&Watchlist> {
-        self.window.list().and_then(|list| self.core.store.watchlist(list))
+        self.window.list().and_then(|list| self.state.store.watchlist(list))
     }
 
     /// Returns the symbols of the shown watchlist, in order.
@@ -121,15 +134,13 @@ impl Headless {
 
     /// Saves the workspace and stops, as closing the last window does.
     pub fn stop(mut self) {
-        let window = std::sync::Mutex::new(self.window);
-        self.core.windows = vec![Arc::new(window)];
-        self.core.save_workspace(None, self.started.elapsed(), true);
-        drop(self.core);
+        self.state.close_window(self.window.id(), self.started.elapsed());
+        drop(self.state);
         self.host.stop();
     }
 }
 
-fn show(window: &mut Window, ctx: &Context, core: &mut Core, input: RawInput, now: Duration) {
-    let mut output = ctx.run_ui(input, |ui| window.show(ui, core, now, jiff::Timestamp::now()));
+fn show(window: &mut Window, ctx: &Context, state: &mut AppState, input: RawInput, now: Duration) {
+    let mut output = ctx.run_ui(input, |ui| window.show(ui, state, now, jiff::Timestamp::now()));
     output.textures_delta.clear();
 }

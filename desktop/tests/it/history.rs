@@ -12,7 +12,7 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable
 use shared::{
     column::standard_columns,
     edit::{Author, Change, ColumnRef, Commit, Set},
-    ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId},
     limits::Limits,
     number::Separators,
     position::Position,
@@ -104,7 +104,6 @@ fn frame(ui: &mut egui::Ui, desk: &mut Desk) {
     let view = View {
         id: LIST,
         watchlist: &desk.watchlist,
-        window: WindowId(1),
         log: Some(&desk.log),
         cursor: Some(&desk.cursor),
         zone: &jiff::tz::TimeZone::UTC,

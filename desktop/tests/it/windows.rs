@@ -37,7 +37,7 @@ fn go_to_price(headless: &mut Headless, row: usize) {
 }
 
 fn notices(headless: &Headless) -> Vec<String> {
-    headless.core.store.notices().iter().map(|notice| notice.text.clone()).collect()
+    headless.state.store.notices().iter().map(|notice| notice.text.clone()).collect()
 }
 
 /// Two desktops on one data folder; the second joins the server of the first.
@@ -102,22 +102,21 @@ fn an_edit_without_effect_neither_glows_nor_can_be_undone() {
     two.ann.enter("80");
     two.settle();
     let list = two.bob.window.list().unwrap();
-    let glows = |two: &Two| two.bob.core.store.glow(list).is_some_and(|glow| glow.is_glowing(two.bob.now()));
+    let glows = |two: &Two| two.bob.state.store.glow(list).is_some_and(|glow| glow.is_glowing(two.bob.now()));
     assert!(glows(&two));
     wait_for("the end of the glow", || {
         two.bob.frame(Vec::new());
         (!glows(&two)).then_some(())
     });
     let revision =
-        |two: &Two| two.ann.core.store.replica().list(list).and_then(|list| list.at()).unwrap().revision;
+        |two: &Two| two.ann.state.store.replica().list(list).and_then(|list| list.at()).unwrap().revision;
     let before = revision(&two);
     go_to_price(&mut two.ann, 0);
     two.ann.enter("80.00");
     // The same holds for an edit that does not come from the editor.
-    let window = two.ann.window.id();
     let changes = vec![Change::set(id(&two.ann, 0), &"price".into(), Literal::from("80.000"))];
-    let action = Action::Edit { watchlist: list, window, changes };
-    two.ann.core.execute(action, &mut two.ann.window, std::time::Duration::ZERO);
+    let action = Action::Edit { watchlist: list, changes };
+    two.ann.execute(action);
     two.settle();
     assert_eq!(revision(&two), before);
     assert!(!glows(&two));
@@ -167,10 +166,10 @@ fn create(headless: &mut Headless, name: &str) -> WatchlistId {
     let before = headless.window.list();
     wait_for("a connection", || {
         headless.frame(Vec::new());
-        matches!(headless.core.store.connection(), Connection::Up { .. }).then_some(())
+        matches!(headless.state.store.connection(), Connection::Up { .. }).then_some(())
     });
-    let create = Action::Create(headless.window.id(), name.to_owned());
-    headless.core.execute(create, &mut headless.window, std::time::Duration::ZERO);
+    let create = Action::Create(name.to_owned());
+    headless.execute(create);
     wait_for("the new list", || {
         headless.frame(Vec::new());
         headless.shown()?;
@@ -238,7 +237,7 @@ fn the_last_changes_of_a_cell_come_from_the_server() {
     let (list, window) = (two.bob.window.list().unwrap(), two.bob.window.id());
     let changes = wait_for("the changes", || {
         two.bob.frame(Vec::new());
-        let history = two.bob.core.store.cell_history(list, window)?;
+        let history = two.bob.state.store.cell_history(list, window)?;
         Some(history.changes.clone()).filter(|changes| !changes.is_empty())
     });
     let found: Vec<String> = changes.iter().map(|change| format!("{} {}", change.from, change.to)).collect();
@@ -255,12 +254,12 @@ fn closing_a_window_clears_its_presence() {
         two.ann.frame(Vec::new());
         two.bob.frame(Vec::new());
         let (own, shown) =
-            (two.bob.core.store.replica().client(), two.bob.core.store.replica().list(list).unwrap());
+            (two.bob.state.store.replica().client(), two.bob.state.store.replica().list(list).unwrap());
         shown.people().iter().filter(|person| person.client != own && person.cell.is_some()).count()
     };
     wait_for("both windows of Ann", || (windows_of_ann(&mut two) == 2).then_some(()));
     let (closed, _) = two.ann.others.remove(0);
-    two.ann.core.store.forget_window(closed.id());
+    two.ann.state.store.forget_window(closed.id());
     wait_for("one window of Ann", || (windows_of_ann(&mut two) == 1).then_some(()));
     two.stop();
 }
@@ -370,7 +369,7 @@ fn the_history_panel_follows_new_changes_and_restored_values() {
     let newest = |two: &mut Two| {
         two.ann.frame(Vec::new());
         two.bob.frame(Vec::new());
-        let log = two.bob.core.store.log(window)?;
+        let log = two.bob.state.store.log(window)?;
         log.entries().first().map(|entry| entry.change.clone())
     };
     let change = wait_for("the newest change", || newest(&mut two));
@@ -379,16 +378,16 @@ fn the_history_panel_follows_new_changes_and_restored_values() {
     assert_eq!(change, typed);
     let row = id(&two.bob, 0);
     let restore = Change::set_guarded(row, &"price".into(), Literal::from("71.72"), Literal::from("80"));
-    let (list, now) = (two.bob.window.list().unwrap(), two.bob.now());
-    let edit = Action::Edit { watchlist: list, window, changes: vec![restore] };
-    two.bob.core.execute(edit, &mut two.bob.window, now);
+    let list = two.bob.window.list().unwrap();
+    let edit = Action::Edit { watchlist: list, changes: vec![restore] };
+    two.bob.execute(edit);
     two.settle();
     assert_eq!(price(&two.ann, 0), "71.72");
     wait_for("the restoring change", || {
         matches!(newest(&mut two)?, Change::Set(set) if set.value == Literal::from("71.72")).then_some(())
     });
     two.bob.key(Modifiers::COMMAND, Key::H);
-    assert!(two.bob.window.history.is_none() && two.bob.core.store.log(window).is_none());
+    assert!(two.bob.window.history.is_none() && two.bob.state.store.log(window).is_none());
     two.stop();
 }
 
@@ -397,9 +396,8 @@ fn a_requested_watchlist_is_shown_or_reported_as_missing() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let first = headless.window.list().unwrap();
-    let action = Action::Create(headless.window.id(), "Second".to_owned());
-    let now = headless.now();
-    headless.core.execute(action, &mut headless.window, now);
+    let action = Action::Create("Second".to_owned());
+    headless.execute(action);
     let second = wait_for("the second list", || {
         headless.frame(Vec::new());
         headless.window.list().filter(|list| *list != first)

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::version::{FolderError, enter, mark};
+use super::version::{FolderError, enter};
 use crate::files::write_atomically;
 
 const LOCK_FILE: &str = "serving.lock";
@@ -52,7 +52,6 @@ impl DataFolder {
             Err(TryLockError::WouldBlock) => return Err(FolderError::Served { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(unwritable(source)),
         }
-        mark(path)?;
         // The address of the previous process is stale.
         match fs::remove_file(path.join(ADDRESS_FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(error)),

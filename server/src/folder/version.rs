@@ -1,12 +1,12 @@
 //! The version of a data folder's format, so that an older program leaves a newer folder alone.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use crate::files::{create_private_dir, write_atomically};
+use crate::files::create_private_dir;
 
 /// Name of the file that holds the version.
 const VERSION_FILE: &str = "version";
@@ -84,7 +84,7 @@ pub fn is_current(path: &Path) -> Result<bool, FolderError> {
     }
 }
 
-/// Creates a data folder unless it exists.
+/// Creates a data folder, or marks an existing one with this program's version. Several processes may do this at once.
 ///
 /// # Errors
 /// As [`is_current`], before anything is changed, and [`FolderError::Unwritable`].
@@ -92,19 +92,10 @@ pub fn enter(path: &Path) -> Result<(), FolderError> {
     if is_current(path)? {
         return Ok(());
     }
-    create_private_dir(path).map_err(|source| FolderError::Unwritable { path: path.to_owned(), source })
-}
-
-/// Marks a data folder with this program's version. The caller has the folder's lock.
-///
-/// # Errors
-/// See [`enter`].
-pub(super) fn mark(path: &Path) -> Result<(), FolderError> {
-    if is_current(path)? {
-        return Ok(());
-    }
     let unwritable = |source| FolderError::Unwritable { path: path.to_owned(), source };
-    write_atomically(&path.join(VERSION_FILE), format!("{VERSION}\n").as_bytes()).map_err(unwritable)
+    create_private_dir(path).map_err(unwritable)?;
+    // An empty or missing file, as after a crash in the middle of this, is written again by the next process.
+    fs::write(path.join(VERSION_FILE), format!("{VERSION}\n")).map_err(unwritable)
 }
 
 #[cfg(test)]
@@ -147,12 +138,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path().join("new"), folder.path().to_owned()] {
             enter(&path).unwrap();
-            mark(&path).unwrap();
             assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
             assert!(names(&path).iter().all(|name| !name.starts_with("version.")), "{:?}", names(&path));
             for older in ["0\n", ""] {
                 fs::write(path.join(VERSION_FILE), older).unwrap();
-                mark(&path).unwrap();
+                enter(&path).unwrap();
                 assert_eq!(fs::read_to_string(path.join(VERSION_FILE)).unwrap(), format!("{VERSION}\n"));
             }
         }

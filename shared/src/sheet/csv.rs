@@ -2,6 +2,7 @@
 
 use super::table::{BadValue, Table};
 use crate::{
+    column::ColumnKind,
     limits::Limits,
     number,
     value::{Literal, Value},
@@ -113,17 +114,20 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
 }
 
 /// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
-/// section's title is written to the first column of its row if the cell there is empty.
+/// section's title is written to the first text column of its row, if the cell there is empty.
 pub fn write(watchlist: &Frozen) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let columns: Vec<_> = watchlist.columns.data().collect();
     let sections = watchlist.columns.sections();
+    let titled = columns.iter().position(|entry| entry.column.kind == ColumnKind::Text);
     let titles = columns.iter().map(|entry| entry.column.title.to_string());
     writer.write_record(titles).expect("writing to memory does not fail");
     for row in watchlist.rows() {
         let section = row.section(sections).map(Value::to_literal);
         let fields = columns.iter().enumerate().map(|(index, entry)| match (&section, index) {
-            (Some(title), 0) if watchlist.value(row, entry).is_empty() => field(title.clone()),
+            (Some(title), index) if Some(index) == titled && watchlist.value(row, entry).is_empty() => {
+                field(title.clone())
+            }
             _ => field(watchlist.value(row, entry).to_literal()),
         });
         writer.write_record(fields).expect("writing to memory does not fail");
@@ -232,7 +236,7 @@ fn csv_error(error: &csv::Error, bytes: &[u8]) -> CsvError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::{ColumnKey, ColumnKind, standard_columns};
+    use crate::column::{ColumnKey, standard_columns};
 
     fn read(text: &str) -> Result<Table, CsvError> {
         super::read(text.as_bytes(), &Limits::default())

@@ -1,32 +1,30 @@
-//! The state that all windows share, and the only place that changes it: from network events and actions.
+//! The state that all windows share, and what changes it: network events, and actions that concern no window's own state.
 
-use std::{
-    io::ErrorKind,
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread,
-    time::Duration,
-};
+mod imports;
+mod windows;
+
+use std::{sync::Arc, time::Duration};
 
 use egui::Context;
 use shared::{
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
-    sheet::{Table, csv},
 };
 use uuid::Uuid;
 
+use self::imports::{Import, Imports};
+pub use self::windows::{OpenWindows, wake_root};
 use crate::{
-    Wake,
     action::Action,
     follow::Links,
     less_motion::ReducedMotion,
     net::{Net, NetEvent},
     servers::Joining,
-    settings::{GlowChoice, ThemeChoice, Workspace, WorkspaceFile},
+    settings::{GlowChoice, SavedWindow, Workspace, WorkspaceFile},
     store::{Connection, Store},
+    theme::{self, ThemeChoice},
     updates::Updates,
-    window::Window,
+    wake::Wake,
 };
 
 /// Maximum number of network events per frame, so that the windows stay responsive.
@@ -39,17 +37,12 @@ const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 const NOTICE_DURATION: Duration = Duration::from_secs(12);
 
 /// The state that all windows of this process share.
-pub struct Core {
+pub struct AppState {
     /// The shared data: watchlists, glow, undo and notices.
     pub store: Store,
-    /// Open windows. The root's is the first.
-    pub windows: Vec<Arc<std::sync::Mutex<Window>>>,
-    /// Chosen theme.
-    pub theme: ThemeChoice,
-    /// Whether the colour-blind palette is used.
-    pub colour_blind: bool,
-    /// Settings of the glow.
-    pub glow: GlowChoice,
+    /// The open windows.
+    pub windows: OpenWindows,
+    preferences: Preferences,
     /// Watchlists that were deleted here and can be restored.
     pub deleted: Vec<(WatchlistId, Arc<str>)>,
     /// Positions of the linked windows.
@@ -67,24 +60,25 @@ pub struct Core {
     file: WorkspaceFile,
     saved: Workspace,
     saved_at: Duration,
-    imports: (mpsc::SyncSender<Import>, mpsc::Receiver<Import>),
-    next_window: u64,
-    /// Whether the program is quitting with its windows as they are.
-    pub is_quitting: bool,
-    /// Results of imports that their windows have not taken yet: `None` on success, or the error.
-    imported: Vec<(WindowId, Option<String>)>,
+    /// Whether a window has changed since the last save.
+    is_unsaved: bool,
+    imports: Imports,
     ctx: Context,
     wake: Wake,
 }
 
-/// A CSV file that was read on another thread.
-struct Import {
-    window: WindowId,
-    name: String,
-    table: Result<Table, String>,
+/// What a person has chosen for all windows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preferences {
+    /// Theme.
+    pub theme: ThemeChoice,
+    /// Whether the colour-blind palette is used.
+    pub colour_blind: bool,
+    /// Settings of the glow.
+    pub glow: GlowChoice,
 }
 
-impl Core {
+impl AppState {
     /// Creates the shared state, without windows.
     pub fn new(
         mut store: Store,
@@ -97,10 +91,12 @@ impl Core {
         store.set_glow(saved.glow.style(false));
         Self {
             store,
-            windows: Vec::new(),
-            theme: saved.theme,
-            colour_blind: saved.colour_blind,
-            glow: saved.glow,
+            windows: OpenWindows::default(),
+            preferences: Preferences {
+                theme: saved.theme,
+                colour_blind: saved.colour_blind,
+                glow: saved.glow,
+            },
             deleted: saved.deleted.clone(),
             links: Links::default(),
             reduced_motion: ReducedMotion::default(),
@@ -112,20 +108,16 @@ impl Core {
             file,
             saved,
             saved_at: Duration::ZERO,
-            imports: mpsc::sync_channel(4),
-            next_window: 1,
-            is_quitting: false,
-            imported: Vec::new(),
+            is_unsaved: false,
+            imports: Imports::default(),
             ctx,
             wake,
         }
     }
 
-    /// Returns a new window id.
-    pub fn next_window(&mut self) -> WindowId {
-        let id = WindowId(self.next_window);
-        self.next_window += 1;
-        id
+    /// Returns what the person has chosen for all windows.
+    pub fn preferences(&self) -> Preferences {
+        self.preferences
     }
 
     /// Repaints every window.
@@ -145,7 +137,7 @@ impl Core {
                 Some(NetEvent::Down { reason, retry_at }) => self.store.disconnected(reason, retry_at, now),
             }
         }
-        while let Ok(import) = self.imports.1.try_recv() {
+        while let Some(import) = self.imports.poll() {
             self.create_imported(import);
         }
         self.save_joined_server(now);
@@ -154,7 +146,7 @@ impl Core {
         }
         if self.reduced_motion.is_on() != self.is_motion_reduced {
             self.is_motion_reduced = !self.is_motion_reduced;
-            self.store.set_glow(self.glow.style(self.is_motion_reduced));
+            self.store.set_glow(self.preferences.glow.style(self.is_motion_reduced));
         }
         let zoom = self.ctx.zoom_factor().to_bits();
         if std::mem::replace(&mut self.zoom, zoom) != zoom {
@@ -194,7 +186,8 @@ impl Core {
         [retry, countdown, notice].into_iter().flatten().min()
     }
 
-    fn flush(&mut self) {
+    /// Sends queued messages.
+    pub fn flush(&mut self) {
         if self.net.has_room() && self.store.take_stale_connection() {
             self.net.reconnect();
         }
@@ -206,31 +199,22 @@ impl Core {
         }
     }
 
-    /// Executes an action. `window` is the one that emitted it and is already locked.
-    pub fn execute(&mut self, action: Action, window: &mut Window, now: Duration) {
+    /// Executes an action that concerns no window's own state.
+    pub fn execute(&mut self, action: Action, window: WindowId, now: Duration) {
         match action {
-            Action::Edit { watchlist, window, changes } => {
+            Action::Edit { watchlist, changes } => {
                 if let Err(rejection) = self.store.edit(watchlist, window, changes) {
                     self.store.notify(format!("Cannot apply this edit: {rejection}."), None, now);
                 }
             }
-            Action::Undo(id) => match self.store.undo(id, now) {
-                Some(spot) => window.go_to(spot),
-                None => self.store.notify("Nothing to undo in this window.", None, now),
-            },
-            Action::Redo(id) => match self.store.redo(id, now) {
-                Some(spot) => window.go_to(spot),
-                None => self.store.notify("Nothing to redo in this window.", None, now),
-            },
-            Action::Quit => self.quit(now),
-            Action::RequestCellHistory { watchlist, window, row, column } => {
+            Action::Quit => self.quit(window, now),
+            Action::RequestCellHistory { watchlist, row, column } => {
                 self.store.request_cell_history(watchlist, window, row, column);
             }
-            Action::RequestLog { window, older } => self.store.request_log(window, older),
-            Action::Show(_, watchlist) => window.show_list(watchlist),
-            Action::Create(id, name) => {
+            Action::RequestLog { older } => self.store.request_log(window, older),
+            Action::Create(name) => {
                 let watchlist = WatchlistId(Uuid::now_v7());
-                let is_requested = self.store.create(id, watchlist, &name, None, Vec::new());
+                let is_requested = self.store.create(window, watchlist, &name, None, Vec::new());
                 self.notify_offline_unless(is_requested, now);
             }
             Action::Delete(watchlist) => {
@@ -249,45 +233,39 @@ impl Core {
                 }
                 self.notify_offline_unless(is_requested, now);
             }
-            Action::Import(window, path) => self.import(window, path),
+            Action::Import(path) => self.imports.start(window, path, self.wake.clone()),
             Action::Notify(text) => self.store.notify(text, None, now),
             Action::Reconnect => self.net.retry_now(),
             Action::Join => {
                 self.joining.iter().for_each(Joining::give_consent);
                 self.net.retry_now();
             }
-            Action::OpenWindow => {
-                let id = self.next_window();
-                let opened = Window::new(id, window.list(), None);
-                self.windows.push(Arc::new(std::sync::Mutex::new(opened)));
-                crate::app::wake_root(&self.ctx);
+            Action::OpenWindow(watchlist) => {
+                self.windows.request(SavedWindow { watchlist, ..SavedWindow::default() });
+                wake_root(&self.ctx);
             }
             Action::SetTheme(choice) => {
-                self.theme = choice;
-                crate::theme::set_preference(&self.ctx, choice);
+                self.preferences.theme = choice;
+                theme::set_preference(&self.ctx, choice);
                 self.wake_windows();
             }
             Action::SetColourBlind(colour_blind) => {
-                self.colour_blind = colour_blind;
-                crate::theme::set_palette(&self.ctx, colour_blind);
+                self.preferences.colour_blind = colour_blind;
+                theme::set_palette(&self.ctx, colour_blind);
                 self.wake_windows();
             }
             Action::SetGlow(choice) => {
-                self.glow = choice;
+                self.preferences.glow = choice;
                 self.store.set_glow(choice.style(self.is_motion_reduced));
                 self.wake_windows();
             }
             Action::DismissNotice(notice) => self.store.dismiss(notice),
         }
-        self.flush();
     }
 
     /// Quits the program with all windows as they are, unless another window has an open editor.
-    fn quit(&mut self, now: Duration) {
-        let is_edited = |window: &Arc<std::sync::Mutex<Window>>| {
-            window.try_lock().is_ok_and(|window| window.grid.editor().is_some())
-        };
-        if self.windows.iter().any(is_edited) {
+    fn quit(&mut self, window: WindowId, now: Duration) {
+        if self.windows.is_another_editing(window) {
             self.store.notify(
                 "A cell is being edited in another window. Commit or discard the edit first.",
                 None,
@@ -295,9 +273,9 @@ impl Core {
             );
             return;
         }
-        self.is_quitting = true;
+        self.windows.quit();
         self.ctx.send_viewport_cmd_to(egui::ViewportId::ROOT, egui::ViewportCommand::Close);
-        crate::app::wake_root(&self.ctx);
+        wake_root(&self.ctx);
     }
 
     fn notify_offline_unless(&mut self, is_requested: bool, now: Duration) {
@@ -306,38 +284,11 @@ impl Core {
         }
     }
 
-    fn list_name(&self, watchlist: WatchlistId) -> Arc<str> {
+    /// Returns the name of a watchlist as the server lists it.
+    pub fn list_name(&self, watchlist: WatchlistId) -> Arc<str> {
         let summaries = self.store.replica().summaries().unwrap_or_default();
         let found = summaries.iter().find(|summary| summary.watchlist == watchlist);
         found.map_or_else(|| "watchlist".into(), |summary| summary.name.clone())
-    }
-
-    /// Reads a CSV file on its own thread, because it may be large or on a slow disk.
-    fn import(&mut self, window: WindowId, path: PathBuf) {
-        let (done, wake) = (self.imports.0.clone(), self.wake.clone());
-        let read = move || {
-            let name = path
-                .file_stem()
-                .map_or_else(|| "Import".to_owned(), |stem| stem.to_string_lossy().into_owned());
-            let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
-                ErrorKind::NotFound => format!("{} does not exist.", path.display()),
-                ErrorKind::PermissionDenied => {
-                    format!("You do not have permission to read {}.", path.display())
-                }
-                ErrorKind::IsADirectory => format!("{} is a folder.", path.display()),
-                _ => format!("Cannot read {}: {error}.", path.display()),
-            });
-            let table = bytes.and_then(|bytes| {
-                csv::read(&bytes, &Limits::default())
-                    .map_err(|error| format!("Cannot import {}: {error}.", path.display()))
-            });
-            // Fails if the program is ending.
-            drop(done.send(Import { window, name, table }));
-            wake();
-        };
-        if let Err(error) = thread::Builder::new().name("afterglow-import".to_owned()).spawn(read) {
-            self.imported.push((window, Some(format!("Cannot start the import: {error}."))));
-        }
     }
 
     fn create_imported(&mut self, import: Import) {
@@ -348,39 +299,52 @@ impl Core {
             let is_requested = self.store.create(window, id, &name, Some(table.columns), fill);
             is_requested.then_some(()).ok_or_else(|| OFFLINE.to_owned())
         });
-        self.imported.push((window, made.err()));
+        self.imports.finish(window, made.err());
     }
 
     /// Takes the result of an import of a window: `Some(None)` on success, `Some(Some(error))` on failure.
     pub fn take_import_result(&mut self, window: WindowId) -> Option<Option<String>> {
-        let index = self.imported.iter().position(|(of, _)| *of == window)?;
-        Some(self.imported.remove(index).1)
+        self.imports.take_result(window)
     }
 
-    /// Saves the windows and preferences if they changed. `own` is the window that the caller has locked.
-    /// Returns the time until they can be saved, if the last save is too recent.
-    pub fn save_workspace(&mut self, own: Option<&Window>, now: Duration, at_once: bool) -> Option<Duration> {
-        let windows = self.windows.iter().filter_map(|window| match (window.try_lock(), own) {
-            (Ok(window), _) => Some(window.saved()),
-            (Err(_), own) => own.map(Window::saved),
-        });
-        let mut workspace = self.saved.clone();
-        (workspace.theme, workspace.colour_blind, workspace.glow) =
-            (self.theme, self.colour_blind, self.glow);
-        (workspace.zoom, workspace.windows) = (self.ctx.zoom_factor(), windows.collect());
-        workspace.deleted.clone_from(&self.deleted);
-        if workspace == self.saved {
+    /// Closes a window. The last one is saved first, so that it opens again at the next start.
+    pub fn close_window(&mut self, window: WindowId, now: Duration) {
+        if self.windows.len() == 1 {
+            self.save_workspace(now, true);
+        }
+        self.windows.close(window);
+        self.store.forget_window(window);
+    }
+
+    /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the last save is too
+    /// recent.
+    pub fn save_workspace(&mut self, now: Duration, at_once: bool) -> Option<Duration> {
+        let zoom = self.ctx.zoom_factor();
+        let Preferences { theme, colour_blind, glow } = self.preferences;
+        let saved = &self.saved;
+        self.is_unsaved |= self.windows.take_changed()
+            || (saved.theme, saved.colour_blind, saved.glow) != (theme, colour_blind, glow)
+            || saved.zoom.to_bits() != zoom.to_bits()
+            || saved.deleted != self.deleted;
+        if !self.is_unsaved {
             return None;
         }
         let due = self.saved_at + SAVE_INTERVAL;
         if !at_once && now < due {
             return Some(due - now);
         }
-        self.saved_at = now;
-        if let Err(error) = self.file.write(&workspace) {
-            tracing::warn!(%error, "failed to save the windows");
+        let mut workspace = self.saved.clone();
+        (workspace.theme, workspace.colour_blind, workspace.glow) = (theme, colour_blind, glow);
+        (workspace.zoom, workspace.windows) = (zoom, self.windows.saved().cloned().collect());
+        workspace.deleted.clone_from(&self.deleted);
+        self.is_unsaved = false;
+        if workspace != self.saved {
+            self.saved_at = now;
+            if let Err(error) = self.file.write(&workspace) {
+                tracing::warn!(%error, "failed to save the windows");
+            }
+            self.saved = workspace;
         }
-        self.saved = workspace;
         None
     }
 }

@@ -1,0 +1,315 @@
+//! Draws a window from its own state and the shared one, and executes the actions that result.
+
+use std::time::Duration;
+
+use egui::{CentralPanel, Panel, Ui, WindowLevel};
+use shared::{column::ColumnKey, edit::CellRef, ids::RowId};
+use uuid::Uuid;
+
+use super::{
+    dispatch::dispatch,
+    presence::{Report, people_at},
+    state::{AfterEditor, Window},
+};
+use crate::{
+    action::{Action, WindowAction},
+    command::Command,
+    follow::{LinkUpdate, Place},
+    grid::{self, GridView},
+    panels::{
+        commands,
+        dialogs::Dialog,
+        history::{self, HistoryPanel},
+        joining, notices,
+        status::{self, Status},
+        top_bar,
+    },
+    servers::Joining,
+    state::AppState,
+    store::Connection,
+    theme::{self, Palette},
+};
+
+impl Window {
+    /// Draws the window and executes its actions.
+    pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, now: Duration, today: jiff::Timestamp) {
+        state.drain(now);
+        self.update_list(state);
+        self.finish_import(state);
+        let mut actions = self.dropped_files(ui);
+        // The question about joining blocks the window's shortcuts.
+        let needs_consent = state.joining.as_ref().is_some_and(Joining::needs_consent);
+        if !needs_consent {
+            actions.extend(self.handle_keys(ui));
+        }
+        let palette = Palette::of(ui.theme(), state.preferences().colour_blind);
+        let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
+        Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
+            ui,
+            |ui| {
+                actions.extend(top_bar::show(ui, &self.view(), state, palette));
+            },
+        );
+        Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
+            ui,
+            |ui| {
+                status::show(ui, &Status::of(&self.view(), state), palette);
+            },
+        );
+        self.show_history(ui, state, today, palette, &mut actions);
+        let shown =
+            CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut actions));
+        match self.next.take().filter(|_| self.grid.editor().is_none()) {
+            Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
+            Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
+            Some(AfterEditor::Quit) => actions.push(Action::Quit.into()),
+            None => {}
+        }
+        let notices = notices::show(ui, shown.response.rect.right(), state, palette);
+        actions.extend(notices.into_iter().map(WindowAction::from));
+        if let Some(dialog) = self.dialog.take() {
+            let (dialog, asked) = dialog.show(ui);
+            self.dialog = dialog;
+            actions.extend(asked.map(WindowAction::from));
+        }
+        if let Some(joining) = state.joining.as_ref().filter(|joining| joining.needs_consent()) {
+            actions.extend(joining::show(ui, &joining.destination).map(WindowAction::from));
+        }
+        if let Some(search) = self.search.take() {
+            let (search, chosen) = commands::show_search(ui, search, &self.view(), state);
+            self.search = search;
+            actions.extend(chosen);
+        }
+        self.is_keys_open = self.is_keys_open && commands::show_keys(ui, &self.view(), state);
+        for action in actions {
+            dispatch(action, self, state, ui.ctx(), now);
+            ui.request_repaint();
+        }
+        let editor = self.grid.editor();
+        let edited = editor.and_then(|editor| Some((self.list?, editor.cursor.row?, editor.column.clone())));
+        state.store.set_edited_cell(self.id, edited);
+        state.store.set_traced(self.id, self.traced());
+        let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.list?)));
+        let is_paused = self.history.as_ref().is_some_and(|panel| panel.is_paused);
+        if let Some(wait) = state.store.set_log_query(self.id, query, is_paused, now) {
+            ui.request_repaint_after(wait);
+        }
+        let cursor = self.grid.selection.cursor.as_ref();
+        let cell =
+            cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
+        let place = Report { list: self.list, cell, is_editing: self.grid.editor().is_some() };
+        if let Some(wait) = self.presence.report(self.id, place, &mut state.store, now) {
+            ui.request_repaint_after(wait);
+        }
+        self.follow(ui, state);
+        self.sync_on_top(ui);
+        self.placement.record(ui);
+        self.sync_title(ui, state);
+        state.windows.record(self.id, self.saved(), self.grid.editor().is_some());
+        if let Some(wait) = state.save_workspace(now, false) {
+            ui.request_repaint_after(wait);
+        }
+        self.schedule_repaint(ui, state, now);
+    }
+
+    fn show_history(
+        &mut self,
+        ui: &mut Ui,
+        state: &AppState,
+        today: jiff::Timestamp,
+        palette: &Palette,
+        actions: &mut Vec<WindowAction>,
+    ) {
+        let shown = self.list.and_then(|id| Some((id, state.store.watchlist(id)?)));
+        let (Some((id, watchlist)), Some(panel)) = (shown, &mut self.history) else { return };
+        let view = history::View {
+            id,
+            watchlist,
+            log: state.store.log(self.id).filter(|log| log.query.watchlist == id),
+            cursor: self.grid.selection.cursor.as_ref(),
+            zone: &self.zone,
+            today: today.to_zoned(self.zone.clone()).date(),
+            separators: self.separators,
+            palette,
+        };
+        let mut asked = Vec::new();
+        if !history::show(ui, panel, &view, &mut asked) {
+            self.history = None;
+        }
+        actions.extend(asked.into_iter().map(WindowAction::from));
+    }
+
+    fn body(
+        &mut self,
+        ui: &mut Ui,
+        state: &AppState,
+        now: Duration,
+        today: jiff::Timestamp,
+        palette: &Palette,
+        actions: &mut Vec<WindowAction>,
+    ) {
+        let Some((id, watchlist)) = self.list.and_then(|id| Some((id, state.store.watchlist(id)?))) else {
+            ui.painter().rect_filled(ui.max_rect(), 0, palette.background);
+            let unserved = self.list.and_then(|id| state.store.unserved(id));
+            let text = match (state.store.replica().summaries(), state.store.connection(), unserved) {
+                (Some([]), ..) => "No watchlists yet. Press + above or drop a CSV file here.".to_owned(),
+                (_, Connection::Down { reason, .. }, _) => format!("Offline: {reason}"),
+                (_, _, Some(why)) => why.to_owned(),
+                _ => "Loading…".to_owned(),
+            };
+            ui.centered_and_justified(|ui| {
+                ui.add(egui::Label::new(egui::RichText::new(text).color(palette.muted)).wrap())
+            });
+            return;
+        };
+        let replica = state.store.replica().list(id);
+        let pending =
+            |row, column: &ColumnKey| replica.is_some_and(|list| list.pending_window(row, column).is_some());
+        let people = people_at(&state.store, id, palette);
+        let view = GridView {
+            watchlist,
+            glow: state.store.glow(id),
+            window: self.id,
+            now,
+            pending: &pending,
+            trails: state.store.trails(id),
+            history: state.store.cell_history(id, self.id),
+            author: state.store.author(self.id),
+            people: &people,
+            palette,
+            zone: &self.zone,
+            today: today.to_zoned(self.zone.clone()).date(),
+            separators: self.separators,
+            new_row: &|| RowId(Uuid::now_v7()),
+            accepts_keyboard: self.is_grid_uncovered(),
+        };
+        for command in grid::show(ui, &mut self.grid, &view) {
+            match command {
+                Command::Edit(changes) => actions.push(Action::Edit { watchlist: id, changes }.into()),
+                Command::Undo => actions.push(WindowAction::Undo),
+                Command::Redo => actions.push(WindowAction::Redo),
+                Command::Notify(text) => actions.push(Action::Notify(text).into()),
+                Command::RequestHistory(row, column) => {
+                    actions.push(Action::RequestCellHistory { watchlist: id, row, column }.into());
+                }
+                Command::ShowHistoryOf(row, column) => {
+                    self.history = Some(HistoryPanel::of(row, column, watchlist));
+                }
+                Command::AddColumn(after) => self.dialog = Some(Dialog::add_column(id, after)),
+                Command::RenameColumn(key) => {
+                    let title = watchlist.columns().get(&key).map(|entry| entry.column.title.clone());
+                    self.dialog = Some(Dialog::rename_column(id, key, &title.unwrap_or_default()));
+                }
+                // The grid has executed its own commands.
+                _ => {}
+            }
+        }
+    }
+
+    /// Handles the result of an import: the dialog closes, or shows the error.
+    fn finish_import(&mut self, state: &mut AppState) {
+        let Some(error) = state.take_import_result(self.id) else { return };
+        match (self.dialog.take(), error) {
+            (Some(dialog), error) if dialog.is_importing() => {
+                self.dialog = error.map(|error| dialog.with_import_error(error))
+            }
+            (dialog, error) => {
+                self.dialog = dialog;
+                if let Some(error) = error {
+                    state.store.notify_until_dismissed(error);
+                }
+            }
+        }
+    }
+
+    /// Chooses the watchlist to show when the server's list arrives or changes, or one was created here.
+    fn update_list(&mut self, state: &mut AppState) {
+        let created = state.store.take_created();
+        for (window, watchlist) in created {
+            if window == self.id {
+                self.created = Some(watchlist);
+                self.show_list(watchlist);
+            } else {
+                state.store.return_created(window, watchlist);
+            }
+        }
+        let missing =
+            state.store.replica().summaries().and_then(|summaries| self.keep_or_replace_list(summaries));
+        if let Some(missing) = missing {
+            state.store.notify_until_dismissed(format!(
+                "This server has no watchlist {missing}. It was deleted or belongs to another server."
+            ));
+            if state.windows.len() > 1 {
+                // The window was opened only for that watchlist.
+                self.next = Some(AfterEditor::Close);
+            }
+        }
+        if let Some(list) = self.list {
+            state.store.open_list(list);
+        }
+    }
+
+    fn dropped_files(&self, ui: &Ui) -> Vec<WindowAction> {
+        let files = ui.input(|input| input.raw.dropped_files.clone());
+        files.iter().map(|file| Action::Import(file.path().to_owned()).into()).collect()
+    }
+
+    /// Follows the linked windows, and has them follow this one.
+    fn follow(&mut self, ui: &Ui, state: &mut AppState) {
+        let row = self.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
+        let own = self.list.filter(|list| state.store.watchlist(*list).is_some());
+        let own = own.map(|watchlist| Place { watchlist, row });
+        let can_move = !self.grid.is_busy() && self.is_grid_uncovered();
+        match self.link.update(&mut state.links, own, self.grid.has_reached_target(), can_move) {
+            None => {}
+            Some(LinkUpdate::Follow(place)) => {
+                self.show_list(place.watchlist);
+                if let Some(row) = place.row {
+                    self.grid.move_to_row(row, None);
+                }
+                ui.request_repaint();
+            }
+            Some(LinkUpdate::Published) => state.wake_windows(),
+        }
+    }
+
+    fn sync_on_top(&mut self, ui: &Ui) {
+        if self.is_on_top != self.on_top {
+            self.is_on_top = self.on_top;
+            let level = if self.on_top { WindowLevel::AlwaysOnTop } else { WindowLevel::Normal };
+            ui.send_viewport_cmd(egui::ViewportCommand::WindowLevel(level));
+        }
+    }
+
+    fn sync_title(&mut self, ui: &Ui, state: &AppState) {
+        let name = self
+            .list
+            .and_then(|list| state.store.watchlist(list))
+            .map(|watchlist| watchlist.name().to_string());
+        let title = name.map_or_else(|| "Afterglow".to_owned(), |name| format!("{name} \u{2013} Afterglow"));
+        if title != self.title {
+            ui.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    /// Schedules the next repaint: while anything glows, at a rate that uses at most half a state; otherwise
+    /// when the next timed change is due.
+    fn schedule_repaint(&mut self, ui: &Ui, state: &AppState, now: Duration) {
+        let last = Duration::from_secs_f32(ui.input(|input| input.unstable_dt).clamp(0.0, 1.0));
+        if let Some(pause) = self.requested_pause.take() {
+            let cost = last.saturating_sub(pause).min(Duration::from_millis(200));
+            self.frame_cost = (self.frame_cost * 3 + cost) / 4;
+        }
+        if state.store.is_glowing(now) {
+            // Frames that cost more than 20 ms are paced, others run at the display's rate.
+            let is_slow = self.frame_cost > Duration::from_millis(20);
+            let pause = if is_slow { self.frame_cost.min(Duration::from_millis(80)) } else { Duration::ZERO };
+            self.requested_pause = Some(pause);
+            ui.request_repaint_after(pause);
+        }
+        if let Some(wait) = state.wake_after(now) {
+            ui.request_repaint_after(wait);
+        }
+    }
+}
