@@ -319,6 +319,10 @@ impl AppState {
     /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the last save is too
     /// recent.
     pub fn save_workspace(&mut self, now: Duration, at_once: bool) -> Option<Duration> {
+        if self.windows.is_empty() {
+            // The last window was saved when it closed, and may be drawn once more.
+            return None;
+        }
         let zoom = self.ctx.zoom_factor();
         let Preferences { theme, colour_blind, glow } = self.preferences;
         let saved = &self.saved;

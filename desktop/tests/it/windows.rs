@@ -1,11 +1,14 @@
 //! Whole windows without a display: undo, linked windows, tabs, history, imports and restored state.
 
+use std::time::Duration;
+
 use desktop::{
     action::Action,
     command::{ColumnCommand, Command, Step},
     follow::{Group, Link},
     grid::Cursor,
     panels::dialogs::Dialog,
+    settings::Workspace,
     store::Connection,
 };
 use egui::{Key, Modifiers};
@@ -413,5 +416,25 @@ fn a_requested_watchlist_is_shown_or_reported_as_missing() {
     headless.frame(Vec::new());
     assert_eq!(headless.window.list(), Some(first), "the oldest is shown instead");
     assert!(notices(&headless)[0].contains(&format!("no watchlist {unknown}")), "{:?}", notices(&headless));
+    headless.stop();
+}
+
+#[test]
+fn the_last_window_that_closes_is_opened_again_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    headless.open_window();
+    headless.others[0].0.on_top = true;
+    headless.frame(Vec::new());
+    let (first, second) = (headless.window.id(), headless.others[0].0.id());
+    let now = headless.now();
+    headless.state.close_window(first, now);
+    headless.state.close_window(second, now);
+    // Windows may be drawn once more after they are closed.
+    headless.frame(Vec::new());
+    headless.state.save_workspace(now + Duration::from_secs(60), true);
+    let saved = std::fs::read(folder.path().join("workspace.json")).unwrap();
+    let saved: Workspace = serde_json::from_slice(&saved).unwrap();
+    assert_eq!(saved.windows.iter().map(|window| window.on_top).collect::<Vec<_>>(), [true]);
     headless.stop();
 }
