@@ -90,6 +90,8 @@ pub enum Action {
     Create(String),
     /// Delete a watchlist, which can be restored.
     Delete(WatchlistId),
+    /// Request the deleted watchlists that may be restored.
+    RequestDeleted,
     /// Restore a deleted watchlist.
     Restore(WatchlistId),
     /// Create a watchlist from a CSV file and show it in the window.

@@ -5,7 +5,6 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -110,9 +109,6 @@ pub struct Workspace {
     /// Zoom factor.
     #[serde(default = "default_zoom")]
     pub zoom: f32,
-    /// Watchlists that were deleted here and can be restored.
-    #[serde(default)]
-    pub deleted: Vec<(WatchlistId, Arc<str>)>,
     /// Windows, in the order in which they were opened.
     #[serde(default)]
     pub windows: Vec<SavedWindow>,
@@ -126,7 +122,6 @@ impl Default for Workspace {
             colour_blind: false,
             glow: GlowChoice::default(),
             zoom: default_zoom(),
-            deleted: Vec::new(),
             windows: Vec::new(),
         }
     }
@@ -188,8 +183,7 @@ impl WorkspaceFile {
                 Ok(Some(workspace)) => (claimed, workspace, None),
                 Ok(None) => {
                     let first = |of| Workspace::read(&workspace_path(data_dir, of, 1)).ok().flatten();
-                    let own = || Some(Workspace { deleted: Vec::new(), ..first(OWN)? });
-                    let look = first(server).or_else(own).unwrap_or_default();
+                    let look = first(server).or_else(|| first(OWN)).unwrap_or_default();
                     (claimed, Workspace { windows: Vec::new(), ..look }, None)
                 }
                 Err(reason) => {

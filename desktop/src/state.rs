@@ -43,8 +43,6 @@ pub struct AppState {
     /// The open windows.
     pub windows: OpenWindows,
     preferences: Preferences,
-    /// Watchlists that were deleted here and can be restored.
-    pub deleted: Vec<(WatchlistId, Arc<str>)>,
     /// Positions of the linked windows.
     pub links: Links,
     /// The system's reduced-motion setting.
@@ -97,7 +95,6 @@ impl AppState {
                 colour_blind: saved.colour_blind,
                 glow: saved.glow,
             },
-            deleted: saved.deleted.clone(),
             links: Links::default(),
             reduced_motion: ReducedMotion::default(),
             is_motion_reduced: false,
@@ -218,19 +215,13 @@ impl AppState {
                 self.notify_offline_unless(is_requested, now);
             }
             Action::Delete(watchlist) => {
-                let name = self.list_name(watchlist);
                 let is_requested = self.store.delete(watchlist);
-                if is_requested {
-                    self.deleted.retain(|(id, _)| *id != watchlist);
-                    self.deleted.push((watchlist, name));
-                }
                 self.notify_offline_unless(is_requested, now);
             }
+            // While offline, the last known ones are offered.
+            Action::RequestDeleted => drop(self.store.request_deleted()),
             Action::Restore(watchlist) => {
                 let is_requested = self.store.restore(watchlist);
-                if is_requested {
-                    self.deleted.retain(|(id, _)| *id != watchlist);
-                }
                 self.notify_offline_unless(is_requested, now);
             }
             Action::Import(path) => self.imports.start(window, path, self.wake.clone()),
@@ -328,8 +319,7 @@ impl AppState {
         let saved = &self.saved;
         self.is_unsaved |= self.windows.take_changed()
             || (saved.theme, saved.colour_blind, saved.glow) != (theme, colour_blind, glow)
-            || saved.zoom.to_bits() != zoom.to_bits()
-            || saved.deleted != self.deleted;
+            || saved.zoom.to_bits() != zoom.to_bits();
         if !self.is_unsaved {
             return None;
         }
@@ -340,7 +330,6 @@ impl AppState {
         let mut workspace = self.saved.clone();
         (workspace.theme, workspace.colour_blind, workspace.glow) = (theme, colour_blind, glow);
         (workspace.zoom, workspace.windows) = (zoom, self.windows.saved().cloned().collect());
-        workspace.deleted.clone_from(&self.deleted);
         self.is_unsaved = false;
         if workspace != self.saved {
             self.saved_at = now;

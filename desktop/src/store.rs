@@ -579,7 +579,10 @@ impl Store {
             Event::History { request, commits } => self.reading.answered(request, &commits),
             Event::Resumed { watchlist } => drop(self.unserved.remove(&watchlist)),
             Event::DeletedLists { list, .. } => self.deleted = list,
-            Event::Watchlists | Event::Pending { .. } | Event::People { .. } | Event::Restored { .. } => {}
+            Event::Restored { watchlist, .. } => {
+                self.deleted.retain(|deleted| deleted.watchlist != watchlist);
+            }
+            Event::Watchlists | Event::Pending { .. } | Event::People { .. } => {}
         }
     }
 

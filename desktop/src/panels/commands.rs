@@ -178,9 +178,10 @@ fn window_commands(window: &WindowView<'_>, state: &AppState) -> Vec<Command> {
         let action = WindowAction::Show(summary.watchlist);
         commands.push(Command { title, keys: "", action });
     }
-    for (watchlist, name) in &state.deleted {
-        let action = WindowAction::Shared(Action::Restore(*watchlist));
-        commands.push(Command { title: format!("Restore {name}"), keys: "", action });
+    for deleted in state.store.deleted() {
+        let title = format!("Restore watchlist {}", deleted.name);
+        let action = WindowAction::Shared(Action::Restore(deleted.watchlist));
+        commands.push(Command { title, keys: "", action });
     }
     commands
 }

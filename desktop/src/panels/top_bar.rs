@@ -57,6 +57,9 @@ fn tabs(
         });
     let plus =
         ui.add(Button::new(RichText::new("+").font(theme::strong()).color(palette.muted)).frame(false));
+    if plus.clicked() {
+        actions.push(Action::RequestDeleted.into());
+    }
     egui::Popup::menu(&plus.on_hover_text("New watchlist")).show(|ui| {
         if ui.button("New watchlist…").clicked() {
             actions.push(WindowAction::OpenDialog(DialogKind::NewWatchlist));
@@ -66,6 +69,26 @@ fn tabs(
             actions.push(WindowAction::OpenDialog(DialogKind::Import));
             ui.close();
         }
+        restore_menu(ui, state, actions);
+    });
+}
+
+/// Draws the submenu of the deleted watchlists.
+fn restore_menu(ui: &mut Ui, state: &AppState, actions: &mut Vec<WindowAction>) {
+    let deleted = state.store.deleted();
+    ui.add_enabled_ui(!deleted.is_empty(), |ui| {
+        ui.menu_button("Restore deleted watchlist", |ui| {
+            for deleted in deleted {
+                let day = deleted.deleted_at.to_string();
+                let day = day.split('T').next().unwrap_or_default();
+                let by = deleted.by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
+                let entry = ui.button(&*deleted.name);
+                if entry.on_hover_text(format!("Deleted on {day}{by}, {} rows", deleted.rows)).clicked() {
+                    actions.push(Action::Restore(deleted.watchlist).into());
+                    ui.close();
+                }
+            }
+        });
     });
 }
 
@@ -274,12 +297,6 @@ fn menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, actions: &mut Ve
         if ui.button("Import CSV file…").clicked() {
             actions.push(WindowAction::OpenDialog(DialogKind::Import));
             ui.close();
-        }
-        for (watchlist, name) in &state.deleted {
-            if ui.button(format!("Restore “{name}”")).clicked() {
-                actions.push(Action::Restore(*watchlist).into());
-                ui.close();
-            }
         }
     });
 }

@@ -3,7 +3,10 @@
 use egui::{Key, Modifiers, Ui};
 
 use super::state::{AfterEditor, Window};
-use crate::{action::WindowAction, panels::commands::Search};
+use crate::{
+    action::{Action, WindowAction},
+    panels::commands::Search,
+};
 
 impl Window {
     /// Handles the window's shortcuts; returns the resulting actions.
@@ -44,6 +47,9 @@ impl Window {
             }
             (new, search, help || is_help_typed)
         });
+        if search {
+            actions.push(Action::RequestDeleted.into());
+        }
         // The overlays cover an open editor, which keeps its text.
         if self.is_grid_uncovered() {
             self.is_keys_open = help;

@@ -11,7 +11,7 @@ use desktop::{
     settings::Workspace,
     store::Connection,
 };
-use egui::{Key, Modifiers};
+use egui::{Event, Key, Modifiers};
 use shared::{
     edit::Change,
     ids::{RowId, WatchlistId},
@@ -436,5 +436,30 @@ fn the_last_window_that_closes_is_opened_again_at_the_next_start() {
     let saved = std::fs::read(folder.path().join("workspace.json")).unwrap();
     let saved: Workspace = serde_json::from_slice(&saved).unwrap();
     assert_eq!(saved.windows.iter().map(|window| window.on_top).collect::<Vec<_>>(), [true]);
+    headless.stop();
+}
+
+#[test]
+fn a_watchlist_that_anyone_deleted_is_offered_and_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = headless.window.list().unwrap();
+    headless.execute(Action::Delete(list));
+    wait_for("the watchlist to be deleted", || {
+        headless.frame(Vec::new());
+        headless.state.store.replica().summaries().unwrap().is_empty().then_some(())
+    });
+    headless.key(Modifiers::COMMAND, Key::K);
+    wait_for("the deleted watchlists", || {
+        headless.frame(Vec::new());
+        (headless.state.store.deleted().iter().any(|deleted| deleted.watchlist == list)).then_some(())
+    });
+    headless.typed(vec![Event::Text("restore watchlist".to_owned())]);
+    headless.key(Modifiers::NONE, Key::Enter);
+    wait_for("the watchlist to be restored", || {
+        headless.frame(Vec::new());
+        headless.shown().filter(|list| list.rows().len() == 20).map(drop)
+    });
+    assert!(headless.state.store.deleted().is_empty());
     headless.stop();
 }
