@@ -37,10 +37,10 @@ impl Reason {
     }
 }
 
-/// Message of [`Reason::NotServed`].
+/// Message of a room that the journal's failure or its own end keeps from serving its watchlist.
 pub const NOT_SERVED: &str = "the watchlist is temporarily unavailable";
 
-/// Message of [`Reason::Damaged`].
+/// Message of a room whose watchlist has damaged records.
 pub const DAMAGED: &str = "the watchlist's records on the server's disk are damaged: its administrator can run \
      `afterglow-server check` for details and restore a backup";
 

@@ -3,7 +3,8 @@
 //! server and of clients, and clients that restore an old copy of their outbox. In the end all clients show
 //! the same state, every accepted edit is applied once, and no edit is unanswered.
 //!
-//! Run a failing seed alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`.
+//! Run a failing seed alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`, and more seeds with
+//! `AFTERGLOW_SEEDS=20000`.
 
 mod journal;
 mod wire;
@@ -60,7 +61,7 @@ use self::{
     wire::{Wire, wire},
 };
 
-const RUNS: u64 = 4_000;
+const SEEDS: u64 = 4_000;
 const CLIENTS: usize = 3;
 const STEPS: usize = 60;
 /// Number of iterations within a few milliseconds that no client needs unless it loops forever.
@@ -69,10 +70,12 @@ const LISTS: [WatchlistId; 2] = [WatchlistId(Uuid::from_u128(7)), WatchlistId(Uu
 
 #[test]
 fn all_clients_converge_and_every_accepted_edit_is_applied_once() {
-    let only = std::env::var("AFTERGLOW_SEED")
-        .ok()
-        .map(|seed| seed.parse::<u64>().expect("AFTERGLOW_SEED is a number"));
-    let seeds = only.map_or(0..RUNS, |seed| seed..seed + 1);
+    let number = |name| {
+        let text = std::env::var(name).ok()?;
+        Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")))
+    };
+    let count = number("AFTERGLOW_SEEDS").unwrap_or(SEEDS);
+    let seeds = number("AFTERGLOW_SEED").map_or(0..count, |seed| seed..seed + 1);
     let next = AtomicU64::new(seeds.start);
     std::thread::scope(|scope| {
         for _ in 0..2 {
