@@ -19,6 +19,7 @@ use crate::{
     host::{Host, RemoteServer},
     less_motion::ReducedMotion,
     net::Net,
+    region::Region,
     servers::{self, Joining, Servers},
     settings::{self, SavedWindow, Workspace, WorkspaceFile},
     state::{AppState, OpenWindows, wake_root},
@@ -188,6 +189,7 @@ impl App {
         let saved = workspace.windows.clone();
         let net = net.context("cannot start the network thread")?;
         let mut state = AppState::new(store, net, file, workspace, ctx.clone(), wake.clone());
+        state.region = Region::of_system();
         state.reduced_motion = ReducedMotion::subscribe(wake.clone());
         match args.update_url.as_deref().map(update_url).transpose() {
             Ok(url) => {

@@ -13,6 +13,7 @@ pub mod less_motion;
 pub mod net;
 pub mod panels;
 pub mod placement;
+pub mod region;
 pub mod servers;
 pub mod settings;
 pub mod state;

@@ -19,6 +19,7 @@ use crate::{
     follow::Links,
     less_motion::ReducedMotion,
     net::{Net, NetEvent},
+    region::Region,
     servers::Joining,
     settings::{GlowChoice, SavedWindow, Workspace, WorkspaceFile},
     store::{Connection, Store},
@@ -43,6 +44,8 @@ pub struct AppState {
     /// The open windows.
     pub windows: OpenWindows,
     preferences: Preferences,
+    /// The system's regional settings.
+    pub region: Region,
     /// Positions of the linked windows.
     pub links: Links,
     /// The system's reduced-motion setting.
@@ -95,6 +98,7 @@ impl AppState {
                 colour_blind: saved.colour_blind,
                 glow: saved.glow,
             },
+            region: Region::default(),
             links: Links::default(),
             reduced_motion: ReducedMotion::default(),
             is_motion_reduced: false,

@@ -138,13 +138,13 @@ impl Separators {
             "es_MX", "de_CH", "it_CH", "es_US", "es_PR", "es_GT", "es_HN", "es_NI", "es_PA", "es_PE",
             "es_SV", "es_DO",
         ];
+        // POSIX names are `de_CH.UTF-8`, others `de-CH` or, with a script, `de-Latn-CH`.
         let name = locale.split(['.', '@']).next().unwrap_or("");
         let language = name.split(['_', '-']).next().unwrap_or("");
-        if COMMA.contains(&language) && !POINT_EXCEPTIONS.contains(&name) {
-            Separators::Comma
-        } else {
-            Separators::Point
-        }
+        let country = name.rsplit(['_', '-']).next().unwrap_or("");
+        let is_exception =
+            POINT_EXCEPTIONS.iter().any(|exception| exception.split_once('_') == Some((language, country)));
+        if COMMA.contains(&language) && !is_exception { Separators::Comma } else { Separators::Point }
     }
 }
 
@@ -245,6 +245,29 @@ mod tests {
     fn typed(text: &str) -> Option<String> {
         let current = parse_exact("70.00").ok();
         parse_typed(text, current, Separators::Point).ok().map(|number| number.to_string())
+    }
+
+    #[test]
+    fn the_decimal_separator_is_that_of_the_locale() {
+        use Separators::{Comma, Point};
+        for (locale, expected) in [
+            ("de", Comma),
+            ("de_DE.UTF-8", Comma),
+            ("de-DE", Comma),
+            ("fr", Comma),
+            ("fr_FR@euro", Comma),
+            ("sr-Latn-RS", Comma),
+            ("de-CH", Point),
+            ("de_CH.UTF-8", Point),
+            ("it-CH", Point),
+            ("de-Latn-CH", Point),
+            ("en-IN", Point),
+            ("en_US.UTF-8", Point),
+            ("C", Point),
+            ("", Point),
+        ] {
+            assert_eq!(Separators::for_locale(locale), expected, "{locale}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl<'a> Status<'a> {
             is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
             waiting: replica.unanswered_count(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
-            separators: window.separators,
+            separators: state.region.separators,
         }
     }
 }

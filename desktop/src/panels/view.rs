@@ -1,9 +1,6 @@
 //! What the panels read of their window.
 
-use shared::{
-    ids::{WatchlistId, WindowId},
-    number::Separators,
-};
+use shared::ids::{WatchlistId, WindowId};
 
 use crate::{follow::Group, grid::GridState};
 
@@ -20,6 +17,4 @@ pub struct WindowView<'a> {
     pub group: Option<Group>,
     /// Whether it stays on top.
     pub on_top: bool,
-    /// How numbers are shown.
-    pub separators: Separators,
 }

@@ -127,9 +127,9 @@ impl Window {
             watchlist,
             log: state.store.log(self.id).filter(|log| log.query.watchlist == id),
             cursor: self.grid.selection.cursor.as_ref(),
-            zone: &self.zone,
-            today: today.to_zoned(self.zone.clone()).date(),
-            separators: self.separators,
+            zone: &state.region.zone,
+            today: today.to_zoned(state.region.zone.clone()).date(),
+            separators: state.region.separators,
             palette,
         };
         let mut asked = Vec::new();
@@ -177,9 +177,9 @@ impl Window {
             author: state.store.author(self.id),
             people: &people,
             palette,
-            zone: &self.zone,
-            today: today.to_zoned(self.zone.clone()).date(),
-            separators: self.separators,
+            zone: &state.region.zone,
+            today: today.to_zoned(state.region.zone.clone()).date(),
+            separators: state.region.separators,
             new_row: &|| RowId(Uuid::now_v7()),
             accepts_keyboard: self.is_grid_uncovered(),
         };

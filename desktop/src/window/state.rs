@@ -12,10 +12,8 @@ use crate::{
     state::OpenWindows,
     store::{Spot, Traced},
 };
-use jiff::tz::TimeZone;
 use shared::{
     ids::{WatchlistId, WindowId},
-    number::Separators,
     wire::server::Summary,
 };
 
@@ -47,8 +45,6 @@ pub struct Window {
     pub is_keys_open: bool,
     /// Position and size on the screen.
     pub placement: Placement,
-    pub(super) zone: TimeZone,
-    pub(super) separators: Separators,
     /// Smoothed cost of a frame, and the pause that the last frame requested.
     pub(super) frame_cost: Duration,
     pub(super) requested_pause: Option<Duration>,
@@ -78,7 +74,6 @@ impl Window {
             list.and_then(|list| cursors.get(&list)).cloned(),
         );
         grid.density = density;
-        let locale = ["LC_ALL", "LC_NUMERIC", "LANG"].into_iter().find_map(|name| std::env::var(name).ok());
         Self {
             id,
             list,
@@ -95,8 +90,6 @@ impl Window {
             history: None,
             is_keys_open: false,
             placement,
-            zone: TimeZone::system(),
-            separators: Separators::for_locale(&locale.unwrap_or_default()),
             frame_cost: Duration::ZERO,
             requested_pause: None,
             title: String::new(),
@@ -123,7 +116,6 @@ impl Window {
             grid: &self.grid,
             group: self.link.group(),
             on_top: self.on_top,
-            separators: self.separators,
         }
     }
 
