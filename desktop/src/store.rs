@@ -429,10 +429,6 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        if !self.outbox.has_number() {
-            let message = "this computer's disk is full and edits could be lost: free some disk space";
-            return Err(Rejection::new(Code::Unavailable, message));
-        }
         let (undo, edit) = self.send_edit(window, watchlist, changes.clone())?;
         self.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit });
         Ok(())
@@ -446,7 +442,13 @@ impl Store {
         match self.send_edit(window, step.watchlist, step.undo.clone()) {
             // The redo is guarded by the values that the undo leaves.
             Ok((redo, edit)) => self.undo.push_undone(window, UndoStep { redo, edit, ..step }),
-            Err(rejection) => self.notify(format!("Cannot undo: {rejection}."), None, now),
+            Err(rejection) => {
+                // It can be undone once the disk has space.
+                if rejection.code == Code::Unavailable {
+                    self.undo.push_redone(window, step);
+                }
+                self.notify(format!("Cannot undo: {rejection}."), None, now);
+            }
         }
         Some(spot)
     }
@@ -457,7 +459,12 @@ impl Store {
         let spot = Spot::of(step.watchlist, &step.redo);
         match self.send_edit(window, step.watchlist, step.redo.clone()) {
             Ok((undo, edit)) => self.undo.push_redone(window, UndoStep { undo, edit, ..step }),
-            Err(rejection) => self.notify(format!("Cannot redo: {rejection}."), None, now),
+            Err(rejection) => {
+                if rejection.code == Code::Unavailable {
+                    self.undo.push_undone(window, step);
+                }
+                self.notify(format!("Cannot redo: {rejection}."), None, now);
+            }
         }
         Some(spot)
     }
@@ -469,6 +476,10 @@ impl Store {
         watchlist: WatchlistId,
         changes: Vec<Change>,
     ) -> Result<(Vec<Change>, EditId), Rejection> {
+        if !self.outbox.has_number() {
+            let message = "this computer's disk is full and edits could be lost: free some disk space";
+            return Err(Rejection::new(Code::Unavailable, message));
+        }
         let (kept, inverse) = self.replica.edit(watchlist, window, changes)?;
         self.outbox.append(&kept);
         Ok((inverse, kept.edit))
@@ -673,4 +684,29 @@ fn has_effect(state: &Watchlist, change: &Change) -> bool {
 
 fn millis(now: Duration) -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_undone_or_redone_without_a_reserved_number_and_no_step_is_lost() {
+        const WINDOW: WindowId = WindowId(1);
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let watchlist = WatchlistId(uuid::Uuid::from_u128(7));
+        let rename = |name| vec![Change::rename(name)];
+        let step = UndoStep { watchlist, undo: rename("a"), redo: rename("b"), edit: EditId(1) };
+        store.outbox.close_writer();
+        store.undo.push_new(WINDOW, step.clone());
+        store.undo.push_undone(WINDOW, step);
+        for _ in 0..2 {
+            assert!(store.undo(WINDOW, Duration::ZERO).is_some());
+            assert!(store.redo(WINDOW, Duration::ZERO).is_some());
+        }
+        let notices: Vec<&str> = store.notices().iter().map(|notice| notice.text.as_str()).collect();
+        assert!(notices.iter().all(|text| text.contains("disk is full")), "{notices:?}");
+        assert!(notices.iter().any(|text| text.starts_with("Cannot undo")), "{notices:?}");
+    }
 }

@@ -144,6 +144,12 @@ impl Outbox {
         self.writer.as_ref().is_some_and(|writer| self.next_edit < lock(&writer.progress).reserved)
     }
 
+    /// Ends the thread that writes, as if the disk were full for good.
+    #[cfg(test)]
+    pub fn close_writer(&mut self) {
+        self.writer = None;
+    }
+
     fn write(&self, line: Line) {
         if self.writer.as_ref().is_none_or(|writer| writer.lines.send(line).is_err()) {
             warn!("failed to write to the outbox: it is closed");
