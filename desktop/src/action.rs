@@ -104,8 +104,6 @@ pub enum Action {
     Join,
     /// Quit and restore all windows at the next start.
     Quit,
-    /// Open another window, which shows this watchlist.
-    OpenWindow(Option<WatchlistId>),
     /// Choose the theme.
     SetTheme(ThemeChoice),
     /// Choose whether the colour-blind palette is used.

@@ -235,10 +235,6 @@ impl AppState {
                 self.joining.iter().for_each(Joining::give_consent);
                 self.net.retry_now();
             }
-            Action::OpenWindow(watchlist) => {
-                self.windows.request(SavedWindow { watchlist, ..SavedWindow::default() });
-                wake_root(&self.ctx);
-            }
             Action::SetTheme(choice) => {
                 self.preferences.theme = choice;
                 theme::set_preference(&self.ctx, choice);
@@ -300,6 +296,12 @@ impl AppState {
     /// Takes the result of an import of a window: `Some(None)` on success, `Some(Some(error))` on failure.
     pub fn take_import_result(&mut self, window: WindowId) -> Option<Option<String>> {
         self.imports.take_result(window)
+    }
+
+    /// Opens another window, which shows this watchlist.
+    pub fn open_window(&mut self, watchlist: Option<WatchlistId>) {
+        self.windows.request(SavedWindow { watchlist, ..SavedWindow::default() });
+        wake_root(&self.ctx);
     }
 
     /// Closes a window. The last one is saved first, so that it opens again at the next start.

@@ -44,7 +44,7 @@ use self::{
     outbox::Outbox,
     reading::{Reading, sets_cell},
     trails::Trails,
-    undo::{UndoStacks, UndoStep},
+    undo::{Direction, UndoStacks, UndoStep},
     words::{rejection_text, sentence},
 };
 
@@ -412,7 +412,7 @@ impl Store {
     }
 
     /// Makes an edit of a window: it is shown at once, kept in the outbox and sent when possible. Changes
-    /// without effect are dropped; if none is left, no edit is made.
+    /// that have no effect are dropped. If none remains, there is no edit.
     ///
     /// # Errors
     /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
@@ -434,36 +434,33 @@ impl Store {
         Ok(())
     }
 
-    /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such
-    /// an edit.
+    /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such an edit.
     pub fn undo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
-        let step = self.undo.pop_undo(window)?;
-        let spot = Spot::of(step.watchlist, &step.undo);
-        match self.send_edit(window, step.watchlist, step.undo.clone()) {
-            // The redo is guarded by the values that the undo leaves.
-            Ok((redo, edit)) => self.undo.push_undone(window, UndoStep { redo, edit, ..step }),
-            Err(rejection) => {
-                // It can be undone once the disk has space.
-                if rejection.code == Code::Unavailable {
-                    self.undo.push_redone(window, step);
-                }
-                self.notify(format!("Cannot undo: {rejection}."), None, now);
-            }
-        }
-        Some(spot)
+        self.repeat(window, Direction::Undo, now)
     }
 
     /// Redoes a window's last undone edit; returns the changed place, or `None` without such an edit.
     pub fn redo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
-        let step = self.undo.pop_redo(window)?;
-        let spot = Spot::of(step.watchlist, &step.redo);
-        match self.send_edit(window, step.watchlist, step.redo.clone()) {
-            Ok((undo, edit)) => self.undo.push_redone(window, UndoStep { undo, edit, ..step }),
+        self.repeat(window, Direction::Redo, now)
+    }
+
+    fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
+        let step = self.undo.pop(window, direction)?;
+        let changes = step.changes(direction).clone();
+        let spot = Spot::of(step.watchlist, &changes);
+        match self.send_edit(window, step.watchlist, changes) {
+            // The inverse is guarded by the values that this edit leaves.
+            Ok((inverse, edit)) => self.undo.push(
+                window,
+                direction.opposite(),
+                UndoStep { edit, ..step.with_changes(direction.opposite(), inverse) },
+            ),
             Err(rejection) => {
+                // It can be repeated once the disk has space.
                 if rejection.code == Code::Unavailable {
-                    self.undo.push_undone(window, step);
+                    self.undo.push(window, direction, step);
                 }
-                self.notify(format!("Cannot redo: {rejection}."), None, now);
+                self.notify(format!("Cannot {direction}: {rejection}."), None, now);
             }
         }
         Some(spot)
@@ -700,7 +697,7 @@ mod tests {
         let step = UndoStep { watchlist, undo: rename("a"), redo: rename("b"), edit: EditId(1) };
         store.outbox.close_writer();
         store.undo.push_new(WINDOW, step.clone());
-        store.undo.push_undone(WINDOW, step);
+        store.undo.push(WINDOW, Direction::Redo, step);
         for _ in 0..2 {
             assert!(store.undo(WINDOW, Duration::ZERO).is_some());
             assert!(store.redo(WINDOW, Duration::ZERO).is_some());

@@ -1,6 +1,6 @@
 //! The undo and redo stacks of each window.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use shared::{
     edit::Change,
@@ -23,6 +23,51 @@ pub struct UndoStep {
     pub edit: EditId,
 }
 
+/// Whether a step is undone or redone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Undo,
+    Redo,
+}
+
+impl Direction {
+    /// Returns the direction that reverts this one.
+    pub fn opposite(self) -> Self {
+        match self {
+            Direction::Undo => Direction::Redo,
+            Direction::Redo => Direction::Undo,
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Direction::Undo => "undo",
+            Direction::Redo => "redo",
+        })
+    }
+}
+
+impl UndoStep {
+    /// Returns the changes that take the step in a direction.
+    pub fn changes(&self, direction: Direction) -> &Vec<Change> {
+        match direction {
+            Direction::Undo => &self.undo,
+            Direction::Redo => &self.redo,
+        }
+    }
+
+    /// Replaces the changes of a direction.
+    pub fn with_changes(mut self, direction: Direction, changes: Vec<Change>) -> Self {
+        match direction {
+            Direction::Undo => self.undo = changes,
+            Direction::Redo => self.redo = changes,
+        }
+        self
+    }
+}
+
 /// Undo and redo stacks by window.
 #[derive(Debug, Default)]
 pub struct UndoStacks {
@@ -43,24 +88,22 @@ impl UndoStacks {
         stacks.push_undo(step);
     }
 
-    /// Pushes a redone edit onto the undo stack.
-    pub fn push_redone(&mut self, window: WindowId, step: UndoStep) {
-        self.windows.entry(window).or_default().push_undo(step);
+    /// Pushes a step onto the stack of a direction.
+    pub fn push(&mut self, window: WindowId, direction: Direction, step: UndoStep) {
+        let stacks = self.windows.entry(window).or_default();
+        match direction {
+            Direction::Undo => stacks.push_undo(step),
+            Direction::Redo => stacks.redo.push(step),
+        }
     }
 
-    /// Pushes an undone edit onto the redo stack.
-    pub fn push_undone(&mut self, window: WindowId, step: UndoStep) {
-        self.windows.entry(window).or_default().redo.push(step);
-    }
-
-    /// Pops the window's last edit.
-    pub fn pop_undo(&mut self, window: WindowId) -> Option<UndoStep> {
-        self.windows.get_mut(&window)?.undo.pop()
-    }
-
-    /// Pops the window's last undone edit.
-    pub fn pop_redo(&mut self, window: WindowId) -> Option<UndoStep> {
-        self.windows.get_mut(&window)?.redo.pop()
+    /// Pops the last step from the stack of a direction.
+    pub fn pop(&mut self, window: WindowId, direction: Direction) -> Option<UndoStep> {
+        let stacks = self.windows.get_mut(&window)?;
+        match direction {
+            Direction::Undo => stacks.undo.pop(),
+            Direction::Redo => stacks.redo.pop(),
+        }
     }
 
     /// Removes an edit that the server rejected.

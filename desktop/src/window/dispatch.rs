@@ -6,7 +6,7 @@ use egui::Context;
 
 use super::state::Window;
 use crate::{
-    action::{Action, DialogKind, WindowAction},
+    action::{DialogKind, WindowAction},
     follow::Link,
     panels::dialogs::Dialog,
     settings,
@@ -43,9 +43,7 @@ pub fn dispatch(
         WindowAction::PauseSort(is_paused) => window.grid.config.is_sort_paused = is_paused,
         WindowAction::SetOnTop(on_top) => window.on_top = on_top,
         WindowAction::Link(group) => window.link = Link::new(group),
-        WindowAction::OpenWindow => {
-            state.execute(Action::OpenWindow(window.list()), window.id(), now);
-        }
+        WindowAction::OpenWindow => state.open_window(window.list()),
         WindowAction::Zoom(by) => ctx.set_zoom_factor(settings::clamp_zoom(ctx.zoom_factor() + by)),
         WindowAction::Shared(action) => state.execute(action, window.id(), now),
     }

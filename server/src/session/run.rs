@@ -246,7 +246,7 @@ impl Session {
                 return self.edit(socket, watchlist, edit, Err(unreadable)).await;
             }
         };
-        let (hub, caller) = (self.context.hub.clone(), self.peer.caller.clone());
+        let (hub, caller) = (&self.context.hub, &self.peer.caller);
         match message {
             ClientMessage::Hello(_) => Err(End::Error(ErrorCode::BadMessage, "duplicate hello".to_owned())),
             ClientMessage::Edit(client::Edit { watchlist, edit, changes }) => {
@@ -268,16 +268,16 @@ impl Session {
                 }
                 Ok(())
             }
-            ClientMessage::Create(create) => socket.send(&manage::create(&hub, &caller, create).await).await,
-            ClientMessage::Delete(delete) => socket.send(&manage::delete(&hub, &caller, delete).await).await,
+            ClientMessage::Create(create) => socket.send(&manage::create(hub, caller, create).await).await,
+            ClientMessage::Delete(delete) => socket.send(&manage::delete(hub, caller, delete).await).await,
             ClientMessage::Restore(restore) => {
-                socket.send(&manage::restore(&hub, &caller, restore).await).await
+                socket.send(&manage::restore(hub, caller, restore).await).await
             }
             ClientMessage::DeletedLists(request) => {
-                socket.send(&manage::deleted_lists(&hub, &caller, request)).await
+                socket.send(&manage::deleted_lists(hub, caller, request)).await
             }
             ClientMessage::History(request) => {
-                self.histories.spawn(history(hub, caller, request));
+                self.histories.spawn(history(hub.clone(), caller.clone(), request));
                 Ok(())
             }
         }

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -230,6 +229,5 @@ async fn only_what_is_on_disk_is_listed_when_two_writes_in_a_row_fail() {
     // A room of the same watchlist that starts later finds every revision that was listed.
     connected.hub.delete(&connected.caller, LIST).await.unwrap();
     connected.hub.restore(&connected.caller, LIST).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(connected.rename(&[(3, "Three")]).await, [true]);
 }
