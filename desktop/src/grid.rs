@@ -9,6 +9,7 @@ pub mod blocks;
 mod card;
 mod cell;
 mod columns;
+mod conditions;
 pub mod config;
 mod confirm;
 mod cursor;
@@ -31,6 +32,7 @@ mod question;
 mod reveal;
 mod scroll;
 pub mod selection;
+mod state;
 mod steps;
 pub mod sums;
 pub mod table;
@@ -39,63 +41,31 @@ mod tsv;
 mod typed;
 mod view;
 
-use egui::{EventFilter, Id, Rect, Response, Sense, Ui};
-use shared::{column::ColumnKey, ids::RowId, watchlist::Watchlist};
-
 pub use cursor::Cursor;
 pub use edit::Editor;
+use egui::{EventFilter, Id, Rect, Response, Sense, Ui};
 pub use header::new_column_kinds;
+pub use state::GridState;
 pub use view::{GridView, PersonAt};
 
 use self::{
-    arranger::{Arranger, Request},
-    card::Card,
-    config::{Density, GridConfig},
-    edit::{Editing, Opening},
-    filters::Filters,
-    find::Find,
+    arranger::Request,
+    conditions::conditions,
+    edit::Opening,
     layout::Layout,
     order::{Locale, OrderSpec},
     paint::Painted,
-    pointer::{Drag, Gesture, Pointer},
+    pointer::{Drag, Gesture},
     reveal::reveal,
-    scroll::Scroll,
-    selection::Selection,
-    sums::Sums,
     table::Table,
     view::Frame,
 };
-use crate::command::{Command, Confirmation, Step};
-
-/// The state of one window's grid: one field for each part.
-#[derive(Default)]
-pub struct GridState {
-    /// The user's column, sort and filter settings.
-    pub config: GridConfig,
-    /// Row height preset.
-    pub density: Density,
-    /// The active cell and the selected blocks.
-    pub selection: Selection,
-    /// The scroll position.
-    pub scroll: Scroll,
-    editing: Editing,
-    filters: Filters,
-    find: Find,
-    card: Card,
-    pointer: Pointer,
-    /// The open confirmation.
-    question: Option<Confirmation>,
-    /// Count, sum, average, minimum and maximum of the selection.
-    sums: Sums,
-    arranger: Arranger,
-    /// Commands for the next frame.
-    queued: Vec<Command>,
-}
+use crate::command::{Command, GridCommand, When};
 
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let id = ui.scope_id().with("grid");
-    let mut commands = question::show(ui, &mut state.question);
+    let mut commands = question::show(ui, &mut state.question, view);
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();
     let response = ui.interact(rect, id, Sense::click_and_drag());
@@ -132,59 +102,6 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
 }
 
 impl GridState {
-    /// Resets the grid for another watchlist, with that list's saved settings and cursor.
-    pub fn reset(&mut self, config: GridConfig, cursor: Option<Cursor>) {
-        let mut scroll = Scroll::default();
-        scroll.reveal_next = cursor.is_some();
-        let selection = Selection::at(cursor);
-        *self = Self { config, selection, scroll, density: self.density, ..Self::default() };
-    }
-
-    /// Commits the open editor in the next frame if its text is valid.
-    pub fn request_commit(&mut self) {
-        self.editing.is_commit_requested = self.editing.is_open();
-    }
-
-    /// Queues a command for the next frame, as if its key had been pressed.
-    pub fn queue_command(&mut self, command: Command) {
-        self.queued.push(command);
-    }
-
-    /// Returns the open editor.
-    pub fn editor(&self) -> Option<&Editor> {
-        self.editing.editor.as_ref()
-    }
-
-    /// Closes the open editor without a commit, and returns it.
-    pub fn take_editor(&mut self) -> Option<Editor> {
-        self.editing.editor.take()
-    }
-
-    /// Whether a confirmation is open.
-    pub fn has_question(&self) -> bool {
-        self.question.is_some()
-    }
-
-    /// Whether switching to another watchlist would lose typed text or an open confirmation.
-    pub fn is_busy(&self) -> bool {
-        self.editing.is_open() || self.has_question()
-    }
-
-    /// Returns the rows and columns as they are currently shown.
-    pub fn table<'a>(&self, watchlist: &'a Watchlist) -> Table<'a> {
-        Table::new(watchlist, self.arranger.order(), &self.config)
-    }
-
-    /// Returns the totals of the selection, for the status bar.
-    pub fn sums(&self) -> &Sums {
-        &self.sums
-    }
-
-    fn layout(&self, rect: Rect, table: &Table<'_>) -> Layout {
-        let settings = (&self.config, self.density);
-        Layout::new(rect, table, settings, &self.scroll, self.editing.gap(table))
-    }
-
     fn show_find(&mut self, ui: &mut Ui, view: &GridView<'_>) {
         if let Some(forward) = find::show(ui, &mut self.find, view.palette) {
             let table = self.table(view.watchlist);
@@ -245,7 +162,7 @@ impl GridState {
             self.scroll.reveal_next = true;
         }
         if self.selection.clear_hidden_insertion(table) {
-            commands.push(Command::Notify("The new row is hidden by the filter.".to_owned()));
+            commands.push(Command::notify("The new row is hidden by the filter."));
         }
     }
 
@@ -316,7 +233,7 @@ impl GridState {
             Gesture::FitColumn(key) => columns::fit(ui, &mut self.config, frame, layout, &key),
             Gesture::SelectAll => {
                 if self.commit(frame, commands) {
-                    self.selection.select_whole(&Command::SelectAll, frame.table);
+                    self.selection.select_whole(&GridCommand::SelectAll, frame.table);
                 }
             }
             Gesture::ClickHeader(key, modifiers) => {
@@ -332,43 +249,6 @@ impl GridState {
         }
     }
 
-    /// Commits the open editor. Returns false if its text is invalid, and it stays open.
-    fn commit(&mut self, frame: &Frame<'_>, commands: &mut Vec<Command>) -> bool {
-        let Some(committed) = edit::commit(&mut self.editing, &mut self.selection, frame) else {
-            return false;
-        };
-        commands.extend(committed);
-        true
-    }
-
-    fn open_editor(&mut self, frame: &Frame<'_>, opening: Opening, commands: &mut Vec<Command>) {
-        commands.extend(edit::open(&mut self.editing, &mut self.selection, frame, opening));
-    }
-
-    /// Passes a part's commands on: a confirmation is opened here, the grid's own wait for the next frame, and the others go
-    /// to the application.
-    fn accept(&mut self, from_part: impl IntoIterator<Item = Command>, commands: &mut Vec<Command>) {
-        for command in from_part {
-            match command {
-                Command::Confirm(question) => self.question = Some(question),
-                Command::OpenAll => self.queued.push(command),
-                other => commands.push(other),
-            }
-        }
-    }
-
-    /// Executes the queued commands. Those queued from here on wait for the next frame, which has the rows that this one
-    /// adds. They also wait for an open editor, which commits first.
-    fn execute_queued(&mut self, ui: &Ui, frame: &Frame<'_>, layout: &Layout, commands: &mut Vec<Command>) {
-        if self.editing.is_open() {
-            self.editing.is_commit_requested |= !self.queued.is_empty();
-            return;
-        }
-        for command in std::mem::take(&mut self.queued) {
-            self.execute(ui, frame, layout, command, commands);
-        }
-    }
-
     /// Whether keyboard input goes to the grid: it does unless another widget has focus. An arrow key that was pressed before
     /// the grid set its focus lock has moved the focus to a neighbour, but is still input for the grid.
     fn has_keys(&self, ui: &Ui, id: Id, view: &GridView<'_>) -> bool {
@@ -379,29 +259,6 @@ impl GridState {
         let focused = ui.memory(|memory| memory.focused());
         focused.is_none_or(|focused| focused == id)
             || ui.input(|input| keys::has_navigation_key(&input.events))
-    }
-
-    /// Executes the frame's key events in order. Events after the one that opened the editor are kept for the editor, which
-    /// has focus from the next frame on: at a low frame rate that can be a whole word.
-    fn execute_key_events(
-        &mut self,
-        ui: &Ui,
-        frame: &Frame<'_>,
-        layout: &Layout,
-        commands: &mut Vec<Command>,
-    ) {
-        let (events, modifiers) = ui.input(|input| (input.events.clone(), input.modifiers));
-        for (index, event) in events.iter().enumerate() {
-            if let Some(command) = keys::command_for_event(event, modifiers) {
-                self.execute(ui, frame, layout, command, commands);
-            }
-            if self.editing.is_open() {
-                let rest = events[index + 1..].iter().filter(|event| keys::is_keyboard_input(event));
-                self.editing.typed_ahead = rest.cloned().collect();
-                ui.request_repaint();
-                return;
-            }
-        }
     }
 
     fn context_menu(
@@ -432,129 +289,25 @@ impl GridState {
         let menu =
             egui::Popup::context_menu(response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
         menu.show(|ui| match self.pointer.menu_column.clone() {
-            Some(column) => self.column_menu(ui, frame, layout, &column, commands),
-            None => {
-                if let Some(command) = menu::show(ui, self.selection.rows(frame.table).len()) {
-                    self.execute(ui, frame, layout, command, commands);
+            Some(column) => {
+                let conditions = conditions(&self.config, frame.table, true, Some(&column));
+                match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
+                    Some((column, Command::Grid(GridCommand::Column(command)))) => {
+                        self.execute_on_column(ui, (frame, layout), &column, command, commands);
+                    }
+                    chosen => {
+                        self.execute_chosen(ui, (frame, layout), chosen.map(|(_, other)| other), commands)
+                    }
                 }
+            }
+            None => {
+                let mut conditions = self.conditions(frame.view.watchlist);
+                conditions.add(When::Undo, frame.view.can_undo);
+                conditions.add(When::Redo, frame.view.can_redo);
+                let chosen = menu::show_row_menu(ui, &conditions);
+                self.execute_chosen(ui, (frame, layout), chosen, commands);
             }
         });
-    }
-
-    fn column_menu(
-        &mut self,
-        ui: &mut Ui,
-        frame: &Frame<'_>,
-        layout: &Layout,
-        column: &ColumnKey,
-        commands: &mut Vec<Command>,
-    ) {
-        let (chosen, restored) = header::menu(ui, &mut self.filters, &mut self.config, frame, column);
-        commands.extend(restored);
-        if let Some(chosen) = chosen {
-            let config = &mut self.config;
-            commands.extend(columns::execute_column_command(ui, config, frame, layout, column, chosen));
-        }
-    }
-
-    fn execute(
-        &mut self,
-        ui: &Ui,
-        frame: &Frame<'_>,
-        layout: &Layout,
-        command: Command,
-        commands: &mut Vec<Command>,
-    ) {
-        if self.editing.is_open() {
-            return;
-        }
-        let table = frame.table;
-        let reveals = !matches!(
-            command,
-            Command::SelectAll
-                | Command::SelectRows
-                | Command::SelectColumns
-                | Command::Escape
-                | Command::ShowHistory
-        );
-        match command {
-            Command::Move(step) => {
-                self.selection.step(table, step, layout.page_rows());
-                if matches!(step, Step::RowStart | Step::First) {
-                    self.scroll.x = 0.0;
-                }
-            }
-            Command::Extend(step) => self.selection.extend(table, step, layout.page_rows()),
-            Command::SelectAll | Command::SelectRows | Command::SelectColumns => {
-                self.selection.select_whole(&command, table);
-            }
-            Command::Escape => {
-                self.selection.blocks.clear();
-                self.find.close();
-                self.card.close();
-            }
-            Command::History => self.card.pin(self.selection.cursor.clone()),
-            Command::ShowHistory => {
-                let cell =
-                    self.selection.cursor.clone().and_then(|cursor| Some((cursor.row?, cursor.column)));
-                commands.extend(cell.map(|(row, column)| Command::ShowHistoryOf(row, column)));
-            }
-            Command::Open => self.open_editor(frame, Opening::End, commands),
-            Command::OpenList => self.open_editor(frame, Opening::List, commands),
-            Command::OpenAll => self.open_editor(frame, Opening::All, commands),
-            Command::Type(text) => self.open_editor(frame, Opening::Typed(text), commands),
-            Command::Copy => ui.copy_text(paste::selection_text(&self.selection, frame)),
-            Command::RequestPaste => ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
-            Command::Sort(beside) => {
-                let column = self.selection.cursor.as_ref().and_then(|cursor| table.column(&cursor.column));
-                if let Some(entry) = column {
-                    self.config.sort_by(trend::source(entry).unwrap_or(&entry.column.key), beside);
-                }
-            }
-            Command::SortAgain => self.arranger.refresh(),
-            Command::Column(command) => {
-                if let Some(column) = self.selection.cursor.as_ref().map(|cursor| cursor.column.clone()) {
-                    let config = &mut self.config;
-                    commands
-                        .extend(columns::execute_column_command(ui, config, frame, layout, &column, command));
-                }
-            }
-            Command::Filters => {
-                let column = self.selection.cursor.as_ref().map(|cursor| cursor.column.clone());
-                self.filters.toggle(&mut self.config, column);
-            }
-            Command::Find => self.find.open(),
-            Command::FindNext(forward) => {
-                find::find_next(&mut self.find, &mut self.selection, frame, forward);
-            }
-            changing => self.execute_change(ui, frame, changing, commands),
-        }
-        if reveals {
-            reveal(&mut self.scroll, &self.selection, table, layout);
-        }
-    }
-
-    /// Executes a command that changes rows or cells. Other commands are the application's.
-    fn execute_change(&mut self, ui: &Ui, frame: &Frame<'_>, command: Command, commands: &mut Vec<Command>) {
-        let selection = &mut self.selection;
-        let changes = match command {
-            Command::Clear => ops::clear(selection, frame),
-            Command::Cut => {
-                ui.copy_text(paste::selection_text(selection, frame));
-                ops::clear(selection, frame)
-            }
-            Command::Paste(text) => paste::paste(selection, frame, &text),
-            Command::FillDown => ops::fill_down(selection, frame),
-            Command::FillRight => ops::fill_right(selection, frame),
-            Command::InsertAbove => ops::insert_row(selection, frame, false),
-            Command::InsertBelow => ops::insert_row(selection, frame, true),
-            Command::InsertSection => ops::insert_section(selection, frame),
-            Command::Duplicate => ops::duplicate(selection, frame),
-            Command::MoveRows(up) => ops::move_rows(selection, &self.config, frame, up),
-            Command::RemoveRows => ops::remove_rows(selection, frame),
-            other => vec![other],
-        };
-        self.accept(changes, commands);
     }
 
     /// Paints the grid, and shows what stands over it.
@@ -611,16 +364,6 @@ impl GridState {
             None if !self.editing.is_commit_requested => self.queued.clear(),
             None => {}
         }
-    }
-
-    /// Returns whether the cursor has reached the row of the last [`Self::move_to_row`].
-    pub fn has_reached_target(&self) -> bool {
-        self.selection.has_reached_target()
-    }
-
-    /// Moves the cursor to a row, and optionally to another column, once the row exists.
-    pub fn move_to_row(&mut self, row: RowId, column: Option<ColumnKey>) {
-        self.selection.move_to_row(row, column);
     }
 }
 

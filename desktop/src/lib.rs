@@ -1,7 +1,6 @@
 //! The desktop application: windows that show shared watchlists. `main` only parses the command line for
 //! [`app::run`].
 
-pub mod action;
 pub mod app;
 pub mod args;
 pub mod command;
@@ -13,6 +12,7 @@ pub mod less_motion;
 pub mod net;
 pub mod panels;
 pub mod placement;
+pub mod preferences;
 pub mod region;
 pub mod servers;
 pub mod settings;

@@ -1,11 +1,12 @@
-//! The panels around the grid: bars, notices and dialogs. They read the shared state and emit actions.
+//! The panels around the grid: bars, notices and dialogs. They read the shared state and emit commands.
 
-pub mod commands;
 pub mod dialogs;
 pub mod history;
 pub mod joining;
 pub mod notices;
+pub mod palette;
 pub mod people;
+pub mod shortcuts;
 pub mod status;
 pub mod top_bar;
 pub mod view;

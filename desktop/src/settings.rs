@@ -5,7 +5,6 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -14,14 +13,11 @@ use tracing::warn;
 
 use crate::{
     follow::Group,
-    grid::{
-        Cursor,
-        config::{Density, GridConfig},
-    },
+    grid::{Cursor, config::GridConfig},
     placement::Placement,
+    preferences::GlowChoice,
     servers::OWN,
-    store::glow::GlowStyle,
-    theme::ThemeChoice,
+    theme::{Density, ThemeChoice},
 };
 
 /// Version of the file format; files of other versions are set aside.
@@ -46,50 +42,6 @@ pub struct SavedWindow {
     pub grids: BTreeMap<WatchlistId, GridConfig>,
     /// Cursors by watchlist.
     pub cursors: BTreeMap<WatchlistId, Cursor>,
-}
-
-/// The glow settings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct GlowChoice {
-    /// Duration of the glow in seconds, 0 to 10; 0 disables it.
-    pub seconds: f32,
-    /// Whether only the changed cell glows instead of its row.
-    pub cell_only: bool,
-    /// Whether the glow fades.
-    pub motion: Motion,
-}
-
-/// Whether a glow fades or stays constant for its duration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Motion {
-    /// Follows the system's reduced-motion setting.
-    #[default]
-    System,
-    /// Fades.
-    Fade,
-    /// Stays constant.
-    Still,
-}
-
-impl GlowChoice {
-    /// Returns the glow to draw, given the system's reduced-motion setting.
-    pub fn style(&self, reduced_motion: bool) -> GlowStyle {
-        let is_still = match self.motion {
-            Motion::System => reduced_motion,
-            Motion::Fade => false,
-            Motion::Still => true,
-        };
-        let duration = Duration::from_secs_f32(self.seconds.clamp(0.0, 10.0));
-        GlowStyle { duration, cell_only: self.cell_only, is_still }
-    }
-}
-
-impl Default for GlowChoice {
-    fn default() -> Self {
-        Self { seconds: 2.0, cell_only: false, motion: Motion::System }
-    }
 }
 
 /// Content of a workspace file.

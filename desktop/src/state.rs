@@ -1,4 +1,4 @@
-//! The state that all windows share, and what changes it: network events, and actions that concern no window's own state.
+//! The state that all windows share, and what changes it: network events, and commands that concern no window's own state.
 
 mod imports;
 mod windows;
@@ -15,22 +15,23 @@ use uuid::Uuid;
 use self::imports::{Import, Imports};
 pub use self::windows::{OpenWindows, wake_root};
 use crate::{
-    action::Action,
+    command::AppCommand,
     follow::Links,
     less_motion::ReducedMotion,
     net::{Net, NetEvent},
+    preferences::Preferences,
     region::Region,
     servers::Joining,
-    settings::{GlowChoice, SavedWindow, Workspace, WorkspaceFile},
+    settings::{SavedWindow, Workspace, WorkspaceFile},
     store::{Connection, Store},
-    theme::{self, ThemeChoice},
+    theme,
     updates::Updates,
     wake::Wake,
 };
 
 /// Maximum number of network events per frame, so that the windows stay responsive.
 const MAX_EVENTS_PER_FRAME: usize = 2_000;
-/// Notice for an action that needs a connection.
+/// Notice for a command that needs a connection.
 const OFFLINE: &str = "This is not possible while offline. Try again once you are connected.";
 /// Minimum interval between two writes of the workspace file.
 const SAVE_INTERVAL: Duration = Duration::from_millis(500);
@@ -66,17 +67,6 @@ pub struct AppState {
     imports: Imports,
     ctx: Context,
     wake: Wake,
-}
-
-/// What a person has chosen for all windows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Preferences {
-    /// Theme.
-    pub theme: ThemeChoice,
-    /// Whether the colour-blind palette is used.
-    pub colour_blind: bool,
-    /// Settings of the glow.
-    pub glow: GlowChoice,
 }
 
 impl AppState {
@@ -200,57 +190,57 @@ impl AppState {
         }
     }
 
-    /// Executes an action that concerns no window's own state.
-    pub fn execute(&mut self, action: Action, window: WindowId, now: Duration) {
-        match action {
-            Action::Edit { watchlist, changes } => {
+    /// Executes a command that concerns no window's own state.
+    pub fn execute(&mut self, command: AppCommand, window: WindowId, now: Duration) {
+        match command {
+            AppCommand::Edit { watchlist, changes } => {
                 if let Err(rejection) = self.store.edit(watchlist, window, changes) {
                     self.store.notify(format!("Cannot apply this edit: {rejection}."), None, now);
                 }
             }
-            Action::Quit => self.quit(window, now),
-            Action::RequestCellHistory { watchlist, row, column } => {
+            AppCommand::Quit => self.quit(window, now),
+            AppCommand::RequestCellHistory { watchlist, row, column } => {
                 self.store.request_cell_history(watchlist, window, row, column);
             }
-            Action::RequestLog { older } => self.store.request_log(window, older),
-            Action::Create(name) => {
+            AppCommand::RequestLog { older } => self.store.request_log(window, older),
+            AppCommand::Create(name) => {
                 let watchlist = WatchlistId(Uuid::now_v7());
                 let is_requested = self.store.create(window, watchlist, &name, None, Vec::new());
                 self.notify_offline_unless(is_requested, now);
             }
-            Action::Delete(watchlist) => {
+            AppCommand::Delete(watchlist) => {
                 let is_requested = self.store.delete(watchlist);
                 self.notify_offline_unless(is_requested, now);
             }
             // While offline, the last known ones are offered.
-            Action::RequestDeleted => drop(self.store.request_deleted()),
-            Action::Restore(watchlist) => {
+            AppCommand::RequestDeleted => drop(self.store.request_deleted()),
+            AppCommand::Restore(watchlist) => {
                 let is_requested = self.store.restore(watchlist);
                 self.notify_offline_unless(is_requested, now);
             }
-            Action::Import(path) => self.imports.start(window, path, self.wake.clone()),
-            Action::Notify(text) => self.store.notify(text, None, now),
-            Action::Reconnect => self.net.retry_now(),
-            Action::Join => {
+            AppCommand::Import(path) => self.imports.start(window, path, self.wake.clone()),
+            AppCommand::Notify(text) => self.store.notify(text, None, now),
+            AppCommand::Reconnect => self.net.retry_now(),
+            AppCommand::Join => {
                 self.joining.iter().for_each(Joining::give_consent);
                 self.net.retry_now();
             }
-            Action::SetTheme(choice) => {
+            AppCommand::SetTheme(choice) => {
                 self.preferences.theme = choice;
                 theme::set_preference(&self.ctx, choice);
                 self.wake_windows();
             }
-            Action::SetColourBlind(colour_blind) => {
-                self.preferences.colour_blind = colour_blind;
-                theme::set_palette(&self.ctx, colour_blind);
+            AppCommand::ToggleColourBlind => {
+                self.preferences.colour_blind = !self.preferences.colour_blind;
+                theme::set_palette(&self.ctx, self.preferences.colour_blind);
                 self.wake_windows();
             }
-            Action::SetGlow(choice) => {
-                self.preferences.glow = choice;
-                self.store.set_glow(choice.style(self.is_motion_reduced));
+            AppCommand::SetGlow(setting) => {
+                self.preferences.glow = self.preferences.glow.with(setting);
+                self.store.set_glow(self.preferences.glow.style(self.is_motion_reduced));
                 self.wake_windows();
             }
-            Action::DismissNotice(notice) => self.store.dismiss(notice),
+            AppCommand::DismissNotice(notice) => self.store.dismiss(notice),
         }
     }
 

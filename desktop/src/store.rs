@@ -439,6 +439,16 @@ impl Store {
         self.repeat(window, Direction::Undo, now)
     }
 
+    /// Whether a window has an edit to undo.
+    pub fn can_undo(&self, window: WindowId) -> bool {
+        self.undo.has_step(window, Direction::Undo)
+    }
+
+    /// Whether a window has an edit to redo.
+    pub fn can_redo(&self, window: WindowId) -> bool {
+        self.undo.has_step(window, Direction::Redo)
+    }
+
     /// Redoes a window's last undone edit; returns the changed place, or `None` without such an edit.
     pub fn redo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
         self.repeat(window, Direction::Redo, now)

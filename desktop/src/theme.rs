@@ -28,6 +28,27 @@ pub enum ThemeChoice {
     Light,
 }
 
+/// Row height preset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Density {
+    /// 22-point rows.
+    #[default]
+    Compact,
+    /// 28-point rows.
+    Comfortable,
+}
+
+impl Density {
+    /// Returns the height of a row, in points.
+    pub fn row_height(self) -> f32 {
+        match self {
+            Density::Compact => 22.0,
+            Density::Comfortable => 28.0,
+        }
+    }
+}
+
 /// Height of the bar above the grid, in points.
 pub const TOP_BAR: f32 = 36.0;
 /// Height of the bar below the grid, in points.
@@ -72,7 +93,11 @@ pub fn small() -> FontId {
 pub fn install(ctx: &Context) {
     ctx.set_fonts(fonts::definitions());
     set_palette(ctx, false);
-    ctx.options_mut(|options| options.quit_shortcuts.clear());
+    ctx.options_mut(|options| {
+        // The commands have shortcuts of their own.
+        options.quit_shortcuts.clear();
+        options.zoom_with_keyboard = false;
+    });
 }
 
 /// Sets the colours of both styles, from the standard or the colour-blind palettes.

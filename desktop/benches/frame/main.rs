@@ -28,7 +28,7 @@ use egui_extras::{Column as TableColumn, TableBuilder};
 use shared::{
     column::{Column, ColumnKind},
     edit::Change,
-    ids::{RowId, WindowId},
+    ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
     number::Separators,
     position::Position,
@@ -120,6 +120,7 @@ fn grid_frame(watchlist: &Watchlist, glow: Option<&Glow>) -> Duration {
 
 fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<&Glow>, now: Duration) {
     let view = GridView {
+        id: WatchlistId(Uuid::nil()),
         watchlist,
         glow,
         window: WindowId(1),
@@ -134,6 +135,8 @@ fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<
         today: jiff::civil::date(2026, 11, 22),
         separators: Separators::Point,
         new_row: &|| RowId(Uuid::now_v7()),
+        can_undo: false,
+        can_redo: false,
         accepts_keyboard: true,
     };
     state.config.widths =

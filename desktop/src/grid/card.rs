@@ -20,7 +20,7 @@ use super::{
     view::{Frame, GridView},
 };
 use crate::{
-    command::Command,
+    command::{AppCommand, Command},
     store::history::{CellChange, CellHistory, RequestState},
     theme,
 };
@@ -118,7 +118,9 @@ pub(super) fn show(
         && card.requested_at.is_none_or(|at| view.now >= at + REQUEST_INTERVAL)
     {
         card.requested_at = Some(view.now);
-        request = Some(Command::RequestHistory(id, storage.column.key.clone()));
+        let column = storage.column.key.clone();
+        let command = AppCommand::RequestCellHistory { watchlist: view.id, row: id, column };
+        request = Some(command.into());
     }
     let full = full_text(&table.value(row, &place.entry), place, view, ui);
     let rect = layout.cell_rect(index, place).intersect(layout.body);

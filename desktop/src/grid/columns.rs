@@ -10,13 +10,15 @@ use shared::{
 use super::{
     config::GridConfig,
     filter::display_text,
+    filters::Filters,
     layout::Layout,
     metrics::{ARROW, MAX_WIDTH, MIN_WIDTH, PADDING},
+    order::SortKey,
     trend,
     view::Frame,
 };
 use crate::{
-    command::{ColumnCommand, Command},
+    command::{ColumnCommand, Command, DialogKind},
     theme,
 };
 
@@ -30,35 +32,38 @@ const MAX_DECIMALS: u32 = 12;
 /// Executes a column command. Returns a command for the application if it reaches beyond the window's own columns.
 pub(super) fn execute_column_command(
     ui: &Ui,
-    config: &mut GridConfig,
+    (config, filters): (&mut GridConfig, &mut Filters),
     frame: &Frame<'_>,
     layout: &Layout,
     key: &ColumnKey,
     command: ColumnCommand,
 ) -> Option<Command> {
     let table = frame.table;
-    if command == ColumnCommand::ShowAll {
-        config.hidden.clear();
+    if command == ColumnCommand::Show {
+        config.hidden.remove(key);
     }
     let entry = table.column(key)?;
     // Commands that affect everyone apply to the column that a sparkline draws.
     let own = trend::source(entry).unwrap_or(key).clone();
     let index = table.column_index(key).unwrap_or(0);
     match command {
+        ColumnCommand::Sort { descending } => config.sort = vec![SortKey { column: own, descending }],
+        ColumnCommand::CycleSort { keep_others } => config.sort_by(&own, keep_others),
+        ColumnCommand::ToggleFilters => filters.toggle(config, Some(own)),
         ColumnCommand::Hide => match trend::source(entry) {
             Some(source) => drop(config.trends.remove(source)),
             None if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),
-            None => return Some(Command::Notify("The last column cannot be hidden.".to_owned())),
+            None => return Some(Command::notify("The last column cannot be hidden.")),
         },
-        ColumnCommand::ShowAll => {}
+        // It is shown from the next frame on.
+        ColumnCommand::Show => {}
         ColumnCommand::Freeze => config.frozen = index + 1,
-        ColumnCommand::FreezeFirst => config.frozen = 1,
-        ColumnCommand::Trend => {
+        ColumnCommand::ToggleSparkline => {
             if trend::can_draw(entry) {
                 config.toggle_trend(key);
             } else {
                 let text = "Sparklines are not available for computed columns.";
-                return Some(Command::Notify(text.to_owned()));
+                return Some(Command::notify(text));
             }
         }
         ColumnCommand::Decimals(more) => set_decimals(config, entry, more),
@@ -75,14 +80,16 @@ pub(super) fn execute_column_command(
                 config.place(frame.view.watchlist, key, before.as_ref());
             }
         }
-        ColumnCommand::Add => return Some(Command::AddColumn(own)),
-        ColumnCommand::Rename => return Some(Command::RenameColumn(own)),
+        ColumnCommand::Add => return Some(Command::OpenDialog(DialogKind::AddColumn(frame.view.id, own))),
+        ColumnCommand::Rename => {
+            return Some(Command::OpenDialog(DialogKind::RenameColumn(frame.view.id, own)));
+        }
         ColumnCommand::Remove => {
             if entry.column.derive.is_some() {
                 let text = format!("{} is computed from other columns. Hide it instead.", entry.column.title);
-                return Some(Command::Notify(text));
+                return Some(Command::notify(text));
             }
-            return Some(Command::Edit(vec![Change::RemoveColumn(ColumnRef { key: key.clone() })]));
+            return Some(frame.view.edit(vec![Change::RemoveColumn(ColumnRef { key: key.clone() })]));
         }
     }
     None

@@ -10,27 +10,6 @@ use shared::{
 
 use super::{order::SortKey, trend};
 
-/// Row height preset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Density {
-    /// 22-point rows.
-    #[default]
-    Compact,
-    /// 28-point rows.
-    Comfortable,
-}
-
-impl Density {
-    /// Returns the height of a row, in points.
-    pub fn row_height(self) -> f32 {
-        match self {
-            Density::Compact => 22.0,
-            Density::Comfortable => 28.0,
-        }
-    }
-}
-
 /// The user's column, sort and filter settings for one watchlist in one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

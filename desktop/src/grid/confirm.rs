@@ -2,13 +2,19 @@
 
 use shared::{edit::Change, limits::Limits, number::format_grouped, wire::codec::Encoding};
 
-use crate::command::{Command, Confirmation};
+use super::view::GridView;
+use crate::command::{Command, Confirmation, GridCommand};
 
 /// Bytes reserved in an edit's message for everything but the changes.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
 /// Returns the commands that send changes, or that ask for confirmation if there are messages or the changes are too many for one edit.
-pub(super) fn confirm_or_send(what: &str, mut lines: Vec<String>, changes: Vec<Change>) -> Vec<Command> {
+pub(super) fn confirm_or_send(
+    what: &str,
+    mut lines: Vec<String>,
+    changes: Vec<Change>,
+    view: &GridView<'_>,
+) -> Vec<Command> {
     let edits = split_into_edits(changes);
     if edits.len() > 1 {
         let changes: usize = edits.iter().map(Vec::len).sum();
@@ -19,10 +25,11 @@ pub(super) fn confirm_or_send(what: &str, mut lines: Vec<String>, changes: Vec<C
         ));
     }
     if lines.is_empty() {
-        return edits.into_iter().map(Command::Edit).collect();
+        return edits.into_iter().map(|changes| view.edit(changes)).collect();
     }
     let confirm_label = if edits.is_empty() { "Close" } else { what }.to_owned();
-    vec![Command::Confirm(Confirmation { title: what.to_owned(), lines, confirm_label, edits })]
+    let question = Confirmation { title: what.to_owned(), lines, confirm_label, edits };
+    vec![GridCommand::Confirm(question).into()]
 }
 
 /// Splits changes into as few edits as the limits allow, in order.

@@ -1,18 +1,21 @@
-//! Key bindings of the grid while no editor is open.
+//! Keyboard events as grid commands.
 
 use egui::{Event, Key, Modifiers};
 
-use crate::command::{Command, Step};
+use crate::command::{self, Command, GridCommand, Scope};
 
 /// Returns the command of an event; `modifiers` are those pressed in its frame.
 pub(super) fn command_for_event(event: &Event, modifiers: Modifiers) -> Option<Command> {
     match event {
-        Event::Key { key, pressed: true, modifiers, .. } => command_for_key(*key, *modifiers),
-        Event::Copy => Some(Command::Copy),
-        Event::Cut => Some(Command::Cut),
-        Event::Paste(text) => Some(Command::Paste(text.clone())),
+        Event::Key { key, pressed: true, modifiers, .. } => {
+            command::matching(Scope::Grid, *key, *modifiers).map(|entry| entry.command.clone())
+        }
+        Event::Copy => Some(GridCommand::Copy.into()),
+        Event::Cut => Some(GridCommand::Cut.into()),
+        Event::Paste(text) => Some(GridCommand::Paste(text.clone()).into()),
+        // A space is a key of its own.
         Event::Text(text) if !modifiers.command && !text.chars().any(char::is_control) && text != " " => {
-            Some(Command::Type(text.clone()))
+            Some(GridCommand::Type(text.clone()).into())
         }
         _ => None,
     }
@@ -31,67 +34,10 @@ pub(super) fn has_navigation_key(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(event, Event::Key { key, pressed: true, .. } if moves(key)))
 }
 
-fn command_for_key(key: Key, modifiers: Modifiers) -> Option<Command> {
-    let Modifiers { command, shift, alt, .. } = modifiers;
-    if let Some(step) = step_for_key(key, command).filter(|_| !alt) {
-        return Some(if shift { Command::Extend(step) } else { Command::Move(step) });
-    }
-    match (key, command, shift, alt) {
-        (Key::Tab, false, false, _) => Some(Command::Move(Step::Next)),
-        (Key::Tab, false, true, _) => Some(Command::Move(Step::Previous)),
-        (Key::ArrowDown, false, false, true) => Some(Command::OpenList),
-        (Key::ArrowUp, false, true, true) => Some(Command::MoveRows(true)),
-        (Key::ArrowDown, false, true, true) => Some(Command::MoveRows(false)),
-        (Key::F2, _, true, _) => Some(Command::History),
-        (Key::F2, ..) => Some(Command::Open),
-        (Key::F3, _, back, _) => Some(Command::FindNext(!back)),
-        (Key::F5, ..) => Some(Command::SortAgain),
-        (Key::Escape, ..) => Some(Command::Escape),
-        (Key::Enter, true, true, _) => Some(Command::InsertSection),
-        (Key::Enter, true, false, _) => Some(Command::InsertBelow),
-        (Key::Enter, false, ..) => Some(Command::OpenAll),
-        (Key::Insert, false, ..) => Some(Command::InsertAbove),
-        (Key::Delete, true, ..) => Some(Command::RemoveRows),
-        (Key::Delete | Key::Backspace, false, ..) => Some(Command::Clear),
-        (Key::Space, true, ..) => Some(Command::SelectColumns),
-        (Key::Space, false, true, _) => Some(Command::SelectRows),
-        (Key::Space, false, false, _) => Some(Command::Type(" ".to_owned())),
-        (Key::A, true, ..) => Some(Command::SelectAll),
-        (Key::D, true, false, _) => Some(Command::FillDown),
-        (Key::D, true, true, _) => Some(Command::Duplicate),
-        (Key::R, true, ..) => Some(Command::FillRight),
-        (Key::F, true, ..) => Some(Command::Find),
-        (Key::L, true, true, _) => Some(Command::Filters),
-        (Key::S, true, true, beside) => Some(Command::Sort(beside)),
-        (Key::Z, true, false, _) => Some(Command::Undo),
-        (Key::Z, true, true, _) | (Key::Y, true, ..) => Some(Command::Redo),
-        _ => None,
-    }
-}
-
-fn step_for_key(key: Key, command: bool) -> Option<Step> {
-    Some(match (key, command) {
-        (Key::ArrowUp, false) => Step::Up,
-        (Key::ArrowDown, false) => Step::Down,
-        (Key::ArrowLeft, false) => Step::Left,
-        (Key::ArrowRight, false) => Step::Right,
-        (Key::ArrowUp, true) => Step::Top,
-        (Key::ArrowDown, true) => Step::Bottom,
-        (Key::ArrowLeft, true) => Step::FarLeft,
-        (Key::ArrowRight, true) => Step::FarRight,
-        (Key::Home, true) => Step::First,
-        (Key::End, true) => Step::Last,
-        (Key::Home, false) => Step::RowStart,
-        (Key::End, false) => Step::RowEnd,
-        (Key::PageUp, false) => Step::PageUp,
-        (Key::PageDown, false) => Step::PageDown,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Step;
 
     fn press(key: Key, modifiers: Modifiers) -> Option<Command> {
         let event = Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
@@ -100,50 +46,56 @@ mod tests {
 
     #[test]
     fn keys_map_to_commands() {
+        use GridCommand as G;
         use Step as S;
         let (none, ctrl, shift, alt) =
             (Modifiers::NONE, Modifiers::COMMAND, Modifiers::SHIFT, Modifiers::ALT);
         for (key, modifiers, expected) in [
-            (Key::Enter, none, Command::OpenAll),
-            (Key::F2, none, Command::Open),
-            (Key::F2, shift, Command::History),
-            (Key::Enter, ctrl, Command::InsertBelow),
-            (Key::Enter, ctrl | shift, Command::InsertSection),
-            (Key::Home, ctrl, Command::Move(S::First)),
-            (Key::End, ctrl, Command::Move(S::Last)),
-            (Key::Home, none, Command::Move(S::RowStart)),
-            (Key::PageDown, none, Command::Move(S::PageDown)),
-            (Key::PageDown, shift, Command::Extend(S::PageDown)),
-            (Key::Tab, none, Command::Move(S::Next)),
-            (Key::Tab, shift, Command::Move(S::Previous)),
-            (Key::ArrowDown, ctrl, Command::Move(S::Bottom)),
-            (Key::ArrowDown, ctrl | shift, Command::Extend(S::Bottom)),
-            (Key::ArrowDown, alt, Command::OpenList),
-            (Key::ArrowUp, alt | shift, Command::MoveRows(true)),
-            (Key::Delete, none, Command::Clear),
-            (Key::Backspace, none, Command::Clear),
-            (Key::Delete, ctrl, Command::RemoveRows),
-            (Key::A, ctrl, Command::SelectAll),
-            (Key::Space, shift, Command::SelectRows),
-            (Key::D, ctrl, Command::FillDown),
-            (Key::R, ctrl, Command::FillRight),
-            (Key::Z, ctrl, Command::Undo),
-            (Key::Z, ctrl | shift, Command::Redo),
-            (Key::Escape, none, Command::Escape),
+            (Key::Enter, none, G::OpenAll),
+            (Key::Enter, shift, G::OpenAll),
+            (Key::F2, none, G::Open),
+            (Key::F2, shift, G::History),
+            (Key::Enter, ctrl, G::InsertBelow),
+            (Key::Enter, ctrl | shift, G::InsertSection),
+            (Key::Home, ctrl, G::Move(S::First)),
+            (Key::End, ctrl, G::Move(S::Last)),
+            (Key::Home, none, G::Move(S::RowStart)),
+            (Key::PageDown, none, G::Move(S::PageDown)),
+            (Key::PageDown, shift, G::Extend(S::PageDown)),
+            (Key::Tab, none, G::Move(S::Next)),
+            (Key::Tab, shift, G::Move(S::Previous)),
+            (Key::ArrowDown, ctrl, G::Move(S::Bottom)),
+            (Key::ArrowDown, ctrl | shift, G::Extend(S::Bottom)),
+            (Key::Home, ctrl | shift, G::Extend(S::First)),
+            (Key::ArrowDown, alt, G::OpenList),
+            (Key::ArrowUp, alt | shift, G::MoveRows(true)),
+            (Key::Delete, none, G::Clear),
+            (Key::Backspace, shift, G::Clear),
+            (Key::Delete, ctrl, G::RemoveRows),
+            (Key::A, ctrl, G::SelectAll),
+            (Key::Space, none, G::Type(" ".to_owned())),
+            (Key::Space, shift, G::SelectRows),
+            (Key::D, ctrl, G::FillDown),
+            (Key::R, ctrl, G::FillRight),
+            (Key::F3, shift, G::FindNext(false)),
+            (Key::Escape, none, G::Escape),
         ] {
-            assert_eq!(press(key, modifiers), Some(expected), "{key:?} {modifiers:?}");
+            assert_eq!(press(key, modifiers), Some(expected.into()), "{key:?} {modifiers:?}");
         }
+        assert_eq!(press(Key::Z, ctrl), Some(Command::Undo));
+        assert_eq!(press(Key::Z, ctrl | shift), Some(Command::Redo));
+        assert_eq!(press(Key::ArrowUp, alt), None);
         assert_eq!(press(Key::F9, none), None);
     }
 
     #[test]
     fn printable_text_opens_the_editor_and_shortcuts_do_not() {
         let text = Event::Text("7".to_owned());
-        assert_eq!(command_for_event(&text, Modifiers::NONE), Some(Command::Type("7".to_owned())));
+        let typed = GridCommand::Type("7".to_owned());
+        assert_eq!(command_for_event(&text, Modifiers::NONE), Some(typed.into()));
         assert_eq!(command_for_event(&text, Modifiers::COMMAND), None);
-        assert_eq!(
-            command_for_event(&Event::Paste("7".to_owned()), Modifiers::COMMAND),
-            Some(Command::Paste("7".into()))
-        );
+        let pasted = GridCommand::Paste("7".to_owned());
+        let paste = Event::Paste("7".to_owned());
+        assert_eq!(command_for_event(&paste, Modifiers::COMMAND), Some(pasted.into()));
     }
 }

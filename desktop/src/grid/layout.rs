@@ -11,12 +11,13 @@ use shared::{
 };
 
 use super::{
-    config::{Density, GridConfig},
+    config::GridConfig,
     metrics::{ARROW, BAR, FIGURE, FILTERS, GRIP, HEADER, MARK, PADDING},
     scroll::Scroll,
     table::Table,
     trend,
 };
+use crate::theme::Density;
 
 /// One visible column.
 #[derive(Clone, Debug)]

@@ -1,44 +1,125 @@
-//! The context menu of the rows.
+//! The context menus of the rows and of a column.
 
-use egui::{Button, Ui};
+use egui::Ui;
+use shared::{
+    column::ColumnKey,
+    edit::{Change, ColumnRef},
+    watchlist::ColumnEntry,
+};
 
-use crate::command::Command;
+use super::{config::GridConfig, trend, view::Frame};
+use crate::command::{
+    ColumnCommand, Command, Conditions, GridCommand, When, entry_of, menu_item, menu_items,
+};
 
-/// Shows the menu for the selected rows. Returns the chosen command.
-pub(super) fn show(ui: &mut Ui, rows: usize) -> Option<Command> {
-    let remove = if rows > 1 { format!("Remove {rows} rows") } else { "Remove row".to_owned() };
-    let groups: [&[(&str, &str, Command)]; 5] = [
-        &[
-            ("Edit cell", "F2", Command::Open),
-            ("Cut", "Ctrl+X", Command::Cut),
-            ("Copy", "Ctrl+C", Command::Copy),
-            ("Paste", "Ctrl+V", Command::RequestPaste),
-        ],
-        &[
-            ("Insert row above", "Insert", Command::InsertAbove),
-            ("Insert row below", "Ctrl+Enter", Command::InsertBelow),
-            ("Insert section above", "Ctrl+Shift+Enter", Command::InsertSection),
-            ("Duplicate", "Ctrl+Shift+D", Command::Duplicate),
-            (&remove, "Ctrl+Delete", Command::RemoveRows),
-        ],
-        &[
-            ("Show recent changes", "Shift+F2", Command::History),
-            ("Show cell history", "", Command::ShowHistory),
-        ],
-        &[("Fill down", "Ctrl+D", Command::FillDown), ("Fill right", "Ctrl+R", Command::FillRight)],
-        &[("Undo", "Ctrl+Z", Command::Undo), ("Redo", "Ctrl+Shift+Z", Command::Redo)],
+/// Shows the menu of the selected rows. Returns the chosen command.
+pub(super) fn show_row_menu(ui: &mut Ui, conditions: &Conditions) -> Option<Command> {
+    use GridCommand as G;
+    let groups: [&[Command]; 5] = [
+        &[G::OpenAll, G::Cut, G::Copy, G::RequestPaste].map(Command::Grid),
+        &[G::InsertAbove, G::InsertBelow, G::InsertSection, G::Duplicate, G::RemoveRows].map(Command::Grid),
+        &[G::History, G::ShowHistory].map(Command::Grid),
+        &[G::FillDown, G::FillRight].map(Command::Grid),
+        &[Command::Undo, Command::Redo],
     ];
+    menu_items(ui, &groups, conditions)
+}
+
+/// Shows the menu of a column. Returns the chosen command and the column that it is for.
+pub(super) fn show_column_menu(
+    ui: &mut Ui,
+    config: &GridConfig,
+    frame: &Frame<'_>,
+    key: &ColumnKey,
+    conditions: &Conditions,
+) -> Option<(ColumnKey, Command)> {
+    use ColumnCommand as C;
+    let entry = frame.table.column(key)?;
+    let is_data = trend::source(entry).is_none();
     let mut chosen = None;
-    for (index, group) in groups.into_iter().enumerate() {
-        if index > 0 {
-            ui.separator();
+    let mut offer = |ui: &mut Ui, command: Command| {
+        if menu_item(ui, &command, conditions) {
+            chosen = Some((key.clone(), command));
         }
-        for (title, keys, command) in group {
-            if ui.add(Button::new(*title).shortcut_text(*keys)).clicked() {
-                chosen = Some(command.clone());
-                ui.close();
+    };
+    if is_data {
+        offer(ui, C::Sort { descending: false }.into());
+        offer(ui, C::Sort { descending: true }.into());
+        if conditions.allow(When::Sorted) {
+            offer(ui, GridCommand::ClearSort.into());
+            let is_paused = conditions.allow(When::PausedSort);
+            offer(ui, GridCommand::PauseSort(!is_paused).into());
+        }
+        ui.separator();
+        offer(ui, C::ToggleFilters.into());
+    }
+    offer(ui, C::Hide.into());
+    offer(ui, C::Freeze.into());
+    if conditions.allow(When::FrozenColumns) {
+        offer(ui, GridCommand::FreezeFirst.into());
+    }
+    offer(ui, C::Fit.into());
+    if conditions.allow(When::Sparkline) {
+        offer(ui, C::ToggleSparkline.into());
+    }
+    if is_data {
+        ui.separator();
+        offer(ui, C::Add.into());
+        offer(ui, C::Rename.into());
+        offer(ui, C::Remove.into());
+    }
+    let decimals = entry.column.kind.decimals().and_then(|decimals| show_decimals(ui, decimals));
+    let chosen = chosen.or_else(|| Some((key.clone(), decimals?.into())));
+    let shown = show_hidden_columns(ui, config, frame).map(|key| (key, C::Show.into()));
+    let restored = show_removed_columns(ui, frame).map(|command| (key.clone(), command));
+    chosen.or(shown).or(restored)
+}
+
+/// Shows the number of decimals with buttons to change it. The menu stays open, because several steps are common.
+fn show_decimals(ui: &mut Ui, decimals: u32) -> Option<ColumnCommand> {
+    let mut chosen = None;
+    ui.horizontal(|ui| {
+        ui.label(format!("{decimals} decimals"));
+        for (text, more) in [("\u{2212}", false), ("+", true)] {
+            let command = ColumnCommand::Decimals(more);
+            if ui.small_button(text).on_hover_text(entry_of(&command.into()).title).clicked() {
+                chosen = Some(command);
             }
         }
+    });
+    chosen
+}
+
+/// Shows the submenu of the columns that are hidden in this window.
+fn show_hidden_columns(ui: &mut Ui, config: &GridConfig, frame: &Frame<'_>) -> Option<ColumnKey> {
+    let columns = frame.view.watchlist.columns().visible();
+    submenu(ui, "Show hidden column", columns.filter(|entry| config.hidden.contains(&entry.column.key)))
+}
+
+/// Shows the submenu of the columns that were removed for everyone.
+fn show_removed_columns(ui: &mut Ui, frame: &Frame<'_>) -> Option<Command> {
+    let columns = frame.view.watchlist.columns().iter();
+    let key = submenu(ui, "Restore column", columns.filter(|entry| entry.column.removed))?;
+    Some(frame.view.edit(vec![Change::RestoreColumn(ColumnRef { key })]))
+}
+
+/// Shows a submenu of columns, unless there are none. Returns the chosen one.
+fn submenu<'a>(
+    ui: &mut Ui,
+    title: &str,
+    columns: impl Iterator<Item = &'a ColumnEntry>,
+) -> Option<ColumnKey> {
+    let columns: Vec<&ColumnEntry> = columns.collect();
+    let mut chosen = None;
+    if !columns.is_empty() {
+        ui.menu_button(title, |ui| {
+            for entry in columns {
+                if ui.button(&*entry.column.title).clicked() {
+                    chosen = Some(entry.column.key.clone());
+                    ui.close();
+                }
+            }
+        });
     }
     chosen
 }

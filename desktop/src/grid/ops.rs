@@ -20,7 +20,7 @@ use super::{
     table::{guarded_set, is_editable},
     view::Frame,
 };
-use crate::command::Command;
+use crate::command::{Command, GridCommand};
 
 /// Clears the selected cells.
 pub(super) fn clear(selection: &Selection, frame: &Frame<'_>) -> Vec<Command> {
@@ -35,7 +35,7 @@ pub(super) fn clear(selection: &Selection, frame: &Frame<'_>) -> Vec<Command> {
             }
         }
     }
-    confirm_or_send("Clear cells", Vec::new(), changes)
+    confirm_or_send("Clear cells", Vec::new(), changes, frame.view)
 }
 
 /// Copies the first selected row's cells into the selected rows below. If one row is selected, copies the row
@@ -61,7 +61,7 @@ pub(super) fn fill_down(selection: &Selection, frame: &Frame<'_>) -> Vec<Command
             }
         }
     }
-    confirm_or_send("Fill down", Vec::new(), changes)
+    confirm_or_send("Fill down", Vec::new(), changes, frame.view)
 }
 
 /// Copies the first selected column's cells into the selected columns to the right, if their kinds can be
@@ -95,9 +95,9 @@ pub(super) fn fill_right(selection: &Selection, frame: &Frame<'_>) -> Vec<Comman
         }
     }
     let notice = (unconverted > 0).then(|| {
-        Command::Notify(format!("{unconverted} cells were not filled: their columns have a different type."))
+        Command::notify(format!("{unconverted} cells were not filled: their columns have a different type."))
     });
-    notice.into_iter().chain(confirm_or_send("Fill right", Vec::new(), changes)).collect()
+    notice.into_iter().chain(confirm_or_send("Fill right", Vec::new(), changes, frame.view)).collect()
 }
 
 /// Copies a value stored in the column `from` if the cell is stored in the same column, so that a section's
@@ -132,7 +132,7 @@ pub(super) fn insert_row(selection: &mut Selection, frame: &Frame<'_>, below: bo
         cursor.row = Some(row);
     }
     selection.inserted_row = Some(row);
-    vec![Command::Edit(changes)]
+    vec![frame.view.edit(changes)]
 }
 
 /// Inserts a section above the cursor's row and opens an editor for its title.
@@ -147,20 +147,20 @@ pub(super) fn insert_section(selection: &mut Selection, frame: &Frame<'_>) -> Ve
             let text = format!(
                 "Column {title} uses the key reserved for section titles. Remove it to add sections."
             );
-            return vec![Command::Notify(text)];
+            return vec![Command::notify(text)];
         }
     };
     let new = vec![(row, section::new_cells())];
     match insert_changes(frame.view.watchlist, at_cursor.unwrap_or(rows.len()), new) {
         Some(inserted) => changes.extend(inserted),
-        None => return vec![Command::Notify("Cannot add another row here.".to_owned())],
+        None => return vec![Command::notify("Cannot add another row here.")],
     }
     selection.blocks.clear();
     let first = frame.table.columns().first();
     selection.cursor = first.map(|first| Cursor { row: Some(row), column: first.column.key.clone() });
     selection.inserted_row = Some(row);
     // The row exists from the next frame on, and so the editor opens in that frame.
-    vec![Command::Edit(changes), Command::OpenAll]
+    vec![frame.view.edit(changes), GridCommand::OpenAll.into()]
 }
 
 /// Inserts copies of the selected rows after the last of them.
@@ -178,7 +178,7 @@ pub(super) fn duplicate(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Com
     if let (Some(cursor), Some(first)) = (&mut selection.cursor, first) {
         cursor.row = Some(first);
     }
-    vec![Command::Edit(changes)]
+    vec![frame.view.edit(changes)]
 }
 
 fn cells_of(row: &Row, watchlist: &Watchlist) -> BTreeMap<ColumnKey, Literal> {
@@ -227,17 +227,20 @@ pub(super) fn move_rows_to(
 fn send_move(config: &GridConfig, frame: &Frame<'_>, moved: &[RowId], target: usize) -> Vec<Command> {
     if !config.sort_of(frame.view.watchlist).is_empty() {
         let text = "Rows can only be moved in list order. Clear the sort first.";
-        return vec![Command::Notify(text.to_owned())];
+        return vec![Command::notify(text)];
     }
-    move_changes(frame.view.watchlist, moved, target).map(Command::Edit).into_iter().collect()
+    move_changes(frame.view.watchlist, moved, target)
+        .map(|changes| frame.view.edit(changes))
+        .into_iter()
+        .collect()
 }
 
 /// Removes the selected rows.
 pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Command> {
     let rows = selection.rows(frame.table);
     let changes = rows.iter().map(|row| Change::remove(*row, None)).collect();
-    let commands = confirm_or_send("Remove rows", Vec::new(), changes);
-    if commands.iter().any(|command| matches!(command, Command::Confirm(_))) {
+    let commands = confirm_or_send("Remove rows", Vec::new(), changes, frame.view);
+    if commands.iter().any(|command| matches!(command, Command::Grid(GridCommand::Confirm(_)))) {
         return commands;
     }
     let first = rows.first().and_then(|row| frame.table.index_of(*row));

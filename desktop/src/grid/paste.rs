@@ -235,9 +235,9 @@ impl Plan {
         if !computed.is_empty() && changes.is_empty() && invalid.is_empty() {
             let verb = if computed.len() == 1 { "is" } else { "are" };
             let text = format!("{} {verb} computed from other columns.", computed.join(", "));
-            return vec![Command::Notify(text)];
+            return vec![Command::notify(text)];
         }
-        confirm_or_send("Paste", lines, changes)
+        confirm_or_send("Paste", lines, changes, frame.view)
     }
 }
 

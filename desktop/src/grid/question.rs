@@ -2,10 +2,11 @@
 
 use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
 
+use super::view::GridView;
 use crate::command::{Command, Confirmation};
 
 /// Shows the open confirmation, if there is one. Returns its edits once the user confirms.
-pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>) -> Vec<Command> {
+pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView<'_>) -> Vec<Command> {
     let Some(question) = open.take() else { return Vec::new() };
     let (mut confirmed, mut cancelled) = (false, false);
     let modal = Modal::new(Id::unique("question"))
@@ -26,7 +27,7 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>) -> Vec<Command>
             confirmed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         });
     if confirmed {
-        return question.edits.into_iter().map(Command::Edit).collect();
+        return question.edits.into_iter().map(|changes| view.edit(changes)).collect();
     }
     if !cancelled && !modal.should_close() {
         *open = Some(question);

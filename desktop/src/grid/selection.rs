@@ -10,7 +10,7 @@ use super::{
     steps::{index_of, step_target},
     table::Table,
 };
-use crate::command::{Command, Step};
+use crate::command::{GridCommand, Step};
 
 /// The active cell and the selected blocks.
 #[derive(Clone, Debug, Default)]
@@ -112,12 +112,12 @@ impl Selection {
     }
 
     /// Selects all cells, or all cells of the selected rows or columns.
-    pub(super) fn select_whole(&mut self, what: &Command, table: &Table<'_>) {
+    pub(super) fn select_whole(&mut self, what: &GridCommand, table: &Table<'_>) {
         let Some(cursor) = self.cursor.clone() else { return };
         let end = self.blocks.moving_corner(&cursor).clone();
         match what {
-            Command::SelectRows => self.blocks.select_rows(cursor, end, false, table),
-            Command::SelectColumns => self.blocks.select_columns(cursor, end, false, table),
+            GridCommand::SelectRows => self.blocks.select_rows(cursor, end, false, table),
+            GridCommand::SelectColumns => self.blocks.select_columns(cursor, end, false, table),
             _ => self.blocks.select_all(cursor),
         }
     }

@@ -5,19 +5,23 @@ use std::time::Duration;
 use egui::Color32;
 use shared::{
     column::{ColumnKey, ColumnKind},
-    ids::{RowId, WindowId},
+    edit::Change,
+    ids::{RowId, WatchlistId, WindowId},
     number::Separators,
     watchlist::Watchlist,
 };
 
 use super::{filter::ValueFormat, table::Table};
 use crate::{
+    command::Command,
     store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::Palette,
 };
 
 /// The input of a grid for one frame.
 pub struct GridView<'a> {
+    /// Id of the watchlist.
+    pub id: WatchlistId,
     /// The watchlist to show.
     pub watchlist: &'a Watchlist,
     /// Recent changes by others, which glow.
@@ -46,11 +50,20 @@ pub struct GridView<'a> {
     pub separators: Separators,
     /// Generates ids for new rows.
     pub new_row: &'a dyn Fn() -> RowId,
+    /// Whether the window has an edit to undo.
+    pub can_undo: bool,
+    /// Whether the window has an edit to redo.
+    pub can_redo: bool,
     /// Whether the grid may have keyboard focus: false while a dialog is open.
     pub accepts_keyboard: bool,
 }
 
 impl<'a> GridView<'a> {
+    /// Returns the command that changes the watchlist in one edit.
+    pub(super) fn edit(&self, changes: Vec<Change>) -> Command {
+        Command::edit(self.id, changes)
+    }
+
     /// Returns how the values of a column are parsed and shown.
     pub(super) fn value_format(&self, kind: &'a ColumnKind) -> ValueFormat<'a> {
         ValueFormat { kind, separators: self.separators, zone: self.zone }

@@ -18,7 +18,7 @@ use shared::{
     rejection::Rejection,
 };
 
-use crate::{action::Action, grid::new_column_kinds};
+use crate::{command::AppCommand, grid::new_column_kinds};
 
 /// An open dialog.
 pub struct Dialog {
@@ -144,8 +144,8 @@ impl Dialog {
         Self { is_reading: false, is_new: true, import_error: Some(error), ..self }
     }
 
-    /// Draws the dialog; returns it while it stays open, and the confirmed action.
-    pub fn show(mut self, ui: &Ui) -> (Option<Self>, Option<Action>) {
+    /// Draws the dialog; returns it while it stays open, and the confirmed command.
+    pub fn show(mut self, ui: &Ui) -> (Option<Self>, Option<AppCommand>) {
         if let Kind::Message(title) = self.kind {
             return (self.show_message(ui, title), None);
         }
@@ -216,10 +216,10 @@ impl Dialog {
         if confirmed && is_ready {
             if matches!(self.kind, Kind::Import) {
                 self.is_reading = true;
-                let action = Action::Import(PathBuf::from(self.text.trim()));
-                return (Some(self), Some(action));
+                let command = AppCommand::Import(PathBuf::from(self.text.trim()));
+                return (Some(self), Some(command));
             }
-            return (None, self.action());
+            return (None, self.command());
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
     }
@@ -248,25 +248,25 @@ impl Dialog {
         (!is_read).then_some(self)
     }
 
-    fn action(self) -> Option<Action> {
+    fn command(self) -> Option<AppCommand> {
         let text = self.text.trim().to_owned();
         Some(match self.kind {
-            Kind::NewWatchlist => Action::Create(text),
+            Kind::NewWatchlist => AppCommand::Create(text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
-                Action::Edit { watchlist, changes }
+                AppCommand::Edit { watchlist, changes }
             }
             Kind::AddColumn(watchlist, after, kind) => {
                 let kind = kind.kind();
                 let key = ColumnKey(slug(&text).into());
                 let title = text.as_str().into();
                 let add = AddColumn { key, title, kind, after: Some(Some(after)) };
-                Action::Edit { watchlist, changes: vec![Change::AddColumn(add)] }
+                AppCommand::Edit { watchlist, changes: vec![Change::AddColumn(add)] }
             }
             Kind::RenameColumn(watchlist, key) => {
                 let title = Some(text.as_str().into());
                 let set = SetColumn { key, title, kind: None, after: None };
-                Action::Edit { watchlist, changes: vec![Change::SetColumn(set)] }
+                AppCommand::Edit { watchlist, changes: vec![Change::SetColumn(set)] }
             }
             Kind::Import | Kind::Message(_) => return None,
         })

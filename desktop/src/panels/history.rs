@@ -15,7 +15,7 @@ use shared::{
 };
 
 use crate::{
-    action::Action,
+    command::AppCommand,
     grid::{
         Cursor,
         filter::{self, ValueFormat},
@@ -84,7 +84,7 @@ pub struct View<'a> {
 }
 
 /// Draws the panel; returns false if it was closed.
-pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) -> bool {
+pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mut Vec<AppCommand>) -> bool {
     let mut is_open = true;
     let frame = egui::Frame::new().fill(view.palette.bars).inner_margin(egui::Margin::symmetric(12, 8));
     let max_width = (ui.available_width() * MAX_SHARE).max(MIN_WIDTH);
@@ -97,7 +97,7 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mu
             });
         });
         filters(ui, panel, view);
-        entries(ui, panel, view, actions);
+        entries(ui, panel, view, commands);
     });
     is_open
 }
@@ -134,7 +134,7 @@ fn has_history(watchlist: &Watchlist, column: &ColumnKey) -> bool {
     watchlist.columns().get(column).is_some_and(|entry| entry.column.derive.is_none())
 }
 
-fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut Vec<Action>) {
+fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mut Vec<AppCommand>) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(view.palette.muted);
     let Some(log) = view.log else { return };
     match log.request {
@@ -150,7 +150,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
         RequestState::Waiting(_) | RequestState::Answered => {}
     }
     if log.is_stale && (panel.is_paused || log.shows_older()) && ui.button("Show newer changes").clicked() {
-        actions.push(Action::RequestLog { older: false });
+        commands.push(AppCommand::RequestLog { older: false });
     }
     let rows = log.entries().len() + usize::from(log.has_older);
     let is_wide = ui.available_width() >= WIDE;
@@ -171,14 +171,14 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, actions: &mut
     let shown = table.body(|body| {
         body.rows(ROW, rows, |mut row| {
             if row.index() < log.entries().len() {
-                show_entry(&mut row, (log, is_wide), panel, view, actions);
+                show_entry(&mut row, (log, is_wide), panel, view, commands);
                 return;
             }
             row.col(|_| {});
             row.col(|_| {});
             row.col(|ui| {
                 if ui.button("Show older changes").clicked() {
-                    actions.push(Action::RequestLog { older: true });
+                    commands.push(AppCommand::RequestLog { older: true });
                 }
             });
             row.col(|_| {});
@@ -192,7 +192,7 @@ fn show_entry(
     (log, is_wide): (&Log, bool),
     panel: &mut HistoryPanel,
     view: &View<'_>,
-    actions: &mut Vec<Action>,
+    commands: &mut Vec<AppCommand>,
 ) {
     let index = row.index();
     let entry = &log.entries()[index];
@@ -221,7 +221,7 @@ fn show_entry(
         Restore::Edit(change, what) => {
             if ui.small_button("Restore").on_hover_text(what).clicked() {
                 let changes = vec![change];
-                actions.push(Action::Edit { watchlist: view.id, changes });
+                commands.push(AppCommand::Edit { watchlist: view.id, changes });
             }
         }
         Restore::Unknown(row) => {

@@ -2,13 +2,13 @@
 
 use egui::{Align, Id, Key, Label, Layout, Modal, Ui};
 
-use crate::{action::Action, destination::Destination};
+use crate::{command::AppCommand, destination::Destination};
 
 const SCHEME: &str = "http://";
 
-/// Asks whether to join a server and returns the chosen action. Declining quits the program, which has
+/// Asks whether to join a server and returns the chosen command. Declining quits the program, which has
 /// nothing else to show.
-pub fn show(ui: &Ui, destination: &Destination) -> Option<Action> {
+pub fn show(ui: &Ui, destination: &Destination) -> Option<AppCommand> {
     let mut chosen = None;
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let shown = Modal::new(Id::unique("join")).frame(frame).show(ui, |ui| {
@@ -19,15 +19,15 @@ pub fn show(ui: &Ui, destination: &Destination) -> Option<Action> {
         ui.add_space(8.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.button("Join").clicked() {
-                chosen = Some(Action::Join);
+                chosen = Some(AppCommand::Join);
             }
             if ui.button("Quit").clicked() {
-                chosen = Some(Action::Quit);
+                chosen = Some(AppCommand::Quit);
             }
         });
     });
     let is_escaped = ui.input(|input| input.key_pressed(Key::Escape));
-    chosen.or((is_escaped && shown.should_close()).then_some(Action::Quit))
+    chosen.or((is_escaped && shown.should_close()).then_some(AppCommand::Quit))
 }
 
 /// Returns the question, with file names quoted: an untrusted file's name could read as a sentence.

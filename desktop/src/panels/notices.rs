@@ -3,7 +3,7 @@
 use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
 
 use crate::{
-    action::Action,
+    command::AppCommand,
     state::AppState,
     theme::{self, Palette},
 };
@@ -13,10 +13,10 @@ const MAX_SHOWN: usize = 4;
 const WIDTH: f32 = 360.0;
 
 /// Draws the notices over the grid, which ends at `right`, without covering the panels beside it.
-pub fn show(ui: &Ui, right: f32, state: &AppState, palette: &Palette) -> Vec<Action> {
-    let mut actions = Vec::new();
+pub fn show(ui: &Ui, right: f32, state: &AppState, palette: &Palette) -> Vec<AppCommand> {
+    let mut commands = Vec::new();
     if state.store.notices().is_empty() {
-        return actions;
+        return commands;
     }
     let corner = vec2(right - ui.ctx().content_rect().right() - 20.0, -theme::STATUS_BAR - 16.0);
     Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(
@@ -35,16 +35,16 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, palette: &Palette) -> Vec<Act
                         if let Some(watchlist) = notice.restore
                             && ui.button("Restore").clicked()
                         {
-                            actions.push(Action::Restore(watchlist));
-                            actions.push(Action::DismissNotice(notice.id));
+                            commands.push(AppCommand::Restore(watchlist));
+                            commands.push(AppCommand::DismissNotice(notice.id));
                         }
                         if ui.button("Dismiss").clicked() {
-                            actions.push(Action::DismissNotice(notice.id));
+                            commands.push(AppCommand::DismissNotice(notice.id));
                         }
                     });
                 });
             }
         },
     );
-    actions
+    commands
 }

@@ -5,34 +5,34 @@ use std::time::{Duration, Instant};
 use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
 use shared::wire::server::Summary;
 
-use super::{commands::glow_choices, people, view::WindowView};
+use super::{people, view::WindowView};
 use crate::{
-    action::{Action, DialogKind, WindowAction},
+    command::{AppCommand, Command, DialogKind, menu_items},
     follow::Group,
-    grid::config::Density,
+    preferences::{GlowSetting, Motion},
     state::AppState,
     store::Connection,
-    theme::{self, Palette, ThemeChoice},
+    theme::{self, Density, Palette, ThemeChoice},
 };
 
 /// Maximum number of people shown by their initials; the rest are counted.
 const MAX_INITIALS: usize = 6;
 
 /// Draws the top bar.
-pub fn show(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palette: &Palette) -> Vec<WindowAction> {
-    let mut actions = Vec::new();
+pub fn show(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palette: &Palette) -> Vec<Command> {
+    let mut commands = Vec::new();
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
-        menu(ui, window, state, &mut actions);
-        connection(ui, state.store.connection(), palette, &mut actions);
+        menu(ui, window, state, &mut commands);
+        connection(ui, state.store.connection(), palette, &mut commands);
         people_present(ui, window, state, palette);
-        link(ui, window, palette, &mut actions);
+        link(ui, window, palette, &mut commands);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            tabs(ui, window, state, palette, &mut actions);
+            tabs(ui, window, state, palette, &mut commands);
         });
     });
-    actions
+    commands
 }
 
 fn tabs(
@@ -40,7 +40,7 @@ fn tabs(
     window: &WindowView<'_>,
     state: &AppState,
     palette: &Palette,
-    actions: &mut Vec<WindowAction>,
+    commands: &mut Vec<Command>,
 ) {
     let max_width = (ui.available_width() - 36.0).max(60.0);
     egui::ScrollArea::horizontal()
@@ -51,30 +51,24 @@ fn tabs(
         .show(ui, |ui| {
             ui.horizontal_centered(|ui| {
                 for summary in state.store.replica().summaries().unwrap_or_default() {
-                    tab(ui, window, state, palette, summary, actions);
+                    tab(ui, window, state, palette, summary, commands);
                 }
             });
         });
     let plus =
         ui.add(Button::new(RichText::new("+").font(theme::strong()).color(palette.muted)).frame(false));
     if plus.clicked() {
-        actions.push(Action::RequestDeleted.into());
+        commands.push(AppCommand::RequestDeleted.into());
     }
     egui::Popup::menu(&plus.on_hover_text("New watchlist")).show(|ui| {
-        if ui.button("New watchlist…").clicked() {
-            actions.push(WindowAction::OpenDialog(DialogKind::NewWatchlist));
-            ui.close();
-        }
-        if ui.button("Import CSV file…").clicked() {
-            actions.push(WindowAction::OpenDialog(DialogKind::Import));
-            ui.close();
-        }
-        restore_menu(ui, state, actions);
+        let new = [DialogKind::NewWatchlist, DialogKind::Import].map(Command::OpenDialog);
+        commands.extend(menu_items(ui, &[&new], &window.conditions(state)));
+        restore_menu(ui, state, commands);
     });
 }
 
 /// Draws the submenu of the deleted watchlists.
-fn restore_menu(ui: &mut Ui, state: &AppState, actions: &mut Vec<WindowAction>) {
+fn restore_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let deleted = state.store.deleted();
     ui.add_enabled_ui(!deleted.is_empty(), |ui| {
         ui.menu_button("Restore deleted watchlist", |ui| {
@@ -84,7 +78,7 @@ fn restore_menu(ui: &mut Ui, state: &AppState, actions: &mut Vec<WindowAction>) 
                 let by = deleted.by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
                 let entry = ui.button(&*deleted.name);
                 if entry.on_hover_text(format!("Deleted on {day}{by}, {} rows", deleted.rows)).clicked() {
-                    actions.push(Action::Restore(deleted.watchlist).into());
+                    commands.push(AppCommand::Restore(deleted.watchlist).into());
                     ui.close();
                 }
             }
@@ -98,7 +92,7 @@ fn tab(
     state: &AppState,
     palette: &Palette,
     summary: &Summary,
-    actions: &mut Vec<WindowAction>,
+    commands: &mut Vec<Command>,
 ) {
     let is_shown = window.list == Some(summary.watchlist);
     // The watchlist has a rename made here before the server's list of watchlists does.
@@ -117,24 +111,24 @@ fn tab(
         ui.painter().rect_filled(line, 1, palette.accent);
     }
     if tab.clicked() {
-        actions.push(WindowAction::Show(summary.watchlist));
+        commands.push(Command::Show(summary.watchlist));
     }
     if tab.double_clicked() {
-        actions.push(WindowAction::OpenDialog(DialogKind::Rename(summary.watchlist)));
+        commands.push(Command::OpenDialog(DialogKind::Rename(summary.watchlist)));
     }
     tab.context_menu(|ui| {
         if ui.button("Rename…").clicked() {
-            actions.push(WindowAction::OpenDialog(DialogKind::Rename(summary.watchlist)));
+            commands.push(Command::OpenDialog(DialogKind::Rename(summary.watchlist)));
             ui.close();
         }
         if ui.button("Delete").clicked() {
-            actions.push(Action::Delete(summary.watchlist).into());
+            commands.push(AppCommand::Delete(summary.watchlist).into());
             ui.close();
         }
     });
 }
 
-fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: &mut Vec<WindowAction>) {
+fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, commands: &mut Vec<Command>) {
     let (color, text) = match connection {
         Connection::Up { round_trip: None } => (palette.up, "Connected".to_owned()),
         Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
@@ -147,7 +141,7 @@ fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, actions: 
     };
     let is_down = matches!(connection, Connection::Down { .. });
     if is_down && ui.button("Retry now").clicked() {
-        actions.push(Action::Reconnect.into());
+        commands.push(AppCommand::Reconnect.into());
     }
     let text =
         RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
@@ -194,7 +188,7 @@ fn people_present(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palett
 }
 
 /// Draws the button that links the window with others.
-fn link(ui: &mut Ui, window: &WindowView<'_>, palette: &Palette, actions: &mut Vec<WindowAction>) {
+fn link(ui: &mut Ui, window: &WindowView<'_>, palette: &Palette, commands: &mut Vec<Command>) {
     let group = window.group;
     let (rect, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::click());
     let color = group.map(|group| palette.user_color(group.shade()));
@@ -216,7 +210,7 @@ fn link(ui: &mut Ui, window: &WindowView<'_>, palette: &Palette, actions: &mut V
     egui::Popup::menu(&response).show(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
         if ui.add(Button::selectable(group.is_none(), "Not linked")).clicked() {
-            actions.push(WindowAction::Link(None));
+            commands.push(Command::Link(None));
             ui.close();
         }
         for (other, name) in Group::ALL {
@@ -228,7 +222,7 @@ fn link(ui: &mut Ui, window: &WindowView<'_>, palette: &Palette, actions: &mut V
                 ui.add(entry.min_size(vec2(110.0, 0.0)))
             });
             if entry.inner.clicked() {
-                actions.push(WindowAction::Link(Some(other)));
+                commands.push(Command::Link(Some(other)));
                 ui.close();
             }
         }
@@ -242,61 +236,85 @@ fn round_trip(took: Duration) -> String {
     }
 }
 
-/// Draws the submenu of the glow settings.
-fn glow_menu(ui: &mut Ui, state: &AppState, actions: &mut Vec<WindowAction>) {
+/// Draws the submenu of the glow settings: duration, extent and motion.
+fn glow_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+    let groups = [
+        vec![
+            ("Off", GlowSetting::Seconds(0)),
+            ("1 s", GlowSetting::Seconds(1)),
+            ("2 s", GlowSetting::Seconds(2)),
+            ("5 s", GlowSetting::Seconds(5)),
+            ("10 s", GlowSetting::Seconds(10)),
+        ],
+        vec![
+            ("Highlight row", GlowSetting::CellOnly(false)),
+            ("Highlight cell only", GlowSetting::CellOnly(true)),
+        ],
+        vec![
+            ("Follow system motion setting", GlowSetting::Motion(Motion::System)),
+            ("Always fade", GlowSetting::Motion(Motion::Fade)),
+            ("Never fade", GlowSetting::Motion(Motion::Still)),
+        ],
+    ];
     ui.menu_button("Glow", |ui| {
-        let present = state.preferences().glow;
-        for (index, (title, choice)) in glow_choices(present).into_iter().enumerate() {
-            // Separates duration, extent and motion.
-            if index == 5 || index == 7 {
+        let current = state.preferences().glow;
+        for (index, group) in groups.into_iter().enumerate() {
+            if index > 0 {
                 ui.separator();
             }
-            if ui.add(Button::selectable(choice == present, title)).clicked() {
-                actions.push(Action::SetGlow(choice).into());
-                ui.close();
+            for (title, setting) in group {
+                let is_chosen = current.with(setting) == current;
+                choice(ui, is_chosen, title, AppCommand::SetGlow(setting), commands);
             }
         }
     });
 }
 
-fn menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, actions: &mut Vec<WindowAction>) {
+/// Draws a menu item that shows whether it is chosen.
+fn choice(
+    ui: &mut Ui,
+    is_chosen: bool,
+    title: &str,
+    command: impl Into<Command>,
+    commands: &mut Vec<Command>,
+) {
+    if ui.add(Button::selectable(is_chosen, title)).clicked() {
+        commands.push(command.into());
+        ui.close();
+    }
+}
+
+fn menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut Vec<Command>) {
     let button = ui.add(Button::new("Settings").frame(false));
     egui::Popup::menu(&button).show(|ui| {
         ui.set_min_width(200.0);
-        for (title, choice) in [
+        let preferences = state.preferences();
+        for (title, theme) in [
             ("System theme", ThemeChoice::System),
             ("Dark", ThemeChoice::Dark),
             ("Light", ThemeChoice::Light),
         ] {
-            if ui.add(Button::selectable(state.preferences().theme == choice, title)).clicked() {
-                actions.push(Action::SetTheme(choice).into());
-                ui.close();
-            }
+            choice(ui, preferences.theme == theme, title, AppCommand::SetTheme(theme), commands);
         }
-        if ui.add(Button::selectable(state.preferences().colour_blind, "Colour-blind palette")).clicked() {
-            actions.push(Action::SetColourBlind(!state.preferences().colour_blind).into());
-        }
+        let is_colour_blind = preferences.colour_blind;
+        choice(ui, is_colour_blind, "Colour-blind palette", AppCommand::ToggleColourBlind, commands);
         ui.separator();
-        glow_menu(ui, state, actions);
+        glow_menu(ui, state, commands);
         ui.menu_button("Rows", |ui| {
             for (title, density) in [("Compact", Density::Compact), ("Comfortable", Density::Comfortable)] {
-                if ui.add(Button::selectable(window.grid.density == density, title)).clicked() {
-                    actions.push(WindowAction::SetDensity(density));
-                    ui.close();
-                }
+                let is_chosen = window.grid.density == density;
+                choice(ui, is_chosen, title, Command::SetDensity(density), commands);
             }
         });
-        if ui.add(Button::selectable(window.on_top, "Keep this window on top")).clicked() {
-            actions.push(WindowAction::SetOnTop(!window.on_top));
-        }
+        let on_top = Command::SetOnTop(!window.on_top);
+        choice(ui, window.on_top, "Keep this window on top", on_top, commands);
         ui.separator();
-        if ui.add(Button::new("New window").shortcut_text("Ctrl+N")).clicked() {
-            actions.push(WindowAction::OpenWindow);
-            ui.close();
-        }
-        if ui.button("Import CSV file…").clicked() {
-            actions.push(WindowAction::OpenDialog(DialogKind::Import));
-            ui.close();
-        }
+        let others = [
+            Command::OpenWindow,
+            Command::OpenDialog(DialogKind::Import),
+            Command::OpenPalette,
+            Command::ShowShortcuts,
+        ];
+        commands.extend(menu_items(ui, &[&others], &window.conditions(state)));
     });
 }

@@ -2,7 +2,13 @@
 
 use shared::ids::{WatchlistId, WindowId};
 
-use crate::{follow::Group, grid::GridState};
+use crate::{
+    command::{Conditions, When},
+    follow::Group,
+    grid::GridState,
+    state::AppState,
+    store::Connection,
+};
 
 /// A window, as its panels see it.
 #[derive(Clone, Copy)]
@@ -17,4 +23,25 @@ pub struct WindowView<'a> {
     pub group: Option<Group>,
     /// Whether it stays on top.
     pub on_top: bool,
+}
+
+impl WindowView<'_> {
+    /// Returns the conditions under which commands can run now.
+    pub fn conditions(&self, state: &AppState) -> Conditions {
+        let watchlist = self.list.and_then(|list| state.store.watchlist(list));
+        let mut conditions = watchlist.map_or_else(Conditions::default, |list| self.grid.conditions(list));
+        let lists = state.store.replica().summaries().unwrap_or_default().len();
+        for (when, holds) in [
+            (When::Undo, state.store.can_undo(self.id)),
+            (When::Redo, state.store.can_redo(self.id)),
+            (When::OnTop, self.on_top),
+            (When::NotOnTop, !self.on_top),
+            (When::Linked, self.group.is_some()),
+            (When::OtherLists, lists > 1),
+            (When::Offline, !matches!(state.store.connection(), Connection::Up { .. })),
+        ] {
+            conditions.add(when, holds);
+        }
+        conditions
+    }
 }

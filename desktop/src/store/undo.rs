@@ -97,6 +97,14 @@ impl UndoStacks {
         }
     }
 
+    /// Whether a window has a step in a direction.
+    pub fn has_step(&self, window: WindowId, direction: Direction) -> bool {
+        self.windows.get(&window).is_some_and(|stacks| match direction {
+            Direction::Undo => !stacks.undo.is_empty(),
+            Direction::Redo => !stacks.redo.is_empty(),
+        })
+    }
+
     /// Pops the last step from the stack of a direction.
     pub fn pop(&mut self, window: WindowId, direction: Direction) -> Option<UndoStep> {
         let stacks = self.windows.get_mut(&window)?;

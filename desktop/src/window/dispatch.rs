@@ -1,63 +1,94 @@
-//! The only place that executes actions: those about one window here, the others in the shared state.
+//! The only place that executes commands: those about one window here, those about cells in its grid, and the others in the
+//! shared state.
 
 use std::time::Duration;
 
 use egui::Context;
 
-use super::state::Window;
+use super::state::{AfterEditor, Window};
 use crate::{
-    action::{DialogKind, WindowAction},
+    command::{AppCommand, Command, DialogKind},
     follow::Link,
-    panels::dialogs::Dialog,
+    panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette},
     settings,
     state::AppState,
 };
 
-/// Executes an action of a window.
+/// Executes a command of a window.
 pub fn dispatch(
-    action: impl Into<WindowAction>,
+    command: impl Into<Command>,
     window: &mut Window,
     state: &mut AppState,
     ctx: &Context,
     now: Duration,
 ) {
-    match action.into() {
-        WindowAction::Undo => match state.store.undo(window.id(), now) {
+    match command.into() {
+        Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),
             None => state.store.notify("Nothing to undo in this window.", None, now),
         },
-        WindowAction::Redo => match state.store.redo(window.id(), now) {
+        Command::Redo => match state.store.redo(window.id(), now) {
             Some(spot) => window.go_to(spot),
             None => state.store.notify("Nothing to redo in this window.", None, now),
         },
-        WindowAction::Show(watchlist) => window.show_list(watchlist),
-        WindowAction::ShowAdjacent { is_next } => {
+        Command::Show(watchlist) => window.show_list(watchlist),
+        Command::ShowAdjacent { is_next } => {
             let lists = state.store.replica().summaries().unwrap_or_default();
             window.show_adjacent_list(lists, is_next);
         }
-        WindowAction::Grid(command) => window.grid.queue_command(command),
-        WindowAction::OpenDialog(kind) => open_dialog(kind, window, state),
-        WindowAction::ToggleHistory => window.toggle_history(),
-        WindowAction::ShowShortcuts => window.is_keys_open = true,
-        WindowAction::SetDensity(density) => window.grid.density = density,
-        WindowAction::PauseSort(is_paused) => window.grid.config.is_sort_paused = is_paused,
-        WindowAction::SetOnTop(on_top) => window.on_top = on_top,
-        WindowAction::Link(group) => window.link = Link::new(group),
-        WindowAction::OpenWindow => state.open_window(window.list()),
-        WindowAction::Zoom(by) => ctx.set_zoom_factor(settings::clamp_zoom(ctx.zoom_factor() + by)),
-        WindowAction::Shared(action) => state.execute(action, window.id(), now),
+        Command::Grid(command) => window.grid.queue_command(command),
+        Command::OpenDialog(kind) => open_dialog(kind, window, state),
+        Command::RenameShownList => {
+            if let Some(list) = window.list() {
+                open_dialog(DialogKind::Rename(list), window, state);
+            }
+        }
+        Command::DeleteShownList => {
+            if let Some(list) = window.list() {
+                state.execute(AppCommand::Delete(list), window.id(), now);
+            }
+        }
+        Command::ToggleHistory => window.toggle_history(),
+        Command::ShowHistoryOf(row, column) => {
+            let watchlist = window.list().and_then(|list| state.store.watchlist(list));
+            window.history = watchlist.map(|watchlist| HistoryPanel::of(row, column, watchlist));
+        }
+        Command::OpenPalette => {
+            state.execute(AppCommand::RequestDeleted, window.id(), now);
+            window.palette = Some(CommandPalette::new());
+        }
+        Command::ShowShortcuts => window.is_keys_open = true,
+        Command::SetDensity(density) => window.grid.density = density,
+        Command::SetOnTop(on_top) => window.on_top = on_top,
+        Command::Link(group) => window.link = Link::new(group),
+        Command::OpenWindow => state.open_window(window.list()),
+        Command::Zoom(by) => ctx.set_zoom_factor(settings::clamp_zoom(ctx.zoom_factor() + by)),
+        Command::ResetZoom => ctx.set_zoom_factor(1.0),
+        // A dialog may contain typed text, and an open editor is committed first.
+        Command::App(AppCommand::Quit) if window.dialog.is_some() => {}
+        Command::App(AppCommand::Quit) if window.grid.editor().is_some() => {
+            window.leave_editor_then(AfterEditor::Quit);
+        }
+        Command::App(command) => state.execute(command, window.id(), now),
     }
     state.flush();
 }
 
 fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
-    window.dialog = match kind {
-        DialogKind::NewWatchlist => Some(Dialog::new_watchlist()),
-        DialogKind::Import => Some(Dialog::import()),
+    window.dialog = Some(match kind {
+        DialogKind::NewWatchlist => Dialog::new_watchlist(),
+        DialogKind::Import => Dialog::import(),
         DialogKind::Rename(list) => {
             // The watchlist has a rename made here before the server's list of watchlists does.
             let name = state.store.watchlist(list).map(|watchlist| watchlist.name().clone());
-            Some(Dialog::rename(list, &name.unwrap_or_else(|| state.list_name(list))))
+            Dialog::rename(list, &name.unwrap_or_else(|| state.list_name(list)))
         }
-    };
+        DialogKind::AddColumn(list, after) => Dialog::add_column(list, after),
+        DialogKind::RenameColumn(list, key) => {
+            let columns = state.store.watchlist(list).map(|watchlist| watchlist.columns());
+            let entry = columns.and_then(|columns| columns.get(&key));
+            let title = entry.map(|entry| entry.column.title.clone()).unwrap_or_default();
+            Dialog::rename_column(list, key, &title)
+        }
+    });
 }

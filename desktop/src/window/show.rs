@@ -1,4 +1,4 @@
-//! Draws a window from its own state and the shared one, and executes the actions that result.
+//! Draws a window from its own state and the shared one, and executes the commands that result.
 
 use std::time::Duration;
 
@@ -12,15 +12,11 @@ use super::{
     state::{AfterEditor, Window},
 };
 use crate::{
-    action::{Action, WindowAction},
-    command::Command,
+    command::{AppCommand, Command},
     follow::{LinkUpdate, Place},
     grid::{self, GridView},
     panels::{
-        commands,
-        dialogs::Dialog,
-        history::{self, HistoryPanel},
-        joining, notices,
+        history, joining, notices, palette, shortcuts,
         status::{self, Status},
         top_bar,
     },
@@ -31,23 +27,23 @@ use crate::{
 };
 
 impl Window {
-    /// Draws the window and executes its actions.
+    /// Draws the window and executes its commands.
     pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, now: Duration, today: jiff::Timestamp) {
         state.drain(now);
         self.update_list(state);
         self.finish_import(state);
-        let mut actions = self.dropped_files(ui);
+        let mut commands = self.dropped_files(ui);
         // The question about joining blocks the window's shortcuts.
         let needs_consent = state.joining.as_ref().is_some_and(Joining::needs_consent);
         if !needs_consent {
-            actions.extend(self.handle_keys(ui));
+            commands.extend(self.consume_keys(ui));
         }
         let palette = Palette::of(ui.theme(), state.preferences().colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
         Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
             ui,
             |ui| {
-                actions.extend(top_bar::show(ui, &self.view(), state, palette));
+                commands.extend(top_bar::show(ui, &self.view(), state, palette));
             },
         );
         Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
@@ -56,33 +52,33 @@ impl Window {
                 status::show(ui, &Status::of(&self.view(), state), palette);
             },
         );
-        self.show_history(ui, state, today, palette, &mut actions);
+        self.show_history(ui, state, today, palette, &mut commands);
         let shown =
-            CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut actions));
+            CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut commands));
         match self.next.take().filter(|_| self.grid.editor().is_none()) {
             Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
             Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
-            Some(AfterEditor::Quit) => actions.push(Action::Quit.into()),
+            Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
             None => {}
         }
         let notices = notices::show(ui, shown.response.rect.right(), state, palette);
-        actions.extend(notices.into_iter().map(WindowAction::from));
+        commands.extend(notices.into_iter().map(Command::from));
         if let Some(dialog) = self.dialog.take() {
             let (dialog, asked) = dialog.show(ui);
             self.dialog = dialog;
-            actions.extend(asked.map(WindowAction::from));
+            commands.extend(asked.map(Command::from));
         }
         if let Some(joining) = state.joining.as_ref().filter(|joining| joining.needs_consent()) {
-            actions.extend(joining::show(ui, &joining.destination).map(WindowAction::from));
+            commands.extend(joining::show(ui, &joining.destination).map(Command::from));
         }
-        if let Some(search) = self.search.take() {
-            let (search, chosen) = commands::show_search(ui, search, &self.view(), state);
-            self.search = search;
-            actions.extend(chosen);
+        if let Some(open) = self.palette.take() {
+            let (open, chosen) = palette::show(ui, open, &self.view(), state);
+            self.palette = open;
+            commands.extend(chosen);
         }
-        self.is_keys_open = self.is_keys_open && commands::show_keys(ui, &self.view(), state);
-        for action in actions {
-            dispatch(action, self, state, ui.ctx(), now);
+        self.is_keys_open = self.is_keys_open && shortcuts::show(ui);
+        for command in commands {
+            dispatch(command, self, state, ui.ctx(), now);
             ui.request_repaint();
         }
         let editor = self.grid.editor();
@@ -118,7 +114,7 @@ impl Window {
         state: &AppState,
         today: jiff::Timestamp,
         palette: &Palette,
-        actions: &mut Vec<WindowAction>,
+        commands: &mut Vec<Command>,
     ) {
         let shown = self.list.and_then(|id| Some((id, state.store.watchlist(id)?)));
         let (Some((id, watchlist)), Some(panel)) = (shown, &mut self.history) else { return };
@@ -136,7 +132,7 @@ impl Window {
         if !history::show(ui, panel, &view, &mut asked) {
             self.history = None;
         }
-        actions.extend(asked.into_iter().map(WindowAction::from));
+        commands.extend(asked.into_iter().map(Command::from));
     }
 
     fn body(
@@ -146,7 +142,7 @@ impl Window {
         now: Duration,
         today: jiff::Timestamp,
         palette: &Palette,
-        actions: &mut Vec<WindowAction>,
+        commands: &mut Vec<Command>,
     ) {
         let Some((id, watchlist)) = self.list.and_then(|id| Some((id, state.store.watchlist(id)?))) else {
             ui.painter().rect_filled(ui.max_rect(), 0, palette.background);
@@ -167,6 +163,7 @@ impl Window {
             |row, column: &ColumnKey| replica.is_some_and(|list| list.pending_window(row, column).is_some());
         let people = people_at(&state.store, id, palette);
         let view = GridView {
+            id,
             watchlist,
             glow: state.store.glow(id),
             window: self.id,
@@ -181,29 +178,11 @@ impl Window {
             today: today.to_zoned(state.region.zone.clone()).date(),
             separators: state.region.separators,
             new_row: &|| RowId(Uuid::now_v7()),
+            can_undo: state.store.can_undo(self.id),
+            can_redo: state.store.can_redo(self.id),
             accepts_keyboard: self.is_grid_uncovered(),
         };
-        for command in grid::show(ui, &mut self.grid, &view) {
-            match command {
-                Command::Edit(changes) => actions.push(Action::Edit { watchlist: id, changes }.into()),
-                Command::Undo => actions.push(WindowAction::Undo),
-                Command::Redo => actions.push(WindowAction::Redo),
-                Command::Notify(text) => actions.push(Action::Notify(text).into()),
-                Command::RequestHistory(row, column) => {
-                    actions.push(Action::RequestCellHistory { watchlist: id, row, column }.into());
-                }
-                Command::ShowHistoryOf(row, column) => {
-                    self.history = Some(HistoryPanel::of(row, column, watchlist));
-                }
-                Command::AddColumn(after) => self.dialog = Some(Dialog::add_column(id, after)),
-                Command::RenameColumn(key) => {
-                    let title = watchlist.columns().get(&key).map(|entry| entry.column.title.clone());
-                    self.dialog = Some(Dialog::rename_column(id, key, &title.unwrap_or_default()));
-                }
-                // The grid has executed its own commands.
-                _ => {}
-            }
-        }
+        commands.extend(grid::show(ui, &mut self.grid, &view));
     }
 
     /// Handles the result of an import: the dialog closes, or shows the error.
@@ -249,9 +228,9 @@ impl Window {
         }
     }
 
-    fn dropped_files(&self, ui: &Ui) -> Vec<WindowAction> {
+    fn dropped_files(&self, ui: &Ui) -> Vec<Command> {
         let files = ui.input(|input| input.raw.dropped_files.clone());
-        files.iter().map(|file| Action::Import(file.path().to_owned()).into()).collect()
+        files.iter().map(|file| AppCommand::Import(file.path().to_owned()).into()).collect()
     }
 
     /// Follows the linked windows, and has them follow this one.

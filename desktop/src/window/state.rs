@@ -6,7 +6,7 @@ use super::presence::Presence;
 use crate::{
     follow::Link,
     grid::{Cursor, GridState, config::GridConfig},
-    panels::{commands::Search, dialogs::Dialog, history::HistoryPanel, view::WindowView},
+    panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette, view::WindowView},
     placement::Placement,
     settings::SavedWindow,
     state::OpenWindows,
@@ -38,7 +38,7 @@ pub struct Window {
     /// Open dialog.
     pub dialog: Option<Dialog>,
     /// Open command palette.
-    pub search: Option<Search>,
+    pub palette: Option<CommandPalette>,
     /// Open history panel.
     pub history: Option<HistoryPanel>,
     /// Whether the table of keyboard shortcuts is open.
@@ -86,7 +86,7 @@ impl Window {
             on_top,
             is_on_top: false,
             dialog: None,
-            search: None,
+            palette: None,
             history: None,
             is_keys_open: false,
             placement,
@@ -121,7 +121,7 @@ impl Window {
 
     /// Returns whether no dialog or overlay covers the grid.
     pub(super) fn is_grid_uncovered(&self) -> bool {
-        self.dialog.is_none() && self.search.is_none() && !self.is_keys_open
+        self.dialog.is_none() && self.palette.is_none() && !self.is_keys_open
     }
 
     /// Returns whether the window can close now. An open editor is committed first, and the window then

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use desktop::action::Action;
+use desktop::command::AppCommand;
 use shared::{
     edit::Change,
     ids::RowId,
@@ -15,8 +15,8 @@ use crate::{headless::Headless, screen::wait_for};
 fn note(headless: &mut Headless, row: RowId, text: &str) {
     let watchlist = headless.window.list().unwrap();
     let changes = vec![Change::set(row, &"note".into(), Literal::from(text))];
-    let action = Action::Edit { watchlist, changes };
-    headless.execute(action);
+    let command = AppCommand::Edit { watchlist, changes };
+    headless.execute(command);
 }
 
 fn notes(headless: &Headless) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use desktop::{
-    action::WindowAction,
+    command::Command,
     host::Host,
     net::Net,
     servers::OWN,
@@ -76,9 +76,9 @@ impl Headless {
         self.draw(RawInput::default());
     }
 
-    /// Executes an action of the first window.
-    pub fn execute(&mut self, action: impl Into<WindowAction>) {
-        dispatch(action, &mut self.window, &mut self.state, &self.ctx, self.started.elapsed());
+    /// Executes a command of the first window.
+    pub fn execute(&mut self, command: impl Into<Command>) {
+        dispatch(command, &mut self.window, &mut self.state, &self.ctx, self.started.elapsed());
     }
 
     /// Presses a key in the first window.

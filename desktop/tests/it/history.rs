@@ -1,7 +1,7 @@
 //! The history panel: its texts, its queries and the edits that restore values.
 
 use desktop::{
-    action::Action,
+    command::AppCommand,
     grid::Cursor,
     panels::history::{self, HistoryPanel, View},
     store::log::Log,
@@ -40,7 +40,7 @@ struct Desk {
     log: Log,
     panel: HistoryPanel,
     cursor: Cursor,
-    actions: Vec<Action>,
+    commands: Vec<AppCommand>,
     is_open: bool,
     has_theme: bool,
 }
@@ -86,8 +86,16 @@ fn desk() -> Harness<'static, Desk> {
     drop(log.next_request(false));
     log.add_page(&commits);
     let cursor = Cursor { row: Some(row(1)), column: "price".into() };
-    let desk =
-        Desk { watchlist, commits, log, panel, cursor, actions: Vec::new(), is_open: true, has_theme: false };
+    let desk = Desk {
+        watchlist,
+        commits,
+        log,
+        panel,
+        cursor,
+        commands: Vec::new(),
+        is_open: true,
+        has_theme: false,
+    };
     let builder = Harness::builder().with_size(Vec2::new(780.0, 410.0)).renderer(CpuPainter::default());
     let mut harness = builder.build_ui_state(frame, desk);
     harness.run_steps(4);
@@ -111,7 +119,7 @@ fn frame(ui: &mut egui::Ui, desk: &mut Desk) {
         separators: Separators::Point,
         palette: Palette::of(Theme::Dark, false),
     };
-    desk.is_open = history::show(ui, &mut desk.panel, &view, &mut desk.actions);
+    desk.is_open = history::show(ui, &mut desk.panel, &view, &mut desk.commands);
 }
 
 #[test]
@@ -163,8 +171,8 @@ fn a_value_is_restored_by_a_guarded_edit() {
     assert_eq!(restore.len(), 4, "current and unknown values cannot be restored");
     restore[2].click();
     desk.run_steps(3);
-    let Some(Action::Edit { watchlist, changes, .. }) = desk.state().actions.first().cloned() else {
-        panic!("the first action is not an edit: {:?}", desk.state().actions)
+    let Some(AppCommand::Edit { watchlist, changes, .. }) = desk.state().commands.first().cloned() else {
+        panic!("the first command is not an edit: {:?}", desk.state().commands)
     };
     let guarded = Change::set_guarded(row(1), &"price".into(), Literal::from("71.72"), Literal::from("72.5"));
     assert_eq!((watchlist, changes), (LIST, vec![guarded]));
@@ -193,8 +201,8 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     assert!(desk.query_by_label("Show row").is_none());
     desk.get_all_by_label("Restore").next().unwrap().click();
     desk.run_steps(3);
-    let Some(Action::Edit { changes, .. }) = desk.state().actions.first().cloned() else {
-        panic!("the first action is not an edit: {:?}", desk.state().actions)
+    let Some(AppCommand::Edit { changes, .. }) = desk.state().commands.first().cloned() else {
+        panic!("the first command is not an edit: {:?}", desk.state().commands)
     };
     let position = Position::between(None, None, 3).unwrap().remove(2);
     let cells = [("symbol".into(), Literal::from("OLD")), ("price".into(), Literal::from("1"))];

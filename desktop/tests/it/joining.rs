@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use desktop::{action::Action, destination::Destination, panels::joining, theme};
+use desktop::{command::AppCommand, destination::Destination, panels::joining, theme};
 use egui::Key;
 use egui_kittest::{Harness, kittest::Queryable};
 
 #[derive(Default)]
 struct DialogState {
-    actions: Vec<Action>,
+    commands: Vec<AppCommand>,
     has_theme: bool,
 }
 
@@ -26,7 +26,7 @@ fn harness() -> Harness<'static, DialogState> {
                 theme::install(ui.ctx());
                 return;
             }
-            state.actions.extend(joining::show(ui, &destination));
+            state.commands.extend(joining::show(ui, &destination));
         },
         DialogState::default(),
     );
@@ -49,10 +49,10 @@ fn stray_key_presses_do_not_join() {
     harness.key_press(Key::Enter);
     harness.key_press(Key::Space);
     harness.run_steps(3);
-    assert!(harness.state().actions.is_empty());
+    assert!(harness.state().commands.is_empty());
     harness.get_by_label("Join").click();
     harness.run_steps(3);
-    assert_eq!(harness.state().actions, [Action::Join]);
+    assert_eq!(harness.state().commands, [AppCommand::Join]);
 }
 
 #[test]
@@ -60,5 +60,5 @@ fn declining_quits() {
     let mut harness = harness();
     harness.key_press(Key::Escape);
     harness.run_steps(3);
-    assert_eq!(harness.state().actions, [Action::Quit]);
+    assert_eq!(harness.state().commands, [AppCommand::Quit]);
 }

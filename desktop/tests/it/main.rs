@@ -18,5 +18,6 @@ mod rounds;
 mod screen;
 mod server_says;
 mod shared_server;
+mod shortcuts;
 mod support;
 mod windows;

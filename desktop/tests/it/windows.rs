@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use desktop::{
-    action::Action,
-    command::{ColumnCommand, Command, Step},
+    command::{AppCommand, ColumnCommand, GridCommand, Step},
     follow::{Group, Link},
     grid::Cursor,
     panels::dialogs::Dialog,
@@ -118,8 +117,8 @@ fn an_edit_without_effect_neither_glows_nor_can_be_undone() {
     two.ann.enter("80.00");
     // The same holds for an edit that does not come from the editor.
     let changes = vec![Change::set(id(&two.ann, 0), &"price".into(), Literal::from("80.000"))];
-    let action = Action::Edit { watchlist: list, changes };
-    two.ann.execute(action);
+    let command = AppCommand::Edit { watchlist: list, changes };
+    two.ann.execute(command);
     two.settle();
     assert_eq!(revision(&two), before);
     assert!(!glows(&two));
@@ -171,7 +170,7 @@ fn create(headless: &mut Headless, name: &str) -> WatchlistId {
         headless.frame(Vec::new());
         matches!(headless.state.store.connection(), Connection::Up { .. }).then_some(())
     });
-    let create = Action::Create(name.to_owned());
+    let create = AppCommand::Create(name.to_owned());
     headless.execute(create);
     wait_for("the new list", || {
         headless.frame(Vec::new());
@@ -212,7 +211,7 @@ fn a_window_is_restored_after_a_restart() {
     go_to_price(&mut headless, 4);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
-    headless.window.grid.queue_command(Command::Column(ColumnCommand::Trend));
+    headless.window.grid.queue_command(GridCommand::Column(ColumnCommand::ToggleSparkline));
     headless.window.link = Link::new(Some(Group::Green));
     headless.window.on_top = true;
     headless.frame(Vec::new());
@@ -275,18 +274,18 @@ fn overlays_do_not_change_the_text_of_an_open_editor() {
     go_to_price(&mut headless, 0);
     headless.typed(vec![egui::Event::Text("8".to_owned())]);
     headless.key(Modifiers::COMMAND, Key::K);
-    assert!(headless.window.search.is_some());
+    assert!(headless.window.palette.is_some());
     headless.typed(vec![egui::Event::Text("light".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
     headless.key(Modifiers::NONE, Key::F1);
-    assert!(headless.window.is_keys_open && headless.window.search.is_none());
+    assert!(headless.window.is_keys_open && headless.window.palette.is_none());
     headless.typed(vec![egui::Event::Text("x".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
     assert_eq!((editor(&headless).as_deref(), price(&headless, 0)), (Some("8"), "71.72".to_owned()));
     headless.typed(vec![egui::Event::Text("0".to_owned())]);
     assert_eq!(editor(&headless).as_deref(), Some("80"), "typing continues in the editor");
     // A command runs once the cell is committed.
-    headless.window.grid.queue_command(Command::Move(Step::Last));
+    headless.window.grid.queue_command(GridCommand::Move(Step::Last));
     headless.frame(Vec::new());
     headless.frame(Vec::new());
     assert_eq!((editor(&headless), price(&headless, 0)), (None, "80".to_owned()));
@@ -382,7 +381,7 @@ fn the_history_panel_follows_new_changes_and_restored_values() {
     let row = id(&two.bob, 0);
     let restore = Change::set_guarded(row, &"price".into(), Literal::from("71.72"), Literal::from("80"));
     let list = two.bob.window.list().unwrap();
-    let edit = Action::Edit { watchlist: list, changes: vec![restore] };
+    let edit = AppCommand::Edit { watchlist: list, changes: vec![restore] };
     two.bob.execute(edit);
     two.settle();
     assert_eq!(price(&two.ann, 0), "71.72");
@@ -399,8 +398,8 @@ fn a_requested_watchlist_is_shown_or_reported_as_missing() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let first = headless.window.list().unwrap();
-    let action = Action::Create("Second".to_owned());
-    headless.execute(action);
+    let command = AppCommand::Create("Second".to_owned());
+    headless.execute(command);
     let second = wait_for("the second list", || {
         headless.frame(Vec::new());
         headless.window.list().filter(|list| *list != first)
@@ -444,7 +443,7 @@ fn a_watchlist_that_anyone_deleted_is_offered_and_restored() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let list = headless.window.list().unwrap();
-    headless.execute(Action::Delete(list));
+    headless.execute(AppCommand::Delete(list));
     wait_for("the watchlist to be deleted", || {
         headless.frame(Vec::new());
         headless.state.store.replica().summaries().unwrap().is_empty().then_some(())

@@ -22,7 +22,7 @@ use crate::{
         selection::Selection,
         table::guarded_set,
         typed::{local_text, plain_text, read_typed},
-        view::Frame,
+        view::{Frame, GridView},
     },
 };
 
@@ -44,12 +44,12 @@ pub(in crate::grid) fn open(
     }
     let entry = frame.table.column(&cursor.column)?;
     let Some((storage, value)) = frame.table.editable(cursor.row, entry) else {
-        return Some(Command::Notify(format!("{} is computed from other columns.", entry.column.title)));
+        return Some(Command::notify(format!("{} is computed from other columns.", entry.column.title)));
     };
     let view = frame.view;
     if storage.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
         let toggled = Literal::Flag(value != Value::Flag(true));
-        return cursor.row.map(|row| set_cell(row, storage, toggled, &value));
+        return cursor.row.map(|row| set_cell(row, storage, toggled, &value, view));
     }
     let text = match (&opening, &value) {
         (Opening::Typed(text), _) => text.clone(),
@@ -131,7 +131,7 @@ fn try_commit(
         editor.seen = current.clone();
         return Err(Problem::Changed);
     }
-    Ok((value != current).then(|| set_cell(row, entry, value.to_literal(), &current)))
+    Ok((value != current).then(|| set_cell(row, entry, value.to_literal(), &current, frame.view)))
 }
 
 /// Inserts the typed value as a new row at an index of the list.
@@ -148,10 +148,10 @@ fn insert_typed_row(
         .ok_or_else(|| Problem::Invalid("cannot add another row here".to_owned()))?;
     selection.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
     selection.inserted_row = Some(new);
-    Ok(Command::Edit(changes))
+    Ok(frame.view.edit(changes))
 }
 
 /// Returns a guarded edit: the server rejects it unless the cell still has the value that the user saw.
-fn set_cell(row: RowId, entry: &ColumnEntry, value: Literal, seen: &Value) -> Command {
-    Command::Edit(vec![guarded_set(row, entry, value, seen)])
+fn set_cell(row: RowId, entry: &ColumnEntry, value: Literal, seen: &Value, view: &GridView<'_>) -> Command {
+    view.edit(vec![guarded_set(row, entry, value, seen)])
 }

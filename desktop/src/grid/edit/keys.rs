@@ -4,9 +4,12 @@ use egui::{Key, Modifiers, Ui};
 use shared::column::ColumnKind;
 
 use super::{editor::Editor, picker::Picker};
-use crate::{command::Step, grid::view::GridView};
+use crate::{
+    command::{self, Command, EditorCommand, Entry, GridCommand, Scope, Step},
+    grid::view::GridView,
+};
 
-/// What the keys of a frame ask for.
+/// The commands of a frame's keys.
 #[derive(Default)]
 pub(super) struct Keys {
     pub(super) escape: bool,
@@ -20,39 +23,46 @@ impl Keys {
     /// Consumes the keys that the text field must not get.
     pub(super) fn consume(ui: &Ui, editor: &mut Editor, kind: &ColumnKind, view: &GridView<'_>) -> Self {
         ui.input_mut(|input| {
-            let escape = input.consume_key(Modifiers::NONE, Key::Escape);
-            if input.consume_key(Modifiers::ALT, Key::ArrowDown) {
-                editor.picker = Picker::for_kind(kind, &editor.text, view);
+            let mut keys = Self::default();
+            for command in command::consume(input, |entry| is_of_editor(entry) && !is_commit(entry)) {
+                match command {
+                    Command::Grid(GridCommand::Editor(EditorCommand::Discard)) => keys.escape = true,
+                    Command::Grid(GridCommand::Editor(EditorCommand::OpenList)) => {
+                        editor.picker = Picker::for_kind(kind, &editor.text, view);
+                    }
+                    Command::Grid(GridCommand::Editor(EditorCommand::CloseList)) => editor.picker = None,
+                    Command::Grid(GridCommand::Editor(EditorCommand::StepNumber(up))) => keys.step = Some(up),
+                    _ => {}
+                }
             }
-            if input.consume_key(Modifiers::ALT, Key::ArrowUp) {
-                editor.picker = None;
-            }
-            let step = if input.consume_key(Modifiers::COMMAND, Key::ArrowUp) {
-                Some(true)
-            } else if input.consume_key(Modifiers::COMMAND, Key::ArrowDown) {
-                Some(false)
-            } else {
-                None
-            };
             if let Some(picker) = &mut editor.picker {
                 picker.consume_keys(input, kind, &mut editor.text, view);
             }
-            let always = [
-                (Modifiers::SHIFT, Key::Enter, Step::Up),
-                (Modifiers::NONE, Key::Enter, Step::Down),
-                (Modifiers::SHIFT, Key::Tab, Step::Previous),
-                (Modifiers::NONE, Key::Tab, Step::Next),
-            ];
+            let committed = command::consume(input, |entry| is_of_editor(entry) && is_commit(entry));
+            keys.commit = committed.into_iter().find_map(|command| match command {
+                Command::Grid(GridCommand::Editor(EditorCommand::Commit(step))) => Some(Some(step)),
+                _ => None,
+            });
+            // In an editor that was opened by typing, arrow keys leave the cell.
             let arrows = [
-                (Modifiers::NONE, Key::ArrowUp, Step::Up),
-                (Modifiers::NONE, Key::ArrowDown, Step::Down),
-                (Modifiers::NONE, Key::ArrowLeft, Step::Left),
-                (Modifiers::NONE, Key::ArrowRight, Step::Right),
+                (Key::ArrowUp, Step::Up),
+                (Key::ArrowDown, Step::Down),
+                (Key::ArrowLeft, Step::Left),
+                (Key::ArrowRight, Step::Right),
             ];
-            let arrows = if editor.typed_over { &arrows[..] } else { &[] };
-            let found =
-                always.iter().chain(arrows).find(|(modifiers, key, _)| input.consume_key(*modifiers, *key));
-            Self { escape, commit: found.map(|(_, _, step)| Some(*step)), step }
+            if editor.typed_over && keys.commit.is_none() {
+                let pressed = arrows.into_iter().find(|(key, _)| input.consume_key(Modifiers::NONE, *key));
+                keys.commit = pressed.map(|(_, step)| Some(step));
+            }
+            keys
         })
     }
+}
+
+fn is_of_editor(entry: &Entry) -> bool {
+    entry.scope == Scope::Editor
+}
+
+fn is_commit(entry: &Entry) -> bool {
+    matches!(entry.command, Command::Grid(GridCommand::Editor(EditorCommand::Commit(_))))
 }

@@ -1,16 +1,16 @@
 //! Column commands, headers and column edges.
 
-use desktop::command::{ColumnCommand, Command};
+use desktop::command::{ColumnCommand, Command, DialogKind, GridCommand};
 use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use shared::edit::{Change, ColumnRef};
 
-use super::desk::{GridHarness, three_rows};
+use super::desk::{GridHarness, LIST, three_rows};
 
 const PRICE: usize = 2;
 
-fn run(harness: &mut GridHarness, command: ColumnCommand) {
-    harness.app().grid.queue_command(Command::Column(command));
+fn run(harness: &mut GridHarness, command: impl Into<GridCommand>) {
+    harness.app().grid.queue_command(command);
     harness.frames();
 }
 
@@ -34,7 +34,7 @@ fn a_column_can_be_hidden_in_this_window_and_shown_again() {
     run(&mut harness, ColumnCommand::Hide);
     assert!(!headers(&harness).contains(&"Price".to_owned()));
     assert_eq!(headers(&harness).len(), before.len() - 1);
-    run(&mut harness, ColumnCommand::ShowAll);
+    run(&mut harness, GridCommand::ShowAllColumns);
     assert_eq!(headers(&harness), before);
     for _ in 0..20 {
         run(&mut harness, ColumnCommand::Hide);
@@ -61,13 +61,14 @@ fn hidden_columns_are_shown_if_others_remove_the_rest() {
 fn computed_columns_have_no_sparkline_and_sparkline_commands_apply_to_their_source() {
     let mut harness = three_rows();
     harness.go(0, 3);
-    run(&mut harness, ColumnCommand::Trend);
+    run(&mut harness, ColumnCommand::ToggleSparkline);
     assert_eq!(harness.app().notices.len(), 1);
     harness.go(0, PRICE);
-    run(&mut harness, ColumnCommand::Trend);
+    run(&mut harness, ColumnCommand::ToggleSparkline);
     harness.go(0, PRICE + 1);
     run(&mut harness, ColumnCommand::Rename);
-    assert_eq!(harness.app().notices.last(), Some(&format!("{:?}", Command::RenameColumn("price".into()))));
+    let dialog = Command::OpenDialog(DialogKind::RenameColumn(LIST, "price".into()));
+    assert_eq!(harness.app().notices.last(), Some(&format!("{dialog:?}")));
     run(&mut harness, ColumnCommand::Hide);
     assert!(
         !headers(&harness).contains(&"Price trend".to_owned())
@@ -136,7 +137,7 @@ fn frozen_columns_stay_while_the_others_scroll() {
     );
     assert!((before.0 - after.0).abs() < 0.5 && (before.1 - after.1).abs() < 0.5, "{before:?} {after:?}");
     assert!(after.2 < before.2 - 50.0);
-    run(&mut harness, ColumnCommand::FreezeFirst);
+    run(&mut harness, GridCommand::FreezeFirst);
     assert!(header(&harness, "Company").left() < before.1 - 50.0);
 }
 

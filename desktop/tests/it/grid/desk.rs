@@ -3,7 +3,7 @@
 use std::{cell::Cell, time::Duration};
 
 use desktop::{
-    command::Command,
+    command::{AppCommand, Command},
     grid::{self, GridState, GridView, PersonAt},
     panels::status::{self, Status},
     store::{glow::Glow, history::CellHistory, trails::Trails},
@@ -17,7 +17,7 @@ use egui_kittest::{
 use shared::{
     column::{Column, ColumnKey, ColumnKind, standard_columns},
     edit::Change,
-    ids::{Revision, RowId, WindowId},
+    ids::{Revision, RowId, WatchlistId, WindowId},
     limits::Limits,
     number::Separators,
     position::Position,
@@ -25,6 +25,9 @@ use shared::{
     watchlist::{Watchlist, apply::Mode},
 };
 use uuid::Uuid;
+
+/// Id of the watchlist under test.
+pub const LIST: WatchlistId = WatchlistId(Uuid::from_u128(1));
 
 /// The application under test: what the grid shows and what it has requested.
 pub struct TestApp {
@@ -132,6 +135,7 @@ impl TestApp {
             row(app.next_row.get())
         };
         let view = GridView {
+            id: LIST,
             watchlist: &app.watchlist,
             glow: app.glow.as_ref(),
             window: WindowId(1),
@@ -146,6 +150,8 @@ impl TestApp {
             today: jiff::civil::date(2026, 11, 22),
             separators: app.separators,
             new_row: &new_row,
+            can_undo: false,
+            can_redo: false,
             accepts_keyboard: true,
         };
         if app.look.is_picture {
@@ -155,14 +161,13 @@ impl TestApp {
             // Another widget that could have focus.
             drop(ui.button("Elsewhere"));
         }
-        let actions = grid::show(ui, &mut app.grid, &view);
-        for action in actions {
-            match action {
-                Command::Edit(changes) => {
+        for command in grid::show(ui, &mut app.grid, &view) {
+            match command {
+                Command::App(AppCommand::Edit { watchlist: LIST, changes }) => {
                     app.change(&changes);
                     app.edits.push(changes);
                 }
-                Command::Notify(text) => app.notices.push(text),
+                Command::App(AppCommand::Notify(text)) => app.notices.push(text),
                 other => app.notices.push(format!("{other:?}")),
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use desktop::{
-    command::{ColumnCommand, Command},
+    command::{AppCommand, ColumnCommand, Command, GridCommand},
     store::{
         history::{CellChange, CellHistory, RequestState},
         trails::Trails,
@@ -20,7 +20,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::desk::{GridHarness, harness, row, three_rows};
+use super::desk::{GridHarness, LIST, harness, row, three_rows};
 
 /// Returns a point on a row's number.
 fn number(harness: &GridHarness, name: &str) -> Pos2 {
@@ -160,7 +160,7 @@ fn a_sparkline_is_a_column_of_the_window_only() {
         after: number("30"),
     }]);
     harness.app().trails = Some(trails);
-    harness.app().grid.queue_command(Command::Column(ColumnCommand::Trend));
+    harness.app().grid.queue_command(GridCommand::Column(ColumnCommand::ToggleSparkline));
     harness.frames();
     assert_eq!(headers(&harness)[2..4], ["Price", "Price trend"]);
     assert_eq!(harness.cell("Price trend of AAA"), "29, 30");
@@ -175,7 +175,7 @@ fn a_sparkline_is_a_column_of_the_window_only() {
     harness.paste("5");
     assert!(harness.app().edits.is_empty());
     harness.go(0, 2);
-    harness.app().grid.queue_command(Command::Column(ColumnCommand::Trend));
+    harness.app().grid.queue_command(GridCommand::Column(ColumnCommand::ToggleSparkline));
     harness.frames();
     assert_eq!(headers(&harness), before);
 }
@@ -205,7 +205,8 @@ fn resting_the_pointer_on_a_cell_shows_its_latest_changes() {
     harness.0.step();
     assert!(harness.app().notices.is_empty(), "not immediately");
     harness.frames();
-    let asked = format!("{:?}", Command::RequestHistory(row(2), "price".into()));
+    let request = AppCommand::RequestCellHistory { watchlist: LIST, row: row(2), column: "price".into() };
+    let asked = format!("{:?}", Command::from(request));
     assert_eq!(harness.app().notices, [asked]);
     harness.app().history = Some(known(2, "price", &[("bob", "19.5", "20"), ("ann", "18", "19.5")]));
     harness.frames();

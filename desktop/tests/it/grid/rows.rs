@@ -229,7 +229,7 @@ fn density_sets_the_row_height() {
     let mut harness = three_rows();
     let height = |harness: &super::desk::GridHarness| harness.0.get_by_label("Price of AAA").rect().height();
     assert!((height(&harness) - 22.0).abs() < 0.1);
-    harness.app().grid.density = desktop::grid::config::Density::Comfortable;
+    harness.app().grid.density = desktop::theme::Density::Comfortable;
     harness.frames();
     assert!((height(&harness) - 28.0).abs() < 0.1);
 }

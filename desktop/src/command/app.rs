@@ -1,0 +1,63 @@
+//! Commands that concern no window's own state.
+
+use std::path::PathBuf;
+
+use shared::{
+    column::ColumnKey,
+    edit::Change,
+    ids::{RowId, WatchlistId},
+};
+
+use crate::{preferences::GlowSetting, theme::ThemeChoice};
+
+/// A command that the shared state executes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AppCommand {
+    /// Changes a watchlist in one edit.
+    Edit {
+        /// The watchlist to edit.
+        watchlist: WatchlistId,
+        /// The changes of the edit.
+        changes: Vec<Change>,
+    },
+    /// Requests the latest changes of a cell from the server.
+    RequestCellHistory {
+        /// Watchlist of the cell.
+        watchlist: WatchlistId,
+        /// Row of the cell.
+        row: RowId,
+        /// Column of the cell.
+        column: ColumnKey,
+    },
+    /// Requests a page of the history that a window shows.
+    RequestLog {
+        /// Whether to request the next older page instead of the newest.
+        older: bool,
+    },
+    /// Creates a watchlist with this name and shows it in the window.
+    Create(String),
+    /// Deletes a watchlist, which can be restored.
+    Delete(WatchlistId),
+    /// Requests the deleted watchlists that may be restored.
+    RequestDeleted,
+    /// Restores a deleted watchlist.
+    Restore(WatchlistId),
+    /// Creates a watchlist from a CSV file and shows it in the window.
+    Import(PathBuf),
+    /// Shows a notice.
+    Notify(String),
+    /// Dismisses the notice with this id.
+    DismissNotice(u64),
+    /// Retries the connection at once.
+    Reconnect,
+    /// Joins the server of a connection file, with the person's consent.
+    Join,
+    /// Quits, and restores all windows at the next start.
+    Quit,
+    /// Chooses the theme.
+    SetTheme(ThemeChoice),
+    /// Toggles the colour-blind palette.
+    ToggleColourBlind,
+    /// Changes a setting of the glow.
+    SetGlow(GlowSetting),
+}

@@ -1,0 +1,178 @@
+//! Commands of a grid.
+
+use shared::edit::Change;
+
+/// A movement of the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    /// Up to the edge of the data.
+    Top,
+    /// Down to the edge of the data.
+    Bottom,
+    /// Left to the edge of the data.
+    FarLeft,
+    /// Right to the edge of the data.
+    FarRight,
+    RowStart,
+    RowEnd,
+    First,
+    Last,
+    /// To the next editable cell, wrapping to the next row.
+    Next,
+    /// To the previous editable cell, wrapping to the previous row.
+    Previous,
+}
+
+/// A command that a grid executes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GridCommand {
+    /// Moves the cursor.
+    Move(Step),
+    /// Extends the selection.
+    Extend(Step),
+    /// Selects all cells.
+    SelectAll,
+    /// Selects all cells of the selected rows.
+    SelectRows,
+    /// Selects all cells of the selected columns.
+    SelectColumns,
+    /// Clears the selection and closes the find bar and the card.
+    Escape,
+    /// Opens the editor with the caret at the end.
+    Open,
+    /// Opens the editor with the whole text selected.
+    OpenAll,
+    /// Opens the editor with this text in place of the value.
+    Type(String),
+    /// Opens the editor with its list or calendar.
+    OpenList,
+    /// A command of the open editor.
+    Editor(EditorCommand),
+    /// Clears the selected cells.
+    Clear,
+    /// Copies the selected cells as text.
+    Copy,
+    /// Copies the selected cells as text and clears them.
+    Cut,
+    /// Requests the clipboard's text from the system, to paste it.
+    RequestPaste,
+    /// Pastes text into cells.
+    Paste(String),
+    /// Copies the first selected row into the selected rows below.
+    FillDown,
+    /// Copies the first selected column into the selected columns to the right.
+    FillRight,
+    /// Inserts a row above the cursor.
+    InsertAbove,
+    /// Inserts a row below the cursor.
+    InsertBelow,
+    /// Inserts a section above the cursor.
+    InsertSection,
+    /// Duplicates the selected rows below them.
+    Duplicate,
+    /// Moves the selected rows one row up or down in list order: true is up.
+    MoveRows(bool),
+    /// Removes the selected rows.
+    RemoveRows,
+    /// Sorts again while live sorting is paused.
+    SortAgain,
+    /// Shows the rows in list order.
+    ClearSort,
+    /// Pauses or resumes live sorting.
+    PauseSort(bool),
+    /// Shows all columns that are hidden in this window.
+    ShowAllColumns,
+    /// Freezes only the first column.
+    FreezeFirst,
+    /// Executes a command on the cursor's column.
+    Column(ColumnCommand),
+    /// Shows the latest changes of the cursor's cell in a card.
+    History,
+    /// Shows all changes of the cursor's cell.
+    ShowHistory,
+    /// Opens the find bar.
+    Find,
+    /// Moves to the next or previous match: true is the next.
+    FindNext(bool),
+    /// Asks for confirmation before edits are sent.
+    Confirm(Confirmation),
+}
+
+/// A command of the open editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditorCommand {
+    /// Commits the text, then moves the cursor.
+    Commit(Step),
+    /// Closes the editor without an edit.
+    Discard,
+    /// Opens the list or calendar of the column.
+    OpenList,
+    /// Closes the list or calendar.
+    CloseList,
+    /// Steps the number by the column's last decimal: true is up.
+    StepNumber(bool),
+}
+
+/// Edits that are sent once a person confirms them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The operation, such as "Paste".
+    pub title: String,
+    /// The messages, one per line.
+    pub lines: Vec<String>,
+    /// The label of the button that confirms.
+    pub confirm_label: String,
+    /// The edits, in order.
+    pub edits: Vec<Vec<Change>>,
+}
+
+/// A command for one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnCommand {
+    /// Sorts by the column: ascending or descending.
+    Sort {
+        /// Whether the largest value comes first.
+        descending: bool,
+    },
+    /// Cycles the sorting of the column: ascending, descending, none.
+    CycleSort {
+        /// Whether the other sort keys are kept.
+        keep_others: bool,
+    },
+    /// Opens the filter row at the column, or closes it.
+    ToggleFilters,
+    /// Hides the column in this window.
+    Hide,
+    /// Shows the column again.
+    Show,
+    /// Freezes the columns up to this one.
+    Freeze,
+    /// Toggles the column's sparkline.
+    ToggleSparkline,
+    /// Shows one decimal more or fewer: true is more.
+    Decimals(bool),
+    /// Fits the width to the content.
+    Fit,
+    /// Makes the column wider or narrower: true is wider.
+    Width(bool),
+    /// Moves the column one place left or right: true is right.
+    Move(bool),
+    /// Opens the dialog for a new column, which goes after this one.
+    Add,
+    /// Opens the dialog that renames the column.
+    Rename,
+    /// Removes the column for everyone. It can be restored.
+    Remove,
+}
+
+impl From<ColumnCommand> for GridCommand {
+    fn from(command: ColumnCommand) -> Self {
+        Self::Column(command)
+    }
+}

@@ -1,0 +1,366 @@
+//! Every command that has a name or a key: its title, where its keys work, and when it can run.
+
+use std::sync::LazyLock;
+
+use egui::Key;
+
+use super::{
+    app::AppCommand,
+    grid::{ColumnCommand, EditorCommand, GridCommand, Step},
+    shortcut::{Shortcut, alt, alt_shift, ctrl, ctrl_shift, plain, shift},
+    when::When,
+    window::{Command, DialogKind},
+};
+use crate::{
+    follow::Group,
+    preferences::{GlowSetting, Motion},
+    theme::{Density, ThemeChoice},
+};
+
+/// Where the keys of a command work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere, even in a dialog.
+    Program,
+    /// In a window, unless a dialog or a panel covers its grid.
+    Window,
+    /// In a window, unless a text field has focus or a dialog or a panel covers its grid.
+    WindowWithoutText,
+    /// In the grid, unless an editor is open.
+    Grid,
+    /// In the open editor of a cell.
+    Editor,
+}
+
+/// A command with its title, its keys and its condition.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The command.
+    pub command: Command,
+    /// Title in menus, in the command palette and in the help. Commands with the same title are one row of the help.
+    pub title: &'static str,
+    /// Details for the help, or an empty string.
+    pub description: &'static str,
+    /// Keyboard shortcuts; menus show the first one.
+    pub shortcuts: Vec<Shortcut>,
+    /// What else runs the command, for the help, such as "double click"; or an empty string.
+    pub gesture: &'static str,
+    /// Where the shortcuts work.
+    pub scope: Scope,
+    /// When the command can run.
+    pub when: When,
+    /// Whether the command palette offers it.
+    pub in_palette: bool,
+}
+
+/// Returns the commands in the order of the help.
+pub fn entries() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let parts = [editing(), moving(), cells(), rows(), columns(), reading(), window(), settings()];
+        parts.into_iter().flatten().collect()
+    });
+    &ENTRIES
+}
+
+/// Returns the entry of a command that is in the table.
+///
+/// # Panics
+/// Menus name commands of the table only.
+pub fn entry_of(command: &Command) -> &'static Entry {
+    let found = entries().iter().find(|entry| entry.command == *command);
+    found.unwrap_or_else(|| panic!("{command:?} is not in the table of commands"))
+}
+
+impl Entry {
+    fn describe(self, description: &'static str) -> Self {
+        Self { description, ..self }
+    }
+
+    fn gesture(self, gesture: &'static str) -> Self {
+        Self { gesture, ..self }
+    }
+
+    fn when(self, when: When) -> Self {
+        Self { when, ..self }
+    }
+
+    fn keys_only(self) -> Self {
+        Self { in_palette: false, ..self }
+    }
+}
+
+fn in_scope<const N: usize>(
+    scope: Scope,
+    title: &'static str,
+    shortcuts: [Shortcut; N],
+    command: impl Into<Command>,
+) -> Entry {
+    Entry {
+        command: command.into(),
+        title,
+        description: "",
+        shortcuts: shortcuts.into(),
+        gesture: "",
+        scope,
+        when: When::Always,
+        in_palette: true,
+    }
+}
+
+fn on_grid<const N: usize>(
+    title: &'static str,
+    shortcuts: [Shortcut; N],
+    command: impl Into<Command>,
+) -> Entry {
+    in_scope(Scope::Grid, title, shortcuts, command).when(When::List)
+}
+
+fn on_row<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: GridCommand) -> Entry {
+    on_grid(title, shortcuts, command).when(When::Row)
+}
+
+fn on_column<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: ColumnCommand) -> Entry {
+    on_grid(title, shortcuts, command).when(When::Column)
+}
+
+fn in_editor<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: EditorCommand) -> Entry {
+    in_scope(Scope::Editor, title, shortcuts, GridCommand::Editor(command)).keys_only()
+}
+
+fn in_window<const N: usize>(
+    title: &'static str,
+    shortcuts: [Shortcut; N],
+    command: impl Into<Command>,
+) -> Entry {
+    in_scope(Scope::Window, title, shortcuts, command)
+}
+
+fn editing() -> Vec<Entry> {
+    use EditorCommand as E;
+    use GridCommand as G;
+    let next = "Move to the next editable cell";
+    let previous = "Move to the previous editable cell";
+    vec![
+        on_grid("Replace the value", [], G::Type(String::new())).gesture("any printable key").keys_only(),
+        on_grid("Edit cell", [plain(Key::Enter)], G::OpenAll)
+            .describe("Enter and a double click select the text, F2 puts the caret at its end"),
+        on_grid("Edit cell", [plain(Key::F2)], G::Open).gesture("double click").keys_only(),
+        in_editor("Commit and move down", [plain(Key::Enter)], E::Commit(Step::Down)),
+        in_editor("Commit and move up", [shift(Key::Enter)], E::Commit(Step::Up)),
+        in_editor(next, [plain(Key::Tab)], E::Commit(Step::Next))
+            .describe("An open editor is committed first"),
+        on_grid(next, [plain(Key::Tab)], G::Move(Step::Next)).keys_only(),
+        in_editor(previous, [shift(Key::Tab)], E::Commit(Step::Previous)),
+        on_grid(previous, [shift(Key::Tab)], G::Move(Step::Previous)).keys_only(),
+        in_editor("Discard the edit", [plain(Key::Escape)], E::Discard),
+        on_grid("Toggle checkbox", [plain(Key::Space)], G::Type(" ".to_owned())).keys_only(),
+        on_grid("Open list or calendar", [alt(Key::ArrowDown)], G::OpenList),
+        in_editor("Open list or calendar", [alt(Key::ArrowDown)], E::OpenList),
+        in_editor("Close list or calendar", [alt(Key::ArrowUp)], E::CloseList),
+        in_editor(
+            "Increase the edited number by its last decimal",
+            [ctrl(Key::ArrowUp)],
+            E::StepNumber(true),
+        ),
+        in_editor(
+            "Decrease the edited number by its last decimal",
+            [ctrl(Key::ArrowDown)],
+            E::StepNumber(false),
+        ),
+    ]
+}
+
+fn moving() -> Vec<Entry> {
+    use Step as S;
+    let steps = [
+        (Key::ArrowUp, S::Up),
+        (Key::ArrowDown, S::Down),
+        (Key::ArrowLeft, S::Left),
+        (Key::ArrowRight, S::Right),
+        (Key::Home, S::RowStart),
+        (Key::End, S::RowEnd),
+        (Key::PageUp, S::PageUp),
+        (Key::PageDown, S::PageDown),
+    ];
+    let edges = [
+        (Key::ArrowUp, S::Top),
+        (Key::ArrowDown, S::Bottom),
+        (Key::ArrowLeft, S::FarLeft),
+        (Key::ArrowRight, S::FarRight),
+    ];
+    let keys = |title, shortcut, command| on_grid(title, [shortcut], command).keys_only();
+    let mut entries = Vec::new();
+    for (key, step) in steps {
+        entries.push(keys("Move the cursor", plain(key), GridCommand::Move(step)));
+        entries.push(keys("Extend the selection", shift(key), GridCommand::Extend(step)));
+    }
+    for (key, step) in edges {
+        entries.push(keys("Move to the edge of the data", ctrl(key), GridCommand::Move(step)));
+        let title = "Extend the selection to the edge of the data";
+        entries.push(keys(title, ctrl_shift(key), GridCommand::Extend(step)));
+    }
+    entries.push(on_grid("Go to first cell", [ctrl(Key::Home)], GridCommand::Move(S::First)));
+    entries.push(on_grid("Go to last cell", [ctrl(Key::End)], GridCommand::Move(S::Last)));
+    let first = "Extend the selection to the first cell";
+    entries.push(on_grid(first, [ctrl_shift(Key::Home)], GridCommand::Extend(S::First)));
+    let last = "Extend the selection to the last cell";
+    entries.push(on_grid(last, [ctrl_shift(Key::End)], GridCommand::Extend(S::Last)));
+    entries
+}
+
+fn cells() -> Vec<Entry> {
+    use GridCommand as G;
+    vec![
+        on_grid("Select all", [ctrl(Key::A)], G::SelectAll),
+        on_grid("Select entire rows", [shift(Key::Space)], G::SelectRows)
+            .describe("A drag, clicks with Shift or Ctrl, and the row numbers select, too"),
+        on_grid("Select entire columns", [ctrl(Key::Space)], G::SelectColumns),
+        on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).keys_only(),
+        on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear),
+        on_grid("Cut", [ctrl(Key::X)], G::Cut),
+        on_grid("Copy", [ctrl(Key::C)], G::Copy),
+        on_grid("Paste", [ctrl(Key::V)], G::RequestPaste)
+            .describe("Excel, LibreOffice and Google Sheets can copy and paste the same cells"),
+        on_row("Fill down", [ctrl(Key::D)], G::FillDown),
+        on_row("Fill right", [ctrl(Key::R)], G::FillRight),
+        on_grid("Undo", [ctrl(Key::Z)], Command::Undo)
+            .describe("Undoes and redoes your own edits in this window")
+            .when(When::Undo),
+        on_grid("Redo", [ctrl_shift(Key::Z), ctrl(Key::Y)], Command::Redo).when(When::Redo),
+    ]
+}
+
+fn rows() -> Vec<Entry> {
+    use GridCommand as G;
+    vec![
+        on_grid("Insert row above", [plain(Key::Insert)], G::InsertAbove)
+            .describe("Typing in the empty last row also adds a row"),
+        on_grid("Insert row below", [ctrl(Key::Enter)], G::InsertBelow),
+        on_grid("Insert section above", [ctrl_shift(Key::Enter)], G::InsertSection)
+            .describe("A section is a title across the list, within which rows are sorted"),
+        on_row("Duplicate selected rows", [ctrl_shift(Key::D)], G::Duplicate),
+        on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows(true))
+            .describe("Dragging their row numbers moves them, too"),
+        on_row("Move selected rows down", [alt_shift(Key::ArrowDown)], G::MoveRows(false)),
+        on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows),
+    ]
+}
+
+fn columns() -> Vec<Entry> {
+    use ColumnCommand as C;
+    use GridCommand as G;
+    let ctrl_alt_shift_s =
+        Shortcut { modifiers: egui::Modifiers::ALT | ctrl_shift(Key::S).modifiers, key: Key::S };
+    vec![
+        on_column("Sort by this column", [ctrl_shift(Key::S)], C::CycleSort { keep_others: false })
+            .describe("A click on its header does the same"),
+        on_column("Add this column to the sort", [ctrl_alt_shift_s], C::CycleSort { keep_others: true })
+            .describe("Shift and a click on its header do the same"),
+        on_column("Sort ascending", [], C::Sort { descending: false }),
+        on_column("Sort descending", [], C::Sort { descending: true }),
+        on_grid("Clear sort", [], G::ClearSort).when(When::Sorted),
+        on_grid("Sort again", [plain(Key::F5)], G::SortAgain)
+            .describe("Sorts once while live sorting is paused")
+            .when(When::PausedSort),
+        on_grid("Pause live sorting", [], G::PauseSort(true)).when(When::LiveSort),
+        on_grid("Resume live sorting", [], G::PauseSort(false)).when(When::PausedSort),
+        on_column("Filter rows", [ctrl_shift(Key::L)], C::ToggleFilters)
+            .describe("By text, =text, !text, >70, 70..80 or empty. Enter returns to the rows"),
+        on_column("Hide column", [], C::Hide).when(When::OtherColumns),
+        on_grid("Show hidden columns", [], G::ShowAllColumns).when(When::HiddenColumns),
+        on_column("Freeze columns up to this one", [], C::Freeze),
+        on_grid("Freeze only the first column", [], G::FreezeFirst).when(When::FrozenColumns),
+        on_column("Fit column to content", [], C::Fit),
+        on_column("Widen column", [], C::Width(true)),
+        on_column("Narrow column", [], C::Width(false)),
+        on_column("Move column left", [], C::Move(false)),
+        on_column("Move column right", [], C::Move(true)),
+        on_column("More decimals", [], C::Decimals(true)).when(When::Decimals),
+        on_column("Fewer decimals", [], C::Decimals(false)).when(When::Decimals),
+        on_column("Show or hide sparkline", [], C::ToggleSparkline).when(When::Sparkline),
+        on_column("Add column\u{2026}", [], C::Add),
+        on_column("Rename column\u{2026}", [], C::Rename),
+        on_column("Remove column for everyone", [], C::Remove).when(When::StoredColumn),
+    ]
+}
+
+fn reading() -> Vec<Entry> {
+    use GridCommand as G;
+    vec![
+        on_grid("Find", [ctrl(Key::F)], G::Find),
+        on_grid("Find next", [plain(Key::F3)], G::FindNext(true)),
+        on_grid("Find previous", [shift(Key::F3)], G::FindNext(false)),
+        on_row("Show recent changes", [shift(Key::F2)], G::History).describe(
+            "The last five of the cell: who, when, and the old and new value. Resting the pointer on a cell shows \
+             them, too, and a value that does not fit in its cell",
+        ),
+        on_row("Show cell history", [], G::ShowHistory),
+        in_scope(Scope::WindowWithoutText, "Show or hide history", [ctrl(Key::H)], Command::ToggleHistory)
+            .describe(
+                "All changes, or those of a row, a column or a person. Old values and removed rows have a Restore \
+                 button",
+            )
+            .when(When::List),
+    ]
+}
+
+fn window() -> Vec<Entry> {
+    let (next, previous) = (ctrl(Key::PageDown), ctrl(Key::PageUp));
+    let (next_tab, previous_tab) = (ctrl(Key::Tab), ctrl_shift(Key::Tab));
+    vec![
+        in_window("Next watchlist", [next, next_tab], Command::ShowAdjacent { is_next: true })
+            .when(When::OtherLists),
+        in_window("Previous watchlist", [previous, previous_tab], Command::ShowAdjacent { is_next: false })
+            .when(When::OtherLists),
+        in_window("New watchlist\u{2026}", [], Command::OpenDialog(DialogKind::NewWatchlist)),
+        in_window("Import CSV file\u{2026}", [], Command::OpenDialog(DialogKind::Import)),
+        in_window("Rename watchlist\u{2026}", [], Command::RenameShownList).when(When::List),
+        in_window("Delete watchlist", [], Command::DeleteShownList).when(When::List),
+        in_window("Command palette", [ctrl(Key::K)], Command::OpenPalette).keys_only(),
+        in_window("Keyboard shortcuts", [plain(Key::F1)], Command::ShowShortcuts),
+        in_scope(
+            Scope::WindowWithoutText,
+            "Keyboard shortcuts",
+            [plain(Key::Questionmark)],
+            Command::ShowShortcuts,
+        )
+        .keys_only(),
+        in_scope(Scope::Program, "New window", [ctrl(Key::N)], Command::OpenWindow),
+        in_window("Keep this window on top", [], Command::SetOnTop(true)).when(When::NotOnTop),
+        in_window("Do not keep this window on top", [], Command::SetOnTop(false)).when(When::OnTop),
+        in_scope(Scope::Program, "Zoom in", [ctrl(Key::Plus), ctrl(Key::Equals)], Command::Zoom(0.1)),
+        in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], Command::Zoom(-0.1)),
+        in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], Command::ResetZoom),
+        in_window("Reconnect now", [], AppCommand::Reconnect).when(When::Offline),
+        in_scope(Scope::Program, "Quit and restore windows next time", [ctrl(Key::Q)], AppCommand::Quit),
+    ]
+}
+
+fn settings() -> Vec<Entry> {
+    let plain = |title, command: Command| in_window(title, [], command);
+    let glow = |title, setting| in_window(title, [], AppCommand::SetGlow(setting));
+    let link = |title, group| in_window(title, [], Command::Link(Some(group)));
+    vec![
+        plain("Compact rows", Command::SetDensity(Density::Compact)),
+        plain("Comfortable rows", Command::SetDensity(Density::Comfortable)),
+        plain("System theme", AppCommand::SetTheme(ThemeChoice::System).into()),
+        plain("Dark theme", AppCommand::SetTheme(ThemeChoice::Dark).into()),
+        plain("Light theme", AppCommand::SetTheme(ThemeChoice::Light).into()),
+        plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into()),
+        glow("Glow: off", GlowSetting::Seconds(0)),
+        glow("Glow: 1 s", GlowSetting::Seconds(1)),
+        glow("Glow: 2 s", GlowSetting::Seconds(2)),
+        glow("Glow: 5 s", GlowSetting::Seconds(5)),
+        glow("Glow: 10 s", GlowSetting::Seconds(10)),
+        glow("Glow: highlight row", GlowSetting::CellOnly(false)),
+        glow("Glow: highlight cell only", GlowSetting::CellOnly(true)),
+        glow("Glow: follow system motion setting", GlowSetting::Motion(Motion::System)),
+        glow("Glow: always fade", GlowSetting::Motion(Motion::Fade)),
+        glow("Glow: never fade", GlowSetting::Motion(Motion::Still)),
+        link("Link this window to group blue", Group::Blue),
+        link("Link this window to group green", Group::Green),
+        link("Link this window to group orange", Group::Orange),
+        link("Link this window to group purple", Group::Purple),
+        plain("Unlink this window", Command::Link(None)).when(When::Linked),
+    ]
+}

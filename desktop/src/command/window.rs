@@ -1,0 +1,104 @@
+//! Commands of a window.
+
+use shared::{
+    column::ColumnKey,
+    edit::Change,
+    ids::{RowId, WatchlistId},
+};
+
+use super::{
+    app::AppCommand,
+    grid::{ColumnCommand, GridCommand},
+};
+use crate::{follow::Group, theme::Density};
+
+/// A command that a window executes or passes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// A command of the window's grid.
+    Grid(GridCommand),
+    /// A command that concerns no window's own state.
+    App(AppCommand),
+    /// Undoes the window's last edit.
+    Undo,
+    /// Redoes the window's last undone edit.
+    Redo,
+    /// Shows a watchlist.
+    Show(WatchlistId),
+    /// Shows the next or the previous watchlist.
+    ShowAdjacent {
+        /// Whether to show the next one.
+        is_next: bool,
+    },
+    /// Opens a dialog.
+    OpenDialog(DialogKind),
+    /// Opens the dialog that renames the shown watchlist.
+    RenameShownList,
+    /// Deletes the shown watchlist, which can be restored.
+    DeleteShownList,
+    /// Opens or closes the history panel.
+    ToggleHistory,
+    /// Shows all changes of a cell in the history panel.
+    ShowHistoryOf(RowId, ColumnKey),
+    /// Opens the command palette.
+    OpenPalette,
+    /// Opens the table of keyboard shortcuts.
+    ShowShortcuts,
+    /// Sets the height of the rows.
+    SetDensity(Density),
+    /// Sets whether the window stays on top.
+    SetOnTop(bool),
+    /// Links the window to others, or unlinks it.
+    Link(Option<Group>),
+    /// Opens another window that shows the same watchlist.
+    OpenWindow,
+    /// Adds to the zoom factor of all windows.
+    Zoom(f32),
+    /// Resets the zoom factor of all windows.
+    ResetZoom,
+}
+
+/// A dialog that a command opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialogKind {
+    /// Names a new watchlist.
+    NewWatchlist,
+    /// Renames a watchlist.
+    Rename(WatchlistId),
+    /// Chooses a file to import.
+    Import,
+    /// Adds a column to a watchlist, after another one.
+    AddColumn(WatchlistId, ColumnKey),
+    /// Renames a column of a watchlist.
+    RenameColumn(WatchlistId, ColumnKey),
+}
+
+impl Command {
+    /// Returns the command that changes a watchlist in one edit.
+    pub fn edit(watchlist: WatchlistId, changes: Vec<Change>) -> Self {
+        Self::App(AppCommand::Edit { watchlist, changes })
+    }
+
+    /// Returns the command that shows a notice.
+    pub fn notify(text: impl Into<String>) -> Self {
+        Self::App(AppCommand::Notify(text.into()))
+    }
+}
+
+impl From<AppCommand> for Command {
+    fn from(command: AppCommand) -> Self {
+        Self::App(command)
+    }
+}
+
+impl From<GridCommand> for Command {
+    fn from(command: GridCommand) -> Self {
+        Self::Grid(command)
+    }
+}
+
+impl From<ColumnCommand> for Command {
+    fn from(command: ColumnCommand) -> Self {
+        Self::Grid(GridCommand::Column(command))
+    }
+}

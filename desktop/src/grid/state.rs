@@ -1,0 +1,323 @@
+//! The state of a grid, one field for each part, and the execution of its commands.
+
+use egui::{Rect, Ui};
+use shared::{column::ColumnKey, ids::RowId, watchlist::Watchlist};
+
+use super::{
+    arranger::Arranger,
+    card::Card,
+    columns,
+    conditions::conditions,
+    config::GridConfig,
+    cursor::Cursor,
+    edit::{self, Editing, Editor, Opening},
+    filters::Filters,
+    find::{self, Find},
+    keys,
+    layout::Layout,
+    ops, paste,
+    pointer::Pointer,
+    reveal::reveal,
+    scroll::Scroll,
+    selection::Selection,
+    sums::Sums,
+    table::Table,
+    view::Frame,
+};
+use crate::{
+    command::{ColumnCommand, Command, Conditions, Confirmation, GridCommand, Step},
+    theme::Density,
+};
+
+/// The state of one window's grid: one field for each part.
+#[derive(Default)]
+pub struct GridState {
+    /// The user's column, sort and filter settings.
+    pub config: GridConfig,
+    /// Row height preset.
+    pub density: Density,
+    /// The active cell and the selected blocks.
+    pub selection: Selection,
+    /// The scroll position.
+    pub scroll: Scroll,
+    pub(super) editing: Editing,
+    pub(super) filters: Filters,
+    pub(super) find: Find,
+    pub(super) card: Card,
+    pub(super) pointer: Pointer,
+    /// The open confirmation.
+    pub(super) question: Option<Confirmation>,
+    /// Count, sum, average, minimum and maximum of the selection.
+    pub(super) sums: Sums,
+    pub(super) arranger: Arranger,
+    /// Commands for the next frame.
+    pub(super) queued: Vec<GridCommand>,
+}
+
+impl GridState {
+    /// Resets the grid for another watchlist, with that list's saved settings and cursor.
+    pub fn reset(&mut self, config: GridConfig, cursor: Option<Cursor>) {
+        let mut scroll = Scroll::default();
+        scroll.reveal_next = cursor.is_some();
+        let selection = Selection::at(cursor);
+        *self = Self { config, selection, scroll, density: self.density, ..Self::default() };
+    }
+
+    /// Commits the open editor in the next frame if its text is valid.
+    pub fn request_commit(&mut self) {
+        self.editing.is_commit_requested = self.editing.is_open();
+    }
+
+    /// Queues a command for the next frame, as if its key had been pressed.
+    pub fn queue_command(&mut self, command: impl Into<GridCommand>) {
+        self.queued.push(command.into());
+    }
+
+    /// Returns the open editor.
+    pub fn editor(&self) -> Option<&Editor> {
+        self.editing.editor.as_ref()
+    }
+
+    /// Closes the open editor without a commit, and returns it.
+    pub fn take_editor(&mut self) -> Option<Editor> {
+        self.editing.editor.take()
+    }
+
+    /// Whether a confirmation is open.
+    pub fn has_question(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// Whether switching to another watchlist would lose typed text or an open confirmation.
+    pub fn is_busy(&self) -> bool {
+        self.editing.is_open() || self.has_question()
+    }
+
+    /// Returns the rows and columns as they are currently shown.
+    pub fn table<'a>(&self, watchlist: &'a Watchlist) -> Table<'a> {
+        Table::new(watchlist, self.arranger.order(), &self.config)
+    }
+
+    /// Returns the totals of the selection, for the status bar.
+    pub fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    /// Returns the conditions that hold at the cursor.
+    pub fn conditions(&self, watchlist: &Watchlist) -> Conditions {
+        let cursor = self.selection.cursor.as_ref();
+        let has_row = cursor.is_some_and(|cursor| cursor.row.is_some());
+        conditions(&self.config, &self.table(watchlist), has_row, cursor.map(|cursor| &cursor.column))
+    }
+
+    pub(super) fn layout(&self, rect: Rect, table: &Table<'_>) -> Layout {
+        let settings = (&self.config, self.density);
+        Layout::new(rect, table, settings, &self.scroll, self.editing.gap(table))
+    }
+
+    /// Returns whether the cursor has reached the row of the last [`Self::move_to_row`].
+    pub fn has_reached_target(&self) -> bool {
+        self.selection.has_reached_target()
+    }
+
+    /// Moves the cursor to a row, and optionally to another column, once the row exists.
+    pub fn move_to_row(&mut self, row: RowId, column: Option<ColumnKey>) {
+        self.selection.move_to_row(row, column);
+    }
+
+    /// Commits the open editor. Returns false if its text is invalid, and it stays open.
+    pub(super) fn commit(&mut self, frame: &Frame<'_>, commands: &mut Vec<Command>) -> bool {
+        let Some(committed) = edit::commit(&mut self.editing, &mut self.selection, frame) else {
+            return false;
+        };
+        commands.extend(committed);
+        true
+    }
+
+    pub(super) fn open_editor(&mut self, frame: &Frame<'_>, opening: Opening, commands: &mut Vec<Command>) {
+        commands.extend(edit::open(&mut self.editing, &mut self.selection, frame, opening));
+    }
+
+    /// Passes a part's commands on: a confirmation is opened here, the grid's own wait for the next frame, and the others go
+    /// to the application.
+    pub(super) fn accept(
+        &mut self,
+        from_part: impl IntoIterator<Item = Command>,
+        commands: &mut Vec<Command>,
+    ) {
+        for command in from_part {
+            match command {
+                Command::Grid(GridCommand::Confirm(question)) => self.question = Some(question),
+                Command::Grid(own) => self.queued.push(own),
+                other => commands.push(other),
+            }
+        }
+    }
+
+    /// Executes the queued commands. Those queued from here on wait for the next frame, which has the rows that this one
+    /// adds. They also wait for an open editor, which commits first.
+    pub(super) fn execute_queued(
+        &mut self,
+        ui: &Ui,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        commands: &mut Vec<Command>,
+    ) {
+        if self.editing.is_open() {
+            self.editing.is_commit_requested |= !self.queued.is_empty();
+            return;
+        }
+        for command in std::mem::take(&mut self.queued) {
+            self.execute(ui, frame, layout, command, commands);
+        }
+    }
+
+    /// Executes the frame's key events in order. Events after the one that opened the editor are kept for the editor, which
+    /// has focus from the next frame on: at a low frame rate that can be a whole word.
+    pub(super) fn execute_key_events(
+        &mut self,
+        ui: &Ui,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        commands: &mut Vec<Command>,
+    ) {
+        let (events, modifiers) = ui.input(|input| (input.events.clone(), input.modifiers));
+        for (index, event) in events.iter().enumerate() {
+            let command = keys::command_for_event(event, modifiers);
+            self.execute_chosen(ui, (frame, layout), command, commands);
+            if self.editing.is_open() {
+                let rest = events[index + 1..].iter().filter(|event| keys::is_keyboard_input(event));
+                self.editing.typed_ahead = rest.cloned().collect();
+                ui.request_repaint();
+                return;
+            }
+        }
+    }
+
+    /// Executes a command of the grid, and passes another one to the application.
+    pub(super) fn execute_chosen(
+        &mut self,
+        ui: &Ui,
+        (frame, layout): (&Frame<'_>, &Layout),
+        command: Option<Command>,
+        commands: &mut Vec<Command>,
+    ) {
+        match command {
+            Some(Command::Grid(command)) => self.execute(ui, frame, layout, command, commands),
+            other => commands.extend(other),
+        }
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        ui: &Ui,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        command: GridCommand,
+        commands: &mut Vec<Command>,
+    ) {
+        if self.editing.is_open() {
+            return;
+        }
+        let table = frame.table;
+        let reveals = !matches!(
+            command,
+            GridCommand::SelectAll
+                | GridCommand::SelectRows
+                | GridCommand::SelectColumns
+                | GridCommand::Escape
+                | GridCommand::ShowHistory
+        );
+        match command {
+            GridCommand::Move(step) => {
+                self.selection.step(table, step, layout.page_rows());
+                if matches!(step, Step::RowStart | Step::First) {
+                    self.scroll.x = 0.0;
+                }
+            }
+            GridCommand::Extend(step) => self.selection.extend(table, step, layout.page_rows()),
+            GridCommand::SelectAll | GridCommand::SelectRows | GridCommand::SelectColumns => {
+                self.selection.select_whole(&command, table);
+            }
+            GridCommand::Escape => {
+                self.selection.blocks.clear();
+                self.find.close();
+                self.card.close();
+            }
+            GridCommand::History => self.card.pin(self.selection.cursor.clone()),
+            GridCommand::ShowHistory => {
+                let cell =
+                    self.selection.cursor.clone().and_then(|cursor| Some((cursor.row?, cursor.column)));
+                commands.extend(cell.map(|(row, column)| Command::ShowHistoryOf(row, column)));
+            }
+            GridCommand::Open => self.open_editor(frame, Opening::End, commands),
+            GridCommand::OpenList => self.open_editor(frame, Opening::List, commands),
+            GridCommand::OpenAll => self.open_editor(frame, Opening::All, commands),
+            GridCommand::Type(text) => self.open_editor(frame, Opening::Typed(text), commands),
+            GridCommand::Copy => ui.copy_text(paste::selection_text(&self.selection, frame)),
+            GridCommand::RequestPaste => ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
+            GridCommand::SortAgain => self.arranger.refresh(),
+            GridCommand::ClearSort => self.config.sort.clear(),
+            GridCommand::PauseSort(is_paused) => self.config.is_sort_paused = is_paused,
+            GridCommand::ShowAllColumns => self.config.hidden.clear(),
+            GridCommand::FreezeFirst => self.config.frozen = 1,
+            GridCommand::Column(command) => {
+                if let Some(column) = self.selection.cursor.as_ref().map(|cursor| cursor.column.clone()) {
+                    self.execute_on_column(ui, (frame, layout), &column, command, commands);
+                }
+            }
+            GridCommand::Find => self.find.open(),
+            GridCommand::FindNext(forward) => {
+                find::find_next(&mut self.find, &mut self.selection, frame, forward);
+            }
+            GridCommand::Confirm(question) => self.question = Some(question),
+            // The open editor handles its own keys.
+            GridCommand::Editor(_) => {}
+            changing => self.execute_change(ui, frame, changing, commands),
+        }
+        if reveals {
+            reveal(&mut self.scroll, &self.selection, table, layout);
+        }
+    }
+
+    pub(super) fn execute_on_column(
+        &mut self,
+        ui: &Ui,
+        (frame, layout): (&Frame<'_>, &Layout),
+        column: &ColumnKey,
+        command: ColumnCommand,
+        commands: &mut Vec<Command>,
+    ) {
+        let own = (&mut self.config, &mut self.filters);
+        commands.extend(columns::execute_column_command(ui, own, frame, layout, column, command));
+    }
+
+    /// Executes a command that changes rows or cells.
+    fn execute_change(
+        &mut self,
+        ui: &Ui,
+        frame: &Frame<'_>,
+        command: GridCommand,
+        commands: &mut Vec<Command>,
+    ) {
+        let selection = &mut self.selection;
+        let changes = match command {
+            GridCommand::Clear => ops::clear(selection, frame),
+            GridCommand::Cut => {
+                ui.copy_text(paste::selection_text(selection, frame));
+                ops::clear(selection, frame)
+            }
+            GridCommand::Paste(text) => paste::paste(selection, frame, &text),
+            GridCommand::FillDown => ops::fill_down(selection, frame),
+            GridCommand::FillRight => ops::fill_right(selection, frame),
+            GridCommand::InsertAbove => ops::insert_row(selection, frame, false),
+            GridCommand::InsertBelow => ops::insert_row(selection, frame, true),
+            GridCommand::InsertSection => ops::insert_section(selection, frame),
+            GridCommand::Duplicate => ops::duplicate(selection, frame),
+            GridCommand::MoveRows(up) => ops::move_rows(selection, &self.config, frame, up),
+            GridCommand::RemoveRows => ops::remove_rows(selection, frame),
+            _ => Vec::new(),
+        };
+        self.accept(changes, commands);
+    }
+}

@@ -1,0 +1,215 @@
+//! The command palette: every command, found by typing parts of its title.
+
+use egui::{Button, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
+use nucleo_matcher::{
+    Config, Matcher, Utf32Str,
+    pattern::{AtomKind, CaseMatching, Normalization, Pattern},
+};
+use shared::edit::{Change, ColumnRef};
+
+use super::view::WindowView;
+use crate::{
+    command::{AppCommand, Command, Conditions, entries},
+    state::AppState,
+    theme,
+};
+
+/// A command as the palette shows it.
+struct Item {
+    title: String,
+    keys: String,
+    description: &'static str,
+    is_enabled: bool,
+    command: Command,
+}
+
+/// State of the open command palette.
+pub struct CommandPalette {
+    text: String,
+    selected: usize,
+    is_new: bool,
+}
+
+impl CommandPalette {
+    /// Creates a palette with an empty query.
+    pub fn new() -> Self {
+        Self { text: String::new(), selected: 0, is_new: true }
+    }
+}
+
+impl Default for CommandPalette {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Draws the command palette. Returns it if it stays open, or the selected command.
+pub fn show(
+    ui: &Ui,
+    mut palette: CommandPalette,
+    window: &WindowView<'_>,
+    state: &AppState,
+) -> (Option<CommandPalette>, Option<Command>) {
+    let mut found = search(items(window, state), &palette.text);
+    let last = found.len().saturating_sub(1);
+    palette.selected = palette.selected.min(last);
+    let mut run = None;
+    let modal = Modal::new(Id::unique("commands"))
+        .frame(egui::Frame::popup(&ui.global_style()).inner_margin(12))
+        .show(ui, |ui| {
+            ui.set_width(440.0);
+            let (up, down, enter) = ui.input_mut(|input| {
+                let mut consume = |key| input.consume_key(egui::Modifiers::NONE, key);
+                (consume(Key::ArrowUp), consume(Key::ArrowDown), consume(Key::Enter))
+            });
+            show_query(ui, &mut palette);
+            if down {
+                palette.selected = (palette.selected + 1).min(last);
+            } else if up {
+                palette.selected = palette.selected.saturating_sub(1);
+            }
+            ScrollArea::vertical()
+                .max_height(320.0)
+                .min_scrolled_height(320.0)
+                .auto_shrink([false, true])
+                .show(ui, |ui| {
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    for (index, item) in found.iter().enumerate() {
+                        let is_selected = index == palette.selected;
+                        let clicked = show_item(ui, item, is_selected, is_selected && (up || down));
+                        if clicked || enter && is_selected && item.is_enabled {
+                            run = Some(index);
+                        }
+                    }
+                    if found.is_empty() {
+                        ui.label(RichText::new("No matching command").font(theme::small()));
+                    }
+                });
+        });
+    match run {
+        Some(index) => (None, Some(found.swap_remove(index).command)),
+        None => ((!modal.should_close()).then_some(palette), None),
+    }
+}
+
+fn show_query(ui: &mut Ui, palette: &mut CommandPalette) {
+    let field =
+        TextEdit::singleline(&mut palette.text).hint_text("Type a command").desired_width(f32::INFINITY);
+    let response = ui.add(field);
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Command"));
+    if std::mem::take(&mut palette.is_new) || !response.has_focus() {
+        response.request_focus();
+    }
+    if response.changed() {
+        palette.selected = 0;
+    }
+}
+
+/// Returns whether the item was clicked.
+fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool {
+    let button = Button::selectable(is_selected, &item.title)
+        .shortcut_text(item.keys.as_str())
+        .min_size(egui::vec2(ui.available_width(), 0.0));
+    let mut response = ui.add_enabled(item.is_enabled, button);
+    if scrolls {
+        response.scroll_to_me(None);
+    }
+    if !item.description.is_empty() {
+        response = response.on_hover_text(item.description);
+    }
+    response.clicked()
+}
+
+/// Returns the items that match a query, the best match first. Words may be abbreviated and in any order.
+fn search(items: Vec<Item>, query: &str) -> Vec<Item> {
+    if query.trim().is_empty() {
+        return items;
+    }
+    let pattern = Pattern::new(query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let scored = items.into_iter().filter_map(|item| {
+        let score = pattern.score(Utf32Str::new(&item.title, &mut buffer), &mut matcher)?;
+        Some((score, item))
+    });
+    let mut scored: Vec<(u32, Item)> = scored.collect();
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.into_iter().map(|(_, item)| item).collect()
+}
+
+/// Returns the commands of the table, and those that name a watchlist or a column.
+fn items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
+    let conditions = window.conditions(state);
+    let mut items = named_items(&conditions);
+    items.extend(watchlist_items(window, state));
+    items
+}
+
+fn named_items(conditions: &Conditions) -> Vec<Item> {
+    let named = entries().iter().filter(|entry| entry.in_palette);
+    let items = named.map(|entry| {
+        let keys: Vec<String> = entry.shortcuts.iter().map(|shortcut| shortcut.label()).collect();
+        Item {
+            title: entry.title.to_owned(),
+            keys: keys.join(", "),
+            description: entry.description,
+            is_enabled: conditions.allow(entry.when),
+            command: entry.command.clone(),
+        }
+    });
+    items.collect()
+}
+
+fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
+    let item = |title: String, command| Item {
+        title,
+        keys: String::new(),
+        description: "",
+        is_enabled: true,
+        command,
+    };
+    let mut items = Vec::new();
+    if let Some((list, watchlist)) = window.list.and_then(|list| Some((list, state.store.watchlist(list)?))) {
+        for entry in watchlist.columns().iter().filter(|entry| entry.column.removed) {
+            let changes = vec![Change::RestoreColumn(ColumnRef { key: entry.column.key.clone() })];
+            let title = format!("Restore column {}", entry.column.title);
+            items.push(item(title, Command::edit(list, changes)));
+        }
+    }
+    for summary in state.store.replica().summaries().unwrap_or_default() {
+        items.push(item(format!("Go to {}", summary.name), Command::Show(summary.watchlist)));
+    }
+    for deleted in state.store.deleted() {
+        let title = format!("Restore watchlist {}", deleted.name);
+        items.push(item(title, AppCommand::Restore(deleted.watchlist).into()));
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(query: &str) -> Vec<String> {
+        let all = named_items(&Conditions::default());
+        search(all, query).into_iter().map(|item| item.title).collect()
+    }
+
+    #[test]
+    fn finds_commands_by_abbreviations_and_words_in_any_order() {
+        assert_eq!(found("insab")[0], "Insert row above");
+        assert_eq!(found("above insert row")[0], "Insert row above");
+        assert_eq!(found("NEW WIN")[0], "New window");
+        assert_eq!(found("sortdesc")[0], "Sort descending");
+        assert!(found("qqq").is_empty());
+        assert_eq!(found(" ").len(), named_items(&Conditions::default()).len());
+    }
+
+    #[test]
+    fn a_command_that_cannot_run_is_disabled() {
+        let items = named_items(&Conditions::default());
+        let enabled = |title: &str| items.iter().find(|item| item.title == title).unwrap().is_enabled;
+        assert!(enabled("New window"));
+        assert!(!enabled("Remove selected rows"));
+    }
+}
