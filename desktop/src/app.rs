@@ -242,7 +242,9 @@ impl App {
             let opened = self
                 .opened
                 .entry(id)
-                .or_insert_with(|| with_program_defaults(lock(&window).placement.builder(DEFAULT_SIZE, 1.0)))
+                .or_insert_with(|| {
+                    with_program_defaults(lock(&window).viewport.placement.builder(DEFAULT_SIZE, 1.0))
+                })
                 .clone();
             let viewport = viewport_of(id);
             awake.push(viewport);

@@ -1,6 +1,7 @@
 //! The state that all windows share, and what changes it: network events, and commands that concern no window's own state.
 
 mod imports;
+mod saver;
 mod windows;
 
 use std::{sync::Arc, time::Duration};
@@ -12,17 +13,19 @@ use shared::{
 };
 use uuid::Uuid;
 
-use self::imports::{Import, Imports};
 pub use self::windows::{OpenWindows, wake_root};
+use self::{
+    imports::{Import, Imports},
+    saver::WorkspaceSaver,
+};
 use crate::{
     command::AppCommand,
-    follow::Links,
     less_motion::ReducedMotion,
     net::{Net, NetEvent},
     preferences::Preferences,
     region::Region,
     servers::Joining,
-    settings::{SavedWindow, Workspace, WorkspaceFile},
+    settings::{self, SavedWindow, Workspace, WorkspaceFile},
     store::{Connection, Store},
     theme,
     updates::Updates,
@@ -33,8 +36,6 @@ use crate::{
 const MAX_EVENTS_PER_FRAME: usize = 2_000;
 /// Notice for a command that needs a connection.
 const OFFLINE: &str = "This is not possible while offline. Try again once you are connected.";
-/// Minimum interval between two writes of the workspace file.
-const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a notice is shown.
 const NOTICE_DURATION: Duration = Duration::from_secs(12);
 
@@ -47,23 +48,14 @@ pub struct AppState {
     preferences: Preferences,
     /// The system's regional settings.
     pub region: Region,
-    /// Positions of the linked windows.
-    pub links: Links,
     /// The system's reduced-motion setting.
     pub reduced_motion: ReducedMotion,
-    is_motion_reduced: bool,
     /// The server that is being joined, until its welcome.
     pub joining: Option<Joining>,
     /// The check for newer versions, if an administrator enabled it.
     pub updates: Option<Updates>,
-    /// Bits of the zoom factor of the last frame.
-    zoom: u32,
     net: Net,
-    file: WorkspaceFile,
-    saved: Workspace,
-    saved_at: Duration,
-    /// Whether a window has changed since the last save.
-    is_unsaved: bool,
+    saver: WorkspaceSaver,
     imports: Imports,
     ctx: Context,
     wake: Wake,
@@ -79,27 +71,18 @@ impl AppState {
         ctx: Context,
         wake: Wake,
     ) -> Self {
-        store.set_glow(saved.glow.style(false));
+        let Workspace { theme, colour_blind, glow, .. } = saved;
+        store.set_glow(glow.style(false));
         Self {
             store,
             windows: OpenWindows::default(),
-            preferences: Preferences {
-                theme: saved.theme,
-                colour_blind: saved.colour_blind,
-                glow: saved.glow,
-            },
+            preferences: Preferences { theme, colour_blind, glow },
             region: Region::default(),
-            links: Links::default(),
             reduced_motion: ReducedMotion::default(),
-            is_motion_reduced: false,
             joining: None,
             updates: None,
-            zoom: ctx.zoom_factor().to_bits(),
             net,
-            file,
-            saved,
-            saved_at: Duration::ZERO,
-            is_unsaved: false,
+            saver: WorkspaceSaver::new(file, saved),
             imports: Imports::default(),
             ctx,
             wake,
@@ -135,14 +118,7 @@ impl AppState {
         if let Some(text) = self.updates.as_ref().and_then(Updates::take_notice) {
             self.store.notify_until_dismissed(text);
         }
-        if self.reduced_motion.is_on() != self.is_motion_reduced {
-            self.is_motion_reduced = !self.is_motion_reduced;
-            self.store.set_glow(self.preferences.glow.style(self.is_motion_reduced));
-        }
-        let zoom = self.ctx.zoom_factor().to_bits();
-        if std::mem::replace(&mut self.zoom, zoom) != zoom {
-            self.wake_windows();
-        }
+        self.store.set_glow(self.preferences.glow.style(self.reduced_motion.is_on()));
         self.store.tick(now);
         self.store.expire_notices(now, NOTICE_DURATION);
         self.flush();
@@ -225,6 +201,8 @@ impl AppState {
                 self.joining.iter().for_each(Joining::give_consent);
                 self.net.retry_now();
             }
+            AppCommand::Zoom(by) => self.set_zoom(self.ctx.zoom_factor() + by),
+            AppCommand::ResetZoom => self.set_zoom(1.0),
             AppCommand::SetTheme(choice) => {
                 self.preferences.theme = choice;
                 theme::set_preference(&self.ctx, choice);
@@ -237,11 +215,17 @@ impl AppState {
             }
             AppCommand::SetGlow(setting) => {
                 self.preferences.glow = self.preferences.glow.with(setting);
-                self.store.set_glow(self.preferences.glow.style(self.is_motion_reduced));
+                self.store.set_glow(self.preferences.glow.style(self.reduced_motion.is_on()));
                 self.wake_windows();
             }
             AppCommand::DismissNotice(notice) => self.store.dismiss(notice),
         }
+    }
+
+    /// Sets the zoom factor of all windows.
+    fn set_zoom(&self, factor: f32) {
+        self.ctx.set_zoom_factor(settings::clamp_zoom(factor));
+        self.wake_windows();
     }
 
     /// Quits the program with all windows as they are, unless another window has an open editor.
@@ -306,34 +290,7 @@ impl AppState {
     /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the last save is too
     /// recent.
     pub fn save_workspace(&mut self, now: Duration, at_once: bool) -> Option<Duration> {
-        if self.windows.is_empty() {
-            // The last window was saved when it closed, and may be drawn once more.
-            return None;
-        }
         let zoom = self.ctx.zoom_factor();
-        let Preferences { theme, colour_blind, glow } = self.preferences;
-        let saved = &self.saved;
-        self.is_unsaved |= self.windows.take_changed()
-            || (saved.theme, saved.colour_blind, saved.glow) != (theme, colour_blind, glow)
-            || saved.zoom.to_bits() != zoom.to_bits();
-        if !self.is_unsaved {
-            return None;
-        }
-        let due = self.saved_at + SAVE_INTERVAL;
-        if !at_once && now < due {
-            return Some(due - now);
-        }
-        let mut workspace = self.saved.clone();
-        (workspace.theme, workspace.colour_blind, workspace.glow) = (theme, colour_blind, glow);
-        (workspace.zoom, workspace.windows) = (zoom, self.windows.saved().cloned().collect());
-        self.is_unsaved = false;
-        if workspace != self.saved {
-            self.saved_at = now;
-            if let Err(error) = self.file.write(&workspace) {
-                tracing::warn!(%error, "failed to save the windows");
-            }
-            self.saved = workspace;
-        }
-        None
+        self.saver.save(&self.preferences, zoom, &mut self.windows, now, at_once)
     }
 }

@@ -1,9 +1,11 @@
-//! One window: its state, its keys, how its actions are executed, and how it is drawn.
+//! One window: its state, its keys, how its commands are executed, and how it is drawn.
 
 mod dispatch;
 mod keys;
+mod pacing;
 mod presence;
 mod show;
 mod state;
+mod viewport;
 
 pub use self::{dispatch::dispatch, state::Window};

@@ -54,6 +54,10 @@ pub enum AppCommand {
     Join,
     /// Quits, and restores all windows at the next start.
     Quit,
+    /// Adds to the zoom factor of all windows.
+    Zoom(f32),
+    /// Resets the zoom factor of all windows.
+    ResetZoom,
     /// Chooses the theme.
     SetTheme(ThemeChoice),
     /// Toggles the colour-blind palette.

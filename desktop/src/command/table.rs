@@ -328,9 +328,9 @@ fn window() -> Vec<Entry> {
         in_scope(Scope::Program, "New window", [ctrl(Key::N)], Command::OpenWindow),
         in_window("Keep this window on top", [], Command::SetOnTop(true)).when(When::NotOnTop),
         in_window("Do not keep this window on top", [], Command::SetOnTop(false)).when(When::OnTop),
-        in_scope(Scope::Program, "Zoom in", [ctrl(Key::Plus), ctrl(Key::Equals)], Command::Zoom(0.1)),
-        in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], Command::Zoom(-0.1)),
-        in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], Command::ResetZoom),
+        in_scope(Scope::Program, "Zoom in", [ctrl(Key::Plus), ctrl(Key::Equals)], AppCommand::Zoom(0.1)),
+        in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], AppCommand::Zoom(-0.1)),
+        in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], AppCommand::ResetZoom),
         in_window("Reconnect now", [], AppCommand::Reconnect).when(When::Offline),
         in_scope(Scope::Program, "Quit and restore windows next time", [ctrl(Key::Q)], AppCommand::Quit),
     ]

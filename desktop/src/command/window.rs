@@ -52,10 +52,6 @@ pub enum Command {
     Link(Option<Group>),
     /// Opens another window that shows the same watchlist.
     OpenWindow,
-    /// Adds to the zoom factor of all windows.
-    Zoom(f32),
-    /// Resets the zoom factor of all windows.
-    ResetZoom,
 }
 
 /// A dialog that a command opens.

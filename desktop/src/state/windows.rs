@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use egui::{Context, ViewportCommand, ViewportId};
 use shared::ids::WindowId;
 
-use crate::settings::SavedWindow;
+use crate::{follow::Links, settings::SavedWindow};
 
 /// The open windows, oldest first.
 #[derive(Debug, Default)]
 pub struct OpenWindows {
+    /// Positions of the linked windows.
+    pub links: Links,
     records: BTreeMap<WindowId, Record>,
     requested: Vec<SavedWindow>,
     last_id: u64,
@@ -33,15 +35,20 @@ impl OpenWindows {
         id
     }
 
-    /// Records what a window shows and whether its editor is open. A window that is closed stays closed.
-    pub fn record(&mut self, id: WindowId, saved: SavedWindow, is_editing: bool) {
+    /// Records what has changed of a window, and whether its editor is open. A window that is closed stays closed.
+    pub fn record(&mut self, id: WindowId, changed: Option<SavedWindow>, is_editing: bool) {
         if let Some(record) = self.records.get_mut(&id) {
             record.is_editing = is_editing;
-            if record.saved != saved {
-                record.saved = saved;
+            if let Some(changed) = changed {
+                record.saved = changed;
                 self.has_changed = true;
             }
         }
+    }
+
+    /// Returns what is saved of a window.
+    pub fn saved_of(&self, id: WindowId) -> Option<&SavedWindow> {
+        self.records.get(&id).map(|record| &record.saved)
     }
 
     /// Removes a window that closes.

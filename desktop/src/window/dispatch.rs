@@ -3,25 +3,16 @@
 
 use std::time::Duration;
 
-use egui::Context;
-
 use super::state::{AfterEditor, Window};
 use crate::{
     command::{AppCommand, Command, DialogKind},
     follow::Link,
     panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette},
-    settings,
     state::AppState,
 };
 
 /// Executes a command of a window.
-pub fn dispatch(
-    command: impl Into<Command>,
-    window: &mut Window,
-    state: &mut AppState,
-    ctx: &Context,
-    now: Duration,
-) {
+pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut AppState, now: Duration) {
     match command.into() {
         Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),
@@ -59,11 +50,9 @@ pub fn dispatch(
         }
         Command::ShowShortcuts => window.is_keys_open = true,
         Command::SetDensity(density) => window.grid.density = density,
-        Command::SetOnTop(on_top) => window.on_top = on_top,
+        Command::SetOnTop(on_top) => window.viewport.on_top = on_top,
         Command::Link(group) => window.link = Link::new(group),
         Command::OpenWindow => state.open_window(window.list()),
-        Command::Zoom(by) => ctx.set_zoom_factor(settings::clamp_zoom(ctx.zoom_factor() + by)),
-        Command::ResetZoom => ctx.set_zoom_factor(1.0),
         // A dialog may contain typed text, and an open editor is committed first.
         Command::App(AppCommand::Quit) if window.dialog.is_some() => {}
         Command::App(AppCommand::Quit) if window.grid.editor().is_some() => {

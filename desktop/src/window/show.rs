@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{CentralPanel, Panel, Ui, WindowLevel};
+use egui::{CentralPanel, Panel, Ui};
 use shared::{column::ColumnKey, edit::CellRef, ids::RowId};
 use uuid::Uuid;
 
@@ -78,14 +78,15 @@ impl Window {
         }
         self.is_keys_open = self.is_keys_open && shortcuts::show(ui);
         for command in commands {
-            dispatch(command, self, state, ui.ctx(), now);
+            dispatch(command, self, state, now);
             ui.request_repaint();
         }
         let editor = self.grid.editor();
-        let edited = editor.and_then(|editor| Some((self.list?, editor.cursor.row?, editor.column.clone())));
+        let edited =
+            editor.and_then(|editor| Some((self.lists.shown?, editor.cursor.row?, editor.column.clone())));
         state.store.set_edited_cell(self.id, edited);
         state.store.set_traced(self.id, self.traced());
-        let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.list?)));
+        let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.lists.shown?)));
         let is_paused = self.history.as_ref().is_some_and(|panel| panel.is_paused);
         if let Some(wait) = state.store.set_log_query(self.id, query, is_paused, now) {
             ui.request_repaint_after(wait);
@@ -93,15 +94,15 @@ impl Window {
         let cursor = self.grid.selection.cursor.as_ref();
         let cell =
             cursor.and_then(|cursor| Some(CellRef { row: cursor.row?, column: cursor.column.clone() }));
-        let place = Report { list: self.list, cell, is_editing: self.grid.editor().is_some() };
+        let place = Report { list: self.lists.shown, cell, is_editing: self.grid.editor().is_some() };
         if let Some(wait) = self.presence.report(self.id, place, &mut state.store, now) {
             ui.request_repaint_after(wait);
         }
         self.follow(ui, state);
-        self.sync_on_top(ui);
-        self.placement.record(ui);
-        self.sync_title(ui, state);
-        state.windows.record(self.id, self.saved(), self.grid.editor().is_some());
+        let title = self.title(state);
+        self.viewport.sync(ui, title);
+        let changed = state.windows.saved_of(self.id).and_then(|saved| self.changed_since(saved));
+        state.windows.record(self.id, changed, self.grid.editor().is_some());
         if let Some(wait) = state.save_workspace(now, false) {
             ui.request_repaint_after(wait);
         }
@@ -116,7 +117,7 @@ impl Window {
         palette: &Palette,
         commands: &mut Vec<Command>,
     ) {
-        let shown = self.list.and_then(|id| Some((id, state.store.watchlist(id)?)));
+        let shown = self.lists.shown.and_then(|id| Some((id, state.store.watchlist(id)?)));
         let (Some((id, watchlist)), Some(panel)) = (shown, &mut self.history) else { return };
         let view = history::View {
             id,
@@ -144,9 +145,10 @@ impl Window {
         palette: &Palette,
         commands: &mut Vec<Command>,
     ) {
-        let Some((id, watchlist)) = self.list.and_then(|id| Some((id, state.store.watchlist(id)?))) else {
+        let Some((id, watchlist)) = self.lists.shown.and_then(|id| Some((id, state.store.watchlist(id)?)))
+        else {
             ui.painter().rect_filled(ui.max_rect(), 0, palette.background);
-            let unserved = self.list.and_then(|id| state.store.unserved(id));
+            let unserved = self.lists.shown.and_then(|id| state.store.unserved(id));
             let text = match (state.store.replica().summaries(), state.store.connection(), unserved) {
                 (Some([]), ..) => "No watchlists yet. Press + above or drop a CSV file here.".to_owned(),
                 (_, Connection::Down { reason, .. }, _) => format!("Offline: {reason}"),
@@ -206,7 +208,7 @@ impl Window {
         let created = state.store.take_created();
         for (window, watchlist) in created {
             if window == self.id {
-                self.created = Some(watchlist);
+                self.lists.created = Some(watchlist);
                 self.show_list(watchlist);
             } else {
                 state.store.return_created(window, watchlist);
@@ -223,7 +225,7 @@ impl Window {
                 self.next = Some(AfterEditor::Close);
             }
         }
-        if let Some(list) = self.list {
+        if let Some(list) = self.lists.shown {
             state.store.open_list(list);
         }
     }
@@ -236,10 +238,10 @@ impl Window {
     /// Follows the linked windows, and has them follow this one.
     fn follow(&mut self, ui: &Ui, state: &mut AppState) {
         let row = self.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
-        let own = self.list.filter(|list| state.store.watchlist(*list).is_some());
+        let own = self.lists.shown.filter(|list| state.store.watchlist(*list).is_some());
         let own = own.map(|watchlist| Place { watchlist, row });
         let can_move = !self.grid.is_busy() && self.is_grid_uncovered();
-        match self.link.update(&mut state.links, own, self.grid.has_reached_target(), can_move) {
+        match self.link.update(&mut state.windows.links, own, self.grid.has_reached_target(), can_move) {
             None => {}
             Some(LinkUpdate::Follow(place)) => {
                 self.show_list(place.watchlist);
@@ -252,40 +254,23 @@ impl Window {
         }
     }
 
-    fn sync_on_top(&mut self, ui: &Ui) {
-        if self.is_on_top != self.on_top {
-            self.is_on_top = self.on_top;
-            let level = if self.on_top { WindowLevel::AlwaysOnTop } else { WindowLevel::Normal };
-            ui.send_viewport_cmd(egui::ViewportCommand::WindowLevel(level));
+    /// Returns the title of the system's window.
+    fn title(&self, state: &AppState) -> String {
+        let watchlist = self.lists.shown.and_then(|list| state.store.watchlist(list));
+        match watchlist {
+            Some(watchlist) => format!("{} \u{2013} Afterglow", watchlist.name()),
+            None => "Afterglow".to_owned(),
         }
     }
 
-    fn sync_title(&mut self, ui: &Ui, state: &AppState) {
-        let name = self
-            .list
-            .and_then(|list| state.store.watchlist(list))
-            .map(|watchlist| watchlist.name().to_string());
-        let title = name.map_or_else(|| "Afterglow".to_owned(), |name| format!("{name} \u{2013} Afterglow"));
-        if title != self.title {
-            ui.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
-            self.title = title;
-        }
-    }
-
-    /// Schedules the next repaint: while anything glows, at a rate that uses at most half a state; otherwise
+    /// Schedules the next repaint: while anything glows, at a rate that uses at most half of the time; otherwise
     /// when the next timed change is due.
     fn schedule_repaint(&mut self, ui: &Ui, state: &AppState, now: Duration) {
-        let last = Duration::from_secs_f32(ui.input(|input| input.unstable_dt).clamp(0.0, 1.0));
-        if let Some(pause) = self.requested_pause.take() {
-            let cost = last.saturating_sub(pause).min(Duration::from_millis(200));
-            self.frame_cost = (self.frame_cost * 3 + cost) / 4;
-        }
+        let since_last = Duration::from_secs_f32(ui.input(|input| input.unstable_dt).clamp(0.0, 1.0));
         if state.store.is_glowing(now) {
-            // Frames that cost more than 20 ms are paced, others run at the display's rate.
-            let is_slow = self.frame_cost > Duration::from_millis(20);
-            let pause = if is_slow { self.frame_cost.min(Duration::from_millis(80)) } else { Duration::ZERO };
-            self.requested_pause = Some(pause);
-            ui.request_repaint_after(pause);
+            ui.request_repaint_after(self.pacing.pause(since_last));
+        } else {
+            self.pacing.measure(since_last);
         }
         if let Some(wait) = state.wake_after(now) {
             ui.request_repaint_after(wait);

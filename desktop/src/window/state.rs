@@ -1,13 +1,12 @@
 //! The state of a window: what it shows, and how that changes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use super::presence::Presence;
+use super::{pacing::Pacing, presence::Presence, viewport::Viewport};
 use crate::{
     follow::Link,
     grid::{Cursor, GridState, config::GridConfig},
     panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette, view::WindowView},
-    placement::Placement,
     settings::SavedWindow,
     state::OpenWindows,
     store::{Spot, Traced},
@@ -20,21 +19,13 @@ use shared::{
 /// The state of one window.
 pub struct Window {
     pub(super) id: WindowId,
-    pub(super) list: Option<WatchlistId>,
-    /// Watchlist that was created here but is not in the server's list yet.
-    pub(super) created: Option<WatchlistId>,
-    /// Watchlist that was requested before the server's list is known.
-    pub(super) requested: Option<WatchlistId>,
+    pub(super) lists: Lists,
     /// Grid of the shown watchlist.
     pub grid: GridState,
-    /// Configurations and cursors of the watchlists shown before.
-    pub(super) grids: BTreeMap<WatchlistId, GridConfig>,
-    pub(super) cursors: BTreeMap<WatchlistId, Cursor>,
     /// Link to other windows of the same colour.
     pub link: Link,
-    /// Whether the window stays on top, and the value last sent to the system.
-    pub on_top: bool,
-    pub(super) is_on_top: bool,
+    /// The system's window.
+    pub viewport: Viewport,
     /// Open dialog.
     pub dialog: Option<Dialog>,
     /// Open command palette.
@@ -43,16 +34,26 @@ pub struct Window {
     pub history: Option<HistoryPanel>,
     /// Whether the table of keyboard shortcuts is open.
     pub is_keys_open: bool,
-    /// Position and size on the screen.
-    pub placement: Placement,
-    /// Smoothed cost of a frame, and the pause that the last frame requested.
-    pub(super) frame_cost: Duration,
-    pub(super) requested_pause: Option<Duration>,
-    pub(super) title: String,
+    pub(super) pacing: Pacing,
     /// What to do once the open editor is committed.
     pub(super) next: Option<AfterEditor>,
     /// The cursor position reported to others.
     pub(super) presence: Presence,
+}
+
+/// The watchlists of a window.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// The shown watchlist.
+    pub(super) shown: Option<WatchlistId>,
+    /// Watchlist that was created here but is not in the server's list yet.
+    pub(super) created: Option<WatchlistId>,
+    /// Watchlist that was requested before the server's list is known.
+    pub(super) requested: Option<WatchlistId>,
+    /// Configurations of the watchlists shown before.
+    pub(super) grids: BTreeMap<WatchlistId, GridConfig>,
+    /// Cursors in the watchlists shown before.
+    pub(super) cursors: BTreeMap<WatchlistId, Cursor>,
 }
 
 /// An operation that waits until the open editor is committed, and is dropped if its text is invalid.
@@ -76,23 +77,15 @@ impl Window {
         grid.density = density;
         Self {
             id,
-            list,
-            created: None,
-            requested: None,
+            lists: Lists { shown: list, grids, cursors, ..Lists::default() },
             grid,
-            grids,
-            cursors,
             link: Link::new(group),
-            on_top,
-            is_on_top: false,
+            viewport: Viewport::new(placement, on_top),
             dialog: None,
             palette: None,
             history: None,
             is_keys_open: false,
-            placement,
-            frame_cost: Duration::ZERO,
-            requested_pause: None,
-            title: String::new(),
+            pacing: Pacing::default(),
             next: None,
             presence: Presence::default(),
         }
@@ -105,17 +98,17 @@ impl Window {
 
     /// Returns the shown watchlist.
     pub fn list(&self) -> Option<WatchlistId> {
-        self.list
+        self.lists.shown
     }
 
     /// Returns what the panels read.
     pub(super) fn view(&self) -> WindowView<'_> {
         WindowView {
             id: self.id,
-            list: self.list,
+            list: self.lists.shown,
             grid: &self.grid,
             group: self.link.group(),
-            on_top: self.on_top,
+            on_top: self.viewport.on_top,
         }
     }
 
@@ -136,7 +129,7 @@ impl Window {
 
     /// Shows another watchlist once the open editor is committed, unless its text is invalid.
     pub fn show_list(&mut self, watchlist: WatchlistId) {
-        if self.list == Some(watchlist) {
+        if self.lists.shown == Some(watchlist) {
             return;
         }
         if self.grid.editor().is_some() {
@@ -148,7 +141,7 @@ impl Window {
 
     /// Shows a watchlist that may not exist; if it does not, the oldest one is shown and a notice added.
     pub fn show_requested_list(&mut self, watchlist: WatchlistId) {
-        self.requested = Some(watchlist);
+        self.lists.requested = Some(watchlist);
         self.switch_list(Some(watchlist));
     }
 
@@ -167,18 +160,18 @@ impl Window {
     }
 
     pub(super) fn switch_list(&mut self, list: Option<WatchlistId>) {
-        if let Some(left) = self.list {
-            self.grids.insert(left, self.grid.config.clone());
-            self.cursors.extend(self.grid.selection.cursor.clone().map(|cursor| (left, cursor)));
+        if let Some(left) = self.lists.shown {
+            self.lists.grids.insert(left, self.grid.config.clone());
+            self.lists.cursors.extend(self.grid.selection.cursor.clone().map(|cursor| (left, cursor)));
         }
-        if self.list != list {
+        if self.lists.shown != list {
             // The filters name a row and a column of the previous watchlist.
             self.history = self.history.take().map(|_| HistoryPanel::default());
         }
-        self.list = list;
+        self.lists.shown = list;
         self.grid.reset(
-            list.and_then(|list| self.grids.get(&list)).cloned().unwrap_or_default(),
-            list.and_then(|list| self.cursors.get(&list)).cloned(),
+            list.and_then(|list| self.lists.grids.get(&list)).cloned().unwrap_or_default(),
+            list.and_then(|list| self.lists.cursors.get(&list)).cloned(),
         );
     }
 
@@ -189,27 +182,45 @@ impl Window {
 
     /// Shows the watchlist of the next or previous tab, wrapping around.
     pub fn show_adjacent_list(&mut self, lists: &[Summary], is_next: bool) {
-        let Some(at) = lists.iter().position(|summary| Some(summary.watchlist) == self.list) else { return };
+        let Some(at) = lists.iter().position(|summary| Some(summary.watchlist) == self.lists.shown) else {
+            return;
+        };
         let step = if is_next { 1 } else { lists.len() - 1 };
         self.show_list(lists[(at + step) % lists.len()].watchlist);
     }
 
-    /// Returns the state that is saved for the next start.
-    pub fn saved(&self) -> SavedWindow {
-        let mut grids = self.grids.clone();
-        grids.extend(self.list.map(|list| (list, self.grid.config.clone())));
-        grids.retain(|_, config| *config != GridConfig::default());
-        let mut cursors = self.cursors.clone();
-        cursors.extend(self.list.zip(self.grid.selection.cursor.clone()));
-        SavedWindow {
-            watchlist: self.list,
-            placement: self.placement.clone(),
+    /// Returns the state that is saved for the next start, if it differs from what was saved before.
+    pub fn changed_since(&self, saved: &SavedWindow) -> Option<SavedWindow> {
+        let grids = || {
+            let shown = self.lists.shown.map(|list| (list, &self.grid.config));
+            let others = self.lists.grids.iter().map(|(list, config)| (*list, config));
+            let others = others.filter(|(list, _)| Some(*list) != self.lists.shown);
+            others.chain(shown).filter(|(_, config)| **config != GridConfig::default())
+        };
+        let cursors = || {
+            let shown = self.lists.shown.zip(self.grid.selection.cursor.as_ref());
+            let others = self.lists.cursors.iter().map(|(list, cursor)| (*list, cursor));
+            let is_replaced = move |list| shown.is_some_and(|(shown, _)| shown == list);
+            others.filter(move |(list, _)| !is_replaced(*list)).chain(shown)
+        };
+        let has_same_grids = grids().count() == saved.grids.len()
+            && grids().all(|(list, config)| saved.grids.get(&list) == Some(config));
+        let has_same_cursors = cursors().count() == saved.cursors.len()
+            && cursors().all(|(list, cursor)| saved.cursors.get(&list) == Some(cursor));
+        let is_same = has_same_grids
+            && has_same_cursors
+            && (saved.watchlist, saved.density) == (self.lists.shown, self.grid.density)
+            && (saved.on_top, saved.group) == (self.viewport.on_top, self.link.group())
+            && saved.placement == self.viewport.placement;
+        (!is_same).then(|| SavedWindow {
+            watchlist: self.lists.shown,
+            placement: self.viewport.placement.clone(),
             density: self.grid.density,
-            on_top: self.on_top,
+            on_top: self.viewport.on_top,
             group: self.link.group(),
-            grids,
-            cursors,
-        }
+            grids: grids().map(|(list, config)| (list, config.clone())).collect(),
+            cursors: cursors().map(|(list, cursor)| (list, cursor.clone())).collect(),
+        })
     }
 
     /// Keeps the shown watchlist if it exists and otherwise shows the oldest. Returns a requested one that is
@@ -217,13 +228,13 @@ impl Window {
     pub(super) fn keep_or_replace_list(&mut self, summaries: &[Summary]) -> Option<WatchlistId> {
         let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
         // A new watchlist exists before the server's list has it.
-        self.created = self.created.filter(|made| !is_listed(*made));
-        let requested = self.requested.take();
-        if self.list.is_some_and(|list| is_listed(list) || self.created == Some(list)) {
+        self.lists.created = self.lists.created.filter(|made| !is_listed(*made));
+        let requested = self.lists.requested.take();
+        if self.lists.shown.is_some_and(|list| is_listed(list) || self.lists.created == Some(list)) {
             return None;
         }
         let oldest = summaries.first().map(|summary| summary.watchlist);
-        if self.list != oldest {
+        if self.lists.shown != oldest {
             self.discard_editor();
             self.switch_list(oldest);
         }
@@ -243,8 +254,8 @@ impl Window {
     /// Returns the columns drawn as sparklines, of every watchlist: values are recorded while another one is
     /// shown.
     pub(super) fn traced(&self) -> Traced {
-        let shown = self.list.map(|list| (list, &self.grid.config));
-        let others = self.grids.iter().filter(|(list, _)| Some(**list) != self.list);
+        let shown = self.lists.shown.map(|list| (list, &self.grid.config));
+        let others = self.lists.grids.iter().filter(|(list, _)| Some(**list) != self.lists.shown);
         let all = others.map(|(list, config)| (*list, config)).chain(shown);
         let traced = all.filter(|(_, config)| !config.trends.is_empty());
         traced.map(|(list, config)| (list, config.trends.clone())).collect()

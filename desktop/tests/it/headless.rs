@@ -78,7 +78,7 @@ impl Headless {
 
     /// Executes a command of the first window.
     pub fn execute(&mut self, command: impl Into<Command>) {
-        dispatch(command, &mut self.window, &mut self.state, &self.ctx, self.started.elapsed());
+        dispatch(command, &mut self.window, &mut self.state, self.started.elapsed());
     }
 
     /// Presses a key in the first window.

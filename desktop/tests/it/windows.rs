@@ -213,7 +213,7 @@ fn a_window_is_restored_after_a_restart() {
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     headless.window.grid.queue_command(GridCommand::Column(ColumnCommand::ToggleSparkline));
     headless.window.link = Link::new(Some(Group::Green));
-    headless.window.on_top = true;
+    headless.window.viewport.on_top = true;
     headless.frame(Vec::new());
     let (config, cursor) =
         (headless.window.grid.config.clone(), headless.window.grid.selection.cursor.clone());
@@ -222,7 +222,7 @@ fn a_window_is_restored_after_a_restart() {
     let headless = Headless::start(folder.path());
     assert_eq!(headless.window.list(), Some(companies));
     assert_eq!((&headless.window.grid.config, &headless.window.grid.selection.cursor), (&config, &cursor));
-    assert_eq!((headless.window.link.group(), headless.window.on_top), (Some(Group::Green), true));
+    assert_eq!((headless.window.link.group(), headless.window.viewport.on_top), (Some(Group::Green), true));
     headless.stop();
 }
 
@@ -423,7 +423,7 @@ fn the_last_window_that_closes_is_opened_again_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     headless.open_window();
-    headless.others[0].0.on_top = true;
+    headless.others[0].0.viewport.on_top = true;
     headless.frame(Vec::new());
     let (first, second) = (headless.window.id(), headless.others[0].0.id());
     let now = headless.now();
