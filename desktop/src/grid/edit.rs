@@ -23,6 +23,7 @@ use self::{editor::Problem, keys::Keys, note::Answer};
 use super::{
     layout::Layout,
     metrics::{ARROW, PADDING},
+    place::ListIndex,
     reveal::reveal,
     scroll::Scroll,
     selection::Selection,
@@ -52,6 +53,9 @@ pub(super) fn show(
     let view = frame.view;
     if let Some(index) = editor.cursor.row.and_then(|row| frame.table.index_of(row)) {
         editor.last_index = index;
+    }
+    if let Some(place) = editor.cursor.row.and_then(|row| ListIndex::of(view.watchlist, row)) {
+        editor.last_place = place;
     }
     if editor.opening.is_none() {
         let ahead = std::mem::take(&mut editing.typed_ahead);

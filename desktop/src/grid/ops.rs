@@ -15,7 +15,7 @@ use super::{
     config::GridConfig,
     confirm::confirm_or_send,
     cursor::Cursor,
-    place::{insert_changes, move_changes},
+    place::{ListIndex, insert_changes, move_changes},
     selection::Selection,
     table::{guarded_set, is_editable},
     view::Frame,
@@ -120,10 +120,8 @@ fn copy_into(
 
 /// Inserts an empty row above or below the cursor's row, in list order.
 pub(super) fn insert_row(selection: &mut Selection, frame: &Frame<'_>, below: bool) -> Vec<Command> {
-    let rows = frame.view.watchlist.rows();
-    let at_cursor = selection.cursor.as_ref().and_then(|cursor| rows.index_of(cursor.row?));
-    let index = at_cursor.unwrap_or(rows.len());
-    let target = if below { (index + 1).min(rows.len()) } else { index };
+    let index = place_of_cursor(selection, frame);
+    let target = if below { index.plus(1) } else { index };
     let row = (frame.view.new_row)();
     let new = vec![(row, BTreeMap::new())];
     let Some(changes) = insert_changes(frame.view.watchlist, target, new) else { return Vec::new() };
@@ -135,10 +133,15 @@ pub(super) fn insert_row(selection: &mut Selection, frame: &Frame<'_>, below: bo
     vec![frame.view.edit(changes)]
 }
 
+/// Returns the place of the cursor's row, or the one after the last row.
+fn place_of_cursor(selection: &Selection, frame: &Frame<'_>) -> ListIndex {
+    let row = selection.cursor.as_ref().and_then(|cursor| cursor.row);
+    let place = row.and_then(|row| ListIndex::of(frame.view.watchlist, row));
+    place.unwrap_or_else(|| ListIndex::end(frame.view.watchlist))
+}
+
 /// Inserts a section above the cursor's row and opens an editor for its title.
 pub(super) fn insert_section(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Command> {
-    let rows = frame.view.watchlist.rows();
-    let at_cursor = selection.cursor.as_ref().and_then(|cursor| rows.index_of(cursor.row?));
     let row = (frame.view.new_row)();
     let mut changes = match section::column_changes(frame.view.watchlist.columns()) {
         Ok(changes) => changes,
@@ -151,7 +154,7 @@ pub(super) fn insert_section(selection: &mut Selection, frame: &Frame<'_>) -> Ve
         }
     };
     let new = vec![(row, section::new_cells())];
-    match insert_changes(frame.view.watchlist, at_cursor.unwrap_or(rows.len()), new) {
+    match insert_changes(frame.view.watchlist, place_of_cursor(selection, frame), new) {
         Some(inserted) => changes.extend(inserted),
         None => return vec![Command::notify("Cannot add another row here.")],
     }
@@ -167,13 +170,14 @@ pub(super) fn insert_section(selection: &mut Selection, frame: &Frame<'_>) -> Ve
 pub(super) fn duplicate(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Command> {
     let rows = frame.view.watchlist.rows();
     let selected = selected_in_list_order(selection, frame);
-    let Some(last) = selected.last().and_then(|row| rows.index_of(*row)) else { return Vec::new() };
+    let last = selected.last().and_then(|row| ListIndex::of(frame.view.watchlist, *row));
+    let Some(last) = last else { return Vec::new() };
     let copies: Vec<(RowId, BTreeMap<ColumnKey, Literal>)> = selected
         .iter()
         .filter_map(|row| Some(((frame.view.new_row)(), cells_of(rows.get(*row)?, frame.view.watchlist))))
         .collect();
     let first = copies.first().map(|(row, _)| *row);
-    let Some(changes) = insert_changes(frame.view.watchlist, last + 1, copies) else { return Vec::new() };
+    let Some(changes) = insert_changes(frame.view.watchlist, last.plus(1), copies) else { return Vec::new() };
     selection.blocks.clear();
     if let (Some(cursor), Some(first)) = (&mut selection.cursor, first) {
         cursor.row = Some(first);
@@ -194,14 +198,14 @@ pub(super) fn move_rows(
     frame: &Frame<'_>,
     up: bool,
 ) -> Vec<Command> {
-    let rows = frame.view.watchlist.rows();
+    let watchlist = frame.view.watchlist;
     let selected = selected_in_list_order(selection, frame);
-    let index_of = |row: Option<&RowId>| row.and_then(|row| rows.index_of(*row));
-    let (Some(first), Some(last)) = (index_of(selected.first()), index_of(selected.last())) else {
+    let place_of = |row: Option<&RowId>| row.and_then(|row| ListIndex::of(watchlist, *row));
+    let (Some(first), Some(last)) = (place_of(selected.first()), place_of(selected.last())) else {
         return Vec::new();
     };
-    let target =
-        if up { first.checked_sub(1) } else { Some(last + 2).filter(|target| *target <= rows.len()) };
+    let is_last = last.plus(1) == ListIndex::end(watchlist);
+    let target = if up { first.previous() } else { Some(last.plus(2)).filter(|_| !is_last) };
     target.map_or_else(Vec::new, |target| send_move(config, frame, &selected, target))
 }
 
@@ -212,19 +216,20 @@ pub(super) fn move_rows_to(
     frame: &Frame<'_>,
     shown: usize,
 ) -> Vec<Command> {
-    let rows = frame.view.watchlist.rows();
+    let place_of = |row| ListIndex::of(frame.view.watchlist, row);
     let selected = selected_in_list_order(selection, frame);
-    let target = frame.table.id_at(shown).and_then(|row| rows.index_of(row)).unwrap_or(rows.len());
-    let first = selected.first().and_then(|row| rows.index_of(*row)).unwrap_or(target);
-    let is_in_place = |(offset, row): (usize, &RowId)| rows.index_of(*row) == Some(first + offset);
-    let is_there = (first..=first + selected.len()).contains(&target);
+    let target = frame.table.id_at(shown).and_then(place_of);
+    let target = target.unwrap_or_else(|| ListIndex::end(frame.view.watchlist));
+    let first = selected.first().and_then(|row| place_of(*row)).unwrap_or(target);
+    let is_in_place = |(offset, row): (usize, &RowId)| place_of(*row) == Some(first.plus(offset));
+    let is_there = (first..=first.plus(selected.len())).contains(&target);
     if is_there && selected.iter().enumerate().all(is_in_place) {
         return Vec::new();
     }
     send_move(config, frame, &selected, target)
 }
 
-fn send_move(config: &GridConfig, frame: &Frame<'_>, moved: &[RowId], target: usize) -> Vec<Command> {
+fn send_move(config: &GridConfig, frame: &Frame<'_>, moved: &[RowId], target: ListIndex) -> Vec<Command> {
     if !config.sort_of(frame.view.watchlist).is_empty() {
         let text = "Rows can only be moved in list order. Clear the sort first.";
         return vec![Command::notify(text)];

@@ -16,7 +16,7 @@ use shared::{
 use super::{
     confirm::confirm_or_send,
     filter::{ValueFormat, parse_timestamp},
-    place::insert_changes,
+    place::{ListIndex, insert_changes},
     selection::Selection,
     table::{guarded_set, is_editable},
     tsv,
@@ -203,7 +203,7 @@ impl Plan {
         let Plan { mut changes, new_rows, invalid, computed, beyond, line: _ } = self;
         let added = new_rows.len();
         if added > 0 {
-            let end = frame.view.watchlist.rows().len();
+            let end = ListIndex::end(frame.view.watchlist);
             changes.extend(insert_changes(frame.view.watchlist, end, new_rows).unwrap_or_default());
         }
         let mut lines = Vec::new();

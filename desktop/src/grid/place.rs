@@ -14,16 +14,43 @@ use shared::{
     watchlist::{Row, Watchlist},
 };
 
-/// Returns the changes that insert rows at a list index. If there is no position between two rows, their
+/// The place of a row in the list's own order. The places among the rows that a window shows are plain numbers, because
+/// sorting and filters change them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ListIndex(usize);
+
+impl ListIndex {
+    /// Returns the place of a row.
+    pub(super) fn of(watchlist: &Watchlist, row: RowId) -> Option<Self> {
+        watchlist.rows().index_of(row).map(Self)
+    }
+
+    /// Returns the place after the last row.
+    pub(super) fn end(watchlist: &Watchlist) -> Self {
+        Self(watchlist.rows().len())
+    }
+
+    /// Returns the place a number of rows further down.
+    pub(super) fn plus(self, rows: usize) -> Self {
+        Self(self.0 + rows)
+    }
+
+    /// Returns the place one row further up, unless this is the first.
+    pub(super) fn previous(self) -> Option<Self> {
+        self.0.checked_sub(1).map(Self)
+    }
+}
+
+/// Returns the changes that insert rows at a place of the list, or at its end if the list is shorter. If there is no position between two rows, their
 /// neighbours move.
 pub(super) fn insert_changes(
     watchlist: &Watchlist,
-    target: usize,
+    target: ListIndex,
     new: Vec<(RowId, BTreeMap<ColumnKey, Literal>)>,
 ) -> Option<Vec<Change>> {
     let rows = watchlist.rows();
     let at = |index: usize| rows.at(index).map(Arc::as_ref);
-    let (mut changes, positions) = allocate_positions(rows.len(), at, target, new.len())?;
+    let (mut changes, positions) = allocate_positions(rows.len(), at, target.0.min(rows.len()), new.len())?;
     changes.extend(
         new.into_iter().zip(&positions).map(|((row, cells), position)| Change::insert(row, position, cells)),
     );
@@ -58,12 +85,12 @@ fn allocate_positions<'a>(
     }
 }
 
-/// Returns the changes that move rows before the row at a list index.
-pub(super) fn move_changes(watchlist: &Watchlist, moved: &[RowId], target: usize) -> Option<Vec<Change>> {
+/// Returns the changes that move rows before the row at a place of the list.
+pub(super) fn move_changes(watchlist: &Watchlist, moved: &[RowId], target: ListIndex) -> Option<Vec<Change>> {
     let rows = watchlist.rows();
     let moving: HashSet<RowId> = moved.iter().copied().collect();
     let others: Vec<&Row> = rows.iter().map(Arc::as_ref).filter(|row| !moving.contains(&row.id)).collect();
-    let before = rows.iter().take(target).filter(|row| !moving.contains(&row.id)).count();
+    let before = rows.iter().take(target.0).filter(|row| !moving.contains(&row.id)).count();
     let (mut changes, positions) =
         allocate_positions(others.len(), |index| others.get(index).copied(), before, moved.len())?;
     changes.extend(moved.iter().zip(&positions).map(|(row, position)| Change::move_to(*row, position)));

@@ -18,7 +18,7 @@ use crate::{
     command::Command,
     grid::{
         cursor::Cursor,
-        place::insert_changes,
+        place::{ListIndex, insert_changes},
         selection::Selection,
         table::guarded_set,
         typed::{local_text, plain_text, read_typed},
@@ -61,6 +61,8 @@ pub(in crate::grid) fn open(
     let lists = opening == Opening::List || matches!(storage.column.kind, ColumnKind::Choice(_));
     let picker = if lists { Picker::for_kind(&storage.column.kind, &text, view) } else { None };
     let last_index = selection.cursor_index(frame.table).unwrap_or(0);
+    let last_place = cursor.row.and_then(|row| ListIndex::of(view.watchlist, row));
+    let last_place = last_place.unwrap_or_else(|| ListIndex::end(view.watchlist));
     let column = storage.column.key.clone();
     let editor = Editor {
         cursor,
@@ -72,6 +74,7 @@ pub(in crate::grid) fn open(
         opening: Some(opening),
         picker,
         last_index,
+        last_place,
         last_column: Rangef::NOTHING,
     };
     editing.editor = Some(editor);
@@ -115,15 +118,14 @@ fn try_commit(
         return if value.is_empty() {
             Ok(None)
         } else {
-            insert_typed_row(editor, &value, rows.len(), selection, frame).map(Some)
+            insert_typed_row(editor, &value, ListIndex::end(view.watchlist), selection, frame).map(Some)
         };
     };
     if rows.get(row).is_none() {
         if editor.problem != Some(Problem::RowRemoved) {
             return Err(Problem::RowRemoved);
         }
-        let place = editor.last_index.min(rows.len());
-        return insert_typed_row(editor, &value, place, selection, frame).map(Some);
+        return insert_typed_row(editor, &value, editor.last_place, selection, frame).map(Some);
     }
     let current = view.watchlist.cell(row, &editor.column);
     if current != editor.seen && current != value {
@@ -134,11 +136,11 @@ fn try_commit(
     Ok((value != current).then(|| set_cell(row, entry, value.to_literal(), &current, frame.view)))
 }
 
-/// Inserts the typed value as a new row at an index of the list.
+/// Inserts the typed value as a new row at a place of the list.
 fn insert_typed_row(
     editor: &Editor,
     value: &Value,
-    place: usize,
+    place: ListIndex,
     selection: &mut Selection,
     frame: &Frame<'_>,
 ) -> Result<Command, Problem> {

@@ -4,7 +4,7 @@ use egui::Rangef;
 use shared::{column::ColumnKey, ids::RowId, value::Value};
 
 use super::picker::Picker;
-use crate::grid::{cursor::Cursor, table::Table};
+use crate::grid::{cursor::Cursor, place::ListIndex, table::Table};
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Editor {
     pub(super) picker: Option<Picker>,
     /// Last known index of the row.
     pub(super) last_index: usize,
+    /// The last place of the row in the list's own order.
+    pub(super) last_place: ListIndex,
     /// Last known left and right edge of the column.
     pub(super) last_column: Rangef,
 }

@@ -1,5 +1,6 @@
 //! The editor's pickers, and its note when the edited cell has changed.
 
+use desktop::grid::order::SortKey;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{edit::Change, value::Literal};
@@ -144,6 +145,23 @@ fn text_of_a_removed_row_can_be_copied_or_inserted_as_a_new_row() {
     click(&mut harness, "New row");
     assert_eq!((harness.editor(), harness.cell("Price of row 2")), (None, "21.00".to_owned()));
     assert_eq!(harness.symbols(), ["AAA", "", "CCC"]);
+}
+
+#[test]
+fn a_new_row_for_text_of_a_removed_row_takes_its_place_in_the_list_whatever_the_sort() {
+    let mut harness = three_rows();
+    // By price: CCC, BBB, AAA.
+    let sort = SortKey { column: "price".into(), descending: false };
+    harness.app().grid.config.sort = vec![sort];
+    harness.frames();
+    assert_eq!(harness.symbols(), ["CCC", "BBB", "AAA"]);
+    harness.go(0, PRICE);
+    harness.text("11");
+    harness.others(&[Change::remove(row(3), None)]);
+    click(&mut harness, "New row");
+    harness.app().grid.config.sort.clear();
+    harness.frames();
+    assert_eq!(harness.symbols(), ["AAA", "BBB", ""]);
 }
 
 #[test]
