@@ -142,11 +142,7 @@ impl Store {
         if is_other_history {
             self.edits.undo.forget_watchlist(watchlist);
             let name = self.watchlist(watchlist).map(|watchlist| watchlist.name().to_string());
-            self.notify_until_dismissed(format!(
-                "The watchlist \u{201c}{}\u{201d} has been restored from a backup on the server. Changes \
-                 made after the backup may be missing.",
-                name.unwrap_or_default()
-            ));
+            self.notices.add_restored(name.unwrap_or_default());
         }
         self.fill(watchlist, now);
     }

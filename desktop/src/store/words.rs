@@ -60,6 +60,20 @@ pub(super) fn deletion_text(name: Option<&str>) -> String {
     format!("Watchlist{name} was deleted for everyone.")
 }
 
+/// Describes watchlists that were restored from a backup on the server.
+pub(super) fn restored_text(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("\u{201c}{name}\u{201d}")).collect();
+    let restored = match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => {
+            format!("watchlists {} and {last} have", others.join(", "))
+        }
+        _ => format!("watchlist {} has", quoted.concat()),
+    };
+    format!(
+        "The {restored} been restored from a backup on the server. Changes made after the backup may be missing."
+    )
+}
+
 /// Turns a message of the server into a sentence.
 pub(super) fn sentence(message: &str) -> String {
     let mut text = message.to_owned();
