@@ -177,8 +177,8 @@ impl App {
             let (ctx, awake) = (ctx.clone(), awake.clone());
             Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
         };
-        let store =
-            Store::open(outbox).with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
+        let store = Store::open(outbox, Instant::now)
+            .with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
         let net = match &joining {
             Some(joining) => {
                 let Destination { base, token_file, .. } = joining.destination.clone();

@@ -1,7 +1,7 @@
 //! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can be
 //! undone.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Instant};
 
 use shared::{
     edit::Change,
@@ -31,8 +31,8 @@ impl Edits {
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub(super) fn open(outbox_folder: &Path) -> io::Result<(Self, Contents)> {
-        let (outbox, contents) = Outbox::open(outbox_folder)?;
+    pub(super) fn open(outbox_folder: &Path, clock: fn() -> Instant) -> io::Result<(Self, Contents)> {
+        let (outbox, contents) = Outbox::open(outbox_folder, clock)?;
         Ok((Self { outbox, undo: UndoStacks::default(), is_fault_reported: false }, contents))
     }
 

@@ -1,6 +1,9 @@
 //! The parts of the shared state, and what the windows read of it.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use shared::{
     column::ColumnKey,
@@ -39,12 +42,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the outbox in a folder and restores its unsent edits.
+    /// Opens the outbox in a folder and restores its unsent edits. `clock` is monotonic; retries of failed writes
+    /// to the disk are timed by it.
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub fn open(outbox_folder: &Path) -> std::io::Result<Self> {
-        let (edits, contents) = Edits::open(outbox_folder)?;
+    pub fn open(outbox_folder: &Path, clock: fn() -> Instant) -> std::io::Result<Self> {
+        let (edits, contents) = Edits::open(outbox_folder, clock)?;
         let app = concat!("afterglow/", env!("CARGO_PKG_VERSION"));
         let replica =
             Replica::new(contents.client, app, Limits::default(), contents.next_edit, contents.kept);

@@ -38,7 +38,7 @@ impl Headless {
         let (ctx, host) = (Context::default(), Host::new(folder));
         theme::install(&ctx);
         let net = Net::start(host.clone(), Arc::new(|| {})).unwrap();
-        let store = Store::open(&folder.join("outboxes")).unwrap();
+        let store = Store::open(&folder.join("outboxes"), Instant::now).unwrap();
         let (file, workspace, notice) = WorkspaceFile::claim(folder, OWN).unwrap();
         assert_eq!(notice, None);
         let saved = workspace.windows.first().cloned();

@@ -194,7 +194,7 @@ struct Editor {
 
 impl Editor {
     fn open(given: Given) -> Self {
-        let store = Store::open(&given.folder.join("outbox")).unwrap();
+        let store = Store::open(&given.folder.join("outbox"), Instant::now).unwrap();
         let remote = RemoteServer {
             base: given.base.clone(),
             token_file: Some(given.token_file.clone()),
