@@ -124,7 +124,7 @@ mod tests {
     fn nothing_is_undone_or_redone_without_a_reserved_number_and_no_step_is_lost() {
         const WINDOW: WindowId = WindowId(1);
         let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(folder.path(), Instant::now).unwrap();
+        let mut store = Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap();
         let watchlist = WatchlistId(uuid::Uuid::from_u128(7));
         let rename = |name| vec![Change::rename(name)];
         let step = UndoStep { watchlist, undo: rename("a"), redo: rename("b"), edit: EditId(1) };

@@ -16,6 +16,7 @@ use super::{
     outbox::{Contents, Outbox},
     undo::{Direction, Spot, UndoStacks, UndoStep},
 };
+use crate::files::WriteFile;
 
 /// The outbox and the undo stacks of all windows.
 #[derive(Debug)]
@@ -31,8 +32,12 @@ impl Edits {
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub(super) fn open(outbox_folder: &Path, clock: fn() -> Instant) -> io::Result<(Self, Contents)> {
-        let (outbox, contents) = Outbox::open(outbox_folder, clock)?;
+    pub(super) fn open(
+        outbox_folder: &Path,
+        clock: fn() -> Instant,
+        write_file: WriteFile,
+    ) -> io::Result<(Self, Contents)> {
+        let (outbox, contents) = Outbox::open(outbox_folder, clock, write_file)?;
         Ok((Self { outbox, undo: UndoStacks::default(), is_fault_reported: false }, contents))
     }
 

@@ -22,9 +22,11 @@ use shared::{
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::files::WriteFile;
+
 use self::{
     locks::{data_path, delete_files, lock_unused, new_lock},
-    log::{Line, LogContents, compact},
+    log::{Line, LogContents, compacted},
     writer::Writer,
 };
 
@@ -54,6 +56,7 @@ pub struct Outbox {
     lock: File,
     /// Returns the time, on a monotonic clock.
     clock: fn() -> Instant,
+    write_file: WriteFile,
 }
 
 impl Outbox {
@@ -62,7 +65,11 @@ impl Outbox {
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub fn open(folder: &Path, clock: fn() -> Instant) -> io::Result<(Self, Contents)> {
+    pub fn open(
+        folder: &Path,
+        clock: fn() -> Instant,
+        write_file: WriteFile,
+    ) -> io::Result<(Self, Contents)> {
         fs::create_dir_all(folder)?;
         let (client, lock, contents) = match lock_unused(folder)?.into_iter().next() {
             Some(found) => found,
@@ -75,9 +82,10 @@ impl Outbox {
         let reserved = EditId(next_edit.0 + BLOCK_SIZE);
         let kept: Vec<KeptEdit> = contents.kept.into_values().collect();
         let path = data_path(folder, client);
-        compact(&path, contents.replaces, reserved, &kept)?;
+        write_file(&path, &compacted(contents.replaces, reserved, &kept))?;
         let writer = Some(Writer::start(&path, reserved, clock)?);
-        let outbox = Self { folder: folder.to_owned(), client, writer, reserved, next_edit, lock, clock };
+        let outbox =
+            Self { folder: folder.to_owned(), client, writer, reserved, next_edit, lock, clock, write_file };
         Ok((outbox, Contents { client, next_edit, kept }))
     }
 
@@ -91,7 +99,7 @@ impl Outbox {
         let reserved = EditId(next_edit.0 + BLOCK_SIZE);
         let path = data_path(&self.folder, client);
         let started = new_lock(&self.folder, client).and_then(|lock| {
-            compact(&path, Some(self.client), reserved, kept)?;
+            (self.write_file)(&path, &compacted(Some(self.client), reserved, kept))?;
             Ok((Writer::start(&path, reserved, self.clock)?, lock))
         });
         // Even on failure: its edits are sent under their new numbers and would otherwise be applied twice.
@@ -167,6 +175,10 @@ mod tests {
 
     use super::{log::append_line, *};
 
+    fn open(folder: &Path) -> io::Result<(Outbox, Contents)> {
+        Outbox::open(folder, Instant::now, server::files::write_atomically)
+    }
+
     fn edit(number: u64) -> KeptEdit {
         let changes = vec![Change::remove(RowId(Uuid::from_u128(7)), None)];
         KeptEdit { edit: EditId(number), watchlist: WatchlistId(Uuid::from_u128(1)), changes }
@@ -175,12 +187,12 @@ mod tests {
     #[test]
     fn unanswered_edits_are_restored_with_their_client_and_numbers_are_never_reused() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut outbox, first) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (mut outbox, first) = open(folder.path()).unwrap();
         assert_eq!((first.next_edit, first.kept.len()), (EditId(1), 0));
         (1..=3).for_each(|number| outbox.append(&edit(number)));
         outbox.remove(EditId(2));
         drop(outbox);
-        let (_outbox, second) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (_outbox, second) = open(folder.path()).unwrap();
         assert_eq!(second.client, first.client);
         assert_eq!(second.kept, [edit(1), edit(3)]);
         assert!(second.next_edit > EditId(3));
@@ -189,8 +201,8 @@ mod tests {
     #[test]
     fn two_processes_use_two_outboxes_and_a_truncated_line_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut one, of_one) = Outbox::open(folder.path(), Instant::now).unwrap();
-        let (two, of_two) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (mut one, of_one) = open(folder.path()).unwrap();
+        let (two, of_two) = open(folder.path()).unwrap();
         assert_ne!(of_one.client, of_two.client);
         one.append(&edit(1));
         drop((one, two));
@@ -200,14 +212,14 @@ mod tests {
         let mut bytes = b"{\"kept\":{\"edit\":2,\"watch\xE2\x82\n".to_vec();
         append_line(&mut bytes, &Line::from(edit(3)));
         file.write_all(&bytes).unwrap();
-        let (_again, contents) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (_again, contents) = open(folder.path()).unwrap();
         assert_eq!((contents.client, contents.kept), (of_one.client, vec![edit(1), edit(3)]));
     }
 
     #[test]
     fn edits_move_to_another_client_id_and_are_never_in_two_outboxes() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut outbox, old) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (mut outbox, old) = open(folder.path()).unwrap();
         outbox.append(&edit(1));
         outbox.stop_writer();
         let before = fs::read(data_path(folder.path(), old.client)).unwrap();
@@ -217,9 +229,9 @@ mod tests {
         drop(outbox);
         // As after a crash between writing the new file and deleting the old one.
         fs::write(data_path(folder.path(), old.client), before).unwrap();
-        let (first, contents) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (first, contents) = open(folder.path()).unwrap();
         assert_eq!((contents.client, contents.kept), (new, vec![edit(5), edit(6)]));
-        let (_second, contents) = Outbox::open(folder.path(), Instant::now).unwrap();
+        let (_second, contents) = open(folder.path()).unwrap();
         assert_eq!(contents.kept, [], "the old outbox is deleted");
         assert!(contents.client != old.client && contents.client != new);
         drop(first);

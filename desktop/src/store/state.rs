@@ -26,6 +26,7 @@ use super::{
     trails::Trails,
     window_reads::WindowReads,
 };
+use crate::files::WriteFile;
 
 /// The state that all windows of this process share.
 pub struct Store {
@@ -47,8 +48,12 @@ impl Store {
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub fn open(outbox_folder: &Path, clock: fn() -> Instant) -> std::io::Result<Self> {
-        let (edits, contents) = Edits::open(outbox_folder, clock)?;
+    pub fn open(
+        outbox_folder: &Path,
+        clock: fn() -> Instant,
+        write_file: WriteFile,
+    ) -> std::io::Result<Self> {
+        let (edits, contents) = Edits::open(outbox_folder, clock, write_file)?;
         let app = concat!("afterglow/", env!("CARGO_PKG_VERSION"));
         let replica =
             Replica::new(contents.client, app, Limits::default(), contents.next_edit, contents.kept);

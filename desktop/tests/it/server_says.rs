@@ -29,7 +29,10 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut desk = Self { store: Store::open(folder.path(), Instant::now).unwrap(), _folder: folder };
+        let mut desk = Self {
+            store: Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap(),
+            _folder: folder,
+        };
         desk.connect();
         desk.store.open_list(LIST);
         desk

@@ -25,6 +25,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["tokio::", "egui::", "std::fs", "std::net", "std::thread", "SystemTime::now", "Instant::now"],
     ),
     ("server/src", &["egui::", "desktop::"]),
+    ("desktop/src", &["fs::write("]),
     (
         "desktop/src/store",
         &["egui::", "crate::net", "crate::grid", "crate::panels", "SystemTime::now", "Instant::now"],

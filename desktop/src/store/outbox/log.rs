@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, BufRead, BufReader, Write},
+    fs::File,
+    io::{self, BufRead, BufReader},
     path::Path,
 };
 
@@ -71,29 +71,13 @@ pub(super) fn read_log(path: &Path) -> io::Result<Option<LogContents>> {
     Ok(Some(contents))
 }
 
-/// Writes a compacted file that atomically replaces the old one.
-pub(super) fn compact(
-    path: &Path,
-    replaces: Option<ClientId>,
-    reserved: EditId,
-    kept: &[KeptEdit],
-) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    for line in replaces.map(Line::Replaces).into_iter().chain([Line::Reserved(reserved)]) {
-        write_line(&mut file, &line)?;
-    }
-    for edit in kept.iter().cloned() {
-        write_line(&mut file, &Line::from(edit))?;
-    }
-    file.sync_all()?;
-    fs::rename(new, path)
-}
-
-fn write_line(file: &mut File, line: &Line) -> io::Result<()> {
+/// Returns the lines of a new log.
+pub(super) fn compacted(replaces: Option<ClientId>, reserved: EditId, kept: &[KeptEdit]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    append_line(&mut bytes, line);
-    file.write_all(&bytes)
+    let head = replaces.map(Line::Replaces).into_iter().chain([Line::Reserved(reserved)]);
+    let lines = head.chain(kept.iter().cloned().map(Line::from));
+    lines.for_each(|line| append_line(&mut bytes, &line));
+    bytes
 }
 
 /// Appends a line, preceded by a line break in case the previous line was truncated.
