@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use egui::{Context, Ui, ViewportBuilder, ViewportCommand, ViewportId};
-use server::folder;
+use server::{files::write_atomically, folder};
 use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
@@ -55,7 +55,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Err(error) => (None, Some(error)),
     };
     let server = servers::file_name(joining.as_ref().map(|joining| &*joining.destination.base));
-    let (file, workspace, notice) = WorkspaceFile::claim(&data_dir, &server).with_context(unwritable)?;
+    let (file, workspace, notice) =
+        WorkspaceFile::claim(&data_dir, &server, write_atomically).with_context(unwritable)?;
     let first = workspace.windows.first().map(|saved| saved.placement.clone()).unwrap_or_default();
     let icon = eframe::icon_data::from_png_bytes(ICON).context("cannot decode the icon")?;
     let viewport = with_program_defaults(first.builder(DEFAULT_SIZE, settings::clamp_zoom(workspace.zoom)))
@@ -88,7 +89,7 @@ fn joining(args: &Args, data_dir: &Path) -> Result<Option<Joining>, String> {
         }
         (None, None) => return Ok(None),
     };
-    Ok(Some(Joining::new(destination, Servers::read(data_dir))))
+    Ok(Some(Joining::new(destination, Servers::read(data_dir, write_atomically))))
 }
 
 /// Describes why no window can be opened, and which packages may be missing.
@@ -177,8 +178,8 @@ impl App {
             let (ctx, awake) = (ctx.clone(), awake.clone());
             Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
         };
-        let store =
-            Store::open(outbox).with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
+        let store = Store::open(outbox, Instant::now, write_atomically)
+            .with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
         let net = match &joining {
             Some(joining) => {
                 let Destination { base, token_file, .. } = joining.destination.clone();

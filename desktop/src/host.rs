@@ -2,7 +2,6 @@
 //! ends another takes over.
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
@@ -16,7 +15,8 @@ use server::{
     accounts::system_user_name,
     client::{Client, read_token},
     clock,
-    folder::{DataFolder, FolderError, find_server},
+    files::write_atomically,
+    folder::{DataFolder, ServeOrJoin, serve_or_join},
     settings::Settings,
     start::{Running, start},
 };
@@ -99,16 +99,14 @@ impl Host {
         let client = Client::new(&endpoint.base, &endpoint.token);
         let create = || -> anyhow::Result<()> {
             let list = client.list()?.list;
+            let table = sheet::csv::read(STARTING_LIST, &Limits::default())?;
             let incomplete = list.iter().find(|summary| &*summary.name == STARTING_NAME && summary.rows == 0);
-            if list.is_empty() || incomplete.is_some() {
-                let table = sheet::csv::read(STARTING_LIST, &Limits::default())?;
-                let id = match incomplete {
-                    Some(summary) => summary.watchlist,
-                    None => client.create(STARTING_NAME, &table.columns)?,
-                };
-                client.fill(id, &table)?;
+            match incomplete {
+                Some(summary) => client.fill(summary.watchlist, &table)?,
+                None if list.is_empty() => drop(client.import(STARTING_NAME, &table)?),
+                None => {}
             }
-            Ok(fs::write(&mark, "")?)
+            Ok(write_atomically(&mark, b"")?)
         };
         if let Err(error) = create() {
             warn!("failed to create the starting list: {error:#}");
@@ -122,11 +120,9 @@ impl Locate for Host {
             let base = format!("http://{}", serving.running.serving.address);
             return Ok(Endpoint { base, token: serving.running.token().to_owned() });
         }
-        match DataFolder::lock(&self.data_dir) {
-            Ok(folder) => self.serve(folder),
-            Err(FolderError::Served { .. }) => {
-                let client = find_server(&self.data_dir);
-                let client = client.ok_or_else(|| "another Afterglow process is starting".to_owned())?;
+        match serve_or_join(&self.data_dir) {
+            Ok(ServeOrJoin::Serve(folder)) => self.serve(folder),
+            Ok(ServeOrJoin::Join(client)) => {
                 Ok(Endpoint { base: client.base().to_owned(), token: client.token().to_owned() })
             }
             Err(error) => Err(format!("{:#}", anyhow::Error::new(error))),

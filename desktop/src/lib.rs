@@ -5,6 +5,7 @@ pub mod app;
 pub mod args;
 pub mod command;
 pub mod destination;
+pub mod files;
 pub mod follow;
 pub mod grid;
 pub mod host;

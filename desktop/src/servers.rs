@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
     },
 };
 
-use crate::destination::Destination;
+use crate::{destination::Destination, files::WriteFile};
 
 const FILE: &str = "servers.json";
 /// File name part for the local data folder, in place of a server.
@@ -27,27 +28,29 @@ pub fn file_name(base: Option<&str>) -> String {
 }
 
 /// The servers that were joined. A token is sent to another server only with the person's consent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Servers {
     path: PathBuf,
     token_files: BTreeMap<String, PathBuf>,
     /// Whether the file exists but cannot be parsed, so that it must not be overwritten.
     is_invalid: bool,
+    write_file: WriteFile,
 }
 
 impl Servers {
     /// Reads the servers from a data folder; an invalid file counts as empty.
-    pub fn read(data_dir: &Path) -> Self {
-        Self::read_file(data_dir.join(FILE))
+    pub fn read(data_dir: &Path, write_file: WriteFile) -> Self {
+        Self::read_file(data_dir.join(FILE), write_file)
     }
 
-    fn read_file(path: PathBuf) -> Self {
+    fn read_file(path: PathBuf, write_file: WriteFile) -> Self {
         let read = fs::read(&path).map(|bytes| serde_json::from_slice(&bytes));
-        match read {
-            Ok(Ok(token_files)) => Self { path, token_files, is_invalid: false },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self { path, ..Self::default() },
-            Ok(Err(_)) | Err(_) => Self { path, is_invalid: true, ..Self::default() },
-        }
+        let (token_files, is_invalid) = match read {
+            Ok(Ok(token_files)) => (token_files, false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (BTreeMap::new(), false),
+            Ok(Err(_)) | Err(_) => (BTreeMap::new(), true),
+        };
+        Self { path, token_files, is_invalid, write_file }
     }
 
     /// Returns the token file of a server.
@@ -61,8 +64,10 @@ impl Servers {
     /// The folder cannot be written.
     fn save_token_file(&mut self, base: &str, token_file: &Path) -> io::Result<()> {
         let token_file = std::path::absolute(token_file)?;
-        // Other processes may have joined servers in the meantime.
-        *self = Self::read_file(self.path.clone());
+        // Locked, because other processes may join servers at the same time.
+        let lock = File::create(self.path.with_extension("lock"))?;
+        lock.lock()?;
+        *self = Self::read_file(self.path.clone(), self.write_file);
         if self.token_file(base) == Some(&*token_file) {
             return Ok(());
         }
@@ -70,9 +75,7 @@ impl Servers {
             fs::rename(&self.path, self.path.with_extension("json.unread"))?;
         }
         self.token_files.insert(base.to_owned(), token_file);
-        let new = self.path.with_extension(format!("json.{}", std::process::id()));
-        fs::write(&new, serde_json::to_vec_pretty(&self.token_files)?)?;
-        fs::rename(new, &self.path)
+        (self.write_file)(&self.path, &serde_json::to_vec_pretty(&self.token_files)?)
     }
 }
 
@@ -127,6 +130,10 @@ impl Joining {
 mod tests {
     use super::*;
 
+    fn read(folder: &Path) -> Servers {
+        Servers::read(folder, server::files::write_atomically)
+    }
+
     fn to(base: &str, token_file: Option<&str>, connection_file: Option<&str>) -> Destination {
         Destination {
             base: base.to_owned(),
@@ -149,7 +156,7 @@ mod tests {
     #[test]
     fn a_token_file_is_saved_for_its_server_only() {
         let folder = tempfile::tempdir().unwrap();
-        let join = |destination| Joining::new(destination, Servers::read(folder.path()));
+        let join = |destination| Joining::new(destination, read(folder.path()));
         let first = join(to("http://desk:1", Some("/a/token"), None));
         assert!(!first.needs_consent(), "the command line implies consent");
         assert_eq!(
@@ -165,11 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn servers_that_are_joined_at_the_same_time_are_all_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = |number| format!("http://desk:{number}");
+        std::thread::scope(|scope| {
+            for number in 1..=16 {
+                let joining = Joining::new(to(&base(number), Some("/a/token"), None), read(folder.path()));
+                std::thread::Builder::new().spawn_scoped(scope, || joining.save().unwrap()).unwrap();
+            }
+        });
+        let saved = read(folder.path());
+        assert!((1..=16).all(|number| saved.token_file(&base(number)).is_some()), "{saved:?}");
+    }
+
+    #[test]
     fn a_connection_file_needs_consent_until_its_server_and_token_are_saved() {
         let folder = tempfile::tempdir().unwrap();
         let join = |base, token| {
             let destination = to(base, Some(token), Some("/a/desk.afterglow"));
-            Joining::new(destination, Servers::read(folder.path()))
+            Joining::new(destination, read(folder.path()))
         };
         let first = join("http://desk:1", "/a/token");
         assert!(first.needs_consent());
@@ -185,9 +206,9 @@ mod tests {
     fn an_invalid_file_is_renamed_before_it_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "{").unwrap();
-        let joining = Joining::new(to("http://desk:1", Some("/a/token"), None), Servers::read(folder.path()));
+        let joining = Joining::new(to("http://desk:1", Some("/a/token"), None), read(folder.path()));
         joining.save().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("servers.json.unread")).unwrap(), "{");
-        assert!(Servers::read(folder.path()).token_file("http://desk:1").is_some());
+        assert!(read(folder.path()).token_file("http://desk:1").is_some());
     }
 }

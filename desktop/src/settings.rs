@@ -12,6 +12,7 @@ use shared::ids::WatchlistId;
 use tracing::warn;
 
 use crate::{
+    files::WriteFile,
     follow::Group,
     grid::{Cursor, config::GridConfig},
     placement::Placement,
@@ -111,6 +112,7 @@ impl Workspace {
 #[derive(Debug)]
 pub struct WorkspaceFile {
     path: PathBuf,
+    write_file: WriteFile,
     /// Locked until the process ends.
     _lock: File,
 }
@@ -121,7 +123,11 @@ impl WorkspaceFile {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn claim(data_dir: &Path, server: &str) -> io::Result<(Self, Workspace, Option<String>)> {
+    pub fn claim(
+        data_dir: &Path,
+        server: &str,
+        write_file: WriteFile,
+    ) -> io::Result<(Self, Workspace, Option<String>)> {
         for number in 1.. {
             let path = workspace_path(data_dir, server, number);
             let lock = File::create(path.with_extension("lock"))?;
@@ -130,7 +136,7 @@ impl WorkspaceFile {
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            let claimed = Self { path, _lock: lock };
+            let claimed = Self { path, write_file, _lock: lock };
             return Ok(match Workspace::read(&claimed.path) {
                 Ok(Some(workspace)) => (claimed, workspace, None),
                 Ok(None) => {
@@ -168,9 +174,7 @@ impl WorkspaceFile {
     /// # Errors
     /// The folder cannot be written.
     pub fn write(&self, workspace: &Workspace) -> io::Result<()> {
-        let new = self.path.with_extension("json.new");
-        fs::write(&new, serde_json::to_vec_pretty(workspace)?)?;
-        fs::rename(new, &self.path)
+        (self.write_file)(&self.path, &serde_json::to_vec_pretty(workspace)?)
     }
 }
 
@@ -187,7 +191,7 @@ mod tests {
     use super::*;
 
     fn claim(folder: &Path) -> (WorkspaceFile, Workspace, Option<String>) {
-        WorkspaceFile::claim(folder, OWN).unwrap()
+        WorkspaceFile::claim(folder, OWN, server::files::write_atomically).unwrap()
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod row;
 mod rows;
 pub mod section;
 mod state;
+mod texts;
 
 pub use columns::{ColumnEntry, Columns};
 pub use frozen::Frozen;

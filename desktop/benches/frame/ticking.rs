@@ -33,7 +33,8 @@ pub(crate) fn run() {
     );
     for rate in [1_000, 10_000] {
         let folder = tempfile::tempdir().unwrap();
-        let mut feed = Feed::start(Store::open(folder.path()).unwrap());
+        let mut feed =
+            Feed::start(Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap());
         let ctx = Context::default();
         theme::install(&ctx);
         let mut grid = GridState::default();

@@ -1,33 +1,24 @@
 //! The rows that are shown and their order: sorting and filtering.
 
+mod compare;
+mod sort;
+
 use std::{
-    cmp::Ordering,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
 use jiff::tz::TimeZone;
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use shared::{
     column::ColumnKey,
     ids::RowId,
     number::Separators,
-    value::Value,
     watchlist::{ColumnEntry, Frozen, Row, Watchlist},
 };
 
+pub use self::sort::SortKey;
+use self::sort::SortKeys;
 use super::filter::{Filter, ValueFormat};
-
-/// One sort key: a column and a direction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SortKey {
-    /// The column.
-    pub column: ColumnKey,
-    /// Whether the largest value comes first. Empty cells are last in both directions.
-    pub descending: bool,
-}
 
 /// The sort keys and filters that define an [`Order`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -227,137 +218,13 @@ fn partition_rows(
     (shown, filtered_out)
 }
 
-/// The sort keys of a list.
-struct SortKeys<'a> {
-    list: &'a Frozen,
-    keys: Vec<(&'a ColumnEntry, bool)>,
-}
-
-impl<'a> SortKeys<'a> {
-    fn new(list: &'a Frozen, sort: &[SortKey]) -> Self {
-        let entry = |key: &SortKey| list.columns.visible_column(&key.column).ok();
-        let keys = sort.iter().filter_map(|key| Some((entry(key)?, key.descending))).collect();
-        Self { list, keys }
-    }
-
-    /// Sorts rows, given by their list indices.
-    fn sort(&self, rows: &mut [usize]) {
-        let Some((first, descending)) = self.keys.first() else { return };
-        // One number per row: its coarse key, its list index, and whether the coarse key is inexact. Sorting
-        // a million of these takes as long as looking up their values once.
-        let pack = |index: usize| {
-            let (coarse, is_exact) = coarse_key(&self.value(index, first), *descending);
-            u128::from(coarse) << 64 | (index as u128) << 1 | u128::from(!is_exact)
-        };
-        let mut packed: Vec<u128> = rows.iter().map(|index| pack(*index)).collect();
-        packed.sort_unstable();
-        for (row, packed) in rows.iter_mut().zip(&packed) {
-            *row = usize::try_from((packed & u128::from(u64::MAX)) >> 1).expect("a list index fits in usize");
-        }
-        let mut start = 0;
-        for run in packed.chunk_by(|a, b| a >> 64 == b >> 64) {
-            let end = start + run.len();
-            if run.len() > 1 && (self.keys.len() > 1 || run.iter().any(|packed| packed & 1 == 1)) {
-                self.refine(&mut rows[start..end]);
-            }
-            start = end;
-        }
-    }
-
-    /// Sorts rows with equal coarse keys.
-    fn refine(&self, rows: &mut [usize]) {
-        let values = |index: usize| -> Vec<SortValue> {
-            self.keys.iter().map(|(entry, _)| SortValue::of(self.value(index, entry))).collect()
-        };
-        let mut decorated: Vec<(Vec<SortValue>, usize)> =
-            rows.iter().map(|index| (values(*index), *index)).collect();
-        decorated.sort_unstable_by(|(a, index_a), (b, index_b)| {
-            let by_keys =
-                a.iter().zip(b).zip(&self.keys).map(|((a, b), (_, descending))| a.compare(b, *descending));
-            by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| index_a.cmp(index_b))
-        });
-        for (row, (_, index)) in rows.iter_mut().zip(decorated) {
-            *row = index;
-        }
-    }
-
-    fn value(&self, index: usize, entry: &ColumnEntry) -> Value {
-        self.list.row(index).value(entry, &self.list.columns)
-    }
-}
-
-/// A value prepared for many comparisons: its text is lower-cased once.
-struct SortValue {
-    value: Value,
-    folded: Option<String>,
-}
-
-impl SortValue {
-    fn of(value: Value) -> Self {
-        let folded = if let Value::Text(text) = &value { Some(text.to_lowercase()) } else { None };
-        Self { value, folded }
-    }
-
-    fn compare(&self, other: &Self, descending: bool) -> Ordering {
-        let (a, b) = (&self.value, &other.value);
-        let ordering = match (&self.folded, &other.folded) {
-            (Some(folded_a), Some(folded_b)) if folded_a != folded_b => folded_a.cmp(folded_b),
-            _ => a.sort_order(b),
-        };
-        if descending && !a.is_empty() && !b.is_empty() { ordering.reverse() } else { ordering }
-    }
-}
-
-/// Returns a number that orders values as [`SortValue::compare`] does, and whether values with equal numbers
-/// are equal.
-fn coarse_key(value: &Value, descending: bool) -> (u64, bool) {
-    let ordered = |signed: i64| signed.cast_unsigned() ^ (1 << 63);
-    let (coarse, is_exact) = match value {
-        Value::Empty => return (u64::MAX, true),
-        Value::Number(number) => {
-            let (millionths, is_exact) = millionths(*number);
-            (ordered(millionths), is_exact)
-        }
-        Value::Time(time) => (ordered(time.as_millis()), true),
-        Value::Flag(flag) => (u64::from(*flag), true),
-        Value::Text(text) => {
-            let mut first = [0; 8];
-            let mut bytes =
-                text.chars().flat_map(char::to_lowercase).take(8).collect::<String>().into_bytes();
-            bytes.truncate(8);
-            first[..bytes.len()].copy_from_slice(&bytes);
-            (u64::from_be_bytes(first), false)
-        }
-    };
-    let coarse = if descending { !coarse } else { coarse };
-    // The largest number is reserved for empty cells.
-    (coarse.min(u64::MAX - 1), is_exact && coarse != u64::MAX)
-}
-
-/// Returns a number in millionths, rounded down and clamped to 64 bits, so that the order is preserved. Also
-/// returns whether the result is exact.
-fn millionths(number: Decimal) -> (i64, bool) {
-    let (mantissa, scale) = (number.mantissa(), number.scale());
-    let (whole, is_whole) = match scale.checked_sub(6) {
-        Some(finer) => {
-            let unit = 10_i128.pow(finer);
-            (mantissa.div_euclid(unit), mantissa.rem_euclid(unit) == 0)
-        }
-        None => (mantissa.saturating_mul(10_i128.pow(6 - scale)), true),
-    };
-    match i64::try_from(whole) {
-        Ok(whole) => (whole, is_whole),
-        Err(_) => (if whole < 0 { i64::MIN } else { i64::MAX }, false),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use shared::{
-        column::standard_columns, edit::Change, limits::Limits, number::parse_exact, position::Position,
-        time::Timestamp, value::Literal, watchlist::apply::Mode,
+        column::standard_columns, edit::Change, limits::Limits, position::Position, value::Literal,
+        watchlist::apply::Mode,
     };
     use uuid::Uuid;
 
@@ -408,44 +275,6 @@ mod tests {
         assert_eq!(sorted(&[by("price", true), by("symbol", true)]), [5, 2, 1, 4, 3]);
         assert_eq!(sorted(&[by("symbol", false)]), [2, 1, 4, 5, 3]);
         assert_eq!(sorted(&[]), [1, 2, 3, 4, 5]);
-    }
-
-    #[test]
-    fn the_coarse_order_never_contradicts_the_exact_one() {
-        let numbers = [
-            "-99999999999999999999",
-            "-1.0000001",
-            "-1",
-            "-0.5",
-            "0",
-            "0.0000001",
-            "0.0000002",
-            "71.8",
-            "71.80",
-            "9999999999999.999999",
-            "99999999999999999999999999",
-        ];
-        let mut values: Vec<Value> =
-            numbers.iter().map(|text| Value::Number(parse_exact(text).unwrap())).collect();
-        values.extend([Value::Empty, Value::Flag(false), Value::Flag(true)]);
-        values.extend(["", "a", "A", "alphabet soup", "alphabet Soap"].map(|text| Value::Text(text.into())));
-        values.extend([i64::MIN, -1, 0, i64::MAX].map(|at| Value::Time(Timestamp::from_millis(at))));
-        // A column has values of one kind, and empty ones.
-        let kind = |value: &Value| std::mem::discriminant(value);
-        let compared = |a: &Value, b: &Value| kind(a) == kind(b) || a.is_empty() || b.is_empty();
-        for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
-            if !compared(a, b) {
-                continue;
-            }
-            for descending in [false, true] {
-                let ((coarse_a, exact_a), (coarse_b, exact_b)) =
-                    (coarse_key(a, descending), coarse_key(b, descending));
-                let fine = SortValue::of(a.clone()).compare(&SortValue::of(b.clone()), descending);
-                let is_exact = exact_a && exact_b;
-                let by_coarse = coarse_a.cmp(&coarse_b);
-                assert!(by_coarse == fine || by_coarse.is_eq() && !is_exact, "{a:?} {b:?} {descending}");
-            }
-        }
     }
 
     #[test]

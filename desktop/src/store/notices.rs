@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use shared::ids::WatchlistId;
 
+use super::words::restored_text;
+
 /// A notice, shown until it is dismissed or expires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -22,6 +24,8 @@ pub struct Notice {
 pub(super) struct Notices {
     notices: Vec<Notice>,
     last_id: u64,
+    /// The last notice about a restored backup, with the names of the watchlists that it is about.
+    restored: Option<(u64, Vec<String>)>,
 }
 
 impl Notices {
@@ -34,6 +38,28 @@ impl Notices {
         if self.notices.last().is_none_or(|last| last.text != text) {
             self.last_id += 1;
             self.notices.push(Notice { id: self.last_id, text, restore, at });
+        }
+    }
+
+    /// Reports that a watchlist was restored from a backup. As long as the notice is shown, further watchlists are
+    /// added to it, because a backup contains all of them.
+    pub(super) fn add_restored(&mut self, name: String) {
+        let shown = self
+            .restored
+            .as_mut()
+            .and_then(|(id, names)| Some((self.notices.iter_mut().find(|notice| notice.id == *id)?, names)));
+        match shown {
+            Some((notice, names)) => {
+                if !names.contains(&name) {
+                    names.push(name);
+                    notice.text = restored_text(names);
+                }
+            }
+            None => {
+                let names = vec![name];
+                self.add(restored_text(&names), None, None);
+                self.restored = Some((self.last_id, names));
+            }
         }
     }
 

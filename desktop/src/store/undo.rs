@@ -3,12 +3,34 @@
 use std::{collections::HashMap, fmt};
 
 use shared::{
+    column::ColumnKey,
     edit::Change,
-    ids::{EditId, WatchlistId, WindowId},
+    ids::{EditId, RowId, WatchlistId, WindowId},
 };
 
 /// Maximum number of undo steps per window.
 const MAX_STEPS: usize = 200;
+
+/// The place that an edit changes, which undo and redo scroll to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The watchlist that the edit changes.
+    pub watchlist: WatchlistId,
+    /// The first changed row that the edit does not remove, and its column if the change has one.
+    pub cell: Option<(RowId, Option<ColumnKey>)>,
+}
+
+impl Spot {
+    /// Returns the place that an edit of a watchlist changes.
+    pub(super) fn of(watchlist: WatchlistId, changes: &[Change]) -> Self {
+        let cell = changes.iter().find_map(|change| match change {
+            Change::Set(set) => Some((set.row, Some(set.column.clone()))),
+            Change::Remove(_) => None,
+            other => Some((other.row()?, None)),
+        });
+        Self { watchlist, cell }
+    }
+}
 
 /// An edit and its inverse.
 #[derive(Clone, Debug)]

@@ -34,6 +34,46 @@ pub(super) fn rejection_text(state: Option<&Watchlist>, rejection: &Rejection, c
     }
 }
 
+/// Describes edits that cannot be written to this machine's disk.
+pub(super) fn outbox_fault_text(fault: &str) -> String {
+    format!(
+        "Edits cannot be saved to this computer's disk ({fault}). They are still sent to the server, but pending \
+         ones are lost if Afterglow quits. Check the disk for free space."
+    )
+}
+
+/// Describes the change to a new client id.
+pub(super) fn renewal_text(renewed: &std::io::Result<()>) -> String {
+    match renewed {
+        Ok(()) => "Another copy of this computer's Afterglow data has made edits under the same client id (was the \
+                   data folder copied or restored from a backup?). Your edits will be sent again under a new one."
+            .to_owned(),
+        Err(error) => {
+            format!("Offline edits cannot be saved to disk and would not survive a restart: {error}.")
+        }
+    }
+}
+
+/// Describes the deletion of a watchlist, whose name is known if it is loaded.
+pub(super) fn deletion_text(name: Option<&str>) -> String {
+    let name = name.map(|name| format!(" \u{201c}{name}\u{201d}")).unwrap_or_default();
+    format!("Watchlist{name} was deleted for everyone.")
+}
+
+/// Describes watchlists that were restored from a backup on the server.
+pub(super) fn restored_text(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("\u{201c}{name}\u{201d}")).collect();
+    let restored = match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => {
+            format!("watchlists {} and {last} have", others.join(", "))
+        }
+        _ => format!("watchlist {} has", quoted.concat()),
+    };
+    format!(
+        "The {restored} been restored from a backup on the server. Changes made after the backup may be missing."
+    )
+}
+
 /// Turns a message of the server into a sentence.
 pub(super) fn sentence(message: &str) -> String {
     let mut text = message.to_owned();

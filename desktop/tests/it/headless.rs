@@ -38,8 +38,10 @@ impl Headless {
         let (ctx, host) = (Context::default(), Host::new(folder));
         theme::install(&ctx);
         let net = Net::start(host.clone(), Arc::new(|| {})).unwrap();
-        let store = Store::open(&folder.join("outboxes")).unwrap();
-        let (file, workspace, notice) = WorkspaceFile::claim(folder, OWN).unwrap();
+        let store =
+            Store::open(&folder.join("outboxes"), Instant::now, server::files::write_atomically).unwrap();
+        let (file, workspace, notice) =
+            WorkspaceFile::claim(folder, OWN, server::files::write_atomically).unwrap();
         assert_eq!(notice, None);
         let saved = workspace.windows.first().cloned();
         let mut state = AppState::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));

@@ -29,7 +29,10 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut desk = Self { store: Store::open(folder.path()).unwrap(), _folder: folder };
+        let mut desk = Self {
+            store: Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap(),
+            _folder: folder,
+        };
         desk.connect();
         desk.store.open_list(LIST);
         desk
@@ -54,9 +57,13 @@ impl Desk {
 
     /// Receives a snapshot of the watchlist in an epoch.
     fn snapshot(&mut self, epoch: u128) {
+        self.snapshot_of(LIST, "Core book", epoch);
+    }
+
+    fn snapshot_of(&mut self, watchlist: WatchlistId, name: &str, epoch: u128) {
         self.receive(ServerMessage::Snapshot(Snapshot {
-            watchlist: LIST,
-            name: "Core book".into(),
+            watchlist,
+            name: name.into(),
             columns: standard_columns(),
             epoch: Epoch(Uuid::from_u128(epoch)),
             revision: Revision(5),
@@ -94,6 +101,37 @@ fn a_restored_backup_adds_a_notice_that_stays_until_it_is_dismissed() {
     assert_eq!(desk.notices().len(), 1);
     assert_eq!(desk.store.undo(WindowId(1), NOW), None, "edits of another epoch cannot be undone");
     assert_eq!(desk.store.replica().unanswered_count(), 1, "unanswered edits are sent again");
+}
+
+#[test]
+fn a_restored_backup_adds_one_notice_for_all_open_watchlists() {
+    let lists = [
+        (LIST, "Core book"),
+        (WatchlistId(Uuid::from_u128(8)), "Rates"),
+        (WatchlistId(Uuid::from_u128(9)), "FX"),
+    ];
+    let mut desk = Desk::new();
+    lists.into_iter().for_each(|(list, _)| desk.store.open_list(list));
+    let restore = |desk: &mut Desk, epoch| {
+        desk.connect();
+        lists.into_iter().for_each(|(list, name)| desk.snapshot_of(list, name, epoch));
+        desk.store.disconnected("connection lost".to_owned(), Instant::now(), NOW);
+    };
+    restore(&mut desk, 1);
+    assert_eq!(desk.notices(), [""; 0]);
+    let all = "The watchlists \u{201c}Core book\u{201d}, \u{201c}Rates\u{201d} and \u{201c}FX\u{201d} have been restored from \
+               a backup on the server. Changes made after the backup may be missing.";
+    for epoch in 2..4 {
+        restore(&mut desk, epoch);
+        assert_eq!(
+            desk.notices(),
+            [all],
+            "one notice, even if the next backup is restored before it is dismissed"
+        );
+    }
+    desk.store.dismiss(desk.store.notices()[0].id);
+    restore(&mut desk, 4);
+    assert_eq!(desk.notices(), [all], "another backup after it was dismissed");
 }
 
 #[test]

@@ -8,12 +8,16 @@ use crate::{
     rejection::{Code, Rejection},
 };
 
+/// The slot of derived columns: no row has a cell there.
+const NO_SLOT: usize = usize::MAX;
+
 /// A column, and the slot of its cells in every row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnEntry {
     /// The column itself.
     pub column: Column,
-    /// Index of the column's cell in a row. It never changes, even if the columns are reordered.
+    /// Index of the column's cell in a row, or `usize::MAX` for a derived column, which rows do not store. It never
+    /// changes, even if the columns are reordered.
     pub slot: usize,
     /// Whether a derived column reads when this one was last set, so that rows store the time.
     pub tracked: bool,
@@ -170,7 +174,8 @@ impl Columns {
     }
 
     fn push(&mut self, column: Column) {
-        let slot = self.ordered.len();
+        let stored = self.ordered.iter().filter(|entry| entry.column.derive.is_none()).count();
+        let slot = if column.derive.is_some() { NO_SLOT } else { stored };
         Arc::make_mut(&mut self.ordered).push(ColumnEntry { column, slot, tracked: false });
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::row::Row;
+use super::{row::Row, texts::SharedTexts};
 use crate::{
     ids::RowId,
     position::Position,
@@ -16,6 +16,7 @@ pub struct Rows {
     free: Vec<u32>,
     by_id: HashMap<RowId, u32>,
     ordered: Vec<u32>,
+    texts: SharedTexts,
     version: Version,
 }
 
@@ -128,9 +129,12 @@ impl Rows {
         }
     }
 
-    pub(super) fn insert(&mut self, row: Arc<Row>) -> Result<(), Rejection> {
+    pub(super) fn insert(&mut self, mut row: Arc<Row>) -> Result<(), Rejection> {
         if self.by_id.contains_key(&row.id) {
             return Err(Rejection::new(Code::DuplicateRow, format!("the row {} already exists", row.id)));
+        }
+        if let Some(row) = Arc::get_mut(&mut row) {
+            row.cells.iter_mut().for_each(|value| self.texts.share(value));
         }
         let index = self.find(&row).unwrap_or_else(|index| index);
         let id = row.id;

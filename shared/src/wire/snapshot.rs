@@ -128,10 +128,17 @@ impl SnapshotRow {
         let mut row = Row::new(self.row, self.position.clone());
         for (key, literal) in &self.cells {
             let entry = watchlist.columns().known(key)?;
-            row.store(entry.slot, entry.column.kind.read(literal, &limits)?);
+            let value = entry.column.kind.read(literal, &limits)?;
+            // The cells of derived columns are computed.
+            if entry.column.derive.is_none() {
+                row.store(entry.slot, value);
+            }
         }
         for (key, at) in &self.changed {
-            row.set_changed(watchlist.columns().known(key)?.slot, Some(*at));
+            let entry = watchlist.columns().known(key)?;
+            if entry.column.derive.is_none() {
+                row.set_changed(entry.slot, Some(*at));
+            }
         }
         watchlist.load_row(row)
     }

@@ -25,7 +25,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["tokio::", "egui::", "std::fs", "std::net", "std::thread", "SystemTime::now", "Instant::now"],
     ),
     ("server/src", &["egui::", "desktop::"]),
-    ("desktop/src/store", &["egui::", "crate::net", "server::", "crate::grid", "crate::panels"]),
+    ("desktop/src", &["fs::write("]),
+    (
+        "desktop/src/store",
+        &["egui::", "crate::net", "crate::grid", "crate::panels", "SystemTime::now", "Instant::now"],
+    ),
     ("desktop/src/grid", &["crate::net", "crate::state", "crate::panels", "crate::window"]),
     ("desktop/src/panels", &["crate::net", "crate::host", "crate::window"]),
     ("desktop/src/theme", &["crate::grid", "crate::panels", "crate::store", "crate::net"]),

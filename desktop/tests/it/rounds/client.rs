@@ -194,7 +194,8 @@ struct Editor {
 
 impl Editor {
     fn open(given: Given) -> Self {
-        let store = Store::open(&given.folder.join("outbox")).unwrap();
+        let store =
+            Store::open(&given.folder.join("outbox"), Instant::now, server::files::write_atomically).unwrap();
         let remote = RemoteServer {
             base: given.base.clone(),
             token_file: Some(given.token_file.clone()),

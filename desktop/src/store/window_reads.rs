@@ -1,7 +1,8 @@
-//! The histories that windows show: the last changes of a cell, or the history of a watchlist. They are
-//! requested from the server and refreshed when they are stale.
+//! What windows read of the watchlists that they show: the history of a cell or of a watchlist, the columns that
+//! they draw as sparklines, and the cell that they edit. Histories are requested from the server and refreshed
+//! when they are stale.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use shared::{
     column::ColumnKey,
@@ -13,6 +14,7 @@ use shared::{
 
 use super::{
     history::{CellHistory, RequestState, changes_of},
+    list_view::Traced,
     log::{Log, LogQuery},
 };
 
@@ -23,14 +25,67 @@ const CELL_COMMITS: u32 = 6;
 /// Minimum interval between two requests for newer changes of a watchlist.
 const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The histories of each window.
+/// What one window reads.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    cells: BTreeMap<WindowId, CellHistory>,
-    logs: BTreeMap<WindowId, Log>,
+struct Reads {
+    /// The last changes of the cell that the window requested.
+    cell: Option<CellHistory>,
+    /// The history that the window shows.
+    log: Option<Log>,
+    /// The columns that the window draws as sparklines.
+    traced: Traced,
+    edited: Option<Edited>,
 }
 
-impl Reading {
+/// The cell that a window is editing.
+#[derive(Debug)]
+struct Edited {
+    cell: (WatchlistId, RowId, ColumnKey),
+    /// Who changed the cell since the editor was opened.
+    author: Option<Arc<str>>,
+}
+
+/// What each window reads.
+#[derive(Debug, Default)]
+pub(super) struct WindowReads {
+    windows: BTreeMap<WindowId, Reads>,
+}
+
+impl WindowReads {
+    /// Sets the cell that a window is editing.
+    pub(super) fn set_edited_cell(
+        &mut self,
+        window: WindowId,
+        cell: Option<(WatchlistId, RowId, ColumnKey)>,
+    ) {
+        let edited = &mut self.windows.entry(window).or_default().edited;
+        if edited.as_ref().map(|edited| &edited.cell) != cell.as_ref() {
+            *edited = cell.map(|cell| Edited { cell, author: None });
+        }
+    }
+
+    /// Returns who else changed the cell that a window is editing, since its editor was opened.
+    pub(super) fn author(&self, window: WindowId) -> Option<&str> {
+        self.windows.get(&window)?.edited.as_ref()?.author.as_deref()
+    }
+
+    /// Sets the columns that a window draws as sparklines. Returns whether they changed.
+    pub(super) fn set_traced(&mut self, window: WindowId, traced: Traced) -> bool {
+        let shown = &mut self.windows.entry(window).or_default().traced;
+        let has_changed = *shown != traced;
+        *shown = traced;
+        has_changed
+    }
+
+    /// Returns the columns that any window draws as sparklines.
+    pub(super) fn traced(&self) -> Traced {
+        let mut all = Traced::new();
+        for (watchlist, columns) in self.windows.values().flat_map(|reads| &reads.traced) {
+            all.entry(*watchlist).or_default().extend(columns.iter().cloned());
+        }
+        all
+    }
+
     /// Requests the last changes of a cell for a window.
     pub(super) fn request_cell(
         &mut self,
@@ -51,26 +106,25 @@ impl Reading {
         };
         let request = replica.history(ask).map_or(RequestState::Offline, RequestState::Waiting);
         // The known changes of the cell stay until the answer arrives.
-        match self.cells.get_mut(&window) {
-            Some(held) if held.watchlist == watchlist && held.is_for(row, &column) => {
-                (held.is_stale, held.request) = (false, request);
+        match &mut self.windows.entry(window).or_default().cell {
+            Some(known) if known.watchlist == watchlist && known.is_for(row, &column) => {
+                (known.is_stale, known.request) = (false, request);
             }
-            _ => {
+            cell => {
                 let (changes, is_stale) = (Vec::new(), false);
-                let history = CellHistory { watchlist, row, column, changes, request, is_stale };
-                self.cells.insert(window, history);
+                *cell = Some(CellHistory { watchlist, row, column, changes, request, is_stale });
             }
         }
     }
 
     /// Returns the last changes of the cell that a window has requested in a watchlist.
     pub(super) fn cell(&self, window: WindowId, watchlist: WatchlistId) -> Option<&CellHistory> {
-        self.cells.get(&window).filter(|history| history.watchlist == watchlist)
+        self.windows.get(&window)?.cell.as_ref().filter(|history| history.watchlist == watchlist)
     }
 
     /// Returns the history that a window shows.
     pub(super) fn log(&self, window: WindowId) -> Option<&Log> {
-        self.logs.get(&window)
+        self.windows.get(&window)?.log.as_ref()
     }
 
     /// Sets the history query of a window and requests newer changes when due, unless `is_paused`. Returns
@@ -83,20 +137,20 @@ impl Reading {
         is_paused: bool,
         now: Duration,
     ) -> Option<Duration> {
+        let shown = &mut self.windows.entry(window).or_default().log;
         let Some(query) = query else {
-            self.logs.remove(&window);
+            *shown = None;
             return None;
         };
-        let is_other = self.logs.get(&window).is_none_or(|log| log.query != query);
+        let is_other = shown.as_ref().is_none_or(|log| log.query != query);
         if is_other {
-            let next = match self.logs.remove(&window) {
+            *shown = Some(match shown.take() {
                 Some(log) => log.with_query(query),
                 None => Log::new(query),
-            };
-            self.logs.insert(window, next);
+            });
         }
         let is_up = replica.user().is_some();
-        let log = self.logs.get_mut(&window).expect("it was just there");
+        let log = shown.as_mut()?;
         let is_wanted = match log.request {
             RequestState::Offline => true,
             // A refresh would drop the older pages that the person is reading.
@@ -106,7 +160,7 @@ impl Reading {
         let due = log.requested_at + LOG_INTERVAL;
         if is_up && (is_other || is_wanted && now >= due) {
             log.requested_at = now;
-            self.request_log(replica, window, false);
+            request_page(replica, log, false);
             return None;
         }
         (is_up && is_wanted).then(|| due.saturating_sub(now))
@@ -114,14 +168,12 @@ impl Reading {
 
     /// Requests the newest page of a window's history, or the next older one.
     pub(super) fn request_log(&mut self, replica: &mut Replica, window: WindowId, older: bool) {
-        if let Some(log) =
-            self.logs.get_mut(&window).filter(|log| !matches!(log.request, RequestState::Waiting(_)))
-        {
-            log.request =
-                replica.history(log.next_request(older)).map_or(RequestState::Offline, RequestState::Waiting);
+        if let Some(log) = self.windows.get_mut(&window).and_then(|reads| reads.log.as_mut()) {
+            request_page(replica, log, older);
         }
     }
 
+    /// Handles the answer to a request.
     pub(super) fn answered(&mut self, request: RequestId, commits: &[Commit]) {
         if let Some(log) = self.log_waiting_for(request) {
             log.add_page(commits);
@@ -144,7 +196,7 @@ impl Reading {
 
     /// Handles a new connection: changes may have been missed.
     pub(super) fn connected(&mut self) {
-        self.cells.values_mut().for_each(|cell| cell.is_stale = true);
+        self.cells().for_each(|cell| cell.is_stale = true);
     }
 
     /// Handles a watchlist that was replaced by a snapshot, maybe of another history.
@@ -153,36 +205,59 @@ impl Reading {
         self.logs_of(watchlist).for_each(Log::reset);
     }
 
-    /// Handles a commit.
-    pub(super) fn committed(&mut self, watchlist: WatchlistId, effects: &[Effect]) {
+    /// Handles a commit of an account.
+    pub(super) fn committed(&mut self, watchlist: WatchlistId, by: &Arc<str>, effects: &[Effect]) {
+        for Edited { cell: (list, row, column), author } in
+            self.windows.values_mut().filter_map(|reads| reads.edited.as_mut())
+        {
+            if *list == watchlist && sets_cell(effects, *row, column) {
+                *author = Some(by.clone());
+            }
+        }
         self.cells_of(watchlist).for_each(|cell| cell.is_stale |= sets_cell(effects, cell.row, &cell.column));
         self.logs_of(watchlist).for_each(|log| log.is_stale = true);
     }
 
+    /// Drops everything that a closed window reads.
     pub(super) fn forget_window(&mut self, window: WindowId) {
-        self.cells.remove(&window);
-        self.logs.remove(&window);
+        self.windows.remove(&window);
+    }
+
+    fn cells(&mut self) -> impl Iterator<Item = &mut CellHistory> {
+        self.windows.values_mut().filter_map(|reads| reads.cell.as_mut())
+    }
+
+    fn logs(&mut self) -> impl Iterator<Item = &mut Log> {
+        self.windows.values_mut().filter_map(|reads| reads.log.as_mut())
     }
 
     fn cells_of(&mut self, watchlist: WatchlistId) -> impl Iterator<Item = &mut CellHistory> {
-        self.cells.values_mut().filter(move |cell| cell.watchlist == watchlist)
+        self.cells().filter(move |cell| cell.watchlist == watchlist)
     }
 
     fn logs_of(&mut self, watchlist: WatchlistId) -> impl Iterator<Item = &mut Log> {
-        self.logs.values_mut().filter(move |log| log.query.watchlist == watchlist)
+        self.logs().filter(move |log| log.query.watchlist == watchlist)
     }
 
     fn log_waiting_for(&mut self, request: RequestId) -> Option<&mut Log> {
-        self.logs.values_mut().find(|log| log.request == RequestState::Waiting(request))
+        self.logs().find(|log| log.request == RequestState::Waiting(request))
     }
 
     fn cell_waiting_for(&mut self, request: RequestId) -> Option<&mut CellHistory> {
-        self.cells.values_mut().find(|cell| cell.request == RequestState::Waiting(request))
+        self.cells().find(|cell| cell.request == RequestState::Waiting(request))
+    }
+}
+
+/// Requests the newest page of a history, or the next older one, unless a page is requested already.
+fn request_page(replica: &mut Replica, log: &mut Log, older: bool) {
+    if !matches!(log.request, RequestState::Waiting(_)) {
+        log.request =
+            replica.history(log.next_request(older)).map_or(RequestState::Offline, RequestState::Waiting);
     }
 }
 
 /// Returns whether one of a commit's effects sets the cell.
-pub(super) fn sets_cell(effects: &[Effect], row: RowId, column: &ColumnKey) -> bool {
+fn sets_cell(effects: &[Effect], row: RowId, column: &ColumnKey) -> bool {
     effects.iter().any(
         |effect| matches!(effect, Effect::Cell { row: set, column: of, .. } if *set == row && of == column),
     )

@@ -1,0 +1,152 @@
+//! What windows do with the shared state: subscribe to watchlists, edit, undo, and create, delete or restore
+//! watchlists.
+
+use std::time::Duration;
+
+use shared::{
+    edit::{CellRef, Change},
+    ids::{WatchlistId, WindowId},
+    rejection::Rejection,
+};
+
+use super::{
+    making::Fill,
+    state::Store,
+    undo::{Direction, Spot},
+};
+
+impl Store {
+    /// Subscribes to a watchlist. Over the limit of a connection, the least recently shown watchlist is
+    /// closed.
+    pub fn open_list(&mut self, watchlist: WatchlistId) {
+        self.replica.open(watchlist);
+        if let Some(evicted) = self.lists.open(watchlist) {
+            self.replica.close(evicted);
+        }
+    }
+
+    /// Reports the cursor of a window to the others.
+    pub fn presence(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        cell: Option<CellRef>,
+        editing: bool,
+    ) {
+        self.replica.presence(watchlist, window, cell, editing);
+    }
+
+    /// Makes an edit of a window: it is shown at once, kept in the outbox and sent when possible. Changes
+    /// that have no effect are dropped. If none remains, there is no edit.
+    ///
+    /// # Errors
+    /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
+    pub fn edit(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        changes: Vec<Change>,
+    ) -> Result<(), Rejection> {
+        self.edits.make(&mut self.replica, window, watchlist, changes)
+    }
+
+    /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such an edit.
+    pub fn undo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
+        self.repeat(window, Direction::Undo, now)
+    }
+
+    /// Redoes a window's last undone edit; returns the changed place, or `None` without such an edit.
+    pub fn redo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
+        self.repeat(window, Direction::Redo, now)
+    }
+
+    /// Whether a window has an edit to undo.
+    pub fn can_undo(&self, window: WindowId) -> bool {
+        self.edits.can_repeat(window, Direction::Undo)
+    }
+
+    /// Whether a window has an edit to redo.
+    pub fn can_redo(&self, window: WindowId) -> bool {
+        self.edits.can_repeat(window, Direction::Redo)
+    }
+
+    fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
+        let (spot, rejection) = self.edits.repeat(&mut self.replica, window, direction)?;
+        if let Some(rejection) = rejection {
+            self.notify(format!("Cannot {direction}: {rejection}."), None, now);
+        }
+        Some(spot)
+    }
+
+    /// Requests a new watchlist, to be filled and shown in a window. Returns false if offline.
+    pub fn create(
+        &mut self,
+        window: WindowId,
+        id: WatchlistId,
+        name: &str,
+        columns: Option<Vec<shared::column::Column>>,
+        fill: Vec<Vec<Change>>,
+    ) -> bool {
+        match self.replica.create(id, name, columns) {
+            Some(request) => {
+                self.making.requested(request, Fill { window, edits: fill });
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Requests the deletion of a watchlist. Returns false if offline.
+    pub fn delete(&mut self, watchlist: WatchlistId) -> bool {
+        self.replica.delete(watchlist).is_some()
+    }
+
+    /// Requests the deleted watchlists that may be restored. Returns false if offline.
+    pub fn request_deleted(&mut self) -> bool {
+        self.replica.deleted_lists().is_some()
+    }
+
+    /// Requests that a deleted watchlist is restored. Returns false if offline.
+    pub fn restore(&mut self, watchlist: WatchlistId) -> bool {
+        self.replica.restore(watchlist).is_some()
+    }
+
+    /// Takes the created watchlists that are yet to be shown, with their windows.
+    pub fn take_created(&mut self) -> Vec<(WindowId, WatchlistId)> {
+        self.making.take_created()
+    }
+
+    /// Returns a created watchlist to the queue, for the window that it was created in.
+    pub fn return_created(&mut self, window: WindowId, watchlist: WatchlistId) {
+        self.making.return_created(window, watchlist);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use shared::ids::EditId;
+
+    use super::{super::undo::UndoStep, *};
+
+    #[test]
+    fn nothing_is_undone_or_redone_without_a_reserved_number_and_no_step_is_lost() {
+        const WINDOW: WindowId = WindowId(1);
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap();
+        let watchlist = WatchlistId(uuid::Uuid::from_u128(7));
+        let rename = |name| vec![Change::rename(name)];
+        let step = UndoStep { watchlist, undo: rename("a"), redo: rename("b"), edit: EditId(1) };
+        store.edits.outbox.close_writer();
+        store.edits.undo.push_new(WINDOW, step.clone());
+        store.edits.undo.push(WINDOW, Direction::Redo, step);
+        for _ in 0..2 {
+            assert!(store.undo(WINDOW, Duration::ZERO).is_some());
+            assert!(store.redo(WINDOW, Duration::ZERO).is_some());
+        }
+        let notices: Vec<&str> = store.notices().iter().map(|notice| notice.text.as_str()).collect();
+        assert!(notices.iter().all(|text| text.contains("disk is full")), "{notices:?}");
+        assert!(notices.iter().any(|text| text.starts_with("Cannot undo")), "{notices:?}");
+    }
+}

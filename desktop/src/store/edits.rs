@@ -1,0 +1,153 @@
+//! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can be
+//! undone.
+
+use std::{io, path::Path, time::Instant};
+
+use shared::{
+    edit::Change,
+    ids::{ClientId, EditId, WatchlistId, WindowId},
+    limits::Limits,
+    rejection::{Code, Rejection},
+    replica::{KeptEdit, Replica},
+    watchlist::Watchlist,
+};
+
+use super::{
+    outbox::{Contents, Outbox},
+    undo::{Direction, Spot, UndoStacks, UndoStep},
+};
+use crate::files::WriteFile;
+
+/// The outbox and the undo stacks of all windows.
+#[derive(Debug)]
+pub(super) struct Edits {
+    pub(super) outbox: Outbox,
+    pub(super) undo: UndoStacks,
+    /// Whether the current fault of the outbox is reported.
+    is_fault_reported: bool,
+}
+
+impl Edits {
+    /// Opens the outbox in a folder, and returns what it contains.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub(super) fn open(
+        outbox_folder: &Path,
+        clock: fn() -> Instant,
+        write_file: WriteFile,
+    ) -> io::Result<(Self, Contents)> {
+        let (outbox, contents) = Outbox::open(outbox_folder, clock, write_file)?;
+        Ok((Self { outbox, undo: UndoStacks::default(), is_fault_reported: false }, contents))
+    }
+
+    /// Makes an edit of a window that can be undone. Changes that have no effect are dropped; if none remains, there
+    /// is no edit.
+    ///
+    /// # Errors
+    /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
+    pub(super) fn make(
+        &mut self,
+        replica: &mut Replica,
+        window: WindowId,
+        watchlist: WatchlistId,
+        changes: Vec<Change>,
+    ) -> Result<(), Rejection> {
+        let Some(state) = replica.list(watchlist).and_then(|list| list.state()) else {
+            return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
+        };
+        let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (undo, edit) = self.send(replica, window, watchlist, changes.clone())?;
+        self.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit });
+        Ok(())
+    }
+
+    /// Whether a window has a step to undo or redo.
+    pub(super) fn can_repeat(&self, window: WindowId, direction: Direction) -> bool {
+        self.undo.has_step(window, direction)
+    }
+
+    /// Undoes or redoes a window's last step with a new guarded edit. Returns the changed place, and the rejection of
+    /// the new edit if it was rejected; `None` without such a step.
+    pub(super) fn repeat(
+        &mut self,
+        replica: &mut Replica,
+        window: WindowId,
+        direction: Direction,
+    ) -> Option<(Spot, Option<Rejection>)> {
+        let step = self.undo.pop(window, direction)?;
+        let changes = step.changes(direction).clone();
+        let spot = Spot::of(step.watchlist, &changes);
+        match self.send(replica, window, step.watchlist, changes) {
+            // The inverse is guarded by the values that this edit leaves.
+            Ok((inverse, edit)) => {
+                let step = UndoStep { edit, ..step.with_changes(direction.opposite(), inverse) };
+                self.undo.push(window, direction.opposite(), step);
+                Some((spot, None))
+            }
+            Err(rejection) => {
+                // It can be repeated once the disk has space.
+                if rejection.code == Code::Unavailable {
+                    self.undo.push(window, direction, step);
+                }
+                Some((spot, Some(rejection)))
+            }
+        }
+    }
+
+    /// Makes an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its number.
+    ///
+    /// # Errors
+    /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
+    pub(super) fn send(
+        &mut self,
+        replica: &mut Replica,
+        window: WindowId,
+        watchlist: WatchlistId,
+        changes: Vec<Change>,
+    ) -> Result<(Vec<Change>, EditId), Rejection> {
+        if !self.outbox.has_number() {
+            let message = "this computer's disk is full and edits could be lost: free some disk space";
+            return Err(Rejection::new(Code::Unavailable, message));
+        }
+        let (kept, inverse) = replica.edit(watchlist, window, changes)?;
+        self.outbox.append(&kept);
+        Ok((inverse, kept.edit))
+    }
+
+    /// Returns why edits cannot be written to disk, once for each time that this begins.
+    pub(super) fn new_fault(&mut self) -> Option<String> {
+        let fault = self.outbox.fault();
+        let was_reported = std::mem::replace(&mut self.is_fault_reported, fault.is_some());
+        fault.filter(|_| !was_reported)
+    }
+
+    /// Changes the client id, because the server has other edits under this client's edit numbers.
+    ///
+    /// # Errors
+    /// The folder of the outbox cannot be written; edits are no longer kept then.
+    pub(super) fn renew_client(&mut self, replica: &mut Replica, client: ClientId) -> io::Result<()> {
+        let renamed = replica.renew(client);
+        for (old, kept) in &renamed {
+            self.undo.renumber(*old, kept.edit);
+        }
+        let kept: Vec<KeptEdit> = renamed.into_iter().map(|(_, kept)| kept).collect();
+        let next = kept.last().map_or(EditId(1), |last| last.edit.next());
+        self.outbox.renew(client, next, &kept)
+    }
+}
+
+fn has_effect(state: &Watchlist, change: &Change) -> bool {
+    match change {
+        Change::Set(set) => {
+            let Some(entry) = state.columns().get(&set.column) else { return true };
+            let present = state.cell(set.row, &set.column);
+            entry.column.kind.read(&set.value, &Limits::default()).ok() != Some(present)
+        }
+        Change::Rename(rename) => rename.name != *state.name(),
+        _ => true,
+    }
+}

@@ -1,0 +1,180 @@
+//! What the network and time do to the shared state: messages of the server, the loss of the connection, and the
+//! events of the replica that follow from them.
+
+use std::time::{Duration, Instant};
+
+use shared::{
+    ids::{ClientId, WatchlistId},
+    replica::{Event, Outcome},
+    wire::{
+        client::ClientMessage,
+        server::{ErrorCode, ServerMessage},
+    },
+};
+use uuid::Uuid;
+
+use super::{
+    making::Fill,
+    state::Store,
+    words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, sentence},
+};
+
+impl Store {
+    /// Handles the start of an attempt to connect.
+    pub fn connecting(&mut self) {
+        self.connection.connecting();
+    }
+
+    /// Handles an open socket.
+    pub fn connected(&mut self) {
+        self.connection.connected();
+        self.replica.connected();
+    }
+
+    /// Records the round trip of the last ping.
+    pub fn set_round_trip(&mut self, took: Duration) {
+        self.connection.set_round_trip(took);
+    }
+
+    /// Handles the loss of the connection or a failed attempt.
+    pub fn disconnected(&mut self, reason: String, retry_at: Instant, now: Duration) {
+        self.connection.lost(reason, retry_at);
+        self.lists.disconnected();
+        self.replica.disconnected();
+        self.handle_events(now);
+    }
+
+    /// Handles a message of the server.
+    pub fn receive(&mut self, message: ServerMessage, now: Duration) {
+        self.replica.handle(message, millis(now));
+        self.handle_events(now);
+    }
+
+    /// Advances time: resends edits, removes faded glow and reports faults of the outbox.
+    pub fn tick(&mut self, now: Duration) {
+        self.replica.tick(millis(now));
+        self.lists.fade(now);
+        if let Some(fault) = self.edits.new_fault() {
+            self.notify_until_dismissed(outbox_fault_text(&fault));
+        }
+    }
+
+    /// Returns the next message to send.
+    pub fn poll_send(&mut self) -> Option<ClientMessage> {
+        self.replica.poll_send()
+    }
+
+    /// Returns whether the connection must be replaced, and clears that request.
+    pub fn take_stale_connection(&mut self) -> bool {
+        self.connection.take_stale()
+    }
+
+    fn handle_events(&mut self, now: Duration) {
+        for event in self.replica.take_events() {
+            self.handle_event(event, now);
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, now: Duration) {
+        match event {
+            Event::Welcomed => {
+                self.connection.welcomed();
+                self.windows.connected();
+            }
+            Event::Loaded { watchlist, is_other_history } => {
+                self.loaded(watchlist, is_other_history, now);
+            }
+            Event::Committed { watchlist, window, effects, by, .. } => {
+                self.windows.committed(watchlist, &by.name, &effects);
+                self.lists.committed(watchlist, &effects, window, now);
+            }
+            Event::EditAnswered { watchlist, edit, window, outcome, changes } => {
+                self.edits.outbox.remove(edit);
+                if let Outcome::Rejected(rejection) = outcome {
+                    self.edits.undo.remove_rejected(window, edit);
+                    // Contains what the person typed, so it must not expire.
+                    let text = rejection_text(self.watchlist(watchlist), &rejection, &changes);
+                    self.notify_until_dismissed(text);
+                }
+            }
+            Event::Unavailable { .. } => {
+                self.notify(
+                    "The server cannot save edits right now. Yours are kept here and will be sent again.",
+                    None,
+                    now,
+                );
+            }
+            Event::NumbersReused => self.renew_client(now),
+            Event::Created { request, watchlist } => self.making.created(request, watchlist),
+            Event::Deleted { watchlist, .. } => {
+                let text = deletion_text(self.watchlist(watchlist).map(|watchlist| &**watchlist.name()));
+                self.notify(text, Some(watchlist), now);
+            }
+            Event::RequestFailed { request, message, .. } => {
+                self.making.failed(request);
+                self.notify(sentence(&message), None, now);
+            }
+            Event::HistoryFailed { request } => self.windows.failed(request),
+            // The top bar shows the state of the connection.
+            Event::ServerError { code: ErrorCode::Restarting, .. } => {}
+            Event::ServerError { code: ErrorCode::Unavailable, message, watchlist: Some(watchlist) } => {
+                self.set_unserved(watchlist, &message, now);
+            }
+            Event::ServerError { message, .. } => self.notify(sentence(&message), None, now),
+            Event::Closed { watchlist } => {
+                self.lists.closed(watchlist);
+                self.edits.undo.forget_watchlist(watchlist);
+            }
+            Event::History { request, commits } => self.windows.answered(request, &commits),
+            Event::Resumed { watchlist } => self.lists.resumed(watchlist),
+            Event::DeletedLists { list, .. } => self.deleted = list,
+            Event::Restored { watchlist, .. } => {
+                self.deleted.retain(|deleted| deleted.watchlist != watchlist);
+            }
+            Event::Watchlists | Event::Pending { .. } | Event::People { .. } => {}
+        }
+    }
+
+    /// Handles a watchlist that was replaced by a snapshot.
+    fn loaded(&mut self, watchlist: WatchlistId, is_other_history: bool, now: Duration) {
+        self.windows.loaded(watchlist);
+        self.lists.loaded(watchlist);
+        if is_other_history {
+            self.edits.undo.forget_watchlist(watchlist);
+            let name = self.watchlist(watchlist).map(|watchlist| watchlist.name().to_string());
+            self.notices.add_restored(name.unwrap_or_default());
+        }
+        self.fill(watchlist, now);
+    }
+
+    /// Records why the server cannot serve a watchlist; adds a notice, once, if the watchlist is loaded.
+    fn set_unserved(&mut self, watchlist: WatchlistId, message: &str, now: Duration) {
+        let reason = sentence(message);
+        let is_new = self.lists.set_unserved(watchlist, &reason);
+        if is_new && self.watchlist(watchlist).is_some() {
+            self.notify(reason, None, now);
+        }
+    }
+
+    /// Changes the client id, because the server has other edits under this client's edit numbers.
+    fn renew_client(&mut self, now: Duration) {
+        let renewed = self.edits.renew_client(&mut self.replica, ClientId(Uuid::now_v7()));
+        self.connection.mark_stale();
+        self.notify(renewal_text(&renewed), None, now);
+    }
+
+    /// Inserts the rows of an import into its new watchlist.
+    fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
+        let Some(Fill { window, edits }) = self.making.take_fill(watchlist) else { return };
+        for changes in edits {
+            if let Err(rejection) = self.edits.send(&mut self.replica, window, watchlist, changes) {
+                self.notify(format!("The import stopped: {rejection}."), None, now);
+                return;
+            }
+        }
+    }
+}
+
+fn millis(now: Duration) -> u64 {
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

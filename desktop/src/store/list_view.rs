@@ -1,0 +1,158 @@
+//! What the windows show of a watchlist besides its rows: the glow of changed rows, the values of sparklines, and
+//! why the server cannot serve it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use shared::{
+    column::ColumnKey,
+    ids::{WatchlistId, WindowId},
+    replica::Effect,
+};
+
+use super::{
+    glow::{Glow, GlowStyle},
+    trails::Trails,
+};
+
+/// Maximum number of subscribed watchlists; greater than the maximum number of windows.
+const OPEN_LISTS: usize = 32;
+
+/// Columns that a window draws as sparklines, by watchlist.
+pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
+
+/// What the windows show of one watchlist besides its rows.
+#[derive(Debug)]
+pub(super) struct ListView {
+    pub(super) glow: Glow,
+    pub(super) trails: Trails,
+    /// Why the server cannot serve the watchlist now, if it cannot.
+    pub(super) unserved: Option<Arc<str>>,
+}
+
+impl ListView {
+    /// Records the effects of a commit; `origin` is the window of this process that made it.
+    fn committed(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
+        self.trails.record(effects);
+        self.glow.record(effects, origin, now);
+    }
+}
+
+/// The views of all watchlists, and which of them are subscribed.
+#[derive(Debug, Default)]
+pub(super) struct ListViews {
+    views: BTreeMap<WatchlistId, ListView>,
+    style: GlowStyle,
+    /// Subscribed watchlists, the most recently shown last.
+    opened: Vec<WatchlistId>,
+}
+
+impl ListViews {
+    /// Returns the view of a watchlist, if there is anything to show.
+    pub(super) fn get(&self, watchlist: WatchlistId) -> Option<&ListView> {
+        self.views.get(&watchlist)
+    }
+
+    fn view(&mut self, watchlist: WatchlistId) -> &mut ListView {
+        self.views.entry(watchlist).or_insert_with(|| ListView {
+            glow: Glow::new(self.style),
+            trails: Trails::default(),
+            unserved: None,
+        })
+    }
+
+    /// Returns the subscribed watchlists.
+    pub(super) fn opened(&self) -> &[WatchlistId] {
+        &self.opened
+    }
+
+    /// Records that a watchlist is shown. Returns the least recently shown one, which is to be closed, if too
+    /// many are subscribed.
+    pub(super) fn open(&mut self, watchlist: WatchlistId) -> Option<WatchlistId> {
+        self.opened.retain(|opened| *opened != watchlist);
+        self.opened.push(watchlist);
+        (self.opened.len() > OPEN_LISTS).then(|| {
+            let evicted = self.opened.remove(0);
+            self.clear_glow(evicted);
+            evicted
+        })
+    }
+
+    /// Records the effects of a commit; `origin` is the window of this process that made it.
+    pub(super) fn committed(
+        &mut self,
+        watchlist: WatchlistId,
+        effects: &[Effect],
+        origin: Option<WindowId>,
+        now: Duration,
+    ) {
+        self.view(watchlist).committed(effects, origin, now);
+    }
+
+    /// Handles a watchlist that was replaced by a snapshot.
+    pub(super) fn loaded(&mut self, watchlist: WatchlistId) {
+        let view = self.view(watchlist);
+        view.unserved = None;
+        view.glow.clear();
+    }
+
+    /// Handles a watchlist that continues from the revision that this client has.
+    pub(super) fn resumed(&mut self, watchlist: WatchlistId) {
+        if let Some(view) = self.views.get_mut(&watchlist) {
+            view.unserved = None;
+        }
+    }
+
+    /// Handles a watchlist that no longer exists.
+    pub(super) fn closed(&mut self, watchlist: WatchlistId) {
+        self.resumed(watchlist);
+        self.clear_glow(watchlist);
+    }
+
+    /// Handles the loss of the connection: it is unknown what the server can serve.
+    pub(super) fn disconnected(&mut self) {
+        self.views.values_mut().for_each(|view| view.unserved = None);
+    }
+
+    /// Records why the server cannot serve a watchlist. Returns whether the reason is new.
+    pub(super) fn set_unserved(&mut self, watchlist: WatchlistId, reason: &str) -> bool {
+        let unserved = &mut self.view(watchlist).unserved;
+        unserved.replace(reason.into()).as_deref() != Some(reason)
+    }
+
+    fn clear_glow(&mut self, watchlist: WatchlistId) {
+        let style = self.style;
+        if let Some(view) = self.views.get_mut(&watchlist) {
+            view.glow = Glow::new(style);
+        }
+    }
+
+    /// Applies the glow settings.
+    pub(super) fn set_style(&mut self, style: GlowStyle) {
+        self.style = style;
+        self.views.values_mut().for_each(|view| view.glow.set_style(style));
+    }
+
+    /// Returns whether anything glows at `now`.
+    pub(super) fn is_glowing(&self, now: Duration) -> bool {
+        self.views.values().any(|view| view.glow.is_glowing(now))
+    }
+
+    /// Removes rows that no longer glow.
+    pub(super) fn fade(&mut self, now: Duration) {
+        self.views.values_mut().for_each(|view| view.glow.fade(now));
+    }
+
+    /// Sets the columns whose values are recorded, and drops the values of others.
+    pub(super) fn set_traced(&mut self, mut traced: Traced) {
+        for (watchlist, view) in &mut self.views {
+            view.trails.set_columns(&traced.remove(watchlist).unwrap_or_default());
+        }
+        for (watchlist, columns) in traced {
+            self.view(watchlist).trails.set_columns(&columns);
+        }
+    }
+}

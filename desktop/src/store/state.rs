@@ -1,0 +1,205 @@
+//! The parts of the shared state, and what the windows read of it.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use shared::{
+    column::ColumnKey,
+    ids::{RowId, WatchlistId, WindowId},
+    limits::Limits,
+    replica::Replica,
+    watchlist::Watchlist,
+    wire::server::DeletedSummary,
+};
+
+use super::{
+    connection::{Connection, ConnectionState},
+    edits::Edits,
+    glow::{Glow, GlowStyle},
+    history::CellHistory,
+    list_view::{ListViews, Traced},
+    log::{Log, LogQuery},
+    making::Making,
+    notices::{Notice, Notices},
+    trails::Trails,
+    window_reads::WindowReads,
+};
+use crate::files::WriteFile;
+
+/// The state that all windows of this process share.
+pub struct Store {
+    pub(super) replica: Replica,
+    pub(super) edits: Edits,
+    pub(super) lists: ListViews,
+    pub(super) windows: WindowReads,
+    pub(super) connection: ConnectionState,
+    pub(super) notices: Notices,
+    /// Deleted watchlists that may be restored, as the server last listed them.
+    pub(super) deleted: Vec<DeletedSummary>,
+    /// Watchlists that are being created here.
+    pub(super) making: Making,
+}
+
+impl Store {
+    /// Opens the outbox in a folder and restores its unsent edits. `clock` is monotonic; retries of failed writes
+    /// to the disk are timed by it.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn open(
+        outbox_folder: &Path,
+        clock: fn() -> Instant,
+        write_file: WriteFile,
+    ) -> std::io::Result<Self> {
+        let (edits, contents) = Edits::open(outbox_folder, clock, write_file)?;
+        let app = concat!("afterglow/", env!("CARGO_PKG_VERSION"));
+        let replica =
+            Replica::new(contents.client, app, Limits::default(), contents.next_edit, contents.kept);
+        Ok(Self {
+            replica,
+            edits,
+            lists: ListViews::default(),
+            windows: WindowReads::default(),
+            connection: ConnectionState::default(),
+            notices: Notices::default(),
+            deleted: Vec::new(),
+            making: Making::default(),
+        })
+    }
+
+    /// Returns the replica of the server's state.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Returns a watchlist with the pending edits applied, if it is loaded.
+    pub fn watchlist(&self, id: WatchlistId) -> Option<&Watchlist> {
+        self.replica.list(id)?.state()
+    }
+
+    /// Returns the glow of a watchlist.
+    pub fn glow(&self, id: WatchlistId) -> Option<&Glow> {
+        self.lists.get(id).map(|view| &view.glow)
+    }
+
+    /// Sets the cell that a window is editing.
+    pub fn set_edited_cell(&mut self, window: WindowId, cell: Option<(WatchlistId, RowId, ColumnKey)>) {
+        self.windows.set_edited_cell(window, cell);
+    }
+
+    /// Returns who else changed the cell that a window is editing, since its editor was opened.
+    pub fn author(&self, window: WindowId) -> Option<String> {
+        self.windows.author(window).map(str::to_owned)
+    }
+
+    /// Sets the columns that a window draws as sparklines.
+    pub fn set_traced(&mut self, window: WindowId, traced: Traced) {
+        if self.windows.set_traced(window, traced) {
+            self.lists.set_traced(self.windows.traced());
+        }
+    }
+
+    /// Returns the sparkline values of a watchlist, if a window draws any.
+    pub fn trails(&self, watchlist: WatchlistId) -> Option<&Trails> {
+        self.lists.get(watchlist).map(|view| &view.trails).filter(|trails| !trails.is_empty())
+    }
+
+    /// Requests the last changes of a cell for a window.
+    pub fn request_cell_history(
+        &mut self,
+        watchlist: WatchlistId,
+        window: WindowId,
+        row: RowId,
+        column: ColumnKey,
+    ) {
+        self.windows.request_cell(&mut self.replica, window, watchlist, row, column);
+    }
+
+    /// Returns the last changes of the cell that a window has requested in a watchlist.
+    pub fn cell_history(&self, watchlist: WatchlistId, window: WindowId) -> Option<&CellHistory> {
+        self.windows.cell(window, watchlist)
+    }
+
+    /// Sets the history query of a window and requests newer changes periodically unless `is_paused`. Returns
+    /// the time until the next request is due.
+    pub fn set_log_query(
+        &mut self,
+        window: WindowId,
+        query: Option<LogQuery>,
+        is_paused: bool,
+        now: Duration,
+    ) -> Option<Duration> {
+        self.windows.set_log_query(&mut self.replica, window, query, is_paused, now)
+    }
+
+    /// Returns the history that a window shows.
+    pub fn log(&self, window: WindowId) -> Option<&Log> {
+        self.windows.log(window)
+    }
+
+    /// Requests the newest page of a window's history, or the next older one.
+    pub fn request_log(&mut self, window: WindowId, older: bool) {
+        self.windows.request_log(&mut self.replica, window, older);
+    }
+
+    /// Drops everything kept for a closed window.
+    pub fn forget_window(&mut self, window: WindowId) {
+        for watchlist in self.lists.opened() {
+            self.replica.presence(*watchlist, window, None, false);
+        }
+        self.windows.forget_window(window);
+        self.lists.set_traced(self.windows.traced());
+    }
+
+    /// Returns the state of the connection.
+    pub fn connection(&self) -> &Connection {
+        self.connection.shown()
+    }
+
+    /// Returns why the server cannot serve a watchlist, if it reported that.
+    pub fn unserved(&self, watchlist: WatchlistId) -> Option<&str> {
+        self.lists.get(watchlist)?.unserved.as_deref()
+    }
+
+    /// Returns the current notices, oldest first.
+    pub fn notices(&self) -> &[Notice] {
+        self.notices.all()
+    }
+
+    /// Returns whether anything glows at `now`.
+    pub fn is_glowing(&self, now: Duration) -> bool {
+        self.lists.is_glowing(now)
+    }
+
+    /// Applies the glow settings.
+    pub fn set_glow(&mut self, style: GlowStyle) {
+        self.lists.set_style(style);
+    }
+
+    /// Returns the deleted watchlists that may be restored, as the server last listed them.
+    pub fn deleted(&self) -> &[DeletedSummary] {
+        &self.deleted
+    }
+
+    /// Adds a notice that expires.
+    pub fn notify(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
+        self.notices.add(text.into(), restore, Some(now));
+    }
+
+    /// Adds a notice that stays until it is dismissed.
+    pub fn notify_until_dismissed(&mut self, text: impl Into<String>) {
+        self.notices.add(text.into(), None, None);
+    }
+
+    /// Removes a notice.
+    pub fn dismiss(&mut self, notice: u64) {
+        self.notices.dismiss(notice);
+    }
+
+    /// Removes notices older than `after`.
+    pub fn expire_notices(&mut self, now: Duration, after: Duration) {
+        self.notices.expire(now, after);
+    }
+}
