@@ -14,7 +14,7 @@ use server::{
         Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, ReadLimit, Record, Sender,
         StoredPart, Verdict, sqlite::SqliteJournal,
     },
-    room::{Answered, EditRequest, Reply, Request, RoomContext, Withheld},
+    room::{Answered, Reply, RoomContext, Withheld},
     settings::Settings,
 };
 use shared::{
@@ -162,15 +162,8 @@ impl Connected {
         let list = self.hub.connect(&self.caller, LIST).unwrap();
         for (edit, name) in names {
             self.withheld.mark_received(LIST, EditId(*edit));
-            let request = EditRequest {
-                caller: self.caller.clone(),
-                role: list.role,
-                client: CLIENT,
-                edit: EditId(*edit),
-                changes: Ok(vec![Change::rename(name)]),
-                reply: Reply::Connection(self.answer_to.clone(), self.withheld.clone()),
-            };
-            list.room.send(Request::Edit(request)).await.unwrap();
+            let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
+            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await.unwrap();
         }
         let mut accepted = Vec::new();
         for (edit, _) in names {
