@@ -22,3 +22,6 @@ pub use self::{
     subscribers::Subscriber,
     task::{ChannelContext, spawn},
 };
+
+#[cfg(test)]
+mod tests;

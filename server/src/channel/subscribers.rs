@@ -43,7 +43,8 @@ struct Subscription {
     sent: Revision,
     /// Whether it takes part in flushes. Otherwise it is caught up once its queue is written.
     ready: bool,
-    /// Whether it is to resume once the commits that it missed are read. It is sent nothing before.
+    /// Whether it is to resume once the commits that it missed are read. It is sent nothing before: they are older than those
+    /// in memory.
     resuming: bool,
     /// Whether it missed a presence message.
     presence_missed: bool,
@@ -167,9 +168,6 @@ impl Subscribers {
     pub(super) fn catch_up(&mut self, connection: ConnectionId) -> Need {
         loop {
             let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
-            if subscription.resuming {
-                return Need::Journal(subscription.sent);
-            }
             if subscription.ready || subscription.sent >= self.flushed {
                 subscription.ready = true;
                 return Need::Nothing;
