@@ -35,7 +35,7 @@ use crate::{
     hub::OpenList,
     journal::Sender,
     room::{Answered, Reply, Unreadable, Withheld},
-    transport::websocket::{End, Socket},
+    transport::{End, Socket},
     unavailable::Unavailable,
 };
 
