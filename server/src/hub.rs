@@ -1,5 +1,8 @@
-//! The watchlists of this server, and the room of each. A call on a person's behalf carries the
-//! caller, and is refused if the caller may not make it.
+//! The watchlists of this server. The hub starts the room and the channel of each and joins them. A call on a person's behalf
+//! carries the caller, and is refused if the caller may not make it.
+
+mod open_list;
+mod source;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,13 +22,16 @@ use tokio::sync::watch;
 use tracing::error;
 use uuid::Uuid;
 
+pub use self::open_list::OpenList;
+use self::open_list::Running;
 use crate::{
-    access::{self, Action, Caller, ListRole},
+    access::{self, Action, Caller},
     journal::{HistoryFilter, JournalError, Record, StoredPart},
-    room::{self, Live, RoomContext, RoomHandle, RoomSender},
+    room::{Live, RoomContext},
+    unavailable::Unavailable,
 };
 
-/// Finds rooms, and creates, deletes and restores watchlists.
+/// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
     context: RoomContext,
     entries: Mutex<Vec<Entry>>,
@@ -38,7 +44,7 @@ struct Entry {
     id: WatchlistId,
     epoch: Epoch,
     live: Arc<Live>,
-    room: Option<RoomHandle>,
+    running: Option<Running>,
     deleted: Option<Deletion>,
 }
 
@@ -47,15 +53,6 @@ struct Deletion {
     at: Timestamp,
     /// Name of the account that deleted it; unknown after a restart.
     by: Option<Arc<str>>,
-}
-
-/// A running watchlist with the caller's role on it.
-#[derive(Clone)]
-pub struct OpenList {
-    /// Sends requests to the room that sequences the watchlist.
-    pub room: RoomSender,
-    /// What the caller may do with it.
-    pub role: ListRole,
 }
 
 impl Hub {
@@ -74,7 +71,7 @@ impl Hub {
             id: record.id,
             epoch: record.epoch,
             live: Arc::new(Live::new(record.name, record.revision, record.rows)),
-            room: None,
+            running: None,
             deleted: record.deleted_at.map(|at| Deletion { at, by: None }),
         });
         let changed = context.renamed.clone();
@@ -121,7 +118,7 @@ impl Hub {
         self.changed.subscribe()
     }
 
-    /// Returns the room of a watchlist that the caller sees, and starts it if it is not running.
+    /// Opens a watchlist that the caller sees, and starts it if it is not running.
     ///
     /// # Errors
     /// `unknownWatchlist`, also for a watchlist that the caller may not see.
@@ -129,14 +126,11 @@ impl Hub {
         let mut entries = self.entries();
         let entry = entries.iter_mut().find(|entry| entry.id == id && entry.deleted.is_none());
         let entry = entry.filter(|_| is_visible(caller)).ok_or_else(|| unknown(id))?;
-        let room = match &entry.room {
-            Some(room) if !room.is_gone() => room.sender(),
-            _ => {
-                let room = room::spawn(self.context.clone(), id, entry.epoch, entry.live.clone());
-                entry.room.insert(room).sender()
-            }
-        };
-        Ok(OpenList { room, role: caller.list_role() })
+        if let Some(running) = entry.running.as_ref().filter(|running| !running.is_gone()) {
+            return Ok(running.open(caller));
+        }
+        let running = Running::start(&self.context, (id, entry.epoch), entry.live.clone());
+        Ok(entry.running.insert(running).open(caller))
     }
 
     /// Creates a watchlist. Nothing happens if there is one with that id: the request is a repeat.
@@ -180,7 +174,7 @@ impl Hub {
             }
         }
         let live = Arc::new(Live::new(name.into(), Revision(0), 0));
-        self.entries().push(Entry { id, epoch, live, room: None, deleted: None });
+        self.entries().push(Entry { id, epoch, live, running: None, deleted: None });
         self.changed.send_replace(());
         Ok(id)
     }
@@ -221,14 +215,14 @@ impl Hub {
     async fn set_deleted(&self, id: WatchlistId, deletion: Option<Deletion>) -> Result<(), Rejection> {
         let at = deletion.as_ref().map(|deletion| deletion.at);
         self.context.journal.set_deleted(id, at).await.map_err(|error| unavailable(&error))?;
-        let room = {
+        let running = {
             let mut entries = self.entries();
             let entry = entries.iter_mut().find(|entry| entry.id == id).expect("entries are never removed");
             entry.deleted = deletion;
-            entry.room.take()
+            entry.running.take()
         };
-        if let Some(room) = room {
-            room.delete().await;
+        if let Some(running) = running {
+            running.delete().await;
         }
         self.changed.send_replace(());
         Ok(())
@@ -291,7 +285,7 @@ fn unknown(id: WatchlistId) -> Rejection {
 fn unavailable(error: &JournalError) -> Rejection {
     error!(error = error as &dyn std::error::Error, "failed to use the journal");
     let reason = match error {
-        JournalError::Damaged(_) => room::DAMAGED,
+        JournalError::Damaged(_) => Unavailable::Damaged.message(),
         JournalError::Store(_) | JournalError::NotOurs(_) => {
             "the server's store is not available; try again later"
         }

@@ -4,11 +4,13 @@
 
 pub mod access;
 pub mod accounts;
+pub mod bus;
 pub mod channel;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod dialect;
+pub mod event;
 pub mod files;
 pub mod folder;
 pub mod http;
@@ -19,3 +21,4 @@ pub mod session;
 pub mod settings;
 pub mod start;
 pub mod transport;
+pub mod unavailable;

@@ -1,4 +1,4 @@
-//! One task sequences one watchlist: it judges edits, orders them, makes them durable and publishes them to the channel.
+//! One task sequences one watchlist: it judges edits, orders them, makes them durable, and publishes them on the bus.
 //!
 //! The state runs ahead of the disk only while a write is under way, and is not read then: edits that arrive in the meantime
 //! wait in the queue and share the next write.
@@ -17,9 +17,8 @@ mod sequencer;
 mod task;
 mod withheld;
 
-pub use command::{Answered, EditRequest, Reply, Request, RoomGone, RoomHandle, RoomSender, Unreadable};
+pub use command::{Answered, EditRequest, Reply, RoomHandle, RoomReader, RoomSender, Unreadable};
 pub use context::RoomContext;
 pub use live::Live;
-pub use refuse::{DAMAGED, NOT_SERVED};
 pub use task::spawn;
 pub use withheld::Withheld;

@@ -15,7 +15,7 @@ use crate::dialect::{Dialect, frame::Frame};
 /// Maximum size of the commits kept in memory, in approximate bytes once encoded.
 const LOG_BYTES: usize = 4 << 20;
 /// A message is cut from the log before it exceeds this many bytes; conflation only makes it smaller.
-const CUT_BYTES: usize = 512 * 1024;
+pub(super) const CUT_BYTES: usize = 512 * 1024;
 
 /// The newest commits with their approximate sizes.
 pub(super) struct CommitLog {
@@ -66,16 +66,8 @@ impl CommitLog {
 
     /// Returns the revision at which a message that starts after `from` ends.
     pub(super) fn cut(&self, from: Revision) -> Revision {
-        let mut bytes = 0;
-        let mut to = from;
-        for (commit, size) in self.since(from).into_iter().flatten() {
-            bytes += size;
-            if bytes > CUT_BYTES && to > from {
-                break;
-            }
-            to = commit.revision;
-        }
-        to
+        let sizes = self.since(from).into_iter().flatten().map(|(_, bytes)| *bytes);
+        Revision(from.0 + fitting(sizes) as u64)
     }
 
     /// Encodes the commits of a range as one message.
@@ -116,8 +108,23 @@ pub(super) fn changes_frame<C: std::borrow::Borrow<Commit>>(
     dialect.encode(&ServerMessage::Changes(Changes { watchlist, from, to, conflated, commits: kept }))
 }
 
+/// Returns how many of the commits fit into one message, at least one.
+pub(super) fn fitting_count(commits: &[Commit]) -> usize {
+    fitting(commits.iter().map(approximate_bytes))
+}
+
+/// Returns how many items of these sizes fit into one message, at least one.
+fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = |(index, size): &(usize, usize)| {
+        bytes += size;
+        *index == 0 || bytes <= CUT_BYTES
+    };
+    sizes.enumerate().take_while(fits).count()
+}
+
 /// Returns the approximate size of commits once conflated and encoded.
-pub fn conflated_bytes<C: std::borrow::Borrow<Commit>>(commits: &[C]) -> usize {
+pub(super) fn conflated_bytes<C: std::borrow::Borrow<Commit>>(commits: &[C]) -> usize {
     conflate(commits).iter().map(approximate_bytes).sum()
 }
 

@@ -1,7 +1,7 @@
 //! Snapshots on their way: encoded once for each dialect and shared by every connection that waits for one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
 
@@ -15,6 +15,8 @@ use crate::dialect::Dialect;
 #[derive(Default)]
 pub(super) struct SnapshotCache {
     encoded: BTreeMap<Dialect, Weak<SnapshotFrames>>,
+    /// The dialects in which a snapshot is being encoded.
+    encoding: BTreeSet<Dialect>,
     waiting: BTreeMap<Dialect, Vec<Subscriber>>,
 }
 
@@ -24,16 +26,29 @@ impl SnapshotCache {
         self.encoded.get(&dialect).and_then(Weak::upgrade)
     }
 
-    /// Adds a connection that waits for the next snapshot. Returns true if it is the first: encoding is to start.
-    pub(super) fn enqueue(&mut self, subscriber: Subscriber) -> bool {
-        let waiting = self.waiting.entry(subscriber.dialect).or_default();
-        waiting.push(subscriber);
-        waiting.len() == 1
+    /// Adds a connection that waits for the next snapshot.
+    pub(super) fn enqueue(&mut self, subscriber: Subscriber) {
+        self.waiting.entry(subscriber.dialect).or_default().push(subscriber);
     }
 
-    /// Keeps an encoded snapshot and returns the connections that wait for it.
-    pub(super) fn store(&mut self, dialect: Dialect, frames: &Arc<SnapshotFrames>) -> Vec<Subscriber> {
-        self.encoded.insert(dialect, Arc::downgrade(frames));
+    /// Returns a dialect in which a snapshot is to be encoded now: connections wait for it.
+    pub(super) fn start_encoding(&mut self) -> Option<Dialect> {
+        let mut needed = self.waiting.iter().filter(|(_, waiting)| !waiting.is_empty());
+        let (dialect, _) = needed.find(|(dialect, _)| !self.encoding.contains(dialect))?;
+        self.encoding.insert(*dialect);
+        Some(*dialect)
+    }
+
+    /// Keeps an encoded snapshot, if it could be encoded, and returns the connections that wait for it.
+    pub(super) fn finish_encoding(
+        &mut self,
+        dialect: Dialect,
+        frames: Option<&Arc<SnapshotFrames>>,
+    ) -> Vec<Subscriber> {
+        self.encoding.remove(&dialect);
+        if let Some(frames) = frames {
+            self.encoded.insert(dialect, Arc::downgrade(frames));
+        }
         self.waiting.remove(&dialect).unwrap_or_default()
     }
 

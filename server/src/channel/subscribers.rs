@@ -30,19 +30,29 @@ pub struct Subscriber {
     pub outbox: Outbox,
 }
 
+impl Subscriber {
+    /// Queues a message that must not be dropped.
+    pub(super) fn send_always(&self, message: &ServerMessage) {
+        self.outbox.push_always(Outgoing::Frame(self.dialect.encode(message)));
+    }
+}
+
 struct Subscription {
     subscriber: Subscriber,
     /// The revision that the connection has once its queue is written.
     sent: Revision,
     /// Whether it takes part in flushes. Otherwise it is caught up once its queue is written.
     ready: bool,
+    /// Whether it is to resume once the commits that it missed are read. It is sent nothing before: they are older than those
+    /// in memory.
+    resuming: bool,
     /// Whether it missed a presence message.
     presence_missed: bool,
 }
 
 /// What a connection needs to catch up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(super) enum Need {
     /// Nothing for the moment.
     Nothing,
     /// The commits after this revision, which are not in memory.
@@ -72,6 +82,7 @@ impl Subscribers {
 
     /// Adds a durable commit.
     pub(super) fn push(&mut self, commit: Arc<Commit>) {
+        debug_assert_eq!(commit.revision, self.log.head().next(), "events have no gaps");
         self.log.push(commit, self.flushed);
     }
 
@@ -79,9 +90,24 @@ impl Subscribers {
     /// `has_people` says whether there is a presence message to send.
     pub(super) fn subscribe(&mut self, subscriber: Subscriber, sent: Revision, has_people: bool) -> Need {
         let connection = subscriber.connection;
-        let subscription = Subscription { subscriber, sent, ready: false, presence_missed: has_people };
+        let subscription =
+            Subscription { subscriber, sent, ready: false, resuming: false, presence_missed: has_people };
         self.subscriptions.insert(connection, subscription);
         self.catch_up(connection)
+    }
+
+    /// Adds a connection that has a revision, and resumes once the commits that it missed are read.
+    pub(super) fn subscribe_later(&mut self, subscriber: Subscriber, sent: Revision) {
+        let connection = subscriber.connection;
+        let subscription =
+            Subscription { subscriber, sent, ready: false, resuming: true, presence_missed: false };
+        self.subscriptions.insert(connection, subscription);
+    }
+
+    /// Removes and returns a connection that is to resume.
+    pub(super) fn remove_resuming(&mut self, connection: ConnectionId) -> Option<Subscriber> {
+        let is_resuming = self.subscriptions.get(&connection).is_some_and(|known| known.resuming);
+        if is_resuming { self.unsubscribe(connection) } else { None }
     }
 
     /// Removes a connection and returns it if it was there.
@@ -166,7 +192,6 @@ impl Subscribers {
     pub(super) fn catch_up_from(&mut self, connection: ConnectionId, commits: &[Commit]) -> Need {
         let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
         let fits = commits.first().is_some_and(|first| first.revision == subscription.sent.next());
-        // Commits pruned in the meantime leave a gap: the caller notices it and sends a snapshot.
         let (Some(last), true) = (commits.last(), fits) else { return Need::Journal(subscription.sent) };
         let frame =
             changes_frame(self.watchlist, subscription.sent, commits, subscription.subscriber.dialect);

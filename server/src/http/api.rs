@@ -25,13 +25,12 @@ use shared::{
         snapshot::{self, SnapshotRow},
     },
 };
-use tokio::sync::oneshot;
 
 use super::{context::HttpContext, problem::Problem};
 use crate::{
     access::Caller,
     journal::{HistoryFilter, Verdict},
-    room::{EditRequest, NOT_SERVED, Reply, Request, Unreadable},
+    room::Unreadable,
     session::history_limit,
 };
 
@@ -161,10 +160,7 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let list = context.session.hub.connect(&caller, id)?;
-    let (reply, answer) = oneshot::channel();
-    list.room.send(Request::Read(reply)).await.map_err(|_gone| not_served())?;
-    let read = answer.await.map_err(|_gone| not_served())?;
-    let (frozen, at) = read.map_err(|why| Rejection::new(Code::Unavailable, why))?;
+    let (frozen, at) = list.read().await.map_err(Rejection::from)?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
@@ -204,10 +200,7 @@ pub(super) async fn edit(
     let list = context.session.hub.connect(&caller, id)?;
     let bytes = read_bytes(&context, body)?;
     let Edit { client, edit, changes } = read_edit(&bytes)?;
-    let (reply, answer) = oneshot::channel();
-    let request = EditRequest { caller, role: list.role, client, edit, changes, reply: Reply::Once(reply) };
-    list.room.send(Request::Edit(request)).await.map_err(|_gone| not_served())?;
-    match answer.await.map_err(|_gone| not_served())? {
+    match list.edit_answered((client, edit), changes).await.map_err(Rejection::from)? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
         Verdict::Rejected(rejection) => Err(rejection.into()),
     }
@@ -275,8 +268,4 @@ fn read_edit(bytes: &[u8]) -> Result<Edit, Problem> {
         edit,
         changes: changes.map_err(|message| Unreadable { bytes: bytes.to_vec(), message }),
     })
-}
-
-fn not_served() -> Rejection {
-    Rejection::new(Code::Unavailable, NOT_SERVED)
 }

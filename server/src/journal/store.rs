@@ -10,6 +10,7 @@ use shared::{
 };
 
 use super::record::{AnswerRecord, Batch, HistoryFilter, ReadLimit, Record, Sender, StoredPart};
+use crate::unavailable::Unavailable;
 
 /// Why a journal call failed. Whether a failed write reached the disk is unknown.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,15 @@ pub enum JournalError {
     /// The file exists but cannot be opened as a journal of this version.
     #[error("{0}")]
     NotOurs(String),
+}
+
+impl From<&JournalError> for Unavailable {
+    fn from(error: &JournalError) -> Self {
+        match error {
+            JournalError::Damaged(_) => Unavailable::Damaged,
+            JournalError::Store(_) | JournalError::NotOurs(_) => Unavailable::NotServed,
+        }
+    }
 }
 
 /// Result of a journal call.

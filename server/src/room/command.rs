@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared::{
-    edit::{CellRef, Change},
-    ids::{At, ClientId, EditId, Revision, WatchlistId, WindowId},
+    edit::Change,
+    ids::{At, ClientId, EditId, Revision, WatchlistId},
     rejection::{Code, Rejection},
     watchlist::Frozen,
 };
@@ -13,60 +13,24 @@ use tokio::sync::{mpsc, oneshot};
 use super::withheld::Withheld;
 use crate::{
     access::{Caller, ListRole},
-    channel::{ConnectionId, SnapshotFrames, Subscriber},
-    dialect::Dialect,
     journal::{Sender, Verdict},
+    unavailable::Unavailable,
 };
 
 /// Maximum number of commands that wait for a room. Senders wait beyond that.
 pub(super) const MAX_QUEUED: usize = 1024;
 
-/// Something that connections and HTTP calls ask a room to do.
-pub enum Request {
+/// Something that a room does.
+pub(super) enum Command {
     /// Judges an edit.
     Edit(EditRequest),
-    /// Returns the state, or why it is unavailable.
-    Read(oneshot::Sender<Result<(Frozen, At), &'static str>>),
-    /// Sends the watchlist to a connection and keeps it up to date.
-    Subscribe {
-        /// The connection.
-        subscriber: Subscriber,
-        /// The revision that the connection has, if it has one.
-        at: Option<At>,
-        /// The connection's edits that have to be sent again before later ones.
-        withheld: Arc<Withheld>,
-    },
-    /// Stops sending to a connection.
-    Unsubscribe(ConnectionId),
-    /// Continues a connection that had fallen behind and has written everything.
-    CatchUp(ConnectionId),
-    /// Records where a window is.
-    Presence {
-        /// The window's connection.
-        connection: ConnectionId,
-        /// The window.
-        window: WindowId,
-        /// The cell that it is at.
-        cell: Option<CellRef>,
-        /// Whether the cell's editor is open.
-        editing: bool,
-    },
-}
-
-/// Something that a room does: a request, or what only the server itself may order.
-pub(super) enum Command {
-    /// Executes a request.
-    Request(Request),
-    /// Adds a snapshot that is encoded.
-    SnapshotEncoded {
-        /// The dialect that it is encoded in.
-        dialect: Dialect,
-        /// Its parts.
-        frames: Arc<SnapshotFrames>,
-    },
+    /// Returns the durable state, or why it is unavailable.
+    Read(oneshot::Sender<Result<(Frozen, At), Unavailable>>),
+    /// Releases those of a connection's withheld edits that are stored, and drops `done` once it has tried.
+    Resolve { withheld: Arc<Withheld>, done: oneshot::Sender<()> },
     /// Records that a snapshot is stored in the journal at a revision, or could not be.
     SnapshotStored(Option<Revision>),
-    /// Tells every subscriber that the watchlist is deleted, and ends the room.
+    /// Publishes that the watchlist is deleted, and ends the room.
     Delete,
 }
 
@@ -119,16 +83,17 @@ pub struct RoomHandle {
     commands: mpsc::Sender<Command>,
 }
 
-/// Sends requests to a room.
+/// Sends requests to a room. They wait while its queue is full.
 #[derive(Clone, Debug)]
 pub struct RoomSender {
     commands: mpsc::Sender<Command>,
 }
 
-/// The room has ended.
-#[derive(Debug, thiserror::Error)]
-#[error("the watchlist is no longer served")]
-pub struct RoomGone;
+/// Reads from a room without keeping it running.
+#[derive(Clone, Debug)]
+pub struct RoomReader {
+    commands: mpsc::WeakSender<Command>,
+}
 
 impl RoomHandle {
     /// Creates the handle that sends to a room's queue.
@@ -141,10 +106,15 @@ impl RoomHandle {
         RoomSender { commands: self.commands.clone() }
     }
 
-    /// Tells every subscriber that the watchlist is deleted, and ends the room.
+    /// Returns a reader that does not keep the room running.
+    pub fn reader(&self) -> RoomReader {
+        RoomReader { commands: self.commands.downgrade() }
+    }
+
+    /// Publishes that the watchlist is deleted, and waits until the room has ended: it writes nothing more.
     pub async fn delete(self) {
-        // A room that has ended has no subscribers.
         drop(self.commands.send(Command::Delete).await);
+        self.commands.closed().await;
     }
 
     /// Whether the room has ended.
@@ -154,18 +124,52 @@ impl RoomHandle {
 }
 
 impl RoomSender {
-    /// Sends a request, and waits while the room's queue is full.
+    /// Sends an edit, whose answer goes where the edit says.
     ///
     /// # Errors
     /// The room has ended.
-    pub async fn send(&self, request: Request) -> Result<(), RoomGone> {
-        self.commands.send(Command::Request(request)).await.map_err(|_unsent| RoomGone)
+    pub async fn edit(&self, edit: EditRequest) -> Result<(), Unavailable> {
+        self.commands.send(Command::Edit(edit)).await.map_err(|_unsent| Unavailable::NotServed)
+    }
+
+    /// Returns the durable state.
+    ///
+    /// # Errors
+    /// The room cannot load the watchlist, or has ended.
+    pub async fn read(&self) -> Result<(Frozen, At), Unavailable> {
+        read(&self.commands).await
+    }
+
+    /// Releases those of a connection's withheld edits that are stored after all. Those that cannot be looked up now are looked
+    /// up later.
+    pub async fn resolve(&self, withheld: &Arc<Withheld>) {
+        let (done, is_done) = oneshot::channel();
+        // A room that has ended cannot look them up.
+        drop(self.commands.send(Command::Resolve { withheld: withheld.clone(), done }).await);
+        drop(is_done.await);
     }
 
     /// Whether the room has ended.
     pub fn is_gone(&self) -> bool {
         self.commands.is_closed()
     }
+}
+
+impl RoomReader {
+    /// Returns the durable state.
+    ///
+    /// # Errors
+    /// The room cannot load the watchlist, or has ended.
+    pub async fn read(&self) -> Result<(Frozen, At), Unavailable> {
+        let commands = self.commands.upgrade().ok_or(Unavailable::NotServed)?;
+        read(&commands).await
+    }
+}
+
+async fn read(commands: &mpsc::Sender<Command>) -> Result<(Frozen, At), Unavailable> {
+    let (sender, state) = oneshot::channel();
+    commands.send(Command::Read(sender)).await.map_err(|_unsent| Unavailable::NotServed)?;
+    state.await.map_err(|_dropped| Unavailable::NotServed)?
 }
 
 impl EditRequest {

@@ -120,12 +120,7 @@ impl Sequencer {
     }
 
     /// Completes judged edits after their write. If it failed, the journal decides which of them are stored.
-    pub(super) async fn finish(
-        &mut self,
-        judged: Judged,
-        written: Result<(), JournalError>,
-        published: Revision,
-    ) -> Sequenced {
+    pub(super) async fn finish(&mut self, judged: Judged, written: Result<(), JournalError>) -> Sequenced {
         let mut sequenced = Sequenced::default();
         let Err(error) = written else {
             sequenced.answered = judged
@@ -144,7 +139,7 @@ impl Sequencer {
         self.state.revert(judged.unwritten);
         self.is_suspect = true;
         // What the journal holds decides before anyone is answered.
-        sequenced.commits = self.recover_if_suspect(published).await.unwrap_or_default();
+        sequenced.commits = self.recover_if_suspect().await.unwrap_or_default();
         let stored: HashSet<Revision> = sequenced.commits.iter().map(|commit| commit.revision).collect();
         for (request, verdict) in judged.waiting {
             match verdict {
@@ -159,15 +154,17 @@ impl Sequencer {
         sequenced
     }
 
-    /// Reads the state from the journal again after a failed write. Returns the commits after `published` that are stored
-    /// after all, or `None` while the journal cannot be read.
-    pub(super) async fn recover_if_suspect(&mut self, published: Revision) -> Option<Vec<Arc<Commit>>> {
+    /// Reads the state from the journal again after a failed write. Returns the commits that are stored after all, or `None`
+    /// while the journal cannot be read.
+    pub(super) async fn recover_if_suspect(&mut self) -> Option<Vec<Arc<Commit>>> {
         if !self.is_suspect {
             return Some(Vec::new());
         }
         let read = async {
             let (judge, _) = load(&self.context, self.watchlist).await?;
-            let missed = self.context.journal.commits(self.watchlist, published, ReadLimit::ALL).await?;
+            // What could not be written is reverted, so the state is at the last revision known to be stored.
+            let known = self.state.revision;
+            let missed = self.context.journal.commits(self.watchlist, known, ReadLimit::ALL).await?;
             Ok((judge, missed))
         };
         let read: Result<_, JournalError> = read.await;

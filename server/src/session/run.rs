@@ -6,7 +6,6 @@ use shared::{
     edit::Change,
     ids::{ClientId, EditId, WatchlistId},
     limits::EDITS_IN_FLIGHT,
-    rejection::{Code, Rejection},
     wire::{
         PROTOCOL,
         client::{self, ClientMessage},
@@ -35,8 +34,9 @@ use crate::{
     channel::{Outbox, Subscriber},
     hub::OpenList,
     journal::Sender,
-    room::{Answered, EditRequest, NOT_SERVED, Reply, Request, Unreadable, Withheld},
-    transport::websocket::{End, Socket},
+    room::{Answered, Reply, Unreadable, Withheld},
+    transport::{End, Socket},
+    unavailable::Unavailable,
 };
 
 /// Maximum number of history requests of a connection that are read at once. While there are as many, nothing more is read
@@ -213,8 +213,7 @@ impl Session {
         };
         if is_behind {
             for list in self.lists.values() {
-                // A room that has ended has nothing more to send.
-                drop(list.room.send(Request::CatchUp(self.peer.connection)).await);
+                list.catch_up(self.peer.connection).await;
             }
         }
         Ok(())
@@ -255,16 +254,14 @@ impl Session {
             ClientMessage::Open(open) => self.open(socket, open).await,
             ClientMessage::Close(close) => {
                 if let Some(list) = self.lists.remove(&close.watchlist) {
-                    // A room that has ended has no subscribers.
-                    drop(list.room.send(Request::Unsubscribe(self.peer.connection)).await);
+                    list.unsubscribe(self.peer.connection).await;
                 }
                 Ok(())
             }
             ClientMessage::Presence(presence) => {
                 if let Some(list) = self.lists.get(&presence.watchlist) {
                     let client::Presence { window, cell, editing, .. } = presence;
-                    let connection = self.peer.connection;
-                    drop(list.room.send(Request::Presence { connection, window, cell, editing }).await);
+                    list.set_presence(self.peer.connection, window, cell, editing).await;
                 }
                 Ok(())
             }
@@ -292,19 +289,12 @@ impl Session {
     ) -> Result<(), End> {
         self.pace.consume(Instant::now());
         self.withheld.mark_received(watchlist, edit);
-        let open = self.lists.get(&watchlist).filter(|list| !list.room.is_gone()).cloned();
+        let open = self.lists.get(&watchlist).filter(|list| !list.is_gone()).cloned();
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
         let unknown = match list {
             Ok(list) => {
-                let request = EditRequest {
-                    caller: self.peer.caller.clone(),
-                    role: list.role,
-                    client: self.client,
-                    edit,
-                    changes,
-                    reply: Reply::Connection(self.answer_to.clone(), self.withheld.clone()),
-                };
-                if list.room.send(Request::Edit(request)).await.is_ok() {
+                let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
+                if list.edit((self.client, edit), changes, reply).await.is_ok() {
                     self.in_flight += 1;
                     return Ok(());
                 }
@@ -317,7 +307,7 @@ impl Session {
             Some(unknown) if self.withheld.admits(watchlist, edit) => unknown,
             _ => {
                 self.withheld.withhold(watchlist, edit);
-                Rejection::new(Code::Unavailable, NOT_SERVED)
+                Unavailable::NotServed.into()
             }
         };
         socket.send(&rejected(watchlist, edit, rejection)).await
@@ -329,7 +319,7 @@ impl Session {
         open: client::Open,
     ) -> Result<(), End> {
         let watchlist = open.watchlist;
-        self.lists.retain(|_, list| !list.room.is_gone());
+        self.lists.retain(|_, list| !list.is_gone());
         let limit = self.context.settings.limits.open_watchlists;
         if !self.lists.contains_key(&watchlist) && self.lists.len() >= limit {
             let message = format!("a connection can have at most {limit} watchlists open");
@@ -349,9 +339,8 @@ impl Session {
             dialect: socket.dialect(),
             outbox: self.outbox.clone(),
         };
-        let request = Request::Subscribe { subscriber, at: open.at, withheld: self.withheld.clone() };
-        if list.room.send(request).await.is_err() {
-            let error = watchlist_error(watchlist, ErrorCode::Unavailable, NOT_SERVED.to_owned());
+        if let Err(reason) = list.subscribe(subscriber, open.at, &self.withheld).await {
+            let error = watchlist_error(watchlist, ErrorCode::Unavailable, reason.message().to_owned());
             return socket.send(&error).await;
         }
         self.lists.insert(watchlist, list);
@@ -360,7 +349,7 @@ impl Session {
 
     async fn leave(&mut self) {
         for list in std::mem::take(&mut self.lists).into_values() {
-            drop(list.room.send(Request::Unsubscribe(self.peer.connection)).await);
+            list.unsubscribe(self.peer.connection).await;
         }
     }
 }

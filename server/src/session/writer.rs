@@ -13,7 +13,7 @@ use crate::{
     dialect::frame::Frame,
     journal::Verdict,
     room::Answered,
-    transport::websocket::{End, Socket},
+    transport::{End, Socket},
 };
 use shared::wire::server::{Accepted, ServerMessage};
 

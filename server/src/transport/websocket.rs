@@ -16,19 +16,11 @@ use tokio_tungstenite::{
     tungstenite::{Error as SocketError, Message, error::CapacityError},
 };
 
+use super::end::End;
 use crate::dialect::{Dialect, websocket};
 
 /// How long a client may take to close its end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Why a connection ends.
-#[derive(Debug)]
-pub enum End {
-    /// The socket is gone.
-    Gone,
-    /// The client is sent this error, then closed.
-    Error(ErrorCode, String),
-}
 
 impl<E: Into<SocketError>> From<E> for End {
     fn from(error: E) -> Self {

@@ -8,13 +8,15 @@ use std::{
 use futures_util::future::BoxFuture;
 use server::{
     access::Caller,
+    channel::{ConnectionId, Outbox, Outgoing, Subscriber},
     clock,
+    dialect::Dialect,
     hub::Hub,
     journal::{
         Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, ReadLimit, Record, Sender,
         StoredPart, Verdict, sqlite::SqliteJournal,
     },
-    room::{Answered, EditRequest, Reply, Request, RoomContext, Withheld},
+    room::{Answered, Reply, RoomContext, Withheld},
     settings::Settings,
 };
 use shared::{
@@ -22,7 +24,10 @@ use shared::{
     ids::{ClientId, EditId, Revision, UserId, WatchlistId},
     rejection::Code,
     time::Timestamp,
-    wire::server::{Role, User},
+    wire::{
+        codec::Encoding,
+        server::{ErrorCode, Role, ServerMessage, User},
+    },
 };
 use tempfile::TempDir;
 use tokio::{
@@ -46,6 +51,8 @@ enum Fault {
     Fails,
     /// It succeeds and reports an error.
     SucceedsAndReportsAnError,
+    /// It panics, and so does the task of its caller.
+    Panics,
 }
 
 /// The faults of the next calls of one kind. Calls after them succeed.
@@ -70,6 +77,7 @@ impl FailingJournal {
             Fault::None => call.await,
             Fault::Fails => Err(error()),
             Fault::SucceedsAndReportsAnError => call.await.and_then(|_result| Err(error())),
+            Fault::Panics => panic!("a fault of the test"),
         }
     }
 }
@@ -162,15 +170,8 @@ impl Connected {
         let list = self.hub.connect(&self.caller, LIST).unwrap();
         for (edit, name) in names {
             self.withheld.mark_received(LIST, EditId(*edit));
-            let request = EditRequest {
-                caller: self.caller.clone(),
-                role: list.role,
-                client: CLIENT,
-                edit: EditId(*edit),
-                changes: Ok(vec![Change::rename(name)]),
-                reply: Reply::Connection(self.answer_to.clone(), self.withheld.clone()),
-            };
-            list.room.send(Request::Edit(request)).await.unwrap();
+            let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
+            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await.unwrap();
         }
         let mut accepted = Vec::new();
         for (edit, _) in names {
@@ -187,11 +188,82 @@ impl Connected {
         accepted
     }
 
+    /// Subscribes, and returns the connection's queue.
+    async fn subscribe(&self, connection: u64, withheld: &Arc<Withheld>) -> mpsc::Receiver<Outgoing> {
+        let (outbox, items, _) = Outbox::new(64 * 1024);
+        let subscriber = Subscriber {
+            connection: ConnectionId(connection),
+            client: CLIENT,
+            name: "ann".into(),
+            dialect: Dialect::WebSocket(Encoding::Json),
+            outbox,
+        };
+        let list = self.hub.connect(&self.caller, LIST).unwrap();
+        list.subscribe(subscriber, None, withheld).await.unwrap();
+        items
+    }
+
     /// Returns the name and the revision that clients are told.
     fn listed(&self) -> (String, Revision) {
         let list = self.hub.list(&self.caller);
         (list[0].name.to_string(), list[0].revision)
     }
+}
+
+/// Returns the next message in a connection's queue.
+async fn next(items: &mut mpsc::Receiver<Outgoing>) -> ServerMessage {
+    let item = timeout(PATIENCE, items.recv()).await.unwrap().unwrap();
+    let frame = match item {
+        Outgoing::Frame(frame) => frame,
+        Outgoing::Snapshot(snapshot) => snapshot.frames[0].clone(),
+    };
+    Encoding::Json.decode_server(frame.payload()).unwrap()
+}
+
+/// Returns the revision of the snapshot that comes next.
+async fn snapshot(items: &mut mpsc::Receiver<Outgoing>) -> Revision {
+    match next(items).await {
+        ServerMessage::Snapshot(part) => part.revision,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_fails_is_started_again_and_its_subscribers_are_told() {
+    let mut connected = Connected::new().await;
+    let withheld = connected.withheld.clone();
+    let mut subscriber = connected.subscribe(1, &withheld).await;
+    assert_eq!(snapshot(&mut subscriber).await, Revision(0));
+    connected.fail(|journal| &journal.appends, &[Fault::Panics]);
+    let list = connected.hub.connect(&connected.caller, LIST).unwrap();
+    let changes = Ok(vec![Change::rename("Lost")]);
+    assert!(timeout(PATIENCE, list.edit_answered((CLIENT, EditId(1)), changes)).await.unwrap().is_err());
+    match next(&mut subscriber).await {
+        ServerMessage::Error(error) => assert_eq!(error.code, ErrorCode::Unavailable),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [true]);
+    assert_eq!(snapshot(&mut connected.subscribe(2, &withheld).await).await, Revision(1));
+}
+
+#[tokio::test]
+async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscribes() {
+    let mut connected = Connected::new().await;
+    // The write is stored, but the room fails before it learns that, so no room looks for the edit.
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError]);
+    connected.fail(|journal| &journal.snapshots, &[Fault::None, Fault::Panics]);
+    let list = connected.hub.connect(&connected.caller, LIST).unwrap();
+    let reply = Reply::Connection(connected.answer_to.clone(), connected.withheld.clone());
+    list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await.unwrap();
+    while !list.is_gone() {
+        tokio::task::yield_now().await;
+    }
+    connected.withheld.withhold(LIST, EditId(1));
+    let withheld = connected.withheld.clone();
+    let mut subscriber = connected.subscribe(1, &withheld).await;
+    assert!(withheld.edits_of(LIST).is_empty(), "its client sees the commit and does not send it again");
+    assert_eq!(snapshot(&mut subscriber).await, Revision(1));
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [true]);
 }
 
 #[tokio::test]

@@ -18,4 +18,5 @@ mod program;
 mod python_client;
 mod sessions;
 mod simulation;
+mod subscribing;
 mod support;

@@ -1,0 +1,5 @@
+//! The bus: carries the events of a watchlist from its room to its channels. It knows neither.
+//!
+//! It makes delivery quick. What is true is in the journal.
+
+pub mod local;

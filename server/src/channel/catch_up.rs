@@ -1,0 +1,73 @@
+//! Reads what a channel sends to connections that are not up to date: commits older than those in memory, and snapshots.
+//!
+//! These functions run in tasks of their own: the channel waits neither for the journal nor for the room, which itself may wait
+//! for the channel.
+
+use std::sync::Arc;
+
+use shared::{
+    edit::Commit,
+    ids::{Revision, WatchlistId},
+    wire::{server::ServerMessage, snapshot::Snapshot},
+};
+
+use super::{
+    log::{CUT_BYTES, conflated_bytes, fitting_count},
+    outbox::SnapshotFrames,
+    source::Source,
+};
+use crate::{
+    dialect::{Dialect, frame::Frame},
+    unavailable::Unavailable,
+};
+
+/// Size of a part of a snapshot as it is sent, in bytes.
+const PART_BYTES: usize = 16 * 1024;
+
+/// Commits to read for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Missed {
+    /// The revision that the connection has.
+    pub(super) from: Revision,
+    /// The last published revision.
+    pub(super) to: Revision,
+    /// Size of a snapshot, if the commits are to be measured: it is sent instead of commits that are larger once conflated.
+    pub(super) whole: Option<usize>,
+}
+
+impl Missed {
+    /// Reads the first of the commits, as many as one message holds. Returns `None` if they are not all there, because some are
+    /// pruned, or if they are larger than a snapshot.
+    pub(super) async fn read(self, source: &dyn Source) -> Result<Option<Vec<Commit>>, Unavailable> {
+        let limit = self.whole.map_or(CUT_BYTES, |whole| whole.max(CUT_BYTES));
+        let mut commits = source.commits_after(self.from, limit).await?;
+        // The journal may be ahead of what is published.
+        commits.retain(|commit| commit.revision <= self.to);
+        // A client must not skip commits.
+        let Some(last) = commits.last().filter(|_| commits[0].revision == self.from.next()) else {
+            return Ok(None);
+        };
+        if let Some(whole) = self.whole
+            && (last.revision < self.to || conflated_bytes(&commits) > whole)
+        {
+            return Ok(None);
+        }
+        commits.truncate(fitting_count(&commits));
+        Ok(Some(commits))
+    }
+}
+
+/// Reads the state and encodes it, on a thread where that blocks no other task.
+pub(super) async fn encode_snapshot(
+    source: &dyn Source,
+    watchlist: WatchlistId,
+    dialect: Dialect,
+) -> Result<Arc<SnapshotFrames>, Unavailable> {
+    let (frozen, at) = source.state().await?;
+    let encode = move || {
+        let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
+        parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>()
+    };
+    let frames = tokio::task::spawn_blocking(encode).await.expect("encoding does not panic");
+    Ok(Arc::new(SnapshotFrames { revision: at.revision, frames }))
+}

@@ -1,0 +1,160 @@
+//! A running watchlist: its room and its channel, and what a caller can do with them.
+
+use std::sync::Arc;
+
+use shared::{
+    edit::{CellRef, Change},
+    ids::{At, ClientId, EditId, Epoch, WatchlistId, WindowId},
+    watchlist::Frozen,
+};
+use tokio::sync::oneshot;
+
+use super::source::JournalAndRoom;
+use crate::{
+    access::Caller,
+    bus::local,
+    channel::{self, ChannelContext, ChannelSender, ConnectionId, Subscriber},
+    journal::Verdict,
+    room::{self, EditRequest, Live, Reply, RoomContext, RoomHandle, RoomSender, Unreadable, Withheld},
+    unavailable::Unavailable,
+};
+
+/// The room and the channel of a watchlist. They are started together, and if one ends, so does the other.
+pub(super) struct Running {
+    watchlist: WatchlistId,
+    room: RoomHandle,
+    channel: ChannelSender,
+}
+
+/// A running watchlist as one caller may use it.
+#[derive(Clone)]
+pub struct OpenList {
+    watchlist: WatchlistId,
+    caller: Caller,
+    room: RoomSender,
+    channel: ChannelSender,
+}
+
+impl Running {
+    /// Starts the room and the channel of a watchlist, joined by a bus.
+    pub(super) fn start(
+        context: &RoomContext,
+        (watchlist, epoch): (WatchlistId, Epoch),
+        live: Arc<Live>,
+    ) -> Self {
+        let (publisher, events) = local::bus();
+        let room = room::spawn(context.clone(), (watchlist, epoch), live, publisher);
+        let source = JournalAndRoom { journal: context.journal.clone(), watchlist, room: room.reader() };
+        let channel_context = ChannelContext {
+            flush_interval: context.settings.flush_interval(),
+            tasks: context.tasks.clone(),
+            stop: context.stop.clone(),
+        };
+        let channel = channel::spawn(channel_context, watchlist, events, Arc::new(source));
+        Self { watchlist, room, channel }
+    }
+
+    /// Returns the watchlist for a caller that sees it.
+    pub(super) fn open(&self, caller: &Caller) -> OpenList {
+        OpenList {
+            watchlist: self.watchlist,
+            caller: caller.clone(),
+            room: self.room.sender(),
+            channel: self.channel.clone(),
+        }
+    }
+
+    /// Whether the room has ended, and with it the channel.
+    pub(super) fn is_gone(&self) -> bool {
+        self.room.is_gone()
+    }
+
+    /// Tells every subscriber that the watchlist is deleted, and waits until the room and the channel have ended.
+    pub(super) async fn delete(self) {
+        self.room.delete().await;
+        self.channel.ended().await;
+    }
+}
+
+impl OpenList {
+    /// Sends an edit to be judged. Its answer goes to `reply`.
+    ///
+    /// # Errors
+    /// The room has ended, and the edit is not answered.
+    pub async fn edit(
+        &self,
+        (client, edit): (ClientId, EditId),
+        changes: Result<Vec<Change>, Unreadable>,
+        reply: Reply,
+    ) -> Result<(), Unavailable> {
+        let caller = self.caller.clone();
+        let role = caller.list_role();
+        self.room.edit(EditRequest { caller, role, client, edit, changes, reply }).await
+    }
+
+    /// Sends an edit to be judged, and returns its answer.
+    ///
+    /// # Errors
+    /// The room has ended. The edit may be stored all the same.
+    pub async fn edit_answered(
+        &self,
+        name: (ClientId, EditId),
+        changes: Result<Vec<Change>, Unreadable>,
+    ) -> Result<Verdict, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.edit(name, changes, Reply::Once(reply)).await?;
+        answer.await.map_err(|_dropped| Unavailable::NotServed)
+    }
+
+    /// Returns the state, of which everything is durable.
+    ///
+    /// # Errors
+    /// The watchlist cannot be loaded, or its room has ended.
+    pub async fn read(&self) -> Result<(Frozen, At), Unavailable> {
+        self.room.read().await
+    }
+
+    /// Sends the watchlist to a connection and keeps it up to date. `at` is the revision that the connection has, if it has
+    /// one. Those of its `withheld` edits that are stored after all are released first: once the connection is up to date, it
+    /// does not send them again.
+    ///
+    /// # Errors
+    /// The channel has ended.
+    pub async fn subscribe(
+        &self,
+        subscriber: Subscriber,
+        at: Option<At>,
+        withheld: &Arc<Withheld>,
+    ) -> Result<(), Unavailable> {
+        if !withheld.edits_of(self.watchlist).is_empty() {
+            self.room.resolve(withheld).await;
+        }
+        self.channel.subscribe(subscriber, at).await
+    }
+
+    /// Stops sending to a connection, and removes its windows.
+    pub async fn unsubscribe(&self, connection: ConnectionId) {
+        self.channel.unsubscribe(connection).await;
+    }
+
+    /// Continues a connection that had fallen behind and has written everything.
+    pub async fn catch_up(&self, connection: ConnectionId) {
+        self.channel.catch_up(connection).await;
+    }
+
+    /// Records the cell that a window of a connection is at, and whether the cell's editor is open.
+    pub async fn set_presence(
+        &self,
+        connection: ConnectionId,
+        window: WindowId,
+        cell: Option<CellRef>,
+        editing: bool,
+    ) {
+        self.channel.set_presence(connection, window, cell, editing).await;
+    }
+
+    /// Whether the watchlist no longer runs. Opening it again starts it.
+    pub fn is_gone(&self) -> bool {
+        self.room.is_gone()
+    }
+}

@@ -1,0 +1,12 @@
+//! The end of a connection, whatever carries it.
+
+use shared::wire::server::ErrorCode;
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub enum End {
+    /// The other end is gone.
+    Gone,
+    /// The client is sent this error, then closed.
+    Error(ErrorCode, String),
+}
