@@ -18,7 +18,7 @@ pub use self::{
     grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, Step},
     help::{HelpRow, help_rows, markdown},
     keymap::{consume, matching},
-    menu::{menu_item, menu_items},
+    menu::menu_items,
     shortcut::Shortcut,
     table::{Entry, Scope, entries, entry_of},
     when::{Conditions, When},

@@ -78,8 +78,8 @@ pub enum NetEvent {
     Down {
         /// Reason for the person.
         reason: String,
-        /// When the next attempt starts.
-        retry_at: Instant,
+        /// Time until the next attempt.
+        retry_in: Duration,
     },
 }
 
@@ -207,9 +207,8 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
         };
         let longest = locate.max_delay().unwrap_or(Duration::MAX);
         let delay = Duration::from_millis(backoff.next_delay_ms(random())).min(longest);
-        let retry_at = Instant::now() + delay;
-        out.send(NetEvent::Down { reason, retry_at });
-        if !wait_for_retry(&mut commands, retry_at).await {
+        out.send(NetEvent::Down { reason, retry_in: delay });
+        if !wait_for_retry(&mut commands, Instant::now() + delay).await {
             return;
         }
     }

@@ -108,7 +108,9 @@ impl AppState {
                 Some(NetEvent::Connected) => self.store.connected(),
                 Some(NetEvent::Message(message)) => self.store.receive(*message, now),
                 Some(NetEvent::RoundTrip(took)) => self.store.set_round_trip(took),
-                Some(NetEvent::Down { reason, retry_at }) => self.store.disconnected(reason, retry_at, now),
+                Some(NetEvent::Down { reason, retry_in }) => {
+                    self.store.disconnected(reason, now + retry_in, now)
+                }
             }
         }
         while let Some(import) = self.imports.poll() {

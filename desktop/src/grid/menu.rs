@@ -8,9 +8,7 @@ use shared::{
 };
 
 use super::{config::GridConfig, trend, view::Frame};
-use crate::command::{
-    ColumnCommand, Command, Conditions, GridCommand, When, entry_of, menu_item, menu_items,
-};
+use crate::command::{ColumnCommand, Command, Conditions, GridCommand, When, entry_of, menu_items};
 
 /// Shows the menu of the selected rows. Returns the chosen command.
 pub(super) fn show_row_menu(ui: &mut Ui, conditions: &Conditions) -> Option<Command> {
@@ -36,43 +34,36 @@ pub(super) fn show_column_menu(
     use ColumnCommand as C;
     let entry = frame.table.column(key)?;
     let is_data = trend::source(entry).is_none();
-    let mut chosen = None;
-    let mut offer = |ui: &mut Ui, command: Command| {
-        if menu_item(ui, &command, conditions) {
-            chosen = Some((key.clone(), command));
-        }
-    };
+    let mut groups: Vec<Vec<Command>> = Vec::new();
     if is_data {
-        offer(ui, C::Sort { descending: false }.into());
-        offer(ui, C::Sort { descending: true }.into());
+        let mut sorting = vec![C::Sort { descending: false }.into(), C::Sort { descending: true }.into()];
         if conditions.allow(When::Sorted) {
-            offer(ui, GridCommand::ClearSort.into());
             let is_paused = conditions.allow(When::PausedSort);
-            offer(ui, GridCommand::PauseSort(!is_paused).into());
+            sorting.extend([GridCommand::ClearSort.into(), GridCommand::PauseSort(!is_paused).into()]);
         }
-        ui.separator();
-        offer(ui, C::ToggleFilters.into());
+        groups.push(sorting);
+        groups.push(vec![C::ToggleFilters.into()]);
     }
-    offer(ui, C::Hide.into());
-    offer(ui, C::Freeze.into());
+    let mut looks = vec![C::Hide.into(), C::Freeze.into(), C::Fit.into()];
     if conditions.allow(When::FrozenColumns) {
-        offer(ui, GridCommand::FreezeFirst.into());
+        looks.push(GridCommand::FreezeFirst.into());
     }
-    offer(ui, C::Fit.into());
     if conditions.allow(When::Sparkline) {
-        offer(ui, C::ToggleSparkline.into());
+        looks.push(C::ToggleSparkline.into());
     }
+    groups.push(looks);
+    let groups: Vec<&[Command]> = groups.iter().map(Vec::as_slice).collect();
+    let chosen = menu_items(ui, &groups, conditions);
+    let decimals = entry.column.kind.decimals().and_then(|decimals| show_decimals(ui, decimals));
+    let shown = show_hidden_columns(ui, config, frame).map(|key| (key, C::Show.into()));
+    let mut changed = None;
     if is_data {
         ui.separator();
-        offer(ui, C::Add.into());
-        offer(ui, C::Rename.into());
-        offer(ui, C::Remove.into());
+        changed = menu_items(ui, &[&[C::Add, C::Rename, C::Remove].map(Command::from)], conditions);
+        changed = changed.or(show_removed_columns(ui, frame));
     }
-    let decimals = entry.column.kind.decimals().and_then(|decimals| show_decimals(ui, decimals));
-    let chosen = chosen.or_else(|| Some((key.clone(), decimals?.into())));
-    let shown = show_hidden_columns(ui, config, frame).map(|key| (key, C::Show.into()));
-    let restored = show_removed_columns(ui, frame).map(|command| (key.clone(), command));
-    chosen.or(shown).or(restored)
+    let own = chosen.or(decimals.map(Command::from)).or(changed);
+    own.map(|command| (key.clone(), command)).or(shown)
 }
 
 /// Shows the number of decimals with buttons to change it. The menu stays open, because several steps are common.

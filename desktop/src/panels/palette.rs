@@ -68,11 +68,9 @@ pub fn show(
             } else if up {
                 palette.selected = palette.selected.saturating_sub(1);
             }
-            ScrollArea::vertical()
-                .max_height(320.0)
-                .min_scrolled_height(320.0)
-                .auto_shrink([false, true])
-                .show(ui, |ui| {
+            ScrollArea::vertical().max_height(320.0).min_scrolled_height(320.0).auto_shrink(false).show(
+                ui,
+                |ui| {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     for (index, item) in found.iter().enumerate() {
                         let is_selected = index == palette.selected;
@@ -84,7 +82,8 @@ pub fn show(
                     if found.is_empty() {
                         ui.label(RichText::new("No matching command").font(theme::small()));
                     }
-                });
+                },
+            );
         });
     match run {
         Some(index) => (None, Some(found.swap_remove(index).command)),

@@ -9,7 +9,7 @@ pub fn show(ui: &Ui) -> bool {
     let modal = Modal::new(Id::unique("keys"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
-            ui.set_width(560.0);
+            ui.set_width(680.0);
             ui.heading("Keyboard shortcuts");
             // Keeps the title and the button visible in a low window.
             let height = (ui.ctx().content_rect().height() - 140.0).clamp(120.0, 420.0);

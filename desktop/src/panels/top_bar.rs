@@ -1,6 +1,6 @@
 //! The top bar above the grid: watchlist tabs, linking, people, connection state and the settings menu.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
 use shared::wire::server::Summary;
@@ -24,7 +24,7 @@ pub fn show(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palette: &Pa
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
         menu(ui, window, state, &mut commands);
-        connection(ui, state.store.connection(), palette, &mut commands);
+        connection(ui, state.store.connection(), window.now, palette, &mut commands);
         people_present(ui, window, state, palette);
         link(ui, window, palette, &mut commands);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -128,13 +128,19 @@ fn tab(
     });
 }
 
-fn connection(ui: &mut Ui, connection: &Connection, palette: &Palette, commands: &mut Vec<Command>) {
+fn connection(
+    ui: &mut Ui,
+    connection: &Connection,
+    now: Duration,
+    palette: &Palette,
+    commands: &mut Vec<Command>,
+) {
     let (color, text) = match connection {
         Connection::Up { round_trip: None } => (palette.up, "Connected".to_owned()),
         Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
         Connection::Connecting => (palette.muted, "Connecting…".to_owned()),
         Connection::Down { reason, retry_at } => {
-            let left = retry_at.saturating_duration_since(Instant::now()).as_secs();
+            let left = retry_at.saturating_sub(now).as_secs();
             let next = if left == 0 { "Reconnecting…".to_owned() } else { format!("Retrying in {left} s") };
             (palette.down, format!("Offline: {reason}. {next}"))
         }

@@ -1,5 +1,7 @@
 //! What the panels read of their window.
 
+use std::time::Duration;
+
 use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
@@ -15,6 +17,8 @@ use crate::{
 pub struct WindowView<'a> {
     /// The window.
     pub id: WindowId,
+    /// The current time on the process's monotonic clock.
+    pub now: Duration,
     /// The watchlist that it shows.
     pub list: Option<WatchlistId>,
     /// Its grid.

@@ -1,6 +1,6 @@
 //! The state of the connection to the server, as the network thread and the replica report it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// State of the connection, as shown to the person.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub enum Connection {
         /// Reason for the person.
         reason: String,
         /// When the next attempt to connect starts.
-        retry_at: Instant,
+        retry_at: Duration,
     },
 }
 
@@ -70,7 +70,7 @@ impl ConnectionState {
     }
 
     /// Handles the loss of the connection or a failed attempt.
-    pub(super) fn lost(&mut self, reason: String, retry_at: Instant) {
+    pub(super) fn lost(&mut self, reason: String, retry_at: Duration) {
         self.shown = Connection::Down { reason, retry_at };
     }
 

@@ -1,7 +1,7 @@
 //! What the network and time do to the shared state: messages of the server, the loss of the connection, and the
 //! events of the replica that follow from them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::{
     ids::{ClientId, WatchlistId},
@@ -37,7 +37,7 @@ impl Store {
     }
 
     /// Handles the loss of the connection or a failed attempt.
-    pub fn disconnected(&mut self, reason: String, retry_at: Instant, now: Duration) {
+    pub fn disconnected(&mut self, reason: String, retry_at: Duration, now: Duration) {
         self.connection.lost(reason, retry_at);
         self.lists.disconnected();
         self.replica.disconnected();

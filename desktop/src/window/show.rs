@@ -43,13 +43,13 @@ impl Window {
         Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
             ui,
             |ui| {
-                commands.extend(top_bar::show(ui, &self.view(), state, palette));
+                commands.extend(top_bar::show(ui, &self.view(now), state, palette));
             },
         );
         Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
             ui,
             |ui| {
-                status::show(ui, &Status::of(&self.view(), state), palette);
+                status::show(ui, &Status::of(&self.view(now), state), palette);
             },
         );
         self.show_history(ui, state, today, palette, &mut commands);
@@ -72,7 +72,7 @@ impl Window {
             commands.extend(joining::show(ui, &joining.destination).map(Command::from));
         }
         if let Some(open) = self.palette.take() {
-            let (open, chosen) = palette::show(ui, open, &self.view(), state);
+            let (open, chosen) = palette::show(ui, open, &self.view(now), state);
             self.palette = open;
             commands.extend(chosen);
         }

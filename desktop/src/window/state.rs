@@ -1,6 +1,6 @@
 //! The state of a window: what it shows, and how that changes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{pacing::Pacing, presence::Presence, viewport::Viewport};
 use crate::{
@@ -102,9 +102,10 @@ impl Window {
     }
 
     /// Returns what the panels read.
-    pub(super) fn view(&self) -> WindowView<'_> {
+    pub(super) fn view(&self, now: Duration) -> WindowView<'_> {
         WindowView {
             id: self.id,
+            now,
             list: self.lists.shown,
             grid: &self.grid,
             group: self.link.group(),

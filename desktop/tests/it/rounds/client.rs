@@ -256,7 +256,7 @@ impl Editor {
                 NetEvent::Connected => self.store.connected(),
                 NetEvent::Message(message) => self.store.receive(*message, now),
                 NetEvent::RoundTrip(took) => self.store.set_round_trip(took),
-                NetEvent::Down { reason, retry_at } => self.store.disconnected(reason, retry_at, now),
+                NetEvent::Down { reason, retry_in } => self.store.disconnected(reason, now + retry_in, now),
             }
         }
         self.store.tick(now);
