@@ -13,12 +13,12 @@ use std::{
 };
 
 use server::{
-    accounts::system_user_name,
-    client::{Client, read_token},
+    accounts::read_token,
+    client::Client,
     clock,
     folder::{DataFolder, FolderError, find_server},
     settings::Settings,
-    start::{Running, start},
+    start::{Running, start, system_user_name},
 };
 use shared::{limits::Limits, sheet};
 use tokio::runtime::Runtime;

@@ -1,6 +1,6 @@
 //! A blocking client of the server's HTTP API, for the command line and for a process that looks for a server.
 
-use std::{fs::File, io::Read, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use serde::Deserialize;
 use shared::{
@@ -14,37 +14,10 @@ use shared::{
 use ureq::{Agent, http::StatusCode};
 use uuid::Uuid;
 
-/// Maximum length of a token file, in bytes.
-const MAX_TOKEN_BYTES: u64 = 4096;
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a process may take to answer `/healthz`.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Reads a token from its file.
-///
-/// # Errors
-/// A sentence that names the file and what is wrong with it.
-pub fn read_token(file: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    File::open(file)
-        .and_then(|file| file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text))
-        .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
-    let token = text.trim();
-    if text.len() as u64 > MAX_TOKEN_BYTES {
-        return Err(format!("the file {} is too long to hold a token", file.display()));
-    }
-    if token.is_empty() {
-        return Err(format!("the token file {} is empty", file.display()));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "the file {} does not hold a token: a token is one word of ASCII characters",
-            file.display()
-        ));
-    }
-    Ok(token.to_owned())
-}
 
 /// A server's address and the token for it.
 #[derive(Clone, Debug)]

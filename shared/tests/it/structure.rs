@@ -34,6 +34,34 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// The only files of the desktop that may use the server.
 const SERVER_USERS: [&str; 2] = ["app.rs", "host.rs"];
 
+/// What a program finds outside itself: the wall clock, files, the environment. Timers of tokio are not among it, because tests
+/// pause and advance its clock.
+const OUTSIDE: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "tokio::fs",
+    "directories",
+];
+
+/// The only files and folders of the server that may read what is outside.
+const EDGES: &[&str] = &[
+    "main.rs",
+    // Reads the settings file and the environment for the sub-commands.
+    "cli.rs",
+    // Reads the name of the machine's user.
+    "start.rs",
+    // The wall clock that `start` is given.
+    "clock.rs",
+    // Private files, written atomically, for the three below.
+    "files.rs",
+    "folder",
+    "accounts",
+    "journal/sqlite/file.rs",
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -109,10 +137,36 @@ fn packages_do_not_name_what_they_must_not_depend_on() {
 #[test]
 fn only_the_host_uses_the_server() {
     let graph = graph_of("desktop");
-    for (file, crates) in graph.files.iter().zip(&graph.crates) {
+    for (file, paths) in graph.files.iter().zip(&graph.paths) {
         let is_allowed = SERVER_USERS.contains(&file.as_str());
-        assert!(is_allowed || !crates.contains("server"), "desktop/src/{file} uses the server");
+        let uses_server = paths.iter().any(|path| is_within(path, "server"));
+        assert!(is_allowed || !uses_server, "desktop/src/{file} uses the server");
     }
+}
+
+#[test]
+fn the_server_reads_clocks_files_and_the_environment_only_at_its_edges() {
+    let graph = graph_of("server");
+    let is_edge =
+        |file: &str| EDGES.iter().any(|edge| file == *edge || file.starts_with(&format!("{edge}/")));
+    let mut wrong = Vec::new();
+    for (file, paths) in graph.files.iter().zip(&graph.paths).filter(|(file, _)| !is_edge(file)) {
+        let outside = paths.iter().filter(|path| OUTSIDE.iter().any(|name| is_within(path, name)));
+        wrong.extend(outside.map(|path| format!("server/src/{file} uses {path}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for edge in EDGES {
+        let files =
+            graph.files.iter().zip(&graph.paths).filter(|(file, _)| is_edge(file) && file.starts_with(edge));
+        let uses =
+            files.flat_map(|(_, paths)| paths).any(|path| OUTSIDE.iter().any(|name| is_within(path, name)));
+        assert!(uses, "{edge} is listed as an edge and reads nothing");
+    }
+}
+
+/// Whether a path is the name or leads into it.
+fn is_within(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Returns the code of a file without comments and tests.
