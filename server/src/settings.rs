@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::{limits::Limits, time::Timestamp};
 
 /// Settings of a server. The settings file is TOML with these names. Environment variables override the file, and flags
-/// override both.
+/// override both. They are one struct, however many there are, because the names of the file are its fields.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
