@@ -12,13 +12,13 @@ use std::{
 };
 
 use server::{
-    accounts::system_user_name,
-    client::{Client, read_token},
+    accounts::read_token,
+    client::Client,
     clock,
     files::write_atomically,
     folder::{DataFolder, ServeOrJoin, serve_or_join},
     settings::Settings,
-    start::{Running, start},
+    start::{Running, start, system_user_name},
 };
 use shared::{limits::Limits, sheet};
 use tokio::runtime::Runtime;

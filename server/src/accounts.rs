@@ -2,5 +2,9 @@
 //! as its local user.
 
 mod local;
+mod token_file;
 
-pub use local::{LocalAccount, TOKEN_FILE, system_user_name};
+pub use local::LocalAccount;
+pub use token_file::read_token;
+
+pub use crate::files::TOKEN_FILE;

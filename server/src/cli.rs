@@ -1,7 +1,7 @@
 //! The command line of `afterglow-server`: its arguments and its sub-commands.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -19,13 +19,13 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::{
-    accounts::system_user_name,
-    client::{Client, ClientError, read_token},
+    accounts::read_token,
+    client::{Client, ClientError},
     clock,
     folder::{DataFolder, ServeOrJoin, backup, default_data_dir, serve_or_join},
     journal::sqlite::CheckedList,
     settings::Settings,
-    start::start,
+    start::{start, system_user_name},
 };
 
 /// Serves shared watchlists.
@@ -233,7 +233,12 @@ fn default_data_dir_or_error() -> anyhow::Result<PathBuf> {
 }
 
 fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    let mut settings = Settings::read(args.settings.as_deref(), |name| std::env::var(name).ok())?;
+    let file = args.settings.as_deref().map(|path| {
+        let text = fs::read_to_string(path);
+        text.map(|text| (path, text))
+            .with_context(|| format!("the settings file {} cannot be read", path.display()))
+    });
+    let mut settings = Settings::read(file.transpose()?, |name| env::var(name).ok())?;
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.data_dir = args.data_dir.unwrap_or(settings.data_dir);
     if settings.data_dir.as_os_str().is_empty() {

@@ -1,50 +1,26 @@
 //! A blocking client of the server's HTTP API, for the command line and for a process that looks for a server.
 
-use std::{fs::File, io::Read, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use serde::Deserialize;
 use shared::{
     column::Column,
     edit::Change,
     ids::{ClientId, EditId, RowId, WatchlistId},
     limits::Limits,
     sheet::Table,
-    wire::server::Watchlists,
+    wire::{
+        api::{Create, Created, Edit, Health, List, Problem},
+        codec::Encoding,
+        server::Summary,
+    },
 };
 use ureq::{Agent, http::StatusCode};
 use uuid::Uuid;
 
-/// Maximum length of a token file, in bytes.
-const MAX_TOKEN_BYTES: u64 = 4096;
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a process may take to answer `/healthz`.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Reads a token from its file.
-///
-/// # Errors
-/// A sentence that names the file and what is wrong with it.
-pub fn read_token(file: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    File::open(file)
-        .and_then(|file| file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text))
-        .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
-    let token = text.trim();
-    if text.len() as u64 > MAX_TOKEN_BYTES {
-        return Err(format!("the file {} is too long to hold a token", file.display()));
-    }
-    if token.is_empty() {
-        return Err(format!("the token file {} is empty", file.display()));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "the file {} does not hold a token: a token is one word of ASCII characters",
-            file.display()
-        ));
-    }
-    Ok(token.to_owned())
-}
 
 /// A server's address and the token for it.
 #[derive(Clone, Debug)]
@@ -89,21 +65,6 @@ pub enum ClientError {
     },
 }
 
-#[derive(Deserialize)]
-struct Health {
-    instance: Uuid,
-}
-
-#[derive(Deserialize)]
-struct Created {
-    watchlist: WatchlistId,
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    detail: String,
-}
-
 impl Client {
     /// Creates a client of the server at an address such as `http://127.0.0.1:7878`.
     pub fn new(base: &str, token: &str) -> Self {
@@ -126,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn list(&self) -> Result<Watchlists, ClientError> {
+    pub fn list(&self) -> Result<List<Summary>, ClientError> {
         self.json(&self.call("GET", "/api/v1/watchlists", None)?)
     }
 
@@ -135,7 +96,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn create(&self, name: &str, columns: &[Column]) -> Result<WatchlistId, ClientError> {
-        let body = serde_json::json!({ "name": name, "columns": columns });
+        let body = Encoding::Json.encode(&Create { name: name.into(), columns: Some(columns.to_vec()) });
         let created: Created = self.json(&self.call("POST", "/api/v1/watchlists", Some(&body))?)?;
         Ok(created.watchlist)
     }
@@ -151,7 +112,7 @@ impl Client {
         edit: EditId,
         changes: &[Change],
     ) -> Result<(), ClientError> {
-        let body = serde_json::json!({ "client": client, "edit": edit, "changes": changes });
+        let body = Encoding::Json.encode(&Edit { client, edit, changes: changes.into() });
         self.call("POST", &format!("/api/v1/watchlists/{id}/edits"), Some(&body)).map(drop)
     }
 
@@ -171,16 +132,14 @@ impl Client {
         self.call("GET", &format!("/api/v1/watchlists/{id}?format=csv"), None)
     }
 
-    fn call(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&serde_json::Value>,
-    ) -> Result<Vec<u8>, ClientError> {
+    fn call(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>, ClientError> {
         let url = format!("{}{path}", self.base);
         let bearer = format!("Bearer {}", self.token);
         let answer = match body {
-            Some(body) => self.agent.post(&url).header("Authorization", &bearer).send_json(body),
+            Some(body) => {
+                let post = self.agent.post(&url).header("Authorization", &bearer);
+                post.header("Content-Type", "application/json").send(body)
+            }
             None if method == "DELETE" => self.agent.delete(&url).header("Authorization", &bearer).call(),
             None => self.agent.get(&url).header("Authorization", &bearer).call(),
         };

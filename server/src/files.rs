@@ -8,6 +8,9 @@ use std::{
 
 use tracing::warn;
 
+/// Name of the token's file in a data folder. It exists next to every journal that was ever served.
+pub const TOKEN_FILE: &str = "local.token";
+
 /// Creates a folder that only this user can read, with its parents. A folder that exists stays as it is.
 ///
 /// # Errors

@@ -1,7 +1,6 @@
 //! Server settings: their defaults, the settings file and the environment variables.
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::{limits::Limits, time::Timestamp};
 
 /// Settings of a server. The settings file is TOML with these names. Environment variables override the file, and flags
-/// override both.
+/// override both. They are one struct, however many there are, because the names of the file are its fields.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -66,44 +65,31 @@ impl Default for Settings {
     }
 }
 
-/// Why settings cannot be read.
+/// The settings file or an environment variable holds an invalid value.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("the settings file {} cannot be read", path.display())]
-    Unreadable {
-        /// Path of the file.
-        path: PathBuf,
-        /// The error of the file system.
-        source: std::io::Error,
-    },
-    /// The file or an environment variable holds an invalid value.
-    #[error("{origin}: {message}")]
-    Wrong {
-        /// The file or the variable, by name.
-        origin: String,
-        /// What is wrong with the value.
-        message: String,
-    },
+#[error("{origin}: {message}")]
+pub struct SettingsError {
+    /// The file or the variable, by name.
+    pub origin: String,
+    /// What is wrong with the value.
+    pub message: String,
 }
 
 impl Settings {
-    /// Reads the settings file, if there is one, and the environment variables, which override it. A variable is named
+    /// Parses the settings file, if there is one, and the environment variables, which override it. A variable is named
     /// `AFTERGLOW_` and the setting's name in capitals, such as `AFTERGLOW_LISTEN` or `AFTERGLOW_LIMITS_ROWS`.
     ///
     /// # Errors
     /// See [`SettingsError`].
     pub fn read(
-        file: Option<&Path>,
+        file: Option<(&Path, String)>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
         let mut table = toml::Table::new();
-        if let Some(path) = file {
-            let text = fs::read_to_string(path)
-                .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        if let Some((path, text)) = file {
             let read =
                 text.parse::<toml::Table>().and_then(|read| read.clone().try_into::<Self>().map(|_| read));
-            table = read.map_err(|error| SettingsError::Wrong {
+            table = read.map_err(|error| SettingsError {
                 origin: format!("the settings file {}", path.display()),
                 message: error.to_string().trim().replace('\n', " "),
             })?;
@@ -111,7 +97,7 @@ impl Settings {
         let names = toml::Table::try_from(Self::default()).expect("settings are plain data");
         for (name, path, default) in leaves("AFTERGLOW", &[], &names) {
             let Some(text) = variable(&name) else { continue };
-            let invalid = |message| SettingsError::Wrong {
+            let invalid = |message| SettingsError {
                 origin: format!("the environment variable {name}"),
                 message: format!("{text:?}: {message}"),
             };
@@ -185,15 +171,14 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_file_and_the_file_overrides_the_defaults() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("settings.toml");
-        fs::write(&file, "listen = \"127.0.0.1:1\"\nflush_interval_ms = 5\n[limits]\nrows = 7\n").unwrap();
+        let text = "listen = \"127.0.0.1:1\"\nflush_interval_ms = 5\n[limits]\nrows = 7\n";
+        let file = (Path::new("settings.toml"), text.to_owned());
         let variable = |name: &str| match name {
             "AFTERGLOW_LISTEN" => Some("127.0.0.1:2".to_owned()),
             "AFTERGLOW_LIMITS_COLUMNS" => Some("9".to_owned()),
             _ => None,
         };
-        let settings = Settings::read(Some(&file), variable).unwrap();
+        let settings = Settings::read(Some(file), variable).unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert_eq!((settings.flush_interval_ms, settings.limits.rows, settings.limits.columns), (5, 7, 9));
         assert_eq!(settings.outbox_bytes, Settings::default().outbox_bytes);
@@ -211,10 +196,8 @@ mod tests {
             let message = error(name, value);
             assert!(message.contains(name) && message.contains(value), "{message}");
         }
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("settings.toml");
-        fs::write(&file, "lisen = 1").unwrap();
-        assert!(Settings::read(Some(&file), |_| None).unwrap_err().to_string().contains("lisen"));
+        let file = (Path::new("settings.toml"), "lisen = 1".to_owned());
+        assert!(Settings::read(Some(file), |_| None).unwrap_err().to_string().contains("lisen"));
     }
 
     #[test]

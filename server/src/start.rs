@@ -1,7 +1,7 @@
 //! Starting and stopping a server inside a running tokio runtime.
 
 use std::{
-    io,
+    env, io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -69,6 +69,12 @@ pub struct Running {
     tasks: TaskTracker,
     journal: Arc<dyn Journal>,
     folder: DataFolder,
+}
+
+/// Returns the name of this machine's user, as others see it.
+pub fn system_user_name() -> String {
+    let name = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|variable| env::var(variable).ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
 }
 
 /// Starts a server on a data folder that this process has locked.

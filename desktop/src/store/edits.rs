@@ -1,7 +1,7 @@
 //! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can be
 //! undone.
 
-use std::{io, path::Path, time::Instant};
+use std::{io, path::Path};
 
 use shared::{
     edit::Change,
@@ -13,7 +13,7 @@ use shared::{
 };
 
 use super::{
-    outbox::{Contents, Outbox},
+    outbox::{Clock, Contents, Outbox},
     undo::{Direction, Spot, UndoStacks, UndoStep},
 };
 use crate::files::WriteFile;
@@ -34,7 +34,7 @@ impl Edits {
     /// The folder cannot be read or written.
     pub(super) fn open(
         outbox_folder: &Path,
-        clock: fn() -> Instant,
+        clock: Clock,
         write_file: WriteFile,
     ) -> io::Result<(Self, Contents)> {
         let (outbox, contents) = Outbox::open(outbox_folder, clock, write_file)?;

@@ -12,7 +12,6 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use shared::{
@@ -22,13 +21,13 @@ use shared::{
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::files::WriteFile;
-
+pub use self::writer::Clock;
 use self::{
     locks::{data_path, delete_files, lock_unused, new_lock},
     log::{Line, LogContents, compacted},
     writer::Writer,
 };
+use crate::files::WriteFile;
 
 /// Size of the blocks in which edit numbers are reserved, so that a crash never leads to a reused number.
 const BLOCK_SIZE: u64 = 1_000;
@@ -54,8 +53,7 @@ pub struct Outbox {
     /// First unused edit number.
     next_edit: EditId,
     lock: File,
-    /// Returns the time, on a monotonic clock.
-    clock: fn() -> Instant,
+    clock: Clock,
     write_file: WriteFile,
 }
 
@@ -65,11 +63,7 @@ impl Outbox {
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub fn open(
-        folder: &Path,
-        clock: fn() -> Instant,
-        write_file: WriteFile,
-    ) -> io::Result<(Self, Contents)> {
+    pub fn open(folder: &Path, clock: Clock, write_file: WriteFile) -> io::Result<(Self, Contents)> {
         fs::create_dir_all(folder)?;
         let (client, lock, contents) = match lock_unused(folder)?.into_iter().next() {
             Some(found) => found,
@@ -176,7 +170,7 @@ mod tests {
     use super::{log::append_line, *};
 
     fn open(folder: &Path) -> io::Result<(Outbox, Contents)> {
-        Outbox::open(folder, Instant::now, server::files::write_atomically)
+        Outbox::open(folder, std::time::Instant::now, server::files::write_atomically)
     }
 
     fn edit(number: u64) -> KeptEdit {

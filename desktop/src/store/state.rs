@@ -1,9 +1,6 @@
 //! The parts of the shared state, and what the windows read of it.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use shared::{
     column::ColumnKey,
@@ -23,6 +20,7 @@ use super::{
     log::{Log, LogQuery},
     making::Making,
     notices::{Notice, Notices},
+    outbox::Clock,
     trails::Trails,
     window_reads::WindowReads,
 };
@@ -48,11 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// The folder cannot be read or written.
-    pub fn open(
-        outbox_folder: &Path,
-        clock: fn() -> Instant,
-        write_file: WriteFile,
-    ) -> std::io::Result<Self> {
+    pub fn open(outbox_folder: &Path, clock: Clock, write_file: WriteFile) -> std::io::Result<Self> {
         let (edits, contents) = Edits::open(outbox_folder, clock, write_file)?;
         let app = concat!("afterglow/", env!("CARGO_PKG_VERSION"));
         let replica =

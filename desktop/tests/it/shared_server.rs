@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use server::{
-    accounts::TOKEN_FILE,
-    client::{Client, read_token},
+    accounts::{TOKEN_FILE, read_token},
+    client::Client,
 };
 
 use crate::{

@@ -9,10 +9,8 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::files::write_atomically;
+use crate::files::{TOKEN_FILE, write_atomically};
 
-/// Name of the file in the data folder that holds the token.
-pub const TOKEN_FILE: &str = "local.token";
 const USER_FILE: &str = "local.user.json";
 /// Minimum length of a token, in characters. A shorter one was truncated.
 const TOKEN_LENGTH: usize = 32;
@@ -63,12 +61,6 @@ impl LocalAccount {
     pub fn token(&self) -> &str {
         &self.token
     }
-}
-
-/// Returns the name of this machine's user, as others see it.
-pub fn system_user_name() -> String {
-    let name = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
 }
 
 /// Compares in a time that does not depend on where the two differ.

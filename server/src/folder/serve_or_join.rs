@@ -11,8 +11,8 @@ use super::{
     version::FolderError,
 };
 use crate::{
-    accounts::TOKEN_FILE,
-    client::{Client, instance_at, read_token},
+    accounts::{TOKEN_FILE, read_token},
+    client::{Client, instance_at},
 };
 
 /// How long a process that has locked a folder may take to announce its address.

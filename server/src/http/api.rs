@@ -1,7 +1,5 @@
 //! The calls under `/api/v1`. They follow the same path as WebSocket messages.
 
-use std::sync::Arc;
-
 use axum::{
     Extension, Json,
     body::Bytes,
@@ -12,15 +10,16 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::{
-    column::{Column, ColumnKey},
-    edit::{Change, Commit},
-    ids::{At, ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
+    column::ColumnKey,
+    edit::Change,
+    ids::{At, ClientId, EditId, Revision, RowId, UserId, WatchlistId},
     rejection::{Code, Rejection},
     sheet::csv,
     watchlist::Frozen,
     wire::{
+        api::{Accepted, Create, Created, Edit, History, List, Whole},
         codec::Encoding,
         snapshot::{self, SnapshotRow},
     },
@@ -35,50 +34,14 @@ use crate::{
 };
 
 type Body = Result<Bytes, BytesRejection>;
-
-#[derive(Deserialize)]
-pub(super) struct Create {
-    name: Arc<str>,
-    #[serde(default)]
-    columns: Option<Vec<Column>>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Created {
-    watchlist: WatchlistId,
-}
-
-struct Edit {
-    client: ClientId,
-    edit: EditId,
-    changes: Result<Vec<Change>, Unreadable>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Accepted {
-    revision: Revision,
-}
-
-#[derive(Serialize)]
-pub(super) struct Whole {
-    watchlist: WatchlistId,
-    name: Arc<str>,
-    columns: Vec<Column>,
-    epoch: Epoch,
-    revision: Revision,
-    rows: Vec<SnapshotRow>,
-}
+/// What names an edit on its watchlist.
+type EditName = (ClientId, EditId);
 
 #[derive(Deserialize)]
 pub(super) struct ListQuery {
     /// Whether to list the deleted watchlists that the caller may restore instead.
     #[serde(default)]
     deleted: bool,
-}
-
-#[derive(Serialize)]
-struct Listed<T> {
-    list: Vec<T>,
 }
 
 #[derive(Deserialize)]
@@ -104,11 +67,6 @@ pub(super) struct HistoryQuery {
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
-pub(super) struct History {
-    commits: Vec<Commit>,
-}
-
 pub(super) async fn list(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
@@ -117,9 +75,9 @@ pub(super) async fn list(
     let Query(ListQuery { deleted }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let hub = &context.session.hub;
     Ok(if deleted {
-        Json(Listed { list: hub.deleted(&caller) }).into_response()
+        Json(List { list: hub.deleted(&caller) }).into_response()
     } else {
-        Json(Listed { list: hub.list(&caller) }).into_response()
+        Json(List { list: hub.list(&caller) }).into_response()
     })
 }
 
@@ -199,8 +157,8 @@ pub(super) async fn edit(
 ) -> Result<Json<Accepted>, Problem> {
     let list = context.session.hub.connect(&caller, id)?;
     let bytes = read_bytes(&context, body)?;
-    let Edit { client, edit, changes } = read_edit(&bytes)?;
-    match list.edit_answered((client, edit), changes).await.map_err(Rejection::from)? {
+    let (name, changes) = read_edit(&bytes)?;
+    match list.edit_answered(name, changes).await.map_err(Rejection::from)? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
         Verdict::Rejected(rejection) => Err(rejection.into()),
     }
@@ -251,21 +209,16 @@ fn read_bytes(context: &HttpContext, body: Body) -> Result<Bytes, Problem> {
 }
 
 /// An edit that can be named is answered as one, whatever its changes are.
-fn read_edit(bytes: &[u8]) -> Result<Edit, Problem> {
+fn read_edit(bytes: &[u8]) -> Result<(EditName, Result<Vec<Change>, Unreadable>), Problem> {
     #[derive(Deserialize)]
     struct Named {
         client: ClientId,
         edit: EditId,
     }
-    #[derive(Deserialize)]
-    struct Changed {
-        changes: Vec<Change>,
-    }
+    let message = match Encoding::Json.decode::<Edit<'_>>(bytes) {
+        Ok(Edit { client, edit, changes }) => return Ok(((client, edit), Ok(changes.into_owned()))),
+        Err(message) => message,
+    };
     let Named { client, edit } = Encoding::Json.decode(bytes).map_err(Problem::bad_message)?;
-    let changes = Encoding::Json.decode::<Changed>(bytes).map(|changed| changed.changes);
-    Ok(Edit {
-        client,
-        edit,
-        changes: changes.map_err(|message| Unreadable { bytes: bytes.to_vec(), message }),
-    })
+    Ok(((client, edit), Err(Unreadable { bytes: bytes.to_vec(), message })))
 }

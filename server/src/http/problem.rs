@@ -4,31 +4,30 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
-use shared::rejection::{Code, Rejection};
+use shared::{
+    rejection::{Code, Rejection},
+    wire::{api, codec::Encoding},
+};
 use tracing::error;
 
 /// An error's status and body.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Problem {
-    #[serde(serialize_with = "as_number")]
     status: StatusCode,
-    title: &'static str,
-    detail: String,
-    #[serde(flatten)]
-    rejection: Option<Box<Rejection>>,
-}
-
-fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
+    body: Box<api::Problem>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: Option<Code>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let title = status.canonical_reason().unwrap_or("error");
-        let rejection = code.map(|code| Box::new(Rejection::new(code, detail.clone())));
-        Self { status, title, detail, rejection }
+        let rejection = code.map(|code| Rejection::new(code, detail.clone()));
+        Self::with(status, detail, rejection)
+    }
+
+    fn with(status: StatusCode, detail: String, rejection: Option<Rejection>) -> Self {
+        let title = status.canonical_reason().unwrap_or("error").into();
+        let body = Box::new(api::Problem { status: status.as_u16(), title, detail, rejection });
+        Self { status, body }
     }
 
     pub(super) fn not_found() -> Self {
@@ -91,14 +90,13 @@ impl From<Rejection> for Problem {
             | Code::EditReused
             | Code::TooOld => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        let title = status.canonical_reason().unwrap_or("error");
-        Self { status, title, detail: rejection.message.clone(), rejection: Some(Box::new(rejection)) }
+        Self::with(status, rejection.message.clone(), Some(rejection))
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).expect("a problem is plain data");
+        let body = Encoding::Json.encode(&self.body);
         let json = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
         if self.status == StatusCode::UNAUTHORIZED {

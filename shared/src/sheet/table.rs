@@ -12,6 +12,7 @@ use crate::{
     position::Position,
     time::Timestamp,
     value::Literal,
+    wire::codec::Encoding,
 };
 
 /// The columns of a new watchlist and the cells of its rows, in order.
@@ -84,7 +85,7 @@ impl Table {
         let mut bytes = usize::MAX;
         for (cells, position) in self.rows.iter().zip(&positions) {
             let change = Change::insert(new_row(), position, cells.clone());
-            let size = serde_json::to_vec(&change).map_or(0, |json| json.len());
+            let size = Encoding::Json.size(&change);
             if bytes.saturating_add(size) > budget
                 || edits.last().is_some_and(|edit| edit.len() >= limits.changes)
             {

@@ -38,6 +38,60 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// The only files of the desktop that may use the server.
 const SERVER_USERS: [&str; 2] = ["app.rs", "host.rs"];
 
+/// What a program finds outside itself: the wall clock, files, the environment. Timers of tokio are not among it, because tests
+/// pause and advance its clock.
+const OUTSIDE: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "tokio::fs",
+    "directories",
+];
+
+/// The only files and folders of a package that may read what is outside.
+const EDGES: &[(&str, &[&str])] = &[
+    (
+        "server",
+        &[
+            "main.rs",
+            // Reads the settings file and the environment for the sub-commands.
+            "cli.rs",
+            // Reads the name of the machine's user.
+            "start.rs",
+            // The wall clock that `start` is given.
+            "clock.rs",
+            // Private files, written atomically, for the three below.
+            "files.rs",
+            "folder",
+            "accounts",
+            "journal/sqlite/file.rs",
+        ],
+    ),
+    (
+        "desktop",
+        &[
+            "main.rs",
+            // The time of a frame, and the data folder.
+            "app.rs",
+            // The locale.
+            "region.rs",
+            // Timeouts of the connection.
+            "net.rs",
+            // A connection file and the token file that it names.
+            "destination.rs",
+            // Files of this user: joined servers, windows and preferences, unanswered edits.
+            "servers.rs",
+            "settings.rs",
+            "store/outbox.rs",
+            "store/outbox",
+            // A file that a person imports.
+            "state/imports.rs",
+        ],
+    ),
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -113,10 +167,38 @@ fn packages_do_not_name_what_they_must_not_depend_on() {
 #[test]
 fn only_the_host_uses_the_server() {
     let graph = graph_of("desktop");
-    for (file, crates) in graph.files.iter().zip(&graph.crates) {
+    for (file, paths) in graph.files.iter().zip(&graph.paths) {
         let is_allowed = SERVER_USERS.contains(&file.as_str());
-        assert!(is_allowed || !crates.contains("server"), "desktop/src/{file} uses the server");
+        let uses_server = paths.iter().any(|path| is_within(path, "server"));
+        assert!(is_allowed || !uses_server, "desktop/src/{file} uses the server");
     }
+}
+
+#[test]
+fn clocks_files_and_the_environment_are_read_only_at_the_edges() {
+    let mut wrong = Vec::new();
+    for (package, edges) in EDGES {
+        let graph = graph_of(package);
+        let is_edge =
+            |file: &str| edges.iter().any(|edge| file == *edge || file.starts_with(&format!("{edge}/")));
+        for (file, paths) in graph.files.iter().zip(&graph.paths).filter(|(file, _)| !is_edge(file)) {
+            let outside = paths.iter().filter(|path| OUTSIDE.iter().any(|name| is_within(path, name)));
+            wrong.extend(outside.map(|path| format!("{package}/src/{file} uses {path}")));
+        }
+        for edge in *edges {
+            let files = graph.files.iter().zip(&graph.paths).filter(|(file, _)| file.starts_with(edge));
+            let mut paths = files.flat_map(|(_, paths)| paths);
+            if !paths.any(|path| OUTSIDE.iter().any(|name| is_within(path, name))) {
+                wrong.push(format!("{package}: {edge} is listed as an edge and reads nothing"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a path is the name or leads into it.
+fn is_within(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Returns the code of a file without comments and tests.

@@ -19,6 +19,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Maximum number of lines queued for the disk.
 const MAX_QUEUED: usize = 4_096;
 
+/// Returns the time, on a monotonic clock.
+pub type Clock = fn() -> Instant;
+
 /// Handle of the thread that writes lines.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -32,7 +35,7 @@ impl Writer {
     ///
     /// # Errors
     /// The file cannot be opened, or the thread cannot be started.
-    pub(super) fn start(path: &Path, reserved: EditId, clock: fn() -> Instant) -> io::Result<Self> {
+    pub(super) fn start(path: &Path, reserved: EditId, clock: Clock) -> io::Result<Self> {
         let file = File::options().append(true).open(path)?;
         let (lines, receiver) = mpsc::sync_channel(MAX_QUEUED);
         let progress = Arc::new(Mutex::new(Progress { fault: None, reserved }));
@@ -102,7 +105,7 @@ impl Disk for File {
 #[derive(Clone, Copy)]
 struct Pause {
     /// Returns the time, on a monotonic clock.
-    clock: fn() -> Instant,
+    clock: Clock,
     delay: Duration,
 }
 

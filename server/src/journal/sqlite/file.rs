@@ -14,14 +14,15 @@ use sqlx::{
 };
 
 use super::{error::store, upgrade};
-use crate::{files::create_private, journal::store::JournalError};
+use crate::{
+    files::{TOKEN_FILE, create_private},
+    journal::store::JournalError,
+};
 
 /// Name of the journal's file in the data folder.
 pub const FILE: &str = "journal.sqlite";
 /// Name of the file that holds a backup until it replaces the journal.
 pub const RESTORING: &str = "journal.sqlite.new";
-/// Name of the token's file, which exists next to every journal that was ever served.
-const TOKEN_FILE: &str = "local.token";
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 pub(super) const APPLICATION_ID: i64 = 0x4146_474C;
 /// Page cache of a reading connection (`PRAGMA cache_size`): 256 KiB, as old pages are seldom read twice.

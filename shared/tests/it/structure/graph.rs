@@ -34,8 +34,8 @@ pub(super) struct FileGraph {
     pub(super) files: Vec<String>,
     /// For each file the files that it uses, with a path that shows the use.
     pub(super) uses: Vec<BTreeMap<usize, String>>,
-    /// The other crates that each file names.
-    pub(super) crates: Vec<BTreeSet<String>>,
+    /// The paths that each file names, as written: those of other crates start with the crate.
+    pub(super) paths: Vec<BTreeSet<String>>,
     modules: Vec<Module>,
 }
 
@@ -53,12 +53,8 @@ impl FileGraph {
 
     /// Builds the graph of files given by name and text.
     pub(super) fn of(sources: Vec<(String, String)>) -> Self {
-        let mut graph = Self {
-            files: Vec::new(),
-            uses: Vec::new(),
-            crates: Vec::new(),
-            modules: vec![Module::default()],
-        };
+        let mut graph =
+            Self { files: Vec::new(), uses: Vec::new(), paths: Vec::new(), modules: vec![Module::default()] };
         // Shorter paths first, so that a parent is there before its children.
         let mut sources = sources;
         sources.sort_by_key(|(name, _)| (name.matches('/').count(), name.clone()));
@@ -66,7 +62,7 @@ impl FileGraph {
             graph.add_file(name, text);
         }
         graph.uses = vec![BTreeMap::new(); graph.files.len()];
-        graph.crates = vec![BTreeSet::new(); graph.files.len()];
+        graph.paths = vec![BTreeSet::new(); graph.files.len()];
         for module in 0..graph.modules.len() {
             graph.link(module);
         }
@@ -178,9 +174,7 @@ impl FileGraph {
                     self.uses[file].entry(target).or_insert_with(|| path.join("::"));
                 }
             }
-            if let Some(first) = path.first() {
-                self.crates[file].insert(first.clone());
-            }
+            self.paths[file].insert(path.join("::"));
         }
     }
 

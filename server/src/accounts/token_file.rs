@@ -1,0 +1,31 @@
+//! Reads a token from a file that a person or a data folder names.
+
+use std::{fs::File, io::Read, path::Path};
+
+/// Maximum length of a token file, in bytes.
+const MAX_TOKEN_BYTES: u64 = 4096;
+
+/// Reads a token from its file.
+///
+/// # Errors
+/// A sentence that names the file and what is wrong with it.
+pub fn read_token(file: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|file| file.take(MAX_TOKEN_BYTES + 1).read_to_string(&mut text))
+        .map_err(|error| format!("the token file {} cannot be read: {error}", file.display()))?;
+    let token = text.trim();
+    if text.len() as u64 > MAX_TOKEN_BYTES {
+        return Err(format!("the file {} is too long to hold a token", file.display()));
+    }
+    if token.is_empty() {
+        return Err(format!("the token file {} is empty", file.display()));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "the file {} does not hold a token: a token is one word of ASCII characters",
+            file.display()
+        ));
+    }
+    Ok(token.to_owned())
+}
