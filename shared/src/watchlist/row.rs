@@ -61,6 +61,8 @@ impl Row {
             (Some(index), Some(at)) => Some(std::mem::replace(&mut self.changed[index].1, at)),
             (Some(index), None) => Some(self.changed.swap_remove(index).1),
             (None, Some(at)) => {
+                // Most watchlists have one tracked column.
+                self.changed.reserve_exact(1);
                 self.changed.push((slot, at));
                 None
             }

@@ -134,7 +134,7 @@ impl Rows {
             return Err(Rejection::new(Code::DuplicateRow, format!("the row {} already exists", row.id)));
         }
         if let Some(row) = Arc::get_mut(&mut row) {
-            row.cells.iter_mut().for_each(|value| self.texts.share(value));
+            row.cells.iter_mut().for_each(|value| self.texts.share(value, self.ordered.len()));
         }
         let index = self.find(&row).unwrap_or_else(|index| index);
         let id = row.id;

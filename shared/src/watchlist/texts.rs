@@ -1,37 +1,40 @@
 //! Texts that rows share: a column often has the same few texts in thousands of rows, such as a sector or a trader.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use crate::value::Value;
 
-/// Number of texts that are remembered.
-const REMEMBERED: usize = 1024;
+/// Maximum number of texts that are remembered.
+const REMEMBERED: usize = 8192;
 
-/// The last texts by hash. It is a cache of fixed size, so that unique texts do not make it grow.
+/// The last texts, each at an index that its hash determines. It has about as many as there are rows, up to a limit, so that
+/// unique texts do not make it grow.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedTexts {
-    /// Empty until the first text.
     texts: Vec<Option<Arc<str>>>,
 }
 
 impl SharedTexts {
-    /// Replaces a text by an equal one that another row has, if it is remembered.
-    pub(super) fn share(&mut self, value: &mut Value) {
+    /// Replaces a text by an equal one that another of the `rows` has, if it is remembered.
+    pub(super) fn share(&mut self, value: &mut Value, rows: usize) {
         let Value::Text(text) = value else { return };
-        if self.texts.is_empty() {
-            self.texts.resize(REMEMBERED, None);
+        let wanted = rows.clamp(1, REMEMBERED).next_power_of_two();
+        if self.texts.len() < wanted {
+            self.texts.resize(wanted, None);
         }
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % REMEMBERED as u64).unwrap_or_default();
+        let index = hash(text) % self.texts.len();
         match &mut self.texts[index] {
             Some(known) if known == text => *text = known.clone(),
             other => *other = Some(text.clone()),
         }
     }
+}
+
+/// Returns the FNV-1a hash of a text, folded. Texts that are chosen to collide are only not shared.
+fn hash(text: &str) -> usize {
+    let hash =
+        text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (hash ^ hash >> 16) as usize
 }
 
 #[cfg(test)]
@@ -41,17 +44,16 @@ mod tests {
     #[test]
     fn equal_texts_are_stored_once_however_many_others_pass() {
         let mut texts = SharedTexts::default();
-        let mut share = |text: &str| {
+        let mut share = |text: &str, rows: usize| {
             let mut value = Value::Text(text.into());
-            texts.share(&mut value);
+            texts.share(&mut value, rows);
             let Value::Text(shared) = value else { panic!("still a text") };
             assert_eq!(&*shared, text);
             shared
         };
-        let energy = share("Energy");
-        assert!(Arc::ptr_eq(&energy, &share("Energy")));
-        (0..10 * REMEMBERED).for_each(|number| drop(share(&format!("SYM{number}"))));
-        assert!(Arc::ptr_eq(&share("Banks"), &share("Banks")));
+        assert!(Arc::ptr_eq(&share("Energy", 0), &share("Energy", 1)));
+        (0..10 * REMEMBERED).for_each(|number| drop(share(&format!("SYM{number}"), number)));
+        assert!(Arc::ptr_eq(&share("Banks", 100_000), &share("Banks", 100_001)));
         assert_eq!(texts.texts.len(), REMEMBERED);
     }
 }
