@@ -155,7 +155,7 @@ async fn measure(window: usize, edits: u64) -> Run {
 
 /// Returns the user and system time so far, from `/proc` in ticks of 10 ms.
 fn cpu(server: &Server) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.served.child.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     Duration::from_millis(ticks * 10)

@@ -1,10 +1,12 @@
 //! A server in a separate process: its memory use and its address.
 
+#[path = "../tests/it/served.rs"]
+mod served;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use server::accounts::TOKEN_FILE;
@@ -14,14 +16,16 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest, protocol::WebSocketConfig},
 };
 
+use self::served::Served;
+
 pub type Socket = WebSocketStream<TcpStream>;
 
 /// Lets the system choose a free port.
 pub const ANY_PORT: &str = "127.0.0.1:0";
 
-/// A server process, which is killed on drop.
+/// A server process without a rate limit, which is killed on drop.
 pub struct Server {
-    pub child: Child,
+    pub served: Served,
     endpoint: Endpoint,
 }
 
@@ -35,23 +39,16 @@ pub struct Endpoint {
 impl Server {
     /// Starts a server for a data folder.
     pub fn start(folder: &Path, listen: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_afterglow-server"))
-            .args(["serve", "--listen", listen, "--data-dir"])
-            .arg(folder)
-            .env("AFTERGLOW_EDITS_PER_SECOND", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_afterglow-server"));
+        program.env("AFTERGLOW_EDITS_PER_SECOND", "0").stderr(Stdio::null());
+        let served = Served::listen(program, folder, listen);
         let token = fs::read_to_string(folder.join(TOKEN_FILE)).unwrap().trim().to_owned();
-        Self { child, endpoint: Endpoint { address, token } }
+        let endpoint = Endpoint { address: served.address.clone(), token };
+        Self { served, endpoint }
     }
 
     pub fn resident_kib(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.served.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
@@ -71,12 +68,5 @@ impl Endpoint {
         let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
         let (socket, _) = client_async_with_config(request, stream, Some(config)).await.ok()?;
         Some(socket)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

@@ -16,6 +16,8 @@ mod morning;
 mod painter;
 mod rounds;
 mod screen;
+#[path = "../../../server/tests/it/served.rs"]
+mod served;
 mod server_says;
 mod shared_server;
 mod shortcuts;

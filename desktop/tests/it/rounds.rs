@@ -111,7 +111,7 @@ impl Desk {
 
     fn kill_server(&mut self) {
         let address = self.server.address().to_owned();
-        self.server.process.kill();
+        self.server.kill();
         self.server = ServerProcess::start(&self.folder.join("server"), &address);
     }
 
@@ -137,7 +137,7 @@ impl Desk {
     fn check(self) -> u64 {
         let Self { folder, list, mut server, proxies, clients } = self;
         drop((proxies, clients));
-        server.process.kill();
+        server.kill();
         let served = folder.join("server");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let commits = runtime.block_on(async {

@@ -65,7 +65,7 @@ fn an_edit_glows_in_the_other_window_and_survives_a_crash_of_the_server() {
     });
 
     let before = revision_of(&remote, list);
-    server.process.kill();
+    server.kill();
     wait_for("the server to be unreachable", || price_of(&remote, list, "AA").is_none().then_some(()));
     window_a.text("31.5");
     window_a.keys(&["Return"]);

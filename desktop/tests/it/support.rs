@@ -1,7 +1,6 @@
 //! Helpers that start and stop the programs, and query a server over HTTP.
 
 use std::{
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -9,7 +8,10 @@ use std::{
 use server::client::Client;
 use shared::ids::WatchlistId;
 
-use crate::screen::{Screen, wait_for};
+use crate::{
+    screen::{Screen, wait_for},
+    served::Served,
+};
 
 /// A process that is killed when dropped.
 pub struct Process(Child);
@@ -63,28 +65,28 @@ fn server_program() -> PathBuf {
 
 /// A server process on its own port.
 pub struct ServerProcess {
-    pub process: Process,
+    served: Served,
     pub base: String,
 }
 
 impl ServerProcess {
     /// Starts a server that listens on a free port (`127.0.0.1:0`) or on a given one.
     pub fn start(data_dir: &Path, listen: &str) -> Self {
-        let mut child = Command::new(server_program())
-            .args(["serve", "--listen", listen, "--data-dir"])
-            .arg(data_dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let base = first.trim_end().strip_prefix("listening on ").unwrap().to_owned();
-        Self { process: Process(child), base }
+        let mut program = Command::new(server_program());
+        program.stderr(Stdio::null());
+        let served = Served::listen(program, data_dir, listen);
+        let base = format!("http://{}", served.address);
+        Self { served, base }
     }
 
     pub fn address(&self) -> &str {
-        self.base.strip_prefix("http://").unwrap()
+        &self.served.address
+    }
+
+    /// Kills the process with SIGKILL, as a crash would.
+    pub fn kill(&mut self) {
+        self.served.child.kill().unwrap();
+        self.served.child.wait().unwrap();
     }
 }
 

@@ -16,6 +16,7 @@ mod journal;
 mod pressure;
 mod program;
 mod python_client;
+mod served;
 mod sessions;
 mod simulation;
 mod subscribing;

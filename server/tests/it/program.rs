@@ -1,11 +1,11 @@
 //! Runs the program as a separate process: to completion, or as a server until it is killed.
 
 use std::{
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
+pub use crate::served::Served;
 use crate::support::Client;
 
 pub fn program() -> Command {
@@ -31,26 +31,17 @@ pub fn error_message(output: &Output) -> String {
     stderr.lines().filter(|line| line.starts_with("afterglow-server: ")).collect()
 }
 
-pub struct Served {
-    pub child: Child,
-    pub address: String,
-}
-
 impl Served {
+    /// Starts a server on a free port.
     pub fn start(data_dir: &Path) -> Self {
         let mut program = program();
         program.stderr(Stdio::null());
         Self::spawn(program, data_dir)
     }
 
-    /// Starts a server with a program that takes the same flags as ours.
-    pub fn spawn(mut program: Command, data_dir: &Path) -> Self {
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
-        let mut child = program.args(arguments).arg(data_dir).stdout(Stdio::piped()).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { child, address }
+    /// Starts a server on a free port with a program that takes the same flags as ours.
+    pub fn spawn(program: Command, data_dir: &Path) -> Self {
+        Self::listen(program, data_dir, "127.0.0.1:0")
     }
 }
 
@@ -60,11 +51,4 @@ pub async fn client_of(served: &Served, data_dir: &Path) -> Client {
     let mut client = Client::to(&served.address, &token).await;
     client.greet().await;
     client
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
