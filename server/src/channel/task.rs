@@ -97,6 +97,7 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
     /// Serves the subscribers until the room ends, and tells them.
     async fn serve(&mut self, first: Published) -> End {
         let mut fan_out = FanOut::new(self.watchlist, first, self.context.flush_interval);
+        let mut received = None;
         let end = loop {
             while let Some(job) = fan_out.next_job() {
                 self.start(job);
@@ -104,14 +105,17 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
             tokio::select! {
                 biased;
                 () = until(fan_out.wake_at()) => fan_out.wake(),
-                // Before the commands, so that a subscriber gets what was published before it subscribed.
                 event = self.events.next() => match event {
                     Some(Event::Published(published)) => fan_out.publish(published),
                     Some(Event::Unavailable(reason)) => break End::Unavailable(reason),
                     Some(Event::Deleted) => break End::Deleted,
                     None => break End::RoomEnded,
                 },
-                Some(command) = self.commands.recv() => execute(&mut fan_out, command),
+                // Executed only once there are no more events: what was published before a command was sent comes before it.
+                () = std::future::ready(()), if received.is_some() => {
+                    received.take().into_iter().for_each(|command| execute(&mut fan_out, command));
+                }
+                Some(command) = self.commands.recv(), if received.is_none() => received = Some(command),
             }
         };
         match end {
@@ -123,6 +127,9 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
             // The clients subscribe again, to a room that is started then.
             End::RoomEnded => fan_out.close(&unavailable(self.watchlist, Unavailable::NotServed)),
             End::Unavailable(reason) => fan_out.close(&unavailable(self.watchlist, reason)),
+        }
+        if let Some(command) = received {
+            self.refuse(command, Unavailable::NotServed);
         }
         end
     }
@@ -169,5 +176,104 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::Mutex,
+        task::{Context, Poll},
+    };
+
+    use futures_util::{FutureExt, future::BoxFuture, stream::poll_fn};
+    use shared::{
+        column::standard_columns,
+        edit::{Author, Commit},
+        ids::{At, ClientId, EditId, Epoch, Revision, UserId},
+        limits::Limits,
+        time::Timestamp,
+        watchlist::{Frozen, Watchlist},
+        wire::codec::Encoding,
+    };
+    use uuid::Uuid;
+
+    use super::{
+        super::{ConnectionId, Outbox, Outgoing, Subscriber},
+        *,
+    };
+    use crate::dialect::Dialect;
+
+    /// What happens after the channel finds no event, and before it looks for a command.
+    type Meanwhile = Box<dyn FnOnce() + Send>;
+
+    struct NoSource;
+
+    impl Source for NoSource {
+        fn commits_after(&self, _: Revision, _: usize) -> BoxFuture<'_, Result<Vec<Commit>, Unavailable>> {
+            panic!("everything is in memory")
+        }
+
+        fn state(&self) -> BoxFuture<'_, Result<(Frozen, At), Unavailable>> {
+            panic!("the connection resumes")
+        }
+    }
+
+    fn published(revision: u64) -> Event {
+        let watchlist = Watchlist::new("List", standard_columns(), &Limits::default()).unwrap();
+        let at = At { epoch: Epoch(Uuid::nil()), revision: Revision(revision) };
+        let by = Author {
+            user: UserId(Uuid::nil()),
+            name: "ann".into(),
+            client: ClientId(Uuid::nil()),
+            edit: EditId(1),
+        };
+        let commit = |revision| Commit { revision, by, at: Timestamp::default(), changes: vec![] };
+        let commits = if revision == 0 { vec![] } else { vec![Arc::new(commit(at.revision))] };
+        let columns = watchlist.columns().clone();
+        Event::Published(Published { commits: commits.into(), at, columns, approximate_bytes: 1_000 })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscriber_gets_what_was_published_between_the_looks_for_events_and_for_commands() {
+        let (sender, mut events) = mpsc::channel(4);
+        let meanwhile: Arc<Mutex<Option<Meanwhile>>> = Arc::default();
+        let hook = meanwhile.clone();
+        let events = poll_fn(move |context: &mut Context<'_>| {
+            let event = events.poll_recv(context);
+            if event.is_pending()
+                && let Some(meanwhile) = hook.lock().unwrap().take()
+            {
+                meanwhile();
+                return Poll::Pending;
+            }
+            event
+        });
+        let context = ChannelContext {
+            flush_interval: Duration::from_millis(16),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let channel = spawn(context, WatchlistId(Uuid::nil()), events, Arc::new(NoSource));
+        sender.send(published(0)).await.unwrap();
+        let (outbox, mut items, _state) = Outbox::new(1_000);
+        let subscriber = Subscriber {
+            connection: ConnectionId(1),
+            client: ClientId(Uuid::nil()),
+            name: "ann".into(),
+            dialect: Dialect::WebSocket(Encoding::Json),
+            outbox,
+        };
+        let at = At { epoch: Epoch(Uuid::nil()), revision: Revision(0) };
+        *meanwhile.lock().unwrap() = Some(Box::new(move || {
+            sender.try_send(published(1)).unwrap();
+            channel.subscribe(subscriber, Some(at)).now_or_never().unwrap().unwrap();
+            std::mem::forget((sender, channel));
+        }));
+        let Some(Outgoing::Frame(frame)) = items.recv().await else { panic!("the connection resumes") };
+        match Encoding::Json.decode_server(frame.payload()).unwrap() {
+            ServerMessage::Resumed(resumed) => assert_eq!(resumed.revision, Revision(1)),
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Judges edits, orders them and makes them durable.
 //!
-//! The steps are apart so that the room can send what is due while a write is under way: [`Sequencer::judge`], then the write
-//! that it returns, then [`Sequencer::finish`].
+//! The steps are apart so that the room can answer repeated edits before it writes: [`Sequencer::judge`], then
+//! [`Sequencer::write`], then [`Sequencer::finish`].
 
 use std::{collections::HashSet, future::Future, sync::Arc};
 
