@@ -97,7 +97,7 @@ impl Action {
     }
 }
 
-/// Whether a caller with a role on a watchlist may do something with it. Admins may do everything, whatever the role; a caller
+/// Whether a caller with a role on a watchlist may do something with it. Admins may do everything regardless of the role; a caller
 /// without a role may do nothing.
 pub fn is_allowed(caller: &Caller, action: Action, role: Option<ListRole>) -> bool {
     caller.user.role == Role::Admin || role.is_some_and(|role| role >= action.lowest_role())

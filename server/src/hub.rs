@@ -167,7 +167,7 @@ impl Hub {
             Record { id, epoch, name: name.into(), revision: Revision(0), rows: 0, deleted_at: None };
         let first = StoredPart { snapshot, authors: Vec::new() };
         if let Err(error) = self.context.journal.create(record, first).await {
-            // A write that was reported as failed may be stored all the same.
+            // A write that was reported as failed may be stored nevertheless.
             let stored = self.context.journal.watchlists().await.unwrap_or_default();
             if !stored.iter().any(|record| record.id == id) {
                 return Err(unavailable(&error));

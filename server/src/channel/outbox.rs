@@ -11,7 +11,7 @@ use crate::dialect::frame::Frame;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
-/// Maximum number of queued items, whatever their size.
+/// Maximum number of queued items, regardless of their size.
 const MAX_ITEMS: usize = 256;
 /// Number of these that are reserved for items that must not be dropped: snapshots, and the close of a watchlist.
 const RESERVED_ITEMS: usize = 128;
@@ -76,7 +76,7 @@ impl Outbox {
         (Self { items, state: state.clone(), limit }, receiver, state)
     }
 
-    /// Returns the bytes that an item counts for. A snapshot fills the queue, whatever its size.
+    /// Returns the bytes that an item counts for. A snapshot fills the queue, regardless of its size.
     pub fn weight(&self, item: &Outgoing) -> usize {
         match item {
             Outgoing::Frame(frame) => frame.bytes().len(),

@@ -208,7 +208,7 @@ fn read_bytes(context: &HttpContext, body: Body) -> Result<Bytes, Problem> {
     })
 }
 
-/// An edit that can be named is answered as one, whatever its changes are.
+/// An edit that can be named is answered as one, even if its changes are invalid.
 fn read_edit(bytes: &[u8]) -> Result<(EditName, Result<Vec<Change>, Unreadable>), Problem> {
     #[derive(Deserialize)]
     struct Named {

@@ -95,7 +95,7 @@ impl OpenList {
     /// Sends an edit to be judged, and returns its answer.
     ///
     /// # Errors
-    /// The room has ended. The edit may be stored all the same.
+    /// The room has ended. The edit may be stored nevertheless.
     pub async fn edit_answered(
         &self,
         name: (ClientId, EditId),

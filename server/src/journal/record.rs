@@ -109,7 +109,7 @@ pub struct HistoryFilter {
     pub limit: usize,
 }
 
-/// Limits of one read of commits. The first commit is read whatever its size.
+/// Limits of one read of commits. The first commit is read regardless of its size.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadLimit {
     /// Maximum number of commits.

@@ -76,7 +76,7 @@ impl Sequencer {
             }
             let is_answered = self.state.answers.verdict(sender, request.edit).is_some();
             if is_answered && !judged.unwritten.has_answer(sender, request.edit) {
-                // The answer is durable and is given again, whatever else waits.
+                // The answer is durable and is given again, regardless of what else waits.
                 let verdict = self.state.judge(&request, (self.context.clock)(), &mut judged.unwritten);
                 judged.answered.push((self.release(request), verdict));
                 continue;

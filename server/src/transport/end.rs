@@ -1,4 +1,4 @@
-//! The end of a connection, whatever carries it.
+//! The end of a connection, on any transport.
 
 use shared::wire::server::ErrorCode;
 

@@ -1,4 +1,4 @@
-//! Hostile clients: whatever they send closes at most their own connection, is answered with an error
+//! Hostile clients: anything that they send closes at most their own connection, is answered with an error
 //! message, and does not affect the others.
 
 use futures_util::{SinkExt, StreamExt};
