@@ -8,4 +8,4 @@ pub use record::{
     AnswerRecord, Batch, HistoryFilter, NewCommit, ReadLimit, Record, Sender, StoredAuthors, StoredPart,
     Verdict,
 };
-pub use store::{Answer, Journal, JournalError};
+pub use store::{Answer, Journal, JournalError, Parts};

@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use shared::{
     edit::Commit,
     ids::{Epoch, Revision, WatchlistId},
@@ -37,19 +37,10 @@ use self::{
 
 use super::{
     record::{AnswerRecord, Batch, HistoryFilter, ReadLimit, Record, Sender, StoredPart},
-    store::{Answer, Journal, JournalError},
+    store::{Answer, Journal, JournalError, Parts},
 };
 
 impl SqliteJournal {
-    async fn read_snapshot(&self, id: WatchlistId) -> Result<Vec<StoredPart>, JournalError> {
-        let query = format!(
-            "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
-             WHERE w.id = ?1 AND s.revision = ({NEWEST_WHOLE}) ORDER BY s.part"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch_all(&self.readers).await;
-        rows.map_err(store)?.iter().map(|row| read_part(id, row)).collect()
-    }
-
     async fn read_history(
         &self,
         id: WatchlistId,
@@ -166,8 +157,13 @@ impl Journal for SqliteJournal {
         })
     }
 
-    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
-        Box::pin(self.read_snapshot(id))
+    fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
+        let query = format!(
+            "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
+             WHERE w.id = ?1 AND s.revision = ({NEWEST_WHOLE}) ORDER BY s.part"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&self.readers);
+        rows.map(move |row| row.map_err(store).and_then(|row| read_part(id, &row))).boxed()
     }
 
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {

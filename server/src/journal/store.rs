@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use shared::{
     edit::Commit,
     ids::{Revision, WatchlistId},
@@ -38,6 +38,9 @@ impl From<&JournalError> for Unavailable {
 /// Result of a journal call.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
 
+/// The parts of a snapshot, in order, or the error after which no more follow.
+pub type Parts<'a> = BoxStream<'a, Result<StoredPart, JournalError>>;
+
 /// Durable storage of watchlists: their commits, answers and snapshots.
 pub trait Journal: Send + Sync + 'static {
     /// Returns every watchlist, deleted ones included, oldest first.
@@ -48,8 +51,8 @@ pub trait Journal: Send + Sync + 'static {
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()>;
     /// Erases watchlists that were deleted before this time.
     fn purge(&self, before: Timestamp) -> Answer<'_, ()>;
-    /// Returns the parts of the newest complete snapshot.
-    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>>;
+    /// Returns the parts of the newest complete snapshot, one after the other.
+    fn snapshot(&self, id: WatchlistId) -> Parts<'_>;
     /// Returns commits after `after`, oldest first. The result is empty only if no such commit exists.
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>>;
     /// Returns commits, newest first, with the replaced value of each `set` in `was`.

@@ -1,5 +1,6 @@
 //! Loads a watchlist from the journal: its newest snapshot, and the commits since.
 
+use futures_util::TryStreamExt;
 use shared::{
     ids::{Revision, WatchlistId},
     limits::Limits,
@@ -7,7 +8,7 @@ use shared::{
 };
 
 use super::{context::RoomContext, judge::Judge};
-use crate::journal::{JournalError, ReadLimit};
+use crate::journal::{JournalError, ReadLimit, StoredPart};
 
 /// Limits of one read while replaying commits.
 const REPLAY_LIMIT: ReadLimit = ReadLimit { commits: 1_000, bytes: 8 << 20 };
@@ -18,20 +19,28 @@ pub(super) async fn load(
     watchlist: WatchlistId,
 ) -> Result<(Judge, Revision), JournalError> {
     let damaged = |what: String| JournalError::Damaged(format!("watchlist {watchlist}: {what}"));
-    let parts = context.journal.snapshot(watchlist).await?;
-    let first = parts.first().ok_or_else(|| damaged("it has no snapshot".to_owned()))?;
-    let revision = first.snapshot.revision;
     // Values that were accepted under other limits are still valid.
     let unlimited = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..context.settings.limits };
-    let state = Watchlist::new(&first.snapshot.name, first.snapshot.columns.clone(), &unlimited);
-    let state = state.map_err(|rejection| damaged(rejection.message))?;
-    let mut judge = Judge::new(state, revision, context.settings.limits);
-    for part in parts {
-        for row in &part.snapshot.rows {
+    let mut judge = None;
+    // A part is freed before the next one is read: all of them together take several times the memory of the rows.
+    let mut parts = context.journal.snapshot(watchlist);
+    while let Some(StoredPart { snapshot, authors }) = parts.try_next().await? {
+        let judge = match &mut judge {
+            Some(judge) => judge,
+            None => {
+                let state = Watchlist::new(&snapshot.name, snapshot.columns, &unlimited);
+                let state = state.map_err(|rejection| damaged(rejection.message))?;
+                judge.insert(Judge::new(state, snapshot.revision, context.settings.limits))
+            }
+        };
+        for row in &snapshot.rows {
             row.load_into(&mut judge.watchlist).map_err(|rejection| damaged(rejection.message))?;
         }
-        judge.authorship.load(part.authors);
+        judge.authorship.load(authors);
     }
+    drop(parts);
+    let mut judge = judge.ok_or_else(|| damaged("it has no snapshot".to_owned()))?;
+    let revision = judge.revision;
     if revision > Revision(0) {
         // Times of commits never go back, even if the clock does.
         let newest = context

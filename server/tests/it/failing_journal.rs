@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryFutureExt, future::BoxFuture};
 use server::{
     access::Caller,
     channel::{ConnectionId, Outbox, Outgoing, Subscriber},
@@ -13,7 +13,7 @@ use server::{
     dialect::Dialect,
     hub::Hub,
     journal::{
-        Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, ReadLimit, Record, Sender,
+        Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Parts, ReadLimit, Record, Sender,
         StoredPart, Verdict, sqlite::SqliteJournal,
     },
     room::{Answered, Reply, RoomContext, Withheld},
@@ -95,8 +95,9 @@ impl Journal for FailingJournal {
     fn purge(&self, before: Timestamp) -> Answer<'_, ()> {
         self.inner.purge(before)
     }
-    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
-        Box::pin(self.call(&self.snapshots, self.inner.snapshot(id)))
+    fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
+        let opened = self.call(&self.snapshots, async move { Ok(self.inner.snapshot(id)) });
+        opened.try_flatten_stream().boxed()
     }
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
         self.inner.commits(id, after, limit)

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use bolero::check;
+use futures_util::TryStreamExt;
 use server::journal::{HistoryFilter, Journal, ReadLimit, sqlite::SqliteJournal};
 use shared::ids::Revision;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -39,7 +40,7 @@ async fn read_all(file: &Path) -> bool {
             }
             None => false,
         };
-        is_intact &= answered && journal.snapshot(record.id).await.is_ok();
+        is_intact &= answered && journal.snapshot(record.id).try_collect::<Vec<_>>().await.is_ok();
         is_intact &= journal.history(record.id, filter).await.is_ok();
     }
     journal.close().await;

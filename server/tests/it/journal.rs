@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use futures_util::TryStreamExt;
 use serde_json::json;
 use server::{
     clock::Clock,
@@ -380,7 +381,7 @@ async fn the_number_of_kept_commits_is_limited() {
     let never = Timestamp::from_millis(i64::MIN);
     journal.prune(id, never, 5).await.unwrap();
     assert_eq!(count().await, 30, "the only snapshot is older than all of them");
-    let mut part = journal.snapshot(id).await.unwrap().remove(0);
+    let mut part = journal.snapshot(id).try_next().await.unwrap().unwrap();
     part.snapshot.revision = Revision(20);
     journal.save_part(id, part).await.unwrap();
     journal.prune(id, never, 25).await.unwrap();

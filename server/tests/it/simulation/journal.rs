@@ -11,10 +11,10 @@ use std::{
 };
 
 use fastrand::Rng;
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, future::BoxFuture, stream};
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, NewCommit, ReadLimit, Record, Sender,
-    StoredPart,
+    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, NewCommit, Parts, ReadLimit, Record,
+    Sender, StoredPart,
 };
 use shared::{
     edit::{Change, Commit},
@@ -152,11 +152,12 @@ impl Journal for SimulatedJournal {
         Box::pin(async { Ok(()) })
     }
 
-    fn snapshot(&self, id: WatchlistId) -> Answer<'_, Vec<StoredPart>> {
-        Box::pin(async move {
+    fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
+        let first = async move {
             self.access(30).await?;
-            Ok(vec![self.disk.contents().lists[&id].first.clone()])
-        })
+            Ok(self.disk.contents().lists[&id].first.clone())
+        };
+        stream::once(first).boxed()
     }
 
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
