@@ -17,7 +17,7 @@ pub use self::{
     app::AppCommand,
     grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, Step},
     help::{HelpRow, help_rows, markdown},
-    keymap::{consume, matching},
+    keymap::{TakenKey, consume, matching, take_first},
     menu::menu_items,
     shortcut::Shortcut,
     table::{Entry, Scope, entries, entry_of},

@@ -65,6 +65,8 @@ use crate::command::{Command, GridCommand, When};
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let id = ui.scope_id().with("grid");
+    let ahead = std::mem::take(&mut state.editing.typed_ahead);
+    ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
     let mut commands = question::show(ui, &mut state.question, view);
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();

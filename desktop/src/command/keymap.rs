@@ -24,6 +24,42 @@ pub fn consume(input: &mut InputState, is_wanted: impl Fn(&Entry) -> bool) -> Ve
     commands
 }
 
+/// A key that was taken from the events of a frame.
+pub struct TakenKey {
+    /// The command of the key.
+    pub command: Command,
+    /// The key.
+    pub event: Event,
+    /// Whether other keyboard input precedes it.
+    pub follows_input: bool,
+    /// The events that follow it. They are for the next frame, when the command has been executed.
+    pub following: Vec<Event>,
+}
+
+/// Takes the first key of the wanted commands from the events of a frame, and all events that follow it.
+pub fn take_first(events: &mut Vec<Event>, is_wanted: impl Fn(&Entry) -> bool) -> Option<TakenKey> {
+    let found = events.iter().enumerate().find_map(|(index, event)| match event {
+        Event::Key { key, modifiers, pressed: true, .. } => {
+            Some((index, best(*key, *modifiers, &is_wanted)?))
+        }
+        _ => None,
+    });
+    let (index, entry) = found?;
+    let following = events.split_off(index + 1);
+    let event = events.pop()?;
+    let follows_input = events.iter().any(is_typed);
+    Some(TakenKey { command: entry.command.clone(), event, follows_input, following })
+}
+
+/// Whether an event is keyboard input.
+fn is_typed(event: &Event) -> bool {
+    match event {
+        Event::Text(_) | Event::Paste(_) | Event::Copy | Event::Cut => true,
+        Event::Key { pressed, .. } => *pressed,
+        _ => false,
+    }
+}
+
 /// Returns the command of a key. Shift is ignored unless it makes a shortcut of its own.
 fn best(key: Key, modifiers: Modifiers, is_wanted: &dyn Fn(&Entry) -> bool) -> Option<&'static Entry> {
     let wanted = entries().iter().filter(|entry| is_wanted(entry));

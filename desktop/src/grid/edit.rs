@@ -57,16 +57,16 @@ pub(super) fn show(
     if let Some(place) = editor.cursor.row.and_then(|row| ListIndex::of(view.watchlist, row)) {
         editor.last_place = place;
     }
-    if editor.opening.is_none() {
-        let ahead = std::mem::take(&mut editing.typed_ahead);
-        ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
-    }
     let kind = view.watchlist.columns().get(&editor.column).map(|entry| entry.column.kind.clone());
     let kind = kind.unwrap_or(ColumnKind::Text);
     // The key that opened the editor is not input for it.
     let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let before = editor.text.clone();
     let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, &mut editor, &kind, view) };
+    if !keys.following.is_empty() {
+        editing.typed_ahead.append(&mut keys.following);
+        ui.request_repaint();
+    }
     if std::mem::take(&mut editing.is_commit_requested) {
         keys.commit = Some(None);
     }

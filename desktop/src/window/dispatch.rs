@@ -46,15 +46,15 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         }
         Command::OpenPalette => {
             state.execute(AppCommand::RequestDeleted, window.id(), now);
-            window.palette = Some(CommandPalette::new());
+            window.overlays.palette = Some(CommandPalette::new());
         }
-        Command::ShowShortcuts => window.is_keys_open = true,
+        Command::ShowShortcuts => window.overlays.is_keys_open = true,
         Command::SetDensity(density) => window.grid.density = density,
         Command::SetOnTop(on_top) => window.viewport.on_top = on_top,
         Command::Link(group) => window.link = Link::new(group),
         Command::OpenWindow => state.open_window(window.list()),
         // A dialog may contain typed text, and an open editor is committed first.
-        Command::App(AppCommand::Quit) if window.dialog.is_some() => {}
+        Command::App(AppCommand::Quit) if window.overlays.dialog.is_some() => {}
         Command::App(AppCommand::Quit) if window.grid.editor().is_some() => {
             window.leave_editor_then(AfterEditor::Quit);
         }
@@ -64,7 +64,7 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
 }
 
 fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
-    window.dialog = Some(match kind {
+    window.overlays.dialog = Some(match kind {
         DialogKind::NewWatchlist => Dialog::new_watchlist(),
         DialogKind::Import => Dialog::import(),
         DialogKind::Rename(list) => {

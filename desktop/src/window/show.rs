@@ -35,8 +35,9 @@ impl Window {
         let mut commands = self.dropped_files(ui);
         // The question about joining blocks the window's shortcuts.
         let needs_consent = state.joining.as_ref().is_some_and(Joining::needs_consent);
-        if !needs_consent {
-            commands.extend(self.consume_keys(ui));
+        if !needs_consent && let Some(command) = self.take_shortcut(ui) {
+            // The window is drawn as the command leaves it.
+            dispatch(command, self, state, now);
         }
         let palette = Palette::of(ui.theme(), state.preferences().colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
@@ -63,20 +64,20 @@ impl Window {
         }
         let notices = notices::show(ui, shown.response.rect.right(), state, palette);
         commands.extend(notices.into_iter().map(Command::from));
-        if let Some(dialog) = self.dialog.take() {
+        if let Some(dialog) = self.overlays.dialog.take() {
             let (dialog, asked) = dialog.show(ui);
-            self.dialog = dialog;
+            self.overlays.dialog = dialog;
             commands.extend(asked.map(Command::from));
         }
         if let Some(joining) = state.joining.as_ref().filter(|joining| joining.needs_consent()) {
             commands.extend(joining::show(ui, &joining.destination).map(Command::from));
         }
-        if let Some(open) = self.palette.take() {
+        if let Some(open) = self.overlays.palette.take() {
             let (open, chosen) = palette::show(ui, open, &self.view(now), state);
-            self.palette = open;
+            self.overlays.palette = open;
             commands.extend(chosen);
         }
-        self.is_keys_open = self.is_keys_open && shortcuts::show(ui);
+        self.overlays.is_keys_open = self.overlays.is_keys_open && shortcuts::show(ui);
         for command in commands {
             dispatch(command, self, state, now);
             ui.request_repaint();
@@ -190,12 +191,12 @@ impl Window {
     /// Handles the result of an import: the dialog closes, or shows the error.
     fn finish_import(&mut self, state: &mut AppState) {
         let Some(error) = state.take_import_result(self.id) else { return };
-        match (self.dialog.take(), error) {
+        match (self.overlays.dialog.take(), error) {
             (Some(dialog), error) if dialog.is_importing() => {
-                self.dialog = error.map(|error| dialog.with_import_error(error))
+                self.overlays.dialog = error.map(|error| dialog.with_import_error(error))
             }
             (dialog, error) => {
-                self.dialog = dialog;
+                self.overlays.dialog = dialog;
                 if let Some(error) = error {
                     state.store.notify_until_dismissed(error);
                 }

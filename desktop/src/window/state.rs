@@ -26,19 +26,28 @@ pub struct Window {
     pub link: Link,
     /// The system's window.
     pub viewport: Viewport,
-    /// Open dialog.
-    pub dialog: Option<Dialog>,
-    /// Open command palette.
-    pub palette: Option<CommandPalette>,
+    /// What covers the grid.
+    pub overlays: Overlays,
     /// Open history panel.
     pub history: Option<HistoryPanel>,
-    /// Whether the table of keyboard shortcuts is open.
-    pub is_keys_open: bool,
+    /// Input that follows a shortcut in the same frame, for the next frame.
+    pub(super) delayed: Vec<egui::Event>,
     pub(super) pacing: Pacing,
     /// What to do once the open editor is committed.
     pub(super) next: Option<AfterEditor>,
     /// The cursor position reported to others.
     pub(super) presence: Presence,
+}
+
+/// What covers the grid of a window.
+#[derive(Default)]
+pub struct Overlays {
+    /// Open dialog.
+    pub dialog: Option<Dialog>,
+    /// Open command palette.
+    pub palette: Option<CommandPalette>,
+    /// Whether the table of keyboard shortcuts is open.
+    pub is_keys_open: bool,
 }
 
 /// The watchlists of a window.
@@ -81,10 +90,9 @@ impl Window {
             grid,
             link: Link::new(group),
             viewport: Viewport::new(placement, on_top),
-            dialog: None,
-            palette: None,
+            overlays: Overlays::default(),
             history: None,
-            is_keys_open: false,
+            delayed: Vec::new(),
             pacing: Pacing::default(),
             next: None,
             presence: Presence::default(),
@@ -115,7 +123,7 @@ impl Window {
 
     /// Returns whether no dialog or overlay covers the grid.
     pub(super) fn is_grid_uncovered(&self) -> bool {
-        self.dialog.is_none() && self.palette.is_none() && !self.is_keys_open
+        self.overlays.dialog.is_none() && self.overlays.palette.is_none() && !self.overlays.is_keys_open
     }
 
     /// Returns whether the window can close now. An open editor is committed first, and the window then
@@ -248,7 +256,7 @@ impl Window {
         if let Some(editor) = self.grid.take_editor() {
             let text =
                 format!("The watchlist was deleted while you were typing \u{201c}{}\u{201d}.", editor.text);
-            self.dialog = Some(Dialog::message("Watchlist deleted", text));
+            self.overlays.dialog = Some(Dialog::message("Watchlist deleted", text));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use desktop::{
-    command::{AppCommand, ColumnCommand, GridCommand, Step},
+    command::{AppCommand, ColumnCommand, Command, GridCommand, Step},
     follow::{Group, Link},
     grid::Cursor,
     panels::dialogs::Dialog,
@@ -201,6 +201,43 @@ fn keys_switch_tabs_and_each_tab_keeps_its_cursor() {
     headless.stop();
 }
 
+/// At a low frame rate a shortcut and the keys around it arrive in one frame.
+#[test]
+fn keys_around_a_shortcut_in_the_same_frame_go_where_they_were_meant_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    let other = create(&mut headless, "Other");
+    headless.execute(Command::Show(companies));
+    go_to_price(&mut headless, 0);
+    let text = |text: &str| egui::Event::Text(text.to_owned());
+    let press = |modifiers, key| egui::Event::Key {
+        key,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers,
+    };
+    let next = || press(Modifiers::COMMAND, Key::PageDown);
+    let enter = || press(Modifiers::NONE, Key::Enter);
+    headless.typed(vec![text("5"), text("0"), enter(), next(), text("NEW"), enter()]);
+    (0..6).for_each(|_| headless.frame(Vec::new()));
+    assert_eq!(headless.window.list(), Some(other));
+    let symbols = |list| {
+        let rows = headless.state.store.watchlist(list).unwrap().rows().iter();
+        rows.filter(|row| row.stored(0).to_literal() == Literal::from("NEW")).count()
+    };
+    assert_eq!((symbols(companies), symbols(other)), (0, 1), "typed after the switch");
+    headless.execute(Command::Show(companies));
+    headless.frame(Vec::new());
+    assert_eq!(price(&headless, 0), "50", "typed before the switch");
+
+    headless.typed(vec![press(Modifiers::COMMAND, Key::K), text("dark")]);
+    headless.frame(Vec::new());
+    assert!(headless.window.overlays.palette.is_some() && headless.window.grid.editor().is_none());
+    headless.stop();
+}
+
 #[test]
 fn a_window_is_restored_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -274,11 +311,11 @@ fn overlays_do_not_change_the_text_of_an_open_editor() {
     go_to_price(&mut headless, 0);
     headless.typed(vec![egui::Event::Text("8".to_owned())]);
     headless.key(Modifiers::COMMAND, Key::K);
-    assert!(headless.window.palette.is_some());
+    assert!(headless.window.overlays.palette.is_some());
     headless.typed(vec![egui::Event::Text("light".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
     headless.key(Modifiers::NONE, Key::F1);
-    assert!(headless.window.is_keys_open && headless.window.palette.is_none());
+    assert!(headless.window.overlays.is_keys_open && headless.window.overlays.palette.is_none());
     headless.typed(vec![egui::Event::Text("x".to_owned())]);
     headless.key(Modifiers::NONE, Key::Escape);
     assert_eq!((editor(&headless).as_deref(), price(&headless, 0)), (Some("8"), "71.72".to_owned()));
@@ -316,7 +353,7 @@ fn the_import_dialog_stays_open_after_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let file = folder.path().join("mine.csv");
-    headless.window.dialog = Some(Dialog::import());
+    headless.window.overlays.dialog = Some(Dialog::import());
     headless.frame(Vec::new());
     let import = |headless: &mut Headless| {
         headless.key(Modifiers::COMMAND, Key::A);
@@ -324,18 +361,21 @@ fn the_import_dialog_stays_open_after_an_error() {
         headless.key(Modifiers::NONE, Key::Enter);
         wait_for("the file to be read", || {
             headless.frame(Vec::new());
-            (!headless.window.dialog.as_ref().is_some_and(Dialog::is_importing)).then_some(())
+            (!headless.window.overlays.dialog.as_ref().is_some_and(Dialog::is_importing)).then_some(())
         });
     };
     import(&mut headless);
-    assert!(headless.window.dialog.is_some() && notices(&headless).is_empty(), "the file does not exist");
+    assert!(
+        headless.window.overlays.dialog.is_some() && notices(&headless).is_empty(),
+        "the file does not exist"
+    );
     assert_eq!(
         headless.shown().unwrap().cell(id(&headless, 0), &"price".into()).as_number(),
         "71.72".parse().ok()
     );
     std::fs::write(&file, "Symbol,Price\nXYZ,7\n").unwrap();
     import(&mut headless);
-    assert!(headless.window.dialog.is_none());
+    assert!(headless.window.overlays.dialog.is_none());
     wait_for("the imported list", || {
         headless.frame(Vec::new());
         (headless.symbols() == ["XYZ"]).then_some(())

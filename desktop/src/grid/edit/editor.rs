@@ -61,7 +61,7 @@ pub struct Editor {
 pub(in crate::grid) struct Editing {
     /// The open editor.
     pub(in crate::grid) editor: Option<Editor>,
-    /// Keyboard events that followed the key that opened the editor, in the same frame.
+    /// Keyboard events that followed the key that opened or closed the editor, in the same frame.
     pub(in crate::grid) typed_ahead: Vec<egui::Event>,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,

@@ -1,11 +1,11 @@
 //! Keys of the open editor.
 
-use egui::{Key, Modifiers, Ui};
+use egui::{Event, Key, Modifiers, Ui};
 use shared::column::ColumnKind;
 
 use super::{editor::Editor, picker::Picker};
 use crate::{
-    command::{self, Command, EditorCommand, Entry, GridCommand, Scope, Step},
+    command::{self, Command, EditorCommand, Entry, GridCommand, Scope, Step, TakenKey},
     grid::view::GridView,
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Keys {
     pub(super) commit: Option<Option<Step>>,
     /// Steps the number: true is up.
     pub(super) step: Option<bool>,
+    /// Input that follows the key that closes the editor, and is not for it.
+    pub(super) following: Vec<Event>,
 }
 
 impl Keys {
@@ -24,9 +26,8 @@ impl Keys {
     pub(super) fn consume(ui: &Ui, editor: &mut Editor, kind: &ColumnKind, view: &GridView<'_>) -> Self {
         ui.input_mut(|input| {
             let mut keys = Self::default();
-            for command in command::consume(input, |entry| is_of_editor(entry) && !is_commit(entry)) {
+            for command in command::consume(input, |entry| is_of_editor(entry) && !closes_editor(entry)) {
                 match command {
-                    Command::Grid(GridCommand::Editor(EditorCommand::Discard)) => keys.escape = true,
                     Command::Grid(GridCommand::Editor(EditorCommand::OpenList)) => {
                         editor.picker = Picker::for_kind(kind, &editor.text, view);
                     }
@@ -38,11 +39,18 @@ impl Keys {
             if let Some(picker) = &mut editor.picker {
                 picker.consume_keys(input, kind, &mut editor.text, view);
             }
-            let committed = command::consume(input, |entry| is_of_editor(entry) && is_commit(entry));
-            keys.commit = committed.into_iter().find_map(|command| match command {
-                Command::Grid(GridCommand::Editor(EditorCommand::Commit(step))) => Some(Some(step)),
-                _ => None,
-            });
+            let closing =
+                command::take_first(&mut input.events, |entry| is_of_editor(entry) && closes_editor(entry));
+            if let Some(TakenKey { command, following, .. }) = closing {
+                match command {
+                    Command::Grid(GridCommand::Editor(EditorCommand::Discard)) => keys.escape = true,
+                    Command::Grid(GridCommand::Editor(EditorCommand::Commit(step))) => {
+                        keys.commit = Some(Some(step));
+                    }
+                    _ => {}
+                }
+                keys.following = following;
+            }
             // In an editor that was opened by typing, arrow keys leave the cell.
             let arrows = [
                 (Key::ArrowUp, Step::Up),
@@ -50,7 +58,7 @@ impl Keys {
                 (Key::ArrowLeft, Step::Left),
                 (Key::ArrowRight, Step::Right),
             ];
-            if editor.typed_over && keys.commit.is_none() {
+            if editor.typed_over && keys.commit.is_none() && !keys.escape {
                 let pressed = arrows.into_iter().find(|(key, _)| input.consume_key(Modifiers::NONE, *key));
                 keys.commit = pressed.map(|(_, step)| Some(step));
             }
@@ -63,6 +71,7 @@ fn is_of_editor(entry: &Entry) -> bool {
     entry.scope == Scope::Editor
 }
 
-fn is_commit(entry: &Entry) -> bool {
-    matches!(entry.command, Command::Grid(GridCommand::Editor(EditorCommand::Commit(_))))
+fn closes_editor(entry: &Entry) -> bool {
+    let is_closing = |command| matches!(command, EditorCommand::Commit(_) | EditorCommand::Discard);
+    matches!(entry.command, Command::Grid(GridCommand::Editor(command)) if is_closing(command))
 }

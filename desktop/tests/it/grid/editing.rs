@@ -8,6 +8,28 @@ use super::desk::{row, three_rows};
 
 const PRICE: usize = 2;
 
+/// At a low frame rate several values arrive in one frame.
+#[test]
+fn values_that_are_typed_within_one_frame_go_to_their_own_cells() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    let enter = |pressed| Event::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    for text in ["11", "12", "13"] {
+        text.chars().for_each(|digit| harness.0.event(Event::Text(digit.to_string())));
+        harness.0.event(enter(true));
+        harness.0.event(enter(false));
+    }
+    (0..4).for_each(|_| harness.frames());
+    let price = |symbol: &str| harness.cell(&format!("Price of {symbol}"));
+    assert_eq!([price("AAA"), price("BBB"), price("CCC")], ["11.00", "12.00", "13.00"]);
+}
+
 #[test]
 fn enter_opens_the_editor_with_all_selected_and_commits_downwards() {
     let mut harness = three_rows();
