@@ -1,7 +1,7 @@
 //! The grid widget: shows a watchlist and returns commands. It paints its own body, so that the cost of a frame depends on
 //! the visible cells and not on the size of the watchlist.
 //!
-//! Each part owns its state and sees only the table, the layout and what it is given. This file alone sees them all.
+//! Each part owns its state and sees only the table, the layout and what it is given. Only this file and `state` see all parts.
 
 mod access;
 pub mod arranger;

@@ -35,7 +35,7 @@ use crate::{
 /// Maximum number of network events per frame, so that the windows stay responsive.
 const MAX_EVENTS_PER_FRAME: usize = 2_000;
 /// Notice for a command that needs a connection.
-const OFFLINE: &str = "This is not possible while offline. Try again once you are connected.";
+const OFFLINE: &str = "Not available offline. Try again when connected.";
 /// How long a notice is shown.
 const NOTICE_DURATION: Duration = Duration::from_secs(12);
 
@@ -133,7 +133,7 @@ impl AppState {
             && let Err(error) = joining.save()
         {
             self.store.notify(
-                format!("Cannot save the token file of this server for next time: {error}."),
+                format!("Cannot save this server's token file: {error}. You will need it again next time."),
                 None,
                 now,
             );
@@ -152,7 +152,8 @@ impl AppState {
             .iter()
             .find_map(|notice| notice.at)
             .map(|at| (at + NOTICE_DURATION).saturating_sub(now));
-        [retry, countdown, notice].into_iter().flatten().min()
+        let delayed = self.store.has_delayed_edits().then_some(Duration::from_secs(1));
+        [retry, countdown, notice, delayed].into_iter().flatten().min()
     }
 
     /// Sends queued messages.

@@ -28,6 +28,8 @@ pub enum Scope {
     WindowWithoutText,
     /// In the grid, unless an editor is open.
     Grid,
+    /// In the grid. The system turns the keys into clipboard events, which the grid handles.
+    Clipboard,
     /// In the open editor of a cell.
     Editor,
 }
@@ -115,6 +117,14 @@ fn on_grid<const N: usize>(
     in_scope(Scope::Grid, title, shortcuts, command).when(When::List)
 }
 
+fn on_clipboard<const N: usize>(
+    title: &'static str,
+    shortcuts: [Shortcut; N],
+    command: GridCommand,
+) -> Entry {
+    in_scope(Scope::Clipboard, title, shortcuts, command).when(When::List)
+}
+
 fn on_row<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: GridCommand) -> Entry {
     on_grid(title, shortcuts, command).when(When::Row)
 }
@@ -143,8 +153,9 @@ fn editing() -> Vec<Entry> {
     vec![
         on_grid("Replace the value", [], G::Type(String::new())).gesture("any printable key").keys_only(),
         on_grid("Edit cell", [plain(Key::Enter)], G::OpenAll)
-            .describe("Enter and a double click select the text, F2 puts the caret at its end"),
-        on_grid("Edit cell", [plain(Key::F2)], G::Open).gesture("double click").keys_only(),
+            .gesture("double click")
+            .describe("Enter and double click select the text; F2 puts the caret at its end"),
+        on_grid("Edit cell", [plain(Key::F2)], G::Open).keys_only(),
         in_editor("Commit and move down", [plain(Key::Enter)], E::Commit(Step::Down)),
         in_editor("Commit and move up", [shift(Key::Enter)], E::Commit(Step::Up)),
         in_editor(next, [plain(Key::Tab)], E::Commit(Step::Next))
@@ -157,16 +168,8 @@ fn editing() -> Vec<Entry> {
         on_grid("Open list or calendar", [alt(Key::ArrowDown)], G::OpenList),
         in_editor("Open list or calendar", [alt(Key::ArrowDown)], E::OpenList),
         in_editor("Close list or calendar", [alt(Key::ArrowUp)], E::CloseList),
-        in_editor(
-            "Increase the edited number by its last decimal",
-            [ctrl(Key::ArrowUp)],
-            E::StepNumber(true),
-        ),
-        in_editor(
-            "Decrease the edited number by its last decimal",
-            [ctrl(Key::ArrowDown)],
-            E::StepNumber(false),
-        ),
+        in_editor("Increase the edited number by one step", [ctrl(Key::ArrowUp)], E::StepNumber(true)),
+        in_editor("Decrease the edited number by one step", [ctrl(Key::ArrowDown)], E::StepNumber(false)),
     ]
 }
 
@@ -213,13 +216,13 @@ fn cells() -> Vec<Entry> {
     vec![
         on_grid("Select all", [ctrl(Key::A)], G::SelectAll),
         on_grid("Select entire rows", [shift(Key::Space)], G::SelectRows)
-            .describe("A drag, clicks with Shift or Ctrl, and the row numbers select, too"),
+            .describe("Dragging, Shift+click, Ctrl+click and the row numbers also select"),
         on_grid("Select entire columns", [ctrl(Key::Space)], G::SelectColumns),
         on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).keys_only(),
         on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear),
-        on_grid("Cut", [ctrl(Key::X)], G::Cut),
-        on_grid("Copy", [ctrl(Key::C)], G::Copy),
-        on_grid("Paste", [ctrl(Key::V)], G::RequestPaste)
+        on_clipboard("Cut", [ctrl(Key::X)], G::Cut),
+        on_clipboard("Copy", [ctrl(Key::C)], G::Copy),
+        on_clipboard("Paste", [ctrl(Key::V)], G::RequestPaste)
             .describe("Excel, LibreOffice and Google Sheets can copy and paste the same cells"),
         on_row("Fill down", [ctrl(Key::D)], G::FillDown),
         on_row("Fill right", [ctrl(Key::R)], G::FillRight),
@@ -240,7 +243,7 @@ fn rows() -> Vec<Entry> {
             .describe("A section is a title across the list, within which rows are sorted"),
         on_row("Duplicate selected rows", [ctrl_shift(Key::D)], G::Duplicate),
         on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows(true))
-            .describe("Dragging their row numbers moves them, too"),
+            .describe("Dragging their row numbers also moves them"),
         on_row("Move selected rows down", [alt_shift(Key::ArrowDown)], G::MoveRows(false)),
         on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows),
     ]
@@ -291,8 +294,8 @@ fn reading() -> Vec<Entry> {
         on_grid("Find next", [plain(Key::F3)], G::FindNext(true)),
         on_grid("Find previous", [shift(Key::F3)], G::FindNext(false)),
         on_row("Show recent changes", [shift(Key::F2)], G::History).describe(
-            "The last five of the cell: who, when, and the old and new value. Resting the pointer on a cell shows \
-             them, too, and a value that does not fit in its cell",
+            "The last five changes of the cell: who, when, the old and the new value. Hovering over a cell also shows \
+             them, and a value that does not fit in its cell",
         ),
         on_row("Show cell history", [], G::ShowHistory),
         in_scope(Scope::WindowWithoutText, "Show or hide history", [ctrl(Key::H)], Command::ToggleHistory)
@@ -347,16 +350,16 @@ fn settings() -> Vec<Entry> {
         plain("Dark theme", AppCommand::SetTheme(ThemeChoice::Dark).into()),
         plain("Light theme", AppCommand::SetTheme(ThemeChoice::Light).into()),
         plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into()),
-        glow("Glow: off", GlowSetting::Seconds(0)),
+        glow("Glow: Off", GlowSetting::Seconds(0)),
         glow("Glow: 1 s", GlowSetting::Seconds(1)),
         glow("Glow: 2 s", GlowSetting::Seconds(2)),
         glow("Glow: 5 s", GlowSetting::Seconds(5)),
         glow("Glow: 10 s", GlowSetting::Seconds(10)),
-        glow("Glow: highlight row", GlowSetting::CellOnly(false)),
-        glow("Glow: highlight cell only", GlowSetting::CellOnly(true)),
-        glow("Glow: follow system motion setting", GlowSetting::Motion(Motion::System)),
-        glow("Glow: always fade", GlowSetting::Motion(Motion::Fade)),
-        glow("Glow: never fade", GlowSetting::Motion(Motion::Still)),
+        glow("Glow: Highlight row", GlowSetting::CellOnly(false)),
+        glow("Glow: Highlight cell only", GlowSetting::CellOnly(true)),
+        glow("Glow: Follow system motion setting", GlowSetting::Motion(Motion::System)),
+        glow("Glow: Always fade", GlowSetting::Motion(Motion::Fade)),
+        glow("Glow: Never fade", GlowSetting::Motion(Motion::Still)),
         link("Link this window to group blue", Group::Blue),
         link("Link this window to group green", Group::Green),
         link("Link this window to group orange", Group::Orange),

@@ -155,9 +155,7 @@ impl Dialog {
             Kind::Rename(_) => ("Rename watchlist", "Name", "Rename"),
             Kind::AddColumn(..) => ("Add column", "Title", "Add"),
             Kind::RenameColumn(..) => ("Rename column", "Title", "Rename"),
-            Kind::Import => {
-                ("Import CSV file", "Path of the file; its first line has the column titles", "Import")
-            }
+            Kind::Import => ("Import CSV file", "Path to a CSV file with a header row", "Import"),
             Kind::Message(title) => (title, "", "Close"),
         };
         let error = self.title_error();

@@ -139,7 +139,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
     let Some(log) = view.log else { return };
     match log.request {
         RequestState::Offline => {
-            ui.label(quiet("The history is not available: the server is offline or cannot read its disk."));
+            ui.label(quiet("History is not available: offline, or the server cannot read its journal."));
         }
         RequestState::Waiting(_) if log.entries().is_empty() => {
             ui.label(quiet("Loading\u{2026}"));

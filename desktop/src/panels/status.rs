@@ -71,7 +71,7 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
                 }
                 if status.is_sort_paused {
-                    ui.label(quiet("Sorting paused, F5 to sort again".to_owned()));
+                    ui.label(quiet("Sorting paused. Press F5 to sort.".to_owned()));
                 }
                 if let Some(summary) = status.sums {
                     sums(ui, summary, status.separators, palette);

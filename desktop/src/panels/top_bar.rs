@@ -7,7 +7,7 @@ use shared::wire::server::Summary;
 
 use super::{people, view::WindowView};
 use crate::{
-    command::{AppCommand, Command, DialogKind, menu_items},
+    command::{AppCommand, Command, DialogKind, entry_of, menu_items},
     follow::Group,
     preferences::{GlowSetting, Motion},
     state::AppState,
@@ -60,7 +60,7 @@ fn tabs(
     if plus.clicked() {
         commands.push(AppCommand::RequestDeleted.into());
     }
-    egui::Popup::menu(&plus.on_hover_text("New watchlist")).show(|ui| {
+    egui::Popup::menu(&plus.on_hover_text("New, import or restore watchlist")).show(|ui| {
         let new = [DialogKind::NewWatchlist, DialogKind::Import].map(Command::OpenDialog);
         commands.extend(menu_items(ui, &[&new], &window.conditions(state)));
         restore_menu(ui, state, commands);
@@ -117,11 +117,11 @@ fn tab(
         commands.push(Command::OpenDialog(DialogKind::Rename(summary.watchlist)));
     }
     tab.context_menu(|ui| {
-        if ui.button("Rename…").clicked() {
+        if ui.button(entry_of(&Command::RenameShownList).title).clicked() {
             commands.push(Command::OpenDialog(DialogKind::Rename(summary.watchlist)));
             ui.close();
         }
-        if ui.button("Delete").clicked() {
+        if ui.button(entry_of(&Command::DeleteShownList).title).clicked() {
             commands.push(AppCommand::Delete(summary.watchlist).into());
             ui.close();
         }
@@ -245,22 +245,9 @@ fn round_trip(took: Duration) -> String {
 /// Draws the submenu of the glow settings: duration, extent and motion.
 fn glow_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let groups = [
-        vec![
-            ("Off", GlowSetting::Seconds(0)),
-            ("1 s", GlowSetting::Seconds(1)),
-            ("2 s", GlowSetting::Seconds(2)),
-            ("5 s", GlowSetting::Seconds(5)),
-            ("10 s", GlowSetting::Seconds(10)),
-        ],
-        vec![
-            ("Highlight row", GlowSetting::CellOnly(false)),
-            ("Highlight cell only", GlowSetting::CellOnly(true)),
-        ],
-        vec![
-            ("Follow system motion setting", GlowSetting::Motion(Motion::System)),
-            ("Always fade", GlowSetting::Motion(Motion::Fade)),
-            ("Never fade", GlowSetting::Motion(Motion::Still)),
-        ],
+        [0, 1, 2, 5, 10].map(GlowSetting::Seconds).to_vec(),
+        [false, true].map(GlowSetting::CellOnly).to_vec(),
+        [Motion::System, Motion::Fade, Motion::Still].map(GlowSetting::Motion).to_vec(),
     ];
     ui.menu_button("Glow", |ui| {
         let current = state.preferences().glow;
@@ -268,24 +255,21 @@ fn glow_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
             if index > 0 {
                 ui.separator();
             }
-            for (title, setting) in group {
-                let is_chosen = current.with(setting) == current;
-                choice(ui, is_chosen, title, AppCommand::SetGlow(setting), commands);
+            for setting in group {
+                choice(ui, current.with(setting) == current, AppCommand::SetGlow(setting), commands);
             }
         }
     });
 }
 
-/// Draws a menu item that shows whether it is chosen.
-fn choice(
-    ui: &mut Ui,
-    is_chosen: bool,
-    title: &str,
-    command: impl Into<Command>,
-    commands: &mut Vec<Command>,
-) {
+/// Draws a command of the table as a menu item that shows whether it is chosen.
+fn choice(ui: &mut Ui, is_chosen: bool, command: impl Into<Command>, commands: &mut Vec<Command>) {
+    let command = command.into();
+    let title = entry_of(&command).title;
+    // The menu has the name of the setting already.
+    let title = title.rsplit_once(": ").map_or(title, |(_, choice)| choice);
     if ui.add(Button::selectable(is_chosen, title)).clicked() {
-        commands.push(command.into());
+        commands.push(command);
         ui.close();
     }
 }
@@ -295,25 +279,19 @@ fn menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut V
     egui::Popup::menu(&button).show(|ui| {
         ui.set_min_width(200.0);
         let preferences = state.preferences();
-        for (title, theme) in [
-            ("System theme", ThemeChoice::System),
-            ("Dark", ThemeChoice::Dark),
-            ("Light", ThemeChoice::Light),
-        ] {
-            choice(ui, preferences.theme == theme, title, AppCommand::SetTheme(theme), commands);
+        for theme in [ThemeChoice::System, ThemeChoice::Dark, ThemeChoice::Light] {
+            choice(ui, preferences.theme == theme, AppCommand::SetTheme(theme), commands);
         }
         let is_colour_blind = preferences.colour_blind;
-        choice(ui, is_colour_blind, "Colour-blind palette", AppCommand::ToggleColourBlind, commands);
+        choice(ui, is_colour_blind, AppCommand::ToggleColourBlind, commands);
         ui.separator();
         glow_menu(ui, state, commands);
         ui.menu_button("Rows", |ui| {
-            for (title, density) in [("Compact", Density::Compact), ("Comfortable", Density::Comfortable)] {
-                let is_chosen = window.grid.density == density;
-                choice(ui, is_chosen, title, Command::SetDensity(density), commands);
+            for density in [Density::Compact, Density::Comfortable] {
+                choice(ui, window.grid.density == density, Command::SetDensity(density), commands);
             }
         });
-        let on_top = Command::SetOnTop(!window.on_top);
-        choice(ui, window.on_top, "Keep this window on top", on_top, commands);
+        choice(ui, window.on_top, Command::SetOnTop(!window.on_top), commands);
         ui.separator();
         let others = [
             Command::OpenWindow,

@@ -10,12 +10,15 @@ use crate::{
 
 /// Minimum interval between two writes of the workspace file.
 const SAVE_INTERVAL: Duration = Duration::from_millis(500);
+/// Delay before a failed write is repeated.
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// The workspace file and what was last written to it.
 pub(super) struct WorkspaceSaver {
     file: WorkspaceFile,
     saved: Workspace,
-    saved_at: Duration,
+    /// Earliest time of the next write.
+    next_save: Duration,
     /// Whether something has changed since the last save.
     is_unsaved: bool,
 }
@@ -23,7 +26,7 @@ pub(super) struct WorkspaceSaver {
 impl WorkspaceSaver {
     /// Creates the saver of a file with this content.
     pub(super) fn new(file: WorkspaceFile, saved: Workspace) -> Self {
-        Self { file, saved, saved_at: Duration::ZERO, is_unsaved: false }
+        Self { file, saved, next_save: Duration::ZERO, is_unsaved: false }
     }
 
     /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the last save is too
@@ -48,21 +51,22 @@ impl WorkspaceSaver {
         if !self.is_unsaved {
             return None;
         }
-        let due = self.saved_at + SAVE_INTERVAL;
-        if !at_once && now < due {
-            return Some(due - now);
+        if !at_once && now < self.next_save {
+            return Some(self.next_save - now);
         }
         let mut workspace = self.saved.clone();
         (workspace.theme, workspace.colour_blind, workspace.glow) = (theme, colour_blind, glow);
         (workspace.zoom, workspace.windows) = (zoom, windows.saved().cloned().collect());
-        self.is_unsaved = false;
         if workspace != self.saved {
-            self.saved_at = now;
             if let Err(error) = self.file.write(&workspace) {
                 tracing::warn!(%error, "failed to save the windows");
+                self.next_save = now + RETRY_DELAY;
+                return Some(RETRY_DELAY);
             }
+            self.next_save = now + SAVE_INTERVAL;
             self.saved = workspace;
         }
+        self.is_unsaved = false;
         None
     }
 }

@@ -89,7 +89,7 @@ impl Store {
     ) -> bool {
         match self.replica.create(id, name, columns) {
             Some(request) => {
-                self.making.requested(request, Fill { window, edits: fill });
+                self.making.requested(request, Fill { window, edits: fill.into(), is_delayed: false });
                 true
             }
             None => false,
@@ -111,14 +111,9 @@ impl Store {
         self.replica.restore(watchlist).is_some()
     }
 
-    /// Takes the created watchlists that are yet to be shown, with their windows.
-    pub fn take_created(&mut self) -> Vec<(WindowId, WatchlistId)> {
-        self.making.take_created()
-    }
-
-    /// Returns a created watchlist to the queue, for the window that it was created in.
-    pub fn return_created(&mut self, window: WindowId, watchlist: WatchlistId) {
-        self.making.return_created(window, watchlist);
+    /// Takes the watchlists that were created in a window, which is yet to show them.
+    pub fn take_created(&mut self, window: WindowId) -> Vec<WatchlistId> {
+        self.making.take_created(window)
     }
 }
 
@@ -146,7 +141,10 @@ mod tests {
             assert!(store.redo(WINDOW, Duration::ZERO).is_some());
         }
         let notices: Vec<&str> = store.notices().iter().map(|notice| notice.text.as_str()).collect();
-        assert!(notices.iter().all(|text| text.contains("disk is full")), "{notices:?}");
+        assert!(
+            notices.iter().all(|text| text.contains("cannot be saved to this computer's disk")),
+            "{notices:?}"
+        );
         assert!(notices.iter().any(|text| text.starts_with("Cannot undo")), "{notices:?}");
     }
 }

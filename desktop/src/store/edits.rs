@@ -98,6 +98,11 @@ impl Edits {
         }
     }
 
+    /// Returns whether a number is reserved on disk for the next edit.
+    pub(super) fn can_send(&self) -> bool {
+        self.outbox.has_number()
+    }
+
     /// Makes an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its number.
     ///
     /// # Errors
@@ -109,8 +114,8 @@ impl Edits {
         watchlist: WatchlistId,
         changes: Vec<Change>,
     ) -> Result<(Vec<Change>, EditId), Rejection> {
-        if !self.outbox.has_number() {
-            let message = "this computer's disk is full and edits could be lost: free some disk space";
+        if !self.can_send() {
+            let message = "edits cannot be saved to this computer's disk; free some disk space and try again";
             return Err(Rejection::new(Code::Unavailable, message));
         }
         let (kept, inverse) = replica.edit(watchlist, window, changes)?;

@@ -14,7 +14,6 @@ use shared::{
 use uuid::Uuid;
 
 use super::{
-    making::Fill,
     state::Store,
     words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, sentence},
 };
@@ -54,9 +53,17 @@ impl Store {
     pub fn tick(&mut self, now: Duration) {
         self.replica.tick(millis(now));
         self.lists.fade(now);
+        for watchlist in self.making.delayed() {
+            self.fill(watchlist, now);
+        }
         if let Some(fault) = self.edits.new_fault() {
             self.notify_until_dismissed(outbox_fault_text(&fault));
         }
+    }
+
+    /// Returns whether edits of an import wait until they can be saved.
+    pub fn has_delayed_edits(&self) -> bool {
+        !self.making.delayed().is_empty()
     }
 
     /// Returns the next message to send.
@@ -165,10 +172,21 @@ impl Store {
 
     /// Inserts the rows of an import into its new watchlist.
     fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
-        let Some(Fill { window, edits }) = self.making.take_fill(watchlist) else { return };
-        for changes in edits {
-            if let Err(rejection) = self.edits.send(&mut self.replica, window, watchlist, changes) {
-                self.notify(format!("The import stopped: {rejection}."), None, now);
+        let Some(mut fill) = self.making.take_fill(watchlist) else { return };
+        while let Some(changes) = fill.edits.pop_front() {
+            if !self.edits.can_send() {
+                fill.edits.push_front(changes);
+                if !std::mem::replace(&mut fill.is_delayed, true) {
+                    self.notify(
+                        "The import continues once its edits can be saved to this computer's disk.",
+                        None,
+                        now,
+                    );
+                }
+                return self.making.delay_fill(watchlist, fill);
+            }
+            if let Err(rejection) = self.edits.send(&mut self.replica, fill.window, watchlist, changes) {
+                self.notify_until_dismissed(format!("The import stopped: {rejection}."));
                 return;
             }
         }

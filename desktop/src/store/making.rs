@@ -1,7 +1,7 @@
 //! Watchlists that are being created here: requested from the server, filled with imported rows, and shown in
 //! the window that requested them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use shared::{
     edit::Change,
@@ -12,7 +12,10 @@ use shared::{
 #[derive(Debug)]
 pub(super) struct Fill {
     pub(super) window: WindowId,
-    pub(super) edits: Vec<Vec<Change>>,
+    /// The edits that are not made yet, in order.
+    pub(super) edits: VecDeque<Vec<Change>>,
+    /// Whether the person knows that the edits wait until they can be written to disk.
+    pub(super) is_delayed: bool,
 }
 
 /// The watchlists that are being created.
@@ -23,7 +26,7 @@ pub(super) struct Making {
     /// Created, but not yet shown.
     created: Vec<(WindowId, WatchlistId)>,
     /// Created, but not yet loaded and filled.
-    empty: HashMap<WatchlistId, Fill>,
+    empty: BTreeMap<WatchlistId, Fill>,
 }
 
 impl Making {
@@ -48,11 +51,19 @@ impl Making {
         self.empty.remove(&watchlist)
     }
 
-    pub(super) fn take_created(&mut self) -> Vec<(WindowId, WatchlistId)> {
-        std::mem::take(&mut self.created)
+    /// Keeps the rest of the edits for later.
+    pub(super) fn delay_fill(&mut self, watchlist: WatchlistId, rest: Fill) {
+        self.empty.insert(watchlist, rest);
     }
 
-    pub(super) fn return_created(&mut self, window: WindowId, watchlist: WatchlistId) {
-        self.created.push((window, watchlist));
+    /// Returns the watchlists whose rest of edits waits.
+    pub(super) fn delayed(&self) -> Vec<WatchlistId> {
+        self.empty.iter().filter(|(_, fill)| fill.is_delayed).map(|(list, _)| *list).collect()
+    }
+
+    /// Takes the created watchlists that a window is yet to show.
+    pub(super) fn take_created(&mut self, window: WindowId) -> Vec<WatchlistId> {
+        let taken = self.created.extract_if(.., |(of, _)| *of == window);
+        taken.map(|(_, watchlist)| watchlist).collect()
     }
 }

@@ -144,6 +144,7 @@ impl Store {
             self.replica.presence(*watchlist, window, None, false);
         }
         self.windows.forget_window(window);
+        self.making.take_created(window);
         self.lists.set_traced(self.windows.traced());
     }
 

@@ -19,7 +19,7 @@ impl Window {
                 Scope::Program => true,
                 Scope::Window => !is_covered,
                 Scope::WindowWithoutText => !is_covered && !is_typing,
-                Scope::Grid | Scope::Editor => false,
+                Scope::Grid | Scope::Clipboard | Scope::Editor => false,
             })
         })?;
         self.delayed = taken.following;

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cheap_frames_have_no_pause_and_dear_ones_take_half_of_the_time() {
+    fn cheap_frames_have_no_pause_and_expensive_ones_take_half_of_the_time() {
         let mut pacing = Pacing::default();
         for _ in 0..50 {
             assert_eq!(pacing.pause(Duration::from_millis(5)), Duration::ZERO);

@@ -206,14 +206,9 @@ impl Window {
 
     /// Chooses the watchlist to show when the server's list arrives or changes, or one was created here.
     fn update_list(&mut self, state: &mut AppState) {
-        let created = state.store.take_created();
-        for (window, watchlist) in created {
-            if window == self.id {
-                self.lists.created = Some(watchlist);
-                self.show_list(watchlist);
-            } else {
-                state.store.return_created(window, watchlist);
-            }
+        for watchlist in state.store.take_created(self.id) {
+            self.lists.created = Some(watchlist);
+            self.show_list(watchlist);
         }
         let missing =
             state.store.replica().summaries().and_then(|summaries| self.keep_or_replace_list(summaries));

@@ -11,12 +11,16 @@ use shared::{
     time::Timestamp,
     wire::{
         client::ClientMessage,
-        server::{Error, ErrorCode, Resumed, Role, ServerMessage, Summary, User, Watchlists, Welcome},
+        server::{
+            Created, Error, ErrorCode, Resumed, Role, ServerMessage, Summary, User, Watchlists, Welcome,
+        },
         snapshot::Snapshot,
     },
 };
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::screen::wait_for;
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const NOW: Duration = Duration::from_secs(1);
@@ -197,4 +201,33 @@ fn a_restarting_server_adds_no_notice() {
     desk.errs(ErrorCode::BadMessage, "no such message", None);
     assert_eq!(desk.notices(), ["No such message."]);
     assert!(matches!(desk.store.connection(), Connection::Up { .. }));
+}
+
+/// Edit numbers are reserved on disk in blocks, and an import may need more of them than are reserved yet.
+#[test]
+fn a_large_import_waits_for_the_disk_and_loses_nothing() {
+    const EDITS: usize = 5_000;
+    let mut desk = Desk::new();
+    let list = WatchlistId(Uuid::from_u128(9));
+    let positions = Position::between(None, None, EDITS).unwrap();
+    let insert = |(number, position): (usize, &Position)| {
+        vec![Change::insert(RowId(Uuid::from_u128(number as u128)), position, Default::default())]
+    };
+    let fill = positions.iter().enumerate().map(insert).collect();
+    assert!(desk.store.create(WindowId(1), list, "Imported", None, fill));
+    let request = loop {
+        if let ClientMessage::Create(create) = desk.store.poll_send().expect("the request is queued") {
+            break create.request;
+        }
+    };
+    desk.receive(ServerMessage::Created(Created { request, watchlist: list }));
+    assert_eq!(desk.store.take_created(WindowId(2)), []);
+    assert_eq!(desk.store.take_created(WindowId(1)), [list]);
+    desk.store.open_list(list);
+    desk.snapshot_of(list, "Imported", 1);
+    wait_for("every row of the import", || {
+        desk.store.tick(NOW);
+        (desk.store.watchlist(list).unwrap().rows().len() == EDITS).then_some(())
+    });
+    assert!(!desk.store.has_delayed_edits());
 }
