@@ -139,9 +139,9 @@ fn with_program_defaults(builder: ViewportBuilder) -> ViewportBuilder {
 /// The eframe application.
 struct App {
     state: Shared<AppState>,
-    root: Shared<Window>,
+    root: OpenWindow,
     /// The other windows, oldest first.
-    others: Vec<Shared<Window>>,
+    others: Vec<OpenWindow>,
     clock: Clock,
     /// Viewports of the open windows, which the network thread repaints.
     awake: Shared<Vec<ViewportId>>,
@@ -149,6 +149,19 @@ struct App {
     root_open: bool,
     /// Builders that the other windows were opened with.
     opened: BTreeMap<WindowId, ViewportBuilder>,
+}
+
+/// A window with its id, which is known without a lock: a window is locked before the shared state, never after it.
+#[derive(Clone)]
+struct OpenWindow {
+    id: WindowId,
+    window: Shared<Window>,
+}
+
+impl OpenWindow {
+    fn new(window: Window) -> Self {
+        Self { id: window.id(), window: Arc::new(Mutex::new(window)) }
+    }
 }
 
 /// Monotonic time since the start of the program.
@@ -205,7 +218,7 @@ impl App {
         let requested = joining.as_ref().and_then(|joining| joining.destination.watchlist);
         let mut windows = windows(&mut state.windows, saved, args.windows.map(usize::from), requested)
             .into_iter()
-            .map(|window| Arc::new(Mutex::new(window)));
+            .map(OpenWindow::new);
         let root = windows.next().expect("a window is opened at every start");
         let others = windows.collect();
         state.joining = joining;
@@ -233,12 +246,11 @@ impl App {
         let mut state = lock(&self.state);
         let requested = state.windows.take_requested();
         let opened = requested.into_iter().map(|saved| Window::new(&mut state.windows, saved));
-        self.others.extend(opened.map(|window| Arc::new(Mutex::new(window))));
-        self.others.retain(|window| state.windows.is_open(lock(window).id()));
+        self.others.extend(opened.map(OpenWindow::new));
+        self.others.retain(|window| state.windows.is_open(window.id));
         drop(state);
         let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
-        for window in self.others.clone() {
-            let id = lock(&window).id();
+        for OpenWindow { id, window } in self.others.clone() {
             // The initial builder, because a changed one would move or resize the window again.
             let opened = self
                 .opened
@@ -277,7 +289,7 @@ impl App {
             return;
         }
         if self.root_open {
-            state.close_window(lock(&self.root).id(), self.clock.now());
+            state.close_window(self.root.id, self.clock.now());
         }
         self.root_open = false;
         if !state.windows.is_empty() {
@@ -291,7 +303,7 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         if ui.input(|input| input.viewport().close_requested()) {
             let is_quitting = lock(&self.state).windows.is_quitting();
-            if self.root_open && !is_quitting && !lock(&self.root).can_close() {
+            if self.root_open && !is_quitting && !lock(&self.root.window).can_close() {
                 ui.send_viewport_cmd(ViewportCommand::CancelClose);
                 ui.request_repaint();
             } else {
@@ -299,7 +311,7 @@ impl eframe::App for App {
             }
         }
         if self.root_open {
-            draw(ui, &self.root, &self.state, self.clock);
+            draw(ui, &self.root.window, &self.state, self.clock);
         } else if lock(&self.state).windows.is_empty() {
             ui.send_viewport_cmd(ViewportCommand::Close);
         }
