@@ -13,7 +13,7 @@ use std::{
 
 use server::{
     accounts::read_token,
-    client::Client,
+    client::{Client, verify},
     clock,
     files::write_atomically,
     folder::{DataFolder, ServeOrJoin, serve_or_join},
@@ -158,6 +158,7 @@ impl Locate for RemoteServer {
                 ));
             }
         };
+        verify(&self.base, &token).map_err(|error| error.to_string())?;
         Ok(Endpoint { base: self.base.clone(), token })
     }
 }

@@ -2,9 +2,11 @@
 //! as its local user.
 
 mod local;
+mod proof;
 mod token_file;
 
 pub use local::LocalAccount;
+pub use proof::{NONCE_BYTES, is_proof, prove};
 pub use token_file::read_token;
 
 pub use crate::files::TOKEN_FILE;

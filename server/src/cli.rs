@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     accounts::read_token,
-    client::{Client, ClientError},
+    client::{Client, ClientError, verify},
     clock,
     folder::{DataFolder, ServeOrJoin, backup, default_data_dir, serve_or_join},
     journal::sqlite::CheckedList,
@@ -306,8 +306,10 @@ fn with_server(
         let token_file = token_file
             .with_context(|| format!("{base} requires a token: name its file with --token-file"))?;
         let token = read_token(token_file).map_err(anyhow::Error::msg)?;
-        return call(&Client::new(&base, &token)).map_err(|error| match error.downcast_ref() {
-            Some(ClientError::Unauthorized { .. }) => {
+        let verified = verify(&base, &token).map_err(anyhow::Error::from);
+        let result = verified.and_then(|_instance| call(&Client::new(&base, &token)));
+        return result.map_err(|error| match error.downcast_ref() {
+            Some(ClientError::Unauthorized { .. } | ClientError::NotProved { .. }) => {
                 anyhow::anyhow!(
                     "{base} does not accept the token in {}: name the file that holds this server's token",
                     token_file.display()

@@ -1,6 +1,6 @@
 //! A blocking client of the server's HTTP API, for the command line and for a process that looks for a server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use shared::{
     column::Column,
@@ -17,10 +17,12 @@ use shared::{
 use ureq::{Agent, http::StatusCode};
 use uuid::Uuid;
 
+use crate::accounts::is_proof;
+
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a process may take to answer `/healthz`.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a server may take to prove that it knows the token.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A server's address and the token for it.
 #[derive(Clone, Debug)]
@@ -36,6 +38,12 @@ pub enum ClientError {
     /// The server does not accept the token.
     #[error("the server at {base} does not accept this token")]
     Unauthorized {
+        /// The server's address.
+        base: String,
+    },
+    /// The server does not know the token.
+    #[error("the server at {base} did not prove that it knows this token, so the token was not sent to it")]
+    NotProved {
         /// The server's address.
         base: String,
     },
@@ -68,9 +76,8 @@ pub enum ClientError {
 impl Client {
     /// Creates a client of the server at an address such as `http://127.0.0.1:7878`.
     pub fn new(base: &str, token: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(CALL_TIMEOUT));
         let base = base.trim_end_matches('/').to_owned();
-        Self { base, token: token.to_owned(), agent: config.build().into() }
+        Self { base, token: token.to_owned(), agent: agent(CALL_TIMEOUT) }
     }
 
     /// Returns the server's address.
@@ -192,10 +199,26 @@ impl Client {
     }
 }
 
-/// Returns the instance id of the process that serves at an address, if one answers.
-pub fn instance_at(address: SocketAddr) -> Option<Uuid> {
-    let config = Agent::config_builder().timeout_global(Some(HEALTH_TIMEOUT));
-    let agent: Agent = config.build().into();
-    let mut answer = agent.get(format!("http://{address}/healthz")).call().ok()?;
-    answer.body_mut().read_json::<Health>().ok().map(|health| health.instance)
+/// Returns the instance id of the server at an address, once it has proved that it knows a token. The token is not sent.
+///
+/// # Errors
+/// The server does not answer, or it does not know the token.
+pub fn verify(base: &str, token: &str) -> Result<Uuid, ClientError> {
+    let base = base.trim_end_matches('/');
+    let unreachable = |source| ClientError::Unreachable { base: base.to_owned(), source: Box::new(source) };
+    let nonce: Vec<u8> = [Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect();
+    let call = agent(HEALTH_TIMEOUT).get(format!("{base}/healthz?nonce={}", hex::encode(&nonce)));
+    let mut answer = call.call().map_err(unreachable)?;
+    let health = answer.body_mut().read_json::<Health>().ok();
+    let proof = |health: &Health| health.proof.as_ref().and_then(|proof| hex::decode(proof).ok());
+    health
+        .filter(|health| proof(health).is_some_and(|proof| is_proof(&proof, token, &nonce)))
+        .map(|health| health.instance)
+        .ok_or_else(|| ClientError::NotProved { base: base.to_owned() })
+}
+
+/// Returns an agent that ignores the environment's proxies: they would get the token, and the servers are on this machine.
+fn agent(timeout: Duration) -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false).proxy(None);
+    config.timeout_global(Some(timeout)).build().into()
 }

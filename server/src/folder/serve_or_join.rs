@@ -6,13 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    lock::{DataFolder, Serving},
-    version::FolderError,
-};
+use super::{lock::DataFolder, version::FolderError};
 use crate::{
     accounts::{TOKEN_FILE, read_token},
-    client::{Client, instance_at},
+    client::{Client, verify},
 };
 
 /// How long a process that has locked a folder may take to announce its address.
@@ -26,17 +23,14 @@ pub enum ServeOrJoin {
     Join(Client),
 }
 
-/// Returns a client of the process that serves a data folder, if one does. The token is sent only after the process has shown
-/// by its instance id that it is the one that wrote its address into the folder.
+/// Returns a client of the process that serves a data folder, if one does. That process has proved that it knows the token, and
+/// is the one that wrote its address into the folder.
 pub fn find_server(data_dir: &Path) -> Option<Client> {
     let serving = DataFolder::find_serving(data_dir)?;
     let token = read_token(&data_dir.join(TOKEN_FILE)).ok()?;
-    is_serving(&serving).then(|| Client::new(&format!("http://{}", serving.address), &token))
-}
-
-/// Whether the process that wrote this address is the one that answers there.
-fn is_serving(serving: &Serving) -> bool {
-    instance_at(serving.address) == Some(serving.instance)
+    let base = format!("http://{}", serving.address);
+    let instance = verify(&base, &token).ok()?;
+    (instance == serving.instance).then(|| Client::new(&base, &token))
 }
 
 /// Locks a data folder, or joins the process that serves it. A process that has just locked the folder announces its address

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::support::{TestServer, insert};
 
 /// Makes a request on a separate thread, because the client blocks.
-async fn call(
+pub async fn call(
     method: &'static str,
     url: String,
     bearer: Option<String>,

@@ -21,3 +21,4 @@ mod sessions;
 mod simulation;
 mod subscribing;
 mod support;
+mod token;

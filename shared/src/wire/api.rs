@@ -88,6 +88,9 @@ pub struct Health {
     pub instance: Uuid,
     /// The server's version.
     pub version: Cow<'static, str>,
+    /// HMAC-SHA-256 of the nonce of the call under the local token, in hexadecimal, if the call has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 /// An error (RFC 9457), with the code of the protocol if it has one.
