@@ -51,7 +51,7 @@ pub enum ColumnKind {
     /// A point in time.
     Time,
     /// One of the given options.
-    Choice(Vec<Arc<str>>),
+    Choice(Arc<[Arc<str>]>),
 }
 
 /// How a derived column is computed from other columns of the row.

@@ -1,5 +1,7 @@
 //! Column headers: clicks that sort and select, and dragging.
 
+use std::sync::Arc;
+
 use shared::column::{ColumnKey, ColumnKind};
 
 use super::{config::GridConfig, cursor::Cursor, layout::Layout, selection::Selection, trend, view::Frame};
@@ -45,6 +47,6 @@ pub fn new_column_kinds() -> [(&'static str, ColumnKind); 6] {
         ("Text", ColumnKind::Text),
         ("Yes or no", ColumnKind::Flag),
         ("Time", ColumnKind::Time),
-        ("Choice", ColumnKind::Choice(Vec::new())),
+        ("Choice", ColumnKind::Choice(Arc::default())),
     ]
 }

@@ -173,3 +173,41 @@ async fn a_client_that_does_not_answer_pings_is_disconnected_and_leaves_presence
     assert!(dead.expect("error").await["message"].as_str().unwrap().contains("no message received"));
     assert_eq!(dead.next().await, None);
 }
+
+/// Each of these messages is a legal edit below every limit.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_column_changes_in_one_edit_cost_bounded_memory() {
+    const COLUMNS: usize = 200;
+    const WORDS: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = program();
+    server.stderr(Stdio::null());
+    let served = Served::spawn(server, folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let list = client.create("Wide").await;
+    client.open(&list).await;
+    let words: Vec<String> = (0..WORDS).map(|word| format!("word {word}")).collect();
+    for column in 0..COLUMNS {
+        let add = json!({ "key": format!("c{column}"), "title": "Choice", "kind": { "choice": words } });
+        let answer = client.edit_answered(&list, json!([{ "addColumn": add }])).await;
+        assert_eq!(answer["type"], "accepted", "{answer}");
+    }
+    let before = resident(served.child.id());
+    let changes: [&dyn Fn(usize) -> Value; 3] = [
+        &|change| json!({ "setColumn": { "key": format!("c{}", change % COLUMNS), "title": "Other" } }),
+        &|change| json!({ "setColumn": { "key": format!("c{}", change % COLUMNS), "after": null } }),
+        &|change| {
+            let key = json!({ "key": format!("c{}", change / 2 % COLUMNS) });
+            if change % 2 == 0 { json!({ "removeColumn": key }) } else { json!({ "restoreColumn": key }) }
+        },
+    ];
+    for change in changes {
+        let started = Instant::now();
+        let answer = client.edit_answered(&list, (0..10_000).map(change).collect()).await;
+        assert_eq!(answer["type"], "accepted", "{answer}");
+        assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    }
+    let grown = resident(served.child.id()).saturating_sub(before);
+    assert!(grown < 64 * 1024, "the server grew by {grown} KiB");
+}

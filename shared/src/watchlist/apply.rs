@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{columns::Columns, row::Row, state::Watchlist};
+use super::{columns::Replaced, row::Row, state::Watchlist};
 use crate::{
     column::{Column, ColumnKey, ColumnKind, Derive, check_title},
     edit::{AddColumn, Change, Insert, Set, SetColumn},
@@ -69,11 +69,11 @@ pub(super) enum UndoStep {
         position: Position,
     },
     Removed(Arc<Row>),
-    /// The columns before a change of one, with the cells of the slot whose values were converted to a new
-    /// kind.
-    Columns {
-        before: Columns,
-        slot: usize,
+    ColumnAdded(ColumnKey),
+    /// The column and its predecessor before it was replaced, with the cells whose values were converted to a new kind.
+    ColumnReplaced {
+        before: Replaced,
+        previous: Option<ColumnKey>,
         cells: Vec<(RowId, Value)>,
     },
     Name(Arc<str>),
@@ -112,8 +112,13 @@ impl Watchlist {
                 UndoStep::Inserted(row) => self.rows.remove(row).map(drop),
                 UndoStep::Moved { row, position } => self.rows.relocate(row, position).map(drop),
                 UndoStep::Removed(row) => self.rows.insert(row),
-                UndoStep::Columns { before, slot, cells } => {
-                    self.columns = before;
+                UndoStep::ColumnAdded(key) => {
+                    self.columns.revert_addition(&key);
+                    Ok(())
+                }
+                UndoStep::ColumnReplaced { before, cells, .. } => {
+                    let slot = before.entry.slot;
+                    self.columns.revert_replacement(before);
                     self.store_cells(slot, cells)
                 }
                 UndoStep::Name(name) => {
@@ -154,11 +159,9 @@ impl Watchlist {
             Change::SetColumn(set) => self.set_column(set, mode),
             Change::RemoveColumn(column) => {
                 self.columns.visible_column(&column.key)?;
-                self.change_columns(|columns| columns.update(&column.key, |column| column.removed = true))
+                self.set_removed(&column.key, true)
             }
-            Change::RestoreColumn(column) => {
-                self.change_columns(|columns| columns.update(&column.key, |column| column.removed = false))
-            }
+            Change::RestoreColumn(column) => self.set_removed(&column.key, false),
             Change::Rename(rename) => {
                 check_title("the watchlist's name", &rename.name)?;
                 Ok(UndoStep::Name(std::mem::replace(&mut self.name, rename.name.clone())))
@@ -231,38 +234,49 @@ impl Watchlist {
             derive: None,
             removed: false,
         };
-        self.change_columns(|columns| columns.add(column, add.after.as_ref(), &mode.limits()))
+        self.columns.add(column, add.after.as_ref(), &mode.limits())?;
+        Ok(UndoStep::ColumnAdded(add.key.clone()))
+    }
+
+    fn set_removed(&mut self, key: &ColumnKey, removed: bool) -> Result<UndoStep, Rejection> {
+        let column = Column { removed, ..self.columns.known(key)?.column.clone() };
+        let index = self.columns.index_of(key)?;
+        Ok(self.replace_column(column, index, Vec::new()))
+    }
+
+    fn replace_column(&mut self, column: Column, index: usize, cells: Vec<(RowId, Value)>) -> UndoStep {
+        let previous = self.columns.previous_key(&column.key).cloned();
+        UndoStep::ColumnReplaced { before: self.columns.replace(column, index), previous, cells }
     }
 
     fn set_column(&mut self, set: &SetColumn, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         if !matches!(mode, Mode::Confirmed { .. }) {
             self.columns.visible_column(&set.key)?;
         }
-        let mut columns = self.columns.clone();
+        let mut column = self.columns.known(&set.key)?.column.clone();
         if let Some(title) = &set.title {
             check_title("the column's title", title)?;
-            columns.update(&set.key, |column| column.title = title.clone())?;
+            column.title = title.clone();
         }
-        if let Some(after) = &set.after {
-            columns.move_after(&set.key, after)?;
-        }
-        let (mut slot, mut cells) = (0, Vec::new());
+        let index = match &set.after {
+            Some(after) => self.columns.index_of_move(&set.key, after)?,
+            None => self.columns.index_of(&set.key)?,
+        };
+        let mut cells = Vec::new();
         if let Some(kind) = &set.kind {
-            (slot, cells) = self.convert_to_kind(&set.key, kind, mode)?;
-            columns.update(&set.key, |column| column.kind = kind.clone())?;
+            cells = self.convert_to_kind(&set.key, kind, mode)?;
+            column.kind = kind.clone();
         }
-        let before = std::mem::replace(&mut self.columns, columns);
-        Ok(UndoStep::Columns { before, slot, cells })
+        Ok(self.replace_column(column, index, cells))
     }
 
-    /// Checks a new kind for a column and converts its cells to it. Returns the column's slot and the values
-    /// that the cells had.
+    /// Checks a new kind for a column and converts its cells to it. Returns the values that the cells had.
     fn convert_to_kind(
         &mut self,
         key: &ColumnKey,
         kind: &ColumnKind,
         mode: &Mode<'_>,
-    ) -> Result<(usize, Vec<(RowId, Value)>), Rejection> {
+    ) -> Result<Vec<(RowId, Value)>, Rejection> {
         kind.check(&mode.limits())?;
         let entry = self.columns.known(key)?;
         let same_family = std::mem::discriminant(&entry.column.kind) == std::mem::discriminant(kind);
@@ -275,8 +289,7 @@ impl Watchlist {
         }
         let slot = entry.slot;
         let display_only = same_family && !matches!(kind, ColumnKind::Choice(_));
-        let cells = if display_only { Vec::new() } else { self.convert_cells(slot, kind, mode)? };
-        Ok((slot, cells))
+        if display_only { Ok(Vec::new()) } else { self.convert_cells(slot, kind, mode) }
     }
 
     fn is_computed_from(&self, key: &ColumnKey) -> bool {
@@ -313,18 +326,6 @@ impl Watchlist {
         }
         self.store_cells(slot, converted)?;
         Ok(filled)
-    }
-
-    fn change_columns(
-        &mut self,
-        change: impl FnOnce(&mut Columns) -> Result<(), Rejection>,
-    ) -> Result<UndoStep, Rejection> {
-        let before = self.columns.clone();
-        if let Err(rejection) = change(&mut self.columns) {
-            self.columns = before;
-            return Err(rejection);
-        }
-        Ok(UndoStep::Columns { before, slot: 0, cells: Vec::new() })
     }
 }
 

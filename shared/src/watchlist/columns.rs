@@ -23,10 +23,17 @@ pub struct ColumnEntry {
     pub tracked: bool,
 }
 
-/// The columns of a watchlist, in order.
+/// A column before it was replaced.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) entry: Arc<ColumnEntry>,
+    pub(super) index: usize,
+}
+
+/// The columns of a watchlist, in order. Clones share them until one is changed; a change copies no other column.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
-    ordered: Arc<Vec<ColumnEntry>>,
+    ordered: Arc<Vec<Arc<ColumnEntry>>>,
     by_key: Arc<HashMap<ColumnKey, usize>>,
 }
 
@@ -49,23 +56,23 @@ impl Columns {
             checked.push(column);
         }
         debug_assert_eq!(keys.len(), checked.ordered.len());
-        checked.reindex();
+        checked.track();
         Ok(checked)
     }
 
     /// Returns all columns, removed ones included.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &ColumnEntry> {
-        self.ordered.iter()
+        self.ordered.iter().map(Arc::as_ref)
     }
 
     /// Returns the columns that are not removed.
     pub fn visible(&self) -> impl Iterator<Item = &ColumnEntry> {
-        self.ordered.iter().filter(|entry| !entry.column.removed)
+        self.iter().filter(|entry| !entry.column.removed)
     }
 
     /// Returns the column with a key, removed or not.
     pub fn get(&self, key: &ColumnKey) -> Option<&ColumnEntry> {
-        self.by_key.get(key).map(|index| &self.ordered[*index])
+        self.by_key.get(key).map(|index| &*self.ordered[*index])
     }
 
     /// Returns the column with a key, removed or not.
@@ -90,6 +97,7 @@ impl Columns {
         index.checked_sub(1).map(|index| &self.ordered[index].column.key)
     }
 
+    /// Adds a column after another, to the start, or to the end.
     pub(super) fn add(
         &mut self,
         column: Column,
@@ -97,61 +105,76 @@ impl Columns {
         limits: &Limits,
     ) -> Result<(), Rejection> {
         self.check_addition(&column, limits)?;
-        let target = self.target_index(after)?;
-        let key = column.key.clone();
+        let last = self.ordered.len();
+        let index = after.map(|after| self.index_after(after)).transpose()?.unwrap_or(last);
         self.push(column);
-        self.reindex();
-        if let Some(target) = target {
-            self.relocate(&key, target);
-        }
+        self.relocate(last, index);
         Ok(())
     }
 
-    pub(super) fn update(
-        &mut self,
+    /// Removes a column that was just added.
+    pub(super) fn revert_addition(&mut self, key: &ColumnKey) {
+        let Some(index) = self.by_key.get(key).copied() else { return };
+        let last = self.ordered.len() - 1;
+        self.relocate(index, last);
+        Arc::make_mut(&mut self.ordered).pop();
+        Arc::make_mut(&mut self.by_key).remove(key);
+    }
+
+    /// Replaces a column and moves it to an index. Returns what it was, and where.
+    pub(super) fn replace(&mut self, column: Column, index: usize) -> Replaced {
+        let from = self.by_key[&column.key];
+        let before = self.ordered[from].clone();
+        let entry = ColumnEntry { column, slot: before.slot, tracked: before.tracked };
+        Arc::make_mut(&mut self.ordered)[from] = Arc::new(entry);
+        self.relocate(from, index);
+        Replaced { entry: before, index: from }
+    }
+
+    /// Reverts a replacement.
+    pub(super) fn revert_replacement(&mut self, Replaced { entry, index }: Replaced) {
+        let from = self.by_key[&entry.column.key];
+        Arc::make_mut(&mut self.ordered)[from] = entry;
+        self.relocate(from, index);
+    }
+
+    /// Returns the index of a column.
+    ///
+    /// # Errors
+    /// `unknownColumn` if there is no such column.
+    pub(super) fn index_of(&self, key: &ColumnKey) -> Result<usize, Rejection> {
+        self.by_key.get(key).copied().ok_or_else(|| unknown(key))
+    }
+
+    /// Returns the index at which a column is after another one, or at the start. The column itself is not counted.
+    pub(super) fn index_of_move(
+        &self,
         key: &ColumnKey,
-        update: impl FnOnce(&mut Column),
-    ) -> Result<(), Rejection> {
-        let index = *self.by_key.get(key).ok_or_else(|| unknown(key))?;
-        update(&mut Arc::make_mut(&mut self.ordered)[index].column);
-        Ok(())
-    }
-
-    /// Moves a column after another, or to the start.
-    pub(super) fn move_after(&mut self, key: &ColumnKey, after: &Option<ColumnKey>) -> Result<(), Rejection> {
+        after: &Option<ColumnKey>,
+    ) -> Result<usize, Rejection> {
         if after.as_ref() == Some(key) {
-            return Err(Rejection::new(
-                Code::InvalidValue,
-                format!("the column {key} cannot be moved after itself"),
-            ));
+            let message = format!("the column {key} cannot be moved after itself");
+            return Err(Rejection::new(Code::InvalidValue, message));
         }
-        if let Some(target) = self.target_index(Some(after))? {
-            self.relocate(key, target);
-        }
-        Ok(())
+        let (from, index) = (self.index_of(key)?, self.index_after(after)?);
+        Ok(if index > from { index - 1 } else { index })
     }
 
-    fn target_index(&self, after: Option<&Option<ColumnKey>>) -> Result<Option<Option<usize>>, Rejection> {
-        match after {
-            None => Ok(None),
-            Some(None) => Ok(Some(None)),
-            Some(Some(key)) => {
-                self.by_key.get(key).map(|index| Some(Some(*index))).ok_or_else(|| unknown(key))
-            }
-        }
+    fn index_after(&self, after: &Option<ColumnKey>) -> Result<usize, Rejection> {
+        after.as_ref().map_or(Ok(0), |key| self.index_of(key).map(|index| index + 1))
     }
 
-    fn relocate(&mut self, key: &ColumnKey, after: Option<usize>) {
-        let Some(from) = self.by_key.get(key).copied() else { return };
+    fn relocate(&mut self, from: usize, to: usize) {
+        if from == to {
+            return;
+        }
         let ordered = Arc::make_mut(&mut self.ordered);
         let entry = ordered.remove(from);
-        let to = match after {
-            None => 0,
-            Some(index) if index >= from => index,
-            Some(index) => index + 1,
-        };
         ordered.insert(to, entry);
-        self.reindex();
+        let by_key = Arc::make_mut(&mut self.by_key);
+        for (index, entry) in ordered.iter().enumerate().take(from.max(to) + 1).skip(from.min(to)) {
+            by_key.insert(entry.column.key.clone(), index);
+        }
     }
 
     fn check_addition(&self, column: &Column, limits: &Limits) -> Result<(), Rejection> {
@@ -176,24 +199,21 @@ impl Columns {
     fn push(&mut self, column: Column) {
         let stored = self.ordered.iter().filter(|entry| entry.column.derive.is_none()).count();
         let slot = if column.derive.is_some() { NO_SLOT } else { stored };
-        Arc::make_mut(&mut self.ordered).push(ColumnEntry { column, slot, tracked: false });
+        Arc::make_mut(&mut self.by_key).insert(column.key.clone(), self.ordered.len());
+        Arc::make_mut(&mut self.ordered).push(Arc::new(ColumnEntry { column, slot, tracked: false }));
     }
 
-    fn reindex(&mut self) {
-        let ordered = Arc::make_mut(&mut self.ordered);
-        let tracked: Vec<ColumnKey> = ordered
-            .iter()
-            .filter_map(|entry| match &entry.column.derive {
-                Some(Derive::ChangedAt { of }) => Some(of.clone()),
-                _ => None,
-            })
-            .collect();
-        for entry in ordered.iter_mut() {
-            entry.tracked = tracked.contains(&entry.column.key);
+    /// Marks the columns that `changedAt` columns read. Edits add no derived columns.
+    fn track(&mut self) {
+        let derived = self.iter().filter_map(|entry| entry.column.derive.clone());
+        let tracked = derived.filter_map(|derive| match derive {
+            Derive::ChangedAt { of } => Some(of),
+            Derive::Difference { .. } | Derive::PercentDifference { .. } => None,
+        });
+        for key in tracked.collect::<Vec<_>>() {
+            let entry = &mut Arc::make_mut(&mut self.ordered)[self.by_key[&key]];
+            Arc::make_mut(entry).tracked = true;
         }
-        self.by_key = Arc::new(
-            ordered.iter().enumerate().map(|(index, entry)| (entry.column.key.clone(), index)).collect(),
-        );
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     row::Row,
 };
 use crate::{
-    column::ColumnKey,
+    column::{Column, ColumnKey},
     edit::{Change, ColumnRef, Rename, Set, SetColumn},
     ids::Revision,
     value::Literal,
@@ -43,29 +43,31 @@ fn inverse_of_one(
         (UndoStep::Removed(row), _) => {
             Some(Change::insert(row.id, &row.position, filled_cells(row, columns)))
         }
-        (UndoStep::Columns { before, .. }, change) => inverse_of_column_change(before, change),
+        (UndoStep::ColumnAdded(key), _) => Some(Change::RemoveColumn(ColumnRef { key: key.clone() })),
+        (UndoStep::ColumnReplaced { before, previous, .. }, change) => {
+            inverse_of_replacement(&before.entry.column, previous, change)
+        }
         (UndoStep::Name(name), _) => Some(Change::Rename(Rename { name: name.clone() })),
         (UndoStep::Cell { .. }, _) => None,
     }
 }
 
-fn inverse_of_column_change(before: &Columns, change: &Change) -> Option<Change> {
+fn inverse_of_replacement(before: &Column, previous: &Option<ColumnKey>, change: &Change) -> Option<Change> {
     match change {
-        Change::AddColumn(add) => Some(Change::RemoveColumn(ColumnRef { key: add.key.clone() })),
         Change::RemoveColumn(column) => Some(Change::RestoreColumn(column.clone())),
-        Change::RestoreColumn(column) => {
-            before.get(&column.key)?.column.removed.then(|| Change::RemoveColumn(column.clone()))
-        }
-        Change::SetColumn(set) => {
-            let column = &before.get(&set.key)?.column;
-            Some(Change::SetColumn(SetColumn {
-                key: set.key.clone(),
-                title: set.title.as_ref().map(|_| column.title.clone()),
-                kind: set.kind.as_ref().map(|_| column.kind.clone()),
-                after: set.after.as_ref().map(|_| before.previous_key(&set.key).cloned()),
-            }))
-        }
-        Change::Set(_) | Change::Insert(_) | Change::Move(_) | Change::Remove(_) | Change::Rename(_) => None,
+        Change::RestoreColumn(column) => before.removed.then(|| Change::RemoveColumn(column.clone())),
+        Change::SetColumn(set) => Some(Change::SetColumn(SetColumn {
+            key: set.key.clone(),
+            title: set.title.as_ref().map(|_| before.title.clone()),
+            kind: set.kind.as_ref().map(|_| before.kind.clone()),
+            after: set.after.as_ref().map(|_| previous.clone()),
+        })),
+        Change::AddColumn(_)
+        | Change::Set(_)
+        | Change::Insert(_)
+        | Change::Move(_)
+        | Change::Remove(_)
+        | Change::Rename(_) => None,
     }
 }
 

@@ -69,7 +69,7 @@ fn changes() -> Vec<Change> {
         Change::SetColumn(SetColumn {
             key: "target".into(),
             title: Some("Target price".into()),
-            kind: Some(ColumnKind::Choice(vec!["buy".into(), "hold".into()])),
+            kind: Some(ColumnKind::Choice(["buy".into(), "hold".into()].into())),
             after: None,
         }),
         Change::RemoveColumn(ColumnRef { key: "target".into() }),

@@ -170,7 +170,7 @@ fn changing_the_choices_keeps_the_typed_text() {
     harness.go(0, SIDE);
     harness.text("hold");
     let words = ["strong buy", "buy", "hold", "sell"].map(Into::into);
-    let kind = shared::column::ColumnKind::Choice(words.to_vec());
+    let kind = shared::column::ColumnKind::Choice(words.into());
     let set = shared::edit::SetColumn { key: "side".into(), title: None, kind: Some(kind), after: None };
     harness.others(&[Change::SetColumn(set)]);
     harness.key(Key::Enter);

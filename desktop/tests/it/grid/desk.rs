@@ -75,7 +75,7 @@ pub fn harness(rows: &[(&str, &str, &str)]) -> GridHarness {
     columns.push(Column::new(
         "side",
         "Side",
-        ColumnKind::Choice(vec!["buy".into(), "hold".into(), "sell".into()]),
+        ColumnKind::Choice(["buy".into(), "hold".into(), "sell".into()].into()),
     ));
     columns.push(Column::new("due", "Due", ColumnKind::Time));
     let mut watchlist = Watchlist::new("Core book", columns, &limits).unwrap();
