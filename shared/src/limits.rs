@@ -42,5 +42,7 @@ pub const MAX_KEPT_ANSWERS: usize = 4096;
 pub const EDITS_IN_FLIGHT: usize = 256;
 /// Maximum length of a row's position, in bytes; 256 characters of hexadecimal.
 pub const POSITION_BYTES: usize = 128;
+/// Maximum length of the text of an error or a rejection, in bytes.
+pub const MESSAGE_BYTES: usize = 512;
 /// Maximum size of a message from the server, in bytes.
 pub const SERVER_MESSAGE_BYTES: usize = 4 << 20;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{Literal, deserialize_some};
+use crate::{
+    limits::MESSAGE_BYTES,
+    value::{Literal, deserialize_some},
+};
 
 /// Why an edit was rejected: the codes of the protocol's `rejected` message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,8 +51,35 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Creates a rejection that is not yet tied to one of the edit's changes.
+    /// Creates a rejection that is not yet tied to one of the edit's changes. A long message is shortened.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, change: None, message: message.into(), current: None, by: None }
+        Self { code, change: None, message: shortened(message.into()), current: None, by: None }
+    }
+}
+
+/// Returns a message of at most [`MESSAGE_BYTES`]. A message may quote what a client sent, and is kept with the answer.
+pub fn shortened(mut message: String) -> String {
+    const ELLIPSIS: &str = "\u{2026}";
+    if message.len() > MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES - ELLIPSIS.len()));
+        message.push_str(ELLIPSIS);
+        // The text that was longer stays allocated otherwise.
+        message.shrink_to_fit();
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_shortened_at_a_character() {
+        assert_eq!(Rejection::new(Code::InvalidValue, "short").message, "short");
+        for letter in ["a", "\u{e4}", "\u{20ac}", "\u{1f600}"] {
+            let message = Rejection::new(Code::InvalidValue, letter.repeat(1_000_000)).message;
+            assert!(message.len() <= MESSAGE_BYTES && message.len() > MESSAGE_BYTES - 8);
+            assert!(message.ends_with('\u{2026}') && message.capacity() <= 2 * MESSAGE_BYTES);
+        }
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    rejection::{Code, Rejection},
+    rejection::{Code, Rejection, shortened},
     wire::{api, codec::Encoding},
 };
 use tracing::error;
@@ -26,6 +26,7 @@ impl Problem {
 
     fn with(status: StatusCode, detail: String, rejection: Option<Rejection>) -> Self {
         let title = status.canonical_reason().unwrap_or("error").into();
+        let detail = shortened(detail);
         let body = Box::new(api::Problem { status: status.as_u16(), title, detail, rejection });
         Self { status, body }
     }

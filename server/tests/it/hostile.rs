@@ -258,3 +258,41 @@ async fn control_characters_in_text_are_preserved() {
     assert_eq!(client.edit_answered(&list, changes).await["type"], "accepted");
     assert_eq!(client.open(&list).await["rows"][0]["cells"]["note"], text);
 }
+
+/// What a client sent is quoted in the text of an error, and texts of rejections are kept in memory and on disk.
+#[tokio::test]
+async fn errors_quote_at_most_the_start_of_what_was_sent() {
+    let (server, mut worker, list, row) = server_with_row().await;
+    let long = "x".repeat(900_000);
+    for changes in [
+        json!([{ "set": { "row": row, "column": "price", "value": long } }]),
+        json!([{ "set": { "row": row, "column": long, "value": "1" } }]),
+        json!([{ "set": { "row": long, "column": "price", "value": "1" } }]),
+        json!([{ "move": { "row": row, "position": long } }]),
+        json!([{ "addColumn": { "key": long, "title": "Title", "kind": "text" } }]),
+        json!([{ "addColumn": { "key": "key", "title": long, "kind": "text" } }]),
+        json!([{ "addColumn": { "key": "key", "title": "Title", "kind": long } }]),
+        json!([{ "rename": { "name": long } }]),
+        json!([{ long.clone(): {} }]),
+    ] {
+        let answer = worker.edit_answered(&list, changes).await;
+        let message = answer["message"].as_str().unwrap();
+        assert!(answer["type"] == "rejected" && message.len() <= 512, "{} bytes", message.len());
+    }
+    for message in [
+        json!({ "type": long }),
+        json!({ "type": "open", "watchlist": long }),
+        json!({ "type": "close", "watchlist": list, long.clone(): 1, "watchlist2": [] }),
+        json!({ "type": "create", "request": long, "name": "Name" }),
+    ] {
+        let mut client = server.client().await;
+        client.greet().await;
+        client.send(&message).await;
+        client.send(&json!({ "type": "jump" })).await;
+        while let Some(error) = client.next().await {
+            let bytes = error["message"].as_str().map_or(0, str::len);
+            assert!(bytes <= 512, "{bytes} bytes");
+        }
+    }
+    assert_served(&mut worker, &list, &row).await;
+}

@@ -10,7 +10,10 @@ use super::{
     client::{ClientMessage, Edit},
     server::ServerMessage,
 };
-use crate::ids::{EditId, WatchlistId};
+use crate::{
+    ids::{EditId, WatchlistId},
+    rejection::shortened,
+};
 
 /// An encoding of messages, selected by the WebSocket subprotocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,8 +82,10 @@ impl Encoding {
     /// The decoder's message, with the location of the error if it is known.
     pub fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, String> {
         match self {
-            Encoding::Json => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
-            Encoding::MessagePack => rmp_serde::from_slice(bytes).map_err(|error| error.to_string()),
+            Encoding::Json => serde_json::from_slice(bytes).map_err(|error| shortened(error.to_string())),
+            Encoding::MessagePack => {
+                rmp_serde::from_slice(bytes).map_err(|error| shortened(error.to_string()))
+            }
         }
     }
 
@@ -142,7 +147,7 @@ impl Encoding {
         }
         let kind = self
             .decode::<Kind>(bytes)
-            .map_err(|error| DecodeError::BadMessage(format!("invalid message: {error}")))?;
+            .map_err(|error| DecodeError::BadMessage(shortened(format!("invalid message: {error}"))))?;
         Ok(Cow::Owned(kind.r#type))
     }
 
@@ -172,7 +177,7 @@ impl Encoding {
 
     fn body<T: DeserializeOwned>(self, kind: &str, bytes: &[u8]) -> Result<T, DecodeError> {
         self.decode(bytes)
-            .map_err(|error| DecodeError::BadMessage(format!("invalid {kind:?} message: {error}")))
+            .map_err(|error| DecodeError::BadMessage(shortened(format!("invalid {kind:?} message: {error}"))))
     }
 
     fn edit(self, bytes: &[u8]) -> Result<Edit, DecodeError> {
