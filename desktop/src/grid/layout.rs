@@ -31,7 +31,7 @@ pub(super) struct ColumnLayout {
     pub(super) is_first: bool,
 }
 
-/// The frame's geometry.
+/// The frame's geometry: one field for each measure that the parts of the grid share.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) rect: Rect,

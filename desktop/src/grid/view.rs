@@ -18,7 +18,7 @@ use crate::{
     theme::Palette,
 };
 
-/// The input of a grid for one frame.
+/// The input of a grid for one frame: one field for each thing that it shows but does not own.
 pub struct GridView<'a> {
     /// Id of the watchlist.
     pub id: WatchlistId,

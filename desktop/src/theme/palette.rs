@@ -2,7 +2,7 @@
 
 use egui::{Color32, Theme};
 
-/// The colours of a theme.
+/// The colours of a theme: one field for each use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Palette {
     /// Background of the rows.

@@ -27,7 +27,8 @@ pub(super) enum Link {
     Up(User),
 }
 
-/// A client's copy of the server's watchlists, and its unanswered edits.
+/// A client's copy of the server's watchlists, and its unanswered edits: one field for each thing that the protocol asks a client
+/// to keep.
 #[derive(Debug)]
 pub struct Replica {
     pub(super) client: ClientId,
