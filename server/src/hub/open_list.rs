@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::{
     edit::{CellRef, Change},
     ids::{At, ClientId, EditId, Epoch, WatchlistId, WindowId},
+    time::Timestamp,
     watchlist::Frozen,
 };
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use crate::{
     access::Caller,
     bus::local,
     channel::{self, ChannelContext, ChannelSender, ConnectionId, Subscriber},
-    journal::Verdict,
+    journal::{JournalError, Verdict},
     room::{self, EditRequest, Live, Reply, RoomContext, RoomHandle, RoomSender, Unreadable, Withheld},
     unavailable::Unavailable,
 };
@@ -69,9 +70,14 @@ impl Running {
         self.room.is_gone()
     }
 
-    /// Tells every subscriber that the watchlist is deleted, and waits until the room and the channel have ended.
-    pub(super) async fn delete(self) {
-        self.room.delete().await;
+    /// Deletes the watchlist in the journal. Once that is written, the room ends, and the channel after it has told every
+    /// subscriber. Returns `None` if the room has ended without writing it.
+    pub(super) async fn delete(&self, at: Timestamp) -> Option<Result<(), JournalError>> {
+        self.room.delete(at).await
+    }
+
+    /// Waits until the channel has ended.
+    pub(super) async fn channel_ended(&self) {
         self.channel.ended().await;
     }
 }

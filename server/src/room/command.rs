@@ -6,6 +6,7 @@ use shared::{
     edit::Change,
     ids::{At, ClientId, EditId, Revision, WatchlistId},
     rejection::{Code, Rejection},
+    time::Timestamp,
     watchlist::Frozen,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::withheld::Withheld;
 use crate::{
     access::{Caller, ListRole},
-    journal::{Sender, Verdict},
+    journal::{JournalError, Sender, Verdict},
     unavailable::Unavailable,
 };
 
@@ -30,8 +31,8 @@ pub(super) enum Command {
     Resolve { withheld: Arc<Withheld>, done: oneshot::Sender<()> },
     /// Records that a snapshot is stored in the journal at a revision, or could not be.
     SnapshotStored(Option<Revision>),
-    /// Publishes that the watchlist is deleted, and ends the room.
-    Delete,
+    /// Writes that the watchlist is deleted, publishes it, and ends the room. If it cannot be written, the room goes on.
+    Delete { at: Timestamp, done: oneshot::Sender<Result<(), JournalError>> },
 }
 
 /// An edit, with its author and where its answer goes.
@@ -111,10 +112,16 @@ impl RoomHandle {
         RoomReader { commands: self.commands.downgrade() }
     }
 
-    /// Publishes that the watchlist is deleted, and waits until the room has ended: it writes nothing more.
-    pub async fn delete(self) {
-        drop(self.commands.send(Command::Delete).await);
-        self.commands.closed().await;
+    /// Writes that the watchlist is deleted, publishes it, and waits until the room has ended: it writes nothing more. If it cannot
+    /// be written, the room goes on. Returns `None` if the room has ended without writing it.
+    pub async fn delete(&self, at: Timestamp) -> Option<Result<(), JournalError>> {
+        let (done, is_done) = oneshot::channel();
+        drop(self.commands.send(Command::Delete { at, done }).await);
+        let written = is_done.await.ok();
+        if !matches!(written, Some(Err(_))) {
+            self.commands.closed().await;
+        }
+        written
     }
 
     /// Whether the room has ended.

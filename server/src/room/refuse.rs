@@ -20,7 +20,7 @@ pub(super) async fn refuse_until(
     until: Instant,
 ) {
     while let Ok(Some(command)) = timeout_at(until, commands.recv()).await {
-        let is_deleted = matches!(command, Command::Delete);
+        let is_deleted = matches!(command, Command::Delete { .. });
         refuse(watchlist, command, reason);
         if is_deleted {
             return;
@@ -52,6 +52,6 @@ pub(super) fn refuse(watchlist: WatchlistId, command: Command, reason: Unavailab
         }
         // The caller may have gone away.
         Command::Read(caller) => drop(caller.send(Err(reason))),
-        Command::Resolve { .. } | Command::SnapshotStored(_) | Command::Delete => {}
+        Command::Resolve { .. } | Command::SnapshotStored(_) | Command::Delete { .. } => {}
     }
 }

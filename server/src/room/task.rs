@@ -25,7 +25,7 @@ use super::{
 use crate::{
     bus::local::Publisher,
     event::{Event, Published},
-    journal::{JournalError, Verdict},
+    journal::{JournalError, Verdict, confirm},
     unavailable::Unavailable,
 };
 
@@ -151,11 +151,17 @@ impl Room {
                 drop(done);
             }
             Command::SnapshotStored(revision) => self.saver.stored(revision),
-            Command::Delete => {
-                self.recovery.forget(self.watchlist);
-                self.publisher.publish(Event::Deleted).await;
-                info!(watchlist = %self.watchlist, "deleted a watchlist");
-                return false;
+            Command::Delete { at, done } => {
+                let written = confirm::set_deleted(&*self.context.journal, self.watchlist, Some(at)).await;
+                let is_deleted = written.is_ok();
+                if is_deleted {
+                    self.recovery.forget(self.watchlist);
+                    self.publisher.publish(Event::Deleted).await;
+                    info!(watchlist = %self.watchlist, "deleted a watchlist");
+                }
+                // The hub waits for it.
+                drop(done.send(written));
+                return !is_deleted;
             }
         }
         true

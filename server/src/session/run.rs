@@ -6,6 +6,7 @@ use shared::{
     edit::Change,
     ids::{ClientId, EditId, WatchlistId},
     limits::EDITS_IN_FLIGHT,
+    rejection::Code,
     wire::{
         PROTOCOL,
         client::{self, ClientMessage},
@@ -24,7 +25,7 @@ use tracing::debug;
 
 use super::{
     context::{Peer, SessionContext},
-    error::{rejected, watchlist_error},
+    error::{error_code, rejected, watchlist_error},
     history::history,
     manage,
     pace::Pace,
@@ -304,7 +305,11 @@ impl Session {
             Err(unknown) => Some(unknown),
         };
         let rejection = match unknown {
-            Some(unknown) if self.withheld.admits(watchlist, edit) => unknown,
+            Some(unknown)
+                if unknown.code == Code::UnknownWatchlist && self.withheld.admits(watchlist, edit) =>
+            {
+                unknown
+            }
             _ => {
                 self.withheld.withhold(watchlist, edit);
                 Unavailable::NotServed.into()
@@ -327,9 +332,9 @@ impl Session {
         }
         let list = match self.context.hub.connect(&self.peer.caller, watchlist) {
             Ok(list) => list,
-            Err(unknown) => {
-                let error = watchlist_error(watchlist, ErrorCode::UnknownWatchlist, unknown.message);
-                return socket.send(&error).await;
+            Err(rejection) => {
+                let code = error_code(rejection.code);
+                return socket.send(&watchlist_error(watchlist, code, rejection.message)).await;
             }
         };
         let subscriber = Subscriber {

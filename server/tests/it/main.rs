@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod http_calls;
 mod journal;
+mod managing;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod program;
