@@ -188,7 +188,7 @@ pub(super) fn unavailable(error: &JournalError) -> Rejection {
     error!(error = error as &dyn std::error::Error, "failed to use the journal");
     let reason = match error {
         JournalError::Damaged(_) => Unavailable::Damaged.message(),
-        JournalError::Store(_) | JournalError::NotOurs(_) => {
+        JournalError::Store(_) | JournalError::Refused(_) | JournalError::NotOurs(_) => {
             "the server's store is not available; try again later"
         }
     };

@@ -83,19 +83,15 @@ impl Running {
 }
 
 impl OpenList {
-    /// Sends an edit to be judged. Its answer goes to `reply`.
-    ///
-    /// # Errors
-    /// The room has ended, and the edit is not answered.
+    /// Sends an edit to be judged. Its answer goes to `reply`: `unavailable` if the room has ended.
     pub async fn edit(
         &self,
-        (client, edit): (ClientId, EditId),
+        name: (ClientId, EditId),
         changes: Result<Vec<Change>, Unreadable>,
         reply: Reply,
-    ) -> Result<(), Unavailable> {
-        let caller = self.caller.clone();
-        let role = caller.list_role();
-        self.room.edit(EditRequest { caller, role, client, edit, changes, reply }).await
+    ) {
+        let by = (self.caller.clone(), self.caller.list_role());
+        self.room.edit(EditRequest::new(by, self.watchlist, name, changes, reply)).await;
     }
 
     /// Sends an edit to be judged, and returns its answer.
@@ -108,7 +104,7 @@ impl OpenList {
         changes: Result<Vec<Change>, Unreadable>,
     ) -> Result<Verdict, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.edit(name, changes, Reply::Once(reply)).await?;
+        self.edit(name, changes, Reply::Once(reply)).await;
         answer.await.map_err(|_dropped| Unavailable::NotServed)
     }
 

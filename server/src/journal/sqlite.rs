@@ -209,7 +209,10 @@ impl Journal for SqliteJournal {
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
         Box::pin(async move {
             let written = self.write_batch(id, &batch).await;
-            self.is_failing.store(written.is_err(), Ordering::Relaxed);
+            // A refused batch says nothing about the disk.
+            if !matches!(written, Err(JournalError::Refused(_))) {
+                self.is_failing.store(written.is_err(), Ordering::Relaxed);
+            }
             written
         })
     }

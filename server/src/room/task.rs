@@ -13,12 +13,12 @@ use tokio::{
 use tracing::{error, info};
 
 use super::{
-    command::{Command, EditRequest, MAX_QUEUED, RoomHandle, unavailable},
+    command::{Command, EditRequest, MAX_QUEUED, NOT_STORED, RoomHandle, unavailable},
     context::RoomContext,
     live::Live,
     load::load,
     recovery::Recovery,
-    refuse::{NOT_STORED, refuse, refuse_all, refuse_until},
+    refuse::{refuse, refuse_all, refuse_until},
     saver::Saver,
     sequencer::{Judged, Sequencer},
 };
@@ -66,11 +66,11 @@ pub fn spawn(
                     // It does not recover by itself.
                     let until = Instant::now() + DAMAGED_REST;
                     tokio::select! {
-                        () = refuse_until(watchlist, &mut commands, reason, until) => {}
+                        () = refuse_until(&mut commands, reason, until) => {}
                         () = context.stop.cancelled() => {}
                     }
                 }
-                refuse_all(watchlist, commands, reason).await;
+                refuse_all(commands, reason).await;
             }
         }
     });
@@ -113,10 +113,11 @@ impl Room {
                 }
             }
         }
-        refuse_all(self.watchlist, commands, Unavailable::NotServed).await;
+        refuse_all(commands, Unavailable::NotServed).await;
     }
 
-    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the watchlist is deleted.
+    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the room is to end: the
+    /// watchlist is deleted, or another room has written it.
     async fn execute_all(&mut self, commands: Vec<Command>) -> bool {
         let (mut edits, mut others) = (Vec::new(), Vec::new());
         for command in commands {
@@ -128,10 +129,15 @@ impl Room {
         if !edits.is_empty() {
             self.edit(edits).await;
         }
+        if self.sequencer.is_superseded() {
+            // The next request starts a room with the state of the journal.
+            others.into_iter().for_each(|rest| refuse(rest, Unavailable::NotServed));
+            return false;
+        }
         let mut others = others.into_iter();
         while let Some(command) = others.next() {
             if !self.execute(command).await {
-                others.for_each(|rest| refuse(self.watchlist, rest, Unavailable::NotServed));
+                others.for_each(|rest| refuse(rest, Unavailable::NotServed));
                 return false;
             }
         }
@@ -204,7 +210,7 @@ impl Room {
 
     fn answer(&self, answered: Vec<(EditRequest, Verdict)>) {
         for (request, verdict) in answered {
-            request.answer(self.watchlist, verdict);
+            request.answer(verdict);
         }
     }
 
@@ -214,7 +220,7 @@ impl Room {
             if let Some(withheld) = request.withheld() {
                 self.recovery.add(withheld, Instant::now());
             }
-            request.answer(self.watchlist, unavailable(NOT_STORED));
+            request.answer(unavailable(NOT_STORED));
         }
     }
 

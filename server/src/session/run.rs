@@ -292,25 +292,19 @@ impl Session {
         self.withheld.mark_received(watchlist, edit);
         let open = self.lists.get(&watchlist).filter(|list| !list.is_gone()).cloned();
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
-        let unknown = match list {
+        let rejection = match list {
             Ok(list) => {
                 let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
-                if list.edit((self.client, edit), changes, reply).await.is_ok() {
-                    self.in_flight += 1;
-                    return Ok(());
-                }
-                // The room has ended: with the watchlist, or with the store.
-                self.context.hub.connect(&self.peer.caller, watchlist).err()
+                self.in_flight += 1;
+                list.edit((self.client, edit), changes, reply).await;
+                return Ok(());
             }
-            Err(unknown) => Some(unknown),
-        };
-        let rejection = match unknown {
-            Some(unknown)
+            Err(unknown)
                 if unknown.code == Code::UnknownWatchlist && self.withheld.admits(watchlist, edit) =>
             {
                 unknown
             }
-            _ => {
+            Err(_unavailable) => {
                 self.withheld.withhold(watchlist, edit);
                 Unavailable::NotServed.into()
             }

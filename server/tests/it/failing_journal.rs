@@ -67,7 +67,7 @@ impl Connected {
         for (edit, name) in names {
             self.withheld.mark_received(LIST, EditId(*edit));
             let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
-            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await.unwrap();
+            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await;
         }
         let mut accepted = Vec::new();
         for (edit, _) in names {
@@ -143,6 +143,17 @@ async fn a_room_that_fails_is_started_again_and_its_subscribers_are_told() {
 }
 
 #[tokio::test]
+async fn edits_in_a_room_that_fails_are_withheld_and_answered() {
+    let mut connected = Connected::new().await;
+    connected.fail(|journal| &journal.appends, &[Fault::Panics]);
+    assert_eq!(connected.rename(&[(1, "One"), (2, "Two"), (3, "Three")]).await, [false; 3]);
+    assert_eq!(connected.withheld.edits_of(LIST), [1, 2, 3].map(EditId));
+    assert_eq!(connected.rename(&[(3, "Three")]).await, [false], "it waits for the edits before it");
+    assert_eq!(connected.rename(&[(1, "One"), (2, "Two"), (3, "Three")]).await, [true; 3]);
+    assert_eq!(connected.listed(), ("Three".to_owned(), Revision(3)));
+}
+
+#[tokio::test]
 async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscribes() {
     let mut connected = Connected::new().await;
     // The write is stored, but the room fails before it learns that, so no room looks for the edit.
@@ -150,11 +161,14 @@ async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscr
     connected.fail(|journal| &journal.snapshots, &[Fault::None, Fault::Panics]);
     let list = connected.hub.connect(&connected.caller, LIST).unwrap();
     let reply = Reply::Connection(connected.answer_to.clone(), connected.withheld.clone());
-    list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await.unwrap();
+    list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await;
     while !list.is_gone() {
         tokio::task::yield_now().await;
     }
-    connected.withheld.withhold(LIST, EditId(1));
+    // The room fails after it has withheld the edit, and answers it.
+    let answered = timeout(PATIENCE, connected.answers.recv()).await.unwrap().unwrap();
+    assert_eq!(answered.edit, EditId(1));
+    assert_eq!(connected.withheld.edits_of(LIST), [EditId(1)]);
     let withheld = connected.withheld.clone();
     let mut subscriber = connected.subscribe(1, &withheld).await;
     assert!(withheld.edits_of(LIST).is_empty(), "its client sees the commit and does not send it again");

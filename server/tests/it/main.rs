@@ -22,3 +22,4 @@ mod sessions;
 mod simulation;
 mod subscribing;
 mod support;
+mod two_writers;
