@@ -23,3 +23,4 @@ mod simulation;
 mod subscribing;
 mod support;
 mod two_writers;
+mod waiting;
