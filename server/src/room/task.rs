@@ -61,7 +61,7 @@ pub fn spawn(
             Err(error) => {
                 error!(%watchlist, error = &error as &dyn std::error::Error, "failed to load a watchlist");
                 let reason = Unavailable::from(&error);
-                publisher.publish(Event::Unavailable(reason)).await;
+                publisher.publish(Event::Unavailable(reason));
                 if reason == Unavailable::Damaged {
                     // It does not recover by itself.
                     let until = Instant::now() + DAMAGED_REST;
@@ -90,7 +90,7 @@ struct Room {
 
 impl Room {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        self.publish(Vec::new()).await;
+        self.publish(Vec::new());
         let at = self.at();
         self.saver.prune_old(&self.sequencer.state, at, Instant::now());
         let stop = self.context.stop.clone();
@@ -162,7 +162,7 @@ impl Room {
                 let is_deleted = written.is_ok();
                 if is_deleted {
                     self.recovery.forget(self.watchlist);
-                    self.publisher.publish(Event::Deleted).await;
+                    self.publisher.publish(Event::Deleted);
                     info!(watchlist = %self.watchlist, "deleted a watchlist");
                 }
                 // The hub waits for it.
@@ -178,6 +178,8 @@ impl Room {
     }
 
     async fn edit(&mut self, requests: Vec<EditRequest>) {
+        // Before the edits are durable: an answer does not wait for the channel.
+        self.publisher.ready().await;
         if !self.recover_if_suspect().await {
             let requests = requests.into_iter().map(|request| self.sequencer.withhold(request));
             return self.answer_unavailable(requests.collect());
@@ -188,7 +190,7 @@ impl Room {
         let written = self.write(&mut judged).await;
         let sequenced = self.sequencer.finish(judged, written).await;
         // Before the answers, so that a connection that subscribes after an answer gets the edit.
-        self.publish_if_any(sequenced.commits).await;
+        self.publish_if_any(sequenced.commits);
         self.answer(sequenced.answered);
         self.answer_unavailable(sequenced.withheld);
     }
@@ -204,7 +206,7 @@ impl Room {
     /// false while the journal cannot be read.
     async fn recover_if_suspect(&mut self) -> bool {
         let Some(commits) = self.sequencer.recover_if_suspect().await else { return false };
-        self.publish_if_any(commits).await;
+        self.publish_if_any(commits);
         true
     }
 
@@ -224,20 +226,20 @@ impl Room {
         }
     }
 
-    async fn publish_if_any(&mut self, commits: Vec<Arc<Commit>>) {
+    fn publish_if_any(&mut self, commits: Vec<Arc<Commit>>) {
         if !commits.is_empty() {
-            self.publish(commits).await;
+            self.publish(commits);
         }
     }
 
     /// Publishes durable commits. The state is the one after the last of them.
-    async fn publish(&mut self, commits: Vec<Arc<Commit>>) {
+    fn publish(&mut self, commits: Vec<Arc<Commit>>) {
         let (watchlist, at) = (&self.sequencer.state.watchlist, self.at());
         debug_assert!(commits.last().is_none_or(|last| last.revision == at.revision));
         let is_renamed = self.live.set(watchlist.name(), at.revision, watchlist.rows().len());
         let (columns, approximate_bytes) = (watchlist.columns().clone(), watchlist.approximate_bytes());
         let published = Published { commits: commits.into(), at, columns, approximate_bytes };
-        self.publisher.publish(Event::Published(published)).await;
+        self.publisher.publish(Event::Published(published));
         if is_renamed {
             self.context.renamed.send_replace(());
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(unreachable_pub, reason = "a test binary has no public API")]
 
+mod answering;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
