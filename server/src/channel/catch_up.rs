@@ -10,6 +10,8 @@ use shared::{
     ids::{Revision, WatchlistId},
     wire::{server::ServerMessage, snapshot::Snapshot},
 };
+use tokio::task::JoinHandle;
+use tracing::error;
 
 use super::{
     log::{CUT_BYTES, conflated_bytes, fitting_count},
@@ -66,8 +68,19 @@ pub(super) async fn encode_snapshot(
     let (frozen, at) = source.state().await?;
     let encode = move || {
         let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
-        parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>()
+        let frames = parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>();
+        Ok(Arc::new(SnapshotFrames { revision: at.revision, frames }))
     };
-    let frames = tokio::task::spawn_blocking(encode).await.expect("encoding does not panic");
-    Ok(Arc::new(SnapshotFrames { revision: at.revision, frames }))
+    result_of(watchlist, tokio::task::spawn_blocking(encode)).await
+}
+
+/// Waits for a task. If it panics, the result is an error, so that the channel does not wait for it forever.
+pub(super) async fn result_of<T>(
+    watchlist: WatchlistId,
+    task: JoinHandle<Result<T, Unavailable>>,
+) -> Result<T, Unavailable> {
+    task.await.unwrap_or_else(|panic| {
+        error!(%watchlist, error = &panic as &dyn std::error::Error, "failed to read for a channel");
+        Err(Unavailable::NotServed)
+    })
 }

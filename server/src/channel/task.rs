@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    catch_up::encode_snapshot,
+    catch_up::{encode_snapshot, result_of},
     command::{ChannelSender, Command, MAX_QUEUED},
     fan_out::{FanOut, Job, unavailable},
     source::Source,
@@ -137,12 +137,17 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
     /// Starts a task that reads something and sends the result to this channel's own queue.
     fn start(&self, job: Job) {
         let (source, own, watchlist) = (self.source.clone(), self.own.clone(), self.watchlist);
+        let tasks = self.context.tasks.clone();
         self.context.tasks.spawn(async move {
             let result = match job {
-                Job::Read(missed) => Command::CommitsRead(missed.read(&*source).await),
+                Job::Read(missed) => {
+                    let read = tasks.spawn(async move { missed.read(&*source).await });
+                    Command::CommitsRead(result_of(watchlist, read).await)
+                }
                 Job::EncodeSnapshot(dialect) => {
-                    let frames = encode_snapshot(&*source, watchlist, dialect).await;
-                    Command::SnapshotEncoded { dialect, frames }
+                    let encoded =
+                        tasks.spawn(async move { encode_snapshot(&*source, watchlist, dialect).await });
+                    Command::SnapshotEncoded { dialect, frames: result_of(watchlist, encoded).await }
                 }
             };
             if let Some(own) = own.upgrade() {

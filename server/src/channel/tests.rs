@@ -1,6 +1,12 @@
 //! Tests of a channel's task with a source that answers when a test lets it, in simulated time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{
     future::BoxFuture,
@@ -41,11 +47,13 @@ const SILENCE: Duration = Duration::from_secs(60);
 struct TestSource {
     commits: watch::Receiver<Vec<Commit>>,
     permits: Semaphore,
+    panics: AtomicBool,
 }
 
 impl TestSource {
     async fn wait(&self) {
         self.permits.acquire().await.unwrap().forget();
+        assert!(!self.panics.load(Ordering::Relaxed), "a read that panics");
     }
 }
 
@@ -112,7 +120,8 @@ impl Room {
     async fn at(revision: u64) -> Self {
         let (publisher, events) = bus();
         let (journal, commits) = watch::channel((1..=revision).map(commit).collect());
-        let source = Arc::new(TestSource { commits, permits: Semaphore::new(0) });
+        let source =
+            Arc::new(TestSource { commits, permits: Semaphore::new(0), panics: AtomicBool::default() });
         let stop = CancellationToken::new();
         let context = ChannelContext { flush_interval: FLUSH, tasks: TaskTracker::new(), stop: stop.clone() };
         let channel = spawn(context, LIST, events, source.clone());
@@ -373,7 +382,7 @@ async fn subscribers_are_told_if_the_room_fails_but_not_if_the_server_stops() {
 async fn commands_before_the_first_event_wait_for_it_and_get_its_reason() {
     let (publisher, events) = bus();
     let (journal, commits) = watch::channel(Vec::new());
-    let source = Arc::new(TestSource { commits, permits: Semaphore::new(0) });
+    let source = Arc::new(TestSource { commits, permits: Semaphore::new(0), panics: AtomicBool::default() });
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let context = ChannelContext { flush_interval: FLUSH, tasks, stop: stop.clone() };
     let channel = spawn(context, LIST, events, source.clone());
@@ -403,4 +412,20 @@ async fn a_cell_of_an_unknown_column_is_left_out_of_presence() {
         };
         assert_eq!((person.cell.is_some(), person.editing), (is_known, true));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_panics_is_followed_by_others() {
+    let mut room = Room::at(3).await;
+    let mut fresh = room.subscribe(None).await;
+    let mut resuming = room.subscribe(Some(0)).await;
+    room.source.panics.store(true, Ordering::Relaxed);
+    // One for each connection, and one for the snapshot instead of the commits.
+    room.allow_reads(3);
+    assert_eq!(fresh.rest().await, ["error"]);
+    assert_eq!(resuming.rest().await, ["error"]);
+    room.source.panics.store(false, Ordering::Relaxed);
+    room.allow_reads(2);
+    assert_eq!(room.subscribe(None).await.receive_until(3).await, ["snapshot"]);
+    assert_eq!(room.subscribe(Some(0)).await.receive_until(3).await, ["resumed", "changes"]);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::{
     edit::{CellRef, Change},
     ids::{At, ClientId, EditId, Epoch, WatchlistId, WindowId},
+    time::Timestamp,
     watchlist::Frozen,
 };
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use crate::{
     access::Caller,
     bus::local,
     channel::{self, ChannelContext, ChannelSender, ConnectionId, Subscriber},
-    journal::Verdict,
+    journal::{JournalError, Verdict},
     room::{self, EditRequest, Live, Reply, RoomContext, RoomHandle, RoomSender, Unreadable, Withheld},
     unavailable::Unavailable,
 };
@@ -69,27 +70,28 @@ impl Running {
         self.room.is_gone()
     }
 
-    /// Tells every subscriber that the watchlist is deleted, and waits until the room and the channel have ended.
-    pub(super) async fn delete(self) {
-        self.room.delete().await;
+    /// Deletes the watchlist in the journal. Once that is written, the room ends, and the channel after it has told every
+    /// subscriber. Returns `None` if the room has ended without writing it.
+    pub(super) async fn delete(&self, at: Timestamp) -> Option<Result<(), JournalError>> {
+        self.room.delete(at).await
+    }
+
+    /// Waits until the channel has ended.
+    pub(super) async fn channel_ended(&self) {
         self.channel.ended().await;
     }
 }
 
 impl OpenList {
-    /// Sends an edit to be judged. Its answer goes to `reply`.
-    ///
-    /// # Errors
-    /// The room has ended, and the edit is not answered.
+    /// Sends an edit to be judged. Its answer goes to `reply`: `unavailable` if the room has ended.
     pub async fn edit(
         &self,
-        (client, edit): (ClientId, EditId),
+        name: (ClientId, EditId),
         changes: Result<Vec<Change>, Unreadable>,
         reply: Reply,
-    ) -> Result<(), Unavailable> {
-        let caller = self.caller.clone();
-        let role = caller.list_role();
-        self.room.edit(EditRequest { caller, role, client, edit, changes, reply }).await
+    ) {
+        let by = (self.caller.clone(), self.caller.list_role());
+        self.room.edit(EditRequest::new(by, self.watchlist, name, changes, reply)).await;
     }
 
     /// Sends an edit to be judged, and returns its answer.
@@ -102,7 +104,7 @@ impl OpenList {
         changes: Result<Vec<Change>, Unreadable>,
     ) -> Result<Verdict, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.edit(name, changes, Reply::Once(reply)).await?;
+        self.edit(name, changes, Reply::Once(reply)).await;
         answer.await.map_err(|_dropped| Unavailable::NotServed)
     }
 

@@ -73,6 +73,8 @@ pub struct NewCommit {
 /// Contents of one atomic write.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// Revision of the watchlist before the batch. Nothing is written if the journal has another.
+    pub expected: Revision,
     /// New commits, in order of revision.
     pub commits: Vec<NewCommit>,
     /// New answers, rejections included.

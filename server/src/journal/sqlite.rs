@@ -162,7 +162,7 @@ impl Journal for SqliteJournal {
             "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
              WHERE w.id = ?1 AND s.revision = ({NEWEST_WHOLE}) ORDER BY s.part"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&self.readers);
+        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&self.loads);
         rows.map(move |row| row.map_err(store).and_then(|row| read_part(id, &row))).boxed()
     }
 
@@ -209,7 +209,10 @@ impl Journal for SqliteJournal {
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
         Box::pin(async move {
             let written = self.write_batch(id, &batch).await;
-            self.is_failing.store(written.is_err(), Ordering::Relaxed);
+            // A refused batch says nothing about the disk.
+            if !matches!(written, Err(JournalError::Refused(_))) {
+                self.is_failing.store(written.is_err(), Ordering::Relaxed);
+            }
             written
         })
     }
@@ -235,6 +238,7 @@ impl Journal for SqliteJournal {
     fn close(&self) -> futures_util::future::BoxFuture<'_, ()> {
         Box::pin(async {
             self.histories.close().await;
+            self.loads.close().await;
             self.readers.close().await;
             self.writer.close().await;
         })

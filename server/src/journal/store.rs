@@ -12,12 +12,15 @@ use shared::{
 use super::record::{AnswerRecord, Batch, HistoryFilter, ReadLimit, Record, Sender, StoredPart};
 use crate::unavailable::Unavailable;
 
-/// Why a journal call failed. Whether a failed write reached the disk is unknown.
+/// Why a journal call failed. Whether a failed write reached the disk is unknown, unless it was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The store failed: the disk is full, read-only or broken.
     #[error("the journal cannot be read or written")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A batch was refused and not written: the watchlist is not as its writer expects.
+    #[error("the batch was refused: {0}")]
+    Refused(String),
     /// A record is missing, or is not what was written.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
@@ -30,7 +33,9 @@ impl From<&JournalError> for Unavailable {
     fn from(error: &JournalError) -> Self {
         match error {
             JournalError::Damaged(_) => Unavailable::Damaged,
-            JournalError::Store(_) | JournalError::NotOurs(_) => Unavailable::NotServed,
+            JournalError::Store(_) | JournalError::Refused(_) | JournalError::NotOurs(_) => {
+                Unavailable::NotServed
+            }
         }
     }
 }
@@ -59,7 +64,9 @@ pub trait Journal: Send + Sync + 'static {
     fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>>;
     /// Returns the kept answers to a sender's edits, ordered by edit.
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>>;
-    /// Writes a batch atomically. Once this returns, the batch survives a crash and a power failure.
+    /// Writes a batch atomically, if the watchlist is not deleted and has the revision that the batch expects. Otherwise another
+    /// process has written it, and the batch is [refused](JournalError::Refused). Once this returns, the batch survives a crash and
+    /// a power failure.
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()>;
     /// Writes one part of a snapshot. The last part deletes older snapshots.
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()>;

@@ -6,6 +6,7 @@ use shared::{
     edit::Change,
     ids::{At, ClientId, EditId, Revision, WatchlistId},
     rejection::{Code, Rejection},
+    time::Timestamp,
     watchlist::Frozen,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::withheld::Withheld;
 use crate::{
     access::{Caller, ListRole},
-    journal::{Sender, Verdict},
+    journal::{JournalError, Sender, Verdict},
     unavailable::Unavailable,
 };
 
@@ -30,24 +31,27 @@ pub(super) enum Command {
     Resolve { withheld: Arc<Withheld>, done: oneshot::Sender<()> },
     /// Records that a snapshot is stored in the journal at a revision, or could not be.
     SnapshotStored(Option<Revision>),
-    /// Publishes that the watchlist is deleted, and ends the room.
-    Delete,
+    /// Writes that the watchlist is deleted, publishes it, and ends the room. If it cannot be written, the room goes on.
+    Delete { at: Timestamp, done: oneshot::Sender<Result<(), JournalError>> },
 }
 
-/// An edit, with its author and where its answer goes.
+/// Message for an edit that could not be written.
+pub(super) const NOT_STORED: &str = "the server cannot store edits right now; send the edit again";
+
+/// An edit, with its author and where its answer goes. An edit of a connection that is dropped without an answer, as when its room
+/// fails, is withheld and answered `unavailable`.
 pub struct EditRequest {
-    /// Who makes it.
-    pub caller: Caller,
+    pub(super) caller: Caller,
     /// The author's role on the watchlist.
-    pub role: ListRole,
-    /// The outbox that it comes from.
-    pub client: ClientId,
-    /// Its number in the outbox.
-    pub edit: EditId,
-    /// What it changes.
-    pub changes: Result<Vec<Change>, Unreadable>,
-    /// Where the answer goes.
-    pub reply: Reply,
+    pub(super) role: ListRole,
+    pub(super) watchlist: WatchlistId,
+    /// The outbox that the edit comes from.
+    pub(super) client: ClientId,
+    /// Number of the edit in the outbox.
+    pub(super) edit: EditId,
+    pub(super) changes: Result<Vec<Change>, Unreadable>,
+    /// Destination of the answer; empty once it is sent.
+    reply: Option<Reply>,
 }
 
 /// An edit whose changes cannot be read. It is answered, and the answer is kept, like that of any other edit.
@@ -58,11 +62,11 @@ pub struct Unreadable {
     pub message: String,
 }
 
-/// Where an edit's answer goes.
+/// Destination of the answer to an edit.
 pub enum Reply {
-    /// To a connection.
+    /// A connection, with the edits that are withheld from it.
     Connection(mpsc::Sender<Answered>, Arc<Withheld>),
-    /// To a caller that waits for this one answer.
+    /// A caller that waits for this one answer.
     Once(oneshot::Sender<Verdict>),
 }
 
@@ -111,10 +115,16 @@ impl RoomHandle {
         RoomReader { commands: self.commands.downgrade() }
     }
 
-    /// Publishes that the watchlist is deleted, and waits until the room has ended: it writes nothing more.
-    pub async fn delete(self) {
-        drop(self.commands.send(Command::Delete).await);
-        self.commands.closed().await;
+    /// Writes that the watchlist is deleted, publishes it, and waits until the room has ended: it writes nothing more. If it cannot
+    /// be written, the room goes on. Returns `None` if the room has ended without writing it.
+    pub async fn delete(&self, at: Timestamp) -> Option<Result<(), JournalError>> {
+        let (done, is_done) = oneshot::channel();
+        drop(self.commands.send(Command::Delete { at, done }).await);
+        let written = is_done.await.ok();
+        if !matches!(written, Some(Err(_))) {
+            self.commands.closed().await;
+        }
+        written
     }
 
     /// Whether the room has ended.
@@ -125,11 +135,9 @@ impl RoomHandle {
 
 impl RoomSender {
     /// Sends an edit, whose answer goes where the edit says.
-    ///
-    /// # Errors
-    /// The room has ended.
-    pub async fn edit(&self, edit: EditRequest) -> Result<(), Unavailable> {
-        self.commands.send(Command::Edit(edit)).await.map_err(|_unsent| Unavailable::NotServed)
+    pub async fn edit(&self, edit: EditRequest) {
+        // A room that has ended drops the edit, which answers it.
+        drop(self.commands.send(Command::Edit(edit)).await);
     }
 
     /// Returns the durable state.
@@ -173,35 +181,58 @@ async fn read(commands: &mpsc::Sender<Command>) -> Result<(Frozen, At), Unavaila
 }
 
 impl EditRequest {
+    /// Creates the request for an edit of a watchlist, on which the caller has a role.
+    pub fn new(
+        (caller, role): (Caller, ListRole),
+        watchlist: WatchlistId,
+        (client, edit): (ClientId, EditId),
+        changes: Result<Vec<Change>, Unreadable>,
+        reply: Reply,
+    ) -> Self {
+        Self { caller, role, watchlist, client, edit, changes, reply: Some(reply) }
+    }
+
     /// Returns the name under which the edit is numbered.
     pub(super) fn sender(&self) -> Sender {
         Sender { user: self.caller.user().id, client: self.client }
     }
 
     /// Answers the edit.
-    pub(super) fn answer(self, watchlist: WatchlistId, verdict: Verdict) {
-        match self.reply {
+    pub(super) fn answer(mut self, verdict: Verdict) {
+        let (watchlist, edit) = (self.watchlist, self.edit);
+        match self.reply.take() {
             // The channel has room for every edit that a connection may have in flight. A connection that is gone sends the
             // edit again when it is back.
-            Reply::Connection(answers, _) => {
-                drop(answers.try_send(Answered { watchlist, edit: self.edit, verdict }));
+            Some(Reply::Connection(answers, _)) => {
+                drop(answers.try_send(Answered { watchlist, edit, verdict }));
             }
-            Reply::Once(caller) => drop(caller.send(verdict)),
+            Some(Reply::Once(caller)) => drop(caller.send(verdict)),
+            None => {}
         }
     }
 
     /// Returns the edits that are withheld from its connection. A caller that waits for one answer has none.
     pub(super) fn withheld(&self) -> Option<&Arc<Withheld>> {
         match &self.reply {
-            Reply::Connection(_, withheld) => Some(withheld),
-            Reply::Once(_) => None,
+            Some(Reply::Connection(_, withheld)) => Some(withheld),
+            Some(Reply::Once(_)) | None => None,
         }
     }
 
     /// Makes later edits of its connection wait until the edit is sent again. It is to be answered `unavailable`.
-    pub(super) fn mark_withheld(&self, watchlist: WatchlistId) {
+    pub(super) fn mark_withheld(&self) {
         if let Some(withheld) = self.withheld() {
-            withheld.withhold(watchlist, self.edit);
+            withheld.withhold(self.watchlist, self.edit);
+        }
+    }
+}
+
+impl Drop for EditRequest {
+    fn drop(&mut self) {
+        self.mark_withheld();
+        if let Some(Reply::Connection(answers, _)) = self.reply.take() {
+            let (watchlist, edit, verdict) = (self.watchlist, self.edit, unavailable(NOT_STORED));
+            drop(answers.try_send(Answered { watchlist, edit, verdict }));
         }
     }
 }

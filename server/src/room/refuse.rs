@@ -1,6 +1,5 @@
 //! Answers of a room that cannot serve its watchlist, so that no caller waits forever.
 
-use shared::ids::WatchlistId;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -9,19 +8,15 @@ use tokio::{
 use super::command::{Command, unavailable};
 use crate::unavailable::Unavailable;
 
-/// Message for an edit that could not be written.
-pub(super) const NOT_STORED: &str = "the server cannot store edits right now; send the edit again";
-
 /// Rejects all commands until a time, so that retries do not read a damaged journal again before that.
 pub(super) async fn refuse_until(
-    watchlist: WatchlistId,
     commands: &mut mpsc::Receiver<Command>,
     reason: Unavailable,
     until: Instant,
 ) {
     while let Ok(Some(command)) = timeout_at(until, commands.recv()).await {
-        let is_deleted = matches!(command, Command::Delete);
-        refuse(watchlist, command, reason);
+        let is_deleted = matches!(command, Command::Delete { .. });
+        refuse(command, reason);
         if is_deleted {
             return;
         }
@@ -29,29 +24,25 @@ pub(super) async fn refuse_until(
 }
 
 /// Closes the queue and rejects the commands in it.
-pub(super) async fn refuse_all(
-    watchlist: WatchlistId,
-    mut commands: mpsc::Receiver<Command>,
-    reason: Unavailable,
-) {
+pub(super) async fn refuse_all(mut commands: mpsc::Receiver<Command>, reason: Unavailable) {
     commands.close();
     while let Some(command) = commands.recv().await {
-        refuse(watchlist, command, reason);
+        refuse(command, reason);
     }
 }
 
-pub(super) fn refuse(watchlist: WatchlistId, command: Command, reason: Unavailable) {
+pub(super) fn refuse(command: Command, reason: Unavailable) {
     match command {
         // Damage does not go away by itself, so edits of other watchlists must not wait until this one is served.
         Command::Edit(request) if reason == Unavailable::Damaged => {
-            request.answer(watchlist, unavailable(reason.message()));
+            request.answer(unavailable(reason.message()));
         }
         Command::Edit(request) => {
-            request.mark_withheld(watchlist);
-            request.answer(watchlist, unavailable(reason.message()));
+            request.mark_withheld();
+            request.answer(unavailable(reason.message()));
         }
         // The caller may have gone away.
         Command::Read(caller) => drop(caller.send(Err(reason))),
-        Command::Resolve { .. } | Command::SnapshotStored(_) | Command::Delete => {}
+        Command::Resolve { .. } | Command::SnapshotStored(_) | Command::Delete { .. } => {}
     }
 }

@@ -96,18 +96,21 @@ impl Saver {
         let authors: HashMap<_, _> =
             frozen.rows().filter_map(|row| Some((row.id, judge.authorship.get(row.id)?.clone()))).collect();
         let (journal, own) = (self.context.journal.clone(), self.own.clone());
-        self.context.tasks.spawn(async move {
-            let mut stored = Some(at.revision);
+        let storing = self.context.tasks.spawn(async move {
             for snapshot in Snapshot::parts(&frozen, watchlist, at, STORED_PART_BYTES) {
                 let rows = snapshot.rows.iter();
                 let authors =
                     rows.filter_map(|row| Some((row.row, authors.get(&row.row)?.clone()))).collect();
                 if let Err(error) = journal.save_part(watchlist, StoredPart { snapshot, authors }).await {
                     warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to store a snapshot");
-                    stored = None;
-                    break;
+                    return None;
                 }
             }
+            Some(at.revision)
+        });
+        self.context.tasks.spawn(async move {
+            // A task that panics has stored no complete snapshot.
+            let stored = storing.await.unwrap_or_default();
             if let Some(own) = own.upgrade() {
                 // A room that has ended does not need to know.
                 drop(own.send(Command::SnapshotStored(stored)).await);

@@ -28,6 +28,8 @@ pub(super) struct Sequencer {
     pub(super) state: Judge,
     /// Whether the state may differ from the journal: a write has failed.
     is_suspect: bool,
+    /// Whether the journal has refused a batch: another room has written the watchlist.
+    is_superseded: bool,
 }
 
 /// Edits that were judged together.
@@ -62,7 +64,12 @@ impl Judged {
 impl Sequencer {
     /// Creates the sequencer of a loaded watchlist.
     pub(super) fn new(context: RoomContext, watchlist: WatchlistId, state: Judge) -> Self {
-        Self { context, watchlist, state, is_suspect: false }
+        Self { context, watchlist, state, is_suspect: false, is_superseded: false }
+    }
+
+    /// Whether another room has written the watchlist. Nothing that this one judges can be written any more.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.is_superseded
     }
 
     /// Judges edits in order. The state has to be the journal's: see [`Self::recover_if_suspect`].
@@ -94,7 +101,7 @@ impl Sequencer {
 
     /// Withholds an edit before the next one is judged, so that later edits of its connection wait for it.
     pub(super) fn withhold(&self, request: EditRequest) -> EditRequest {
-        request.mark_withheld(self.watchlist);
+        request.mark_withheld();
         request
     }
 
@@ -111,7 +118,9 @@ impl Sequencer {
         &self,
         judged: &mut Judged,
     ) -> impl Future<Output = Result<(), JournalError>> + use<> {
+        let expected = Revision(self.state.revision.0 - judged.unwritten.batch.commits.len() as u64);
         let batch = judged.unwritten.batch();
+        batch.expected = expected;
         batch.name = self.state.watchlist.name().clone();
         batch.rows = self.state.watchlist.rows().len();
         let batch = judged.unwritten.batch.clone();
@@ -137,13 +146,25 @@ impl Sequencer {
             "failed to write edits; they are rejected as unavailable"
         );
         self.state.revert(judged.unwritten);
+        if matches!(error, JournalError::Refused(_)) {
+            self.is_superseded = true;
+            let waiting = judged.waiting.into_iter();
+            sequenced.withheld = waiting.map(|(request, _)| self.withhold(request)).collect();
+            return sequenced;
+        }
         self.is_suspect = true;
         // What the journal holds decides before anyone is answered.
         sequenced.commits = self.recover_if_suspect().await.unwrap_or_default();
-        let stored: HashSet<Revision> = sequenced.commits.iter().map(|commit| commit.revision).collect();
+        // Another room may have stored an edit of someone else at the same revision.
+        let stored: HashSet<_> = sequenced
+            .commits
+            .iter()
+            .map(|commit| (commit.revision, commit.by.user, commit.by.client, commit.by.edit))
+            .collect();
         for (request, verdict) in judged.waiting {
+            let Sender { user, client } = request.sender();
             match verdict {
-                Verdict::Accepted(revision) if stored.contains(&revision) => {
+                Verdict::Accepted(revision) if stored.contains(&(revision, user, client, request.edit)) => {
                     sequenced.answered.push((self.release(request), verdict));
                 }
                 Verdict::Accepted(_) | Verdict::Rejected(_) => {
@@ -164,7 +185,9 @@ impl Sequencer {
             let (judge, _) = load(&self.context, self.watchlist).await?;
             // What could not be written is reverted, so the state is at the last revision known to be stored.
             let known = self.state.revision;
-            let missed = self.context.journal.commits(self.watchlist, known, ReadLimit::ALL).await?;
+            let mut missed = self.context.journal.commits(self.watchlist, known, ReadLimit::ALL).await?;
+            // Another process may have written since the state was read.
+            missed.retain(|commit| commit.revision <= judge.revision);
             Ok((judge, missed))
         };
         let read: Result<_, JournalError> = read.await;

@@ -13,19 +13,19 @@ use tokio::{
 use tracing::{error, info};
 
 use super::{
-    command::{Command, EditRequest, MAX_QUEUED, RoomHandle, unavailable},
+    command::{Command, EditRequest, MAX_QUEUED, NOT_STORED, RoomHandle, unavailable},
     context::RoomContext,
     live::Live,
     load::load,
     recovery::Recovery,
-    refuse::{NOT_STORED, refuse, refuse_all, refuse_until},
+    refuse::{refuse, refuse_all, refuse_until},
     saver::Saver,
     sequencer::{Judged, Sequencer},
 };
 use crate::{
     bus::local::Publisher,
     event::{Event, Published},
-    journal::{JournalError, Verdict},
+    journal::{JournalError, Verdict, confirm},
     unavailable::Unavailable,
 };
 
@@ -61,16 +61,16 @@ pub fn spawn(
             Err(error) => {
                 error!(%watchlist, error = &error as &dyn std::error::Error, "failed to load a watchlist");
                 let reason = Unavailable::from(&error);
-                publisher.publish(Event::Unavailable(reason)).await;
+                publisher.publish(Event::Unavailable(reason));
                 if reason == Unavailable::Damaged {
                     // It does not recover by itself.
                     let until = Instant::now() + DAMAGED_REST;
                     tokio::select! {
-                        () = refuse_until(watchlist, &mut commands, reason, until) => {}
+                        () = refuse_until(&mut commands, reason, until) => {}
                         () = context.stop.cancelled() => {}
                     }
                 }
-                refuse_all(watchlist, commands, reason).await;
+                refuse_all(commands, reason).await;
             }
         }
     });
@@ -90,7 +90,7 @@ struct Room {
 
 impl Room {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        self.publish(Vec::new()).await;
+        self.publish(Vec::new());
         let at = self.at();
         self.saver.prune_old(&self.sequencer.state, at, Instant::now());
         let stop = self.context.stop.clone();
@@ -113,10 +113,11 @@ impl Room {
                 }
             }
         }
-        refuse_all(self.watchlist, commands, Unavailable::NotServed).await;
+        refuse_all(commands, Unavailable::NotServed).await;
     }
 
-    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the watchlist is deleted.
+    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the room is to end: the
+    /// watchlist is deleted, or another room has written it.
     async fn execute_all(&mut self, commands: Vec<Command>) -> bool {
         let (mut edits, mut others) = (Vec::new(), Vec::new());
         for command in commands {
@@ -128,10 +129,15 @@ impl Room {
         if !edits.is_empty() {
             self.edit(edits).await;
         }
+        if self.sequencer.is_superseded() {
+            // The next request starts a room with the state of the journal.
+            others.into_iter().for_each(|rest| refuse(rest, Unavailable::NotServed));
+            return false;
+        }
         let mut others = others.into_iter();
         while let Some(command) = others.next() {
             if !self.execute(command).await {
-                others.for_each(|rest| refuse(self.watchlist, rest, Unavailable::NotServed));
+                others.for_each(|rest| refuse(rest, Unavailable::NotServed));
                 return false;
             }
         }
@@ -151,11 +157,17 @@ impl Room {
                 drop(done);
             }
             Command::SnapshotStored(revision) => self.saver.stored(revision),
-            Command::Delete => {
-                self.recovery.forget(self.watchlist);
-                self.publisher.publish(Event::Deleted).await;
-                info!(watchlist = %self.watchlist, "deleted a watchlist");
-                return false;
+            Command::Delete { at, done } => {
+                let written = confirm::set_deleted(&*self.context.journal, self.watchlist, Some(at)).await;
+                let is_deleted = written.is_ok();
+                if is_deleted {
+                    self.recovery.forget(self.watchlist);
+                    self.publisher.publish(Event::Deleted);
+                    info!(watchlist = %self.watchlist, "deleted a watchlist");
+                }
+                // The hub waits for it.
+                drop(done.send(written));
+                return !is_deleted;
             }
         }
         true
@@ -166,6 +178,8 @@ impl Room {
     }
 
     async fn edit(&mut self, requests: Vec<EditRequest>) {
+        // Before the edits are durable: an answer does not wait for the channel.
+        self.publisher.ready().await;
         if !self.recover_if_suspect().await {
             let requests = requests.into_iter().map(|request| self.sequencer.withhold(request));
             return self.answer_unavailable(requests.collect());
@@ -176,7 +190,7 @@ impl Room {
         let written = self.write(&mut judged).await;
         let sequenced = self.sequencer.finish(judged, written).await;
         // Before the answers, so that a connection that subscribes after an answer gets the edit.
-        self.publish_if_any(sequenced.commits).await;
+        self.publish_if_any(sequenced.commits);
         self.answer(sequenced.answered);
         self.answer_unavailable(sequenced.withheld);
     }
@@ -192,13 +206,13 @@ impl Room {
     /// false while the journal cannot be read.
     async fn recover_if_suspect(&mut self) -> bool {
         let Some(commits) = self.sequencer.recover_if_suspect().await else { return false };
-        self.publish_if_any(commits).await;
+        self.publish_if_any(commits);
         true
     }
 
     fn answer(&self, answered: Vec<(EditRequest, Verdict)>) {
         for (request, verdict) in answered {
-            request.answer(self.watchlist, verdict);
+            request.answer(verdict);
         }
     }
 
@@ -208,24 +222,24 @@ impl Room {
             if let Some(withheld) = request.withheld() {
                 self.recovery.add(withheld, Instant::now());
             }
-            request.answer(self.watchlist, unavailable(NOT_STORED));
+            request.answer(unavailable(NOT_STORED));
         }
     }
 
-    async fn publish_if_any(&mut self, commits: Vec<Arc<Commit>>) {
+    fn publish_if_any(&mut self, commits: Vec<Arc<Commit>>) {
         if !commits.is_empty() {
-            self.publish(commits).await;
+            self.publish(commits);
         }
     }
 
     /// Publishes durable commits. The state is the one after the last of them.
-    async fn publish(&mut self, commits: Vec<Arc<Commit>>) {
+    fn publish(&mut self, commits: Vec<Arc<Commit>>) {
         let (watchlist, at) = (&self.sequencer.state.watchlist, self.at());
         debug_assert!(commits.last().is_none_or(|last| last.revision == at.revision));
         let is_renamed = self.live.set(watchlist.name(), at.revision, watchlist.rows().len());
         let (columns, approximate_bytes) = (watchlist.columns().clone(), watchlist.approximate_bytes());
         let published = Published { commits: commits.into(), at, columns, approximate_bytes };
-        self.publisher.publish(Event::Published(published)).await;
+        self.publisher.publish(Event::Published(published));
         if is_renamed {
             self.context.renamed.send_replace(());
         }

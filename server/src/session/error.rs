@@ -13,7 +13,14 @@ pub(super) fn rejected(watchlist: WatchlistId, edit: EditId, rejection: Rejectio
 
 /// Returns the answer to a request that failed.
 pub(super) fn request_failed(request: RequestId, rejection: Rejection) -> ServerMessage {
-    let code = match rejection.code {
+    let code = error_code(rejection.code);
+    let message = rejection.message.into();
+    ServerMessage::Error(server::Error { code, message, request: Some(request), watchlist: None })
+}
+
+/// Returns the code of the error that answers a request with a rejection.
+pub(super) fn error_code(code: Code) -> ErrorCode {
+    match code {
         Code::UnknownWatchlist => ErrorCode::UnknownWatchlist,
         Code::TooLong => ErrorCode::TooLong,
         Code::TooLarge | Code::InvalidValue => ErrorCode::InvalidValue,
@@ -21,9 +28,7 @@ pub(super) fn request_failed(request: RequestId, rejection: Rejection) -> Server
         Code::UnknownColumn => ErrorCode::UnknownColumn,
         Code::Forbidden => ErrorCode::Forbidden,
         _ => ErrorCode::Unavailable,
-    };
-    let message = rejection.message.into();
-    ServerMessage::Error(server::Error { code, message, request: Some(request), watchlist: None })
+    }
 }
 
 /// Returns an error about a watchlist.

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use shared::{
     edit::Change,
     ids::{ClientId, EditId, WatchlistId},
     limits::EDITS_IN_FLIGHT,
+    rejection::Code,
     wire::{
         PROTOCOL,
         client::{self, ClientMessage},
@@ -24,7 +26,7 @@ use tracing::debug;
 
 use super::{
     context::{Peer, SessionContext},
-    error::{rejected, watchlist_error},
+    error::{error_code, rejected, watchlist_error},
     history::history,
     manage,
     pace::Pace,
@@ -113,6 +115,19 @@ struct Session {
     last_heard: Instant,
     /// Histories that are being read. A long one holds up nothing else.
     histories: JoinSet<ServerMessage>,
+    /// What waits for a room, a channel or the journal. Later messages may refer to what it does, so they are read after it;
+    /// everything else goes on.
+    current: JoinSet<Finished>,
+}
+
+/// Result of a request that later messages wait for.
+enum Finished {
+    /// The answer of a request that creates, deletes or restores a watchlist.
+    Managed(ServerMessage),
+    /// A message is queued for a room or a channel.
+    Queued,
+    /// The connection has subscribed to a watchlist, or cannot.
+    Subscribed(WatchlistId, Result<(), Unavailable>),
 }
 
 impl Session {
@@ -136,6 +151,7 @@ impl Session {
             in_flight: 0,
             last_heard: now,
             histories: JoinSet::new(),
+            current: JoinSet::new(),
         }
     }
 
@@ -166,7 +182,8 @@ impl Session {
             let resume_at = self.pace.wait_until();
             let reads = resume_at.is_none()
                 && self.in_flight < EDITS_IN_FLIGHT
-                && self.histories.len() < HISTORIES_IN_FLIGHT;
+                && self.histories.len() < HISTORIES_IN_FLIGHT
+                && self.current.is_empty();
             if !reads {
                 self.last_heard = Instant::now();
             }
@@ -180,6 +197,9 @@ impl Session {
                 }
                 Some(history) = self.histories.join_next() => {
                     socket.send(&history.map_err(|_ended| End::Gone)?).await?;
+                }
+                Some(finished) = self.current.join_next() => {
+                    self.finish(socket, finished.map_err(|_ended| End::Gone)?).await?;
                 }
                 _ = ping.tick() => socket.ping().await?,
                 () = sleep_until(self.last_heard + silence) => {
@@ -212,8 +232,10 @@ impl Session {
             Ready::SnapshotPart => writer.write_part(socket).await?,
         };
         if is_behind {
-            for list in self.lists.values() {
-                list.catch_up(self.peer.connection).await;
+            let connection = self.peer.connection;
+            for list in self.lists.values().cloned().collect::<Vec<_>>() {
+                let queued = async move { list.catch_up(connection).await };
+                self.start(socket, queued.map(|()| Finished::Queued)).await?;
             }
         }
         Ok(())
@@ -253,22 +275,29 @@ impl Session {
             }
             ClientMessage::Open(open) => self.open(socket, open).await,
             ClientMessage::Close(close) => {
-                if let Some(list) = self.lists.remove(&close.watchlist) {
-                    list.unsubscribe(self.peer.connection).await;
-                }
-                Ok(())
+                let Some(list) = self.lists.remove(&close.watchlist) else { return Ok(()) };
+                let connection = self.peer.connection;
+                let queued = async move { list.unsubscribe(connection).await };
+                self.start(socket, queued.map(|()| Finished::Queued)).await
             }
             ClientMessage::Presence(presence) => {
-                if let Some(list) = self.lists.get(&presence.watchlist) {
-                    let client::Presence { window, cell, editing, .. } = presence;
-                    list.set_presence(self.peer.connection, window, cell, editing).await;
-                }
-                Ok(())
+                let client::Presence { watchlist, window, cell, editing } = presence;
+                let Some(list) = self.lists.get(&watchlist).cloned() else { return Ok(()) };
+                let connection = self.peer.connection;
+                let queued = async move { list.set_presence(connection, window, cell, editing).await };
+                self.start(socket, queued.map(|()| Finished::Queued)).await
             }
-            ClientMessage::Create(create) => socket.send(&manage::create(hub, caller, create).await).await,
-            ClientMessage::Delete(delete) => socket.send(&manage::delete(hub, caller, delete).await).await,
+            ClientMessage::Create(create) => {
+                let created = manage::create(hub.clone(), caller.clone(), create);
+                self.start(socket, created.map(Finished::Managed)).await
+            }
+            ClientMessage::Delete(delete) => {
+                let deleted = manage::delete(hub.clone(), caller.clone(), delete);
+                self.start(socket, deleted.map(Finished::Managed)).await
+            }
             ClientMessage::Restore(restore) => {
-                socket.send(&manage::restore(hub, caller, restore).await).await
+                let restored = manage::restore(hub.clone(), caller.clone(), restore);
+                self.start(socket, restored.map(Finished::Managed)).await
             }
             ClientMessage::DeletedLists(request) => {
                 socket.send(&manage::deleted_lists(hub, caller, request)).await
@@ -276,6 +305,38 @@ impl Session {
             ClientMessage::History(request) => {
                 self.histories.spawn(history(hub.clone(), caller.clone(), request));
                 Ok(())
+            }
+        }
+    }
+
+    /// Starts a request. If it has to wait, it ends beside the loop.
+    async fn start<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        request: impl Future<Output = Finished> + Send + 'static,
+    ) -> Result<(), End> {
+        let mut request = Box::pin(request);
+        match request.as_mut().now_or_never() {
+            Some(finished) => self.finish(socket, finished).await,
+            None => {
+                self.current.spawn(request);
+                Ok(())
+            }
+        }
+    }
+
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+        finished: Finished,
+    ) -> Result<(), End> {
+        match finished {
+            Finished::Managed(answer) => socket.send(&answer).await,
+            Finished::Queued | Finished::Subscribed(_, Ok(())) => Ok(()),
+            Finished::Subscribed(watchlist, Err(reason)) => {
+                self.lists.remove(&watchlist);
+                let message = reason.message().to_owned();
+                socket.send(&watchlist_error(watchlist, ErrorCode::Unavailable, message)).await
             }
         }
     }
@@ -291,21 +352,20 @@ impl Session {
         self.withheld.mark_received(watchlist, edit);
         let open = self.lists.get(&watchlist).filter(|list| !list.is_gone()).cloned();
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
-        let unknown = match list {
+        let rejection = match list {
             Ok(list) => {
                 let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
-                if list.edit((self.client, edit), changes, reply).await.is_ok() {
-                    self.in_flight += 1;
-                    return Ok(());
-                }
-                // The room has ended: with the watchlist, or with the store.
-                self.context.hub.connect(&self.peer.caller, watchlist).err()
+                self.in_flight += 1;
+                let client = self.client;
+                let queued = async move { list.edit((client, edit), changes, reply).await };
+                return self.start(socket, queued.map(|()| Finished::Queued)).await;
             }
-            Err(unknown) => Some(unknown),
-        };
-        let rejection = match unknown {
-            Some(unknown) if self.withheld.admits(watchlist, edit) => unknown,
-            _ => {
+            Err(unknown)
+                if unknown.code == Code::UnknownWatchlist && self.withheld.admits(watchlist, edit) =>
+            {
+                unknown
+            }
+            Err(_unavailable) => {
                 self.withheld.withhold(watchlist, edit);
                 Unavailable::NotServed.into()
             }
@@ -327,9 +387,9 @@ impl Session {
         }
         let list = match self.context.hub.connect(&self.peer.caller, watchlist) {
             Ok(list) => list,
-            Err(unknown) => {
-                let error = watchlist_error(watchlist, ErrorCode::UnknownWatchlist, unknown.message);
-                return socket.send(&error).await;
+            Err(rejection) => {
+                let code = error_code(rejection.code);
+                return socket.send(&watchlist_error(watchlist, code, rejection.message)).await;
             }
         };
         let subscriber = Subscriber {
@@ -339,15 +399,15 @@ impl Session {
             dialect: socket.dialect(),
             outbox: self.outbox.clone(),
         };
-        if let Err(reason) = list.subscribe(subscriber, open.at, &self.withheld).await {
-            let error = watchlist_error(watchlist, ErrorCode::Unavailable, reason.message().to_owned());
-            return socket.send(&error).await;
-        }
-        self.lists.insert(watchlist, list);
-        Ok(())
+        self.lists.insert(watchlist, list.clone());
+        let withheld = self.withheld.clone();
+        let subscribing = async move { list.subscribe(subscriber, open.at, &withheld).await };
+        self.start(socket, subscribing.map(move |result| Finished::Subscribed(watchlist, result))).await
     }
 
     async fn leave(&mut self) {
+        // First, so that it does not subscribe afterwards.
+        self.current.shutdown().await;
         for list in std::mem::take(&mut self.lists).into_values() {
             list.unsubscribe(self.peer.connection).await;
         }

@@ -1,129 +1,35 @@
 //! Rooms whose journal fails at a chosen moment: what clients are told, and in which order their edits are applied.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-};
+pub mod journal;
 
-use futures_util::{StreamExt, TryFutureExt, future::BoxFuture};
+use std::sync::Arc;
+
 use server::{
     access::Caller,
     channel::{ConnectionId, Outbox, Outgoing, Subscriber},
-    clock,
     dialect::Dialect,
     hub::Hub,
-    journal::{
-        Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Parts, ReadLimit, Record, Sender,
-        StoredPart, Verdict, sqlite::SqliteJournal,
-    },
-    room::{Answered, Reply, RoomContext, Withheld},
-    settings::Settings,
+    journal::{Sender, Verdict, sqlite::SqliteJournal},
+    room::{Answered, Reply, Withheld},
 };
 use shared::{
-    edit::{Change, Commit},
-    ids::{ClientId, EditId, Revision, UserId, WatchlistId},
+    edit::Change,
+    ids::{ClientId, EditId, Revision, WatchlistId},
     rejection::Code,
-    time::Timestamp,
     wire::{
         codec::Encoding,
-        server::{ErrorCode, Role, ServerMessage, User},
+        server::{ErrorCode, ServerMessage},
     },
 };
 use tempfile::TempDir;
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
 
-use crate::support::PATIENCE;
+use self::journal::{FailingJournal, Fault, Faults};
+use crate::support::{PATIENCE, admin, room_context};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const CLIENT: ClientId = ClientId(Uuid::from_u128(9));
-
-/// What a call does instead of what it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// It succeeds.
-    None,
-    /// It changes nothing and reports an error.
-    Fails,
-    /// It succeeds and reports an error.
-    SucceedsAndReportsAnError,
-    /// It panics, and so does the task of its caller.
-    Panics,
-}
-
-/// The faults of the next calls of one kind. Calls after them succeed.
-type Faults = Mutex<VecDeque<Fault>>;
-
-struct FailingJournal {
-    inner: SqliteJournal,
-    appends: Faults,
-    snapshots: Faults,
-    answers: Faults,
-}
-
-impl FailingJournal {
-    async fn call<T>(
-        &self,
-        faults: &Faults,
-        call: impl Future<Output = Result<T, JournalError>>,
-    ) -> Result<T, JournalError> {
-        let fault = faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
-        let error = || JournalError::Store("a fault of the test".into());
-        match fault {
-            Fault::None => call.await,
-            Fault::Fails => Err(error()),
-            Fault::SucceedsAndReportsAnError => call.await.and_then(|_result| Err(error())),
-            Fault::Panics => panic!("a fault of the test"),
-        }
-    }
-}
-
-impl Journal for FailingJournal {
-    fn watchlists(&self) -> Answer<'_, Vec<Record>> {
-        self.inner.watchlists()
-    }
-    fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
-        self.inner.create(record, first)
-    }
-    fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
-        self.inner.set_deleted(id, at)
-    }
-    fn purge(&self, before: Timestamp) -> Answer<'_, ()> {
-        self.inner.purge(before)
-    }
-    fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
-        let opened = self.call(&self.snapshots, async move { Ok(self.inner.snapshot(id)) });
-        opened.try_flatten_stream().boxed()
-    }
-    fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
-        self.inner.commits(id, after, limit)
-    }
-    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>> {
-        self.inner.history(id, filter)
-    }
-    fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
-        Box::pin(self.call(&self.answers, self.inner.answers(id, sender)))
-    }
-    fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
-        Box::pin(self.call(&self.appends, self.inner.append(id, batch)))
-    }
-    fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
-        self.inner.save_part(id, part)
-    }
-    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()> {
-        self.inner.prune(id, before, keep)
-    }
-    fn ready(&self) -> Answer<'_, ()> {
-        self.inner.ready()
-    }
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.inner.close()
-    }
-}
 
 /// A watchlist, and a connection to it.
 struct Connected {
@@ -139,22 +45,11 @@ struct Connected {
 impl Connected {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let inner = SqliteJournal::open(folder.path()).await.unwrap();
-        let faults = Faults::default;
-        let journal =
-            Arc::new(FailingJournal { inner, appends: faults(), snapshots: faults(), answers: faults() });
-        let user = User { id: UserId(Uuid::from_u128(8)), name: "ann".into(), role: Role::Admin };
-        let sender = Sender { user: user.id, client: CLIENT };
-        let caller = Caller::new(Arc::new(user));
-        let context = RoomContext {
-            journal: journal.clone(),
-            clock: clock::system(),
-            settings: Arc::new(Settings::default()),
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
-            renamed: watch::channel(()).0,
-        };
-        let hub = Hub::open(context).await.unwrap();
+        let inner = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
+        let journal = Arc::new(FailingJournal::new(inner));
+        let caller = admin();
+        let sender = Sender { user: caller.user().id, client: CLIENT };
+        let hub = Hub::open(room_context(journal.clone())).await.unwrap();
         hub.create(&caller, Some(LIST), "First", None).await.unwrap();
         let (answer_to, answers) = mpsc::channel(16);
         let withheld = Arc::new(Withheld::new(sender));
@@ -162,7 +57,7 @@ impl Connected {
     }
 
     fn fail(&self, faults: impl Fn(&FailingJournal) -> &Faults, sequence: &[Fault]) {
-        faults(&self.journal).lock().unwrap().extend(sequence);
+        self.journal.fail(faults, sequence);
     }
 
     /// Sends edits that rename the watchlist, so quickly that the room takes them together, and returns whether each is
@@ -172,7 +67,7 @@ impl Connected {
         for (edit, name) in names {
             self.withheld.mark_received(LIST, EditId(*edit));
             let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
-            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await.unwrap();
+            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await;
         }
         let mut accepted = Vec::new();
         for (edit, _) in names {
@@ -248,6 +143,17 @@ async fn a_room_that_fails_is_started_again_and_its_subscribers_are_told() {
 }
 
 #[tokio::test]
+async fn edits_in_a_room_that_fails_are_withheld_and_answered() {
+    let mut connected = Connected::new().await;
+    connected.fail(|journal| &journal.appends, &[Fault::Panics]);
+    assert_eq!(connected.rename(&[(1, "One"), (2, "Two"), (3, "Three")]).await, [false; 3]);
+    assert_eq!(connected.withheld.edits_of(LIST), [1, 2, 3].map(EditId));
+    assert_eq!(connected.rename(&[(3, "Three")]).await, [false], "it waits for the edits before it");
+    assert_eq!(connected.rename(&[(1, "One"), (2, "Two"), (3, "Three")]).await, [true; 3]);
+    assert_eq!(connected.listed(), ("Three".to_owned(), Revision(3)));
+}
+
+#[tokio::test]
 async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscribes() {
     let mut connected = Connected::new().await;
     // The write is stored, but the room fails before it learns that, so no room looks for the edit.
@@ -255,11 +161,14 @@ async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscr
     connected.fail(|journal| &journal.snapshots, &[Fault::None, Fault::Panics]);
     let list = connected.hub.connect(&connected.caller, LIST).unwrap();
     let reply = Reply::Connection(connected.answer_to.clone(), connected.withheld.clone());
-    list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await.unwrap();
+    list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await;
     while !list.is_gone() {
         tokio::task::yield_now().await;
     }
-    connected.withheld.withhold(LIST, EditId(1));
+    // The room fails after it has withheld the edit, and answers it.
+    let answered = timeout(PATIENCE, connected.answers.recv()).await.unwrap().unwrap();
+    assert_eq!(answered.edit, EditId(1));
+    assert_eq!(connected.withheld.edits_of(LIST), [EditId(1)]);
     let withheld = connected.withheld.clone();
     let mut subscriber = connected.subscribe(1, &withheld).await;
     assert!(withheld.edits_of(LIST).is_empty(), "its client sees the commit and does not send it again");

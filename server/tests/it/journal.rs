@@ -1,13 +1,17 @@
 //! The journal on disk: a torn tail is recovered, other damage is detected and reported, backups are created
 //! and restored, and a journal of an older version is migrated.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_util::TryStreamExt;
 use serde_json::json;
 use server::{
     clock::Clock,
     folder::{backup, find_server},
+    hub::Hub,
     journal::{HistoryFilter, Journal, ReadLimit, sqlite::SqliteJournal},
     settings::Settings,
 };
@@ -20,10 +24,11 @@ use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
 };
+use tokio::time::timeout;
 
 use crate::{
     program::{Served, client_of, error_message, run, stdout},
-    support::{Client, TestServer, insert},
+    support::{Client, PATIENCE, TestServer, admin, insert, room_context},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -392,4 +397,22 @@ async fn the_number_of_kept_commits_is_limited() {
         HistoryFilter { row: Some(RowId(row.parse().unwrap())), limit: 100, ..HistoryFilter::default() };
     assert_eq!(journal.history(id, of_row).await.unwrap().len(), 11);
     journal.close().await;
+}
+
+#[tokio::test]
+async fn reads_do_not_wait_while_watchlists_are_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
+    let hub = Hub::open(room_context(journal.clone())).await.unwrap();
+    let list = hub.create(&admin(), None, "Loaded", None).await.unwrap();
+    let mut loading = Vec::new();
+    for _ in 0..8 {
+        let mut parts = journal.snapshot(list);
+        // Those that are loaded beyond what the journal does at once wait.
+        let first = timeout(Duration::from_millis(20), parts.try_next()).await;
+        assert!(first.is_err() || first.unwrap().unwrap().is_some());
+        loading.push(parts);
+    }
+    let commits = timeout(PATIENCE, journal.commits(list, Revision(0), ReadLimit::ALL)).await;
+    assert!(commits.expect("the read does not wait").unwrap().is_empty());
 }

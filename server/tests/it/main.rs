@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(unreachable_pub, reason = "a test binary has no public API")]
 
+mod answering;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -12,6 +13,7 @@ mod history;
 mod hostile;
 mod http_calls;
 mod journal;
+mod managing;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod program;
@@ -22,3 +24,5 @@ mod simulation;
 mod subscribing;
 mod support;
 mod token;
+mod two_writers;
+mod waiting;

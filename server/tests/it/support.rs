@@ -5,17 +5,25 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use server::{
+    access::Caller,
     clock::{self, Clock},
     folder::DataFolder,
+    journal::Journal,
+    room::RoomContext,
     settings::Settings,
     start::{Running, start},
 };
+use shared::{
+    ids::UserId,
+    wire::server::{Role, User},
+};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, time::timeout_at};
+use tokio::{net::TcpStream, sync::watch, time::timeout_at};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Message, client::IntoClientRequest, http::Response},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 /// Maximum time that a test waits for anything, even on a busy machine.
@@ -184,6 +192,24 @@ impl Client {
             }
         }
     }
+}
+
+/// Returns what the rooms of a hub need, with a journal and the default settings.
+pub fn room_context(journal: Arc<dyn Journal>) -> RoomContext {
+    RoomContext {
+        journal,
+        clock: clock::system(),
+        settings: Arc::new(Settings::default()),
+        tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
+        renamed: watch::channel(()).0,
+    }
+}
+
+/// Returns a caller that may do everything.
+pub fn admin() -> Caller {
+    let id = UserId(Uuid::from_u128(8));
+    Caller::new(Arc::new(User { id, name: "ann".into(), role: Role::Admin }))
 }
 
 /// Returns the id of a new row, and the change that inserts it.

@@ -98,7 +98,7 @@ fn error_message(error: &JournalError) -> String {
     match error {
         JournalError::Damaged(message) => message.clone(),
         JournalError::Store(source) => source.to_string(),
-        JournalError::NotOurs(_) => error.to_string(),
+        JournalError::NotOurs(_) | JournalError::Refused(_) => error.to_string(),
     }
 }
 

@@ -39,6 +39,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 pub struct SqliteJournal {
     pub(super) writer: SqlitePool,
     pub(super) readers: SqlitePool,
+    /// Separate from `readers`, so that rooms do not wait while others load their watchlists.
+    pub(super) loads: SqlitePool,
     /// Separate from `readers`, so that a long history query does not delay rooms.
     pub(super) histories: SqlitePool,
     /// Whether the last write failed. The journal is ready again only after a successful write.
@@ -142,8 +144,8 @@ impl SqliteJournal {
             let options = options.clone().read_only(true).pragma("cache_size", READ_CACHE);
             SqlitePoolOptions::new().max_connections(count).connect_with(options).await.map_err(store)
         };
-        let (readers, histories) = (readers(3).await?, readers(1).await?);
-        Ok(Self { writer, readers, histories, is_failing: AtomicBool::new(false) })
+        let (readers, loads, histories) = (readers(2).await?, readers(3).await?, readers(1).await?);
+        Ok(Self { writer, readers, loads, histories, is_failing: AtomicBool::new(false) })
     }
 
     /// Begins a write transaction.

@@ -1,6 +1,9 @@
 //! Writes batches of commits and answers, parts of snapshots, and new watchlists, each in one transaction.
 
-use shared::{ids::WatchlistId, wire::codec::Encoding};
+use shared::{
+    ids::{Revision, WatchlistId},
+    wire::codec::Encoding,
+};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
@@ -18,6 +21,7 @@ impl SqliteJournal {
     pub(super) async fn write_batch(&self, id: WatchlistId, batch: &Batch) -> Result<(), JournalError> {
         let mut transaction = self.begin().await?;
         let key = key_of(&mut transaction, id).await?;
+        check_expected(&mut transaction, id, key, batch.expected).await?;
         insert_commits(&mut transaction, id, key, &batch.commits).await?;
         for answers in batch.answers.chunks(INSERT_CHUNK) {
             let mut insert = QueryBuilder::<Sqlite>::new(
@@ -90,6 +94,30 @@ impl SqliteJournal {
         insert_part(&mut transaction, record.id, key, &first).await?;
         transaction.commit().await.map_err(store)
     }
+}
+
+/// Checks that a watchlist is not deleted and has a revision. The transaction keeps other writers out until it ends.
+async fn check_expected(
+    connection: &mut SqliteConnection,
+    id: WatchlistId,
+    key: i64,
+    expected: Revision,
+) -> Result<(), JournalError> {
+    let (revision, is_deleted): (i64, bool) =
+        sqlx::query_as("SELECT revision, deleted_at IS NOT NULL FROM watchlists WHERE key = ?")
+            .bind(key)
+            .fetch_one(connection)
+            .await
+            .map_err(store)?;
+    if is_deleted {
+        return Err(JournalError::Refused(format!("watchlist {id} is deleted")));
+    }
+    if revision != signed(expected.0) {
+        return Err(JournalError::Refused(format!(
+            "watchlist {id} is at revision {revision} instead of {expected}: another process has written it"
+        )));
+    }
+    Ok(())
 }
 
 async fn insert_commits(

@@ -195,6 +195,8 @@ impl Journal for SimulatedJournal {
             self.access(60).await?;
             let mut contents = self.disk.contents();
             let list = contents.lists.get_mut(&id).unwrap();
+            let head = list.commits.last().map_or(Revision(0), |commit| commit.revision);
+            assert_eq!(batch.expected, head, "a room that is alone knows the revision");
             for NewCommit { commit, .. } in &batch.commits {
                 let head = list.commits.last().map_or(0, |commit| commit.revision.0);
                 assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
