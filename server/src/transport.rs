@@ -1,5 +1,5 @@
-//! Transports: the kinds of connection that a session speaks over. A session reads messages from a [`Socket`] and writes frames of
-//! its dialect; it does not know what carries them.
+//! Transports: a session reads messages from a [`Socket`], a WebSocket over any stream of bytes, and writes frames of its dialect
+//! to it.
 
 mod end;
 mod websocket;

@@ -34,7 +34,7 @@ use crate::{
 };
 
 type Body = Result<Bytes, BytesRejection>;
-/// What names an edit on its watchlist.
+/// The client and the number that identify an edit on its watchlist.
 type EditName = (ClientId, EditId);
 
 #[derive(Deserialize)]
@@ -94,7 +94,7 @@ pub(super) async fn create(
 pub(super) async fn delete(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named,
+    WatchlistPath(id): WatchlistPath,
 ) -> Result<StatusCode, Problem> {
     context.session.hub.delete(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -103,7 +103,7 @@ pub(super) async fn delete(
 pub(super) async fn restore(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named,
+    WatchlistPath(id): WatchlistPath,
 ) -> Result<StatusCode, Problem> {
     context.session.hub.restore(&caller, id).await?;
     Ok(StatusCode::OK)
@@ -112,7 +112,7 @@ pub(super) async fn restore(
 pub(super) async fn read(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named,
+    WatchlistPath(id): WatchlistPath,
     query: Result<Query<ReadQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -152,7 +152,7 @@ fn watchlist_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
 pub(super) async fn edit(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named,
+    WatchlistPath(id): WatchlistPath,
     body: Body,
 ) -> Result<Json<Accepted>, Problem> {
     let list = context.session.hub.connect(&caller, id)?;
@@ -167,7 +167,7 @@ pub(super) async fn edit(
 pub(super) async fn history(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named,
+    WatchlistPath(id): WatchlistPath,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Json<History>, Problem> {
     let Query(query) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
@@ -182,16 +182,15 @@ pub(super) async fn history(
     Ok(Json(History { commits }))
 }
 
-/// The watchlist that a path names.
-pub(super) struct Named(WatchlistId);
+/// Id of the watchlist in the path of a request.
+pub(super) struct WatchlistPath(WatchlistId);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for WatchlistPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
-        named
-            .and_then(|Path(text)| text.parse().ok())
+        let path = Path::<String>::from_request_parts(parts, state).await.ok();
+        path.and_then(|Path(text)| text.parse().ok())
             .map(|id| Self(WatchlistId(id)))
             .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "invalid watchlist id; use a UUID").into())
     }
@@ -208,10 +207,10 @@ fn read_bytes(context: &HttpContext, body: Body) -> Result<Bytes, Problem> {
     })
 }
 
-/// An edit that can be named is answered as one, even if its changes are invalid.
+/// Reads an edit. If only its name can be read, it is answered as an edit whose changes are invalid.
 fn read_edit(bytes: &[u8]) -> Result<(EditName, Result<Vec<Change>, Unreadable>), Problem> {
     #[derive(Deserialize)]
-    struct Named {
+    struct NamedEdit {
         client: ClientId,
         edit: EditId,
     }
@@ -219,6 +218,6 @@ fn read_edit(bytes: &[u8]) -> Result<(EditName, Result<Vec<Change>, Unreadable>)
         Ok(Edit { client, edit, changes }) => return Ok(((client, edit), Ok(changes.into_owned()))),
         Err(message) => message,
     };
-    let Named { client, edit } = Encoding::Json.decode(bytes).map_err(Problem::bad_message)?;
+    let NamedEdit { client, edit } = Encoding::Json.decode(bytes).map_err(Problem::bad_message)?;
     Ok(((client, edit), Err(Unreadable { bytes: bytes.to_vec(), message })))
 }

@@ -1,4 +1,4 @@
-//! What a room is asked to do, and the handle to ask it.
+//! The commands of a room, and the handles that send them.
 
 use std::sync::Arc;
 
@@ -54,11 +54,11 @@ pub struct EditRequest {
     reply: Option<Reply>,
 }
 
-/// An edit whose changes cannot be read. It is answered, and the answer is kept, like that of any other edit.
+/// An edit whose changes cannot be read. It is answered and its answer is kept like that of any other edit.
 pub struct Unreadable {
-    /// The message as it came.
+    /// The received message.
     pub bytes: Vec<u8>,
-    /// What is wrong with it.
+    /// The reason, for the person who made the edit.
     pub message: String,
 }
 
