@@ -65,8 +65,7 @@ use crate::command::{Command, GridCommand, When};
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let id = ui.scope_id().with("grid");
-    let ahead = std::mem::take(&mut state.editing.typed_ahead);
-    ui.input_mut(|input| drop(input.events.splice(0..0, ahead)));
+    state.restore_typed_ahead(ui);
     let mut commands = question::show(ui, &mut state.question, view);
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();
@@ -88,6 +87,9 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
         response.request_focus();
     }
     state.execute_queued(ui, &frame, &layout, &mut commands);
+    if std::mem::take(&mut state.editing.reclaims_focus) && !state.editing.is_open() {
+        response.request_focus();
+    }
     if state.has_keys(ui, id, view) {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };

@@ -109,6 +109,8 @@ pub enum GridCommand {
 pub enum EditorCommand {
     /// Commits the text, then moves the cursor.
     Commit(Step),
+    /// In an editor that was opened by typing over a value: commits the text, then moves the cursor.
+    Leave(Step),
     /// Closes the editor without an edit.
     Discard,
     /// Opens the list or calendar of the column.

@@ -43,6 +43,8 @@ pub struct Entry {
     pub title: &'static str,
     /// Details for the help, or an empty string.
     pub description: &'static str,
+    /// Other words by which the command palette finds the command, or an empty string.
+    pub also: &'static str,
     /// Keyboard shortcuts; menus show the first one.
     pub shortcuts: Vec<Shortcut>,
     /// What else runs the command, for the help, such as "double click"; or an empty string.
@@ -82,6 +84,10 @@ impl Entry {
         Self { gesture, ..self }
     }
 
+    fn also(self, also: &'static str) -> Self {
+        Self { also, ..self }
+    }
+
     fn when(self, when: When) -> Self {
         Self { when, ..self }
     }
@@ -101,6 +107,7 @@ fn in_scope<const N: usize>(
         command: command.into(),
         title,
         description: "",
+        also: "",
         shortcuts: shortcuts.into(),
         gesture: "",
         scope,
@@ -197,6 +204,10 @@ fn moving() -> Vec<Entry> {
         entries.push(keys("Move the cursor", plain(key), GridCommand::Move(step)));
         entries.push(keys("Extend the selection", shift(key), GridCommand::Extend(step)));
     }
+    // In an editor that was opened by typing, the arrows leave the cell.
+    for (key, step) in steps.into_iter().take(4) {
+        entries.push(in_editor("Move the cursor", [plain(key)], EditorCommand::Leave(step)));
+    }
     for (key, step) in edges {
         entries.push(keys("Move to the edge of the data", ctrl(key), GridCommand::Move(step)));
         let title = "Extend the selection to the edge of the data";
@@ -219,7 +230,8 @@ fn cells() -> Vec<Entry> {
             .describe("Dragging, Shift+click, Ctrl+click and the row numbers also select"),
         on_grid("Select entire columns", [ctrl(Key::Space)], G::SelectColumns),
         on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).keys_only(),
-        on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear),
+        on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear)
+            .also("delete values, empty"),
         on_clipboard("Cut", [ctrl(Key::X)], G::Cut),
         on_clipboard("Copy", [ctrl(Key::C)], G::Copy),
         on_clipboard("Paste", [ctrl(Key::V)], G::RequestPaste)
@@ -245,7 +257,7 @@ fn rows() -> Vec<Entry> {
         on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows(true))
             .describe("Dragging their row numbers also moves them"),
         on_row("Move selected rows down", [alt_shift(Key::ArrowDown)], G::MoveRows(false)),
-        on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows),
+        on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows).also("delete rows"),
     ]
 }
 
@@ -283,7 +295,7 @@ fn columns() -> Vec<Entry> {
         on_column("Show or hide sparkline", [], C::ToggleSparkline).when(When::Sparkline),
         on_column("Add column\u{2026}", [], C::Add),
         on_column("Rename column\u{2026}", [], C::Rename),
-        on_column("Remove column for everyone", [], C::Remove).when(When::StoredColumn),
+        on_column("Remove column for everyone", [], C::Remove).when(When::StoredColumn).also("delete column"),
     ]
 }
 
@@ -335,13 +347,14 @@ fn window() -> Vec<Entry> {
         in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], AppCommand::Zoom(-0.1)),
         in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], AppCommand::ResetZoom),
         in_window("Reconnect now", [], AppCommand::Reconnect).when(When::Offline),
-        in_scope(Scope::Program, "Quit and restore windows next time", [ctrl(Key::Q)], AppCommand::Quit),
+        in_scope(Scope::Program, "Quit", [ctrl(Key::Q)], AppCommand::Quit)
+            .describe("All windows open again at the next start"),
     ]
 }
 
 fn settings() -> Vec<Entry> {
-    let plain = |title, command: Command| in_window(title, [], command);
-    let glow = |title, setting| in_window(title, [], AppCommand::SetGlow(setting));
+    let plain = |title, command: Command| in_window(title, [], command).also("settings");
+    let glow = |title, setting| in_window(title, [], AppCommand::SetGlow(setting)).also("settings");
     let link = |title, group| in_window(title, [], Command::Link(Some(group)));
     vec![
         plain("Compact rows", Command::SetDensity(Density::Compact)),

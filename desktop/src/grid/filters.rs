@@ -25,6 +25,11 @@ impl Filters {
         config.has_filters = !config.has_filters;
         self.focus_next = column.filter(|_| config.has_filters);
     }
+
+    /// Whether a text field is about to get the focus.
+    pub(super) fn is_opening(&self) -> bool {
+        self.focus_next.is_some()
+    }
 }
 
 /// Returns the filters of existing columns. A filter that cannot be parsed hides nothing.

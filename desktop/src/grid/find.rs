@@ -28,6 +28,11 @@ impl Find {
         (self.is_open, self.wants_focus) = (true, true);
     }
 
+    /// Whether the text field is about to get the focus.
+    pub(super) fn is_opening(&self) -> bool {
+        self.wants_focus
+    }
+
     /// Closes the find bar and keeps its text.
     pub(super) fn close(&mut self) {
         self.is_open = false;

@@ -172,7 +172,7 @@ impl GridState {
         }
     }
 
-    /// Executes the frame's key events in order. Events after the one that opened the editor are kept for the editor, which
+    /// Executes the frame's key events in order. Events after the one that opened the editor or another field are kept for it, which
     /// has focus from the next frame on: at a low frame rate that can be a whole word.
     pub(super) fn execute_key_events(
         &mut self,
@@ -185,13 +185,29 @@ impl GridState {
         for (index, event) in events.iter().enumerate() {
             let command = keys::command_for_event(event, modifiers);
             self.execute_chosen(ui, (frame, layout), command, commands);
-            if self.editing.is_open() {
+            if self.editing.is_open() || self.is_field_opening() {
                 let rest = events[index + 1..].iter().filter(|event| keys::is_keyboard_input(event));
                 self.editing.typed_ahead = rest.cloned().collect();
                 ui.request_repaint();
                 return;
             }
         }
+    }
+
+    /// Returns keyboard events that were kept to the input, in front of newer ones. While a text field is about to get the focus,
+    /// all keyboard events are kept for it.
+    pub(super) fn restore_typed_ahead(&mut self, ui: &Ui) {
+        let kept = &mut self.editing.typed_ahead;
+        ui.input_mut(|input| drop(input.events.splice(0..0, kept.drain(..))));
+        if self.is_field_opening() {
+            let is_kept = |event: &mut egui::Event| keys::is_keyboard_input(event);
+            self.editing.typed_ahead = ui.input_mut(|input| input.events.extract_if(.., is_kept).collect());
+            ui.request_repaint();
+        }
+    }
+
+    fn is_field_opening(&self) -> bool {
+        self.find.is_opening() || self.filters.is_opening()
     }
 
     /// Executes a command of the grid, and passes another one to the application.

@@ -19,6 +19,7 @@ struct Item {
     title: String,
     keys: String,
     description: &'static str,
+    also: &'static str,
     is_enabled: bool,
     command: Command,
 }
@@ -57,7 +58,10 @@ pub fn show(
     let modal = Modal::new(Id::unique("commands"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(12))
         .show(ui, |ui| {
-            ui.set_width(440.0);
+            // Fits into a small window with a large zoom.
+            let room = ui.ctx().content_rect().size() - egui::vec2(48.0, 96.0);
+            ui.set_width(440.0_f32.min(room.x));
+            let height = 320.0_f32.min(room.y);
             let (up, down, enter) = ui.input_mut(|input| {
                 let mut consume = |key| input.consume_key(egui::Modifiers::NONE, key);
                 (consume(Key::ArrowUp), consume(Key::ArrowDown), consume(Key::Enter))
@@ -68,7 +72,7 @@ pub fn show(
             } else if up {
                 palette.selected = palette.selected.saturating_sub(1);
             }
-            ScrollArea::vertical().max_height(320.0).min_scrolled_height(320.0).auto_shrink(false).show(
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink(false).show(
                 ui,
                 |ui| {
                     ui.spacing_mut().item_spacing.y = 2.0;
@@ -119,20 +123,25 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool
     response.clicked()
 }
 
-/// Returns the items that match a query, the best match first. Words may be abbreviated and in any order.
+/// Returns the items that match a query, the best match first: titles that start with it, then titles that contain it, then titles
+/// that contain its letters in order, then other words. The words of a query may be in any order.
 fn search(items: Vec<Item>, query: &str) -> Vec<Item> {
-    if query.trim().is_empty() {
+    let query = query.trim().to_lowercase();
+    if query.is_empty() {
         return items;
     }
-    let pattern = Pattern::new(query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
+    let pattern = Pattern::new(&query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
     let scored = items.into_iter().filter_map(|item| {
-        let score = pattern.score(Utf32Str::new(&item.title, &mut buffer), &mut matcher)?;
-        Some((score, item))
+        let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+        let (title, words) = (score(&item.title), score(item.also));
+        let shown = item.title.to_lowercase();
+        let rank = (shown.starts_with(&query), shown.contains(&query), title.is_some());
+        Some(((rank, title.max(words)?), item))
     });
-    let mut scored: Vec<(u32, Item)> = scored.collect();
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let mut scored: Vec<_> = scored.collect();
+    scored.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     scored.into_iter().map(|(_, item)| item).collect()
 }
 
@@ -152,6 +161,7 @@ fn named_items(conditions: &Conditions) -> Vec<Item> {
             title: entry.title.to_owned(),
             keys: keys.join(", "),
             description: entry.description,
+            also: entry.also,
             is_enabled: conditions.allow(entry.when),
             command: entry.command.clone(),
         }
@@ -164,6 +174,7 @@ fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
         title,
         keys: String::new(),
         description: "",
+        also: "",
         is_enabled: true,
         command,
     };
@@ -200,6 +211,9 @@ mod tests {
         assert_eq!(found("above insert row")[0], "Insert row above");
         assert_eq!(found("NEW WIN")[0], "New window");
         assert_eq!(found("sortdesc")[0], "Sort descending");
+        assert_eq!(found("add column")[0], "Add column\u{2026}");
+        assert!(found("delete").contains(&"Remove selected rows".to_owned()), "{:?}", found("delete"));
+        assert!(!found("settings").is_empty() && !found("restore").contains(&"Quit".to_owned()));
         assert!(found("qqq").is_empty());
         assert_eq!(found(" ").len(), named_items(&Conditions::default()).len());
     }

@@ -1,6 +1,6 @@
 //! The table of keyboard shortcuts (F1).
 
-use egui::{Id, Modal, RichText, ScrollArea, Ui};
+use egui::{Id, Key, Modal, Modifiers, RichText, ScrollArea, Ui, vec2};
 
 use crate::{command::help_rows, theme};
 
@@ -9,11 +9,14 @@ pub fn show(ui: &Ui) -> bool {
     let modal = Modal::new(Id::unique("keys"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
-            ui.set_width(680.0);
+            // Fits into a small window with a large zoom.
+            let room = ui.ctx().content_rect().size() - vec2(64.0, 140.0);
+            ui.set_width(680.0_f32.min(room.x));
             ui.heading("Keyboard shortcuts");
-            // Keeps the title and the button visible in a low window.
-            let height = (ui.ctx().content_rect().height() - 140.0).clamp(120.0, 420.0);
+            // Keeps the title and the button visible.
+            let height = room.y.clamp(60.0, 420.0);
             ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+                ui.scroll_with_delta(vec2(0.0, -scrolled_by_keys(ui, height)));
                 egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
                     for row in help_rows() {
                         ui.label(RichText::new(row.keys).font(theme::strong()));
@@ -30,4 +33,19 @@ pub fn show(ui: &Ui) -> bool {
             }
         });
     !modal.should_close()
+}
+
+/// Returns by how much the keys of the frame scroll down, in points.
+fn scrolled_by_keys(ui: &Ui, page: f32) -> f32 {
+    let steps = [
+        (Key::ArrowDown, 24.0),
+        (Key::ArrowUp, -24.0),
+        (Key::PageDown, page),
+        (Key::PageUp, -page),
+        (Key::Space, page),
+        (Key::End, f32::from(u16::MAX)),
+        (Key::Home, -f32::from(u16::MAX)),
+    ];
+    let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    steps.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, by)| by).sum()
 }

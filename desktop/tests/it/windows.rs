@@ -232,6 +232,32 @@ fn keys_around_a_shortcut_in_the_same_frame_go_where_they_were_meant_to() {
     headless.frame(Vec::new());
     assert_eq!(price(&headless, 0), "50", "typed before the switch");
 
+    let tab = || press(Modifiers::NONE, Key::Tab);
+    let escape = || press(Modifiers::NONE, Key::Escape);
+    let down = || press(Modifiers::NONE, Key::ArrowDown);
+    go_to_price(&mut headless, 1);
+    headless.typed(vec![
+        text("8"),
+        escape(),
+        text("5"),
+        text("1"),
+        tab(),
+        text("7"),
+        down(),
+        text("6"),
+        enter(),
+    ]);
+    (0..8).for_each(|_| headless.frame(Vec::new()));
+    let shown = headless.shown().unwrap();
+    let number = |row: usize, column: &str| {
+        shown.cell(id(&headless, row), &column.into()).as_number().map(|number| number.to_string())
+    };
+    let closes = [1, 2].map(|row| number(row, "previousClose"));
+    assert_eq!(
+        (price(&headless, 1), closes),
+        ("51".to_owned(), [Some("7".to_owned()), Some("6".to_owned())])
+    );
+
     headless.typed(vec![press(Modifiers::COMMAND, Key::K), text("dark")]);
     headless.frame(Vec::new());
     assert!(headless.window.overlays.palette.is_some() && headless.window.grid.editor().is_none());

@@ -112,7 +112,12 @@ fn try_commit(
     if let Some(picker) = &editor.picker {
         picker.complete(&entry.column.kind, &mut editor.text);
     }
-    let value = read_typed(&entry.column.kind, &editor.text, &editor.seen, view).map_err(Problem::Invalid)?;
+    // A relative number is relative to the value in the question.
+    let base = match &editor.problem {
+        Some(Problem::Changed(current)) => current,
+        _ => &editor.seen,
+    };
+    let value = read_typed(&entry.column.kind, &editor.text, base, view).map_err(Problem::Invalid)?;
     let rows = view.watchlist.rows();
     let Some(row) = editor.cursor.row else {
         return if value.is_empty() {
@@ -128,10 +133,9 @@ fn try_commit(
         return insert_typed_row(editor, &value, editor.last_place, selection, frame).map(Some);
     }
     let current = view.watchlist.cell(row, &editor.column);
-    if current != editor.seen && current != value {
-        // A second Enter overwrites the value in this warning; a later change causes another warning.
-        editor.seen = current.clone();
-        return Err(Problem::Changed);
+    let is_asked = editor.problem == Some(Problem::Changed(current.clone()));
+    if current != editor.seen && current != value && !is_asked {
+        return Err(Problem::Changed(current));
     }
     Ok((value != current).then(|| set_cell(row, entry, value.to_literal(), &current, frame.view)))
 }

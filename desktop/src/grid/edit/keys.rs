@@ -1,6 +1,6 @@
 //! Keys of the open editor.
 
-use egui::{Event, Key, Modifiers, Ui};
+use egui::{Event, Ui};
 use shared::column::ColumnKind;
 
 use super::{editor::Editor, picker::Picker};
@@ -17,6 +17,8 @@ pub(super) struct Keys {
     pub(super) commit: Option<Option<Step>>,
     /// Steps the number: true is up.
     pub(super) step: Option<bool>,
+    /// Whether a key closes the editor.
+    pub(super) closes: bool,
     /// Input that follows the key that closes the editor, and is not for it.
     pub(super) following: Vec<Event>,
 }
@@ -26,6 +28,7 @@ impl Keys {
     pub(super) fn consume(ui: &Ui, editor: &mut Editor, kind: &ColumnKind, view: &GridView<'_>) -> Self {
         ui.input_mut(|input| {
             let mut keys = Self::default();
+            let typed_over = editor.typed_over;
             for command in command::consume(input, |entry| is_of_editor(entry) && !closes_editor(entry)) {
                 match command {
                     Command::Grid(GridCommand::Editor(EditorCommand::OpenList)) => {
@@ -39,28 +42,21 @@ impl Keys {
             if let Some(picker) = &mut editor.picker {
                 picker.consume_keys(input, kind, &mut editor.text, view);
             }
-            let closing =
-                command::take_first(&mut input.events, |entry| is_of_editor(entry) && closes_editor(entry));
+            let closing = command::take_first(&mut input.events, |entry| {
+                is_of_editor(entry) && closes_editor(entry) && (typed_over || !leaves_editor(entry))
+            });
             if let Some(TakenKey { command, following, .. }) = closing {
                 match command {
                     Command::Grid(GridCommand::Editor(EditorCommand::Discard)) => keys.escape = true,
-                    Command::Grid(GridCommand::Editor(EditorCommand::Commit(step))) => {
+                    Command::Grid(GridCommand::Editor(
+                        EditorCommand::Commit(step) | EditorCommand::Leave(step),
+                    )) => {
                         keys.commit = Some(Some(step));
                     }
                     _ => {}
                 }
+                keys.closes = true;
                 keys.following = following;
-            }
-            // In an editor that was opened by typing, arrow keys leave the cell.
-            let arrows = [
-                (Key::ArrowUp, Step::Up),
-                (Key::ArrowDown, Step::Down),
-                (Key::ArrowLeft, Step::Left),
-                (Key::ArrowRight, Step::Right),
-            ];
-            if editor.typed_over && keys.commit.is_none() && !keys.escape {
-                let pressed = arrows.into_iter().find(|(key, _)| input.consume_key(Modifiers::NONE, *key));
-                keys.commit = pressed.map(|(_, step)| Some(step));
             }
             keys
         })
@@ -72,6 +68,12 @@ fn is_of_editor(entry: &Entry) -> bool {
 }
 
 fn closes_editor(entry: &Entry) -> bool {
-    let is_closing = |command| matches!(command, EditorCommand::Commit(_) | EditorCommand::Discard);
+    let is_closing = |command| {
+        matches!(command, EditorCommand::Commit(_) | EditorCommand::Leave(_) | EditorCommand::Discard)
+    };
     matches!(entry.command, Command::Grid(GridCommand::Editor(command)) if is_closing(command))
+}
+
+fn leaves_editor(entry: &Entry) -> bool {
+    matches!(entry.command, Command::Grid(GridCommand::Editor(EditorCommand::Leave(_))))
 }

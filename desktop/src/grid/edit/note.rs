@@ -108,13 +108,13 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
             let text = "This row was removed".to_owned();
             Some(Note { text, color: palette.down, answers: ROW_REMOVED })
         }
-        Some(Problem::Changed) if current == editor.seen => {
+        Some(Problem::Changed(asked)) if current == *asked => {
             Some(Note { text: format!("Overwrite {now}{by}?"), color: palette.down, answers: CHANGED })
         }
-        Some(Problem::Changed) | None if current != editor.seen => {
+        Some(Problem::Changed(_)) | None if current != editor.seen => {
             Some(Note { text: format!("Now {now}{by}"), color: palette.accent, answers: CHANGED })
         }
-        Some(Problem::Changed) | None => {
+        Some(Problem::Changed(_)) | None => {
             match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
                 Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
                     muted(format!("= {}", view.separators.localized(plain_text(&value))))

@@ -133,6 +133,23 @@ fn a_second_change_asks_for_confirmation_again() {
     assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
 }
 
+/// A person who types on has not read the question.
+#[test]
+fn typing_on_withdraws_the_question_whether_to_overwrite() {
+    let mut harness = three_rows();
+    harness.go(1, PRICE);
+    harness.text("21");
+    harness.others(&[Change::set(row(2), &"price".into(), Literal::from("70"))]);
+    harness.key(Key::Enter);
+    harness.0.get_by_label("Overwrite 70.00 \u{b7} bob?");
+    harness.text("7");
+    harness.key(Key::Enter);
+    assert_eq!(harness.editor().as_deref(), Some("217"), "it asks again");
+    assert_eq!(harness.cell("Price of BBB"), "70.00");
+    harness.key(Key::Enter);
+    assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "217.00".to_owned()));
+}
+
 #[test]
 fn text_of_a_removed_row_can_be_copied_or_inserted_as_a_new_row() {
     let mut harness = three_rows();

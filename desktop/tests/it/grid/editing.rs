@@ -4,30 +4,61 @@ use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{edit::Change, number::Separators, value::Literal};
 
-use super::desk::{row, three_rows};
+use super::desk::{GridHarness, row, three_rows};
 
 const PRICE: usize = 2;
 
-/// At a low frame rate several values arrive in one frame.
+/// A key in each frame. `windows` has a test with all keys in one frame.
 #[test]
-fn values_that_are_typed_within_one_frame_go_to_their_own_cells() {
+fn values_that_are_typed_in_quick_succession_go_to_their_own_cells() {
+    for key in [Key::Enter, Key::ArrowDown] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        for text in ["11", "12", "13"] {
+            text.chars().for_each(|digit| harness.0.event(Event::Text(digit.to_string())));
+            press(&mut harness, key);
+        }
+        (0..4).for_each(|_| harness.frames());
+        let price = |symbol: &str| harness.cell(&format!("Price of {symbol}"));
+        assert_eq!([price("AAA"), price("BBB"), price("CCC")], ["11.00", "12.00", "13.00"], "{key:?}");
+    }
     let mut harness = three_rows();
     harness.go(0, PRICE);
-    let enter = |pressed| Event::Key {
-        key: Key::Enter,
+    for (text, key) in [("8", Key::Escape), ("9", Key::Tab), ("7", Key::ArrowLeft), ("6", Key::Enter)] {
+        harness.0.event(Event::Text(text.to_owned()));
+        press(&mut harness, key);
+    }
+    (0..5).for_each(|_| harness.frames());
+    let cells = ["Price of AAA", "Previous close of AAA"].map(|cell| harness.cell(cell));
+    assert_eq!(cells, ["9.00", "7.00"], "Tab skips the computed columns");
+}
+
+/// Sends a key without waiting for what follows from it.
+fn press(harness: &mut GridHarness, key: Key) {
+    for pressed in [true, false] {
+        let modifiers = Modifiers::NONE;
+        harness.0.event(Event::Key { key, physical_key: None, pressed, repeat: false, modifiers });
+    }
+}
+
+/// The letters are for the field that the shortcut opens.
+#[test]
+fn text_right_after_the_shortcut_for_find_goes_to_the_find_bar() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    let find = |pressed| Event::Key {
+        key: Key::F,
         physical_key: None,
         pressed,
         repeat: false,
-        modifiers: Modifiers::NONE,
+        modifiers: Modifiers::COMMAND,
     };
-    for text in ["11", "12", "13"] {
-        text.chars().for_each(|digit| harness.0.event(Event::Text(digit.to_string())));
-        harness.0.event(enter(true));
-        harness.0.event(enter(false));
-    }
-    (0..4).for_each(|_| harness.frames());
-    let price = |symbol: &str| harness.cell(&format!("Price of {symbol}"));
-    assert_eq!([price("AAA"), price("BBB"), price("CCC")], ["11.00", "12.00", "13.00"]);
+    harness.0.event(find(true));
+    harness.0.event(find(false));
+    "second".chars().for_each(|letter| harness.0.event(Event::Text(letter.to_string())));
+    (0..3).for_each(|_| harness.frames());
+    assert_eq!(harness.editor(), None);
+    assert_eq!(harness.0.get_by_label("Find").value().as_deref(), Some("second"));
 }
 
 #[test]
