@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use shared::{
+    account::{Role, User},
     edit::Change,
     rejection::{Code, Rejection},
-    wire::server::{Role, User},
 };
 
 /// The account that makes a request, with its rights.

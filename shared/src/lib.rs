@@ -3,6 +3,7 @@
 //!
 //! Nothing here performs IO, reads a clock, or depends on tokio or egui: time and messages are passed in.
 
+pub mod account;
 pub mod address;
 pub mod column;
 pub mod conflate;

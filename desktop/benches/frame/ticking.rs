@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use desktop::{grid::GridState, store::Store, theme};
 use egui::Context;
 use shared::{
+    account::{Role, User},
     edit::{Author, Change, Commit},
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
     time::Timestamp,
     value::{Literal, Value},
     wire::{
-        server::{Changes, Role, ServerMessage, User, Welcome},
+        server::{Changes, ServerMessage, Welcome},
         snapshot::{Snapshot, SnapshotRow},
     },
 };

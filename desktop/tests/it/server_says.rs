@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use desktop::store::{Connection, Store};
 use shared::{
+    account::{Role, User},
     column::standard_columns,
     edit::Change,
     ids::{Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
@@ -11,9 +12,7 @@ use shared::{
     time::Timestamp,
     wire::{
         client::ClientMessage,
-        server::{
-            Created, Error, ErrorCode, Resumed, Role, ServerMessage, Summary, User, Watchlists, Welcome,
-        },
+        server::{Created, Error, ErrorCode, Resumed, ServerMessage, Summary, Watchlists, Welcome},
         snapshot::Snapshot,
     },
 };

@@ -4,8 +4,8 @@ use std::{fs, io, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use shared::{
+    account::{Role, User},
     ids::UserId,
-    wire::server::{Role, User},
 };
 use uuid::Uuid;
 

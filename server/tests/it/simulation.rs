@@ -33,16 +33,13 @@ use server::{
     settings::Settings,
 };
 use shared::{
+    account::{Role, User},
     edit::Change,
     ids::{UserId, WatchlistId},
     replica::Outcome,
     time::Timestamp,
     watchlist::Watchlist,
-    wire::{
-        codec::Encoding,
-        server::{Role, User},
-        snapshot::SnapshotRow,
-    },
+    wire::{codec::Encoding, snapshot::SnapshotRow},
 };
 use tokio::sync::watch;
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role as SocketRole};

@@ -14,8 +14,8 @@ use server::{
     start::{Running, start},
 };
 use shared::{
+    account::{Role, User},
     ids::UserId,
-    wire::server::{Role, User},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpStream, sync::watch, time::timeout_at};

@@ -7,10 +7,11 @@ use super::{
     state::{Link, RETRY_UNAVAILABLE_MS, Replica},
 };
 use crate::{
+    account::User,
     ids::{EditId, RequestId, WatchlistId},
     limits::Limits,
     rejection::Code,
-    wire::server::{self, ErrorCode, ServerMessage, User},
+    wire::server::{self, ErrorCode, ServerMessage},
 };
 
 /// Maximum delay before a client reopens a watchlist that the server cannot serve, in milliseconds. The delay

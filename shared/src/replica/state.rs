@@ -8,11 +8,12 @@ use std::{
 
 use super::{event::Event, kept::KeptEdit, list::ListReplica, renewal::Renewal, requests::Requests};
 use crate::{
+    account::User,
     ids::{ClientId, EditId, WatchlistId},
     limits::{EDITS_IN_FLIGHT, Limits},
     wire::{
         client::{self, ClientMessage},
-        server::{ErrorCode, Summary, User},
+        server::{ErrorCode, Summary},
     },
 };
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
 use crate::{
+    account::User,
     edit::{CellRef, Commit},
-    ids::{ClientId, EditId, Epoch, RequestId, Revision, UserId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, Epoch, RequestId, Revision, WatchlistId, WindowId},
     rejection::Rejection,
     time::Timestamp,
 };
@@ -45,29 +46,6 @@ pub struct Welcome {
     pub user: User,
     /// The server's current time.
     pub now: Timestamp,
-}
-
-/// An account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// The account's id.
-    pub id: UserId,
-    /// The name that others see.
-    pub name: Arc<str>,
-    /// The account's permissions.
-    pub role: Role,
-}
-
-/// The permissions of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Role {
-    /// May view watchlists.
-    Viewer,
-    /// May view and edit watchlists.
-    Editor,
-    /// May view, edit and manage watchlists.
-    Admin,
 }
 
 /// All watchlists, oldest first.

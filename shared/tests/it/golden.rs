@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use shared::{
+    account::{Role, User},
     column::{ColumnKind, standard_columns},
     edit::{AddColumn, Author, CellRef, Change, ColumnRef, Commit, SetColumn},
     ids::{At, ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
@@ -13,7 +14,7 @@ use shared::{
     wire::{
         client::{self, ClientMessage},
         codec::Encoding,
-        server::{self, ErrorCode, Role, ServerMessage},
+        server::{self, ErrorCode, ServerMessage},
         snapshot,
     },
 };
@@ -137,7 +138,7 @@ fn server_wide_messages() -> Vec<(&'static str, ServerMessage)> {
     let watchlist = list();
     let request = RequestId(2);
     let time = "2026-11-22T20:00:00.000Z".parse().unwrap();
-    let user = server::User { id: UserId(id(8)), name: "ann".into(), role: Role::Editor };
+    let user = User { id: UserId(id(8)), name: "ann".into(), role: Role::Editor };
     let summary = server::Summary { watchlist, name: "Core book".into(), revision: Revision(44), rows: 503 };
     let deleted = server::DeletedSummary {
         watchlist,

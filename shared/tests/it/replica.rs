@@ -1,6 +1,7 @@
 //! Tests of the replica with hand-written messages, for situations that are rare with a real server.
 
 use shared::{
+    account::{Role, User},
     column::standard_columns,
     edit::{Author, Change, Commit},
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
@@ -11,7 +12,7 @@ use shared::{
     value::Literal,
     wire::{
         client::ClientMessage,
-        server::{Accepted, Changes, Closed, ClosedReason, Rejected, Role, ServerMessage, User, Welcome},
+        server::{Accepted, Changes, Closed, ClosedReason, Rejected, ServerMessage, Welcome},
         snapshot::{Snapshot, SnapshotRow},
     },
 };
