@@ -52,7 +52,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     stream: WebSocketStream<S>,
 ) {
     let mut socket = Socket::new(stream, peer.encoding, context.silence());
-    let end = match receive_hello(&context, &mut socket).await {
+    let end = match Box::pin(receive_hello(&context, &mut socket)).await {
         Ok(client) => {
             let (outbox, items, state) = Outbox::new(context.settings.outbox_bytes);
             let (answer_to, answers) = mpsc::channel(EDITS_IN_FLIGHT);
@@ -187,19 +187,20 @@ impl Session {
             if !reads {
                 self.last_heard = Instant::now();
             }
+            // What is done with a message or a frame is on the heap while it is done, so that an idle connection has no room for it.
             tokio::select! {
                 () = self.context.stop.cancelled() => return Err(restarting()),
-                ready = writer.ready() => self.write(socket, &mut writer, ready).await?,
+                ready = writer.ready() => Box::pin(self.write(socket, &mut writer, ready)).await?,
                 changed = lists.changed() => {
                     if changed.is_ok() {
                         socket.send(&self.watchlists()).await?;
                     }
                 }
                 Some(history) = self.histories.join_next() => {
-                    socket.send(&history.map_err(|_ended| End::Gone)?).await?;
+                    Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
                 }
                 Some(finished) = self.current.join_next() => {
-                    self.finish(socket, finished.map_err(|_ended| End::Gone)?).await?;
+                    Box::pin(self.finish(socket, finished.map_err(|_ended| End::Gone)?)).await?;
                 }
                 _ = ping.tick() => socket.ping().await?,
                 () = sleep_until(self.last_heard + silence) => {
@@ -210,7 +211,7 @@ impl Session {
                 message = socket.next(), if reads => {
                     self.last_heard = Instant::now();
                     if let Some(bytes) = message? {
-                        self.receive(socket, &bytes).await?;
+                        Box::pin(self.receive(socket, &bytes)).await?;
                     }
                 }
             }
