@@ -20,5 +20,6 @@ pub mod room;
 pub mod session;
 pub mod settings;
 pub mod start;
+pub mod timer;
 pub mod transport;
 pub mod unavailable;

@@ -63,7 +63,7 @@ pub(super) fn show(
     let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let before = editor.text.clone();
     let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, &mut editor, &kind, view) };
-    editing.reclaims_focus = keys.closes;
+    editing.reclaims_focus = keys.escape || keys.commit.is_some();
     if !keys.following.is_empty() {
         editing.typed_ahead.append(&mut keys.following);
         ui.request_repaint();

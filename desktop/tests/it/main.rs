@@ -22,4 +22,5 @@ mod server_says;
 mod shared_server;
 mod shortcuts;
 mod support;
+mod window_keys;
 mod windows;

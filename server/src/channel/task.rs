@@ -8,10 +8,7 @@ use shared::{
     ids::WatchlistId,
     wire::server::{Closed, ClosedReason, ServerMessage},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -22,6 +19,7 @@ use super::{
 };
 use crate::{
     event::{Event, Published},
+    timer::until,
     unavailable::Unavailable,
 };
 
@@ -177,13 +175,6 @@ fn execute(fan_out: &mut FanOut, command: Command) {
     }
 }
 
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -209,8 +200,8 @@ mod tests {
     };
     use crate::dialect::Dialect;
 
-    /// What happens after the channel finds no event, and before it looks for a command.
-    type Meanwhile = Box<dyn FnOnce() + Send>;
+    /// Called when the channel has found no event, before it looks for a command.
+    type Hook = Box<dyn FnOnce() + Send>;
 
     struct NoSource;
 
@@ -242,14 +233,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_subscriber_gets_what_was_published_between_the_looks_for_events_and_for_commands() {
         let (sender, mut events) = mpsc::channel(4);
-        let meanwhile: Arc<Mutex<Option<Meanwhile>>> = Arc::default();
-        let hook = meanwhile.clone();
+        let hook: Arc<Mutex<Option<Hook>>> = Arc::default();
+        let pending = hook.clone();
         let events = poll_fn(move |context: &mut Context<'_>| {
             let event = events.poll_recv(context);
             if event.is_pending()
-                && let Some(meanwhile) = hook.lock().unwrap().take()
+                && let Some(hook) = pending.lock().unwrap().take()
             {
-                meanwhile();
+                hook();
                 return Poll::Pending;
             }
             event
@@ -270,7 +261,7 @@ mod tests {
             outbox,
         };
         let at = At { epoch: Epoch(Uuid::nil()), revision: Revision(0) };
-        *meanwhile.lock().unwrap() = Some(Box::new(move || {
+        *hook.lock().unwrap() = Some(Box::new(move || {
             sender.try_send(published(1)).unwrap();
             channel.subscribe(subscriber, Some(at)).now_or_never().unwrap().unwrap();
             std::mem::forget((sender, channel));

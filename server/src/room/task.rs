@@ -8,7 +8,7 @@ use shared::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Duration, Instant, sleep_until},
+    time::{Duration, Instant},
 };
 use tracing::{error, info};
 
@@ -26,6 +26,7 @@ use crate::{
     bus::local::Publisher,
     event::{Event, Published},
     journal::{JournalError, Verdict, confirm},
+    timer::until,
     unavailable::Unavailable,
 };
 
@@ -255,12 +256,5 @@ impl Room {
                 self.recovery.add(&withheld, Instant::now());
             }
         }
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

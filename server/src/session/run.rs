@@ -37,6 +37,7 @@ use crate::{
     hub::OpenList,
     journal::Sender,
     room::{Answered, Reply, Unreadable, Withheld},
+    timer::until,
     transport::{End, Socket},
     unavailable::Unavailable,
 };
@@ -207,7 +208,7 @@ impl Session {
                     let message = format!("no message received for {} seconds", silence.as_secs());
                     return Err(End::Error(ErrorCode::Unavailable, message));
                 }
-                () = sleep_until(resume_at.unwrap_or_else(Instant::now)), if resume_at.is_some() => {}
+                () = until(resume_at) => {}
                 message = socket.next(), if reads => {
                     self.last_heard = Instant::now();
                     if let Some(bytes) = message? {

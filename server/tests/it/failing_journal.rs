@@ -9,7 +9,7 @@ use server::{
     channel::{ConnectionId, Outbox, Outgoing, Subscriber},
     dialect::Dialect,
     hub::Hub,
-    journal::{Sender, Verdict, sqlite::SqliteJournal},
+    journal::{Sender, Verdict},
     room::{Answered, Reply, Withheld},
 };
 use shared::{
@@ -45,8 +45,7 @@ struct Connected {
 impl Connected {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let inner = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-        let journal = Arc::new(FailingJournal::new(inner));
+        let journal = FailingJournal::open(folder.path()).await;
         let caller = admin();
         let sender = Sender { user: caller.user().id, client: CLIENT };
         let hub = Hub::open(room_context(journal.clone())).await.unwrap();

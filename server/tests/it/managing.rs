@@ -122,8 +122,7 @@ async fn a_request_that_hangs_up_is_done_completely_or_not_at_all() {
 #[tokio::test]
 async fn a_deletion_that_takes_long_delays_only_its_own_watchlist() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(folder.path()).await.unwrap();
-    let journal = Arc::new(FailingJournal::new(Arc::new(journal)));
+    let journal = FailingJournal::open(folder.path()).await;
     let (hub, ann) = (Arc::new(Hub::open(room_context(journal.clone())).await.unwrap()), admin());
     let [slow, other] = [1, 2].map(|id| WatchlistId(Uuid::from_u128(id)));
     for id in [slow, other] {

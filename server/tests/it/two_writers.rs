@@ -12,12 +12,23 @@ use shared::{
     ids::{ClientId, EditId, Revision, WatchlistId},
     rejection::Code,
 };
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::support::{admin, room_context, wait_for};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const EDITS: u64 = 60;
+
+/// Returns two hubs of one journal, which has a watchlist.
+async fn two_writers() -> (Arc<SqliteJournal>, [Hub; 2], TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
+    let first = Hub::open(room_context(journal.clone())).await.unwrap();
+    first.create(&admin(), Some(LIST), "Shared", None).await.unwrap();
+    let second = Hub::open(room_context(journal.clone())).await.unwrap();
+    (journal, [first, second], folder)
+}
 
 /// Sends an edit until it is accepted, and returns its revision.
 async fn edit_until_accepted(hub: &Hub, client: ClientId, edit: u64) -> Revision {
@@ -49,11 +60,7 @@ async fn edits_of(hub: &Hub, client: u128) -> BTreeMap<Revision, (ClientId, Edit
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_of_two_writers_are_neither_lost_nor_accepted_twice() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let first = Hub::open(room_context(journal.clone())).await.unwrap();
-    first.create(&admin(), Some(LIST), "Shared", None).await.unwrap();
-    let second = Hub::open(room_context(journal.clone())).await.unwrap();
+    let (journal, [first, second], _folder) = two_writers().await;
     let (mut accepted, others) = tokio::join!(edits_of(&first, 1), edits_of(&second, 2));
     accepted.extend(others);
     let commits = journal.commits(LIST, Revision(0), ReadLimit::ALL).await.unwrap();
@@ -64,11 +71,7 @@ async fn edits_of_two_writers_are_neither_lost_nor_accepted_twice() {
 
 #[tokio::test]
 async fn a_rejection_of_a_room_that_missed_a_commit_is_not_stored() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let first = Hub::open(room_context(journal.clone())).await.unwrap();
-    first.create(&admin(), Some(LIST), "Shared", None).await.unwrap();
-    let second = Hub::open(room_context(journal.clone())).await.unwrap();
+    let (_journal, [first, second], _folder) = two_writers().await;
     let client = ClientId(Uuid::from_u128(1));
     let outdated = second.connect(&admin(), LIST).unwrap();
     outdated.read().await.unwrap();
@@ -85,11 +88,7 @@ async fn a_rejection_of_a_room_that_missed_a_commit_is_not_stored() {
 
 #[tokio::test]
 async fn a_deleted_watchlist_accepts_no_edit() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let first = Hub::open(room_context(journal.clone())).await.unwrap();
-    first.create(&admin(), Some(LIST), "Shared", None).await.unwrap();
-    let second = Hub::open(room_context(journal.clone())).await.unwrap();
+    let (journal, [first, second], _folder) = two_writers().await;
     let outdated = second.connect(&admin(), LIST).unwrap();
     outdated.read().await.unwrap();
     first.delete(&admin(), LIST).await.unwrap();

@@ -8,7 +8,7 @@ use server::{
     channel::ConnectionId,
     clock,
     hub::Hub,
-    journal::{Verdict, sqlite::SqliteJournal},
+    journal::Verdict,
     session::{self, Peer, SessionContext},
     settings::Settings,
 };
@@ -44,8 +44,7 @@ struct Connected {
 impl Connected {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let inner = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-        let journal = Arc::new(FailingJournal::new(inner));
+        let journal = FailingJournal::open(folder.path()).await;
         let hub = Arc::new(Hub::open(room_context(journal.clone())).await.unwrap());
         for id in [SLOW, OTHER] {
             hub.create(&admin(), Some(id), "List", None).await.unwrap();

@@ -55,6 +55,7 @@ const OUTSIDE_CALLS: &[&str] = &["Timestamp::now(", "Zoned::now(", "TimeZone::sy
 
 /// The only files and folders of a package that may read what is outside.
 const EDGES: &[(&str, &[&str])] = &[
+    ("shared", &[]),
     (
         "server",
         &[

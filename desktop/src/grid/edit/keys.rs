@@ -5,7 +5,7 @@ use shared::column::ColumnKind;
 
 use super::{editor::Editor, picker::Picker};
 use crate::{
-    command::{self, Command, EditorCommand, Entry, GridCommand, Scope, Step, TakenKey},
+    command::{self, Command, EditorCommand, Entry, GridCommand, Step, TakenKey},
     grid::view::GridView,
 };
 
@@ -17,8 +17,6 @@ pub(super) struct Keys {
     pub(super) commit: Option<Option<Step>>,
     /// Steps the number: true is up.
     pub(super) step: Option<bool>,
-    /// Whether a key closes the editor.
-    pub(super) closes: bool,
     /// Input that follows the key that closes the editor, and is not for it.
     pub(super) following: Vec<Event>,
 }
@@ -29,33 +27,35 @@ impl Keys {
         ui.input_mut(|input| {
             let mut keys = Self::default();
             let typed_over = editor.typed_over;
-            for command in command::consume(input, |entry| is_of_editor(entry) && !closes_editor(entry)) {
-                match command {
-                    Command::Grid(GridCommand::Editor(EditorCommand::OpenList)) => {
+            let others =
+                |entry: &Entry| editor_command(&entry.command).is_some_and(|command| !closes(command));
+            for command in command::consume(input, others) {
+                match editor_command(&command) {
+                    Some(EditorCommand::OpenList) => {
                         editor.picker = Picker::for_kind(kind, &editor.text, view);
                     }
-                    Command::Grid(GridCommand::Editor(EditorCommand::CloseList)) => editor.picker = None,
-                    Command::Grid(GridCommand::Editor(EditorCommand::StepNumber(up))) => keys.step = Some(up),
+                    Some(EditorCommand::CloseList) => editor.picker = None,
+                    Some(EditorCommand::StepNumber(up)) => keys.step = Some(up),
                     _ => {}
                 }
             }
             if let Some(picker) = &mut editor.picker {
                 picker.consume_keys(input, kind, &mut editor.text, view);
             }
-            let closing = command::take_first(&mut input.events, |entry| {
-                is_of_editor(entry) && closes_editor(entry) && (typed_over || !leaves_editor(entry))
-            });
-            if let Some(TakenKey { command, following, .. }) = closing {
-                match command {
-                    Command::Grid(GridCommand::Editor(EditorCommand::Discard)) => keys.escape = true,
-                    Command::Grid(GridCommand::Editor(
-                        EditorCommand::Commit(step) | EditorCommand::Leave(step),
-                    )) => {
+            let closing = |entry: &Entry| {
+                editor_command(&entry.command).is_some_and(|command| match command {
+                    EditorCommand::Leave(_) => typed_over,
+                    other => closes(other),
+                })
+            };
+            if let Some(TakenKey { command, following, .. }) = command::take_first(&mut input.events, closing)
+            {
+                match editor_command(&command) {
+                    Some(EditorCommand::Commit(step) | EditorCommand::Leave(step)) => {
                         keys.commit = Some(Some(step));
                     }
-                    _ => {}
+                    _ => keys.escape = true,
                 }
-                keys.closes = true;
                 keys.following = following;
             }
             keys
@@ -63,17 +63,14 @@ impl Keys {
     }
 }
 
-fn is_of_editor(entry: &Entry) -> bool {
-    entry.scope == Scope::Editor
+/// Returns the command of the open editor, if it is one.
+fn editor_command(command: &Command) -> Option<EditorCommand> {
+    match command {
+        Command::Grid(GridCommand::Editor(command)) => Some(*command),
+        _ => None,
+    }
 }
 
-fn closes_editor(entry: &Entry) -> bool {
-    let is_closing = |command| {
-        matches!(command, EditorCommand::Commit(_) | EditorCommand::Leave(_) | EditorCommand::Discard)
-    };
-    matches!(entry.command, Command::Grid(GridCommand::Editor(command)) if is_closing(command))
-}
-
-fn leaves_editor(entry: &Entry) -> bool {
-    matches!(entry.command, Command::Grid(GridCommand::Editor(EditorCommand::Leave(_))))
+fn closes(command: EditorCommand) -> bool {
+    matches!(command, EditorCommand::Commit(_) | EditorCommand::Leave(_) | EditorCommand::Discard)
 }

@@ -29,7 +29,7 @@ use uuid::Uuid;
 /// Id of the watchlist under test.
 pub const LIST: WatchlistId = WatchlistId(Uuid::from_u128(1));
 
-/// The application under test: what the grid shows and what it has requested.
+/// The application under test: one field for each thing that the grid shows or has requested, so that a test can set or read it.
 pub struct TestApp {
     pub watchlist: Watchlist,
     pub grid: GridState,

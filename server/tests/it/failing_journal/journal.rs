@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -37,7 +38,7 @@ pub type Faults = Mutex<VecDeque<Fault>>;
 
 /// A journal whose calls fail as a test says.
 pub struct FailingJournal {
-    inner: Arc<SqliteJournal>,
+    inner: SqliteJournal,
     pub appends: Faults,
     pub snapshots: Faults,
     pub answers: Faults,
@@ -47,10 +48,12 @@ pub struct FailingJournal {
 }
 
 impl FailingJournal {
-    pub fn new(inner: Arc<SqliteJournal>) -> Self {
+    /// Opens the journal of a data folder.
+    pub async fn open(data_dir: &Path) -> Arc<Self> {
+        let inner = SqliteJournal::open(data_dir).await.unwrap();
         let faults = Faults::default;
         let (appends, snapshots, answers, deletions) = (faults(), faults(), faults(), faults());
-        Self { inner, appends, snapshots, answers, deletions, resume: Semaphore::new(0) }
+        Arc::new(Self { inner, appends, snapshots, answers, deletions, resume: Semaphore::new(0) })
     }
 
     pub fn fail(&self, faults: impl Fn(&Self) -> &Faults, sequence: &[Fault]) {
