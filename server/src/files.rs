@@ -48,18 +48,30 @@ pub fn write_atomically(file: &Path, bytes: &[u8]) -> io::Result<()> {
         new.write_all(bytes)?;
         new.sync_all()
     });
-    let placed = written.and_then(|()| fs::rename(&half_written, file));
-    match &placed {
-        Ok(()) => {
-            if let Err(error) = sync_parent(file) {
-                // The file is in place. Some network file systems cannot sync a folder.
-                warn!(file = %file.display(), %error, "failed to sync the folder of a file");
-            }
-        }
+    let placed = written.and_then(|()| rename_durably(&half_written, file));
+    if placed.is_err() {
         // The caller reports the error. The next write removes the file if it cannot be removed now.
-        Err(_) => drop(fs::remove_file(&half_written)),
+        drop(fs::remove_file(&half_written));
     }
     placed
+}
+
+/// Renames a file that was written, so that a power failure leaves either the old file of that name or the whole new one.
+///
+/// # Errors
+/// The file cannot be synced or renamed.
+pub fn place(written: &Path, file: &Path) -> io::Result<()> {
+    File::open(written)?.sync_all()?;
+    rename_durably(written, file)
+}
+
+fn rename_durably(synced: &Path, file: &Path) -> io::Result<()> {
+    fs::rename(synced, file)?;
+    if let Err(error) = sync_parent(file) {
+        // The file is in place. Some network file systems cannot sync a folder.
+        warn!(file = %file.display(), %error, "failed to sync the folder of a file");
+    }
+    Ok(())
 }
 
 /// Appends a suffix to a file's name.
@@ -81,21 +93,15 @@ pub fn remove_if_exists(file: &Path) -> io::Result<()> {
 }
 
 /// Syncs the folder of a file, so that a rename survives a power failure.
-///
-/// # Errors
-/// The folder cannot be synced.
 #[cfg(unix)]
-pub fn sync_parent(file: &Path) -> io::Result<()> {
+fn sync_parent(file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Syncs the folder of a file where the system supports it; here it does not.
-///
-/// # Errors
-/// None.
 #[cfg(not(unix))]
-pub fn sync_parent(_file: &Path) -> io::Result<()> {
+fn sync_parent(_file: &Path) -> io::Result<()> {
     Ok(())
 }
 

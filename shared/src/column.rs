@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{Limits, NAME_BYTES},
-    number,
+    number::{self, Separators},
     rejection::{Code, Rejection},
     time::Timestamp,
     value::{Literal, Value},
@@ -223,12 +223,12 @@ impl ColumnKind {
 
     /// Formats a value for display. Times are in UTC: only the desktop knows the time zone. An empty cell is
     /// an empty string.
-    pub fn format(&self, value: &Value) -> String {
+    pub fn format(&self, value: &Value, separators: Separators) -> String {
         match (self, value) {
             (ColumnKind::Number { decimals } | ColumnKind::Percent { decimals }, Value::Number(number)) => {
-                number::format_grouped(*number, u32::from(*decimals))
+                separators.format(*number, u32::from(*decimals))
             }
-            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Number(number)) => separators.write(*number),
             (_, Value::Text(text)) => text.to_string(),
             (_, Value::Flag(true)) => "yes".to_owned(),
             (_, Value::Flag(false)) => "no".to_owned(),
@@ -241,12 +241,7 @@ impl ColumnKind {
     ///
     /// # Errors
     /// A message to show to the person.
-    pub fn parse_typed(
-        &self,
-        text: &str,
-        current: &Value,
-        separators: number::Separators,
-    ) -> Result<Value, String> {
+    pub fn parse_typed(&self, text: &str, current: &Value, separators: Separators) -> Result<Value, String> {
         if text.trim().is_empty() {
             return Ok(Value::Empty);
         }

@@ -133,7 +133,7 @@ fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<
         palette: Palette::of(egui::Theme::Dark, false),
         zone: &jiff::tz::TimeZone::UTC,
         today: jiff::civil::date(2026, 11, 22),
-        separators: Separators::Point,
+        separators: Separators::ENGLISH,
         new_row: &|| RowId(Uuid::now_v7()),
         can_undo: false,
         can_redo: false,
@@ -158,7 +158,7 @@ fn table(ui: &mut Ui, watchlist: &Watchlist) {
             body.rows(22.0, watchlist.rows().len(), |mut shown| {
                 let row = watchlist.rows().at(shown.index()).unwrap();
                 for entry in &columns {
-                    let text = entry.column.kind.format(&watchlist.value(row, entry));
+                    let text = entry.column.kind.format(&watchlist.value(row, entry), Separators::ENGLISH);
                     shown.col(|ui| drop(ui.label(text)));
                 }
             });

@@ -16,7 +16,7 @@ pub(crate) fn run() {
         let watchlist = filled(rows);
         let sort = vec![SortKey { column: "c2".into(), descending: true }];
         let spec = OrderSpec { sort, filters: Vec::new() };
-        let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
+        let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let mut times: Vec<_> = (0..RUNS)
             .map(|_| {
                 let started = Instant::now();

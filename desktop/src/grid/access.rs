@@ -11,6 +11,7 @@ use super::{
     cell::format_cell,
     config::GridConfig,
     cursor::Cursor,
+    filter::display_text,
     layout::{ColumnLayout, Layout},
     selection::Selection,
     trend,
@@ -129,7 +130,8 @@ fn name_of(frame: &Frame<'_>, index: usize) -> String {
     let first = frame.table.columns().first();
     match (frame.table.row_at(index), first) {
         (Some(row), Some(entry)) => {
-            let text = entry.column.kind.format(&frame.table.value(row, entry));
+            let text =
+                display_text(&frame.table.value(row, entry), frame.view.value_format(&entry.column.kind));
             if text.is_empty() { format!("row {}", index + 1) } else { text }
         }
         _ => "the new row".to_owned(),

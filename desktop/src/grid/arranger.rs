@@ -200,7 +200,7 @@ mod tests {
         }
         let sort = vec![SortKey { column: "price".into(), descending: false }];
         let spec = OrderSpec { sort, filters: Vec::new() };
-        let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
+        let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let mut arranger = Arranger::default();
         let mut update = |list: &Watchlist, may_move: bool, millis: u64| {
             let request =

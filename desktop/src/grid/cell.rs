@@ -25,7 +25,7 @@ pub(super) fn format_cell(
     );
     match value {
         Value::Number(_) if is_change => {
-            let shown = view.separators.localized(kind.format(value));
+            let shown = kind.format(value, view.separators);
             let is_zero = shown.bytes().all(|byte| !(b'1'..=b'9').contains(&byte));
             match (is_zero, shown.starts_with(MINUS)) {
                 (true, _) => (shown, palette.muted, Align::RIGHT),
@@ -33,14 +33,14 @@ pub(super) fn format_cell(
                 (false, false) => (format!("+{shown}"), palette.up, Align::RIGHT),
             }
         }
-        Value::Number(_) => (view.separators.localized(kind.format(value)), palette.text, Align::RIGHT),
+        Value::Number(_) => (kind.format(value, view.separators), palette.text, Align::RIGHT),
         Value::Time(time) => {
             let local = time.to_jiff().to_zoned(view.zone.clone());
             let pattern = if local.date() == view.today { "%H:%M:%S" } else { "%Y-%m-%d" };
             (local.strftime(pattern).to_string(), palette.muted, Align::RIGHT)
         }
         Value::Text(text) => (sanitized(text), palette.text, Align::LEFT),
-        Value::Flag(_) | Value::Empty => (kind.format(value), palette.text, Align::LEFT),
+        Value::Flag(_) | Value::Empty => (kind.format(value, view.separators), palette.text, Align::LEFT),
     }
 }
 

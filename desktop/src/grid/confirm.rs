@@ -1,6 +1,6 @@
 //! Sends changes as edits, or asks first if a person should know something before.
 
-use shared::{edit::Change, limits::Limits, number::format_grouped, wire::codec::Encoding};
+use shared::{edit::Change, limits::Limits, wire::codec::Encoding};
 
 use super::view::GridView;
 use crate::command::{Command, Confirmation, GridCommand};
@@ -20,7 +20,7 @@ pub(super) fn confirm_or_send(
         let changes: usize = edits.iter().map(Vec::len).sum();
         lines.push(format!(
             "{} changes exceed the limit of one edit. They will be sent and undone as {} edits.",
-            format_grouped(changes.into(), 0),
+            view.separators.format(changes.into(), 0),
             edits.len()
         ));
     }

@@ -121,8 +121,9 @@ pub fn display_text(value: &Value, format: ValueFormat<'_>) -> String {
             let local = time.to_jiff().to_zoned(format.zone.clone());
             local.strftime("%Y-%m-%d %H:%M:%S").to_string()
         }
-        Value::Number(_) => format.separators.localized(format.kind.format(value)),
-        Value::Text(_) | Value::Flag(_) | Value::Empty => format.kind.format(value),
+        Value::Number(_) | Value::Text(_) | Value::Flag(_) | Value::Empty => {
+            format.kind.format(value, format.separators)
+        }
     }
 }
 
@@ -173,7 +174,7 @@ mod tests {
     const NUMBER: ColumnKind = ColumnKind::Number { decimals: 2 };
 
     fn matches(kind: &ColumnKind, filter: &str, value: &Value) -> bool {
-        let format = ValueFormat { kind, separators: Separators::Point, zone: &TimeZone::UTC };
+        let format = ValueFormat { kind, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
         Filter::read(filter, format).unwrap().unwrap().matches(value, format)
     }
 
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_invalid_bound_is_an_error() {
-        let format = ValueFormat { kind: &NUMBER, separators: Separators::Point, zone: &TimeZone::UTC };
+        let format = ValueFormat { kind: &NUMBER, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
         assert_eq!(Filter::read(">abc", format).unwrap_err(), "\"abc\" is not a number");
         assert!(Filter::read("1..x", format).is_err());
         let format = ValueFormat { kind: &ColumnKind::Text, ..format };

@@ -255,7 +255,7 @@ mod tests {
     }
 
     fn arrange(watchlist: &Watchlist, spec: &OrderSpec) -> Order {
-        let locale = Locale { separators: Separators::Point, zone: TimeZone::UTC };
+        let locale = Locale { separators: Separators::ENGLISH, zone: TimeZone::UTC };
         Order::arrange(&watchlist.freeze(), spec, &locale, None)
     }
 
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(shown(&order, &list), [1]);
         order.sync_rows(&list);
         assert_eq!(shown(&order, &list), [1], "a filtered-out row is not a new one");
-        let locale = Locale { separators: Separators::Point, zone: TimeZone::UTC };
+        let locale = Locale { separators: Separators::ENGLISH, zone: TimeZone::UTC };
         let order = Order::arrange(&list.freeze(), &spec, &locale, Some(row(3)));
         assert_eq!(shown(&order, &list), [1, 3]);
     }

@@ -7,7 +7,6 @@ use shared::{
     column::{ColumnKey, ColumnKind},
     edit::Change,
     ids::RowId,
-    number::format_grouped,
     time::Timestamp,
     value::{Literal, Value},
     watchlist::ColumnEntry,
@@ -206,14 +205,18 @@ impl Plan {
             let end = ListIndex::end(frame.view.watchlist);
             changes.extend(insert_changes(frame.view.watchlist, end, new_rows).unwrap_or_default());
         }
+        let separators = frame.view.separators;
         let mut lines = Vec::new();
         if added > 0 {
-            lines.push(format!("{} will be added at the end of the list.", counted(added, "row", "rows")));
+            lines.push(format!(
+                "{} will be added at the end of the list.",
+                separators.format_count(added, "row", "rows")
+            ));
         }
         if !invalid.is_empty() {
             lines.push(format!(
                 "{} not valid and will be skipped:",
-                counted(invalid.len(), "cell is", "cells are")
+                separators.format_count(invalid.len(), "cell is", "cells are")
             ));
             lines.extend(invalid.iter().take(MAX_LISTED).map(|invalid| {
                 let InvalidCell { line, text, column, why } = invalid;
@@ -222,14 +225,14 @@ impl Plan {
             if invalid.len() > MAX_LISTED {
                 lines.push(format!(
                     "\u{2026} and {} more.",
-                    format_grouped((invalid.len() - MAX_LISTED).into(), 0)
+                    separators.format((invalid.len() - MAX_LISTED).into(), 0)
                 ));
             }
         }
         if beyond > 0 {
             lines.push(format!(
                 "{} beyond the last column and will be skipped.",
-                counted(beyond, "cell is", "cells are")
+                separators.format_count(beyond, "cell is", "cells are")
             ));
         }
         if !computed.is_empty() && changes.is_empty() && invalid.is_empty() {
@@ -253,10 +256,6 @@ fn read_pasted(text: &str, format: ValueFormat<'_>, current: &Value) -> Result<V
             .ok_or_else(|| format!("{trimmed:?} is not a time")),
         _ => format.kind.parse_typed(text, current, format.separators),
     }
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", format_grouped(number.into(), 0), if number == 1 { one } else { many })
 }
 
 /// Truncates a text and ends it with an ellipsis if it is too long.

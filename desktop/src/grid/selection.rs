@@ -292,7 +292,7 @@ mod tests {
             sort: vec![SortKey { column: "symbol".into(), descending: true }],
             filters: Vec::new(),
         };
-        let locale = Locale { separators: Separators::Point, zone: jiff::tz::TimeZone::UTC };
+        let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let order = Order::arrange(&frozen, &by_symbol, &locale, None);
         let sorted = Table::new(&watchlist, Arc::new(order), &GridConfig::default());
         let mut selected = selection.rows(&sorted);

@@ -1,10 +1,7 @@
 //! The status bar below the grid: row count, selection summary, unsent edits and revision.
 
 use egui::{Align, Label, Layout, RichText, Ui};
-use shared::{
-    ids::Revision,
-    number::{Separators, format_grouped},
-};
+use shared::{ids::Revision, number::Separators};
 
 use crate::{
     grid::sums::Summary,
@@ -60,12 +57,12 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
             ui.label(quiet(format!("rev {revision}")));
         }
         if status.waiting > 0 {
-            let text = format!("{} pending", count(status.waiting, "edit", "edits"));
+            let text = format!("{} pending", status.separators.format_count(status.waiting, "edit", "edits"));
             ui.label(RichText::new(text).font(theme::small()).color(palette.accent));
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             if let Some((all, shown)) = status.rows {
-                ui.label(quiet(row_count(all, shown)));
+                ui.label(quiet(row_count(status.separators, all, shown)));
                 if let Some(why) = status.unserved {
                     let text = RichText::new(format!("Not up to date. {why}")).font(theme::small());
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
@@ -82,18 +79,15 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
 }
 
 /// Returns the row count, as "20 rows" or "5 of 20 rows".
-fn row_count(all: usize, shown: usize) -> String {
-    if shown == all {
-        count(all, "row", "rows")
-    } else {
-        format!("{} of {}", format_grouped(shown.into(), 0), count(all, "row", "rows"))
-    }
+fn row_count(separators: Separators, all: usize, shown: usize) -> String {
+    let rows = separators.format_count(all, "row", "rows");
+    if shown == all { rows } else { format!("{} of {rows}", separators.format(shown.into(), 0)) }
 }
 
 fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palette) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(palette.muted);
     let strong = |text: String| RichText::new(text).font(theme::small()).color(palette.text);
-    ui.label(quiet(&format!("{} selected", format_grouped(summary.cells.into(), 0))));
+    ui.label(quiet(&format!("{} selected", separators.format(summary.cells.into(), 0))));
     let figures = [
         ("sum", summary.sum),
         // The mean has at least as many decimals as the sum.
@@ -106,11 +100,7 @@ fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palett
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(quiet(name));
         let decimals = figure.scale().clamp(2, 6);
-        ui.label(strong(separators.localized(format_grouped(figure, decimals))));
+        ui.label(strong(separators.format(figure, decimals)));
         ui.add_space(8.0);
     }
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", format_grouped(number.into(), 0), if number == 1 { one } else { many })
 }

@@ -116,7 +116,7 @@ fn frame(ui: &mut egui::Ui, desk: &mut Desk) {
         cursor: Some(&desk.cursor),
         zone: &jiff::tz::TimeZone::UTC,
         today: jiff::civil::date(2026, 11, 22),
-        separators: Separators::Point,
+        separators: Separators::ENGLISH,
         palette: Palette::of(Theme::Dark, false),
     };
     desk.is_open = history::show(ui, &mut desk.panel, &view, &mut desk.commands);

@@ -13,7 +13,7 @@ use super::{
     version::{FolderError, is_current},
 };
 use crate::{
-    files::{create_private, remove_if_exists, sync_parent, with_suffix},
+    files::{create_private, place, remove_if_exists, with_suffix},
     journal::{
         Journal, JournalError,
         sqlite::{self, CheckedList, SqliteJournal},
@@ -102,13 +102,8 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<CheckedL
         // Damage in the copy is damage in the journal.
         check(&half_written).await.with_context(|| format!("{} was not written", file.display()))
     };
-    let copied = copied.await.and_then(|sound| {
-        let placed = File::open(&half_written)
-            .and_then(|copy| copy.sync_all())
-            .and_then(|()| fs::rename(&half_written, file))
-            .and_then(|()| sync_parent(file));
-        placed.with_context(unwritable).map(|()| sound)
-    });
+    let copied =
+        copied.await.and_then(|sound| place(&half_written, file).with_context(unwritable).map(|()| sound));
     if copied.is_err() {
         // The error is reported already. A leftover is removed by the next backup.
         drop(fs::remove_file(&half_written));
@@ -146,10 +141,8 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     if with_suffix(&new, "-wal").exists() {
         bail!("{} could not be written completely; nothing was changed", new.display());
     }
-    File::open(&new).and_then(|file| file.sync_all()).with_context(unwritable)?;
     let replaced = rename_replaced(&journal).with_context(unwritable)?;
-    fs::rename(&new, &journal).with_context(unwritable)?;
-    sync_parent(&journal).with_context(unwritable)?;
+    place(&new, &journal).with_context(unwritable)?;
     Ok(Restored { lists: sound, replaced })
 }
 

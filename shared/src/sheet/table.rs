@@ -105,7 +105,7 @@ impl Table {
                     continue;
                 }
                 let number = number::parse_exact(field.trim()).or_else(|_strict| {
-                    number::parse_typed(field.trim_start_matches(['$', '€', '£']), None, Separators::Point)
+                    number::parse_typed(field.trim_start_matches(['$', '€', '£']), None, Separators::ENGLISH)
                 });
                 let bad_value = |error: number::NotANumber| BadValue {
                     row: index,

@@ -233,11 +233,16 @@ fn check_number(text: &str) {
     if let Ok(exact) = number::parse_exact(text) {
         assert_eq!(number::parse_exact(&exact.to_string()), Ok(exact));
     }
-    for separators in [Separators::Point, Separators::Comma] {
+    let german = Separators { decimal: ',', group: '.', group_digits: 3 };
+    let swiss = Separators { decimal: '.', group: '\u{2019}', group_digits: 3 };
+    let indian = Separators { group_digits: 2, ..Separators::ENGLISH };
+    for separators in [Separators::ENGLISH, german, swiss, indian] {
         for current in [None, number::parse_exact("71.72").ok()] {
             if let Ok(typed) = number::parse_typed(text, current, separators) {
                 let written = separators.write(typed);
                 assert_eq!(number::parse_typed(&written, current, separators), Ok(typed), "{text:?}");
+                let shown = separators.format(typed, typed.scale());
+                assert_eq!(number::parse_typed(&shown, current, separators), Ok(typed), "{text:?}");
             }
         }
     }

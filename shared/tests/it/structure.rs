@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use graph::{FileGraph, source_files};
+use graph::{FileGraph, is_test_item, source_files};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
 
 /// The modules of a package with the modules that they may use. A module that is not listed may use no other.
 const ALLOWED: &[(&str, &str)] = &[
@@ -122,36 +124,38 @@ fn no_file_uses_another_in_a_circle() {
 
 #[test]
 fn modules_use_only_what_the_list_allows() {
-    let mut wrong = Vec::new();
-    for (package, list) in ALLOWED {
-        let allowed: BTreeSet<(&str, &str)> = list
-            .lines()
-            .filter_map(|line| line.split('#').next()?.split_once(':'))
-            .flat_map(|(module, uses)| uses.split_whitespace().map(move |used| (module.trim(), used)))
-            .collect();
-        let graph = graph_of(package);
-        let mut found = BTreeSet::new();
-        for (file, uses) in graph.files.iter().zip(&graph.uses) {
-            for (target, path) in uses {
-                let (Some(from), Some(to)) = (module_of(file), module_of(&graph.files[*target])) else {
-                    continue;
-                };
-                if from == to {
-                    continue;
-                }
-                if !allowed.contains(&(from, to)) {
-                    wrong.push(format!("{package}/src/{file} uses {path}: {from} may not use {to}"));
-                }
-                found.insert((from.to_owned(), to.to_owned()));
+    let wrong: Vec<_> =
+        ALLOWED.iter().flat_map(|(package, list)| edge_errors(package, list, &graph_of(package))).collect();
+    assert!(wrong.is_empty(), "the modules do not use each other as listed:\n{}", wrong.join("\n"));
+}
+
+/// Returns a message for each use that the list does not allow, and for each allowed use that does not exist.
+fn edge_errors(package: &str, list: &str, graph: &FileGraph) -> Vec<String> {
+    let allowed: BTreeSet<(&str, &str)> = list
+        .lines()
+        .filter_map(|line| line.split('#').next()?.split_once(':'))
+        .flat_map(|(module, uses)| uses.split_whitespace().map(move |used| (module.trim(), used)))
+        .collect();
+    let (mut wrong, mut found) = (Vec::new(), BTreeSet::new());
+    for (file, uses) in graph.files.iter().zip(&graph.uses) {
+        for (target, path) in uses {
+            let (Some(from), Some(to)) = (module_of(file), module_of(&graph.files[*target])) else {
+                continue;
+            };
+            if from == to {
+                continue;
             }
-        }
-        for (from, to) in &allowed {
-            if !found.contains(&((*from).to_owned(), (*to).to_owned())) {
-                wrong.push(format!("{package}: the list lets {from} use {to}, which it does not"));
+            if !allowed.contains(&(from, to)) {
+                wrong.push(format!("{package}/src/{file} uses {path}: {from} may not use {to}"));
             }
+            found.insert((from, to));
         }
     }
-    assert!(wrong.is_empty(), "the modules do not use each other as listed:\n{}", wrong.join("\n"));
+    let unused = allowed.difference(&found);
+    wrong.extend(
+        unused.map(|(from, to)| format!("{package}: the list lets {from} use {to}, which it does not")),
+    );
+    wrong
 }
 
 #[test]
@@ -208,18 +212,98 @@ fn is_within(path: &str, name: &str) -> bool {
     path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Returns the code of a file without comments and tests.
+/// Returns the code of a file without comments, attributes, literals and tests.
 fn code_of(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    code_in(&fs::read_to_string(file).unwrap())
+}
+
+fn code_in(text: &str) -> String {
+    let mut code = String::new();
+    for item in syn::parse_file(text).unwrap().items.iter().filter(|item| !is_test_item(item)) {
+        write_tokens(item.to_token_stream(), &mut code);
+    }
+    code
+}
+
+fn write_tokens(tokens: TokenStream, code: &mut String) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(sign)
+                if sign.as_char() == '#' && matches!(tokens.peek(), Some(TokenTree::Group(_))) =>
+            {
+                tokens.next();
+            }
+            TokenTree::Punct(sign) => code.push(sign.as_char()),
+            TokenTree::Ident(name) => {
+                if code.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    code.push(' ');
+                }
+                code.push_str(&name.to_string());
+            }
+            TokenTree::Group(group) => {
+                code.push(if group.delimiter() == Delimiter::Parenthesis { '(' } else { ' ' });
+                write_tokens(group.stream(), code);
+                code.push(' ');
+            }
+            TokenTree::Literal(_) => code.push(' '),
+        }
+    }
+}
+
+#[test]
+fn code_is_what_is_left_of_a_file_without_comments_and_tests() {
+    let code = code_in(
+        r##"
+        //! Names `std::fs`.
+        #[cfg(test)]
+        mod tests { use tokio::time; }
+        #[doc = "egui::Ui"]
+        fn f() { fs::write("Instant::now", a::b); }
+        #[cfg(test)]
+        fn only_in_tests() { std::net::f() }
+        "##,
+    );
+    assert_eq!(code.replace(' ', ""), "fnf(fs::write(,a::b;");
+}
+
+/// A graph of files given by name and text.
+fn planted(files: &[(&str, &str)]) -> FileGraph {
+    FileGraph::of(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+}
+
+#[test]
+fn a_planted_use_and_a_use_that_is_gone_are_found_and_named() {
+    let graph = planted(&[
+        ("lib.rs", "mod a; mod b; mod c;"),
+        ("a.rs", "use crate::b::B;"),
+        ("b.rs", "pub struct B; #[cfg(test)] mod tests { use crate::c::C; }"),
+        ("c.rs", "pub struct C;"),
+    ]);
+    assert!(edge_errors("p", "a: b # allowed", &graph).is_empty());
+    assert_eq!(edge_errors("p", "", &graph), ["p/src/a.rs uses crate::b::B: a may not use b"]);
+    assert_eq!(edge_errors("p", "a: b c", &graph), ["p: the list lets a use c, which it does not"]);
+}
+
+#[test]
+fn the_shortest_of_several_circles_is_named() {
+    let graph = planted(&[
+        ("lib.rs", "mod a; mod b; mod c; mod d; mod e;"),
+        ("a.rs", "use crate::b::B; pub struct A;"),
+        ("b.rs", "use crate::c::C; pub struct B;"),
+        ("c.rs", "use crate::a::A; use crate::d::D; pub struct C;"),
+        ("d.rs", "use crate::e::E; pub struct D;"),
+        ("e.rs", "use crate::d::D; pub struct E;"),
+    ]);
+    let circle = graph.shortest_circle().unwrap();
+    let said = graph.describe(&circle);
+    assert_eq!(said, "  d.rs uses e.rs (crate::e::E)\n  e.rs uses d.rs (crate::d::D)");
 }
 
 #[test]
 fn a_planted_circle_of_each_kind_is_found_and_named() {
     let circle = |files: &[(&str, &str)]| {
-        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let graph = FileGraph::of(files.collect());
+        let graph = planted(files);
         graph.shortest_circle().map(|circle| graph.describe(&circle))
     };
     let lib = ("lib.rs", "mod a; mod b;");

@@ -6,11 +6,7 @@ use shared::value::Value;
 
 use super::editor::{Editor, Problem};
 use crate::{
-    grid::{
-        filter,
-        typed::{plain_text, read_typed},
-        view::GridView,
-    },
+    grid::{filter, typed::read_typed, view::GridView},
     theme,
 };
 
@@ -116,8 +112,8 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
         }
         Some(Problem::Changed(_)) | None => {
             match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
-                Ok(value @ Value::Number(_)) if is_shorthand(&editor.text) => {
-                    muted(format!("= {}", view.separators.localized(plain_text(&value))))
+                Ok(Value::Number(number)) if is_shorthand(&editor.text) => {
+                    muted(format!("= {}", view.separators.write(number)))
                 }
                 Ok(Value::Time(time)) if editor.picker.is_none() => {
                     let local = time.to_jiff().to_zoned(view.zone.clone());

@@ -106,7 +106,7 @@ impl TestApp {
             edits: Vec::new(),
             notices: Vec::new(),
             copied: String::new(),
-            separators: Separators::Point,
+            separators: Separators::ENGLISH,
             trails: None,
             history: None,
             glow: None,
@@ -197,7 +197,7 @@ fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palett
         is_sort_paused: false,
         waiting: 0,
         revision: Some(Revision(44)),
-        separators: Separators::Point,
+        separators: Separators::ENGLISH,
     };
     panel.frame(bar).show(ui, |ui| status::show(ui, &status, palette));
 }

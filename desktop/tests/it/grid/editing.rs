@@ -1,5 +1,6 @@
 //! Editing keys and the cell editor.
 
+use desktop::region::separators;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{edit::Change, number::Separators, value::Literal};
@@ -230,12 +231,16 @@ fn ctrl_arrow_steps_an_open_number_by_its_last_decimal() {
 #[test]
 fn numbers_accept_shorthands_and_the_users_separators() {
     for (separators, typed, shown) in [
-        (Separators::Point, "1,234.50", "1,234.50"),
-        (Separators::Comma, "1 234,50", "1\u{a0}234,50"),
-        (Separators::Point, "1.2k", "1,200.00"),
-        (Separators::Point, "3m", "3,000,000.00"),
-        (Separators::Point, "+0.5", "30.50"),
-        (Separators::Point, "-2%", "29.40"),
+        (Separators::ENGLISH, "1,234.50", "1,234.50"),
+        (separators("de-DE"), "1.234,50", "1.234,50"),
+        (separators("de-DE"), "1 234,50", "1.234,50"),
+        (separators("fr-FR"), "1 234,50", "1\u{202f}234,50"),
+        (separators("de-CH"), "1\u{2019}234.50", "1'234.50"),
+        (separators("en-IN"), "12,34,567.50", "12,34,567.50"),
+        (Separators::ENGLISH, "1.2k", "1,200.00"),
+        (Separators::ENGLISH, "3m", "3,000,000.00"),
+        (Separators::ENGLISH, "+0.5", "30.50"),
+        (Separators::ENGLISH, "-2%", "29.40"),
     ] {
         let mut harness = three_rows();
         harness.app().separators = separators;
@@ -414,12 +419,16 @@ fn undo_in_the_editor_does_not_restore_text_of_another_cell() {
 
 #[test]
 fn shown_and_edited_numbers_are_parsed_back_in_every_locale() {
-    for (separators, shown, opened) in
-        [(Separators::Point, "12,345.68", "12345.678"), (Separators::Comma, "12\u{a0}345,68", "12345,678")]
-    {
+    for (locale, shown, opened) in [
+        ("en-US", "1,234,567.68", "1234567.678"),
+        ("de-DE", "1.234.567,68", "1234567,678"),
+        ("fr-FR", "1\u{202f}234\u{202f}567,68", "1234567,678"),
+        ("de-CH", "1'234'567.68", "1234567.678"),
+        ("en-IN", "12,34,567.68", "1234567.678"),
+    ] {
         let mut harness = three_rows();
-        harness.app().separators = separators;
-        harness.others(&[Change::set(row(1), &"price".into(), Literal::from("12345.678"))]);
+        harness.app().separators = separators(locale);
+        harness.others(&[Change::set(row(1), &"price".into(), Literal::from("1234567.678"))]);
         assert_eq!(harness.cell("Price of AAA"), shown);
         harness.go(0, PRICE);
         harness.key(Key::F2);
@@ -432,6 +441,6 @@ fn shown_and_edited_numbers_are_parsed_back_in_every_locale() {
         let Some(Change::Set(set)) = harness.app().edits[0].first().cloned() else {
             panic!("a cell was set")
         };
-        assert_eq!(set.value, Literal::from("12345.68"));
+        assert_eq!(set.value, Literal::from("1234567.68"), "{locale}");
     }
 }

@@ -100,7 +100,7 @@ impl FileGraph {
 
     fn read_items(&mut self, module: usize, file: usize, items: &[Item]) {
         for item in items {
-            if is_test(attributes(item)) {
+            if is_test_item(item) {
                 continue;
             }
             match item {
@@ -321,6 +321,11 @@ pub(super) fn source_files(folder: &Path) -> Vec<PathBuf> {
     let paths = entries.map(|entry| entry.unwrap().path());
     let found = paths.flat_map(|path| if path.is_dir() { source_files(&path) } else { vec![path] });
     found.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// Returns whether an item exists in tests only.
+pub(super) fn is_test_item(item: &Item) -> bool {
+    is_test(attributes(item))
 }
 
 fn is_test(attributes: &[Attribute]) -> bool {
