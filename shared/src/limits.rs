@@ -17,8 +17,20 @@ pub struct Limits {
     pub rows: usize,
     /// Maximum number of changes in one edit.
     pub changes: usize,
+    /// Maximum length of all texts of a row together, in bytes of UTF-8, so that every row fits into a message.
+    pub row_bytes: usize,
+    /// Maximum encoded size of the titles and options of all columns, in bytes, so that they fit into a message.
+    pub columns_bytes: usize,
     /// Maximum number of watchlists that one connection can have open.
     pub open_watchlists: usize,
+}
+
+impl Limits {
+    /// Returns limits for what was accepted before, perhaps under higher limits than these: none on a watchlist's size.
+    pub fn for_stored(self) -> Self {
+        let none = usize::MAX;
+        Self { text_bytes: none, columns: none, rows: none, row_bytes: none, columns_bytes: none, ..self }
+    }
 }
 
 impl Default for Limits {
@@ -29,11 +41,15 @@ impl Default for Limits {
             columns: 256,
             rows: 1_000_000,
             changes: 10_000,
+            row_bytes: 480 << 10,
+            columns_bytes: 1 << 20,
             open_watchlists: 64,
         }
     }
 }
 
+/// Number of cells that one edit may convert to other kinds. One column of any length may be converted.
+pub const CONVERTED_CELLS: usize = 2_000_000;
 /// Maximum length of a watchlist's name or a column's title, in bytes.
 pub const NAME_BYTES: usize = 256;
 /// Maximum number of answers that the server keeps for each client of a watchlist.

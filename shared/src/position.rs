@@ -57,14 +57,14 @@ impl Position {
         count: usize,
     ) -> Option<Vec<Position>> {
         match (after, before) {
-            (Some(after), None) => Some(Self::following(after, count)),
+            (Some(after), None) => Self::following(after, count),
             _ => Self::spread(after, before, count),
         }
     }
 
     /// Returns positions after every other. They count up in the third byte after the leading `ff`s, so that
-    /// a list that only grows at its end keeps short positions.
-    fn following(after: &Position, count: usize) -> Vec<Position> {
+    /// a list that only grows at its end keeps short positions. Returns `None` if a position would be too long.
+    fn following(after: &Position, count: usize) -> Option<Vec<Position>> {
         let mut positions = Vec::with_capacity(count);
         let mut last = after.0.to_vec();
         for _ in 0..count {
@@ -79,9 +79,9 @@ impl Position {
             while last.last() == Some(&0) {
                 last.pop();
             }
-            positions.push(Position(last.clone().into()));
+            positions.push(Position::from_bytes(last.as_slice().into())?);
         }
-        positions
+        Some(positions)
     }
 
     fn spread(after: Option<&Position>, before: Option<&Position>, count: usize) -> Option<Vec<Position>> {
@@ -209,6 +209,16 @@ mod tests {
         }
         assert!(count > 500, "{count}");
         assert_eq!(Position::between(Some(&high), Some(&high), 1), None);
+    }
+
+    #[test]
+    fn there_is_no_position_after_the_last_possible_one() {
+        for full in [125, 126, 127, 128] {
+            let last = Position::from_hex(&"ff".repeat(full)).unwrap();
+            let next = Position::between(Some(&last), None, 1);
+            assert_eq!(next.is_some(), full == 125, "{full}: {next:?}");
+            assert!(next.iter().flatten().all(|next| *next > last && next.0.len() <= POSITION_BYTES));
+        }
     }
 
     #[test]

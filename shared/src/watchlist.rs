@@ -5,9 +5,11 @@ pub mod apply;
 mod columns;
 mod frozen;
 mod inverse;
+mod order;
 mod row;
 mod rows;
 pub mod section;
+mod size;
 mod state;
 mod texts;
 

@@ -20,7 +20,7 @@ pub(super) async fn load(
 ) -> Result<(Judge, Revision), JournalError> {
     let damaged = |what: String| JournalError::Damaged(format!("watchlist {watchlist}: {what}"));
     // Values that were accepted under other limits are still valid.
-    let unlimited = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..context.settings.limits };
+    let unlimited = context.settings.limits.for_stored();
     let mut judge = None;
     // A part is freed before the next one is read: all of them together take several times the memory of the rows.
     let mut parts = context.journal.snapshot(watchlist);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{columns::Replaced, row::Row, state::Watchlist};
+use super::{columns::Replaced, row::Row, size::text_bytes, state::Watchlist};
 use crate::{
     column::{Column, ColumnKey, ColumnKind, Derive, check_title},
     edit::{AddColumn, Change, Insert, Set, SetColumn},
     ids::{Revision, RowId},
-    limits::Limits,
+    limits::{CONVERTED_CELLS, Limits},
     position::Position,
     rejection::{Code, Rejection},
     time::Timestamp,
@@ -85,6 +85,7 @@ impl Watchlist {
     /// # Errors
     /// The rejection of the first change that cannot be applied, with its index.
     pub fn apply(&mut self, changes: &[Change], mode: &Mode<'_>) -> Result<Undo, Rejection> {
+        self.check_conversions(changes, mode)?;
         let mut undo = Undo { steps: Vec::with_capacity(changes.len()) };
         for (index, change) in changes.iter().enumerate() {
             match self.apply_one(change, mode) {
@@ -96,7 +97,27 @@ impl Watchlist {
                 }
             }
         }
+        self.rows.end_edit();
         Ok(undo)
+    }
+
+    /// Bounds the cost of an edit that changes the kinds of columns: each such change reads every row.
+    fn check_conversions(&self, changes: &[Change], mode: &Mode<'_>) -> Result<(), Rejection> {
+        if matches!(mode, Mode::Confirmed { .. }) {
+            return Ok(());
+        }
+        let is_conversion = |change: &&Change| matches!(change, Change::SetColumn(set) if set.kind.is_some());
+        let conversions = changes.iter().filter(is_conversion).count();
+        let inserted = changes.iter().filter(|change| matches!(change, Change::Insert(_))).count();
+        let cells = conversions.saturating_mul(self.rows.len() + inserted);
+        if conversions > 1 && cells > CONVERTED_CELLS {
+            let message = format!(
+                "the edit changes the kinds of {conversions} columns with {cells} cells in all; the limit is \
+                 {CONVERTED_CELLS} cells: use several edits"
+            );
+            return Err(Rejection::new(Code::TooLarge, message));
+        }
+        Ok(())
     }
 
     /// Reverts an applied edit. Edits are reverted in the reverse of the order in which they were applied.
@@ -128,6 +149,7 @@ impl Watchlist {
             };
             reverted.expect("an edit is reverted from the state that it led to");
         }
+        self.rows.end_edit();
     }
 
     fn store_cells(&mut self, slot: usize, cells: Vec<(RowId, Value)>) -> Result<(), Rejection> {
@@ -183,8 +205,13 @@ impl Watchlist {
         if entry.column.derive.is_some() {
             return Err(read_only(&set.column));
         }
-        let value = entry.column.kind.read(&set.value, &mode.limits())?;
+        let limits = mode.limits();
+        let value = entry.column.kind.read(&set.value, &limits)?;
         let slot = entry.slot;
+        let (before, after) = (text_bytes(row.stored(slot)), text_bytes(&value));
+        if after > before {
+            check_row(row.text_bytes() - before + after, &limits)?;
+        }
         if let (Mode::Validate { limits, .. }, Some(was)) = (mode, &set.was) {
             let current = row.stored(slot);
             if entry.column.kind.read(was, limits).as_ref() != Ok(current) {
@@ -222,6 +249,7 @@ impl Watchlist {
                 row.set_changed(entry.slot, Some(at));
             }
         }
+        check_row(row.text_bytes(), &limits)?;
         self.rows.insert(Arc::new(row))?;
         Ok(UndoStep::Inserted(insert.row))
     }
@@ -267,6 +295,7 @@ impl Watchlist {
             cells = self.convert_to_kind(&set.key, kind, mode)?;
             column.kind = kind.clone();
         }
+        self.columns.check_replacement(&column, &mode.limits())?;
         Ok(self.replace_column(column, index, cells))
     }
 
@@ -305,6 +334,7 @@ impl Watchlist {
         kind: &ColumnKind,
         mode: &Mode<'_>,
     ) -> Result<Vec<(RowId, Value)>, Rejection> {
+        self.rows.sort();
         let filled = self.rows.iter().filter(|row| !row.stored(slot).is_empty());
         let filled: Vec<(RowId, Value)> = filled.map(|row| (row.id, row.stored(slot).clone())).collect();
         let mut converted = Vec::with_capacity(filled.len());
@@ -334,9 +364,7 @@ impl Mode<'_> {
         match self {
             Mode::Validate { limits, .. } | Mode::Pending { limits } => **limits,
             // The server has accepted it, possibly with higher limits than ours.
-            Mode::Confirmed { .. } => {
-                Limits { text_bytes: usize::MAX, columns: usize::MAX, rows: usize::MAX, ..Limits::default() }
-            }
+            Mode::Confirmed { .. } => Limits::default().for_stored(),
         }
     }
 
@@ -346,6 +374,14 @@ impl Mode<'_> {
             Mode::Pending { .. } => None,
         }
     }
+}
+
+fn check_row(bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+    if bytes <= limits.row_bytes {
+        return Ok(());
+    }
+    let message = format!("the texts of the row have {bytes} bytes; the limit is {}", limits.row_bytes);
+    Err(Rejection::new(Code::TooLarge, message))
 }
 
 fn read_only(key: &ColumnKey) -> Rejection {

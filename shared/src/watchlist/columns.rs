@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::size::encoded_bytes;
 use crate::{
     column::{Column, ColumnKey, ColumnKind, Derive, check_title},
     limits::Limits,
@@ -35,6 +36,8 @@ pub(super) struct Replaced {
 pub struct Columns {
     ordered: Arc<Vec<Arc<ColumnEntry>>>,
     by_key: Arc<HashMap<ColumnKey, usize>>,
+    /// Estimated size of all columns once encoded, in bytes.
+    bytes: usize,
 }
 
 impl Columns {
@@ -117,7 +120,8 @@ impl Columns {
         let Some(index) = self.by_key.get(key).copied() else { return };
         let last = self.ordered.len() - 1;
         self.relocate(index, last);
-        Arc::make_mut(&mut self.ordered).pop();
+        let removed = Arc::make_mut(&mut self.ordered).pop();
+        self.bytes -= removed.map_or(0, |entry| column_bytes(&entry.column));
         Arc::make_mut(&mut self.by_key).remove(key);
     }
 
@@ -125,6 +129,7 @@ impl Columns {
     pub(super) fn replace(&mut self, column: Column, index: usize) -> Replaced {
         let from = self.by_key[&column.key];
         let before = self.ordered[from].clone();
+        self.bytes = self.bytes - column_bytes(&before.column) + column_bytes(&column);
         let entry = ColumnEntry { column, slot: before.slot, tracked: before.tracked };
         Arc::make_mut(&mut self.ordered)[from] = Arc::new(entry);
         self.relocate(from, index);
@@ -134,6 +139,7 @@ impl Columns {
     /// Reverts a replacement.
     pub(super) fn revert_replacement(&mut self, Replaced { entry, index }: Replaced) {
         let from = self.by_key[&entry.column.key];
+        self.bytes = self.bytes - column_bytes(&self.ordered[from].column) + column_bytes(&entry.column);
         Arc::make_mut(&mut self.ordered)[from] = entry;
         self.relocate(from, index);
     }
@@ -193,12 +199,28 @@ impl Columns {
                 format!("the column {} already exists", column.key),
             ));
         }
-        Ok(())
+        check_bytes(self.bytes + column_bytes(column), limits)
+    }
+
+    /// Checks that a column may become what it is here.
+    ///
+    /// # Errors
+    /// `tooLarge` if all columns together would be.
+    pub(super) fn check_replacement(&self, column: &Column, limits: &Limits) -> Result<(), Rejection> {
+        let before = self.get(&column.key).map_or(0, |entry| column_bytes(&entry.column));
+        let after = column_bytes(column);
+        if after <= before { Ok(()) } else { check_bytes(self.bytes - before + after, limits) }
+    }
+
+    /// Estimates the size of all columns once encoded, in bytes.
+    pub(crate) fn approximate_bytes(&self) -> usize {
+        self.bytes
     }
 
     fn push(&mut self, column: Column) {
         let stored = self.ordered.iter().filter(|entry| entry.column.derive.is_none()).count();
         let slot = if column.derive.is_some() { NO_SLOT } else { stored };
+        self.bytes += column_bytes(&column);
         Arc::make_mut(&mut self.by_key).insert(column.key.clone(), self.ordered.len());
         Arc::make_mut(&mut self.ordered).push(Arc::new(ColumnEntry { column, slot, tracked: false }));
     }
@@ -215,6 +237,30 @@ impl Columns {
             Arc::make_mut(entry).tracked = true;
         }
     }
+}
+
+fn check_bytes(bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+    if bytes <= limits.columns_bytes {
+        return Ok(());
+    }
+    let limit = limits.columns_bytes;
+    let message = format!(
+        "the titles and options of all columns have {bytes} bytes when encoded; the limit is {limit}"
+    );
+    Err(Rejection::new(Code::TooLarge, message))
+}
+
+/// Estimates the encoded size of a column in bytes.
+fn column_bytes(column: &Column) -> usize {
+    let options = match &column.kind {
+        ColumnKind::Choice(options) => options.iter().map(|option| 1 + encoded_bytes(option)).sum(),
+        ColumnKind::Text
+        | ColumnKind::Number { .. }
+        | ColumnKind::Percent { .. }
+        | ColumnKind::Flag
+        | ColumnKind::Time => 0,
+    };
+    120 + column.key.0.len() + encoded_bytes(&column.title) + options
 }
 
 fn unknown(key: &ColumnKey) -> Rejection {

@@ -1,6 +1,9 @@
 //! One row of a watchlist: its cells by slot, and its value in a column.
 
-use super::columns::{ColumnEntry, Columns};
+use super::{
+    columns::{ColumnEntry, Columns},
+    size::{cell_bytes, text_bytes},
+};
 use crate::{column::ColumnKey, derive, ids::RowId, position::Position, time::Timestamp, value::Value};
 
 /// A row. Its cells are indexed by slot; those past the end are empty.
@@ -70,24 +73,17 @@ impl Row {
         }
     }
 
+    /// Returns the length of all texts in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.cells.iter().map(text_bytes).sum()
+    }
+
     /// Estimates the encoded size of the row in bytes.
-    pub fn approximate_bytes(&self, columns: &Columns) -> usize {
-        80 + columns.iter().map(|entry| cell_bytes(self.stored(entry.slot))).sum::<usize>()
+    pub fn approximate_bytes(&self) -> usize {
+        80 + self.cells.iter().map(cell_bytes).sum::<usize>()
     }
 
     pub(super) fn order_key(&self) -> (&Position, RowId) {
         (&self.position, self.id)
-    }
-}
-
-/// Estimates the encoded size of a cell in bytes, its key included.
-fn cell_bytes(value: &Value) -> usize {
-    match value {
-        Value::Empty => 0,
-        // A control character is escaped as six characters.
-        Value::Text(text) => 16 + text.len() + 5 * text.bytes().filter(u8::is_ascii_control).count(),
-        Value::Number(_) => 22,
-        Value::Flag(_) => 20,
-        Value::Time(_) => 40,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{row::Row, texts::SharedTexts};
+use super::{order::Order, row::Row, texts::SharedTexts};
 use crate::{
     ids::RowId,
     position::Position,
@@ -15,7 +15,7 @@ pub struct Rows {
     slab: Slab,
     free: Vec<u32>,
     by_id: HashMap<RowId, u32>,
-    ordered: Vec<u32>,
+    order: Order,
     texts: SharedTexts,
     version: Version,
 }
@@ -66,12 +66,12 @@ pub struct Version {
 impl Rows {
     /// Returns the number of rows.
     pub fn len(&self) -> usize {
-        self.ordered.len()
+        self.by_id.len()
     }
 
     /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.ordered.is_empty()
+        self.by_id.is_empty()
     }
 
     /// Returns the row with an id.
@@ -81,13 +81,13 @@ impl Rows {
 
     /// Returns the row at an index.
     pub fn at(&self, index: usize) -> Option<&Arc<Row>> {
-        self.ordered.get(index).map(|handle| self.at_handle(*handle))
+        self.order.handles().get(index).map(|handle| self.at_handle(*handle))
     }
 
     /// Returns the index of a row.
     pub fn index_of(&self, id: RowId) -> Option<usize> {
         let row = self.get(id)?;
-        self.find(row).ok()
+        self.order.find(|other| self.at_handle(other).order_key().cmp(&row.order_key())).ok()
     }
 
     /// Returns the handle of a row: a small number that identifies it while it exists, to index a separate
@@ -98,7 +98,7 @@ impl Rows {
 
     /// Returns copies of all rows and of their handles in order.
     pub(super) fn share(&self) -> (Slab, Vec<u32>) {
-        (self.slab.clone(), self.ordered.clone())
+        (self.slab.clone(), self.order.handles().to_vec())
     }
 
     /// Returns the version of the rows.
@@ -113,20 +113,11 @@ impl Rows {
 
     /// Returns the rows in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
-        self.ordered.iter().map(|handle| self.at_handle(*handle))
+        self.order.handles().iter().map(|handle| self.at_handle(*handle))
     }
 
     fn at_handle(&self, handle: u32) -> &Arc<Row> {
         self.slab.get(handle).expect("handles in use point at rows")
-    }
-
-    fn find(&self, row: &Row) -> Result<usize, usize> {
-        let compare = |handle: &u32| self.at_handle(*handle).order_key().cmp(&row.order_key());
-        // Fast path: lists mostly grow at the end.
-        match self.ordered.last() {
-            Some(last) if compare(last).is_lt() => Err(self.ordered.len()),
-            _ => self.ordered.binary_search_by(compare),
-        }
     }
 
     pub(super) fn insert(&mut self, mut row: Arc<Row>) -> Result<(), Rejection> {
@@ -134,23 +125,22 @@ impl Rows {
             return Err(Rejection::new(Code::DuplicateRow, format!("the row {} already exists", row.id)));
         }
         if let Some(row) = Arc::get_mut(&mut row) {
-            row.cells.iter_mut().for_each(|value| self.texts.share(value, self.ordered.len()));
+            row.cells.iter_mut().for_each(|value| self.texts.share(value, self.by_id.len()));
         }
-        let index = self.find(&row).unwrap_or_else(|index| index);
-        let id = row.id;
         let handle = self.free.pop().unwrap_or_else(|| self.slab.new_handle());
+        self.by_id.insert(row.id, handle);
+        let key = row.order_key();
+        self.order.insert(handle, |other| key_in(&self.slab, other).cmp(&key));
         *self.slab.entry_mut(handle) = Some(row);
-        self.by_id.insert(id, handle);
-        self.ordered.insert(index, handle);
         self.version.rows += 1;
         Ok(())
     }
 
     pub(super) fn remove(&mut self, id: RowId) -> Result<Arc<Row>, Rejection> {
-        let index = self.index_of(id).ok_or_else(|| unknown(id))?;
-        let handle = self.ordered.remove(index);
+        let handle = self.by_id.remove(&id).ok_or_else(|| unknown(id))?;
+        let key = key_in(&self.slab, handle);
+        self.order.remove(handle, |other| key_in(&self.slab, other).cmp(&key));
         self.version.rows += 1;
-        self.by_id.remove(&id);
         self.free.push(handle);
         Ok(self.slab.entry_mut(handle).take().expect("handles in use point at rows"))
     }
@@ -174,6 +164,21 @@ impl Rows {
         self.insert(row)?;
         Ok(before)
     }
+
+    /// Completes the order of the rows within an edit.
+    pub(super) fn sort(&mut self) {
+        self.order.sort(|a, b| key_in(&self.slab, a).cmp(&key_in(&self.slab, b)));
+    }
+
+    /// Completes the order of the rows at the end of an edit.
+    pub(super) fn end_edit(&mut self) {
+        self.order.end_edit(|a, b| key_in(&self.slab, a).cmp(&key_in(&self.slab, b)));
+    }
+}
+
+/// Returns what a row is ordered by.
+fn key_in(slab: &Slab, handle: u32) -> (&Position, RowId) {
+    slab.get(handle).expect("handles in use point at rows").order_key()
 }
 
 fn unknown(id: RowId) -> Rejection {

@@ -77,7 +77,9 @@ impl Watchlist {
     /// # Errors
     /// `duplicateRow` if the watchlist already has a row with that id.
     pub fn load_row(&mut self, row: Row) -> Result<(), Rejection> {
-        self.rows.insert(Arc::new(row))
+        self.rows.insert(Arc::new(row))?;
+        self.rows.end_edit();
+        Ok(())
     }
 
     /// Estimates the encoded size of a snapshot in bytes, from a sample of the rows.
@@ -85,7 +87,7 @@ impl Watchlist {
         const SAMPLED: usize = 64;
         let sampled = self.rows.len().min(SAMPLED);
         let sample = (0..sampled).filter_map(|index| self.rows.at(index * self.rows.len() / sampled));
-        let bytes: usize = sample.map(|row| row.approximate_bytes(&self.columns)).sum();
+        let bytes: usize = sample.map(|row| row.approximate_bytes()).sum();
         4 * 1024 + bytes * self.rows.len() / sampled.max(1)
     }
 

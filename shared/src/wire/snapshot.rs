@@ -52,25 +52,27 @@ pub struct SnapshotRow {
 }
 
 impl Snapshot {
-    /// Splits a watchlist into parts of about `part_bytes` each once encoded. There is at least one.
+    /// Splits a watchlist into parts of about `part_bytes` each once encoded, or as large as its columns if those are larger,
+    /// because every part contains them. There is at least one.
     pub fn parts(
         frozen: &Frozen,
         watchlist: WatchlistId,
         at: At,
         part_bytes: usize,
     ) -> impl Iterator<Item = Snapshot> {
+        let part_bytes = part_bytes.max(frozen.columns.approximate_bytes());
         let mut ends = Vec::new();
         let mut bytes = 0;
         for (index, row) in frozen.rows().enumerate() {
-            bytes += row.approximate_bytes(&frozen.columns);
-            if bytes >= part_bytes {
-                ends.push(index + 1);
+            let of_row = row.approximate_bytes();
+            // A row that is larger than a part has one of its own.
+            if bytes > 0 && bytes + of_row > part_bytes {
+                ends.push(index);
                 bytes = 0;
             }
+            bytes += of_row;
         }
-        if ends.last() != Some(&frozen.len()) || ends.is_empty() {
-            ends.push(frozen.len());
-        }
+        ends.push(frozen.len());
         let parts = ends.len();
         (0..parts).map(move |part| {
             let start = if part == 0 { 0 } else { ends[part - 1] };
@@ -124,7 +126,7 @@ impl SnapshotRow {
     /// # Errors
     /// A cell that its column cannot hold, or a row that the watchlist already has.
     pub fn load_into(&self, watchlist: &mut Watchlist) -> Result<(), Rejection> {
-        let limits = Limits { text_bytes: usize::MAX, ..Limits::default() };
+        let limits = Limits::default().for_stored();
         let mut row = Row::new(self.row, self.position.clone());
         for (key, literal) in &self.cells {
             let entry = watchlist.columns().known(key)?;

@@ -207,7 +207,7 @@ fn check_csv(bytes: &[u8]) {
         list.apply(changes, &Mode::Pending { limits: &limits }).expect("an imported table can be inserted");
     }
     // The exported file can be read.
-    let written = csv::write(&list.freeze());
+    let written: Vec<u8> = csv::write(list.freeze()).flatten().collect();
     assert!(csv::read(&written, &limits).is_ok(), "{}", String::from_utf8_lossy(&written));
 }
 

@@ -6,5 +6,6 @@ mod conflation;
 mod fuzz;
 mod golden;
 mod replica;
+mod sizes;
 mod structure;
 mod undo;

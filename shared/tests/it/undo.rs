@@ -21,6 +21,8 @@ const LIMITS: Limits = Limits {
     columns: 256,
     rows: 100,
     changes: 10_000,
+    row_bytes: 480 << 10,
+    columns_bytes: 1 << 20,
     open_watchlists: 64,
 };
 

@@ -112,10 +112,28 @@ fn a_long_press_on_the_number_of_a_selected_row_moves_nothing() {
 
 /// Returns a row at a position of maximum length, so that there is no position between it and the next.
 fn crowded(number: u128, last: u8) -> Change {
-    let hex = format!("{}{last:02x}", "80".repeat(127));
-    let position = shared::position::Position::from_hex(&hex).unwrap();
-    let cells = [("symbol".into(), Literal::from(format!("C{last}").as_str()))];
-    Change::insert(row(number), &position, cells.into())
+    at_position(number, &format!("{}{last:02x}", "80".repeat(127)), &format!("C{last}"))
+}
+
+fn at_position(number: u128, hex: &str, symbol: &str) -> Change {
+    let position = shared::position::Position::from_hex(hex).unwrap();
+    Change::insert(row(number), &position, [("symbol".into(), Literal::from(symbol))].into())
+}
+
+#[test]
+fn rows_can_be_added_before_the_first_and_after_the_last_possible_position() {
+    let mut harness = harness(&[]);
+    let first = format!("{}01", "00".repeat(127));
+    harness.others(&[at_position(1, &first, "FIRST"), at_position(2, &"ff".repeat(128), "LAST")]);
+    harness.go(2, 0);
+    harness.text("NEW");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols(), ["FIRST", "LAST", "NEW"]);
+    harness.go(0, 0);
+    harness.key(Key::Insert);
+    harness.text("TOP");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols(), ["TOP", "FIRST", "LAST", "NEW"]);
 }
 
 #[test]

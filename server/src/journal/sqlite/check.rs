@@ -179,7 +179,7 @@ async fn read_state(
         let (watchlist, _) = match &mut state {
             Some(state) => state,
             none => {
-                let limits = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..Limits::default() };
+                let limits = Limits::default().for_stored();
                 let watchlist = Watchlist::new(&snapshot.name, snapshot.columns.clone(), &limits);
                 none.insert((watchlist.map_err(|error| damaged(error.message))?, snapshot.revision))
             }

@@ -14,7 +14,7 @@ pub(super) struct Loading {
 impl Loading {
     /// Starts with the name and columns of the first part. Returns `None` if they are invalid.
     pub(super) fn start(first: &Snapshot, limits: &Limits) -> Option<Self> {
-        let unlimited = Limits { columns: usize::MAX, text_bytes: usize::MAX, ..*limits };
+        let unlimited = limits.for_stored();
         let state = Watchlist::new(&first.name, first.columns.clone(), &unlimited).ok()?;
         let at = At { epoch: first.epoch, revision: first.revision };
         Some(Self { at, parts: first.parts, next_part: 1, state })
