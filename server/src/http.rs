@@ -2,9 +2,13 @@
 
 mod api;
 mod authentication;
+mod body;
+mod budget;
 mod context;
 mod health;
+mod places;
 mod problem;
+mod serve;
 mod upgrade;
 
 use axum::{
@@ -14,8 +18,13 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::context::HttpContext;
 use self::problem::Problem;
+pub use self::{
+    budget::Budgets,
+    context::HttpContext,
+    places::{MAX_STRANGERS, Places},
+    serve::serve,
+};
 
 /// Returns everything that is served over HTTP.
 pub fn router(context: HttpContext) -> Router {
@@ -28,7 +37,7 @@ pub fn router(context: HttpContext) -> Router {
         .route("/watchlists/{id}/history", get(api::history));
     let health = Router::new()
         .route("/healthz", get(health::health))
-        .layer(middleware::from_fn(authentication::require_own_origin));
+        .layer(middleware::from_fn_with_state(context.clone(), authentication::require_own_site));
     Router::new()
         .nest("/api/v1", api)
         .route("/readyz", get(health::ready))

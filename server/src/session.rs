@@ -4,7 +4,6 @@ mod context;
 mod error;
 mod history;
 mod manage;
-mod pace;
 mod run;
 mod writer;
 

@@ -40,8 +40,11 @@ pub struct Settings {
     pub history_days: u32,
     /// Number of newest commits that are kept of each watchlist; 0 means no limit.
     pub history_commits: u64,
-    /// Maximum number of open WebSocket connections.
+    /// Maximum number of open connections of callers with a token.
     pub connections: usize,
+    /// Host names under which the server is reached, besides `localhost` and addresses of this machine. A request to another
+    /// name is refused: a page of another site may have sent it.
+    pub public_names: Vec<String>,
 }
 
 impl Default for Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             history_days: 0,
             history_commits: 1_000_000,
             connections: 16_384,
+            public_names: Vec::new(),
         }
     }
 }
@@ -106,6 +110,10 @@ impl Settings {
                     text.parse().map(toml::Value::Integer).map_err(|error: std::num::ParseIntError| {
                         invalid(format!("not a whole number ({error})"))
                     })?
+                }
+                toml::Value::Array(_) => {
+                    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                    items.map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into()
                 }
                 _ => toml::Value::String(text.clone()),
             };
@@ -176,11 +184,13 @@ mod tests {
         let variable = |name: &str| match name {
             "AFTERGLOW_LISTEN" => Some("127.0.0.1:2".to_owned()),
             "AFTERGLOW_LIMITS_COLUMNS" => Some("9".to_owned()),
+            "AFTERGLOW_PUBLIC_NAMES" => Some("desk.example, desk".to_owned()),
             _ => None,
         };
         let settings = Settings::read(Some(file), variable).unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert_eq!((settings.flush_interval_ms, settings.limits.rows, settings.limits.columns), (5, 7, 9));
+        assert_eq!(settings.public_names, ["desk.example", "desk"]);
         assert_eq!(settings.outbox_bytes, Settings::default().outbox_bytes);
     }
 

@@ -7,12 +7,7 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -20,8 +15,9 @@ use uuid::Uuid;
 use crate::{
     accounts::LocalAccount,
     clock::Clock,
+    descriptors,
     folder::{DataFolder, Serving},
-    http::{HttpContext, router},
+    http::{Budgets, HttpContext, MAX_STRANGERS, Places, router, serve},
     hub::Hub,
     journal::{Journal, JournalError, sqlite::SqliteJournal},
     room::RoomContext,
@@ -29,9 +25,8 @@ use crate::{
     settings::Settings,
 };
 
-/// Maximum number of bytes that the system queues for a connection beyond those on the network.
-#[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 64 * 1024;
+/// Number of files that the server itself has open at most: the journal, its copies, the log.
+const OWN_FILES: usize = 64;
 /// How long connections that do not close may delay the end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -109,42 +104,31 @@ pub async fn start(
         TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let serving = Serving { address, instance: Uuid::new_v4() };
-    let permits = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
+    let places = Arc::new(Places::new(allowed_connections(settings.connections)));
+    let budgets = Arc::new(Budgets::new(&settings));
     let session = SessionContext { hub, settings, clock, stop: stop.clone() };
     let http = HttpContext {
         session,
         account: account.clone(),
+        budgets,
+        address,
         instance: serving.instance,
         tasks: tasks.clone(),
         next_connection: Arc::new(AtomicU64::new(1)),
-        permits: Arc::new(Semaphore::new(permits)),
     };
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true).and_then(|()| limit_unsent_bytes(stream)) {
-            warn!(%error, "failed to set the options of a connection");
-        }
-    });
-    let app = router(http);
-    let stopped = stop.clone().cancelled_owned();
-    tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-            warn!(%error, "the listener failed");
-        }
-    });
+    tasks.spawn(serve(listener, router(http), places, tasks.clone(), stop.clone()));
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%address, "listening");
     Ok(Running { serving, account, stop, tasks, journal, folder })
 }
 
-/// Limits what the system queues for a slow reader. What waits here is conflated; what waits in the system grows stale.
-#[cfg(target_os = "linux")]
-fn limit_unsent_bytes(stream: &TcpStream) -> io::Result<()> {
-    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn limit_unsent_bytes(_stream: &TcpStream) -> io::Result<()> {
-    Ok(())
+/// Returns how many connections may be open, which is fewer than configured if the system does not allow as many files.
+fn allowed_connections(configured: usize) -> usize {
+    let possible = descriptors::raise_limit().saturating_sub(OWN_FILES + MAX_STRANGERS);
+    if configured > possible {
+        warn!(configured, possible, "the limit of open files allows fewer connections than configured");
+    }
+    configured.min(possible)
 }
 
 impl Running {

@@ -33,9 +33,11 @@ impl LocalAccount {
     /// # Errors
     /// A file cannot be read or written, or does not hold what it should.
     pub fn open(data_dir: &Path, user_name: &str) -> io::Result<Self> {
-        let token = read_or_write(&data_dir.join(TOKEN_FILE), || {
+        let token_file = data_dir.join(TOKEN_FILE);
+        let token = read_or_write(&token_file, || {
             format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple())
         })?;
+        check_is_private(&token_file)?;
         if token.trim().len() < TOKEN_LENGTH {
             let message = format!(
                 "{TOKEN_FILE} is too short to be a token (the disk may have been full): delete it, and the server creates a new one at its next start"
@@ -61,6 +63,31 @@ impl LocalAccount {
     pub fn token(&self) -> &str {
         &self.token
     }
+}
+
+/// Checks that no other user can know the token: its file is this user's, and only this user can read or write it.
+#[cfg(unix)]
+fn check_is_private(token_file: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let file = fs::metadata(token_file)?;
+    let what = if file.uid() != rustix::process::geteuid().as_raw() {
+        format!("belongs to another user (id {})", file.uid())
+    } else if file.mode() & 0o077 != 0 {
+        format!("can be used by other users (mode {:03o})", file.mode() & 0o777)
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "{TOKEN_FILE} {what}: delete it, and the server creates a new one at its next start, or, if nobody else has read it, run chmod 600"
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+}
+
+/// Access to files is controlled by the data folder's own permissions here.
+#[cfg(not(unix))]
+fn check_is_private(_token_file: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Compares in a time that does not depend on where the two differ.
@@ -92,6 +119,22 @@ mod tests {
             let error = LocalAccount::open(folder.path(), "ann").map(|_| ()).unwrap_err();
             assert!(error.to_string().contains("too short"), "{error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_token_that_others_may_have_read_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        drop(LocalAccount::open(folder.path(), "ann").unwrap());
+        let file = folder.path().join(TOKEN_FILE);
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o644] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let error = LocalAccount::open(folder.path(), "ann").map(drop).unwrap_err().to_string();
+            assert!(error.contains(&format!("{mode:03o}")), "{error}");
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(LocalAccount::open(folder.path(), "ann").is_ok());
     }
 
     #[test]

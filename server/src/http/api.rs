@@ -1,12 +1,10 @@
 //! The calls under `/api/v1`. They follow the same path as WebSocket messages.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
-    body::Bytes,
-    extract::{
-        FromRequestParts, Path, Query, State,
-        rejection::{BytesRejection, QueryRejection},
-    },
+    extract::{FromRequestParts, Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -14,18 +12,21 @@ use serde::Deserialize;
 use shared::{
     column::ColumnKey,
     edit::Change,
-    ids::{At, ClientId, EditId, Revision, RowId, UserId, WatchlistId},
+    ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId},
     rejection::{Code, Rejection},
     sheet::csv,
-    watchlist::Frozen,
     wire::{
-        api::{Accepted, Create, Created, Edit, History, List, Whole},
+        api::{Accepted, Create, Created, Edit, History, List},
         codec::Encoding,
-        snapshot::{self, SnapshotRow},
     },
 };
 
-use super::{context::HttpContext, problem::Problem};
+use super::{
+    body::{RequestBody, streamed, watchlist_json},
+    budget::Budget,
+    context::HttpContext,
+    problem::Problem,
+};
 use crate::{
     access::Caller,
     journal::{HistoryFilter, Verdict},
@@ -33,7 +34,6 @@ use crate::{
     session::history_limit,
 };
 
-type Body = Result<Bytes, BytesRejection>;
 /// The client and the number that identify an edit on its watchlist.
 type EditName = (ClientId, EditId);
 
@@ -84,9 +84,9 @@ pub(super) async fn list(
 pub(super) async fn create(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    body: Body,
+    body: RequestBody,
 ) -> Result<(StatusCode, Json<Created>), Problem> {
-    let create: Create = read_body(&context, body)?;
+    let create: Create = body.parse()?;
     let watchlist = context.session.hub.create(&caller, None, &create.name, create.columns).await?;
     Ok((StatusCode::CREATED, Json(Created { watchlist })))
 }
@@ -112,52 +112,37 @@ pub(super) async fn restore(
 pub(super) async fn read(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
+    Extension(budget): Extension<Arc<Budget>>,
     WatchlistPath(id): WatchlistPath,
     query: Result<Query<ReadQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let list = context.session.hub.connect(&caller, id)?;
+    let permit = budget.download().await?;
     let (frozen, at) = list.read().await.map_err(Rejection::from)?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    // Written on another thread, because a large watchlist would block other requests.
-    let body = tokio::task::spawn_blocking(move || match format {
-        Format::Csv => csv::write(&frozen),
-        Format::Json => watchlist_json(id, &frozen, at),
-    });
-    let body = body.await.expect("writing does not panic");
-    let kind = match format {
-        Format::Csv => "text/csv; charset=utf-8",
-        Format::Json => "application/json",
+    let (kind, body) = match format {
+        Format::Csv => ("text/csv; charset=utf-8", streamed(csv::write(frozen), permit)),
+        Format::Json => ("application/json", streamed(watchlist_json(id, frozen, at), permit)),
     };
     let tag = HeaderValue::from_str(&tag).expect("a tag is hexadecimal and digits");
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::ETAG, tag)], body).into_response())
 }
 
-fn watchlist_json(watchlist: WatchlistId, frozen: &Frozen, at: At) -> Vec<u8> {
-    let whole = Whole {
-        watchlist,
-        name: frozen.name.clone(),
-        columns: snapshot::columns(&frozen.columns),
-        epoch: at.epoch,
-        revision: at.revision,
-        rows: frozen.rows().map(|row| SnapshotRow::with_derived(frozen, row)).collect(),
-    };
-    Encoding::Json.encode(&whole)
-}
-
 pub(super) async fn edit(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
+    Extension(budget): Extension<Arc<Budget>>,
     WatchlistPath(id): WatchlistPath,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Json<Accepted>, Problem> {
     let list = context.session.hub.connect(&caller, id)?;
-    let bytes = read_bytes(&context, body)?;
-    let (name, changes) = read_edit(&bytes)?;
+    let (name, changes) = read_edit(body.bytes())?;
+    budget.edit().await?;
     match list.edit_answered(name, changes).await.map_err(Rejection::from)? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
         Verdict::Rejected(rejection) => Err(rejection.into()),
@@ -182,6 +167,13 @@ pub(super) async fn history(
     Ok(Json(History { commits }))
 }
 
+/// Returns whether the client has the state of a tag already (RFC 9110, section 13.1.2).
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
+    let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
 /// Id of the watchlist in the path of a request.
 pub(super) struct WatchlistPath(WatchlistId);
 
@@ -194,17 +186,6 @@ impl<S: Send + Sync> FromRequestParts<S> for WatchlistPath {
             .map(|id| Self(WatchlistId(id)))
             .ok_or_else(|| Rejection::new(Code::UnknownWatchlist, "invalid watchlist id; use a UUID").into())
     }
-}
-
-fn read_body<T: serde::de::DeserializeOwned>(context: &HttpContext, body: Body) -> Result<T, Problem> {
-    Encoding::Json.decode(&read_bytes(context, body)?).map_err(Problem::bad_message)
-}
-
-fn read_bytes(context: &HttpContext, body: Body) -> Result<Bytes, Problem> {
-    body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(context.session.settings.limits.message_bytes),
-        _ => Problem::bad_message(error.body_text()),
-    })
 }
 
 /// Reads an edit. If only its name can be read, it is answered as an edit whose changes are invalid.

@@ -1,40 +1,56 @@
 //! Who sends a request: its token, and the site that it comes from.
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{context::HttpContext, problem::Problem};
+use super::{context::HttpContext, places::Place, problem::Problem};
 use crate::access::Caller;
 
-/// Passes a request on with its [`Caller`], or rejects it.
+/// Passes a request on with its [`Caller`] and the caller's budget, or rejects it.
 pub(super) async fn authenticate(
     State(context): State<HttpContext>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if !is_own_origin(request.headers()) {
-        return Problem::foreign_origin().into_response();
+    if let Err(problem) = check_site(&context, request.headers()) {
+        return problem.into_response();
     }
-    match context.account.authenticate(bearer_token(request.headers())) {
-        Some(user) => {
-            request.extensions_mut().insert(Caller::new(user));
-            next.run(request).await
-        }
-        None => Problem::unauthorized().into_response(),
+    let Some(user) = context.account.authenticate(bearer_token(request.headers())) else {
+        return Problem::unauthorized().into_response();
+    };
+    let place = request.extensions().get::<Arc<Place>>();
+    if place.is_some_and(|place| !place.authenticate()) {
+        return Problem::too_many_connections(context.session.settings.connections).into_response();
     }
+    let budget = context.budgets.of(user.id);
+    request.extensions_mut().insert(budget);
+    request.extensions_mut().insert(Caller::new(user));
+    next.run(request).await
 }
 
 /// Rejects requests that a page of another site sent.
-pub(super) async fn require_own_origin(request: Request, next: Next) -> Response {
-    if is_own_origin(request.headers()) {
-        next.run(request).await
-    } else {
-        Problem::foreign_origin().into_response()
+pub(super) async fn require_own_site(
+    State(context): State<HttpContext>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check_site(&context, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
+}
+
+fn check_site(context: &HttpContext, headers: &HeaderMap) -> Result<(), Problem> {
+    if !is_own_host(headers, context.address.ip(), &context.session.settings.public_names) {
+        return Err(Problem::foreign_host());
+    }
+    if is_own_origin(headers) { Ok(()) } else { Err(Problem::foreign_origin()) }
 }
 
 fn bearer_token(headers: &HeaderMap) -> &str {
@@ -44,6 +60,23 @@ fn bearer_token(headers: &HeaderMap) -> &str {
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map_or("", |(_, token)| token.trim())
+}
+
+/// Whether a request is to this server by one of its own names. A name of another site that leads to this machine is none.
+fn is_own_host(headers: &HeaderMap, address: IpAddr, public_names: &[String]) -> bool {
+    let mut hosts = headers.get_all(header::HOST).into_iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let name = authority.host();
+    match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || ip == address || public_names.iter().any(|own| own == name),
+        Err(_name) => {
+            name.eq_ignore_ascii_case("localhost")
+                || public_names.iter().any(|own| own.eq_ignore_ascii_case(name))
+        }
+    }
 }
 
 /// Whether a request comes from a program, which sends no `Origin`, or from a page of this server.
@@ -73,6 +106,36 @@ mod tests {
             assert_eq!(bearer_token(&headers(&[(header::AUTHORIZATION, value)])), token, "{value}");
         }
         assert_eq!(bearer_token(&HeaderMap::new()), "");
+    }
+
+    #[test]
+    fn requests_to_other_names_are_rejected() {
+        let names = ["Desk.example".to_owned(), "10.0.0.9".to_owned()];
+        for (host, is_own) in [
+            ("127.0.0.1:7878", true),
+            ("127.0.0.53", true),
+            ("[::1]:7878", true),
+            ("localhost", true),
+            ("LOCALHOST:1", true),
+            ("10.0.0.5:7878", true),
+            ("10.0.0.9", true),
+            ("desk.example:7878", true),
+            ("10.0.0.6", false),
+            ("evil.example", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("desk.example.evil", false),
+            ("user@evil.example", false),
+            ("", false),
+            ("a b", false),
+        ] {
+            let given = headers(&[(header::HOST, host)]);
+            assert_eq!(is_own_host(&given, [10, 0, 0, 5].into(), &names), is_own, "{host}");
+        }
+        assert!(!is_own_host(&HeaderMap::new(), [127, 0, 0, 1].into(), &names), "there is no host");
+        let mut two = headers(&[(header::HOST, "localhost")]);
+        two.append(header::HOST, "evil.example".parse().unwrap());
+        assert!(!is_own_host(&two, [127, 0, 0, 1].into(), &names), "there are two hosts");
     }
 
     #[test]

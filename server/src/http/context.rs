@@ -1,11 +1,14 @@
 //! What every HTTP request is served with.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+};
 
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::budget::Budgets;
 use crate::{accounts::LocalAccount, session::SessionContext};
 
 /// What every HTTP request is served with.
@@ -15,12 +18,14 @@ pub struct HttpContext {
     pub session: SessionContext,
     /// The accounts that requests are checked against.
     pub account: Arc<LocalAccount>,
+    /// What each caller may use at once.
+    pub budgets: Arc<Budgets>,
+    /// The address that the server listens on.
+    pub address: SocketAddr,
     /// Id of this run of the process.
     pub instance: Uuid,
     /// Owns the sessions' tasks.
     pub tasks: TaskTracker,
     /// Id of the next connection.
     pub next_connection: Arc<AtomicU64>,
-    /// Permits for the connections that may still be opened.
-    pub permits: Arc<Semaphore>,
 }

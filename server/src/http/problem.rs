@@ -1,5 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457), with the protocol's codes.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -14,6 +16,8 @@ use tracing::error;
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
+    /// When the request may be sent again.
+    retry_after: Option<Duration>,
     body: Box<api::Problem>,
 }
 
@@ -28,7 +32,7 @@ impl Problem {
         let title = status.canonical_reason().unwrap_or("error").into();
         let detail = shortened(detail);
         let body = Box::new(api::Problem { status: status.as_u16(), title, detail, rejection });
-        Self { status, body }
+        Self { status, retry_after: None, body }
     }
 
     pub(super) fn not_found() -> Self {
@@ -63,6 +67,31 @@ impl Problem {
             Some(Code::Forbidden),
             "requests from pages of other sites are not allowed",
         )
+    }
+
+    pub(super) fn foreign_host() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Some(Code::Forbidden),
+            "the Host of the request is no name of this server; names are added by the setting public_names",
+        )
+    }
+
+    pub(super) fn body_timeout(after: Duration) -> Self {
+        let detail = format!("the body did not arrive within {} seconds", after.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, None, detail)
+    }
+
+    /// Too many calls of one caller at once, or too many edits a second.
+    pub(super) fn too_many(what: &str, retry_after: Duration) -> Self {
+        let detail = format!("too many {what} at once; try again in {} seconds", retry_after.as_secs());
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, None, detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
+    pub(super) fn too_many_connections(limit: usize) -> Self {
+        let message = format!("the limit of {limit} connections is reached; try again later");
+        Rejection::new(Code::Unavailable, message).into()
     }
 
     pub(super) fn unavailable(cause: &(dyn std::error::Error + 'static)) -> Self {
@@ -102,6 +131,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(after) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
         }
         response
     }

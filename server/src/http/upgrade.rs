@@ -1,6 +1,6 @@
 //! Upgrades an HTTP request to a WebSocket session.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     Extension,
@@ -10,10 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper_util::rt::TokioIo;
-use shared::{
-    rejection::{Code, Rejection},
-    wire::codec::Encoding,
-};
+use shared::wire::codec::Encoding;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -23,7 +20,7 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use super::{context::HttpContext, problem::Problem};
+use super::{context::HttpContext, places::Place, problem::Problem};
 use crate::{
     access::Caller,
     channel::ConnectionId,
@@ -49,14 +46,9 @@ pub(super) async fn upgrade(
     let encoding = chosen_encoding(headers).ok_or_else(|| {
         Problem::bad_message("offer the WebSocket subprotocol afterglow.v1.json or afterglow.v1.msgpack")
     })?;
-    let settings = &context.session.settings;
-    let permit = context.permits.clone().try_acquire_owned().map_err(|_full| {
-        let message =
-            format!("the limit of {} connections is reached; try again later", settings.connections);
-        Rejection::new(Code::Unavailable, message)
-    })?;
+    let place = request.extensions().get::<Arc<Place>>().cloned();
     let accept = derive_accept_key(key.as_bytes());
-    let limit = settings.limits.message_bytes;
+    let limit = context.session.settings.limits.message_bytes;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
@@ -66,7 +58,8 @@ pub(super) async fn upgrade(
     let upgrading = hyper::upgrade::on(&mut request);
     let peer = Peer { connection, caller, encoding };
     context.tasks.spawn(async move {
-        let _permit = permit;
+        // The connection has its place until the session ends.
+        let _place = place;
         match upgrading.await {
             Ok(upgraded) => {
                 let socket =

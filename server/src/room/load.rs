@@ -3,7 +3,6 @@
 use futures_util::TryStreamExt;
 use shared::{
     ids::{Revision, WatchlistId},
-    limits::Limits,
     watchlist::Watchlist,
 };
 

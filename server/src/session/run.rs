@@ -29,13 +29,13 @@ use super::{
     error::{error_code, rejected, watchlist_error},
     history::history,
     manage,
-    pace::Pace,
     writer::{Ready, Writer},
 };
 use crate::{
     channel::{Outbox, Subscriber},
     hub::OpenList,
     journal::Sender,
+    pace::Pace,
     room::{Answered, Reply, Unreadable, Withheld},
     timer::until,
     transport::{End, Socket},

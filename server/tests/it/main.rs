@@ -12,6 +12,7 @@ mod fuzz;
 mod history;
 mod hostile;
 mod http_calls;
+mod http_limits;
 mod journal;
 mod managing;
 #[cfg(target_os = "linux")]

@@ -6,8 +6,11 @@ use crate::{
     limits::Limits,
     number,
     value::{Literal, Value},
-    watchlist::Frozen,
+    watchlist::{Frozen, Row},
 };
+
+/// Number of rows in a piece of a written file.
+const PIECE_ROWS: usize = 100;
 
 /// Why a file cannot be read. Each message says where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,25 +117,46 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
 }
 
 /// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
-/// section's title is written to the first text column of its row, if the cell there is empty.
-pub fn write(watchlist: &Frozen) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let columns: Vec<_> = watchlist.columns.data().collect();
-    let sections = watchlist.columns.sections();
-    let titled = columns.iter().position(|entry| entry.column.kind == ColumnKind::Text);
-    let titles = columns.iter().map(|entry| entry.column.title.to_string());
-    writer.write_record(titles).expect("writing to memory does not fail");
-    for row in watchlist.rows() {
-        let section = row.section(sections).map(Value::to_literal);
-        let fields = columns.iter().enumerate().map(|(index, entry)| match (&section, index) {
-            (Some(title), index) if Some(index) == titled && watchlist.value(row, entry).is_empty() => {
-                field(title.clone())
+/// section's title is written to the first text column of its row, if the cell there is empty. The file is returned in pieces
+/// of some rows each.
+pub fn write(watchlist: Frozen) -> impl Iterator<Item = Vec<u8>> + Send {
+    let mut next = None;
+    std::iter::from_fn(move || {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut row = match next {
+            None => {
+                let titles = watchlist.columns.data().map(|entry| entry.column.title.to_string());
+                writer.write_record(titles).expect("writing to memory does not fail");
+                0
             }
-            _ => field(watchlist.value(row, entry).to_literal()),
-        });
-        writer.write_record(fields).expect("writing to memory does not fail");
-    }
-    writer.into_inner().expect("writing to memory does not fail")
+            Some(row) if row < watchlist.len() => row,
+            Some(_) => return None,
+        };
+        let end = watchlist.len().min(row + PIECE_ROWS);
+        while row < end {
+            write_row(&mut writer, &watchlist, watchlist.row(row));
+            row += 1;
+        }
+        next = Some(row);
+        Some(writer.into_inner().expect("writing to memory does not fail"))
+    })
+}
+
+fn write_row(writer: &mut csv::Writer<Vec<u8>>, watchlist: &Frozen, row: &Row) {
+    let section = row.section(watchlist.columns.sections()).map(Value::to_literal);
+    let mut is_titled = section.is_none();
+    let fields = watchlist.columns.data().map(|entry| {
+        let literal = watchlist.value(row, entry).to_literal();
+        // The title is written once, into the first text column.
+        if !is_titled && entry.column.kind == ColumnKind::Text {
+            is_titled = true;
+            if literal == Literal::Empty {
+                return field(section.clone().unwrap_or(Literal::Empty));
+            }
+        }
+        field(literal)
+    });
+    writer.write_record(fields).expect("writing to memory does not fail");
 }
 
 fn field(literal: Literal) -> String {

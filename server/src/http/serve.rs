@@ -1,0 +1,114 @@
+//! Accepts connections and serves HTTP on them. The limits on time and number also hold for callers without a token.
+
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_service::Service;
+use tracing::{debug, warn};
+
+use super::places::{Place, Places};
+
+/// Maximum time that a client may take to send the head of a request, and that it may be idle between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time without progress while a response is written.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Maximum size of a request's head, and of what is queued of a response, in bytes.
+const BUFFER: usize = 32 * 1024;
+/// Maximum number of bytes that the system queues for a connection beyond those on the network.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 64 * 1024;
+/// Time that requests of authenticated callers have to end when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause after a connection could not be accepted, for instance because no file descriptor is free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves every connection until the server stops.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    places: Arc<Places>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let place = Arc::new(places.enter());
+                tasks.spawn(serve_connection(stream, app.clone(), place, stop.clone()));
+            }
+            Err(error) if is_of_client(&error) => {}
+            Err(error) => {
+                warn!(%error, "failed to accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Returns whether a connection failed before it was accepted, which says nothing about the next one.
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn serve_connection(stream: TcpStream, app: Router, place: Arc<Place>, stop: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true).and_then(|()| limit_unsent_bytes(&stream)) {
+        debug!(%error, "failed to set the options of a connection");
+    }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let of_request = place.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(of_request.clone());
+        let response = app.clone().call(request);
+        async { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = &mut connection => return log_end(ended),
+        () = place.evicted() => return,
+        () = stop.cancelled() => {}
+    }
+    if place.is_authenticated() {
+        connection.as_mut().graceful_shutdown();
+        if let Ok(ended) = timeout(STOP_TIMEOUT, connection).await {
+            log_end(ended);
+        }
+    }
+}
+
+fn log_end(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        debug!(%error, "a connection failed");
+    }
+}
+
+/// Limits what the system queues for a slow reader. What waits here is conflated; what waits in the system grows stale.
+#[cfg(target_os = "linux")]
+fn limit_unsent_bytes(stream: &TcpStream) -> io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_unsent_bytes(_stream: &TcpStream) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! What callers of the HTTP interface cannot do to others: fill the places of connections, hold memory by not reading, delay the
+//! end of the server, and send edits without limit.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use server::settings::Settings;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use uuid::Uuid;
+
+use crate::support::{TestServer, insert};
+
+async fn connect(server: &TestServer) -> TcpStream {
+    TcpStream::connect(server.running.serving.address).await.unwrap()
+}
+
+/// Sends a request and returns the response's head and what arrives with it.
+async fn request(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = vec![0; 4_096];
+    let read = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..read]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_strangers_keep_nobody_out() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let mut strangers = Vec::new();
+    for number in 0..600 {
+        let mut stream = connect(&server).await;
+        if number % 2 == 0 {
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.unwrap();
+        }
+        strangers.push(stream);
+    }
+    let mut newcomer = server.client().await;
+    newcomer.greet().await;
+    let list = client.create("Still served").await;
+    newcomer.open(&list).await;
+    let mut end = [0; 1];
+    let closed = strangers[0].read(&mut end).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "the oldest stranger was disconnected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_does_not_end_is_not_waited_for() {
+    let server = TestServer::start().await;
+    let mut stream = connect(&server).await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ").await.unwrap();
+    let started = Instant::now();
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut bytes)).await;
+    assert!(read.is_ok(), "the server closes the connection");
+    assert!(started.elapsed() > Duration::from_secs(5), "a slow client has some time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_requests_do_not_delay_the_end_of_the_server() {
+    let server = TestServer::start().await;
+    let bearer = server.bearer();
+    let mut streams = Vec::new();
+    for half in [
+        "GET /healthz HTTP/1.1\r\nHost: ".to_owned(),
+        "POST /api/v1/watchlists HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{".to_owned(),
+        format!(
+            "POST /api/v1/watchlists HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\n\
+             Content-Length: 100\r\n\r\n{{"
+        ),
+    ] {
+        let mut stream = connect(&server).await;
+        stream.write_all(half.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    server.running.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_to_a_name_of_another_site_are_refused() {
+    let server =
+        TestServer::with(Settings { public_names: vec!["desk.example".into()], ..Settings::default() }).await;
+    let bearer = server.bearer();
+    for (host, status) in [("localhost", "200"), ("desk.example:7878", "200"), ("rebound.example", "403")] {
+        for path in ["/healthz", "/api/v1/watchlists"] {
+            let mut stream = connect(&server).await;
+            let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {bearer}\r\n\r\n");
+            let response = request(&mut stream, &head).await;
+            assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{host}{path}: {response}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_do_not_read_leave_room_for_those_that_do() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let list = client.create("Long").await;
+    for _ in 0..5 {
+        let changes: Vec<_> =
+            (0..1_000).map(|_| insert("80", json!({ "note": "x".repeat(500) })).1).collect();
+        client.edit_answered(&list, json!(changes)).await;
+    }
+    let head = format!(
+        "GET /api/v1/watchlists/{list} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n\r\n",
+        server.bearer()
+    );
+    let mut silent = Vec::new();
+    for _ in 0..15 {
+        let mut stream = connect(&server).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    let mut reader = connect(&server).await;
+    let closing = head.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    reader.write_all(closing.as_bytes()).await.unwrap();
+    let mut whole = Vec::new();
+    reader.read_to_end(&mut whole).await.unwrap();
+    let text = String::from_utf8(whole).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{}", &text[..200.min(text.len())]);
+    assert_eq!(text.matches("\"position\"").count(), 5_000);
+    // The permits of readers that have gone away are free again.
+    drop(silent);
+    for _ in 0..32 {
+        let mut stream = connect(&server).await;
+        let response = request(&mut stream, &head).await;
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_over_http_are_limited_to_one_rate_whatever_their_client_ids() {
+    let settings = Settings { edits_per_second: 20, edits_burst: 10, ..Settings::default() };
+    let server = TestServer::with(settings).await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let list = client.create("Fast").await;
+    let started = Instant::now();
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        let (row, _) = insert("80", json!({}));
+        let body = json!({ "client": Uuid::new_v4(), "edit": 1, "changes": [{ "insert": { "row": row, "position": "80", "cells": {} } }] });
+        let url = format!("{}/api/v1/watchlists/{list}/edits", server.base());
+        statuses.push(crate::http_calls::call("POST", url, Some(server.bearer()), Some(body)).await.0);
+    }
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert!(started.elapsed() > Duration::from_millis(900), "{:?}", started.elapsed());
+}
