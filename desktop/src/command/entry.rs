@@ -33,20 +33,19 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Returns the name of the place for the help, if the keys work only there and a person cannot miss which place it is;
-    /// otherwise an empty string.
+    /// Returns the name of the place that the help shows after a title; an empty string if the title says enough.
     pub fn place(self) -> &'static str {
         match self {
             Self::List => "list",
             Self::Calendar => "calendar",
-            Self::FindBar => "find bar",
             Self::FilterRow => "filter row",
             Self::Program
             | Self::Window
             | Self::WindowWithoutText
             | Self::Grid
             | Self::Clipboard
-            | Self::Editor => "",
+            | Self::Editor
+            | Self::FindBar => "",
         }
     }
 }
