@@ -92,3 +92,27 @@ fn best(key: Key, modifiers: Modifiers, is_wanted: &dyn Fn(&Entry) -> bool) -> O
     });
     accepted.max_by_key(|(has_shift, _)| *has_shift).map(|(_, entry)| entry)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_character_of_a_shortcut_is_not_typed_and_what_follows_is() {
+        let press = |key| Event::Key {
+            key,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers: Modifiers::SHIFT,
+        };
+        let text = |text: &str| Event::Text(text.to_owned());
+        let window = |entry: &Entry| entry.scope == Scope::WindowWithoutText;
+        let mut events = vec![press(Key::Questionmark), text("?"), text("?"), text("x")];
+        let taken = take_first(&mut events, window).unwrap();
+        assert_eq!((taken.command, taken.following), (Command::ShowShortcuts, vec![text("?"), text("x")]));
+        let mut events = vec![press(Key::Questionmark), text("7")];
+        let taken = take_first(&mut events, window).unwrap();
+        assert_eq!(taken.following, [text("7")], "the character of another key");
+    }
+}

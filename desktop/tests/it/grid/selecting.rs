@@ -278,7 +278,7 @@ fn a_click_within_one_frame_counts() {
 #[test]
 fn f3_and_enter_find_while_the_find_bar_has_focus() {
     for key in [Key::F3, Key::Enter] {
-        let mut harness = harness(&[("AAA", "1", "x"), ("BBB", "2", "x"), ("CCC", "3", "")]);
+        let mut harness = harness(&[("AAA", "1", "x"), ("BBB", "2", "x"), ("CCC", "3", "x")]);
         harness.keys(Modifiers::COMMAND, Key::F);
         harness.text("x");
         harness.key(key);
