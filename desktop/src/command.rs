@@ -1,9 +1,11 @@
 //! Commands: what a person can do, as data. Keys, menus and panels emit commands. `window::dispatch` executes those about a
 //! window, its grid those about cells, and `AppState` the others.
 //!
-//! `table` lists every command that has a name or a key. Keys, menus, the command palette and the help derive from it.
+//! `table` lists every command that has a name or a key. Keys, buttons, menus, dialogs, the command palette and the help derive
+//! from it.
 
 mod app;
+mod entry;
 mod grid;
 mod help;
 mod keymap;
@@ -15,12 +17,13 @@ mod window;
 
 pub use self::{
     app::AppCommand,
-    grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, Step},
+    entry::{Entry, Scope},
+    grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, PickerCommand, Step},
     help::{HelpRow, help_rows, markdown},
-    keymap::{TakenKey, consume, matching, take_first},
+    keymap::{TakenKey, consume, matching, pressed, take_first},
     menu::menu_items,
     shortcut::Shortcut,
-    table::{Entry, Scope, entries, entry_of},
+    table::{RESTORE_COLUMN, RESTORE_WATCHLIST, entries, entry_of},
     when::{Conditions, When},
     window::{Command, DialogKind},
 };

@@ -16,13 +16,8 @@ pub enum Group {
 }
 
 impl Group {
-    /// Every colour with its display name.
-    pub const ALL: [(Group, &'static str); 4] = [
-        (Group::Blue, "Blue"),
-        (Group::Green, "Green"),
-        (Group::Orange, "Orange"),
-        (Group::Purple, "Purple"),
-    ];
+    /// Every colour.
+    pub const ALL: [Group; 4] = [Group::Blue, Group::Green, Group::Orange, Group::Purple];
 
     /// Returns the index of the colour in the palette for people.
     pub fn shade(self) -> usize {

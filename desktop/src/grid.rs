@@ -43,7 +43,7 @@ mod view;
 
 pub use cursor::Cursor;
 pub use edit::Editor;
-use egui::{EventFilter, Id, Rect, Response, Sense, Ui};
+use egui::{EventFilter, Id, Popup, PopupCloseBehavior, Pos2, Rect, Response, Sense, SetOpenCommand, Ui};
 pub use header::new_column_kinds;
 pub use state::GridState;
 pub use view::{GridView, PersonAt};
@@ -256,8 +256,7 @@ impl GridState {
     /// Whether keyboard input goes to the grid: it does unless another widget has focus. An arrow key that was pressed before
     /// the grid set its focus lock has moved the focus to a neighbour, but is still input for the grid.
     fn has_keys(&self, ui: &Ui, id: Id, view: &GridView<'_>) -> bool {
-        if !view.accepts_keyboard || self.is_busy() || ui.text_edit_focused() || egui::Popup::is_any_open(ui)
-        {
+        if !view.accepts_keyboard || self.is_busy() || ui.text_edit_focused() || Popup::is_any_open(ui) {
             return false;
         }
         let focused = ui.memory(|memory| memory.focused());
@@ -276,10 +275,10 @@ impl GridState {
             && let Some(position) = response.interact_pointer_pos()
         {
             if self.editing.is_open() && !self.commit(frame, commands) {
-                egui::Popup::close_all(&response.ctx);
+                Popup::close_all(&response.ctx);
                 return;
             }
-            self.pointer.menu_column = layout.header_at(position);
+            (self.menu.column, self.menu.position) = (layout.header_at(position), None);
             let first = frame.table.columns().first().map(|first| first.column.key.clone());
             let number = layout.row_number_at(position).zip(first);
             if let Some((index, column)) = number.or_else(|| layout.cell_at(position)) {
@@ -290,9 +289,18 @@ impl GridState {
             }
         }
         // Items with several steps keep the menu open; all others close it.
-        let menu =
-            egui::Popup::context_menu(response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
-        menu.show(|ui| match self.pointer.menu_column.clone() {
+        let mut menu = Popup::context_menu(response).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+        if std::mem::take(&mut self.menu.is_requested) {
+            self.menu.column = None;
+            self.menu.position = self.cursor_corner(frame, response);
+            menu = menu.open_memory(SetOpenCommand::Bool(true));
+            // The arrow keys move within the menu.
+            response.surrender_focus();
+        }
+        if let Some(position) = self.menu.position {
+            menu = menu.at_position(position);
+        }
+        let shown = menu.show(|ui| match self.menu.column.clone() {
             Some(column) => {
                 let conditions = conditions(&self.config, frame.table, true, Some(&column));
                 match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
@@ -312,6 +320,19 @@ impl GridState {
                 self.execute_chosen(ui, (frame, layout), chosen, commands);
             }
         });
+        let is_open = shown.is_some_and(|shown| !shown.response.should_close());
+        if !is_open && self.menu.position.take().is_some() {
+            response.request_focus();
+        }
+    }
+
+    /// Returns the lower left corner of the cursor's cell, or of the grid without a cursor.
+    fn cursor_corner(&self, frame: &Frame<'_>, response: &Response) -> Option<Pos2> {
+        // The key has scrolled to the cursor.
+        let layout = self.layout(response.rect, frame.table);
+        let column = self.selection.cursor.as_ref().and_then(|cursor| layout.column(&cursor.column));
+        let cell = self.selection.cursor_index(frame.table).zip(column);
+        Some(cell.map_or(response.rect, |(index, column)| layout.cell_rect(index, column)).left_bottom())
     }
 
     /// Paints the grid, and shows what stands over it.

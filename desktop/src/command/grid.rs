@@ -100,6 +100,14 @@ pub enum GridCommand {
     Find,
     /// Moves to the next or previous match: true is the next.
     FindNext(bool),
+    /// Closes the find bar.
+    CloseFind,
+    /// Leaves the filter row. Its fields execute this command.
+    LeaveFilter,
+    /// Clears a filter and leaves the filter row. Its fields execute this command.
+    ClearFilter,
+    /// Opens the menu of the selected rows at the cursor.
+    OpenMenu,
     /// Asks for confirmation before edits are sent.
     Confirm(Confirmation),
 }
@@ -119,17 +127,33 @@ pub enum EditorCommand {
     CloseList,
     /// Steps the number by the column's last decimal: true is up.
     StepNumber(bool),
+    /// A command of the list or calendar.
+    Pick(PickerCommand),
+}
+
+/// A command of the list or calendar beside the open editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickerCommand {
+    /// Chooses the next or previous word of the list.
+    Word {
+        /// Whether to choose the next one.
+        is_next: bool,
+    },
+    /// Moves by days in the calendar.
+    Days(i64),
+    /// Moves by months in the calendar.
+    Months(i64),
 }
 
 /// Edits that are sent once a person confirms them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The operation, such as "Paste".
-    pub title: String,
+    /// Title of the command that makes the edits.
+    pub title: &'static str,
     /// The messages, one per line.
     pub lines: Vec<String>,
     /// The label of the button that confirms.
-    pub confirm_label: String,
+    pub confirm_label: &'static str,
     /// The edits, in order.
     pub edits: Vec<Vec<Change>>,
 }

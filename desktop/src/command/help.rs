@@ -14,6 +14,8 @@ pub struct HelpRow {
     pub keys: String,
     /// Title of the commands.
     pub title: &'static str,
+    /// Where the keys work if that is a special place, or an empty string.
+    pub place: &'static str,
     /// Details, or an empty string.
     pub description: &'static str,
 }
@@ -34,18 +36,20 @@ fn help_row(title: &'static str) -> Option<HelpRow> {
     let shortcuts: Vec<Shortcut> = same().flat_map(|entry| entry.shortcuts.iter().copied()).collect();
     let gestures = same().map(|entry| entry.gesture).filter(|gesture| !gesture.is_empty());
     let keys: Vec<String> = labels(&shortcuts).into_iter().chain(gestures.map(str::to_owned)).collect();
+    let place = same().next().map(|entry| entry.scope.place()).unwrap_or_default();
     let description = same().map(|entry| entry.description).find(|text| !text.is_empty());
-    let row = HelpRow { keys: keys.join(", "), title, description: description.unwrap_or_default() };
+    let row = HelpRow { keys: keys.join(", "), title, place, description: description.unwrap_or_default() };
     (!keys.is_empty()).then_some(row)
 }
 
 /// Returns the table as Markdown, for the README.
 pub fn markdown() -> String {
     let mut table = "| key | command |\n| --- | --- |\n".to_owned();
-    for HelpRow { keys, title, description } in help_rows() {
+    for HelpRow { keys, title, place, description } in help_rows() {
+        let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
         let details = if description.is_empty() { String::new() } else { format!(". {description}") };
         // Writing to a string does not fail.
-        let _written = writeln!(table, "| {keys} | {title}{details} |");
+        let _written = writeln!(table, "| {keys} | {title}{place}{details} |");
     }
     table
 }

@@ -3,13 +3,24 @@
 use egui::{Event, InputState, Key, Modifiers};
 
 use super::{
-    table::{Entry, Scope, entries},
+    entry::{Entry, Scope},
+    table::entries,
     window::Command,
 };
 
 /// Returns the command of a key in a scope.
 pub fn matching(scope: Scope, key: Key, modifiers: Modifiers) -> Option<&'static Entry> {
     best(key, modifiers, &|entry| entry.scope == scope)
+}
+
+/// Returns the command of the first key of a scope that was pressed in a frame, and leaves the key in the input.
+pub fn pressed(input: &InputState, scope: Scope) -> Option<&'static Command> {
+    input.events.iter().find_map(|event| match event {
+        Event::Key { key, modifiers, pressed: true, .. } => {
+            matching(scope, *key, *modifiers).map(|entry| &entry.command)
+        }
+        _ => None,
+    })
 }
 
 /// Removes the keys of the wanted commands from the input. Returns the commands in the order in which the keys were pressed.
@@ -36,7 +47,8 @@ pub struct TakenKey {
     pub following: Vec<Event>,
 }
 
-/// Takes the first key of the wanted commands from the events of a frame, and all events that follow it.
+/// Takes the first key of the wanted commands from the events of a frame, and all events that follow it. The character of the
+/// key is not typed.
 pub fn take_first(events: &mut Vec<Event>, is_wanted: impl Fn(&Entry) -> bool) -> Option<TakenKey> {
     let found = events.iter().enumerate().find_map(|(index, event)| match event {
         Event::Key { key, modifiers, pressed: true, .. } => {
@@ -45,10 +57,21 @@ pub fn take_first(events: &mut Vec<Event>, is_wanted: impl Fn(&Entry) -> bool) -
         _ => None,
     });
     let (index, entry) = found?;
-    let following = events.split_off(index + 1);
+    let mut following = events.split_off(index + 1);
     let event = events.pop()?;
+    if following.first().is_some_and(|next| is_character_of(&event, next)) {
+        following.remove(0);
+    }
     let follows_input = events.iter().any(is_typed);
     Some(TakenKey { command: entry.command.clone(), event, follows_input, following })
+}
+
+/// Whether an event is the text that a pressed key types.
+fn is_character_of(pressed: &Event, next: &Event) -> bool {
+    match (pressed, next) {
+        (Event::Key { key, .. }, Event::Text(text)) => text == key.symbol_or_name(),
+        _ => false,
+    }
 }
 
 /// Whether an event is keyboard input.
@@ -68,4 +91,28 @@ fn best(key: Key, modifiers: Modifiers, is_wanted: &dyn Fn(&Entry) -> bool) -> O
         shortcuts.map(move |shortcut| (shortcut.modifiers.shift, entry))
     });
     accepted.max_by_key(|(has_shift, _)| *has_shift).map(|(_, entry)| entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_character_of_a_shortcut_is_not_typed_and_what_follows_is() {
+        let press = |key| Event::Key {
+            key,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers: Modifiers::SHIFT,
+        };
+        let text = |text: &str| Event::Text(text.to_owned());
+        let window = |entry: &Entry| entry.scope == Scope::WindowWithoutText;
+        let mut events = vec![press(Key::Questionmark), text("?"), text("?"), text("x")];
+        let taken = take_first(&mut events, window).unwrap();
+        assert_eq!((taken.command, taken.following), (Command::ShowShortcuts, vec![text("?"), text("x")]));
+        let mut events = vec![press(Key::Questionmark), text("7")];
+        let taken = take_first(&mut events, window).unwrap();
+        assert_eq!(taken.following, [text("7")], "the character of another key");
+    }
 }

@@ -23,9 +23,12 @@ pub fn menu_items(ui: &mut Ui, groups: &[&[Command]], conditions: &Conditions) -
 /// Shows a command of the table as a menu item, which closes the menu. Returns whether it was clicked.
 fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
     let entry = entry_of(command);
-    let keys = entry.shortcuts.first().map(|shortcut| shortcut.label()).unwrap_or_default();
-    let button = Button::new(entry.title).shortcut_text(keys);
-    let mut response = ui.add_enabled(conditions.allow(entry.when), button);
+    let button = Button::new(entry.title).shortcut_text(entry.key());
+    let refusal = conditions.refusal(entry.when);
+    let mut response = ui.add_enabled(refusal.is_none(), button);
+    if let Some(reason) = refusal {
+        response = response.on_disabled_hover_text(reason);
+    }
     if !entry.description.is_empty() {
         response = response.on_hover_text(entry.description);
     }

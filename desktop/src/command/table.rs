@@ -1,4 +1,5 @@
-//! Every command that has a name or a key: its title, where its keys work, and when it can run.
+//! Every command that has a name or a key: its titles, where its keys work, and when it can run. No other file writes a title or
+//! a shortcut of a command.
 
 use std::sync::LazyLock;
 
@@ -6,7 +7,11 @@ use egui::Key;
 
 use super::{
     app::AppCommand,
-    grid::{ColumnCommand, EditorCommand, GridCommand, Step},
+    entry::{
+        Entry, Scope, in_editor, in_field, in_picker, in_scope, in_window, on_clipboard, on_column, on_grid,
+        on_row,
+    },
+    grid::{ColumnCommand, EditorCommand, GridCommand, PickerCommand, Step},
     shortcut::{Shortcut, alt, alt_shift, ctrl, ctrl_shift, plain, shift},
     when::When,
     window::{Command, DialogKind},
@@ -17,45 +22,10 @@ use crate::{
     theme::{Density, ThemeChoice},
 };
 
-/// Where the keys of a command work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Everywhere, even in a dialog.
-    Program,
-    /// In a window, unless a dialog or a panel covers its grid.
-    Window,
-    /// In a window, unless a text field has focus or a dialog or a panel covers its grid.
-    WindowWithoutText,
-    /// In the grid, unless an editor is open.
-    Grid,
-    /// In the grid. The system turns the keys into clipboard events, which the grid handles.
-    Clipboard,
-    /// In the open editor of a cell.
-    Editor,
-}
-
-/// A command with its title, its keys and its condition.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The command.
-    pub command: Command,
-    /// Title in menus, in the command palette and in the help. Commands with the same title are one row of the help.
-    pub title: &'static str,
-    /// Details for the help, or an empty string.
-    pub description: &'static str,
-    /// Other words by which the command palette finds the command, or an empty string.
-    pub also: &'static str,
-    /// Keyboard shortcuts; menus show the first one.
-    pub shortcuts: Vec<Shortcut>,
-    /// What else runs the command, for the help, such as "double click"; or an empty string.
-    pub gesture: &'static str,
-    /// Where the shortcuts work.
-    pub scope: Scope,
-    /// When the command can run.
-    pub when: When,
-    /// Whether the command palette offers it.
-    pub in_palette: bool,
-}
+/// Title of the commands that restore a removed column, which follows it.
+pub const RESTORE_COLUMN: &str = "Restore column";
+/// Title of the commands that restore a deleted watchlist, which follows it.
+pub const RESTORE_WATCHLIST: &str = "Restore watchlist";
 
 /// Returns the commands in the order of the help.
 pub fn entries() -> &'static [Entry] {
@@ -75,86 +45,10 @@ pub fn entry_of(command: &Command) -> &'static Entry {
     found.unwrap_or_else(|| panic!("{command:?} is not in the table of commands"))
 }
 
-impl Entry {
-    fn describe(self, description: &'static str) -> Self {
-        Self { description, ..self }
-    }
-
-    fn gesture(self, gesture: &'static str) -> Self {
-        Self { gesture, ..self }
-    }
-
-    fn also(self, also: &'static str) -> Self {
-        Self { also, ..self }
-    }
-
-    fn when(self, when: When) -> Self {
-        Self { when, ..self }
-    }
-
-    fn keys_only(self) -> Self {
-        Self { in_palette: false, ..self }
-    }
-}
-
-fn in_scope<const N: usize>(
-    scope: Scope,
-    title: &'static str,
-    shortcuts: [Shortcut; N],
-    command: impl Into<Command>,
-) -> Entry {
-    Entry {
-        command: command.into(),
-        title,
-        description: "",
-        also: "",
-        shortcuts: shortcuts.into(),
-        gesture: "",
-        scope,
-        when: When::Always,
-        in_palette: true,
-    }
-}
-
-fn on_grid<const N: usize>(
-    title: &'static str,
-    shortcuts: [Shortcut; N],
-    command: impl Into<Command>,
-) -> Entry {
-    in_scope(Scope::Grid, title, shortcuts, command).when(When::List)
-}
-
-fn on_clipboard<const N: usize>(
-    title: &'static str,
-    shortcuts: [Shortcut; N],
-    command: GridCommand,
-) -> Entry {
-    in_scope(Scope::Clipboard, title, shortcuts, command).when(When::List)
-}
-
-fn on_row<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: GridCommand) -> Entry {
-    on_grid(title, shortcuts, command).when(When::Row)
-}
-
-fn on_column<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: ColumnCommand) -> Entry {
-    on_grid(title, shortcuts, command).when(When::Column)
-}
-
-fn in_editor<const N: usize>(title: &'static str, shortcuts: [Shortcut; N], command: EditorCommand) -> Entry {
-    in_scope(Scope::Editor, title, shortcuts, GridCommand::Editor(command)).keys_only()
-}
-
-fn in_window<const N: usize>(
-    title: &'static str,
-    shortcuts: [Shortcut; N],
-    command: impl Into<Command>,
-) -> Entry {
-    in_scope(Scope::Window, title, shortcuts, command)
-}
-
 fn editing() -> Vec<Entry> {
     use EditorCommand as E;
     use GridCommand as G;
+    use PickerCommand as P;
     let next = "Move to the next editable cell";
     let previous = "Move to the previous editable cell";
     vec![
@@ -175,6 +69,14 @@ fn editing() -> Vec<Entry> {
         on_grid("Open list or calendar", [alt(Key::ArrowDown)], G::OpenList),
         in_editor("Open list or calendar", [alt(Key::ArrowDown)], E::OpenList),
         in_editor("Close list or calendar", [alt(Key::ArrowUp)], E::CloseList),
+        in_picker(Scope::List, "Next choice", [plain(Key::ArrowDown)], P::Word { is_next: true }),
+        in_picker(Scope::List, "Previous choice", [plain(Key::ArrowUp)], P::Word { is_next: false }),
+        in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowLeft)], P::Days(-1)),
+        in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowRight)], P::Days(1)),
+        in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowUp)], P::Days(-7)),
+        in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowDown)], P::Days(7)),
+        in_picker(Scope::Calendar, "Previous month", [plain(Key::PageUp)], P::Months(-1)),
+        in_picker(Scope::Calendar, "Next month", [plain(Key::PageDown)], P::Months(1)),
         in_editor("Increase the edited number by one step", [ctrl(Key::ArrowUp)], E::StepNumber(true)),
         in_editor("Decrease the edited number by one step", [ctrl(Key::ArrowDown)], E::StepNumber(false)),
     ]
@@ -231,6 +133,7 @@ fn cells() -> Vec<Entry> {
         on_grid("Select entire columns", [ctrl(Key::Space)], G::SelectColumns),
         on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).keys_only(),
         on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear)
+            .short("Clear cells")
             .also("delete values, empty"),
         on_clipboard("Cut", [ctrl(Key::X)], G::Cut),
         on_clipboard("Copy", [ctrl(Key::C)], G::Copy),
@@ -257,7 +160,11 @@ fn rows() -> Vec<Entry> {
         on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows(true))
             .describe("Dragging their row numbers also moves them"),
         on_row("Move selected rows down", [alt_shift(Key::ArrowDown)], G::MoveRows(false)),
-        on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows).also("delete rows"),
+        on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows)
+            .short("Remove rows")
+            .also("delete rows"),
+        on_grid("Open the menu of the selected rows", [shift(Key::F10), plain(Key::Menu)], G::OpenMenu)
+            .keys_only(),
     ]
 }
 
@@ -280,7 +187,19 @@ fn columns() -> Vec<Entry> {
         on_grid("Pause live sorting", [], G::PauseSort(true)).when(When::LiveSort),
         on_grid("Resume live sorting", [], G::PauseSort(false)).when(When::PausedSort),
         on_column("Filter rows", [ctrl_shift(Key::L)], C::ToggleFilters)
-            .describe("By text, =text, !text, >70, 70..80 or empty. Enter returns to the rows"),
+            .describe("By text, =text, !text, >70, 70..80 or empty"),
+        in_field(
+            Scope::FilterRow,
+            "Return to the rows",
+            [plain(Key::Enter), plain(Key::ArrowDown)],
+            G::LeaveFilter,
+        ),
+        in_field(
+            Scope::FilterRow,
+            "Clear the filter and return to the rows",
+            [plain(Key::Escape)],
+            G::ClearFilter,
+        ),
         on_column("Hide column", [], C::Hide).when(When::OtherColumns),
         on_grid("Show hidden columns", [], G::ShowAllColumns).when(When::HiddenColumns),
         on_column("Freeze columns up to this one", [], C::Freeze),
@@ -301,16 +220,25 @@ fn columns() -> Vec<Entry> {
 
 fn reading() -> Vec<Entry> {
     use GridCommand as G;
+    let (next, previous) = ("Find next", "Find previous");
     vec![
         on_grid("Find", [ctrl(Key::F)], G::Find),
-        on_grid("Find next", [plain(Key::F3)], G::FindNext(true)),
-        on_grid("Find previous", [shift(Key::F3)], G::FindNext(false)),
+        on_grid(next, [plain(Key::F3)], G::FindNext(true))
+            .short("Next")
+            .describe("Enter works in the find bar only"),
+        in_field(Scope::FindBar, next, [plain(Key::F3), plain(Key::Enter)], G::FindNext(true)),
+        on_grid(previous, [shift(Key::F3)], G::FindNext(false))
+            .short("Previous")
+            .describe("Shift+Enter works in the find bar only"),
+        in_field(Scope::FindBar, previous, [shift(Key::F3), shift(Key::Enter)], G::FindNext(false)),
+        in_field(Scope::FindBar, "Close find bar", [plain(Key::Escape)], G::CloseFind).short("Close"),
         on_row("Show recent changes", [shift(Key::F2)], G::History).describe(
             "The last five changes of the cell: who, when, the old and the new value. Hovering over a cell also shows \
              them, and a value that does not fit in its cell",
         ),
         on_row("Show cell history", [], G::ShowHistory),
         in_scope(Scope::WindowWithoutText, "Show or hide history", [ctrl(Key::H)], Command::ToggleHistory)
+            .short("History")
             .describe(
                 "All changes, or those of a row, a column or a person. Old values and removed rows have a Restore \
                  button",
@@ -354,8 +282,10 @@ fn window() -> Vec<Entry> {
 
 fn settings() -> Vec<Entry> {
     let plain = |title, command: Command| in_window(title, [], command).also("settings");
-    let glow = |title, setting| in_window(title, [], AppCommand::SetGlow(setting)).also("settings");
-    let link = |title, group| in_window(title, [], Command::Link(Some(group)));
+    let glow = |title, short, setting| {
+        in_window(title, [], AppCommand::SetGlow(setting)).short(short).also("settings")
+    };
+    let link = |title, short, group| in_window(title, [], Command::Link(Some(group))).short(short);
     vec![
         plain("Compact rows", Command::SetDensity(Density::Compact)),
         plain("Comfortable rows", Command::SetDensity(Density::Comfortable)),
@@ -363,20 +293,24 @@ fn settings() -> Vec<Entry> {
         plain("Dark theme", AppCommand::SetTheme(ThemeChoice::Dark).into()),
         plain("Light theme", AppCommand::SetTheme(ThemeChoice::Light).into()),
         plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into()),
-        glow("Glow: Off", GlowSetting::Seconds(0)),
-        glow("Glow: 1 s", GlowSetting::Seconds(1)),
-        glow("Glow: 2 s", GlowSetting::Seconds(2)),
-        glow("Glow: 5 s", GlowSetting::Seconds(5)),
-        glow("Glow: 10 s", GlowSetting::Seconds(10)),
-        glow("Glow: Highlight row", GlowSetting::CellOnly(false)),
-        glow("Glow: Highlight cell only", GlowSetting::CellOnly(true)),
-        glow("Glow: Follow system motion setting", GlowSetting::Motion(Motion::System)),
-        glow("Glow: Always fade", GlowSetting::Motion(Motion::Fade)),
-        glow("Glow: Never fade", GlowSetting::Motion(Motion::Still)),
-        link("Link this window to group blue", Group::Blue),
-        link("Link this window to group green", Group::Green),
-        link("Link this window to group orange", Group::Orange),
-        link("Link this window to group purple", Group::Purple),
-        plain("Unlink this window", Command::Link(None)).when(When::Linked),
+        glow("Glow: Off", "Off", GlowSetting::Seconds(0)),
+        glow("Glow: 1 s", "1 s", GlowSetting::Seconds(1)),
+        glow("Glow: 2 s", "2 s", GlowSetting::Seconds(2)),
+        glow("Glow: 5 s", "5 s", GlowSetting::Seconds(5)),
+        glow("Glow: 10 s", "10 s", GlowSetting::Seconds(10)),
+        glow("Glow: Highlight row", "Highlight row", GlowSetting::CellOnly(false)),
+        glow("Glow: Highlight cell only", "Highlight cell only", GlowSetting::CellOnly(true)),
+        glow(
+            "Glow: Follow system motion setting",
+            "Follow system motion setting",
+            GlowSetting::Motion(Motion::System),
+        ),
+        glow("Glow: Always fade", "Always fade", GlowSetting::Motion(Motion::Fade)),
+        glow("Glow: Never fade", "Never fade", GlowSetting::Motion(Motion::Still)),
+        link("Link this window to group blue", "Blue", Group::Blue),
+        link("Link this window to group green", "Green", Group::Green),
+        link("Link this window to group orange", "Orange", Group::Orange),
+        link("Link this window to group purple", "Purple", Group::Purple),
+        plain("Unlink this window", Command::Link(None)).short("Not linked").when(When::Linked),
     ]
 }

@@ -45,6 +45,60 @@ pub enum When {
     Offline,
 }
 
+impl When {
+    /// Returns why a command cannot run while the condition does not hold.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Always => "Not available.",
+            Self::List => "No watchlist is shown.",
+            Self::Row => "The cursor is not on a row.",
+            Self::Column => "The cursor is not on a column.",
+            Self::StoredColumn => "This column is computed from other columns.",
+            Self::Decimals => "This column has no decimals.",
+            Self::Sparkline => "Sparklines are available only for columns of numbers that are not computed.",
+            Self::OtherColumns => "No other column is shown.",
+            Self::HiddenColumns => "No columns are hidden in this window.",
+            Self::FrozenColumns => "No other columns are frozen.",
+            Self::Sorted => "The rows are not sorted.",
+            Self::LiveSort => "The rows are not sorted, or live sorting is paused already.",
+            Self::PausedSort => "Live sorting is not paused.",
+            Self::Undo => "Nothing to undo in this window.",
+            Self::Redo => "Nothing to redo in this window.",
+            Self::OnTop => "This window is not kept on top.",
+            Self::NotOnTop => "This window is kept on top already.",
+            Self::Linked => "This window is not linked.",
+            Self::OtherLists => "There is no other watchlist.",
+            Self::Offline => "The server is connected.",
+        }
+    }
+
+    /// Whether the condition can hold only while a watchlist is shown.
+    fn needs_list(self) -> bool {
+        match self {
+            Self::List
+            | Self::Row
+            | Self::Column
+            | Self::StoredColumn
+            | Self::Decimals
+            | Self::Sparkline
+            | Self::OtherColumns
+            | Self::HiddenColumns
+            | Self::FrozenColumns
+            | Self::Sorted
+            | Self::LiveSort
+            | Self::PausedSort => true,
+            Self::Always
+            | Self::Undo
+            | Self::Redo
+            | Self::OnTop
+            | Self::NotOnTop
+            | Self::Linked
+            | Self::OtherLists
+            | Self::Offline => false,
+        }
+    }
+}
+
 /// The conditions that hold at a moment.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions(Vec<When>);
@@ -60,5 +114,14 @@ impl Conditions {
     /// Whether a condition holds.
     pub fn allow(&self, when: When) -> bool {
         when == When::Always || self.0.contains(&when)
+    }
+
+    /// Returns why a command with this condition cannot run; `None` if it can.
+    pub fn refusal(&self, when: When) -> Option<&'static str> {
+        if self.allow(when) {
+            return None;
+        }
+        let lacks_list = when.needs_list() && !self.allow(When::List);
+        Some(if lacks_list { When::List.reason() } else { when.reason() })
     }
 }

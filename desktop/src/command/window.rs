@@ -2,7 +2,6 @@
 
 use shared::{
     column::ColumnKey,
-    edit::Change,
     ids::{RowId, WatchlistId},
 };
 
@@ -70,11 +69,6 @@ pub enum DialogKind {
 }
 
 impl Command {
-    /// Returns the command that changes a watchlist in one edit.
-    pub fn edit(watchlist: WatchlistId, changes: Vec<Change>) -> Self {
-        Self::App(AppCommand::Edit { watchlist, changes })
-    }
-
     /// Returns the command that shows a notice.
     pub fn notify(text: impl Into<String>) -> Self {
         Self::App(AppCommand::Notify(text.into()))

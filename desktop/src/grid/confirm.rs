@@ -1,16 +1,17 @@
-//! Sends changes as edits, or asks first if a person should know something before.
+//! Makes edits of changes, or asks first if a person should know something before.
 
 use shared::{edit::Change, limits::Limits, wire::codec::Encoding};
 
 use super::view::GridView;
-use crate::command::{Command, Confirmation, GridCommand};
+use crate::command::{Command, Confirmation, GridCommand, entry_of};
 
 /// Bytes reserved in an edit's message for everything but the changes.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
-/// Returns the commands that send changes, or that ask for confirmation if there are messages or the changes are too many for one edit.
-pub(super) fn confirm_or_send(
-    what: &str,
+/// Returns the edits of a command's changes, or a command that asks for confirmation if there are messages or the changes are too
+/// many for one edit.
+pub(super) fn edit_or_confirm(
+    command: &GridCommand,
     mut lines: Vec<String>,
     changes: Vec<Change>,
     view: &GridView<'_>,
@@ -27,8 +28,9 @@ pub(super) fn confirm_or_send(
     if lines.is_empty() {
         return edits.into_iter().map(|changes| view.edit(changes)).collect();
     }
-    let confirm_label = if edits.is_empty() { "Close" } else { what }.to_owned();
-    let question = Confirmation { title: what.to_owned(), lines, confirm_label, edits };
+    let entry = entry_of(&command.clone().into());
+    let confirm_label = if edits.is_empty() { "Close" } else { entry.short };
+    let question = Confirmation { title: entry.title, lines, confirm_label, edits };
     vec![GridCommand::Confirm(question).into()]
 }
 

@@ -1,6 +1,6 @@
 //! The filter row below the header.
 
-use egui::{Key, Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
+use egui::{Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
 use super::{
@@ -10,7 +10,10 @@ use super::{
     trend,
     view::{Frame, GridView},
 };
-use crate::theme;
+use crate::{
+    command::{self, Command, GridCommand, Scope},
+    theme,
+};
 
 /// The state of the filter row between frames.
 #[derive(Debug, Default)]
@@ -94,14 +97,11 @@ pub(super) fn show(
         let title = &column.entry.column.title;
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(format!("Filter {title}")));
         if response.lost_focus() {
-            let (done, discarded) = ui.input(|input| {
-                let done = input.key_pressed(Key::Enter) || input.key_pressed(Key::ArrowDown);
-                (done, input.key_pressed(Key::Escape))
-            });
-            if discarded {
+            let pressed = ui.input(|input| command::pressed(input, Scope::FilterRow));
+            if let Some(Command::Grid(GridCommand::ClearFilter)) = pressed {
                 text.clear();
             }
-            should_leave |= done || discarded;
+            should_leave |= pressed.is_some();
         }
         if text.is_empty() {
             config.filters.remove(key);

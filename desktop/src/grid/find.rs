@@ -1,6 +1,6 @@
 //! The find bar above the grid, and the search for the next matching cell.
 
-use egui::{Key, Modifiers, TextEdit, Ui};
+use egui::{TextEdit, Ui};
 use shared::watchlist::{ColumnEntry, Row};
 
 use super::{
@@ -9,7 +9,10 @@ use super::{
     table::Table,
     view::{Frame, GridView},
 };
-use crate::theme::{self, Palette};
+use crate::{
+    command::{self, Command, GridCommand, Scope, entry_of},
+    theme::{self, Palette},
+};
 
 /// The state of the find bar.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +41,15 @@ impl Find {
         self.is_open = false;
     }
 
+    /// Executes a command of the find bar.
+    fn execute(&mut self, command: &Command) {
+        match command {
+            Command::Grid(GridCommand::FindNext(forward)) => self.requested = Some(*forward),
+            command if is_close(command) => self.close(),
+            _ => {}
+        }
+    }
+
     /// Returns the text to find in lower case, if the bar is open and not empty.
     pub(super) fn needle(&self) -> Option<String> {
         (self.is_open && !self.text.is_empty()).then(|| self.text.to_lowercase())
@@ -53,51 +65,46 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bo
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.set_min_width(ui.available_width());
-            let field = TextEdit::singleline(&mut find.text).hint_text("Find").desired_width(240.0);
+            let title = entry_of(&GridCommand::Find.into()).title;
+            let field = TextEdit::singleline(&mut find.text).hint_text(title).desired_width(240.0);
             let response = ui.add(field);
-            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Find"));
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(title));
             if std::mem::take(&mut find.wants_focus) {
                 response.request_focus();
             }
             if response.changed() {
                 find.has_no_match = false;
             }
-            if response.has_focus() {
-                // F3 works in the text field as it does in the grid.
-                let (back, forward) = ui.input_mut(|input| {
-                    let mut consume = |modifiers| input.consume_key(modifiers, Key::F3);
-                    (consume(Modifiers::SHIFT), consume(Modifiers::NONE))
-                });
-                if back || forward {
-                    find.requested = Some(forward);
-                }
+            let mut commands = Vec::new();
+            if response.has_focus() || response.lost_focus() {
+                commands =
+                    ui.input_mut(|input| command::consume(input, |entry| entry.scope == Scope::FindBar));
             }
-            if response.lost_focus() {
-                let (enter, back, escape) = ui.input(|input| {
-                    (input.key_pressed(Key::Enter), input.modifiers.shift, input.key_pressed(Key::Escape))
-                });
-                if enter {
-                    find.requested = Some(!back);
-                    response.request_focus();
-                } else if escape {
-                    find.is_open = false;
-                }
+            // Enter takes the focus from the text field.
+            if response.lost_focus() && commands.iter().any(|command| !is_close(command)) {
+                response.request_focus();
             }
-            if ui.button("Next").on_hover_text("F3").clicked() {
-                find.requested = Some(true);
-            }
-            if ui.button("Previous").on_hover_text("Shift+F3").clicked() {
-                find.requested = Some(false);
+            for forward in [true, false] {
+                commands.extend(button(ui, GridCommand::FindNext(forward)));
             }
             if find.has_no_match {
                 ui.label(egui::RichText::new("No matches").font(theme::small()).color(palette.down));
             }
-            if ui.button("Close").on_hover_text("Esc").clicked() {
-                find.is_open = false;
-            }
+            commands.extend(button(ui, GridCommand::CloseFind));
+            commands.iter().for_each(|command| find.execute(command));
         });
     });
     find.requested.take()
+}
+
+/// Shows the button of a command. Returns the command if it was clicked.
+fn button(ui: &mut Ui, command: GridCommand) -> Option<Command> {
+    let entry = entry_of(&command.into());
+    ui.button(entry.short).on_hover_text(entry.key()).clicked().then(|| entry.command.clone())
+}
+
+fn is_close(command: &Command) -> bool {
+    *command == Command::Grid(GridCommand::CloseFind)
 }
 
 /// Moves the cursor to the next or previous matching cell, wrapping at the end.

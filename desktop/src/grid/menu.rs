@@ -1,6 +1,6 @@
 //! The context menus of the rows and of a column.
 
-use egui::Ui;
+use egui::{Pos2, Ui};
 use shared::{
     column::ColumnKey,
     edit::{Change, ColumnRef},
@@ -8,7 +8,20 @@ use shared::{
 };
 
 use super::{config::GridConfig, trend, view::Frame};
-use crate::command::{ColumnCommand, Command, Conditions, GridCommand, When, entry_of, menu_items};
+use crate::command::{
+    ColumnCommand, Command, Conditions, GridCommand, RESTORE_COLUMN, When, entry_of, menu_items,
+};
+
+/// The state of the context menu.
+#[derive(Debug, Default)]
+pub(super) struct Menu {
+    /// The column whose menu is open; `None` for the menu of the selected rows.
+    pub(super) column: Option<ColumnKey>,
+    /// Where the menu stands that a key has opened; `None` for one that the pointer has opened.
+    pub(super) position: Option<Pos2>,
+    /// A key has requested the menu of the selected rows.
+    pub(super) is_requested: bool,
+}
 
 /// Shows the menu of the selected rows. Returns the chosen command.
 pub(super) fn show_row_menu(ui: &mut Ui, conditions: &Conditions) -> Option<Command> {
@@ -90,7 +103,7 @@ fn show_hidden_columns(ui: &mut Ui, config: &GridConfig, frame: &Frame<'_>) -> O
 /// Shows the submenu of the columns that were removed for everyone.
 fn show_removed_columns(ui: &mut Ui, frame: &Frame<'_>) -> Option<Command> {
     let columns = frame.view.watchlist.columns().iter();
-    let key = submenu(ui, "Restore column", columns.filter(|entry| entry.column.removed))?;
+    let key = submenu(ui, RESTORE_COLUMN, columns.filter(|entry| entry.column.removed))?;
     Some(frame.view.edit(vec![Change::RestoreColumn(ColumnRef { key })]))
 }
 

@@ -13,7 +13,7 @@ use shared::{
 
 use super::{
     config::GridConfig,
-    confirm::confirm_or_send,
+    confirm::edit_or_confirm,
     cursor::Cursor,
     place::{ListIndex, insert_changes, move_changes},
     selection::Selection,
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::command::{Command, GridCommand};
 
-/// Clears the selected cells.
-pub(super) fn clear(selection: &Selection, frame: &Frame<'_>) -> Vec<Command> {
+/// Clears the selected cells for a command that does this.
+pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridCommand) -> Vec<Command> {
     let columns = selection.columns(frame.table);
     let mut changes = Vec::new();
     for row in selection.rows(frame.table) {
@@ -35,7 +35,7 @@ pub(super) fn clear(selection: &Selection, frame: &Frame<'_>) -> Vec<Command> {
             }
         }
     }
-    confirm_or_send("Clear cells", Vec::new(), changes, frame.view)
+    edit_or_confirm(command, Vec::new(), changes, frame.view)
 }
 
 /// Copies the first selected row's cells into the selected rows below. If one row is selected, copies the row
@@ -61,7 +61,7 @@ pub(super) fn fill_down(selection: &Selection, frame: &Frame<'_>) -> Vec<Command
             }
         }
     }
-    confirm_or_send("Fill down", Vec::new(), changes, frame.view)
+    edit_or_confirm(&GridCommand::FillDown, Vec::new(), changes, frame.view)
 }
 
 /// Copies the first selected column's cells into the selected columns to the right, if their kinds can be
@@ -97,7 +97,10 @@ pub(super) fn fill_right(selection: &Selection, frame: &Frame<'_>) -> Vec<Comman
     let notice = (unconverted > 0).then(|| {
         Command::notify(format!("{unconverted} cells were not filled: their columns have a different type."))
     });
-    notice.into_iter().chain(confirm_or_send("Fill right", Vec::new(), changes, frame.view)).collect()
+    notice
+        .into_iter()
+        .chain(edit_or_confirm(&GridCommand::FillRight, Vec::new(), changes, frame.view))
+        .collect()
 }
 
 /// Copies a value stored in the column `from` if the cell is stored in the same column, so that a section's
@@ -206,7 +209,7 @@ pub(super) fn move_rows(
     };
     let is_last = last.plus(1) == ListIndex::end(watchlist);
     let target = if up { first.previous() } else { Some(last.plus(2)).filter(|_| !is_last) };
-    target.map_or_else(Vec::new, |target| send_move(config, frame, &selected, target))
+    target.map_or_else(Vec::new, |target| edit_positions(config, frame, &selected, target))
 }
 
 /// Moves the selected rows before the row at a display index.
@@ -226,10 +229,15 @@ pub(super) fn move_rows_to(
     if is_there && selected.iter().enumerate().all(is_in_place) {
         return Vec::new();
     }
-    send_move(config, frame, &selected, target)
+    edit_positions(config, frame, &selected, target)
 }
 
-fn send_move(config: &GridConfig, frame: &Frame<'_>, moved: &[RowId], target: ListIndex) -> Vec<Command> {
+fn edit_positions(
+    config: &GridConfig,
+    frame: &Frame<'_>,
+    moved: &[RowId],
+    target: ListIndex,
+) -> Vec<Command> {
     if !config.sort_of(frame.view.watchlist).is_empty() {
         let text = "Rows can only be moved in list order. Clear the sort first.";
         return vec![Command::notify(text)];
@@ -244,7 +252,7 @@ fn send_move(config: &GridConfig, frame: &Frame<'_>, moved: &[RowId], target: Li
 pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Command> {
     let rows = selection.rows(frame.table);
     let changes = rows.iter().map(|row| Change::remove(*row, None)).collect();
-    let commands = confirm_or_send("Remove rows", Vec::new(), changes, frame.view);
+    let commands = edit_or_confirm(&GridCommand::RemoveRows, Vec::new(), changes, frame.view);
     if commands.iter().any(|command| matches!(command, Command::Grid(GridCommand::Confirm(_)))) {
         return commands;
     }

@@ -13,7 +13,7 @@ use shared::{
 };
 
 use super::{
-    confirm::confirm_or_send,
+    confirm::edit_or_confirm,
     filter::{ValueFormat, parse_timestamp},
     place::{ListIndex, insert_changes},
     selection::Selection,
@@ -22,7 +22,7 @@ use super::{
     typed::{local_text, plain_text},
     view::Frame,
 };
-use crate::command::Command;
+use crate::command::{Command, GridCommand};
 
 /// Maximum number of invalid cells that the confirmation lists.
 const MAX_LISTED: usize = 8;
@@ -87,7 +87,7 @@ pub(super) fn paste(selection: &Selection, frame: &Frame<'_>, text: &str) -> Vec
         rows => plan_block(selection, frame, rows),
     };
     let plan = plan.unwrap_or_default();
-    plan.submit(frame)
+    plan.edit(frame)
 }
 
 fn plan_one(selection: &Selection, frame: &Frame<'_>, text: &str) -> Option<Plan> {
@@ -198,7 +198,7 @@ impl Plan {
         }
     }
 
-    fn submit(self, frame: &Frame<'_>) -> Vec<Command> {
+    fn edit(self, frame: &Frame<'_>) -> Vec<Command> {
         let Plan { mut changes, new_rows, invalid, computed, beyond, line: _ } = self;
         let added = new_rows.len();
         if added > 0 {
@@ -240,7 +240,7 @@ impl Plan {
             let text = format!("{} {verb} computed from other columns.", computed.join(", "));
             return vec![Command::notify(text)];
         }
-        confirm_or_send("Paste", lines, changes, frame.view)
+        edit_or_confirm(&GridCommand::RequestPaste, lines, changes, frame.view)
     }
 }
 

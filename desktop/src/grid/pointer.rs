@@ -18,8 +18,6 @@ use super::{
 pub(super) struct Pointer {
     /// The drag in progress.
     pub(super) drag: Option<Drag>,
-    /// The column whose menu is open.
-    pub(super) menu_column: Option<ColumnKey>,
 }
 
 /// What a drag moves.

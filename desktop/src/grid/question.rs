@@ -13,13 +13,13 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
             ui.set_width(440.0);
-            ui.heading(&question.title);
+            ui.heading(question.title);
             for line in &question.lines {
                 ui.label(line);
             }
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    confirmed = ui.button(&question.confirm_label).clicked();
+                    confirmed = ui.button(question.confirm_label).clicked();
                     cancelled = ui.button("Cancel").clicked();
                 });
             });

@@ -15,6 +15,7 @@ use super::{
     find::{self, Find},
     keys,
     layout::Layout,
+    menu::Menu,
     ops, paste,
     pointer::Pointer,
     reveal::reveal,
@@ -45,6 +46,7 @@ pub struct GridState {
     pub(super) find: Find,
     pub(super) card: Card,
     pub(super) pointer: Pointer,
+    pub(super) menu: Menu,
     /// The open confirmation.
     pub(super) question: Option<Confirmation>,
     /// Count, sum, average, minimum and maximum of the selection.
@@ -287,8 +289,10 @@ impl GridState {
                 find::find_next(&mut self.find, &mut self.selection, frame, forward);
             }
             GridCommand::Confirm(question) => self.question = Some(question),
-            // The open editor handles its own keys.
-            GridCommand::Editor(_) => {}
+            GridCommand::CloseFind => self.find.close(),
+            GridCommand::OpenMenu => self.menu.is_requested = true,
+            // The open editor and the filter row handle their own keys.
+            GridCommand::Editor(_) | GridCommand::LeaveFilter | GridCommand::ClearFilter => {}
             changing => self.execute_change(ui, frame, changing, commands),
         }
         if reveals {
@@ -318,10 +322,10 @@ impl GridState {
     ) {
         let selection = &mut self.selection;
         let changes = match command {
-            GridCommand::Clear => ops::clear(selection, frame),
+            GridCommand::Clear => ops::clear(selection, frame, &command),
             GridCommand::Cut => {
                 ui.copy_text(paste::selection_text(selection, frame));
-                ops::clear(selection, frame)
+                ops::clear(selection, frame, &command)
             }
             GridCommand::Paste(text) => paste::paste(selection, frame, &text),
             GridCommand::FillDown => ops::fill_down(selection, frame),

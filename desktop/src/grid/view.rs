@@ -13,7 +13,7 @@ use shared::{
 
 use super::{filter::ValueFormat, table::Table};
 use crate::{
-    command::Command,
+    command::{AppCommand, Command},
     store::{glow::Glow, history::CellHistory, trails::Trails},
     theme::Palette,
 };
@@ -61,7 +61,7 @@ pub struct GridView<'a> {
 impl<'a> GridView<'a> {
     /// Returns the command that changes the watchlist in one edit.
     pub(super) fn edit(&self, changes: Vec<Change>) -> Command {
-        Command::edit(self.id, changes)
+        Command::App(AppCommand::Edit { watchlist: self.id, changes })
     }
 
     /// Returns how the values of a column are parsed and shown.

@@ -18,7 +18,10 @@ use shared::{
     rejection::Rejection,
 };
 
-use crate::{command::AppCommand, grid::new_column_kinds};
+use crate::{
+    command::{AppCommand, ColumnCommand, Command, DialogKind, entry_of},
+    grid::new_column_kinds,
+};
 
 /// An open dialog.
 pub struct Dialog {
@@ -39,6 +42,21 @@ enum Kind {
     RenameColumn(WatchlistId, ColumnKey),
     Import,
     Message(&'static str),
+}
+
+impl Kind {
+    /// Returns the title of a message, or the one of the command that opens the dialog.
+    fn title(&self) -> &'static str {
+        let command = match self {
+            Self::NewWatchlist => Command::OpenDialog(DialogKind::NewWatchlist),
+            Self::Rename(_) => Command::RenameShownList,
+            Self::AddColumn(..) => ColumnCommand::Add.into(),
+            Self::RenameColumn(..) => ColumnCommand::Rename.into(),
+            Self::Import => Command::OpenDialog(DialogKind::Import),
+            Self::Message(title) => return title,
+        };
+        entry_of(&command).dialog_title()
+    }
 }
 
 /// The kind chosen for a new column.
@@ -150,13 +168,14 @@ impl Dialog {
             return (self.show_message(ui, title), None);
         }
         self.poll_browsed();
-        let (title, hint, done) = match self.kind {
-            Kind::NewWatchlist => ("New watchlist", "Name", "Create"),
-            Kind::Rename(_) => ("Rename watchlist", "Name", "Rename"),
-            Kind::AddColumn(..) => ("Add column", "Title", "Add"),
-            Kind::RenameColumn(..) => ("Rename column", "Title", "Rename"),
-            Kind::Import => ("Import CSV file", "Path to a CSV file with a header row", "Import"),
-            Kind::Message(title) => (title, "", "Close"),
+        let title = self.kind.title();
+        let (hint, done) = match self.kind {
+            Kind::NewWatchlist => ("Name", "Create"),
+            Kind::Rename(_) => ("Name", "Rename"),
+            Kind::AddColumn(..) => ("Title", "Add"),
+            Kind::RenameColumn(..) => ("Title", "Rename"),
+            Kind::Import => ("Path to a CSV file with a header row", "Import"),
+            Kind::Message(_) => ("", "Close"),
         };
         let error = self.title_error();
         let is_kind_valid = match &self.kind {

@@ -15,7 +15,7 @@ use shared::{
 };
 
 use crate::{
-    command::AppCommand,
+    command::{AppCommand, Command, entry_of},
     grid::{
         Cursor,
         filter::{self, ValueFormat},
@@ -91,9 +91,10 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &m
     let side = Panel::right("history").default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
     side.frame(frame).show(ui, |ui| {
         ui.horizontal(|ui| {
-            ui.heading("History");
+            let entry = entry_of(&Command::ToggleHistory);
+            ui.heading(entry.short);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                is_open = !ui.button("Close").on_hover_text("Ctrl+H").clicked();
+                is_open = !ui.button("Close").on_hover_text(entry.key()).clicked();
             });
         });
         filters(ui, panel, view);

@@ -2,7 +2,10 @@
 
 use egui::{Align, Id, Key, Label, Layout, Modal, Ui};
 
-use crate::{command::AppCommand, destination::Destination};
+use crate::{
+    command::{AppCommand, entry_of},
+    destination::Destination,
+};
 
 const SCHEME: &str = "http://";
 
@@ -21,7 +24,7 @@ pub fn show(ui: &Ui, destination: &Destination) -> Option<AppCommand> {
             if ui.button("Join").clicked() {
                 chosen = Some(AppCommand::Join);
             }
-            if ui.button("Quit").clicked() {
+            if ui.button(entry_of(&AppCommand::Quit.into()).title).clicked() {
                 chosen = Some(AppCommand::Quit);
             }
         });

@@ -9,7 +9,7 @@ use shared::edit::{Change, ColumnRef};
 
 use super::view::WindowView;
 use crate::{
-    command::{AppCommand, Command, Conditions, entries},
+    command::{AppCommand, Command, Conditions, RESTORE_COLUMN, RESTORE_WATCHLIST, entries},
     state::AppState,
     theme,
 };
@@ -20,7 +20,8 @@ struct Item {
     keys: String,
     description: &'static str,
     also: &'static str,
-    is_enabled: bool,
+    /// Why the command cannot run, if it cannot.
+    refusal: Option<&'static str>,
     command: Command,
 }
 
@@ -28,13 +29,15 @@ struct Item {
 pub struct CommandPalette {
     text: String,
     selected: usize,
+    /// Why the command that Enter chose cannot run.
+    refusal: Option<&'static str>,
     is_new: bool,
 }
 
 impl CommandPalette {
     /// Creates a palette with an empty query.
     pub fn new() -> Self {
-        Self { text: String::new(), selected: 0, is_new: true }
+        Self { text: String::new(), selected: 0, refusal: None, is_new: true }
     }
 }
 
@@ -67,6 +70,14 @@ pub fn show(
                 (consume(Key::ArrowUp), consume(Key::ArrowDown), consume(Key::Enter))
             });
             show_query(ui, &mut palette);
+            if enter {
+                palette.refusal = found.get(palette.selected).and_then(|item| item.refusal);
+            } else if up || down {
+                palette.refusal = None;
+            }
+            if let Some(reason) = palette.refusal {
+                ui.label(RichText::new(reason).font(theme::small()));
+            }
             if down {
                 palette.selected = (palette.selected + 1).min(last);
             } else if up {
@@ -79,7 +90,7 @@ pub fn show(
                     for (index, item) in found.iter().enumerate() {
                         let is_selected = index == palette.selected;
                         let clicked = show_item(ui, item, is_selected, is_selected && (up || down));
-                        if clicked || enter && is_selected && item.is_enabled {
+                        if clicked || enter && is_selected && item.refusal.is_none() {
                             run = Some(index);
                         }
                     }
@@ -104,7 +115,7 @@ fn show_query(ui: &mut Ui, palette: &mut CommandPalette) {
         response.request_focus();
     }
     if response.changed() {
-        palette.selected = 0;
+        (palette.selected, palette.refusal) = (0, None);
     }
 }
 
@@ -113,7 +124,10 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool
     let button = Button::selectable(is_selected, &item.title)
         .shortcut_text(item.keys.as_str())
         .min_size(egui::vec2(ui.available_width(), 0.0));
-    let mut response = ui.add_enabled(item.is_enabled, button);
+    let mut response = ui.add_enabled(item.refusal.is_none(), button);
+    if let Some(reason) = item.refusal {
+        response = response.on_disabled_hover_text(reason);
+    }
     if scrolls {
         response.scroll_to_me(None);
     }
@@ -162,7 +176,7 @@ fn named_items(conditions: &Conditions) -> Vec<Item> {
             keys: keys.join(", "),
             description: entry.description,
             also: entry.also,
-            is_enabled: conditions.allow(entry.when),
+            refusal: conditions.refusal(entry.when),
             command: entry.command.clone(),
         }
     });
@@ -175,22 +189,22 @@ fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
         keys: String::new(),
         description: "",
         also: "",
-        is_enabled: true,
+        refusal: None,
         command,
     };
     let mut items = Vec::new();
     if let Some((list, watchlist)) = window.list.and_then(|list| Some((list, state.store.watchlist(list)?))) {
         for entry in watchlist.columns().iter().filter(|entry| entry.column.removed) {
             let changes = vec![Change::RestoreColumn(ColumnRef { key: entry.column.key.clone() })];
-            let title = format!("Restore column {}", entry.column.title);
-            items.push(item(title, Command::edit(list, changes)));
+            let title = format!("{RESTORE_COLUMN} {}", entry.column.title);
+            items.push(item(title, AppCommand::Edit { watchlist: list, changes }.into()));
         }
     }
     for summary in state.store.replica().summaries().unwrap_or_default() {
         items.push(item(format!("Go to {}", summary.name), Command::Show(summary.watchlist)));
     }
     for deleted in state.store.deleted() {
-        let title = format!("Restore watchlist {}", deleted.name);
+        let title = format!("{RESTORE_WATCHLIST} {}", deleted.name);
         items.push(item(title, AppCommand::Restore(deleted.watchlist).into()));
     }
     items
@@ -199,6 +213,7 @@ fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::When;
 
     fn found(query: &str) -> Vec<String> {
         let all = named_items(&Conditions::default());
@@ -221,8 +236,13 @@ mod tests {
     #[test]
     fn a_command_that_cannot_run_is_disabled() {
         let items = named_items(&Conditions::default());
-        let enabled = |title: &str| items.iter().find(|item| item.title == title).unwrap().is_enabled;
-        assert!(enabled("New window"));
-        assert!(!enabled("Remove selected rows"));
+        let refusal = |title: &str| items.iter().find(|item| item.title == title).unwrap().refusal;
+        assert_eq!(refusal("New window"), None);
+        assert_eq!(refusal("Remove selected rows"), Some("No watchlist is shown."));
+        let mut conditions = Conditions::default();
+        conditions.add(When::List, true);
+        let items = named_items(&conditions);
+        let refusal = |title: &str| items.iter().find(|item| item.title == title).unwrap().refusal;
+        assert_eq!(refusal("Remove selected rows"), Some("The cursor is not on a row."));
     }
 }

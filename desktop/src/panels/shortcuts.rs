@@ -2,7 +2,10 @@
 
 use egui::{Id, Key, Modal, Modifiers, RichText, ScrollArea, Ui, vec2};
 
-use crate::{command::help_rows, theme};
+use crate::{
+    command::{Command, entry_of, help_rows},
+    theme,
+};
 
 /// Draws the table of keyboard shortcuts. Returns whether it stays open.
 pub fn show(ui: &Ui) -> bool {
@@ -12,7 +15,7 @@ pub fn show(ui: &Ui) -> bool {
             // Fits into a small window with a large zoom.
             let room = ui.ctx().content_rect().size() - vec2(64.0, 140.0);
             ui.set_width(680.0_f32.min(room.x));
-            ui.heading("Keyboard shortcuts");
+            ui.heading(entry_of(&Command::ShowShortcuts).title);
             // Keeps the title and the button visible.
             let height = room.y.clamp(60.0, 420.0);
             ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
@@ -20,10 +23,15 @@ pub fn show(ui: &Ui) -> bool {
                 egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
                     for row in help_rows() {
                         ui.label(RichText::new(row.keys).font(theme::strong()));
-                        let title = ui.label(row.title);
-                        if !row.description.is_empty() {
-                            title.on_hover_text(row.description);
-                        }
+                        ui.horizontal(|ui| {
+                            let title = ui.label(row.title);
+                            if !row.description.is_empty() {
+                                title.on_hover_text(row.description);
+                            }
+                            if !row.place.is_empty() {
+                                ui.weak(format!("({})", row.place));
+                            }
+                        });
                         ui.end_row();
                     }
                 });

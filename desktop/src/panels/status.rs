@@ -4,6 +4,7 @@ use egui::{Align, Label, Layout, RichText, Ui};
 use shared::{ids::Revision, number::Separators};
 
 use crate::{
+    command::{GridCommand, entry_of},
     grid::sums::Summary,
     state::AppState,
     theme::{self, Palette},
@@ -68,7 +69,8 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
                 }
                 if status.is_sort_paused {
-                    ui.label(quiet("Sorting paused. Press F5 to sort.".to_owned()));
+                    let key = entry_of(&GridCommand::SortAgain.into()).key();
+                    ui.label(quiet(format!("Sorting paused. Press {key} to sort.")));
                 }
                 if let Some(summary) = status.sums {
                     sums(ui, summary, status.separators, palette);

@@ -7,7 +7,7 @@ use shared::wire::server::Summary;
 
 use super::{people, view::WindowView};
 use crate::{
-    command::{AppCommand, Command, DialogKind, entry_of, menu_items},
+    command::{AppCommand, Command, DialogKind, RESTORE_WATCHLIST, entry_of, menu_items},
     follow::Group,
     preferences::{GlowSetting, Motion},
     state::AppState,
@@ -71,7 +71,7 @@ fn tabs(
 fn restore_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let deleted = state.store.deleted();
     ui.add_enabled_ui(!deleted.is_empty(), |ui| {
-        ui.menu_button("Restore deleted watchlist", |ui| {
+        ui.menu_button(RESTORE_WATCHLIST, |ui| {
             for deleted in deleted {
                 let day = deleted.deleted_at.to_string();
                 let day = day.split('T').next().unwrap_or_default();
@@ -146,8 +146,9 @@ fn connection(
         }
     };
     let is_down = matches!(connection, Connection::Down { .. });
-    if is_down && ui.button("Retry now").clicked() {
-        commands.push(AppCommand::Reconnect.into());
+    let reconnect = Command::from(AppCommand::Reconnect);
+    if is_down && ui.button(entry_of(&reconnect).title).clicked() {
+        commands.push(reconnect);
     }
     let text =
         RichText::new(text).font(theme::small()).color(if is_down { palette.text } else { palette.muted });
@@ -215,22 +216,14 @@ fn link(ui: &mut Ui, window: &WindowView<'_>, palette: &Palette, commands: &mut 
     let response = response.on_hover_text(hint);
     egui::Popup::menu(&response).show(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 2.0);
-        if ui.add(Button::selectable(group.is_none(), "Not linked")).clicked() {
-            commands.push(Command::Link(None));
-            ui.close();
-        }
-        for (other, name) in Group::ALL {
+        choice(ui, group.is_none(), Command::Link(None), commands);
+        for other in Group::ALL {
             // The colour is shown before the name.
-            let entry = Button::selectable(group == Some(other), name);
-            let entry = ui.horizontal(|ui| {
+            ui.horizontal(|ui| {
                 let (dot, _) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
                 ui.painter().circle_filled(dot.center(), 5.0, palette.user_color(other.shade()));
-                ui.add(entry.min_size(vec2(110.0, 0.0)))
+                choice(ui, group == Some(other), Command::Link(Some(other)), commands);
             });
-            if entry.inner.clicked() {
-                commands.push(Command::Link(Some(other)));
-                ui.close();
-            }
         }
     });
 }
@@ -265,10 +258,9 @@ fn glow_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
 /// Draws a command of the table as a menu item that shows whether it is chosen.
 fn choice(ui: &mut Ui, is_chosen: bool, command: impl Into<Command>, commands: &mut Vec<Command>) {
     let command = command.into();
-    let title = entry_of(&command).title;
     // The menu has the name of the setting already.
-    let title = title.rsplit_once(": ").map_or(title, |(_, choice)| choice);
-    if ui.add(Button::selectable(is_chosen, title)).clicked() {
+    let button = Button::selectable(is_chosen, entry_of(&command).short).min_size(vec2(110.0, 0.0));
+    if ui.add(button).clicked() {
         commands.push(command);
         ui.close();
     }

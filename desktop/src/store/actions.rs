@@ -6,13 +6,15 @@ use std::time::Duration;
 use shared::{
     edit::{CellRef, Change},
     ids::{WatchlistId, WindowId},
-    rejection::Rejection,
+    limits::Limits,
+    rejection::{Code, Rejection},
+    watchlist::Watchlist,
 };
 
 use super::{
     making::Fill,
     state::Store,
-    undo::{Direction, Spot},
+    undo::{Direction, Spot, UndoStep},
 };
 
 impl Store {
@@ -36,7 +38,7 @@ impl Store {
         self.replica.presence(watchlist, window, cell, editing);
     }
 
-    /// Makes an edit of a window: it is shown at once, kept in the outbox and sent when possible. Changes
+    /// Applies an edit of a window, which can be undone: it is shown at once, kept in the outbox and sent when possible. Changes
     /// that have no effect are dropped. If none remains, there is no edit.
     ///
     /// # Errors
@@ -47,7 +49,16 @@ impl Store {
         window: WindowId,
         changes: Vec<Change>,
     ) -> Result<(), Rejection> {
-        self.edits.make(&mut self.replica, window, watchlist, changes)
+        let Some(state) = self.replica.list(watchlist).and_then(|list| list.state()) else {
+            return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
+        };
+        let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (undo, edit) = self.edits.edit(&mut self.replica, window, watchlist, changes.clone())?;
+        self.edits.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit });
+        Ok(())
     }
 
     /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such an edit.
@@ -117,13 +128,25 @@ impl Store {
     }
 }
 
+fn has_effect(state: &Watchlist, change: &Change) -> bool {
+    match change {
+        Change::Set(set) => {
+            let Some(entry) = state.columns().get(&set.column) else { return true };
+            let present = state.cell(set.row, &set.column);
+            entry.column.kind.read(&set.value, &Limits::default()).ok() != Some(present)
+        }
+        Change::Rename(rename) => rename.name != *state.name(),
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use shared::ids::EditId;
 
-    use super::{super::undo::UndoStep, *};
+    use super::*;
 
     #[test]
     fn nothing_is_undone_or_redone_without_a_reserved_number_and_no_step_is_lost() {

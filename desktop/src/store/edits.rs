@@ -6,10 +6,8 @@ use std::{io, path::Path};
 use shared::{
     edit::Change,
     ids::{ClientId, EditId, WatchlistId, WindowId},
-    limits::Limits,
     rejection::{Code, Rejection},
     replica::{KeptEdit, Replica},
-    watchlist::Watchlist,
 };
 
 use super::{
@@ -41,30 +39,6 @@ impl Edits {
         Ok((Self { outbox, undo: UndoStacks::default(), is_fault_reported: false }, contents))
     }
 
-    /// Makes an edit of a window that can be undone. Changes that have no effect are dropped; if none remains, there
-    /// is no edit.
-    ///
-    /// # Errors
-    /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
-    pub(super) fn make(
-        &mut self,
-        replica: &mut Replica,
-        window: WindowId,
-        watchlist: WatchlistId,
-        changes: Vec<Change>,
-    ) -> Result<(), Rejection> {
-        let Some(state) = replica.list(watchlist).and_then(|list| list.state()) else {
-            return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
-        };
-        let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let (undo, edit) = self.send(replica, window, watchlist, changes.clone())?;
-        self.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit });
-        Ok(())
-    }
-
     /// Whether a window has a step to undo or redo.
     pub(super) fn can_repeat(&self, window: WindowId, direction: Direction) -> bool {
         self.undo.has_step(window, direction)
@@ -81,7 +55,7 @@ impl Edits {
         let step = self.undo.pop(window, direction)?;
         let changes = step.changes(direction).clone();
         let spot = Spot::of(step.watchlist, &changes);
-        match self.send(replica, window, step.watchlist, changes) {
+        match self.edit(replica, window, step.watchlist, changes) {
             // The inverse is guarded by the values that this edit leaves.
             Ok((inverse, edit)) => {
                 let step = UndoStep { edit, ..step.with_changes(direction.opposite(), inverse) };
@@ -99,22 +73,22 @@ impl Edits {
     }
 
     /// Returns whether a number is reserved on disk for the next edit.
-    pub(super) fn can_send(&self) -> bool {
+    pub(super) fn can_edit(&self) -> bool {
         self.outbox.has_number()
     }
 
-    /// Makes an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its number.
+    /// Applies an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its number.
     ///
     /// # Errors
     /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
-    pub(super) fn send(
+    pub(super) fn edit(
         &mut self,
         replica: &mut Replica,
         window: WindowId,
         watchlist: WatchlistId,
         changes: Vec<Change>,
     ) -> Result<(Vec<Change>, EditId), Rejection> {
-        if !self.can_send() {
+        if !self.can_edit() {
             let message = "edits cannot be saved to this computer's disk; free some disk space and try again";
             return Err(Rejection::new(Code::Unavailable, message));
         }
@@ -142,17 +116,5 @@ impl Edits {
         let kept: Vec<KeptEdit> = renamed.into_iter().map(|(_, kept)| kept).collect();
         let next = kept.last().map_or(EditId(1), |last| last.edit.next());
         self.outbox.renew(client, next, &kept)
-    }
-}
-
-fn has_effect(state: &Watchlist, change: &Change) -> bool {
-    match change {
-        Change::Set(set) => {
-            let Some(entry) = state.columns().get(&set.column) else { return true };
-            let present = state.cell(set.row, &set.column);
-            entry.column.kind.read(&set.value, &Limits::default()).ok() != Some(present)
-        }
-        Change::Rename(rename) => rename.name != *state.name(),
-        _ => true,
     }
 }

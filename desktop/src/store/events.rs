@@ -174,7 +174,7 @@ impl Store {
     fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
         let Some(mut fill) = self.making.take_fill(watchlist) else { return };
         while let Some(changes) = fill.edits.pop_front() {
-            if !self.edits.can_send() {
+            if !self.edits.can_edit() {
                 fill.edits.push_front(changes);
                 if !std::mem::replace(&mut fill.is_delayed, true) {
                     self.notify(
@@ -185,7 +185,7 @@ impl Store {
                 }
                 return self.making.delay_fill(watchlist, fill);
             }
-            if let Err(rejection) = self.edits.send(&mut self.replica, fill.window, watchlist, changes) {
+            if let Err(rejection) = self.edits.edit(&mut self.replica, fill.window, watchlist, changes) {
                 self.notify_until_dismissed(format!("The import stopped: {rejection}."));
                 return;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::state::{AfterEditor, Window};
 use crate::{
-    command::{AppCommand, Command, DialogKind},
+    command::{AppCommand, Command, DialogKind, When},
     follow::Link,
     panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette},
     state::AppState,
@@ -16,11 +16,11 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
     match command.into() {
         Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),
-            None => state.store.notify("Nothing to undo in this window.", None, now),
+            None => state.store.notify(When::Undo.reason(), None, now),
         },
         Command::Redo => match state.store.redo(window.id(), now) {
             Some(spot) => window.go_to(spot),
-            None => state.store.notify("Nothing to redo in this window.", None, now),
+            None => state.store.notify(When::Redo.reason(), None, now),
         },
         Command::Show(watchlist) => window.show_list(watchlist),
         Command::ShowAdjacent { is_next } => {

@@ -1,6 +1,6 @@
 //! The keyboard shortcuts of a window, which work regardless of the focus.
 
-use egui::{Event, Key, Ui};
+use egui::Ui;
 
 use super::state::Window;
 use crate::command::{self, Command, Scope};
@@ -19,7 +19,13 @@ impl Window {
                 Scope::Program => true,
                 Scope::Window => !is_covered,
                 Scope::WindowWithoutText => !is_covered && !is_typing,
-                Scope::Grid | Scope::Clipboard | Scope::Editor => false,
+                Scope::Grid
+                | Scope::Clipboard
+                | Scope::Editor
+                | Scope::List
+                | Scope::Calendar
+                | Scope::FindBar
+                | Scope::FilterRow => false,
             })
         })?;
         self.delayed = taken.following;
@@ -27,13 +33,6 @@ impl Window {
             self.delayed.insert(0, taken.event);
             ui.request_repaint();
             return None;
-        }
-        // The character of a key that was a shortcut is not typed.
-        let question = Key::Questionmark.symbol_or_name();
-        if taken.command == Command::ShowShortcuts
-            && matches!(self.delayed.first(), Some(Event::Text(text)) if text == question)
-        {
-            self.delayed.remove(0);
         }
         if !self.delayed.is_empty() {
             ui.request_repaint();

@@ -5,6 +5,7 @@ mod columns;
 pub mod desk;
 mod editing;
 mod handles;
+mod menus;
 mod pictures;
 mod reading;
 mod rows;

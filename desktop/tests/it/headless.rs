@@ -17,7 +17,10 @@ use desktop::{
     theme,
     window::{Window, dispatch},
 };
-use egui::{Context, DroppedFile, Event, Key, Modifiers, RawInput, Rect, pos2, vec2};
+use egui::{
+    Context, DroppedFile, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, accesskit::TreeUpdate,
+    pos2, vec2,
+};
 use shared::{value::Value, watchlist::Watchlist};
 
 use crate::screen::wait_for;
@@ -28,6 +31,8 @@ pub struct Headless {
     /// Additional windows of the same process.
     pub others: Vec<(Window, Context)>,
     ctx: Context,
+    /// The accessibility tree of the first window, once a test has read it.
+    tree: Option<TreeUpdate>,
     host: Host,
     started: Instant,
 }
@@ -46,7 +51,8 @@ impl Headless {
         let saved = workspace.windows.first().cloned();
         let mut state = AppState::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
         let window = Window::new(&mut state.windows, saved.unwrap_or_default());
-        let mut headless = Self { state, window, others: Vec::new(), ctx, host, started: Instant::now() };
+        let mut headless =
+            Self { state, window, others: Vec::new(), ctx, tree: None, host, started: Instant::now() };
         wait_for("the starting list", || {
             headless.frame(Vec::new());
             headless.shown().filter(|list| list.rows().len() == 20).map(drop)
@@ -95,14 +101,41 @@ impl Headless {
         self.key(Modifiers::NONE, Key::Enter);
     }
 
+    /// Returns the centre of what the first window shows under this name.
+    #[expect(clippy::cast_possible_truncation, reason = "egui's coordinates have 32 bits")]
+    pub fn find(&mut self, name: &str) -> Option<Pos2> {
+        self.ctx.enable_accesskit();
+        (0..2).for_each(|_| self.draw(RawInput::default()));
+        let nodes = &self.tree.as_ref()?.nodes;
+        let named =
+            |text: Option<&str>| text.is_some_and(|text| text.trim_end_matches([' ', '\u{23f5}']) == name);
+        let (_, node) = nodes.iter().find(|(_, node)| named(node.label()) || named(node.value()))?;
+        let bounds = node.bounds()?;
+        Some(pos2((bounds.x0 + bounds.x1) as f32 / 2.0, (bounds.y0 + bounds.y1) as f32 / 2.0))
+    }
+
+    /// Clicks what the first window shows under this name.
+    pub fn click(&mut self, name: &str) {
+        let at = wait_for(name, || self.find(name));
+        let button = |pressed| Event::PointerButton {
+            pos: at,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.typed(vec![Event::PointerMoved(at)]);
+        self.typed(vec![button(true)]);
+        self.typed(vec![button(false)]);
+    }
+
     fn draw(&mut self, input: RawInput) {
         let now = self.started.elapsed();
         let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1200.0, 800.0)));
         let input = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..input };
         let quiet = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..RawInput::default() };
-        show(&mut self.window, &self.ctx, &mut self.state, input, now);
+        self.tree = show(&mut self.window, &self.ctx, &mut self.state, input, now);
         for (window, ctx) in &mut self.others {
-            show(window, ctx, &mut self.state, quiet.clone(), now);
+            drop(show(window, ctx, &mut self.state, quiet.clone(), now));
         }
     }
 
@@ -142,7 +175,14 @@ impl Headless {
     }
 }
 
-fn show(window: &mut Window, ctx: &Context, state: &mut AppState, input: RawInput, now: Duration) {
+fn show(
+    window: &mut Window,
+    ctx: &Context,
+    state: &mut AppState,
+    input: RawInput,
+    now: Duration,
+) -> Option<TreeUpdate> {
     let mut output = ctx.run_ui(input, |ui| window.show(ui, state, now, jiff::Timestamp::now()));
     output.textures_delta.clear();
+    output.platform_output.accesskit_update
 }

@@ -1,6 +1,10 @@
 //! The table of commands, and what derives from it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use desktop::command::{Scope, entries, markdown};
 
@@ -33,11 +37,10 @@ fn palette_titles_are_unique() {
 /// A key that two commands share runs the wrong one.
 #[test]
 fn a_shortcut_has_one_command_wherever_it_works() {
-    let is_of_editor = |scope: Scope| scope == Scope::Editor;
-    // An open editor takes the keys of its grid.
-    let overlap = |one: Scope, other: Scope| {
-        is_of_window(one) || is_of_window(other) || is_of_editor(one) == is_of_editor(other)
-    };
+    // What has the keys of the grid's scopes: the grid, its open editor, what is open beside that, or a text field.
+    let place = |scope: Scope| if scope == Scope::Clipboard { Scope::Grid } else { scope };
+    let overlap =
+        |one: Scope, other: Scope| is_of_window(one) || is_of_window(other) || place(one) == place(other);
     for (index, entry) in entries().iter().enumerate() {
         for other in entries()[..index].iter().filter(|other| overlap(other.scope, entry.scope)) {
             let shared = entry.shortcuts.iter().find(|shortcut| other.shortcuts.contains(shortcut));
@@ -48,4 +51,140 @@ fn a_shortcut_has_one_command_wherever_it_works() {
 
 fn is_of_window(scope: Scope) -> bool {
     matches!(scope, Scope::Program | Scope::Window | Scope::WindowWithoutText)
+}
+
+/// The files that make the texts: the table of commands, and the names of keys.
+const TABLE: [&str; 2] = ["command/table.rs", "command/shortcut.rs"];
+
+/// The only other files that name keys, each with the reason. These keys belong to no command: every list, dialog and scroll area
+/// of every program has them.
+const KEYS: [(&str, &str); 6] = [
+    ("grid/keys.rs", "the keys with which egui moves the focus"),
+    ("grid/question.rs", "Enter confirms a dialog"),
+    ("panels/dialogs.rs", "Enter confirms a dialog"),
+    ("panels/joining.rs", "Esc closes a dialog"),
+    ("panels/palette.rs", "the arrows and Enter choose from a list"),
+    ("panels/shortcuts.rs", "the arrows, Home, End and so on scroll"),
+];
+
+#[test]
+fn only_the_table_has_the_text_of_a_shortcut() {
+    let labels: BTreeSet<String> = entries()
+        .iter()
+        .flat_map(|entry| &entry.shortcuts)
+        .map(|shortcut| shortcut.label().replace("Cmd+", "Ctrl+"))
+        .filter(|label| label.chars().count() > 1)
+        .collect();
+    assert!(labels.contains("Enter") && labels.contains("Shift+F3") && labels.contains("F5"), "{labels:?}");
+    let is_shortcut = |word: &str| {
+        let has_modifier = ["Ctrl+", "Cmd+", "Alt+", "Shift+"].iter().any(|modifier| word.contains(modifier));
+        has_modifier || labels.contains(word)
+    };
+    for (file, literal) in literals_outside_the_table() {
+        let mut words = literal.split(|end: char| end.is_whitespace() || ",.:;()".contains(end));
+        assert!(!words.any(is_shortcut), "{file} has the text of a shortcut: {literal:?}");
+    }
+}
+
+#[test]
+fn only_the_table_has_the_title_of_a_command() {
+    let titles: BTreeSet<&str> =
+        entries().iter().flat_map(|entry| [entry.title, entry.dialog_title()]).collect();
+    for (file, literal) in literals_outside_the_table() {
+        assert!(!titles.contains(literal.as_str()), "{file} has the title of a command: {literal:?}");
+    }
+}
+
+#[test]
+fn only_the_table_and_widgets_name_keys() {
+    let mut naming = BTreeSet::new();
+    for (file, code) in sources() {
+        let mut names = code.match_indices("Key::");
+        if !file.starts_with("command/")
+            && names.any(|(at, _)| !code[..at].ends_with(|before: char| before.is_alphanumeric()))
+        {
+            naming.insert(file);
+        }
+    }
+    let expected: BTreeSet<String> = KEYS.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(
+        naming, expected,
+        "a key of a command is in the table of commands; other keys have a reason in `KEYS`"
+    );
+}
+
+#[test]
+fn the_scan_finds_literals_and_not_comments() {
+    let code = "// \"F1\"\nlet a = ('\"', \"F2 \\\" x\", r#\"F\"3\"#, '\\'', \"\");";
+    assert_eq!(literals(code), [r#"F2 \" x"#, "F\"3", ""]);
+}
+
+fn literals_outside_the_table() -> Vec<(String, String)> {
+    let sources = sources().into_iter().filter(|(file, _)| !TABLE.contains(&file.as_str()));
+    let found: Vec<_> = sources
+        .flat_map(|(file, code)| literals(&code).into_iter().map(move |literal| (file.clone(), literal)))
+        .collect();
+    assert!(found.len() > 300, "only {} literals", found.len());
+    found
+}
+
+/// Returns the name of each source file in `src`, and its code without the unit tests at its end.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push((name, code));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Returns the contents of the string literals of Rust code, with their escapes.
+fn literals(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(['/', '\'', '"', 'r']) {
+        let is_word = rest[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+        rest = &rest[at..];
+        let hashes = rest[1..].len() - rest[1..].trim_start_matches('#').len();
+        rest = if rest.starts_with("//") {
+            rest.split_once('\n').map_or("", |(_, after)| after)
+        } else if rest.starts_with('\'')
+            && (rest.starts_with("'\\") || rest[1..].chars().nth(1) == Some('\''))
+        {
+            // A character. Otherwise it is a lifetime.
+            let first = rest.chars().nth(1).unwrap();
+            let skipped = if first == '\\' { 3 } else { 1 + first.len_utf8() };
+            rest[skipped..].split_once('\'').map_or("", |(_, after)| after)
+        } else if rest.starts_with('r') && !is_word && rest[1 + hashes..].starts_with('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let (literal, after) = rest[hashes + 2..].split_once(&end).unwrap();
+            found.push(literal.to_owned());
+            after
+        } else if let Some(literal) = rest.strip_prefix('"') {
+            let mut is_escaped = false;
+            let end = literal.find(|next: char| {
+                let ends = next == '"' && !is_escaped;
+                is_escaped = next == '\\' && !is_escaped;
+                ends
+            });
+            let (literal, after) = literal.split_at(end.unwrap());
+            found.push(literal.to_owned());
+            &after[1..]
+        } else {
+            &rest[1..]
+        };
+    }
+    found
 }

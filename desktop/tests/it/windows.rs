@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use desktop::{
-    command::{AppCommand, ColumnCommand, GridCommand},
+    command::{AppCommand, ColumnCommand, Command, GridCommand},
     follow::{Group, Link},
     grid::Cursor,
     panels::dialogs::Dialog,
     settings::Workspace,
     store::Connection,
+    window::Window,
 };
 use egui::{Event, Key, Modifiers};
 use shared::{
@@ -414,5 +415,62 @@ fn a_watchlist_that_anyone_deleted_is_offered_and_restored() {
         headless.shown().filter(|list| list.rows().len() == 20).map(drop)
     });
     assert!(headless.state.store.deleted().is_empty());
+    headless.stop();
+}
+
+#[test]
+fn a_watchlist_that_one_desktop_deleted_is_restored_from_the_menu_of_another() {
+    let mut two = Two::start();
+    two.ann.open_window();
+    let list = two.ann.window.list().unwrap();
+    let name = two.ann.shown().unwrap().name().to_string();
+    two.ann.execute(Command::DeleteShownList);
+    wait_for("the watchlist to be deleted", || {
+        [&mut two.ann, &mut two.bob]
+            .iter_mut()
+            .all(|desktop| {
+                desktop.frame(Vec::new());
+                desktop.state.store.replica().summaries().is_some_and(<[_]>::is_empty)
+                    && desktop.window.list().is_none()
+            })
+            .then_some(())
+    });
+    assert_eq!(two.ann.others[0].0.list(), None);
+    two.bob.click("+");
+    two.bob.click("Restore watchlist");
+    two.bob.click(&name);
+    let shows = |desktop: &Headless, window: &Window| {
+        let rows = desktop.state.store.watchlist(list).map_or(0, |list| list.rows().len());
+        window.list() == Some(list) && rows == 20
+    };
+    wait_for("the watchlist in every window", || {
+        two.ann.frame(Vec::new());
+        two.bob.frame(Vec::new());
+        let is_shown = shows(&two.ann, &two.ann.window)
+            && shows(&two.ann, &two.ann.others[0].0)
+            && shows(&two.bob, &two.bob.window);
+        is_shown.then_some(())
+    });
+    assert!(two.bob.state.store.deleted().is_empty());
+    // It is the same watchlist for everyone again.
+    go_to_price(&mut two.bob, 0);
+    two.bob.enter("80");
+    two.settle();
+    assert_eq!(price(&two.ann, 0), "80");
+    two.stop();
+}
+
+#[test]
+fn enter_on_a_command_that_cannot_run_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    headless.key(Modifiers::COMMAND, Key::K);
+    headless.typed(vec![Event::Text("redo".to_owned())]);
+    assert_eq!(headless.find("Nothing to redo in this window."), None);
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert!(headless.window.overlays.palette.is_some(), "the palette stays open");
+    assert!(headless.find("Nothing to redo in this window.").is_some());
+    headless.typed(vec![Event::Text(" ".to_owned())]);
+    assert_eq!(headless.find("Nothing to redo in this window."), None, "typing asks again");
     headless.stop();
 }

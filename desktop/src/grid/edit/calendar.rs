@@ -1,12 +1,13 @@
 //! A month calendar in which a day is picked with the arrow keys or a click.
 
-use egui::{Align2, Button, Key, RichText, Sense, Ui, vec2};
+use egui::{Align2, Button, RichText, Sense, Ui, vec2};
 use jiff::{
     ToSpan,
     civil::{Date, Weekday},
 };
 
 use crate::{
+    command::{EditorCommand, GridCommand, PickerCommand, entry_of},
     grid::{filter::parse_timestamp, view::GridView},
     theme,
 };
@@ -31,19 +32,13 @@ pub(super) fn format_day(day: Date, text: &str, view: &GridView<'_>) -> String {
     }
 }
 
-/// Returns the day that the pressed key leads to: arrows step by days and weeks, PgUp and PgDn by months.
-/// `consume` returns whether a key was pressed.
-pub(super) fn day_after_key(day: Date, mut consume: impl FnMut(Key) -> bool) -> Option<Date> {
-    let steps = [
-        (Key::ArrowLeft, (-1).days()),
-        (Key::ArrowRight, 1.day()),
-        (Key::ArrowUp, (-7).days()),
-        (Key::ArrowDown, 7.days()),
-        (Key::PageUp, (-1).months()),
-        (Key::PageDown, 1.month()),
-    ];
-    let (_, span) = steps.into_iter().find(|(key, _)| consume(*key))?;
-    day.checked_add(span).ok()
+/// Returns the day that a command of the calendar leads to.
+pub(super) fn day_after(day: Date, command: PickerCommand) -> Option<Date> {
+    match command {
+        PickerCommand::Days(days) => day.checked_add(days.days()).ok(),
+        PickerCommand::Months(months) => day.checked_add(months.months()).ok(),
+        PickerCommand::Word { .. } => None,
+    }
 }
 
 /// Shows the month of a day. Returns the day that was clicked.
@@ -53,15 +48,11 @@ pub(super) fn show(ui: &mut Ui, day: Date, view: &GridView<'_>) -> Option<Date> 
     ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
     ui.set_width(DAY.x * 7.0);
     ui.horizontal(|ui| {
-        if ui.add(Button::new("\u{2039}").frame(false)).on_hover_text("PgUp").clicked() {
-            chosen = day.checked_sub(1.month()).ok();
-        }
+        chosen = month_button(ui, "\u{2039}", day, PickerCommand::Months(-1)).or(chosen);
         let title = RichText::new(day.strftime("%B %Y").to_string()).font(theme::strong());
         let room = ui.available_width() - 24.0;
         ui.add_sized(vec2(room, 24.0), egui::Label::new(title));
-        if ui.add(Button::new("\u{203a}").frame(false)).on_hover_text("PgDn").clicked() {
-            chosen = day.checked_add(1.month()).ok();
-        }
+        chosen = month_button(ui, "\u{203a}", day, PickerCommand::Months(1)).or(chosen);
     });
     ui.horizontal(|ui| {
         for name in ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"] {
@@ -82,6 +73,13 @@ pub(super) fn show(ui: &mut Ui, day: Date, view: &GridView<'_>) -> Option<Date> 
         });
     }
     chosen
+}
+
+/// Shows the button of a command. Returns the day that it leads to if it was clicked.
+fn month_button(ui: &mut Ui, symbol: &str, day: Date, command: PickerCommand) -> Option<Date> {
+    let entry = entry_of(&GridCommand::Editor(EditorCommand::Pick(command)).into());
+    let button = ui.add(Button::new(symbol).frame(false)).on_hover_text(entry.hint());
+    button.clicked().then(|| day_after(day, command)).flatten()
 }
 
 fn show_day(ui: &mut Ui, shown: Date, chosen: Date, view: &GridView<'_>) -> bool {

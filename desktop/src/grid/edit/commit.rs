@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use egui::Rangef;
 use shared::{
     column::ColumnKind,
-    ids::RowId,
     value::{Literal, Value},
-    watchlist::ColumnEntry,
 };
 
 use super::{
@@ -22,7 +20,7 @@ use crate::{
         selection::Selection,
         table::guarded_set,
         typed::{local_text, plain_text, read_typed},
-        view::{Frame, GridView},
+        view::Frame,
     },
 };
 
@@ -49,7 +47,7 @@ pub(in crate::grid) fn open(
     let view = frame.view;
     if storage.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
         let toggled = Literal::Flag(value != Value::Flag(true));
-        return cursor.row.map(|row| set_cell(row, storage, toggled, &value, view));
+        return cursor.row.map(|row| view.edit(vec![guarded_set(row, storage, toggled, &value)]));
     }
     let text = match (&opening, &value) {
         (Opening::Typed(text), _) => text.clone(),
@@ -137,7 +135,7 @@ fn try_commit(
     if current != editor.seen && current != value && !is_asked {
         return Err(Problem::Changed(current));
     }
-    Ok((value != current).then(|| set_cell(row, entry, value.to_literal(), &current, frame.view)))
+    Ok((value != current).then(|| view.edit(vec![guarded_set(row, entry, value.to_literal(), &current)])))
 }
 
 /// Inserts the typed value as a new row at a place of the list.
@@ -155,9 +153,4 @@ fn insert_typed_row(
     selection.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
     selection.inserted_row = Some(new);
     Ok(frame.view.edit(changes))
-}
-
-/// Returns a guarded edit: the server rejects it unless the cell still has the value that the user saw.
-fn set_cell(row: RowId, entry: &ColumnEntry, value: Literal, seen: &Value, view: &GridView<'_>) -> Command {
-    view.edit(vec![guarded_set(row, entry, value, seen)])
 }

@@ -5,7 +5,7 @@ use shared::column::ColumnKind;
 
 use super::{editor::Editor, picker::Picker};
 use crate::{
-    command::{self, Command, EditorCommand, Entry, GridCommand, Step, TakenKey},
+    command::{self, Command, EditorCommand, Entry, GridCommand, Scope, Step, TakenKey},
     grid::view::GridView,
 };
 
@@ -27,8 +27,10 @@ impl Keys {
         ui.input_mut(|input| {
             let mut keys = Self::default();
             let typed_over = editor.typed_over;
-            let others =
-                |entry: &Entry| editor_command(&entry.command).is_some_and(|command| !closes(command));
+            let others = |entry: &Entry| {
+                entry.scope == Scope::Editor
+                    && editor_command(&entry.command).is_some_and(|command| !closes(command))
+            };
             for command in command::consume(input, others) {
                 match editor_command(&command) {
                     Some(EditorCommand::OpenList) => {
@@ -40,7 +42,12 @@ impl Keys {
                 }
             }
             if let Some(picker) = &mut editor.picker {
-                picker.consume_keys(input, kind, &mut editor.text, view);
+                let scope = picker.scope();
+                for command in command::consume(input, |entry| entry.scope == scope) {
+                    if let Some(EditorCommand::Pick(command)) = editor_command(&command) {
+                        picker.execute(command, kind, &mut editor.text, view);
+                    }
+                }
             }
             let closing = |entry: &Entry| {
                 editor_command(&entry.command).is_some_and(|command| match command {

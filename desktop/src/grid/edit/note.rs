@@ -6,6 +6,7 @@ use shared::value::Value;
 
 use super::editor::{Editor, Problem};
 use crate::{
+    command::{EditorCommand, GridCommand, Step, entry_of},
     grid::{filter, typed::read_typed, view::GridView},
     theme,
 };
@@ -26,19 +27,23 @@ pub(super) enum Answer {
 struct Note {
     text: String,
     color: Color32,
-    answers: &'static [(&'static str, &'static str, Answer)],
+    answers: &'static [Choice],
 }
 
-const CHANGED: &[(&str, &str, Answer)] =
-    &[("Overwrite", "Enter", Answer::Overwrite), ("Keep their value", "Esc", Answer::Discard)];
-const ROW_REMOVED: &[(&str, &str, Answer)] = &[
-    ("New row", "Enter", Answer::NewRow),
-    ("Copy text", "", Answer::Copy),
-    ("Discard", "Esc", Answer::Discard),
-];
+/// A button of a note: its title, the command whose key gives the same answer, and the answer.
+type Choice = (&'static str, Option<EditorCommand>, Answer);
 
-const COLUMN_REMOVED: &[(&str, &str, Answer)] =
-    &[("Copy text", "", Answer::Copy), ("Discard", "Esc", Answer::Discard)];
+const COMMIT: Option<EditorCommand> = Some(EditorCommand::Commit(Step::Down));
+const DISCARD: Option<EditorCommand> = Some(EditorCommand::Discard);
+
+const CHANGED: &[Choice] =
+    &[("Overwrite", COMMIT, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
+const ROW_REMOVED: &[Choice] = &[
+    ("New row", COMMIT, Answer::NewRow),
+    ("Copy text", None, Answer::Copy),
+    ("Discard", DISCARD, Answer::Discard),
+];
+const COLUMN_REMOVED: &[Choice] = &[("Copy text", None, Answer::Copy), ("Discard", DISCARD, Answer::Discard)];
 
 /// Shows the note below or above the editor. Returns the user's choice.
 pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) -> Option<Answer> {
@@ -67,10 +72,12 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
                 ui.horizontal(|ui| {
                     ui.spacing_mut().button_padding = vec2(6.0, 2.0);
                     ui.label(RichText::new(&note.text).font(theme::small()).color(note.color));
-                    for (title, key, choice) in note.answers {
-                        let text = RichText::new(*title).font(theme::small());
-                        let button = Button::new(text);
-                        let button = if key.is_empty() { button } else { button.shortcut_text(*key) };
+                    for (title, same, choice) in note.answers {
+                        let mut button = Button::new(RichText::new(*title).font(theme::small()));
+                        if let Some(command) = same {
+                            button =
+                                button.shortcut_text(entry_of(&GridCommand::Editor(*command).into()).key());
+                        }
                         if ui.add(button).clicked() {
                             answer = Some(*choice);
                         }

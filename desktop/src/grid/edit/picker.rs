@@ -1,12 +1,15 @@
 //! The popup beside the editor: the list of a choice column, or a calendar. It writes into the editor's text,
 //! which is what is committed.
 
-use egui::{Align2, Area, Button, InputState, Key, Modifiers, Order, Rect, Ui, vec2};
+use egui::{Align2, Area, Button, Order, Rect, Ui, vec2};
 use jiff::civil::Date;
 use shared::column::ColumnKind;
 
 use super::calendar;
-use crate::grid::view::GridView;
+use crate::{
+    command::{PickerCommand, Scope},
+    grid::view::GridView,
+};
 
 /// Maximum height of the popup, in points: the height of a month.
 const HEIGHT: f32 = 200.0;
@@ -41,33 +44,41 @@ impl Picker {
         }
     }
 
-    /// Consumes the keys that move the choice and writes the chosen item into the text.
-    pub(super) fn consume_keys(
+    /// Returns where the keys of the picker work.
+    pub(super) fn scope(&self) -> Scope {
+        match self {
+            Picker::Words(_) => Scope::List,
+            Picker::Month(_) => Scope::Calendar,
+        }
+    }
+
+    /// Moves the choice and writes the chosen item into the text.
+    pub(super) fn execute(
         &mut self,
-        input: &mut InputState,
+        command: PickerCommand,
         kind: &ColumnKind,
         text: &mut String,
         view: &GridView<'_>,
     ) {
-        let mut consume = |key| input.consume_key(Modifiers::NONE, key);
-        match (self, kind) {
-            (Picker::Words(chosen), ColumnKind::Choice(words)) => {
+        match (self, command) {
+            (Picker::Words(chosen), PickerCommand::Word { is_next }) => {
+                let ColumnKind::Choice(words) = kind else { return };
                 let last = words.len().saturating_sub(1);
-                let next = match (consume(Key::ArrowUp), consume(Key::ArrowDown)) {
-                    (true, _) => chosen.map_or(last, |chosen| chosen.saturating_sub(1)),
-                    (_, true) => chosen.map_or(0, |chosen| (chosen + 1).min(last)),
-                    (false, false) => return,
+                let next = if is_next {
+                    chosen.map_or(0, |chosen| (chosen + 1).min(last))
+                } else {
+                    chosen.map_or(last, |chosen| chosen.saturating_sub(1))
                 };
                 *chosen = Some(next);
                 *text = words.get(next).map_or_else(String::new, |word| word.to_string());
             }
-            (Picker::Month(day), _) => {
-                if let Some(other) = calendar::day_after_key(*day, consume) {
+            (Picker::Month(day), command) => {
+                if let Some(other) = calendar::day_after(*day, command) {
                     *day = other;
                     *text = calendar::format_day(other, text, view);
                 }
             }
-            (Picker::Words(_), _) => {}
+            (Picker::Words(_), PickerCommand::Days(_) | PickerCommand::Months(_)) => {}
         }
     }
 

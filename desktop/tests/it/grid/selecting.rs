@@ -276,16 +276,25 @@ fn a_click_within_one_frame_counts() {
 }
 
 #[test]
-fn f3_finds_next_while_the_find_bar_has_focus() {
-    let mut harness = harness(&[("AAA", "1", "x"), ("BBB", "2", "x"), ("CCC", "3", "")]);
-    harness.keys(Modifiers::COMMAND, Key::F);
-    harness.text("x");
-    harness.key(Key::F3);
-    assert_eq!(harness.focused().as_deref(), Some("Note of AAA"));
-    harness.key(Key::F3);
-    assert_eq!(harness.focused().as_deref(), Some("Note of BBB"));
-    harness.keys(Modifiers::SHIFT, Key::F3);
-    assert_eq!(harness.focused().as_deref(), Some("Note of AAA"));
+fn f3_and_enter_find_while_the_find_bar_has_focus() {
+    for key in [Key::F3, Key::Enter] {
+        let mut harness = harness(&[("AAA", "1", "x"), ("BBB", "2", "x"), ("CCC", "3", "x")]);
+        harness.keys(Modifiers::COMMAND, Key::F);
+        harness.text("x");
+        harness.key(key);
+        assert_eq!(harness.focused().as_deref(), Some("Note of AAA"));
+        harness.key(key);
+        assert_eq!(harness.focused().as_deref(), Some("Note of BBB"));
+        harness.keys(Modifiers::SHIFT, key);
+        assert_eq!(harness.focused().as_deref(), Some("Note of AAA"));
+        harness.key(Key::Escape);
+        assert!(harness.0.query_by_label("Close").is_none(), "the find bar is closed");
+        harness.key(key);
+        let found = harness.focused();
+        let expected = if key == Key::F3 { "Note of BBB" } else { "Note of AAA" };
+        assert_eq!(found.as_deref(), Some(expected), "F3 works in the grid, Enter edits the cell");
+        assert_eq!(harness.editor().is_some(), key == Key::Enter);
+    }
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! The context menu of the rows, opened and used by keyboard.
+
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use super::desk::{GridHarness, three_rows};
+
+fn is_open(harness: &GridHarness) -> bool {
+    harness.0.query_by_label_contains("Insert row above").is_some()
+}
+
+#[test]
+fn the_menu_of_the_rows_opens_at_the_cursor_by_keyboard() {
+    for (modifiers, key) in [(Modifiers::SHIFT, Key::F10), (Modifiers::NONE, Key::Menu)] {
+        let mut harness = three_rows();
+        harness.go(1, 2);
+        assert!(!is_open(&harness));
+        harness.keys(modifiers, key);
+        assert!(is_open(&harness), "{key:?}");
+        let cell = harness.0.get_by_label("Price of BBB").rect();
+        let item = harness.0.get_by_label_contains("Edit cell").rect();
+        // The menu is moved up if it is too high for the room below the cell.
+        let is_at_cell = (item.left() - cell.left()).abs() < 20.0 && item.top() < cell.bottom() + 20.0;
+        assert!(is_at_cell, "{item} {cell}");
+        harness.key(Key::Escape);
+        assert!(!is_open(&harness));
+        harness.key(Key::ArrowDown);
+        assert_eq!(harness.focused().as_deref(), Some("Price of CCC"), "the grid has the keys again");
+        harness.text("7");
+        assert_eq!(harness.editor().as_deref(), Some("7"));
+        harness.keys(modifiers, key);
+        assert!(!is_open(&harness), "the editor has the keys");
+    }
+}
+
+#[test]
+fn the_arrows_choose_from_the_menu() {
+    let mut harness = three_rows();
+    harness.go(1, 0);
+    harness.key(Key::Menu);
+    harness.repeat(3, Key::ArrowDown);
+    harness.key(Key::Enter);
+    assert_eq!((harness.app_ref().copied.as_str(), is_open(&harness)), ("BBB", false));
+    assert_eq!((harness.focused().as_deref(), harness.editor()), (Some("Symbol of BBB"), None));
+    harness.key(Key::ArrowDown);
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of CCC"));
+}
