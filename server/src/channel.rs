@@ -17,7 +17,7 @@ mod task;
 
 pub use self::{
     command::ChannelSender,
-    outbox::{ConnectionId, Outbox, OutboxState, Outgoing, SnapshotFrames},
+    outbox::{ConnectionId, Outbox, OutboxState, Outgoing, QueuedSnapshot, SnapshotFrames},
     source::Source,
     subscribers::Subscriber,
     task::{ChannelContext, spawn},

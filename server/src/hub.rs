@@ -78,8 +78,8 @@ impl Hub {
         list
     }
 
-    /// Returns a receiver that is notified when a watchlist is created, renamed, deleted or restored.
-    pub fn changes(&self) -> watch::Receiver<()> {
+    /// Returns a receiver of the list's version, which grows when a watchlist is created, renamed, deleted or restored.
+    pub fn changes(&self) -> watch::Receiver<u64> {
         self.lists.changed.subscribe()
     }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Number of tokens of a message that is no edit.
+const MESSAGE_TOKENS: f64 = 0.1;
+
 /// A token bucket: one token per edit.
 #[derive(Debug)]
 pub struct Pace {
@@ -22,9 +25,18 @@ impl Pace {
 
     /// Consumes a token for an edit.
     pub fn consume(&mut self, now: Instant) {
+        self.consume_part(now, 1.0);
+    }
+
+    /// Consumes a part of a token for a message that is no edit: it writes nothing to the disk.
+    pub fn consume_message(&mut self, now: Instant) {
+        self.consume_part(now, MESSAGE_TOKENS);
+    }
+
+    fn consume_part(&mut self, now: Instant, tokens: f64) {
         self.fill(now);
         if self.per_second > 0.0 {
-            self.tokens -= 1.0;
+            self.tokens -= tokens;
         }
     }
 
@@ -67,6 +79,9 @@ mod tests {
         assert!((wait.as_secs_f64() - 0.005).abs() < 1e-6, "{wait:?}");
         pace.fill(start + Duration::from_secs(1));
         assert_eq!(pace.wait_until(), None);
+        let mut messages = Pace::new(200, 400, start);
+        (0..4_001).for_each(|_| messages.consume_message(start));
+        assert!(messages.wait_until().is_some());
         let mut unlimited = Pace::new(0, 1, start);
         (0..10_000).for_each(|_| unlimited.consume(start));
         assert_eq!(unlimited.wait_until(), None);

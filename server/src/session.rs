@@ -3,10 +3,12 @@
 mod context;
 mod error;
 mod history;
+mod lists;
 mod manage;
 mod run;
 mod writer;
 
 pub use context::{Peer, SessionContext};
 pub use history::history_limit;
+pub use lists::EncodedLists;
 pub use run::run;

@@ -96,7 +96,7 @@ pub async fn start(
         settings: settings.clone(),
         tasks: tasks.clone(),
         stop: stop.clone(),
-        renamed: watch::channel(()).0,
+        renamed: watch::channel(0).0,
     };
     let hub = Arc::new(Hub::open(context).await?);
     let address = settings.listen;
@@ -106,7 +106,7 @@ pub async fn start(
     let serving = Serving { address, instance: Uuid::new_v4() };
     let places = Arc::new(Places::new(allowed_connections(settings.connections)));
     let budgets = Arc::new(Budgets::new(&settings));
-    let session = SessionContext { hub, settings, clock, stop: stop.clone() };
+    let session = SessionContext { hub, lists: Arc::default(), settings, clock, stop: stop.clone() };
     let http = HttpContext {
         session,
         account: account.clone(),

@@ -37,13 +37,13 @@ impl LocalAccount {
         let token = read_or_write(&token_file, || {
             format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple())
         })?;
-        check_is_private(&token_file)?;
         if token.trim().len() < TOKEN_LENGTH {
             let message = format!(
                 "{TOKEN_FILE} is too short to be a token (the disk may have been full): delete it, and the server creates a new one at its next start"
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
+        check_is_private(&token_file)?;
         let stored = read_or_write(&data_dir.join(USER_FILE), || {
             let user = StoredUser { id: UserId(Uuid::new_v4()) };
             serde_json::to_string(&user).expect("an id is plain data")

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tracing::error;
 
 use super::{
-    log::{CUT_BYTES, conflated_bytes, fitting_count},
+    log::{CUT_BYTES, conflated_bytes},
     outbox::SnapshotFrames,
     source::Source,
 };
@@ -38,8 +38,8 @@ pub(super) struct Missed {
 }
 
 impl Missed {
-    /// Reads the first of the commits, as many as one message holds. Returns `None` if they are not all there, because some are
-    /// pruned, or if they are larger than a snapshot.
+    /// Reads the commits if they are to be measured, otherwise the first of them, as many as one message holds. Returns `None` if
+    /// they are not all there, because some are pruned, or if they are larger than a snapshot.
     pub(super) async fn read(self, source: &dyn Source) -> Result<Option<Vec<Commit>>, Unavailable> {
         let limit = self.whole.map_or(CUT_BYTES, |whole| whole.max(CUT_BYTES));
         let mut commits = source.commits_after(self.from, limit).await?;
@@ -54,7 +54,6 @@ impl Missed {
         {
             return Ok(None);
         }
-        commits.truncate(fitting_count(&commits));
         Ok(Some(commits))
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     catch_up::Missed,
+    log::fitting_count,
     outbox::{ConnectionId, Outgoing, SnapshotFrames},
     presence::People,
     snapshots::SnapshotCache,
@@ -107,6 +108,12 @@ impl FanOut {
         }
         while !self.reads.is_reading {
             let connection = self.reads.waiting.pop_first()?;
+            // A read for another connection may have brought these commits into memory.
+            if let Some((subscriber, from)) = self.subscribers.take_resumable(connection) {
+                let at = At { epoch: self.state.at.epoch, revision: from };
+                self.subscribe(subscriber, Some(at));
+                continue;
+            }
             if let Need::Journal(from) = self.subscribers.catch_up(connection) {
                 self.start_read(connection, from, Some(self.state.approximate_bytes));
             }
@@ -183,12 +190,18 @@ impl FanOut {
             // A snapshot that was encoded before may need the same commits.
             self.snapshots.invalidate();
         }
-        let Ok(Some(commits)) = commits else {
+        let Ok(Some(mut commits)) = commits else {
             if let Some(subscriber) = self.unsubscribe(connection) {
                 self.send_snapshot(subscriber);
             }
             return;
         };
+        if self.subscribers.log.extend_back(&commits) {
+            // Every connection that waits for these commits is sent them from memory.
+            self.reads.waiting.insert(connection);
+            return;
+        }
+        commits.truncate(fitting_count(&commits));
         if let Some(subscriber) = self.subscribers.remove_resuming(connection) {
             self.resume(subscriber, Revision(commits[0].revision.0 - 1));
         }
@@ -245,8 +258,8 @@ impl FanOut {
     }
 
     /// Whether the commits after a revision are smaller, once conflated, than a snapshot. `None` if they are not in memory.
-    fn is_worth_resuming(&self, from: Revision) -> Option<bool> {
-        let (log, whole) = (&self.subscribers.log, self.state.approximate_bytes);
+    fn is_worth_resuming(&mut self, from: Revision) -> Option<bool> {
+        let (log, whole) = (&mut self.subscribers.log, self.state.approximate_bytes);
         Some(log.bytes_since(from)? <= whole || log.conflated_bytes_since(from)? <= whole)
     }
 
@@ -265,7 +278,7 @@ impl FanOut {
     /// Adds a subscriber that has the revision `sent` once its queue is written.
     fn subscribe_from(&mut self, subscriber: Subscriber, sent: Revision) {
         let connection = subscriber.connection;
-        if self.subscribers.subscribe(subscriber, sent, !self.people.is_empty()) != Need::Nothing {
+        if self.subscribers.subscribe(subscriber, sent) != Need::Nothing {
             self.reads.waiting.insert(connection);
         }
         self.schedule_presence();
@@ -286,7 +299,7 @@ impl FanOut {
     }
 
     fn push_snapshot(&mut self, subscriber: Subscriber, frames: &Arc<SnapshotFrames>) {
-        if subscriber.outbox.push_always(Outgoing::Snapshot(frames.clone())) {
+        if self.snapshots.queue(&subscriber, frames) {
             self.subscribe_from(subscriber, frames.revision);
         }
     }
@@ -298,7 +311,7 @@ impl FanOut {
     }
 
     fn schedule_presence(&mut self) {
-        let is_due = self.people.changed || self.subscribers.has_missed_presence();
+        let is_due = self.people.has_changed() || self.subscribers.has_missed_presence();
         if is_due && self.presence_at.is_none() {
             self.presence_at = Some(Instant::now() + PRESENCE_INTERVAL);
         }
@@ -306,9 +319,9 @@ impl FanOut {
 
     fn send_presence(&mut self) {
         self.presence_at = None;
-        let only_missed = !std::mem::take(&mut self.people.changed);
-        let message = ServerMessage::Presence(self.people.message(self.watchlist));
-        self.subscribers.send_presence(&message, only_missed);
+        let difference = self.people.take_difference(self.watchlist).map(ServerMessage::Presence);
+        let whole = || ServerMessage::Presence(self.people.whole(self.watchlist));
+        self.subscribers.send_presence(difference.as_ref(), whole);
         self.schedule_presence();
     }
 }

@@ -23,12 +23,35 @@ pub(super) struct CommitLog {
     bytes: usize,
     /// The revision before the oldest commit.
     start: Revision,
+    /// The last encoded ranges: many connections are at the same revision after they were cut off together.
+    frames: Recent<(Revision, Revision, Dialect), Frame>,
+    /// The sizes of the last ranges that were conflated to be measured.
+    sizes: Recent<(Revision, Revision), usize>,
+}
+
+/// Number of results that are kept of each kind.
+const MAX_RECENT: usize = 4;
+
+/// The results of the last calls, by what they were for.
+struct Recent<K, V>(VecDeque<(K, V)>);
+
+impl<K: PartialEq, V: Clone> Recent<K, V> {
+    fn get_or_insert_with(&mut self, key: K, compute: impl FnOnce() -> V) -> V {
+        if let Some((_, known)) = self.0.iter().find(|(known, _)| *known == key) {
+            return known.clone();
+        }
+        self.0.truncate(MAX_RECENT - 1);
+        let value = compute();
+        self.0.push_front((key, value.clone()));
+        value
+    }
 }
 
 impl CommitLog {
     /// Creates an empty log of a watchlist at a revision.
     pub(super) fn new(revision: Revision) -> Self {
-        Self { commits: VecDeque::new(), bytes: 0, start: revision }
+        let (frames, sizes) = (Recent(VecDeque::new()), Recent(VecDeque::new()));
+        Self { commits: VecDeque::new(), bytes: 0, start: revision, frames, sizes }
     }
 
     /// Returns the revision before the oldest commit.
@@ -53,15 +76,35 @@ impl CommitLog {
         }
     }
 
+    /// Adds commits before the oldest one, if they lead up to it and all fit. Returns whether they are in memory now.
+    pub(super) fn extend_back(&mut self, commits: &[Commit]) -> bool {
+        let older: Vec<_> = commits.iter().filter(|commit| commit.revision <= self.start).collect();
+        if older.last().is_none_or(|last| last.revision != self.start) {
+            return false;
+        }
+        let sizes: Vec<usize> = older.iter().map(|commit| approximate_bytes(commit)).collect();
+        let bytes: usize = sizes.iter().sum();
+        if self.bytes + bytes > LOG_BYTES {
+            return false;
+        }
+        for (commit, bytes) in older.into_iter().zip(sizes).rev() {
+            self.commits.push_front((Arc::new(commit.clone()), bytes));
+            self.start = Revision(self.start.0 - 1);
+        }
+        self.bytes += bytes;
+        true
+    }
+
     /// Returns the size of the commits after a revision, if all of them are in memory.
     pub(super) fn bytes_since(&self, revision: Revision) -> Option<usize> {
         self.since(revision).map(|commits| commits.map(|(_, bytes)| bytes).sum())
     }
 
     /// Returns the size of the commits after a revision once conflated, if all of them are in memory.
-    pub(super) fn conflated_bytes_since(&self, revision: Revision) -> Option<usize> {
+    pub(super) fn conflated_bytes_since(&mut self, revision: Revision) -> Option<usize> {
         let commits: Vec<Arc<Commit>> = self.since(revision)?.map(|(commit, _)| commit.clone()).collect();
-        Some(conflated_bytes(&commits))
+        let range = (revision, self.head());
+        Some(self.sizes.get_or_insert_with(range, || conflated_bytes(&commits)))
     }
 
     /// Returns the revision at which a message that starts after `from` ends.
@@ -72,7 +115,7 @@ impl CommitLog {
 
     /// Encodes the commits of a range as one message.
     pub(super) fn frame(
-        &self,
+        &mut self,
         watchlist: WatchlistId,
         (from, to): (Revision, Revision),
         dialect: Dialect,
@@ -82,7 +125,8 @@ impl CommitLog {
             .map(|(commit, _)| commit.clone())
             .take_while(|commit| commit.revision <= to)
             .collect();
-        Some(changes_frame(watchlist, from, &commits, dialect))
+        let encode = || changes_frame(watchlist, from, &commits, dialect);
+        Some(self.frames.get_or_insert_with((from, to, dialect), encode))
     }
 
     fn since(&self, revision: Revision) -> Option<impl Iterator<Item = &(Arc<Commit>, usize)>> {

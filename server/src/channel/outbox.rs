@@ -1,6 +1,6 @@
 //! The bounded queue of frames to one connection.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use shared::ids::Revision;
 use tokio::sync::mpsc;
@@ -21,8 +21,40 @@ const RESERVED_ITEMS: usize = 128;
 pub enum Outgoing {
     /// One message.
     Frame(Frame),
-    /// A whole watchlist, shared with other connections.
-    Snapshot(Arc<SnapshotFrames>),
+    /// A whole watchlist.
+    Snapshot(QueuedSnapshot),
+}
+
+/// A snapshot in a connection's queue, shared with other connections. It can be cancelled until it is written, so that a
+/// connection that does not read and opens a watchlist again and again holds one snapshot of it.
+#[derive(Clone, Debug)]
+pub struct QueuedSnapshot(Arc<Mutex<Option<Arc<SnapshotFrames>>>>);
+
+/// The channel's end of a [`QueuedSnapshot`].
+#[derive(Debug)]
+pub(super) struct SnapshotCancel(Weak<Mutex<Option<Arc<SnapshotFrames>>>>);
+
+impl QueuedSnapshot {
+    /// Creates a queued snapshot and what cancels it.
+    pub(super) fn new(frames: Arc<SnapshotFrames>) -> (Self, SnapshotCancel) {
+        let slot = Arc::new(Mutex::new(Some(frames)));
+        let cancel = SnapshotCancel(Arc::downgrade(&slot));
+        (Self(slot), cancel)
+    }
+
+    /// Returns the frames to write, unless the snapshot is cancelled.
+    pub fn into_frames(self) -> Option<Arc<SnapshotFrames>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl SnapshotCancel {
+    /// Cancels the snapshot if it is still queued.
+    pub(super) fn cancel(self) {
+        if let Some(slot) = self.0.upgrade() {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
 }
 
 /// The encoded parts of a snapshot.
@@ -80,8 +112,13 @@ impl Outbox {
     pub fn weight(&self, item: &Outgoing) -> usize {
         match item {
             Outgoing::Frame(frame) => frame.bytes().len(),
-            Outgoing::Snapshot(_) => self.limit + 1,
+            Outgoing::Snapshot(_) => self.snapshot_weight(),
         }
+    }
+
+    /// Returns the bytes that a snapshot counts for.
+    pub fn snapshot_weight(&self) -> usize {
+        self.limit + 1
     }
 
     /// Queues an item unless the queue is full. An empty queue accepts an item of any size.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    outbox::{ConnectionId, SnapshotFrames},
+    outbox::{ConnectionId, Outgoing, QueuedSnapshot, SnapshotCancel, SnapshotFrames},
     subscribers::Subscriber,
 };
 use crate::dialect::Dialect;
@@ -18,6 +18,8 @@ pub(super) struct SnapshotCache {
     /// The dialects in which a snapshot is being encoded.
     encoding: BTreeSet<Dialect>,
     waiting: BTreeMap<Dialect, Vec<Subscriber>>,
+    /// The last snapshot that was queued for each connection.
+    queued: BTreeMap<ConnectionId, SnapshotCancel>,
 }
 
 impl SnapshotCache {
@@ -52,13 +54,26 @@ impl SnapshotCache {
         self.waiting.remove(&dialect).unwrap_or_default()
     }
 
+    /// Queues a snapshot for a connection. Returns false if the connection is gone.
+    pub(super) fn queue(&mut self, subscriber: &Subscriber, frames: &Arc<SnapshotFrames>) -> bool {
+        let (queued, cancel) = QueuedSnapshot::new(frames.clone());
+        let is_queued = subscriber.outbox.push_always(Outgoing::Snapshot(queued));
+        if is_queued {
+            self.queued.insert(subscriber.connection, cancel);
+        }
+        is_queued
+    }
+
     /// Forgets the encoded snapshots: only one of this moment will do.
     pub(super) fn invalidate(&mut self) {
         self.encoded.clear();
     }
 
-    /// Removes a connection that waits.
+    /// Removes a connection that waits or is being sent a snapshot.
     pub(super) fn remove(&mut self, connection: ConnectionId) {
+        if let Some(queued) = self.queued.remove(&connection) {
+            queued.cancel();
+        }
         for waiting in self.waiting.values_mut() {
             waiting.retain(|subscriber| subscriber.connection != connection);
         }

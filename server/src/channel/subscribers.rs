@@ -46,7 +46,7 @@ struct Subscription {
     /// Whether it is to resume once the commits that it missed are read. It is sent nothing before: they are older than those
     /// in memory.
     resuming: bool,
-    /// Whether it missed a presence message.
+    /// Whether it needs all windows: it has just subscribed, or missed a difference.
     presence_missed: bool,
 }
 
@@ -87,11 +87,10 @@ impl Subscribers {
     }
 
     /// Adds a connection that has, or will have once its queue is written, the revision `sent`, and catches it up from there.
-    /// `has_people` says whether there is a presence message to send.
-    pub(super) fn subscribe(&mut self, subscriber: Subscriber, sent: Revision, has_people: bool) -> Need {
+    pub(super) fn subscribe(&mut self, subscriber: Subscriber, sent: Revision) -> Need {
         let connection = subscriber.connection;
         let subscription =
-            Subscription { subscriber, sent, ready: false, resuming: false, presence_missed: has_people };
+            Subscription { subscriber, sent, ready: false, resuming: false, presence_missed: true };
         self.subscriptions.insert(connection, subscription);
         self.catch_up(connection)
     }
@@ -102,6 +101,14 @@ impl Subscribers {
         let subscription =
             Subscription { subscriber, sent, ready: false, resuming: true, presence_missed: false };
         self.subscriptions.insert(connection, subscription);
+    }
+
+    /// Removes and returns a connection that is to resume, with its revision, if the commits that it missed are in memory.
+    pub(super) fn take_resumable(&mut self, connection: ConnectionId) -> Option<(Subscriber, Revision)> {
+        let start = self.log.start();
+        let known = self.subscriptions.get(&connection)?;
+        let from = Some(known.sent).filter(|sent| known.resuming && *sent >= start)?;
+        Some((self.unsubscribe(connection)?, from))
     }
 
     /// Removes and returns a connection that is to resume.
@@ -168,6 +175,10 @@ impl Subscribers {
     pub(super) fn catch_up(&mut self, connection: ConnectionId) -> Need {
         loop {
             let Some(subscription) = self.subscriptions.get_mut(&connection) else { return Need::Nothing };
+            if subscription.resuming {
+                // It is sent `resumed` first, even if the commits are in memory by now.
+                return Need::Journal(subscription.sent);
+            }
             if subscription.ready || subscription.sent >= self.flushed {
                 subscription.ready = true;
                 return Need::Nothing;
@@ -206,16 +217,27 @@ impl Subscribers {
         }
     }
 
-    /// Sends a presence message. Connections that are behind get it with their catch-up.
-    pub(super) fn send_presence(&mut self, message: &ServerMessage, only_missed: bool) {
-        let mut frames: BTreeMap<Dialect, Frame> = BTreeMap::new();
+    /// Sends the windows that have changed, and all of them to connections that have missed some. Connections that are behind get
+    /// all of them with their catch-up.
+    pub(super) fn send_presence(
+        &mut self,
+        difference: Option<&ServerMessage>,
+        whole: impl Fn() -> ServerMessage,
+    ) {
+        let mut frames: BTreeMap<(Dialect, bool), Frame> = BTreeMap::new();
         for subscription in self.subscriptions.values_mut() {
-            if only_missed && !subscription.presence_missed {
+            let is_whole = subscription.presence_missed;
+            let dialect = subscription.subscriber.dialect;
+            let encode = || match difference {
+                Some(difference) if !is_whole => dialect.encode(difference),
+                _ => dialect.encode(&whole()),
+            };
+            if difference.is_none() && !is_whole {
                 continue;
             }
-            let dialect = subscription.subscriber.dialect;
-            let frame = frames.entry(dialect).or_insert_with(|| dialect.encode(message)).clone();
-            let is_sent = subscription.ready && subscription.push(Outgoing::Frame(frame));
+            let is_sent = subscription.ready
+                && subscription
+                    .push(Outgoing::Frame(frames.entry((dialect, is_whole)).or_insert_with(encode).clone()));
             subscription.presence_missed = !is_sent;
         }
     }

@@ -195,14 +195,23 @@ impl Connection {
         let item = item.expect("the connection keeps its own sender");
         let frames = match &item {
             Outgoing::Frame(frame) => vec![frame.clone()],
-            Outgoing::Snapshot(frames) => frames.frames.clone(),
+            Outgoing::Snapshot(queued) => {
+                queued.clone().into_frames().map_or(Vec::new(), |frames| frames.frames.clone())
+            }
         };
         if self.state.record_written(self.subscriber.outbox.weight(&item)) {
             self.channel.catch_up(self.subscriber.connection).await;
         }
         let decode =
             |frame: &crate::dialect::frame::Frame| Encoding::Json.decode_server(frame.payload()).unwrap();
-        let messages: Vec<ServerMessage> = frames.iter().map(decode).collect();
+        let mut messages: Vec<ServerMessage> = frames.iter().map(decode).collect();
+        // Who is there is sent after each subscription, even if it is nobody.
+        messages.retain(
+            |message| !matches!(message, ServerMessage::Presence(presence) if presence.people.is_empty()),
+        );
+        if messages.is_empty() {
+            return Box::pin(self.next()).await;
+        }
         messages.iter().for_each(|message| self.follow(message));
         messages
     }
@@ -298,9 +307,50 @@ async fn a_connection_resumes_with_commits_that_are_no_longer_in_memory() {
     let mut late = room.subscribe(Some(5)).await;
     room.write_and_publish(2).await;
     room.allow_reads(1);
-    assert_eq!(late.receive_until(22).await, ["resumed", "changes", "changes", "changes"]);
+    assert_eq!(late.receive_until(22).await, ["resumed", "changes", "changes"]);
     room.write_and_publish(1).await;
     assert_eq!(late.receive_until(23).await, ["changes"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_read_serves_every_connection_that_comes_back_at_once() {
+    let mut room = Room::at(2_000).await;
+    let mut herd = Vec::new();
+    for number in 0..100 {
+        herd.push(room.subscribe(Some(5 + number % 3)).await);
+    }
+    room.allow_reads(3);
+    for connection in &mut herd {
+        assert_eq!(connection.receive_until(2_000).await[0], "resumed");
+    }
+    let left = room.source.permits.available_permits();
+    assert!(left > 0, "at most one read for each revision that they have");
+    room.write_and_publish(1).await;
+    for connection in &mut herd {
+        assert_eq!(connection.receive_until(2_001).await, ["changes"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_opens_again_and_again_without_reading_holds_one_snapshot() {
+    let mut room = Room::at(0).await;
+    let mut silent = room.subscribe(None).await;
+    for _ in 0..50 {
+        room.allow_reads(1);
+        // Each snapshot is of another moment.
+        room.write_and_publish(1).await;
+        tokio::time::sleep(2 * FLUSH).await;
+        room.channel.subscribe(silent.subscriber.clone(), None).await.unwrap();
+    }
+    room.allow_reads(10);
+    tokio::time::sleep(2 * FLUSH).await;
+    let mut held = 0;
+    while let Ok(item) = silent.items.try_recv() {
+        if let Outgoing::Snapshot(queued) = item {
+            held += usize::from(queued.into_frames().is_some());
+        }
+    }
+    assert_eq!(held, 1);
 }
 
 #[tokio::test(start_paused = true)]

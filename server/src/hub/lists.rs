@@ -22,11 +22,14 @@ use crate::{
     unavailable::Unavailable,
 };
 
+/// Maximum number of watchlists, deleted ones included, so that a list of them fits into a message.
+const MAX_LISTS: usize = 2_000;
+
 /// The watchlists of this server, deleted ones included.
 pub(super) struct Lists {
     pub(super) context: RoomContext,
-    /// Notified when a watchlist is created, renamed, deleted or restored.
-    pub(super) changed: watch::Sender<()>,
+    /// Version of the list: it grows when a watchlist is created, renamed, deleted or restored.
+    pub(super) changed: watch::Sender<u64>,
     entries: Mutex<Vec<Entry>>,
     /// Serialises creating watchlists.
     creating: sync::Mutex<()>,
@@ -106,6 +109,10 @@ impl Lists {
             Some(_) => return Ok(id),
             None => {}
         }
+        if self.entries().len() >= MAX_LISTS {
+            let message = format!("the limit of a server is {MAX_LISTS} watchlists, deleted ones included");
+            return Err(Rejection::new(Code::TooLarge, message));
+        }
         let watchlist = Watchlist::new(name, columns, &self.context.settings.limits)?;
         let epoch = Epoch(Uuid::new_v4());
         let at = At { epoch, revision: Revision(0) };
@@ -118,7 +125,7 @@ impl Lists {
         created.map_err(|error| unavailable(&error))?;
         let live = Arc::new(Live::new(name.into(), Revision(0), 0));
         self.entries().push(Entry::new(id, epoch, live, None));
-        self.changed.send_replace(());
+        self.changed.send_modify(|version| *version += 1);
         Ok(id)
     }
 
@@ -144,7 +151,7 @@ impl Lists {
             entry.deleted = Some(Deletion { at, by: Some(by) });
             entry.running = None;
         });
-        self.changed.send_replace(());
+        self.changed.send_modify(|version| *version += 1);
         if let Some(running) = running {
             running.channel_ended().await;
         }
@@ -162,7 +169,7 @@ impl Lists {
         let restored = confirm::set_deleted(&*self.context.journal, id, None).await;
         restored.map_err(|error| unavailable(&error))?;
         self.with_entry(id, |entry| entry.deleted = None);
-        self.changed.send_replace(());
+        self.changed.send_modify(|version| *version += 1);
         Ok(())
     }
 

@@ -21,5 +21,5 @@ pub struct RoomContext {
     /// Ends the tasks.
     pub stop: CancellationToken,
     /// Notified when a watchlist's name changes.
-    pub renamed: watch::Sender<()>,
+    pub renamed: watch::Sender<u64>,
 }

@@ -242,7 +242,7 @@ impl Room {
         let published = Published { commits: commits.into(), at, columns, approximate_bytes };
         self.publisher.publish(Event::Published(published));
         if is_renamed {
-            self.context.renamed.send_replace(());
+            self.context.renamed.send_modify(|version| *version += 1);
         }
         self.saver.save_if_due(&self.sequencer.state, at);
     }

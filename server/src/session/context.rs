@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use shared::wire::codec::Encoding;
 use tokio_util::sync::CancellationToken;
 
+use super::lists::EncodedLists;
 use crate::{access::Caller, channel::ConnectionId, clock::Clock, hub::Hub, settings::Settings};
 
 /// What every session shares.
@@ -12,6 +13,8 @@ use crate::{access::Caller, channel::ConnectionId, clock::Clock, hub::Hub, setti
 pub struct SessionContext {
     /// The watchlists.
     pub hub: Arc<Hub>,
+    /// The encoded lists of watchlists.
+    pub lists: Arc<EncodedLists>,
     /// Limits and intervals.
     pub settings: Arc<Settings>,
     /// The wall clock.

@@ -12,7 +12,7 @@ use shared::{
         PROTOCOL,
         client::{self, ClientMessage},
         codec::DecodeError,
-        server::{ErrorCode, ServerMessage, Watchlists, Welcome},
+        server::{ErrorCode, ServerMessage, Welcome},
     },
 };
 use tokio::{
@@ -28,6 +28,7 @@ use super::{
     context::{Peer, SessionContext},
     error::{error_code, rejected, watchlist_error},
     history::history,
+    lists::ListUpdates,
     manage,
     writer::{Ready, Writer},
 };
@@ -172,12 +173,12 @@ impl Session {
         socket: &mut Socket<S>,
         mut writer: Writer,
     ) -> Result<Infallible, End> {
-        let mut lists = self.context.hub.changes();
         let mut ping = interval(Duration::from_secs(self.context.settings.ping_seconds.max(1)));
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let silence = self.context.silence();
         socket.send(&self.welcome()).await?;
-        socket.send(&self.watchlists()).await?;
+        let mut lists = ListUpdates::new(&self.context.hub);
+        self.send_lists(socket).await?;
         loop {
             self.pace.fill(Instant::now());
             let resume_at = self.pace.wait_until();
@@ -192,11 +193,7 @@ impl Session {
             tokio::select! {
                 () = self.context.stop.cancelled() => return Err(restarting()),
                 ready = writer.ready() => Box::pin(self.write(socket, &mut writer, ready)).await?,
-                changed = lists.changed() => {
-                    if changed.is_ok() {
-                        socket.send(&self.watchlists()).await?;
-                    }
-                }
+                () = lists.due() => self.send_lists(socket).await?,
                 Some(history) = self.histories.join_next() => {
                     Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
                 }
@@ -252,8 +249,10 @@ impl Session {
         })
     }
 
-    fn watchlists(&self) -> ServerMessage {
-        ServerMessage::Watchlists(Watchlists { list: self.context.hub.list(&self.peer.caller) })
+    async fn send_lists<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: &mut Socket<S>) -> Result<(), End> {
+        let SessionContext { hub, lists, .. } = &self.context;
+        let frame = lists.get(hub, &self.peer.caller, socket.dialect());
+        socket.write(frame.bytes()).await
     }
 
     async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
@@ -261,6 +260,7 @@ impl Session {
         socket: &mut Socket<S>,
         bytes: &[u8],
     ) -> Result<(), End> {
+        self.pace.consume_message(Instant::now());
         let message = match socket.encoding().decode_client(bytes) {
             Ok(message) => message,
             Err(DecodeError::BadMessage(message)) => return Err(End::Error(ErrorCode::BadMessage, message)),

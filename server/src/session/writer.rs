@@ -82,22 +82,25 @@ impl Writer {
         first: Outgoing,
     ) -> Result<bool, End> {
         let mut gathered: Vec<Frame> = Vec::new();
-        let (mut bytes, mut next) = (0, Some(first));
+        let (mut bytes, mut cancelled, mut next) = (0, 0, Some(first));
         while let Some(item) = next {
             match item {
                 Outgoing::Frame(frame) => {
                     bytes += frame.bytes().len();
                     gathered.push(frame);
                 }
-                Outgoing::Snapshot(frames) => {
-                    self.streaming = Some((frames, 0));
-                    break;
-                }
+                Outgoing::Snapshot(queued) => match queued.into_frames() {
+                    Some(frames) => {
+                        self.streaming = Some((frames, 0));
+                        break;
+                    }
+                    None => cancelled += self.outbox.snapshot_weight(),
+                },
             }
             next = if bytes < WRITE_BYTES { self.items.try_recv().ok() } else { None };
         }
         match gathered.as_slice() {
-            [] => return Ok(false),
+            [] => {}
             [one] => socket.write(one.bytes()).await?,
             several => {
                 let mut together = Vec::with_capacity(bytes);
@@ -105,7 +108,7 @@ impl Writer {
                 socket.write(&together).await?;
             }
         }
-        Ok(self.state.record_written(bytes))
+        Ok(self.state.record_written(bytes + cancelled))
     }
 
     /// Writes the next part of a snapshot. Returns true if the senders are to catch up.
@@ -121,7 +124,7 @@ impl Writer {
             self.streaming = Some((frames, part + 1));
             return Ok(false);
         }
-        Ok(self.state.record_written(self.outbox.weight(&Outgoing::Snapshot(frames))))
+        Ok(self.state.record_written(self.outbox.snapshot_weight()))
     }
 }
 

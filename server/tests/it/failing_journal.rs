@@ -110,7 +110,7 @@ async fn next(items: &mut mpsc::Receiver<Outgoing>) -> ServerMessage {
     let item = timeout(PATIENCE, items.recv()).await.unwrap().unwrap();
     let frame = match item {
         Outgoing::Frame(frame) => frame,
-        Outgoing::Snapshot(snapshot) => snapshot.frames[0].clone(),
+        Outgoing::Snapshot(snapshot) => snapshot.into_frames().unwrap().frames[0].clone(),
     };
     Encoding::Json.decode_server(frame.payload()).unwrap()
 }

@@ -168,10 +168,10 @@ impl Simulation {
             settings: settings.clone(),
             tasks: tasks.clone(),
             stop: stop.clone(),
-            renamed: watch::channel(()).0,
+            renamed: watch::channel(0).0,
         };
         let hub = Arc::new(Hub::open(context).await.unwrap());
-        let context = SessionContext { hub: hub.clone(), settings, clock, stop };
+        let context = SessionContext { hub: hub.clone(), lists: Arc::default(), settings, clock, stop };
         self.server = Some(SimulatedServer { hub, context, tasks });
     }
 

@@ -202,7 +202,7 @@ pub fn room_context(journal: Arc<dyn Journal>) -> RoomContext {
         settings: Arc::new(Settings::default()),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
-        renamed: watch::channel(()).0,
+        renamed: watch::channel(0).0,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     watchlist::{Watchlist, apply::Mode},
     wire::{
         client::{ClientMessage, Open},
-        server::{Changes, Person, Resumed},
+        server::{Changes, Person, Presence, Resumed},
         snapshot::Snapshot,
     },
 };
@@ -105,8 +105,20 @@ impl ListReplica {
         std::mem::replace(&mut self.is_wanted, is_wanted) != is_wanted
     }
 
-    pub(super) fn set_people(&mut self, people: Vec<Person>) {
-        self.people = people;
+    pub(super) fn on_presence(&mut self, presence: Presence) {
+        let Presence { whole, people, gone, .. } = presence;
+        if whole {
+            self.people = people;
+            return;
+        }
+        let is_same = |known: &Person, client, window| known.client == client && known.window == window;
+        self.people.retain(|known| !gone.iter().any(|gone| is_same(known, gone.client, gone.window)));
+        for person in people {
+            match self.people.iter_mut().find(|known| is_same(known, person.client, person.window)) {
+                Some(known) => *known = person,
+                None => self.people.push(person),
+            }
+        }
     }
 
     /// Starts opening the watchlist and returns the message to send.

@@ -74,9 +74,10 @@ impl Replica {
                 self.on_answer(rejected.watchlist, rejected.edit, Outcome::Rejected(rejected.rejection));
             }
             ServerMessage::Presence(presence) => {
-                if let Some(list) = self.lists.get_mut(&presence.watchlist) {
-                    list.set_people(presence.people);
-                    self.events.push(Event::People { watchlist: presence.watchlist });
+                let watchlist = presence.watchlist;
+                if let Some(list) = self.lists.get_mut(&watchlist) {
+                    list.on_presence(presence);
+                    self.events.push(Event::People { watchlist });
                 }
             }
             ServerMessage::Error(error) => self.on_error(&error, now_ms),

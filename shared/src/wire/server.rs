@@ -190,8 +190,28 @@ pub struct Rejected {
 pub struct Presence {
     /// The watchlist.
     pub watchlist: WatchlistId,
+    /// Whether `people` are all windows. Otherwise they are those that are new, and those whose cursor has moved.
+    #[serde(default = "yes")]
+    pub whole: bool,
     /// One entry for each window.
     pub people: Vec<Person>,
+    /// Windows that are no longer there.
+    #[serde(default)]
+    pub gone: Vec<WindowRef>,
+}
+
+/// Messages of servers that do not send differences contain all windows.
+fn yes() -> bool {
+    true
+}
+
+/// Identifies a window of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WindowRef {
+    /// The client that the window belongs to.
+    pub client: ClientId,
+    /// The window.
+    pub window: WindowId,
 }
 
 /// One window of a person, and its cursor.

@@ -233,7 +233,27 @@ fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
             ServerMessage::Accepted(server::Accepted { watchlist, edit: EditId(7), revision: Revision(43) }),
         ),
         ("rejected", ServerMessage::Rejected(server::Rejected { watchlist, edit: EditId(7), rejection })),
-        ("people", ServerMessage::Presence(server::Presence { watchlist, people: vec![person] })),
+        (
+            "people",
+            ServerMessage::Presence(server::Presence {
+                watchlist,
+                whole: true,
+                people: vec![person],
+                gone: Vec::new(),
+            }),
+        ),
+        (
+            "peopleMoved",
+            ServerMessage::Presence(server::Presence {
+                watchlist,
+                whole: false,
+                people: Vec::new(),
+                gone: vec![server::WindowRef {
+                    client: shared::ids::ClientId(Uuid::nil()),
+                    window: WindowId(2),
+                }],
+            }),
+        ),
         ("error", ServerMessage::Error(error(ErrorCode::Restarting, "the server is stopping"))),
     ]
 }
