@@ -11,7 +11,7 @@ pub fn raise_limit() -> usize {
     current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
-/// Returns the limit of open files. Here there is none.
+/// Returns `usize::MAX`: this system has no such limit.
 #[cfg(not(unix))]
 pub fn raise_limit() -> usize {
     usize::MAX

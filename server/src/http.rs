@@ -4,9 +4,9 @@ mod api;
 mod authentication;
 mod body;
 mod budget;
+mod connection_limit;
 mod context;
 mod health;
-mod places;
 mod problem;
 mod serve;
 mod upgrade;
@@ -21,8 +21,8 @@ use axum::{
 use self::problem::Problem;
 pub use self::{
     budget::Budgets,
+    connection_limit::{ConnectionLimit, MAX_UNAUTHENTICATED},
     context::HttpContext,
-    places::{MAX_STRANGERS, Places},
     serve::serve,
 };
 

@@ -109,7 +109,7 @@ impl Hub {
         let id = id.unwrap_or_else(|| WatchlistId(Uuid::now_v7()));
         let columns = columns.unwrap_or_else(standard_columns);
         let (lists, name) = (self.lists.clone(), name.to_owned());
-        self.finish(async move { lists.create(id, &name, columns).await }).await
+        self.run_to_completion(async move { lists.create(id, &name, columns).await }).await
     }
 
     /// Deletes a watchlist. It can be restored for some days.
@@ -119,7 +119,7 @@ impl Hub {
     pub async fn delete(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
         self.check_manage(caller, id)?;
         let (lists, by) = (self.lists.clone(), caller.user().name.clone());
-        self.finish(async move { lists.delete(id, by).await }).await
+        self.run_to_completion(async move { lists.delete(id, by).await }).await
     }
 
     /// Restores a deleted watchlist.
@@ -129,12 +129,12 @@ impl Hub {
     pub async fn restore(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
         self.check_manage(caller, id)?;
         let lists = self.lists.clone();
-        self.finish(async move { lists.restore(id).await }).await
+        self.run_to_completion(async move { lists.restore(id).await }).await
     }
 
     /// Runs an operation as a task of the server and returns its result. The operation ends even if its caller has gone away, so
     /// that the watchlists served are those of the journal.
-    async fn finish<T: Send + 'static>(
+    async fn run_to_completion<T: Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T, Rejection>> + Send + 'static,
     ) -> Result<T, Rejection> {

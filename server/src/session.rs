@@ -1,4 +1,4 @@
-//! One connection: its requests are passed on, and what it is to receive is written in few and large writes.
+//! One connection: dispatches its requests, and batches the frames that it is sent.
 
 mod context;
 mod error;

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     descriptors,
     folder::{DataFolder, Serving},
-    http::{Budgets, HttpContext, MAX_STRANGERS, Places, router, serve},
+    http::{Budgets, ConnectionLimit, HttpContext, MAX_UNAUTHENTICATED, router, serve},
     hub::Hub,
     journal::{Journal, JournalError, sqlite::SqliteJournal},
     room::RoomContext,
@@ -104,7 +104,7 @@ pub async fn start(
         TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let serving = Serving { address, instance: Uuid::new_v4() };
-    let places = Arc::new(Places::new(allowed_connections(settings.connections)));
+    let limit = Arc::new(ConnectionLimit::new(allowed_connections(settings.connections)));
     let budgets = Arc::new(Budgets::new(&settings));
     let session = SessionContext { hub, lists: Arc::default(), settings, clock, stop: stop.clone() };
     let http = HttpContext {
@@ -116,7 +116,7 @@ pub async fn start(
         tasks: tasks.clone(),
         next_connection: Arc::new(AtomicU64::new(1)),
     };
-    tasks.spawn(serve(listener, router(http), places, tasks.clone(), stop.clone()));
+    tasks.spawn(serve(listener, router(http), limit, tasks.clone(), stop.clone()));
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%address, "listening");
     Ok(Running { serving, account, stop, tasks, journal, folder })
@@ -124,7 +124,7 @@ pub async fn start(
 
 /// Returns how many connections may be open, which is fewer than configured if the system does not allow as many files.
 fn allowed_connections(configured: usize) -> usize {
-    let possible = descriptors::raise_limit().saturating_sub(OWN_FILES + MAX_STRANGERS);
+    let possible = descriptors::raise_limit().saturating_sub(OWN_FILES + MAX_UNAUTHENTICATED);
     if configured > possible {
         warn!(configured, possible, "the limit of open files allows fewer connections than configured");
     }

@@ -74,7 +74,7 @@ fn check_is_private(token_file: &Path) -> io::Result<()> {
     let what = if file.uid() != rustix::process::geteuid().as_raw() {
         format!("belongs to another user (id {})", file.uid())
     } else if file.mode() & 0o077 != 0 {
-        format!("can be used by other users (mode {:03o})", file.mode() & 0o777)
+        format!("is accessible to other users (mode {:03o})", file.mode() & 0o777)
     } else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! What a channel is asked to do, and the handle to ask it.
+//! Commands of a channel, and the handle that sends them.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{dialect::Dialect, unavailable::Unavailable};
 /// Maximum number of commands that wait for a channel. Senders wait beyond that.
 pub(super) const MAX_QUEUED: usize = 1024;
 
-/// Something that a channel does: a request of a connection, or the result of its own reading.
+/// A command of a channel: a request of a connection, or the result of its own reading.
 pub(super) enum Command {
     /// Sends the watchlist to a connection, from the revision that it has, and keeps it up to date.
     Subscribe { subscriber: Subscriber, at: Option<At> },

@@ -16,7 +16,7 @@ const MAX_ITEMS: usize = 256;
 /// Number of these that are reserved for items that must not be dropped: snapshots, and the close of a watchlist.
 const RESERVED_ITEMS: usize = 128;
 
-/// Something for a connection to write.
+/// Item of a connection's queue.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
     /// One message.
@@ -74,7 +74,7 @@ pub struct Outbox {
     limit: usize,
 }
 
-/// What the connection's writer shares with the senders.
+/// Queue state shared by the writer and the senders.
 #[derive(Debug, Default)]
 pub struct OutboxState(Mutex<Queued>);
 
@@ -87,7 +87,7 @@ struct Queued {
 
 impl OutboxState {
     /// Records that the writer wrote an item. Returns true if everything is written and a sender could not queue more in the
-    /// meantime: the senders are to catch up.
+    /// meantime: the senders must catch up.
     pub fn record_written(&self, weight: usize) -> bool {
         let mut queued = self.queued();
         queued.bytes -= weight;

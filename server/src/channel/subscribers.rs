@@ -43,7 +43,7 @@ struct Subscription {
     sent: Revision,
     /// Whether it takes part in flushes. Otherwise it is caught up once its queue is written.
     ready: bool,
-    /// Whether it is to resume once the commits that it missed are read. It is sent nothing before: they are older than those
+    /// Whether it will resume once the commits that it missed are read. It is sent nothing before: they are older than those
     /// in memory.
     resuming: bool,
     /// Whether it needs all windows: it has just subscribed, or missed a difference.

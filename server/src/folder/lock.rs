@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::version::{FolderError, enter};
-use crate::files::write_atomically;
+use crate::files::{remove_if_exists, write_atomically};
 
 const LOCK_FILE: &str = "serving.lock";
 const ADDRESS_FILE: &str = "serving.json";
@@ -53,10 +53,8 @@ impl DataFolder {
             Err(TryLockError::Error(source)) => return Err(unwritable(source)),
         }
         // The address of the previous process is stale.
-        match fs::remove_file(path.join(ADDRESS_FILE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(error)),
-            _ => Ok(Self { path: path.to_owned(), _lock: lock }),
-        }
+        remove_if_exists(&path.join(ADDRESS_FILE)).map_err(unwritable)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Returns the folder's path.

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{context::HttpContext, places::Place, problem::Problem};
+use super::{connection_limit::Place, context::HttpContext, problem::Problem};
 use crate::access::Caller;
 
 /// Passes a request on with its [`Caller`] and the caller's budget, or rejects it.
@@ -48,7 +48,8 @@ pub(super) async fn require_own_site(
 
 fn check_site(context: &HttpContext, headers: &HeaderMap) -> Result<(), Problem> {
     if !is_own_host(headers, context.address.ip(), &context.session.settings.public_names) {
-        return Err(Problem::foreign_host());
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        return Err(Problem::foreign_host(host));
     }
     if is_own_origin(headers) { Ok(()) } else { Err(Problem::foreign_origin()) }
 }
@@ -62,7 +63,8 @@ fn bearer_token(headers: &HeaderMap) -> &str {
         .map_or("", |(_, token)| token.trim())
 }
 
-/// Whether a request is to this server by one of its own names. A name of another site that leads to this machine is none.
+/// Returns whether the `Host` header names this server. A foreign name that resolves to this machine (DNS rebinding) does not
+/// count.
 fn is_own_host(headers: &HeaderMap, address: IpAddr, public_names: &[String]) -> bool {
     let mut hosts = headers.get_all(header::HOST).into_iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

@@ -1,4 +1,4 @@
-//! What every HTTP request is served with.
+//! Dependencies of the HTTP handlers.
 
 use std::{
     net::SocketAddr,
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::budget::Budgets;
 use crate::{accounts::LocalAccount, session::SessionContext};
 
-/// What every HTTP request is served with.
+/// Dependencies of the HTTP handlers.
 #[derive(Clone)]
 pub struct HttpContext {
     /// The watchlists, the limits and the clock.

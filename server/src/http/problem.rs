@@ -36,11 +36,11 @@ impl Problem {
     }
 
     pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, None, "there is nothing at this path; the calls are under /api/v1")
+        Self::new(StatusCode::NOT_FOUND, None, "unknown path; the API is under /api/v1")
     }
 
     pub(super) fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, None, "this path has no such method")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, None, "method not allowed for this path")
     }
 
     pub(super) fn bad_message(detail: impl Into<String>) -> Self {
@@ -51,7 +51,7 @@ impl Problem {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             Some(Code::TooLarge),
-            format!("a body of more than {limit} bytes"),
+            format!("the request body is too large; the maximum is {limit} bytes"),
         )
     }
 
@@ -69,12 +69,9 @@ impl Problem {
         )
     }
 
-    pub(super) fn foreign_host() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            Some(Code::Forbidden),
-            "the Host of the request is no name of this server; names are added by the setting public_names",
-        )
+    pub(super) fn foreign_host(host: &str) -> Self {
+        let detail = format!("unknown host name {host:?}; add it to the setting `public_names`");
+        Self::new(StatusCode::FORBIDDEN, Some(Code::Forbidden), detail)
     }
 
     pub(super) fn body_timeout(after: Duration) -> Self {
@@ -84,7 +81,7 @@ impl Problem {
 
     /// Too many calls of one caller at once, or too many edits a second.
     pub(super) fn too_many(what: &str, retry_after: Duration) -> Self {
-        let detail = format!("too many {what} at once; try again in {} seconds", retry_after.as_secs());
+        let detail = format!("too many {what}; try again in {} seconds", retry_after.as_secs());
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, None, detail);
         Self { retry_after: Some(retry_after), ..problem }
     }

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 use tracing::{debug, warn};
 
-use super::places::{Place, Places};
+use super::connection_limit::{ConnectionLimit, Place};
 
 /// Maximum time that a client may take to send the head of a request, and that it may be idle between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(
     listener: TcpListener,
     app: Router,
-    places: Arc<Places>,
+    limit: Arc<ConnectionLimit>,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
@@ -45,7 +45,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let place = Arc::new(places.enter());
+                let place = Arc::new(limit.admit());
                 tasks.spawn(serve_connection(stream, app.clone(), place, stop.clone()));
             }
             Err(error) if is_of_client(&error) => {}
@@ -102,7 +102,7 @@ fn log_end(ended: Result<(), hyper::Error>) {
     }
 }
 
-/// Limits what the system queues for a slow reader. What waits here is conflated; what waits in the system grows stale.
+/// Limits what the system queues for a slow reader. Data that is queued here is conflated; data in the system's buffer is not.
 #[cfg(target_os = "linux")]
 fn limit_unsent_bytes(stream: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)

@@ -20,7 +20,7 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use super::{context::HttpContext, places::Place, problem::Problem};
+use super::{connection_limit::Place, context::HttpContext, problem::Problem};
 use crate::{
     access::Caller,
     channel::ConnectionId,

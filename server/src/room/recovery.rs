@@ -37,14 +37,14 @@ impl Recovery {
     }
 
     /// Removes and returns the connections that are still there.
-    pub(super) fn start(&mut self) -> Vec<Arc<Withheld>> {
+    pub(super) fn take_uncertain(&mut self) -> Vec<Arc<Withheld>> {
         self.resolve_at = None;
         std::mem::take(&mut self.uncertain).iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Forgets every edit of a deleted watchlist: it is not sent again.
     pub(super) fn forget(&mut self, watchlist: WatchlistId) {
-        for withheld in self.start() {
+        for withheld in self.take_uncertain() {
             withheld.edits_of(watchlist).into_iter().for_each(|edit| withheld.release(watchlist, edit));
         }
     }

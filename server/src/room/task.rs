@@ -249,7 +249,7 @@ impl Room {
 
     /// Finds out which of the withheld edits that may be stored are.
     async fn resolve(&mut self) {
-        let uncertain = self.recovery.start();
+        let uncertain = self.recovery.take_uncertain();
         let is_recovered = self.recover_if_suspect().await;
         for withheld in uncertain {
             if !is_recovered || !self.sequencer.resolve(&withheld).await {

@@ -1,4 +1,4 @@
-//! What a session is given.
+//! Dependencies of sessions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::lists::EncodedLists;
 use crate::{access::Caller, channel::ConnectionId, clock::Clock, hub::Hub, settings::Settings};
 
-/// What every session shares.
+/// Dependencies shared by all sessions.
 #[derive(Clone)]
 pub struct SessionContext {
     /// The watchlists.
@@ -27,7 +27,7 @@ pub struct SessionContext {
 pub struct Peer {
     /// The connection's id.
     pub connection: ConnectionId,
-    /// Who is connected.
+    /// The authenticated caller.
     pub caller: Caller,
     /// The encoding of its messages.
     pub encoding: Encoding,

@@ -115,10 +115,10 @@ struct Session {
     in_flight: usize,
     pace: Pace,
     last_heard: Instant,
-    /// Histories that are being read. A long one holds up nothing else.
+    /// Histories that are being read. A slow one delays nothing else.
     histories: JoinSet<ServerMessage>,
-    /// What waits for a room, a channel or the journal. Later messages may refer to what it does, so they are read after it;
-    /// everything else goes on.
+    /// The request that awaits a room, a channel or the journal. Later messages may refer to its result, so they are read after
+    /// it.
     current: JoinSet<Finished>,
 }
 
@@ -198,7 +198,7 @@ impl Session {
                     Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
                 }
                 Some(finished) = self.current.join_next() => {
-                    Box::pin(self.finish(socket, finished.map_err(|_ended| End::Gone)?)).await?;
+                    Box::pin(self.send_result(socket, finished.map_err(|_ended| End::Gone)?)).await?;
                 }
                 _ = ping.tick() => socket.ping().await?,
                 () = sleep_until(self.last_heard + silence) => {
@@ -234,7 +234,7 @@ impl Session {
             let connection = self.peer.connection;
             for list in self.lists.values().cloned().collect::<Vec<_>>() {
                 let queued = async move { list.catch_up(connection).await };
-                self.start(socket, queued.map(|()| Finished::Queued)).await?;
+                self.run_request(socket, queued.map(|()| Finished::Queued)).await?;
             }
         }
         Ok(())
@@ -280,26 +280,26 @@ impl Session {
                 let Some(list) = self.lists.remove(&close.watchlist) else { return Ok(()) };
                 let connection = self.peer.connection;
                 let queued = async move { list.unsubscribe(connection).await };
-                self.start(socket, queued.map(|()| Finished::Queued)).await
+                self.run_request(socket, queued.map(|()| Finished::Queued)).await
             }
             ClientMessage::Presence(presence) => {
                 let client::Presence { watchlist, window, cell, editing } = presence;
                 let Some(list) = self.lists.get(&watchlist).cloned() else { return Ok(()) };
                 let connection = self.peer.connection;
                 let queued = async move { list.set_presence(connection, window, cell, editing).await };
-                self.start(socket, queued.map(|()| Finished::Queued)).await
+                self.run_request(socket, queued.map(|()| Finished::Queued)).await
             }
             ClientMessage::Create(create) => {
                 let created = manage::create(hub.clone(), caller.clone(), create);
-                self.start(socket, created.map(Finished::Managed)).await
+                self.run_request(socket, created.map(Finished::Managed)).await
             }
             ClientMessage::Delete(delete) => {
                 let deleted = manage::delete(hub.clone(), caller.clone(), delete);
-                self.start(socket, deleted.map(Finished::Managed)).await
+                self.run_request(socket, deleted.map(Finished::Managed)).await
             }
             ClientMessage::Restore(restore) => {
                 let restored = manage::restore(hub.clone(), caller.clone(), restore);
-                self.start(socket, restored.map(Finished::Managed)).await
+                self.run_request(socket, restored.map(Finished::Managed)).await
             }
             ClientMessage::DeletedLists(request) => {
                 socket.send(&manage::deleted_lists(hub, caller, request)).await
@@ -312,14 +312,14 @@ impl Session {
     }
 
     /// Starts a request. If it has to wait, it ends beside the loop.
-    async fn start<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn run_request<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut Socket<S>,
         request: impl Future<Output = Finished> + Send + 'static,
     ) -> Result<(), End> {
         let mut request = Box::pin(request);
         match request.as_mut().now_or_never() {
-            Some(finished) => self.finish(socket, finished).await,
+            Some(finished) => self.send_result(socket, finished).await,
             None => {
                 self.current.spawn(request);
                 Ok(())
@@ -327,7 +327,7 @@ impl Session {
         }
     }
 
-    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn send_result<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut Socket<S>,
         finished: Finished,
@@ -360,7 +360,7 @@ impl Session {
                 self.in_flight += 1;
                 let client = self.client;
                 let queued = async move { list.edit((client, edit), changes, reply).await };
-                return self.start(socket, queued.map(|()| Finished::Queued)).await;
+                return self.run_request(socket, queued.map(|()| Finished::Queued)).await;
             }
             Err(unknown)
                 if unknown.code == Code::UnknownWatchlist && self.withheld.admits(watchlist, edit) =>
@@ -404,7 +404,7 @@ impl Session {
         self.lists.insert(watchlist, list.clone());
         let withheld = self.withheld.clone();
         let subscribing = async move { list.subscribe(subscriber, open.at, &withheld).await };
-        self.start(socket, subscribing.map(move |result| Finished::Subscribed(watchlist, result))).await
+        self.run_request(socket, subscribing.map(move |result| Finished::Subscribed(watchlist, result))).await
     }
 
     async fn leave(&mut self) {

@@ -5,7 +5,7 @@ use shared::wire::server::ErrorCode;
 /// Why a connection ends.
 #[derive(Debug)]
 pub enum End {
-    /// The other end is gone.
+    /// The peer has disconnected.
     Gone,
     /// The client is sent this error, then closed.
     Error(ErrorCode, String),

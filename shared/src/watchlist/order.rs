@@ -81,7 +81,7 @@ impl Order {
         }
     }
 
-    /// Sorts in what was deferred. The edit goes on.
+    /// Sorts the deferred rows into the order during an edit.
     pub(super) fn sort(&mut self, compare: impl Fn(u32, u32) -> Ordering) {
         let Some(Deferred { removed, inserted }) = &mut self.deferred else { return };
         if !removed.is_empty() {

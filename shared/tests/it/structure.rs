@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use graph::{FileGraph, is_test_item, source_files};
+use graph::{FileGraph, is_test_item};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 
@@ -20,28 +20,42 @@ const ALLOWED: &[(&str, &str)] = &[
     ("desktop", include_str!("structure/desktop.txt")),
 ];
 
-/// Names that must not stand in a package's code: it does not depend on what they are of.
+/// Paths that must not occur in the code of a folder, `use` declarations and other crates included.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "shared/src",
-        &["tokio::", "egui::", "std::fs", "std::net", "std::thread", "SystemTime::now", "Instant::now"],
+        &[
+            "tokio",
+            "egui",
+            "std::fs",
+            "std::net",
+            "std::thread",
+            "std::time::SystemTime",
+            "std::time::Instant",
+        ],
     ),
-    ("server/src", &["egui::", "desktop::"]),
-    ("desktop/src", &["fs::write("]),
-    (
-        "desktop/src/store",
-        &["egui::", "crate::net", "crate::grid", "crate::panels", "SystemTime::now", "Instant::now"],
-    ),
-    ("desktop/src/grid", &["crate::net", "crate::state", "crate::panels", "crate::window"]),
-    ("desktop/src/panels", &["crate::net", "crate::host", "crate::window"]),
-    ("desktop/src/theme", &["crate::grid", "crate::panels", "crate::store", "crate::net"]),
+    ("server/src", &["egui", "desktop"]),
+    // Files are replaced atomically, by the function that `app` passes.
+    ("desktop/src", &["std::fs::write"]),
+    ("desktop/src/store", &["egui", "std::time::SystemTime", "std::time::Instant::now"]),
+];
+
+/// Files that may change the state of the application, or the store in it.
+const CHANGES_STATE: &[&str] = &["app.rs", "state", "state.rs", "store", "store.rs", "window"];
+
+/// Functions of the hub without a caller, each with the reason.
+const WITHOUT_CALLER: &[&str] = &[
+    // Starts the server.
+    "open",    // Says that some list has changed, but not which.
+    "changes", // Whether the store works.
+    "ready",
 ];
 
 /// The only files of the desktop that may use the server.
 const SERVER_USERS: [&str; 2] = ["app.rs", "host.rs"];
 
-/// What a program finds outside itself: the wall clock, files, the environment. Timers of tokio are not among it, because tests
-/// pause and advance its clock.
+/// Modules that read the wall clock, files or the environment. Timers of tokio are not among them, because tests pause and
+/// advance its clock.
 const OUTSIDE: &[&str] = &[
     "std::fs",
     "std::env",
@@ -161,15 +175,89 @@ fn edge_errors(package: &str, list: &str, graph: &FileGraph) -> Vec<String> {
 #[test]
 fn packages_do_not_name_what_they_must_not_depend_on() {
     let mut wrong = Vec::new();
-    for (place, names) in FORBIDDEN {
-        for file in source_files(&root().join(place)) {
-            let code = code_of(&file);
-            for name in names.iter().filter(|name| code.contains(*name)) {
-                wrong.push(format!("{} names {name}", file.display()));
+    for (folder, names) in FORBIDDEN {
+        let (package, below) = folder.split_once("/src").unwrap();
+        let graph = graph_of(package);
+        wrong.extend(forbidden_paths(&graph, below.trim_start_matches('/'), names));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Returns a message for each path in the files below a folder that is within a forbidden one.
+fn forbidden_paths(graph: &FileGraph, folder: &str, names: &[&str]) -> Vec<String> {
+    let is_below = |file: &str| file.starts_with(folder);
+    let files = graph.files.iter().zip(&graph.paths).filter(|(file, _)| is_below(file));
+    files
+        .flat_map(|(file, paths)| {
+            let forbidden = paths.iter().filter(|path| names.iter().any(|name| is_within(path, name)));
+            forbidden.map(move |path| format!("{file} uses {path}"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_planted_path_is_found_however_it_is_imported() {
+    let graph = planted(&[
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "use std::{net::TcpStream, time}; fn f() { time::Instant::now(); }"),
+        ("b.rs", "use std::time::Duration; fn f() { std::thread::spawn(g); std::threads::x(); }"),
+    ]);
+    let names = ["std::net", "std::thread", "std::time::Instant"];
+    assert_eq!(
+        forbidden_paths(&graph, "", &names),
+        [
+            "a.rs uses std::net::TcpStream",
+            "a.rs uses std::time::Instant::now",
+            "b.rs uses std::thread::spawn"
+        ]
+    );
+    assert_eq!(forbidden_paths(&graph, "b.rs", &names).len(), 1);
+}
+
+#[test]
+fn only_what_executes_commands_changes_the_state_of_the_application() {
+    let graph = graph_of("desktop");
+    let may_change = |file: &&String| {
+        CHANGES_STATE.iter().any(|allowed| *file == allowed || file.starts_with(&format!("{allowed}/")))
+    };
+    let mut wrong = Vec::new();
+    for file in graph.files.iter().filter(|file| !may_change(file)) {
+        let code = code_of(&root().join("desktop/src").join(file));
+        for name in ["&mut AppState", "&mut Store"] {
+            if code.contains(name) {
+                wrong.push(format!("desktop/src/{file} takes {name}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_call_of_the_hub_carries_its_caller() {
+    let text = fs::read_to_string(root().join("server/src/hub.rs")).unwrap();
+    let without: Vec<String> = calls_without_caller(&text);
+    assert_eq!(without, WITHOUT_CALLER);
+    let planted = "impl Hub { pub fn list(&self, caller: &Caller) {} pub async fn steal(&self, id: Id) {} fn own() {} }";
+    assert_eq!(calls_without_caller(planted), ["steal"]);
+}
+
+/// Returns the public functions of `Hub` that take no `&Caller`.
+fn calls_without_caller(text: &str) -> Vec<String> {
+    let items = syn::parse_file(text).unwrap().items;
+    let of_hub = items.into_iter().filter_map(|item| match item {
+        syn::Item::Impl(block) if block.self_ty.to_token_stream().to_string() == "Hub" => Some(block.items),
+        _ => None,
+    });
+    let mut found = Vec::new();
+    for item in of_hub.flatten() {
+        let syn::ImplItem::Fn(function) = item else { continue };
+        let is_public = matches!(function.vis, syn::Visibility::Public(_));
+        let inputs = function.sig.inputs.to_token_stream().to_string();
+        if is_public && !inputs.contains("& Caller") {
+            found.push(function.sig.ident.to_string());
+        }
+    }
+    found
 }
 
 #[test]

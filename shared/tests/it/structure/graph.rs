@@ -34,7 +34,7 @@ pub(super) struct FileGraph {
     pub(super) files: Vec<String>,
     /// For each file the files that it uses, with a path that shows the use.
     pub(super) uses: Vec<BTreeMap<usize, String>>,
-    /// The paths that each file names, as written: those of other crates start with the crate.
+    /// The paths that each file names, from the root of their crate.
     pub(super) paths: Vec<BTreeSet<String>>,
     modules: Vec<Module>,
 }
@@ -174,7 +174,17 @@ impl FileGraph {
                     self.uses[file].entry(target).or_insert_with(|| path.join("::"));
                 }
             }
-            self.paths[file].insert(path.join("::"));
+            let whole = self.spelled_out(module, &path).join("::");
+            self.paths[file].insert(whole);
+        }
+    }
+
+    /// Returns a path from the root of its crate if it starts with a name that is imported.
+    fn spelled_out(&self, module: usize, path: &[String]) -> Segments {
+        let import = path.first().and_then(|first| self.modules[module].imported.get(first));
+        match import {
+            Some(import) if import.len() > 1 => import.iter().chain(&path[1..]).cloned().collect(),
+            _ => path.to_vec(),
         }
     }
 
@@ -316,7 +326,7 @@ impl<'ast> Visit<'ast> for Paths {
 }
 
 /// Returns the Rust files below a folder.
-pub(super) fn source_files(folder: &Path) -> Vec<PathBuf> {
+fn source_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
     let found = paths.flat_map(|path| if path.is_dir() { source_files(&path) } else { vec![path] });
