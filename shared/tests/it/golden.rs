@@ -187,13 +187,6 @@ fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
         ]),
         changed: BTreeMap::from([("price".into(), time)]),
     }];
-    let person = server::Person {
-        client: ClientId(id(9)),
-        window: WindowId(1),
-        name: "bob".into(),
-        cell: Some(cell()),
-        editing: true,
-    };
     let error =
         |code, message: &str| server::Error { code, message: message.into(), request: None, watchlist: None };
     vec![
@@ -233,33 +226,27 @@ fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
             ServerMessage::Accepted(server::Accepted { watchlist, edit: EditId(7), revision: Revision(43) }),
         ),
         ("rejected", ServerMessage::Rejected(server::Rejected { watchlist, edit: EditId(7), rejection })),
-        (
-            "people",
-            ServerMessage::Presence(server::Presence {
-                watchlist,
-                whole: true,
-                people: vec![person],
-                gone: Vec::new(),
-            }),
-        ),
-        (
-            "peopleMoved",
-            ServerMessage::Presence(server::Presence {
-                watchlist,
-                whole: false,
-                people: Vec::new(),
-                gone: vec![server::WindowRef {
-                    client: shared::ids::ClientId(Uuid::nil()),
-                    window: WindowId(2),
-                }],
-            }),
-        ),
         ("error", ServerMessage::Error(error(ErrorCode::Restarting, "the server is stopping"))),
     ]
 }
 
+fn presence_messages() -> [(&'static str, ServerMessage); 2] {
+    let watchlist = list();
+    let person = server::Person {
+        client: ClientId(id(9)),
+        window: WindowId(1),
+        name: "bob".into(),
+        cell: Some(cell()),
+        editing: true,
+    };
+    let moved = server::WindowRef { client: ClientId(id(9)), window: WindowId(2) };
+    let whole = server::Presence { watchlist, whole: true, people: vec![person], gone: Vec::new() };
+    let difference = server::Presence { watchlist, whole: false, people: Vec::new(), gone: vec![moved] };
+    [("people", ServerMessage::Presence(whole)), ("peopleMoved", ServerMessage::Presence(difference))]
+}
+
 fn server_messages() -> Vec<(&'static str, ServerMessage)> {
-    server_wide_messages().into_iter().chain(watchlist_messages()).collect()
+    server_wide_messages().into_iter().chain(watchlist_messages()).chain(presence_messages()).collect()
 }
 
 fn path(name: &str, encoding: Encoding) -> PathBuf {
