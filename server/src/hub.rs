@@ -3,6 +3,7 @@
 
 mod lists;
 mod open_list;
+mod retention;
 mod source;
 
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use shared::{
     edit::Commit,
     ids::WatchlistId,
     rejection::Rejection,
-    time::Timestamp,
     wire::server::{DeletedSummary, Summary},
 };
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ use self::lists::{Deletion, Lists, unavailable, unknown};
 pub use self::open_list::OpenList;
 use crate::{
     access::{self, Action, Caller},
-    journal::{HistoryFilter, JournalError, Record},
+    journal::{HistoryFilter, HistoryPage, JournalError},
     room::RoomContext,
     unavailable::Unavailable,
 };
@@ -39,13 +39,11 @@ impl Hub {
     /// # Errors
     /// The journal cannot be read or written.
     pub async fn open(context: RoomContext) -> Result<Self, JournalError> {
-        let day = 24 * 60 * 60 * 1000;
-        let kept = i64::from(context.settings.deleted_days) * day;
-        let before = Timestamp::from_millis((context.clock)().as_millis() - kept);
-        context.journal.purge(before).await?;
+        retention::purge(&context).await?;
         let records = context.journal.watchlists().await?;
-        prune_all(&context, &records);
-        Ok(Self { lists: Arc::new(Lists::new(context, records)) })
+        let lists = Arc::new(Lists::new(context.clone(), records));
+        context.tasks.spawn(retention::run(context.clone(), Arc::downgrade(&lists)));
+        Ok(Self { lists })
     }
 
     /// Returns the watchlists that the caller sees, oldest first.
@@ -170,7 +168,19 @@ impl Hub {
         if !is_known || !is_visible(caller) {
             return Err(unknown(id));
         }
-        self.lists.context.journal.history(id, filter).await.map_err(|error| unavailable(&error))
+        let (mut commits, mut next) = (Vec::new(), filter.before);
+        loop {
+            // Each page waits for its turn, so that a long search does not delay others.
+            let limit = filter.limit - commits.len();
+            let rest = HistoryFilter { before: next, limit, ..filter.clone() };
+            let page = self.lists.context.journal.history(id, rest).await;
+            let HistoryPage { commits: found, next: more } = page.map_err(|error| unavailable(&error))?;
+            commits.extend(found);
+            next = more;
+            if next.is_none() || commits.len() >= filter.limit {
+                return Ok(commits);
+            }
+        }
     }
 
     /// Checks that the store can be read, and written if the last write failed.
@@ -185,18 +195,4 @@ impl Hub {
 /// Whether a caller sees watchlists. To one that does not, they do not exist.
 fn is_visible(caller: &Caller) -> bool {
     access::is_allowed(caller, Action::Read, Some(caller.list_role()))
-}
-
-/// Prunes the commits of every watchlist, opened or not.
-fn prune_all(context: &RoomContext, records: &[Record]) {
-    let ids: Vec<WatchlistId> = records.iter().map(|record| record.id).collect();
-    let (since, keep) = context.settings.retention((context.clock)());
-    let journal = context.journal.clone();
-    context.tasks.spawn(async move {
-        for id in ids {
-            if let Err(error) = journal.prune(id, since, keep).await {
-                error!(%id, error = &error as &dyn std::error::Error, "failed to prune old commits");
-            }
-        }
-    });
 }

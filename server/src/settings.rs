@@ -40,6 +40,9 @@ pub struct Settings {
     pub history_days: u32,
     /// Number of newest commits that are kept of each watchlist; 0 means no limit.
     pub history_commits: u64,
+    /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The default is far more than a
+    /// million edits of people take: it limits a feed that sends large edits.
+    pub history_bytes: u64,
     /// Maximum number of open WebSocket connections.
     pub connections: usize,
 }
@@ -60,6 +63,7 @@ impl Default for Settings {
             deleted_days: 30,
             history_days: 0,
             history_commits: 1_000_000,
+            history_bytes: 4 << 30,
             connections: 16_384,
         }
     }
@@ -126,6 +130,11 @@ impl Settings {
         };
         let commits = if self.history_commits == 0 { u64::MAX } else { self.history_commits };
         (Timestamp::from_millis(since), commits)
+    }
+
+    /// Returns the number of bytes of commits that are kept of each watchlist.
+    pub fn kept_bytes(&self) -> u64 {
+        if self.history_bytes == 0 { u64::MAX } else { self.history_bytes }
     }
 
     /// Returns the flush interval.

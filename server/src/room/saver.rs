@@ -78,13 +78,8 @@ impl Saver {
     }
 
     fn prune(&self) {
-        let (before, keep) = self.context.settings.retention((self.context.clock)());
-        let (journal, watchlist) = (self.context.journal.clone(), self.watchlist);
-        self.context.tasks.spawn(async move {
-            if let Err(error) = journal.prune(watchlist, before, keep).await {
-                warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to prune old commits");
-            }
-        });
+        let context = self.context.clone();
+        self.context.tasks.spawn(prune(context, self.watchlist));
     }
 
     fn save(&mut self, judge: &Judge, at: At) {
@@ -116,5 +111,17 @@ impl Saver {
                 drop(own.send(Command::SnapshotStored(stored)).await);
             }
         });
+    }
+}
+
+/// Prunes the commits of a watchlist that are no longer kept, until the server stops.
+pub async fn prune(context: RoomContext, watchlist: WatchlistId) {
+    let retention = context.retention();
+    let pruned = tokio::select! {
+        pruned = context.journal.prune(watchlist, retention) => pruned,
+        () = context.stop.cancelled() => return,
+    };
+    if let Err(error) = pruned {
+        warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to prune old commits");
     }
 }
