@@ -1,9 +1,10 @@
-//! What the journal costs and how fast it is, measured through the hub with real rooms on a real disk: disk bytes and edits a
-//! second with many clients on one list and with many lists, a person's edit while the journal is pruned, checkpointed and
-//! backed up, and the start with a large journal after an unclean stop.
+//! What the journal costs and how fast it is, measured through the hub with real rooms on a real disk: disk
+//! bytes and edits a second with many clients on one list and with many lists, a person's edit while the
+//! journal is pruned, checkpointed and backed up, and the start with a large journal after an unclean stop.
 //!
-//! `cargo bench -p server --bench journal -- 10` uses a journal of 10 GiB for the last part; without a number, of 1 GiB. The
-//! bytes are `write_bytes` of `/proc/self/io`: what this process caused to be written to the disk, checkpoints included.
+//! `cargo bench -p server --bench journal -- 10240` uses a journal of 10,240 MiB for the last part; without a number,
+//! of 1,024 MiB. The bytes are `write_bytes` of `/proc/self/io`: what this process caused to be written to the disk,
+//! checkpoints included.
 
 #![expect(
     clippy::print_stdout,
@@ -309,13 +310,12 @@ async fn start(mebibytes: u64) {
 }
 
 fn main() {
-    let numbers = std::env::args().skip(1).filter_map(|text| text.parse().ok());
-    let gibibytes: f64 = numbers.last().unwrap_or(1.0);
+    let mebibytes = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1_024);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         flood("one list, 64 clients", 1).await;
         flood("64 lists, one client each", CLIENTS).await;
         person(2_000).await;
-        start((gibibytes * 1024.0) as u64).await;
+        start(mebibytes).await;
     });
 }

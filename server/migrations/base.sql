@@ -1,5 +1,5 @@
--- Watchlists and their snapshots. The name, the revision and the number of rows of a watchlist are those after its last folded
--- segment; the segments after it have newer ones.
+-- Watchlists and their snapshots. The name, the revision and the number of rows of a watchlist are those after
+-- its last folded segment; the segments after it have newer ones.
 CREATE TABLE watchlists (
     key        INTEGER PRIMARY KEY,
     id         BLOB NOT NULL UNIQUE,

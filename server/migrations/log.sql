@@ -5,8 +5,8 @@ ALTER TABLE watchlists ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
 -- Whether the watchlist was deleted long ago and is being erased.
 ALTER TABLE watchlists ADD COLUMN erasing INTEGER NOT NULL DEFAULT 0;
 
--- Commits and rejections in the order in which they were written: see `journal/sqlite/segment.rs`. Rows are only appended, and
--- deleted once they are folded.
+-- Commits and rejections in the order in which they were written: see `journal/sqlite/segment.rs`. Rows are
+-- only appended, and deleted once they are folded.
 CREATE TABLE log (
     seq       INTEGER PRIMARY KEY,
     watchlist INTEGER NOT NULL,

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use shared::{
     column::{Column, standard_columns},
-    edit::Commit,
     ids::WatchlistId,
     rejection::Rejection,
     wire::server::{DeletedSummary, Summary},
@@ -27,6 +26,9 @@ use crate::{
     room::RoomContext,
     unavailable::Unavailable,
 };
+
+/// Maximum number of reads of the journal for one request of a history.
+const HISTORY_READS: usize = 64;
 
 /// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
@@ -154,7 +156,7 @@ impl Hub {
         access::check(caller, Action::Delete, caller.list_role())
     }
 
-    /// Returns commits of a watchlist, newest first.
+    /// Returns commits of a watchlist, newest first. A long search ends early and says where to continue.
     ///
     /// # Errors
     /// `unknownWatchlist`, or `unavailable` if the journal cannot be read.
@@ -163,24 +165,25 @@ impl Hub {
         caller: &Caller,
         id: WatchlistId,
         filter: HistoryFilter,
-    ) -> Result<Vec<Commit>, Rejection> {
+    ) -> Result<HistoryPage, Rejection> {
         let is_known = self.lists.entries().iter().any(|entry| entry.id == id && entry.deleted.is_none());
         if !is_known || !is_visible(caller) {
             return Err(unknown(id));
         }
-        let (mut commits, mut next) = (Vec::new(), filter.before);
-        loop {
-            // Each page waits for its turn, so that a long search does not delay others.
-            let limit = filter.limit - commits.len();
-            let rest = HistoryFilter { before: next, limit, ..filter.clone() };
-            let page = self.lists.context.journal.history(id, rest).await;
-            let HistoryPage { commits: found, next: more } = page.map_err(|error| unavailable(&error))?;
-            commits.extend(found);
-            next = more;
-            if next.is_none() || commits.len() >= filter.limit {
-                return Ok(commits);
+        let mut page = HistoryPage { commits: Vec::new(), next: filter.before };
+        for _ in 0..HISTORY_READS {
+            // Each read waits for its turn, so that a long search does not delay others.
+            let limit = filter.limit - page.commits.len();
+            let rest = HistoryFilter { before: page.next, limit, ..filter.clone() };
+            let found = self.lists.context.journal.history(id, rest).await;
+            let HistoryPage { commits, next } = found.map_err(|error| unavailable(&error))?;
+            page.commits.extend(commits);
+            page.next = next;
+            if next.is_none() || page.commits.len() >= filter.limit {
+                break;
             }
         }
+        Ok(page)
     }
 
     /// Checks that the store can be read, and written if the last write failed.

@@ -40,8 +40,8 @@ pub struct Settings {
     pub history_days: u32,
     /// Number of newest commits that are kept of each watchlist; 0 means no limit.
     pub history_commits: u64,
-    /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The default is far more than a
-    /// million edits of people take: it limits a feed that sends large edits.
+    /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The
+    /// default is far more than a million edits of people take: it limits a feed that sends large edits.
     pub history_bytes: u64,
     /// Maximum number of open WebSocket connections.
     pub connections: usize,

@@ -28,7 +28,7 @@ use shared::{
 use super::{context::HttpContext, problem::Problem};
 use crate::{
     access::Caller,
-    journal::{HistoryFilter, Verdict},
+    journal::{HistoryFilter, HistoryPage, Verdict},
     room::Unreadable,
     session::history_limit,
 };
@@ -178,8 +178,8 @@ pub(super) async fn history(
         before: query.before,
         limit: history_limit(query.limit),
     };
-    let commits = context.session.hub.history(&caller, id, filter).await?;
-    Ok(Json(History { commits }))
+    let HistoryPage { commits, next } = context.session.hub.history(&caller, id, filter).await?;
+    Ok(Json(History { commits, next }))
 }
 
 /// Id of the watchlist in the path of a request.

@@ -24,7 +24,8 @@ pub(super) async fn purge(context: &RoomContext) -> Result<Vec<WatchlistId>, Jou
     context.journal.purge(before).await
 }
 
-/// Prunes the commits of every watchlist, opened or not, and once a day purges and prunes again, until the server stops.
+/// Prunes the commits of every watchlist, opened or not, and once a day purges and prunes again, until the
+/// server stops.
 pub(super) async fn run(context: RoomContext, lists: Weak<Lists>) {
     loop {
         let Some(ids) = lists.upgrade().map(|lists| ids(&lists)) else { return };

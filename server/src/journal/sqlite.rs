@@ -1,8 +1,8 @@
 //! The journal in SQLite: one file with a write-ahead log.
 //!
-//! Batches are appended to one table in the order in which they are written (`append`), by one thread (`thread`), so that a commit changes
-//! few pages however many watchlists and clients there are. Whatever finds commits and answers is derived from it later, in bulk
-//! (`fold`): until then it is in memory (`state`).
+//! Batches are appended to one table in the order in which they are written (`append`), by one thread
+//! (`thread`), so that a commit changes few pages however many watchlists and clients there are. Whatever finds
+//! commits and answers is derived from it later, in bulk (`fold`): until then it is in memory (`state`).
 
 mod answer;
 mod append;
@@ -292,8 +292,8 @@ pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
     let copy = move || {
         let connection = open_reader(&journal)?;
         if schema::pragma(&connection, "auto_vacuum").map_err(store)? == 0 {
-            // The journal is from before files could be shortened. This makes it possible for the copy, and fails to do so for the
-            // journal, which it must not change.
+            // The journal is from before files could be shortened. This makes it possible for the copy, and
+            // fails to do so for the journal, which it must not change.
             drop(connection.pragma_update(None, "auto_vacuum", "INCREMENTAL"));
         }
         connection.execute("VACUUM INTO ?", [name]).map_err(store)?;

@@ -91,11 +91,15 @@ impl Saver {
         let authors: HashMap<_, _> =
             frozen.rows().filter_map(|row| Some((row.id, judge.authorship.get(row.id)?.clone()))).collect();
         let (journal, own) = (self.context.journal.clone(), self.own.clone());
+        let stop = self.context.stop.clone();
         let storing = self.context.tasks.spawn(async move {
             for snapshot in Snapshot::parts(&frozen, watchlist, at, STORED_PART_BYTES) {
                 let rows = snapshot.rows.iter();
                 let authors =
                     rows.filter_map(|row| Some((row.row, authors.get(&row.row)?.clone()))).collect();
+                if stop.is_cancelled() {
+                    return None;
+                }
                 if let Err(error) = journal.save_part(watchlist, StoredPart { snapshot, authors }).await {
                     warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to store a snapshot");
                     return None;

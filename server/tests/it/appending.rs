@@ -1,5 +1,5 @@
-//! Batches in the journal: those of many watchlists share a transaction, a refused one harms no other, and commits and answers are read
-//! as they were written, however they are folded and pruned.
+//! Batches in the journal: those of many watchlists share a transaction, a refused one harms no other, and
+//! commits and answers are read as they were written, however they are folded and pruned.
 
 use std::{collections::BTreeSet, fs, sync::Arc};
 
@@ -99,7 +99,7 @@ async fn the_answers_of_a_client_are_kept_when_its_commits_are_pruned() {
     let mut list = StoredList::create(&journal, 1, 3).await;
     let mut rng = Rng::with_seed(3);
     let edits = |list: &StoredList, numbers: &[u64]| {
-        let changes = |number: u64| if number % 10 == 0 { vec![] } else { vec![note(row(1), "x")] };
+        let changes = |number: u64| if number.is_multiple_of(10) { vec![] } else { vec![note(row(1), "x")] };
         numbers.iter().map(|number| list.edit(sender(2), *number, changes(*number))).collect::<Vec<_>>()
     };
     for round in 0..12 {
@@ -198,13 +198,13 @@ async fn everything_is_read_as_it_was_written_however_it_is_folded_and_pruned() 
             let first = kept.first().unwrap().revision.0;
             assert!(first >= first_kept[index], "seed {seed}: pruned commits are back");
             first_kept[index] = first;
-            let expected = &list.commits[first as usize - 1..];
+            let expected = &list.commits[usize::try_from(first).unwrap() - 1..];
             assert!(kept.iter().eq(expected.iter().map(|commit| &**commit)), "seed {seed}");
             let after = Revision(rng.u64(first - 1..=list.head().0));
             let limit = ReadLimit { commits: rng.usize(1..50), bytes: rng.usize(1..100_000) };
             let some = journal.commits(list.id, after, limit).await.unwrap();
             assert!(some.len() <= limit.commits && (after == list.head()) == some.is_empty());
-            let from = &list.commits[after.0 as usize..];
+            let from = &list.commits[usize::try_from(after.0).unwrap()..];
             assert!(some.iter().eq(from.iter().take(some.len()).map(|commit| &**commit)), "seed {seed}");
             let filter = HistoryFilter {
                 row: rng.bool().then(|| row(rng.u128(1..30))),

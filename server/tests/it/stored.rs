@@ -77,13 +77,13 @@ impl StoredList {
         let mut revision = self.head();
         batch.rows = self.state.rows().len();
         for (sender, edit, changes) in edits {
-            let digest = [edit.0 as u8; 16];
+            let digest = [edit.0.to_le_bytes()[0]; 16];
             let verdict = if changes.is_empty() {
                 Verdict::Rejected(Rejection::new(Code::BadMessage, "an edit needs at least one change"))
             } else {
                 revision = revision.next();
                 let by = Author { user: sender.user, name: "ann".into(), client: sender.client, edit };
-                let at = Timestamp::from_millis(revision.0 as i64);
+                let at = Timestamp::from_millis(i64::try_from(revision.0).unwrap());
                 let sets = changes.iter().filter(|change| matches!(change, Change::Set(_)));
                 let replaced = sets.map(|_| Literal::from("before")).collect();
                 batch.rows += changes.iter().filter(|change| matches!(change, Change::Insert(_))).count();

@@ -40,26 +40,32 @@ fn large_old_journal(folder: &Path) -> PathBuf {
             .execute(
                 "INSERT INTO commits (watchlist, revision, at, user, name, client, edit, changes)
                  SELECT 1, ?, max(at), ?, 'bob', ?, ?, ? FROM commits",
-                params![revision as i64, user, client, edit as i64, changes],
+                params![
+                    i64::try_from(revision).unwrap(),
+                    user,
+                    client,
+                    i64::try_from(edit).unwrap(),
+                    changes
+                ],
             )
             .unwrap();
-        let digest = [revision as u8; 16];
+        let digest = [revision.to_le_bytes()[0]; 16];
         transaction
             .execute(
                 "INSERT INTO answers VALUES (1, ?, ?, ?, ?, ?, NULL)",
-                params![user, client, edit as i64, digest, revision as i64],
+                params![user, client, i64::try_from(edit).unwrap(), digest, i64::try_from(revision).unwrap()],
             )
             .unwrap();
         if revision % 10 == 0 {
             transaction
                 .execute(
                     "INSERT INTO answers VALUES (1, ?, ?, ?, ?, NULL, ?)",
-                    params![user, client, edit as i64 + 1, digest, rejection],
+                    params![user, client, i64::try_from(edit).unwrap() + 1, digest, rejection],
                 )
                 .unwrap();
         }
     }
-    transaction.execute("UPDATE watchlists SET revision = ?", [COMMITS as i64]).unwrap();
+    transaction.execute("UPDATE watchlists SET revision = ?", [i64::try_from(COMMITS).unwrap()]).unwrap();
     transaction.commit().unwrap();
     connection.close().unwrap();
     file
@@ -84,7 +90,7 @@ async fn assert_upgraded(folder: &Path) {
     assert_eq!(answers.len() as u64, COMMITS - 4 + COMMITS / 10);
     for answer in &answers {
         let revision = answer.edit.0 / 2;
-        assert_eq!(answer.digest, [revision as u8; 16]);
+        assert_eq!(answer.digest, [revision.to_le_bytes()[0]; 16]);
         match &answer.verdict {
             Verdict::Accepted(accepted) => assert_eq!((accepted.0, answer.edit.0 % 2), (revision, 0)),
             Verdict::Rejected(rejection) => assert_eq!(rejection.code, Code::TooLong),

@@ -1,4 +1,5 @@
-//! The first answers to edits, as the journal keeps them: in the segments of the log, and folded into runs of one sender.
+//! The first answers to edits, as the journal keeps them: in the segments of the log, and folded into runs of
+//! one sender.
 //!
 //! The answers of a sender that count are those to the highest numbers, at most [`MAX_KEPT_ANSWERS`].
 
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     fn answer(edit: u64, verdict: StoredVerdict) -> StoredAnswer {
-        StoredAnswer { edit: EditId(edit), digest: [edit as u8; 16], verdict }
+        StoredAnswer { edit: EditId(edit), digest: [edit.to_le_bytes()[0]; 16], verdict }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Appends batches of several watchlists to the log in one transaction. A batch whose watchlist is not as its writer expects is refused
-//! alone.
+//! Appends batches of several watchlists to the log in one transaction. A batch whose watchlist is not as its
+//! writer expects is refused alone.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -62,8 +62,8 @@ impl Heads {
 }
 
 impl Writer {
-    /// Writes batches in one transaction, and answers each.
-    pub(super) fn append_all(&mut self, appends: Vec<Append>) {
+    /// Writes batches in one transaction, and answers each. Returns whether they are written.
+    pub(super) fn append_all(&mut self, appends: Vec<Append>) -> bool {
         let (mut heads, mut next_seq, mut accepted) = (Heads::default(), 0, Vec::new());
         {
             let state = self.state();
@@ -81,11 +81,12 @@ impl Writer {
             }
         }
         if accepted.is_empty() {
-            return;
+            return false;
         }
         let written =
             self.transaction(Durability::Synced, |connection| insert_all(connection, &accepted, next_seq));
-        self.set_failing(written.is_err());
+        let is_written = written.is_ok();
+        self.set_failing(!is_written);
         match written {
             Ok(()) => {
                 let mut replies = Vec::with_capacity(accepted.len());
@@ -107,6 +108,7 @@ impl Writer {
             }
             Err(error) => self.fail(accepted, error),
         }
+        is_written
     }
 
     /// Answers batches that could not be written.

@@ -1,5 +1,5 @@
-//! Checkpoints: the pages in the write-ahead log are copied into the file by a thread of their own, while batches are written. The
-//! writer copies the few that were added since, after which the log starts over.
+//! Checkpoints: the pages in the write-ahead log are copied into the file by a thread of their own, while
+//! batches are written. The writer copies the few that were added since, after which the log starts over.
 
 use std::{path::Path, time::Duration};
 

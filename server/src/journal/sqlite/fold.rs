@@ -1,5 +1,6 @@
-//! Folding: moves the tail of the log into the indexes, in bulk. Its segments are listed in a block of each watchlist, and the answers
-//! in runs of each sender, which outlive the segments. The segments themselves stay where they are.
+//! Folding: moves the tail of the log into the indexes, in bulk. Its segments are listed in a block of each
+//! watchlist, and the answers in runs of each sender, which outlive the segments. The segments themselves stay
+//! where they are.
 
 use std::{
     collections::{BTreeMap, HashSet},

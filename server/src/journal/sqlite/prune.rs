@@ -1,5 +1,5 @@
-//! Removes what is no longer kept, in steps of a few milliseconds each: old segments, older snapshots, erased watchlists, and the space
-//! that they leave in the file.
+//! Removes what is no longer kept, in steps of a few milliseconds each: old segments, older snapshots, erased
+//! watchlists, and the space that they leave in the file.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::ids::{Revision, WatchlistId};
@@ -19,7 +19,7 @@ const STEP_SEGMENTS: usize = 64;
 /// Number of bytes of segments after which a step deletes no more.
 const STEP_BYTES: usize = 1 << 20;
 /// Maximum number of parts of snapshots, or of runs of answers, that one step deletes.
-const STEP_PARTS: i64 = 16;
+const STEP_PARTS: usize = 16;
 /// Number of pages by which one step shortens the file.
 const STEP_PAGES: i64 = 64;
 /// Number of free pages that a file may have regardless of its size: 1 MiB.
@@ -30,7 +30,8 @@ pub(super) const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
 
 /// Which segments of a watchlist are not kept.
 struct Limits {
-    /// Revision of the newest complete snapshot. Its own commit is kept, because later commits must not have an earlier time.
+    /// Revision of the newest complete snapshot. Its own commit is kept, because later commits must not have an
+    /// earlier time.
     snapshot: Revision,
     /// The newest revision that is beyond the number of kept commits.
     beyond: Revision,
@@ -38,7 +39,8 @@ struct Limits {
 }
 
 impl Limits {
-    /// Whether a segment, before which everything is pruned, is pruned as well. `bytes` is the size of what is left with it.
+    /// Whether a segment, before which everything is pruned, is pruned as well. `bytes` is the size of what is
+    /// left with it.
     fn prunes(&self, segment: &Listed, bytes: i64) -> bool {
         let Retention { before, bytes: most, .. } = self.retention;
         let (place, has_commits) = (segment.place, segment.place.before < segment.place.last);
@@ -88,19 +90,19 @@ impl Writer {
         let deleted = self.transaction(Durability::WithTheNext, |connection| {
             delete_parts(connection, key, stored(newest.0))
         })?;
-        Ok(deleted == STEP_PARTS.unsigned_abs() as usize)
+        Ok(deleted == STEP_PARTS)
     }
 
     /// Erases a part of a watchlist that was deleted long ago.
     pub(super) fn erase_step(&mut self) -> Result<(), JournalError> {
         let Some((id, key)) = self.erasing.last().copied() else { return Ok(()) };
-        let is_erased =
-            self.transaction(Durability::WithTheNext, |connection| erase(connection, (id, key)))?;
-        if is_erased {
+        let erased = self.transaction(Durability::WithTheNext, |connection| erase(connection, (id, key)));
+        if !matches!(erased, Ok(false)) {
+            // After an error the next start tries again.
             self.erasing.pop();
             self.may_shrink = true;
         }
-        Ok(())
+        erased.map(drop)
     }
 
     /// Shortens the file by a few pages if a large part of it is free.
@@ -112,13 +114,15 @@ impl Writer {
             self.may_shrink = false;
             return Ok(());
         }
-        self.transaction(Durability::WithTheNext, |connection| {
+        let shrunk = self.transaction(Durability::WithTheNext, |connection| {
             let mut vacuum =
                 connection.prepare(&format!("PRAGMA incremental_vacuum({STEP_PAGES})")).map_err(store)?;
             let mut rows = vacuum.query([]).map_err(store)?;
             while rows.next().map_err(store)?.is_some() {}
             Ok(())
-        })
+        });
+        self.may_shrink = shrunk.is_ok();
+        shrunk
     }
 }
 
@@ -186,7 +190,7 @@ fn delete_parts(connection: &Connection, key: i64, before: i64) -> Result<usize,
             "DELETE FROM snapshots WHERE rowid IN
              (SELECT rowid FROM snapshots WHERE watchlist = ? AND revision < ? LIMIT ?)",
         )
-        .and_then(|mut delete| delete.execute([key, before, STEP_PARTS]))
+        .and_then(|mut delete| delete.execute([key, before, stored(STEP_PARTS as u64)]))
         .map_err(store)
 }
 
@@ -215,7 +219,7 @@ fn erase(connection: &Connection, (id, key): (WatchlistId, i64)) -> Result<bool,
             "DELETE FROM runs WHERE watchlist = ?1 AND (user, client, first) IN
              (SELECT user, client, first FROM runs WHERE watchlist = ?1 LIMIT ?2)",
         )
-        .and_then(|mut delete| delete.execute([key, STEP_PARTS]))
+        .and_then(|mut delete| delete.execute([key, stored(STEP_PARTS as u64)]))
         .map_err(store)?;
     if runs > 0 || delete_parts(connection, key, i64::MAX)? > 0 {
         return Ok(false);

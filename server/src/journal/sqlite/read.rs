@@ -83,8 +83,8 @@ pub(super) fn pruned(connection: &Connection, key: i64) -> Result<i64, JournalEr
         .map_err(store)
 }
 
-/// Reads blocks, and passes the segments of each that are not pruned to `visit` until it returns false. The size of the block comes
-/// with them.
+/// Reads blocks, and passes the segments of each that are not pruned to `visit` until it returns false. The
+/// size of the block comes with them.
 pub(super) fn visit_blocks(
     connection: &Connection,
     (id, key): (WatchlistId, i64),

@@ -34,8 +34,8 @@ pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i6
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// Returns the newest version that a program recorded in the file. Programs up to version 2 refuse a file that has one that they
-/// do not know.
+/// Returns the newest version that a program recorded in the file. Programs up to version 2 refuse a file that
+/// has one that they do not know.
 pub(super) fn newest_recorded(connection: &Connection) -> rusqlite::Result<i64> {
     let recorded = connection
         .query_row("SELECT max(version) FROM _sqlx_migrations", [], |row| row.get::<_, Option<i64>>(0))?;

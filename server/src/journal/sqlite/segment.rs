@@ -1,5 +1,6 @@
-//! The segments of the log. A segment holds consecutive commits of one watchlist, with the digests of their edits, and the
-//! rejections of edits that were judged together with them: what a batch writes, in pieces of limited size.
+//! The segments of the log. A segment holds consecutive commits of one watchlist, with the digests of their
+//! edits, and the rejections of edits that were judged together with them: what a batch writes, in pieces of
+//! limited size.
 
 use std::sync::Arc;
 

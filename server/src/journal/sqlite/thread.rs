@@ -1,5 +1,6 @@
-//! The thread that writes. It takes every batch that is queued, of any watchlist, writes them in one transaction, and answers them once
-//! that is synced. Between two transactions it does one step of other work, so that no batch waits for long.
+//! The thread that writes. It takes every batch that is queued, of any watchlist, writes them in one
+//! transaction, and answers them once that is synced. Between two transactions it does one step of other work,
+//! so that no batch waits for long.
 
 use std::{
     collections::VecDeque,
@@ -168,8 +169,7 @@ impl WriterThread {
             let Some(first) = self.next_job() else { break };
             let appends = self.take_all(first);
             if !appends.is_empty() {
-                self.writer.append_all(appends);
-                self.is_upkeep_failing = false;
+                self.is_upkeep_failing &= !self.writer.append_all(appends);
             }
             if self.closing.is_none() {
                 self.step();

@@ -1,5 +1,5 @@
-//! Upgrades a journal of version 1 or 2, in which each commit and each answer was a row of its own. It goes in chunks, of which each is
-//! moved in one transaction, so that the next start continues after a crash.
+//! Upgrades a journal of version 1 or 2, in which each commit and each answer was a row of its own. It goes in
+//! chunks, of which each is moved in one transaction, so that the next start continues after a crash.
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -30,7 +30,8 @@ use crate::journal::{
 
 /// Maximum number of records that one transaction moves.
 const CHUNK: usize = 1_000;
-/// Maximum size of a file that is rewritten, so that it can be shortened later. Larger ones keep their free pages for new records.
+/// Maximum size of a file that is rewritten, so that it can be shortened later. Larger ones keep their free
+/// pages for new records.
 const REWRITTEN_BYTES: i64 = 256 << 20;
 /// A checksum that no record has.
 const NO_SUM: i64 = -1;
@@ -315,10 +316,11 @@ fn insert_damaged_run(
 
 /// Reads an answer and verifies its checksum, if it has one. The error says what is damaged.
 fn read_answer(id: WatchlistId, sender: Sender, row: &Row<'_>) -> Result<StoredAnswer, String> {
-    let read = || -> rusqlite::Result<(i64, Vec<u8>, Option<i64>, Option<String>, Option<i64>)> {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+    let read = || -> rusqlite::Result<_> {
+        let verdict = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<String>>(3)?);
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, verdict, row.get::<_, Option<i64>>(4)?))
     };
-    let (edit, digest, revision, rejection, sum) = read().map_err(|error| error.to_string())?;
+    let (edit, digest, (revision, rejection), sum) = read().map_err(|error| error.to_string())?;
     let computed = checksum(&[
         id.0.as_bytes(),
         sender.user.0.as_bytes(),

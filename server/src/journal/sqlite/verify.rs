@@ -1,10 +1,11 @@
-//! Verifies the records of a journal in the background after an unclean stop. Nothing waits for it: a damaged record is found in any case
-//! when it is read. It reads a little at a time, so that neither other reads nor checkpoints wait for it.
+//! Verifies the records of a journal in the background after an unclean stop. Nothing waits for it: a damaged
+//! record is found in any case when it is read. It reads a little at a time, so that neither other reads nor
+//! checkpoints wait for it.
 
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{Builder, JoinHandle},
@@ -27,13 +28,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The thread that verifies, if there is one.
 pub(super) struct Verification {
-    running: Arc<Mutex<Option<(SyncSender<()>, JoinHandle<()>)>>>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    /// The thread stops when this is dropped.
+    stop: SyncSender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Verification {
     /// Nothing is verified.
     pub(super) fn none() -> Self {
-        Self { running: Arc::default() }
+        Self { running: Mutex::default() }
     }
 
     /// Starts the thread.
@@ -44,13 +51,13 @@ impl Verification {
             .name("journal-verify".to_owned())
             .spawn(move || run(&connection, &name, &stopped))
             .map_err(store)?;
-        Ok(Self { running: Arc::new(Mutex::new(Some((stop, thread)))) })
+        Ok(Self { running: Mutex::new(Some(Running { stop, thread })) })
     }
 
     /// Stops the thread and waits until its connection is closed.
     pub(super) async fn stop(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((stop, thread)) = running {
+        if let Some(Running { stop, thread }) = running {
             drop(stop);
             // A thread that panicked has reported it.
             drop(spawn_blocking(move || thread.join()).await);
