@@ -315,7 +315,7 @@ fn main() {
     runtime.block_on(async {
         flood("one list, 64 clients", 1).await;
         flood("64 lists, one client each", CLIENTS).await;
-        person(2_000).await;
+        person(10_100).await;
         start(mebibytes).await;
     });
 }
