@@ -210,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn zero_means_no_limit_of_the_history() {
+        let now = Timestamp::from_millis(1_000);
+        let settings =
+            Settings { history_days: 0, history_commits: 0, history_bytes: 0, ..Settings::default() };
+        assert_eq!(settings.retention(now), (Timestamp::from_millis(i64::MIN), u64::MAX));
+        assert_eq!((settings.kept_bytes(), Settings::default().kept_bytes()), (u64::MAX, 4 << 30));
+    }
+
+    #[test]
     fn the_packaged_settings_file_lists_every_setting_with_its_default() {
         let text = include_str!("../../assets/packaging/server/server.toml");
         let uncommented = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();

@@ -6,19 +6,22 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use server::{
+    clock::Clock,
     hub::Hub,
     journal::{HistoryFilter, Journal, JournalError, ReadLimit, Retention, sqlite::SqliteJournal},
+    room::RoomContext,
 };
 use shared::{edit::Change, ids::Revision, time::Timestamp};
 use tokio::time::timeout;
 
 use crate::{
+    program::{Served, program},
     stored::{StoredList, newest, note, row, sender},
     support::{PATIENCE, admin, room_context, wait_for},
 };
@@ -256,6 +259,12 @@ async fn a_watchlist_that_was_deleted_long_ago_is_erased_even_across_a_restart()
         append_large(&journal, list, 40).await;
         list.save(&journal).await;
     }
+    // What was written so far is folded, what follows is not.
+    journal.close().await;
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    for list in &mut lists {
+        append_large(&journal, list, 2).await;
+    }
     let [erased, kept] = &lists;
     let second = |second: i64| Timestamp::from_millis(second * 1_000);
     journal.set_deleted(erased.id, Some(second(5))).await.unwrap();
@@ -279,7 +288,54 @@ async fn a_watchlist_that_was_deleted_long_ago_is_erased_even_across_a_restart()
         (["log", "blocks", "runs", "snapshots"].map(count) == [1; 4]).then_some(())
     })
     .await;
-    assert_eq!(count(&journal, kept).await, 41);
+    assert_eq!(count(&journal, kept).await, 43);
     journal.close().await;
     server::folder::backup::check(&folder.path().join(FILE)).await.unwrap();
+}
+
+#[tokio::test]
+async fn watchlists_that_were_deleted_long_ago_are_purged_while_the_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
+    let now = Arc::new(AtomicI64::new(0));
+    let clock: Clock = {
+        let now = now.clone();
+        Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
+    };
+    let hub = Hub::open(RoomContext { clock, ..room_context(journal.clone()) }).await.unwrap();
+    let list = hub.create(&admin(), None, "Old", None).await.unwrap();
+    hub.delete(&admin(), list).await.unwrap();
+    assert_eq!(hub.deleted(&admin()).len(), 1);
+    let day = 24 * 60 * 60;
+    now.store(31 * day * 1_000, Ordering::SeqCst);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(day.unsigned_abs() + 1)).await;
+    tokio::time::resume();
+    wait_for("the watchlist to be purged", async || hub.deleted(&admin()).is_empty().then_some(())).await;
+    assert!(journal.watchlists().await.unwrap().is_empty());
+    assert!(hub.restore(&admin(), list).await.is_err());
+}
+
+#[tokio::test]
+async fn damage_is_logged_in_the_background_after_an_unclean_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    StoredList::create(&journal, 1, 3).await.append_notes(&journal, 20, "note").await;
+    journal.close().await;
+    let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    connection.execute("UPDATE log SET checksum = checksum + 1 WHERE last = 7", []).unwrap();
+    connection.close().unwrap();
+    // A log that is left shows that the journal was not closed. This one has nothing to recover.
+    fs::write(folder.path().join("journal.sqlite-wal"), [0; 100]).unwrap();
+    let stderr = folder.path().join("stderr");
+    let mut program = program();
+    program.stderr(fs::File::create(&stderr).unwrap());
+    let _served = Served::spawn(program, folder.path());
+    wait_for("the damage to be logged", async || {
+        let log = fs::read_to_string(&stderr).unwrap();
+        let is_named = log.contains("the checksum of revision 7 does not match");
+        (is_named && log.contains("the journal has damaged records; run `afterglow-server check`"))
+            .then_some(())
+    })
+    .await;
 }

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, wal::CheckpointMode};
+use rusqlite::{Connection, ErrorCode, OpenFlags, wal::CheckpointMode};
 use tracing::warn;
 
 use super::error::store;
@@ -32,10 +32,7 @@ pub(super) fn run(connection: &Connection) {
         match connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE) {
             Ok((all, copied)) if all - copied > REMAINDER => {}
             Ok(_) => return,
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "failed to checkpoint the journal");
-                return;
-            }
+            Err(error) => return report(&error),
         }
     }
 }
@@ -53,11 +50,15 @@ pub(super) fn finish(connection: &Connection, pages: i32) {
         connection.busy_timeout(BUSY)?;
         done
     };
-    match checkpoint() {
-        Err(error) if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) => {
-            warn!(error = &error as &dyn std::error::Error, "failed to checkpoint the journal");
-        }
-        _ => {}
+    if let Err(error) = checkpoint() {
+        report(&error);
+    }
+}
+
+/// Logs why a checkpoint failed, unless another one was under way or a read did not end.
+fn report(error: &rusqlite::Error) {
+    if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
+        warn!(error = error as &dyn std::error::Error, "failed to checkpoint the journal");
     }
 }
 
