@@ -35,6 +35,7 @@ CREATE TABLE runs (
     client    BLOB NOT NULL,
     first     INTEGER NOT NULL,
     last      INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
     count     INTEGER NOT NULL,
     data      BLOB NOT NULL,
     checksum  INTEGER NOT NULL,

@@ -210,6 +210,7 @@ impl SqliteJournal {
             }
             writer.transaction(Durability::Synced, |connection| start_erasing(connection, &due))?;
             due.iter().for_each(|(id, _)| writer.state().remove(*id));
+            writer.restart_folding();
             writer.erasing.extend(&due);
             Ok(due.into_iter().map(|(id, _)| id).collect())
         };

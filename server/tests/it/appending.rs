@@ -248,3 +248,35 @@ async fn history_has_the_replaced_values_of_folded_commits_and_of_others() {
         journal = SqliteJournal::open(folder.path()).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn answers_are_folded_once_even_if_folding_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    let mut list = StoredList::create(&journal, 1, 3).await;
+    let append = async |list: &mut StoredList, numbers: std::ops::Range<u64>| {
+        let edits = numbers.map(|number| list.edit(sender(2), number, vec![note(row(1), "x")])).collect();
+        list.append(&journal, edits).await.unwrap();
+    };
+    append(&mut list, 1..701).await;
+    list.save(&journal).await;
+    let connection = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    let count = || -> u64 {
+        let sum: i64 = connection.query_row("SELECT sum(count) FROM runs", [], |row| row.get(0)).unwrap();
+        sum.unsigned_abs()
+    };
+    let crash = "CREATE TRIGGER crash BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'a crash'); END";
+    connection.execute_batch(crash).unwrap();
+    assert!(journal.prune(list.id, newest(1)).await.is_err());
+    assert_eq!(count(), 701, "the answers are folded, the segments are not");
+    assert_eq!(journal.answers(list.id, sender(2)).await.unwrap(), list.kept_answers(sender(2)));
+    connection.execute_batch("DROP TRIGGER crash").unwrap();
+    append(&mut list, 701..711).await;
+    list.save(&journal).await;
+    journal.prune(list.id, newest(1)).await.unwrap();
+    assert_eq!(count(), 711, "no answer is folded twice");
+    assert_eq!(journal.answers(list.id, sender(2)).await.unwrap(), list.kept_answers(sender(2)));
+    drop(connection);
+    journal.close().await;
+    server::folder::backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
+}

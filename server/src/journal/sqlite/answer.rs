@@ -109,24 +109,25 @@ fn decode_run(data: &[u8]) -> Option<Vec<StoredAnswer>> {
     decoder.end(answers)
 }
 
-/// Decodes a run of answers and verifies its checksum.
+/// Decodes a run of answers and verifies its checksum. The numbers are its first and last edit, and its last segment.
 pub(super) fn checked_run(
     id: WatchlistId,
     sender: Sender,
-    (first, last): (i64, i64),
+    numbers: [i64; 3],
     data: &[u8],
     sum: i64,
 ) -> Result<Vec<StoredAnswer>, JournalError> {
+    let [first, last, _] = numbers;
     let name = || format!("the answers to edits {first} to {last} of client {}", sender.client);
-    verify(run_sum(id, sender, (first, last), data), sum, name)?;
+    verify(run_sum(id, sender, numbers, data), sum, name)?;
     decode_run(data).ok_or_else(|| damaged(format!("{} cannot be decoded", name())))
 }
 
-/// Returns the checksum of a run.
-pub(super) fn run_sum(id: WatchlistId, sender: Sender, (first, last): (i64, i64), data: &[u8]) -> i64 {
+/// Returns the checksum of a run. The numbers are its first and last edit, and its last segment.
+pub(super) fn run_sum(id: WatchlistId, sender: Sender, numbers: [i64; 3], data: &[u8]) -> i64 {
     let Sender { user: UserId(user), client: ClientId(client) } = sender;
-    let (first, last) = (first.to_le_bytes(), last.to_le_bytes());
-    checksum(&[id.0.as_bytes(), user.as_bytes(), client.as_bytes(), &first, &last, data])
+    let numbers = numbers.map(i64::to_le_bytes);
+    checksum(&[id.0.as_bytes(), user.as_bytes(), client.as_bytes(), numbers.as_flattened(), data])
 }
 
 /// Orders answers by edit, and drops repeats and those that are no longer kept.

@@ -116,7 +116,10 @@ impl Writer {
         if is_conflict(&error) {
             // The rooms read the state of the journal again, so it has to be known here first.
             match load_state(&self.connection) {
-                Ok(loaded) => *self.state() = loaded.state,
+                Ok(loaded) => {
+                    *self.state() = loaded.state;
+                    self.restart_folding();
+                }
                 Err(error) => {
                     error!(error = &error as &dyn std::error::Error, "failed to read the journal again");
                 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use shared::{
-    ids::{Revision, WatchlistId},
+    ids::{ClientId, Revision, UserId, WatchlistId},
     limits::Limits,
     watchlist::{Watchlist, apply::Mode},
 };
@@ -204,19 +204,19 @@ fn check_answers(connection: &Connection, source: &Source, head: Revision) -> Re
     }
     let mut select = connection
         .prepare_cached(
-            "SELECT user, client, first, last, data, checksum, count FROM runs WHERE watchlist = ?",
+            "SELECT user, client, first, last, seq, data, checksum, count FROM runs WHERE watchlist = ?",
         )
         .map_err(store)?;
     let mut rows = select.query([source.key]).map_err(store)?;
     while let Some(row) = rows.next().map_err(store)? {
         let read = || -> rusqlite::Result<_> {
             let uuid = |index| row.get(index).map(Uuid::from_bytes);
-            let sender =
-                Sender { user: shared::ids::UserId(uuid(0)?), client: shared::ids::ClientId(uuid(1)?) };
-            Ok((sender, (row.get(2)?, row.get(3)?), row.get::<_, Vec<u8>>(4)?, row.get(5)?, row.get(6)?))
+            let sender = Sender { user: UserId(uuid(0)?), client: ClientId(uuid(1)?) };
+            let numbers = [row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((sender, numbers, row.get::<_, Vec<u8>>(5)?, row.get(6)?, row.get(7)?))
         };
-        let (sender, range, data, sum, listed): (_, _, _, _, i64) = read().map_err(store)?;
-        let answers = checked_run(source.id, sender, range, &data, sum)?;
+        let (sender, numbers, data, sum, listed): (_, _, _, _, i64) = read().map_err(store)?;
+        let answers = checked_run(source.id, sender, numbers, &data, sum)?;
         if stored(answers.len() as u64) != listed {
             return Err(damaged(format!(
                 "a run of {} answers is recorded as one of {listed}",

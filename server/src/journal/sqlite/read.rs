@@ -229,16 +229,16 @@ impl Source {
             in_tail.filter(|(of, _)| *of == sender).map(|(_, answer)| answer.clone()).collect();
         let mut select = connection
             .prepare_cached(
-                "SELECT first, last, data, checksum FROM runs WHERE watchlist = ? AND user = ? AND client = ?",
+                "SELECT first, last, seq, data, checksum FROM runs WHERE watchlist = ? AND user = ? AND client = ?",
             )
             .map_err(store)?;
         let (user, client) = (sender.user.0.into_bytes(), sender.client.0.into_bytes());
         let mut rows = select.query(params![self.key, user, client]).map_err(store)?;
         while let Some(row) = rows.next().map_err(store)? {
-            let read = || Ok(((row.get(0)?, row.get(1)?), row.get(2)?, row.get(3)?));
-            let (range, data, sum): (_, Vec<u8>, _) =
+            let read = || Ok(([row.get(0)?, row.get(1)?, row.get(2)?], row.get(3)?, row.get(4)?));
+            let (numbers, data, sum): (_, Vec<u8>, _) =
                 read().map_err(|error: rusqlite::Error| store(error))?;
-            answers.extend(checked_run(self.id, sender, range, &data, sum)?);
+            answers.extend(checked_run(self.id, sender, numbers, &data, sum)?);
         }
         newest(answers).iter().map(|answer| answer.decoded(sender)).collect()
     }

@@ -227,14 +227,14 @@ impl WriterThread {
     fn step(&mut self) {
         if let Some(step) = self.steps.pop_front() {
             step(&mut self.writer);
-            if !self.writer.state().is_fold_due() {
+            if !self.writer.is_fold_due() {
                 return;
             }
         }
         if !self.has_upkeep() {
             return;
         }
-        let is_fold_due = self.writer.state().is_fold_due();
+        let is_fold_due = self.writer.is_fold_due();
         let done = if is_fold_due {
             self.writer.fold_step().map(drop)
         } else if !self.writer.erasing.is_empty() {
@@ -264,7 +264,7 @@ impl WriterThread {
 
     fn has_upkeep(&self) -> bool {
         let Writer { erasing, may_shrink, .. } = &self.writer;
-        let is_due = !erasing.is_empty() || *may_shrink || self.writer.state().is_fold_due();
+        let is_due = !erasing.is_empty() || *may_shrink || self.writer.is_fold_due();
         is_due && !self.is_upkeep_failing
     }
 

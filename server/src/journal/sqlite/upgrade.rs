@@ -18,7 +18,7 @@ use super::{
     block::Listed,
     codec::{checksum, stored},
     error::{damaged, store},
-    fold::{RUN_ANSWERS, fold_answers, insert_block},
+    fold::{FoldedSender, RUN_ANSWERS, fold_answers, insert_block},
     schema::{VERSION, add_current, newest_recorded, pragma},
     segment::{Place, encode, segment_sum},
     snapshot::part_sum,
@@ -38,6 +38,13 @@ const NO_SUM: i64 = -1;
 
 /// Upgrades the journal to the current version.
 pub(super) fn run(connection: &Connection) -> Result<(), JournalError> {
+    // Nothing else checkpoints yet, and the write-ahead log would become as large as the file.
+    connection.pragma_update(None, "wal_autocheckpoint", 1_000).map_err(store)?;
+    upgrade(connection)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(store)
+}
+
+fn upgrade(connection: &Connection) -> Result<(), JournalError> {
     if newest_recorded(connection).map_err(store)? < VERSION {
         for table in ["commits", "answers", "snapshots"] {
             let has_sums = connection.column_exists(None, table, "checksum").map_err(store)?;
@@ -280,7 +287,8 @@ fn move_answers(
             }
         }
         drop(rows);
-        fold_answers(connection, (id, key), sender, answers)?;
+        let answers = answers.into_iter().map(|answer| (0, answer)).collect();
+        fold_answers(connection, &FoldedSender { list: (id, key), sender, answers })?;
     } else {
         warn!(watchlist = %id, "dropped the answers of a client whose id is damaged");
     }
@@ -306,8 +314,8 @@ fn insert_damaged_run(
     let (user, client) = (sender.user.0.into_bytes(), sender.client.0.into_bytes());
     connection
         .execute(
-            "INSERT OR IGNORE INTO runs (watchlist, user, client, first, last, count, data, checksum)
-             VALUES (?, ?, ?, ?, ?, ?, x'', ?)",
+            "INSERT OR IGNORE INTO runs (watchlist, user, client, first, last, seq, count, data, checksum)
+             VALUES (?, ?, ?, ?, ?, 0, ?, x'', ?)",
             params![key, user, client, edit, edit, RUN_ANSWERS, NO_SUM],
         )
         .map_err(store)?;

@@ -16,6 +16,7 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     state: Arc<Mutex<State>>,
     is_failing: Arc<AtomicBool>,
+    folding: Option<Fold>,
     /// Watchlists that are being erased, with their keys.
     pub(super) erasing: Vec<(WatchlistId, i64)>,
     /// Whether the file may have many free pages.
@@ -35,7 +36,7 @@ impl Writer {
         (state, is_failing): (Arc<Mutex<State>>, Arc<AtomicBool>),
         erasing: Vec<(WatchlistId, i64)>,
     ) -> Self {
-        Self { connection, state, is_failing, erasing, may_shrink: true }
+        Self { connection, state, is_failing, folding: None, erasing, may_shrink: true }
     }
 
     /// Returns the state. It is locked only for a moment.
@@ -48,12 +49,26 @@ impl Writer {
         self.is_failing.store(is_failing, Ordering::Relaxed);
     }
 
-    /// Folds the oldest part of the tail. Returns false if the tail is empty.
+    /// Whether the tail is to be folded, or is being folded.
+    pub(super) fn is_fold_due(&self) -> bool {
+        self.folding.is_some() || self.state().is_fold_due()
+    }
+
+    /// Does one step of folding the tail. Returns false if it is empty.
     pub(super) fn fold_step(&mut self) -> Result<bool, JournalError> {
-        let Some(fold) = Fold::next(&self.state()) else { return Ok(false) };
-        self.transaction(Durability::WithTheNext, |connection| fold.write(connection))?;
-        self.state().folded(fold.up_to);
+        let started = self.folding.take();
+        let Some(mut fold) = started.or_else(|| Fold::start(&self.state())) else { return Ok(false) };
+        self.transaction(Durability::WithTheNext, |connection| fold.write_step(connection))?;
+        match fold.finish_step() {
+            Some(up_to) => self.state().folded(up_to),
+            None => self.folding = Some(fold),
+        }
         Ok(true)
+    }
+
+    /// Forgets what is being folded: the tail is not what it was any more.
+    pub(super) fn restart_folding(&mut self) {
+        self.folding = None;
     }
 
     /// Does something in a transaction, and rolls it back if it fails.
