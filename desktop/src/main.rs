@@ -11,7 +11,7 @@ use desktop::{app, args::Args};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let quiet = "info,egui_winit=error,winit=error,ewebsock=warn,sqlx=warn,zbus=error";
+    let quiet = "info,egui_winit=error,winit=error,ewebsock=warn,zbus=error";
     let filter = EnvFilter::try_from_env("AFTERGLOW_LOG").unwrap_or_else(|_unset| EnvFilter::new(quiet));
     let ansi = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).init();

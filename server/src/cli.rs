@@ -143,7 +143,7 @@ impl Cli {
     /// Returns the default log filter. Only `serve` logs; the other commands report errors on stderr.
     pub fn log_filter(&self) -> &'static str {
         match self.command {
-            CliCommand::Serve(_) => "info,sqlx=warn",
+            CliCommand::Serve(_) => "info",
             CliCommand::Import(_)
             | CliCommand::Export(_)
             | CliCommand::List(_)

@@ -3,16 +3,15 @@
 
 mod lists;
 mod open_list;
+mod retention;
 mod source;
 
 use std::sync::Arc;
 
 use shared::{
     column::{Column, standard_columns},
-    edit::Commit,
     ids::WatchlistId,
     rejection::Rejection,
-    time::Timestamp,
     wire::server::{DeletedSummary, Summary},
 };
 use tokio::sync::watch;
@@ -23,10 +22,13 @@ use self::lists::{Deletion, Lists, unavailable, unknown};
 pub use self::open_list::OpenList;
 use crate::{
     access::{self, Action, Caller},
-    journal::{HistoryFilter, JournalError, Record},
+    journal::{HistoryFilter, HistoryPage, JournalError},
     room::RoomContext,
     unavailable::Unavailable,
 };
+
+/// Maximum number of reads of the journal for one request of a history.
+const HISTORY_READS: usize = 64;
 
 /// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
@@ -39,13 +41,11 @@ impl Hub {
     /// # Errors
     /// The journal cannot be read or written.
     pub async fn open(context: RoomContext) -> Result<Self, JournalError> {
-        let day = 24 * 60 * 60 * 1000;
-        let kept = i64::from(context.settings.deleted_days) * day;
-        let before = Timestamp::from_millis((context.clock)().as_millis() - kept);
-        context.journal.purge(before).await?;
+        retention::purge(&context).await?;
         let records = context.journal.watchlists().await?;
-        prune_all(&context, &records);
-        Ok(Self { lists: Arc::new(Lists::new(context, records)) })
+        let lists = Arc::new(Lists::new(context.clone(), records));
+        context.tasks.spawn(retention::run(context.clone(), Arc::downgrade(&lists)));
+        Ok(Self { lists })
     }
 
     /// Returns the watchlists that the caller sees, oldest first.
@@ -156,7 +156,7 @@ impl Hub {
         access::check(caller, Action::Delete, caller.list_role())
     }
 
-    /// Returns commits of a watchlist, newest first.
+    /// Returns commits of a watchlist, newest first. A long search ends early and says where to continue.
     ///
     /// # Errors
     /// `unknownWatchlist`, or `unavailable` if the journal cannot be read.
@@ -165,12 +165,25 @@ impl Hub {
         caller: &Caller,
         id: WatchlistId,
         filter: HistoryFilter,
-    ) -> Result<Vec<Commit>, Rejection> {
+    ) -> Result<HistoryPage, Rejection> {
         let is_known = self.lists.entries().iter().any(|entry| entry.id == id && entry.deleted.is_none());
         if !is_known || !is_visible(caller) {
             return Err(unknown(id));
         }
-        self.lists.context.journal.history(id, filter).await.map_err(|error| unavailable(&error))
+        let mut page = HistoryPage { commits: Vec::new(), next: filter.before };
+        for _ in 0..HISTORY_READS {
+            // Each read waits for its turn, so that a long search does not delay others.
+            let limit = filter.limit - page.commits.len();
+            let rest = HistoryFilter { before: page.next, limit, ..filter.clone() };
+            let found = self.lists.context.journal.history(id, rest).await;
+            let HistoryPage { commits, next } = found.map_err(|error| unavailable(&error))?;
+            page.commits.extend(commits);
+            page.next = next;
+            if next.is_none() || page.commits.len() >= filter.limit {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// Checks that the store can be read, and written if the last write failed.
@@ -185,18 +198,4 @@ impl Hub {
 /// Whether a caller sees watchlists. To one that does not, they do not exist.
 fn is_visible(caller: &Caller) -> bool {
     access::is_allowed(caller, Action::Read, Some(caller.list_role()))
-}
-
-/// Prunes the commits of every watchlist, opened or not.
-fn prune_all(context: &RoomContext, records: &[Record]) {
-    let ids: Vec<WatchlistId> = records.iter().map(|record| record.id).collect();
-    let (since, keep) = context.settings.retention((context.clock)());
-    let journal = context.journal.clone();
-    context.tasks.spawn(async move {
-        for id in ids {
-            if let Err(error) = journal.prune(id, since, keep).await {
-                error!(%id, error = &error as &dyn std::error::Error, "failed to prune old commits");
-            }
-        }
-    });
 }

@@ -6,7 +6,7 @@ pub mod sqlite;
 mod store;
 
 pub use record::{
-    AnswerRecord, Batch, HistoryFilter, NewCommit, ReadLimit, Record, Sender, StoredAuthors, StoredPart,
-    Verdict,
+    AnswerRecord, Batch, HistoryFilter, HistoryPage, NewCommit, ReadLimit, Record, Retention, Sender,
+    StoredAuthors, StoredPart, Verdict,
 };
 pub use store::{Answer, Journal, JournalError, Parts};

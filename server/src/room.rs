@@ -20,5 +20,6 @@ mod withheld;
 pub use command::{Answered, EditRequest, Reply, RoomHandle, RoomReader, RoomSender, Unreadable};
 pub use context::RoomContext;
 pub use live::Live;
+pub use saver::prune;
 pub use task::spawn;
 pub use withheld::Withheld;

@@ -40,6 +40,9 @@ pub struct Settings {
     pub history_days: u32,
     /// Number of newest commits that are kept of each watchlist; 0 means no limit.
     pub history_commits: u64,
+    /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The
+    /// default is far more than a million edits of people take: it limits a feed that sends large edits.
+    pub history_bytes: u64,
     /// Maximum number of open connections of callers with a token.
     pub connections: usize,
     /// Host names under which the server is reached, besides `localhost` and addresses of this machine. A request to another
@@ -63,6 +66,7 @@ impl Default for Settings {
             deleted_days: 30,
             history_days: 0,
             history_commits: 1_000_000,
+            history_bytes: 4 << 30,
             connections: 16_384,
             public_names: Vec::new(),
         }
@@ -134,6 +138,11 @@ impl Settings {
         };
         let commits = if self.history_commits == 0 { u64::MAX } else { self.history_commits };
         (Timestamp::from_millis(since), commits)
+    }
+
+    /// Returns the number of bytes of commits that are kept of each watchlist.
+    pub fn kept_bytes(&self) -> u64 {
+        if self.history_bytes == 0 { u64::MAX } else { self.history_bytes }
     }
 
     /// Returns the flush interval.
@@ -208,6 +217,15 @@ mod tests {
         }
         let file = (Path::new("settings.toml"), "lisen = 1".to_owned());
         assert!(Settings::read(Some(file), |_| None).unwrap_err().to_string().contains("lisen"));
+    }
+
+    #[test]
+    fn zero_means_no_limit_of_the_history() {
+        let now = Timestamp::from_millis(1_000);
+        let settings =
+            Settings { history_days: 0, history_commits: 0, history_bytes: 0, ..Settings::default() };
+        assert_eq!(settings.retention(now), (Timestamp::from_millis(i64::MIN), u64::MAX));
+        assert_eq!((settings.kept_bytes(), Settings::default().kept_bytes()), (u64::MAX, 4 << 30));
     }
 
     #[test]

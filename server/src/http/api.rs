@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    journal::{HistoryFilter, Verdict},
+    journal::{HistoryFilter, HistoryPage, Verdict},
     room::Unreadable,
     session::history_limit,
 };
@@ -163,8 +163,8 @@ pub(super) async fn history(
         before: query.before,
         limit: history_limit(query.limit),
     };
-    let commits = context.session.hub.history(&caller, id, filter).await?;
-    Ok(Json(History { commits }))
+    let HistoryPage { commits, next } = context.session.hub.history(&caller, id, filter).await?;
+    Ok(Json(History { commits, next }))
 }
 
 /// Returns whether the client has the state of a tag already (RFC 9110, section 13.1.2).

@@ -136,7 +136,7 @@ impl Lists {
         let running = self.with_entry(id, |entry| match &entry.deleted {
             Some(_) => Err(unknown(id)),
             None => Ok(entry.running.clone()),
-        })?;
+        })??;
         let at = (self.context.clock)();
         let by_room = match &running {
             Some(running) => running.delete(at).await,
@@ -150,7 +150,7 @@ impl Lists {
         self.with_entry(id, |entry| {
             entry.deleted = Some(Deletion { at, by: Some(by) });
             entry.running = None;
-        });
+        })?;
         self.changed.send_modify(|version| *version += 1);
         if let Some(running) = running {
             running.channel_ended().await;
@@ -163,12 +163,12 @@ impl Lists {
         let managing = self.managing(id)?;
         // The deletion ends only when the room and the channel have ended: there is never a second room beside an old one.
         let _managing = managing.lock().await;
-        if self.with_entry(id, |entry| entry.deleted.is_none()) {
+        if self.with_entry(id, |entry| entry.deleted.is_none())? {
             return Ok(());
         }
         let restored = confirm::set_deleted(&*self.context.journal, id, None).await;
         restored.map_err(|error| unavailable(&error))?;
-        self.with_entry(id, |entry| entry.deleted = None);
+        self.with_entry(id, |entry| entry.deleted = None)?;
         self.changed.send_modify(|version| *version += 1);
         Ok(())
     }
@@ -179,9 +179,14 @@ impl Lists {
         entry.map(|entry| entry.managing.clone()).ok_or_else(|| unknown(id))
     }
 
-    fn with_entry<T>(&self, id: WatchlistId, access: impl FnOnce(&mut Entry) -> T) -> T {
+    /// Removes watchlists that the journal has erased.
+    pub(super) fn forget(&self, ids: &[WatchlistId]) {
+        self.entries().retain(|entry| !ids.contains(&entry.id));
+    }
+
+    fn with_entry<T>(&self, id: WatchlistId, access: impl FnOnce(&mut Entry) -> T) -> Result<T, Rejection> {
         let mut entries = self.entries();
-        access(entries.iter_mut().find(|entry| entry.id == id).expect("entries are never removed"))
+        entries.iter_mut().find(|entry| entry.id == id).map(access).ok_or_else(|| unknown(id))
     }
 }
 

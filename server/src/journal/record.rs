@@ -77,10 +77,8 @@ pub struct Batch {
     pub expected: Revision,
     /// New commits, in order of revision.
     pub commits: Vec<NewCommit>,
-    /// New answers, rejections included.
+    /// New answers, rejections included. Those that accept an edit are in the order of the commits.
     pub answers: Vec<AnswerRecord>,
-    /// Senders whose answers to edits below a number are no longer kept.
-    pub evicted: Vec<(Sender, EditId)>,
     /// Name of the watchlist after the batch.
     pub name: Arc<str>,
     /// Number of rows after the batch.
@@ -109,6 +107,33 @@ pub struct HistoryFilter {
     pub user: Option<UserId>,
     /// Maximum number of commits.
     pub limit: usize,
+}
+
+/// Commits that were found in a history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// The commits, newest first, with the replaced value of each `set` in `was`.
+    pub commits: Vec<Commit>,
+    /// Revision to continue before, if there may be more.
+    pub next: Option<Revision>,
+}
+
+/// Which commits of a watchlist are kept. The commit of its newest complete snapshot and every later one always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Older commits are not kept.
+    pub before: Timestamp,
+    /// Number of newest commits that are kept.
+    pub commits: u64,
+    /// Number of stored bytes beyond which the oldest commits are not kept.
+    pub bytes: u64,
+}
+
+impl Retention {
+    /// Keeps everything.
+    pub fn all() -> Self {
+        Self { before: Timestamp::from_millis(i64::MIN), commits: u64::MAX, bytes: u64::MAX }
+    }
 }
 
 /// Limits of one read of commits. The first commit is read regardless of its size.

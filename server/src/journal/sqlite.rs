@@ -1,88 +1,130 @@
-//! The journal in SQLite: one file, write-ahead logging, every commit synced.
+//! The journal in SQLite: one file with a write-ahead log.
+//!
+//! Batches are appended to one table in the order in which they are written (`append`), by one thread
+//! (`thread`), so that a commit changes few pages however many watchlists and clients there are. Whatever finds
+//! commits and answers is derived from it later, in bulk (`fold`): until then it is in memory (`state`).
 
+mod answer;
+mod append;
+mod block;
 mod check;
+mod checkpoint;
+mod codec;
 mod error;
 mod file;
-mod keys;
+mod fold;
+mod open;
 mod prune;
-mod record;
+mod read;
+mod readers;
+mod schema;
+mod segment;
+mod snapshot;
+mod state;
+mod thread;
 mod upgrade;
-mod write;
+mod verify;
+mod writer;
 
 use std::{
-    path::Path,
-    sync::{Arc, atomic::Ordering},
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, future::BoxFuture, stream};
+use rusqlite::params;
 use shared::{
     edit::Commit,
     ids::{Epoch, Revision, WatchlistId},
     time::Timestamp,
 };
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use self::{
+    append::Append,
+    error::{damaged, store},
+    open::load_state,
+    prune::{newest_whole, start_erasing},
+    read::Source,
+    readers::{Lease, Readers, open_reader},
+    snapshot::{EncodedPart, read_part},
+    state::{ListState, State},
+    thread::WriterHandle,
+    verify::Verification,
+    writer::{Durability, Writer},
+};
 pub use self::{
     check::{CheckedList, check},
-    file::{FILE, RESTORING, SqliteJournal},
+    file::{FILE, RESTORING},
 };
-use self::{
-    error::store,
-    file::NEWEST_WHOLE,
-    record::{
-        ANSWER, COMMIT, PART, checked_answer, read_commit, read_part, read_record, signed, without_replaced,
-    },
-};
-
 use super::{
-    record::{AnswerRecord, Batch, HistoryFilter, ReadLimit, Record, Sender, StoredPart},
+    record::{
+        AnswerRecord, Batch, HistoryFilter, HistoryPage, ReadLimit, Record, Retention, Sender, StoredPart,
+    },
     store::{Answer, Journal, JournalError, Parts},
 };
 
+/// A journal in one SQLite file, with one writing and a few reading connections.
+pub struct SqliteJournal {
+    writer: WriterHandle,
+    state: Arc<Mutex<State>>,
+    readers: Readers,
+    /// Separate from `readers`, so that rooms do not wait while others load their watchlists.
+    loads: Readers,
+    /// Separate from `readers`, so that history queries do not delay rooms.
+    histories: Readers,
+    /// Whether the last write failed. The journal is ready again only after a successful write.
+    is_failing: Arc<AtomicBool>,
+    verification: Verification,
+}
+
 impl SqliteJournal {
-    async fn read_history(
-        &self,
-        id: WatchlistId,
-        filter: HistoryFilter,
-    ) -> Result<Vec<Commit>, JournalError> {
-        let before = filter.before.map_or(i64::MAX, |revision| signed(revision.0));
-        let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {COMMIT}"));
-        query.push(" JOIN watchlists w ON w.key = c.watchlist");
-        if let Some(row) = filter.row {
-            query.push(
-                " JOIN touched t ON t.watchlist = c.watchlist AND t.revision = c.revision AND t.row = ",
-            );
-            query.push_bind(row.0);
-        }
-        query.push(" WHERE w.id = ").push_bind(id.0).push(" AND c.revision < ").push_bind(before);
-        if let Some(user) = filter.user {
-            query.push(" AND c.user = ").push_bind(user.0);
-        }
-        if let Some(column) = &filter.column {
-            // Only a prefilter: the exact condition is checked below.
-            query.push(" AND instr(c.changes, ").push_bind(column.to_string()).push(") > 0");
-        }
-        query.push(" ORDER BY c.revision DESC");
-        let mut rows = query.build().fetch(&self.histories);
-        let mut found = Vec::new();
-        while found.len() < filter.limit
-            && let Some(row) = rows.try_next().await.map_err(store)?
-        {
-            let (commit, _) = read_commit(id, &row)?.checked()?;
-            if commit.changes.iter().any(|change| change.affects(filter.row, filter.column.as_ref())) {
-                found.push(commit);
-            }
-        }
-        Ok(found)
+    /// Opens the journal of a data folder, or creates it.
+    ///
+    /// # Errors
+    /// The file is not a journal, is damaged, or cannot be opened. It is not changed.
+    pub async fn open(data_dir: &Path) -> Result<Self, JournalError> {
+        Self::open_file(file::path_in(data_dir)?).await
     }
 
-    /// Writes the current schema version again, to check that writes reach the disk.
-    async fn try_write(&self) -> Result<(), JournalError> {
-        let version = format!("PRAGMA user_version = {}", upgrade::VERSION);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(version)).execute(&self.writer).await.map_err(store)?;
-        self.is_failing.store(false, Ordering::Relaxed);
-        Ok(())
+    /// Opens the journal in a file, or creates it. After an unclean stop its records are verified in the background.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub async fn open_file(path: PathBuf) -> Result<Self, JournalError> {
+        spawn_blocking(move || Self::open_blocking(&path)).await.map_err(store)?
+    }
+
+    fn open_blocking(path: &Path) -> Result<Self, JournalError> {
+        let opened = file::open(path)?;
+        let loaded = load_state(&opened.connection)?;
+        let (state, is_failing) = (Arc::new(Mutex::new(loaded.state)), Arc::<AtomicBool>::default());
+        let writer = Writer::new(opened.connection, (state.clone(), is_failing.clone()), loaded.erasing);
+        Ok(Self {
+            writer: WriterHandle::start(path, writer)?,
+            state,
+            readers: Readers::open(path, 2)?,
+            loads: Readers::open(path, 3)?,
+            histories: Readers::open(path, 2)?,
+            is_failing,
+            verification: if opened.was_unclean { Verification::start(path)? } else { Verification::none() },
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what a watchlist is read from. A watchlist that does not exist has no records.
+    fn source(&self, id: WatchlistId) -> Option<Source> {
+        let state = self.state();
+        let list = state.list(id)?;
+        Some(Source { id, key: list.key, tail: list.tail.iter().cloned().collect() })
     }
 
     /// Starts a new epoch of every watchlist, so that clients discard their copies.
@@ -90,17 +132,153 @@ impl SqliteJournal {
     /// # Errors
     /// The file cannot be written.
     pub async fn renew_epochs(&self) -> Result<(), JournalError> {
-        let records = Journal::watchlists(self).await?;
-        let mut transaction = self.begin().await?;
-        for record in records {
-            sqlx::query("UPDATE watchlists SET epoch = ? WHERE id = ?")
-                .bind(Epoch(Uuid::new_v4()).0)
-                .bind(record.id.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(store)?;
-        }
-        transaction.commit().await.map_err(store)
+        let ids: Vec<WatchlistId> = self.state().records().iter().map(|record| record.id).collect();
+        let renew = move |writer: &mut Writer| {
+            let epochs: Vec<_> = ids.into_iter().map(|id| (id, Epoch(Uuid::new_v4()))).collect();
+            writer.transaction(Durability::Synced, |connection| {
+                for (id, epoch) in &epochs {
+                    let values = params![epoch.0.as_bytes(), id.0.as_bytes()];
+                    connection
+                        .execute("UPDATE watchlists SET epoch = ? WHERE id = ?", values)
+                        .map_err(store)?;
+                }
+                Ok(())
+            })?;
+            let mut state = writer.state();
+            for (id, epoch) in epochs {
+                state.list_mut(id).into_iter().for_each(|list| list.epoch = epoch);
+            }
+            Ok(())
+        };
+        self.writer.now(renew).await
+    }
+
+    async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
+        let part = EncodedPart::new(record.id, &first);
+        let create = move |writer: &mut Writer| {
+            let Record { id, epoch, name, .. } = record;
+            let written = writer.transaction(Durability::Synced, |connection| {
+                let values = params![id.0.as_bytes(), epoch.0.as_bytes(), &*name];
+                connection
+                    .execute(
+                        "INSERT INTO watchlists (id, epoch, name, revision, rows) VALUES (?, ?, ?, 0, 0)",
+                        values,
+                    )
+                    .map_err(store)?;
+                let key = connection.last_insert_rowid();
+                part.write(connection, key)?;
+                Ok(key)
+            });
+            writer.set_failing(written.is_err());
+            let (revision, rows, deleted_at, tail) = (Revision(0), 0, None, Default::default());
+            let list = ListState { key: written?, epoch, name, revision, rows, deleted_at, tail };
+            writer.state().insert(id, list);
+            Ok(())
+        };
+        self.writer.now(create).await
+    }
+
+    async fn write_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Result<(), JournalError> {
+        let mark = move |writer: &mut Writer| {
+            let key = writer.state().list(id).map(|list| list.key);
+            let key = key.ok_or_else(|| damaged(format!("watchlist {id} does not exist")))?;
+            let written = writer.transaction(Durability::Synced, |connection| {
+                let values = params![at.map(Timestamp::as_millis), key];
+                connection
+                    .execute("UPDATE watchlists SET deleted_at = ? WHERE key = ?", values)
+                    .map_err(store)
+            });
+            writer.set_failing(written.is_err());
+            written?;
+            writer.state().list_mut(id).into_iter().for_each(|list| list.deleted_at = at);
+            Ok(())
+        };
+        self.writer.now(mark).await
+    }
+
+    async fn start_purge(&self, before: Timestamp) -> Result<Vec<WatchlistId>, JournalError> {
+        let purge = move |writer: &mut Writer| {
+            let records = writer.state().records();
+            let is_due = |record: &Record| record.deleted_at.is_some_and(|at| at < before);
+            let due: Vec<_> = records
+                .iter()
+                .filter(|record| is_due(record))
+                .filter_map(|record| Some((record.id, writer.state().list(record.id)?.key)))
+                .collect();
+            if due.is_empty() {
+                return Ok(Vec::new());
+            }
+            writer.transaction(Durability::Synced, |connection| start_erasing(connection, &due))?;
+            due.iter().for_each(|(id, _)| writer.state().remove(*id));
+            writer.restart_folding();
+            writer.erasing.extend(&due);
+            Ok(due.into_iter().map(|(id, _)| id).collect())
+        };
+        self.writer.now(purge).await
+    }
+
+    async fn write_part(&self, id: WatchlistId, part: StoredPart) -> Result<(), JournalError> {
+        let part = EncodedPart::new(id, &part);
+        let is_last = part.is_last();
+        let write = move |writer: &mut Writer| {
+            let key = writer.state().list(id).map(|list| list.key);
+            let key = key.ok_or_else(|| damaged(format!("watchlist {id} does not exist")))?;
+            writer.transaction(Durability::WithTheNext, |connection| part.write(connection, key))
+        };
+        self.writer.step(write).await?;
+        while is_last && self.writer.step(move |writer| writer.drop_snapshots_step(id)).await? {}
+        Ok(())
+    }
+
+    /// Opens the newest complete snapshot at one point in time.
+    async fn open_snapshot(&self, id: WatchlistId) -> Result<Option<OpenSnapshot>, JournalError> {
+        let Some(key) = self.state().list(id).map(|list| list.key) else { return Ok(None) };
+        let lease = self.loads.lease().await?;
+        let open = move |connection: &rusqlite::Connection| {
+            connection.execute_batch("BEGIN").map_err(store)?;
+            newest_whole(connection, key)
+        };
+        let (lease, revision) = lease.run(open).await?;
+        let revision = revision.map(|revision| codec::stored(revision.0));
+        Ok(revision.map(|revision| OpenSnapshot { lease, id, key, revision, part: 1 }))
+    }
+
+    /// Writes the version again, to check that writes reach the disk.
+    async fn try_write(&self) -> Result<(), JournalError> {
+        let write = |writer: &mut Writer| {
+            let version = schema::VERSION;
+            writer.transaction(Durability::Synced, |connection| {
+                connection.pragma_update(None, "user_version", version).map_err(store)
+            })?;
+            writer.set_failing(false);
+            Ok(())
+        };
+        self.writer.now(write).await
+    }
+}
+
+impl fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteJournal").field("is_failing", &self.is_failing).finish_non_exhaustive()
+    }
+}
+
+/// A snapshot that is being read.
+struct OpenSnapshot {
+    lease: Lease,
+    id: WatchlistId,
+    key: i64,
+    revision: i64,
+    /// Number of the next part.
+    part: i64,
+}
+
+impl OpenSnapshot {
+    async fn next(self) -> Result<Option<(StoredPart, Self)>, JournalError> {
+        let Self { lease, id, key, revision, part } = self;
+        let (lease, read) =
+            lease.run(move |connection| read_part(connection, (id, key), revision, part)).await?;
+        Ok(read.map(|read| (read, Self { lease, id, key, revision, part: part + 1 })))
     }
 }
 
@@ -111,23 +289,23 @@ impl SqliteJournal {
 pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
     let name =
         file.to_str().ok_or_else(|| store(format!("the path {} is not valid UTF-8", file.display())))?;
-    let options = SqliteConnectOptions::new().filename(journal).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(store)?;
-    sqlx::query("VACUUM INTO ?").bind(name).execute(&mut connection).await.map_err(store)?;
-    connection.close().await.map_err(store)
+    let (journal, name) = (journal.to_owned(), name.to_owned());
+    let copy = move || {
+        let connection = open_reader(&journal)?;
+        if schema::pragma(&connection, "auto_vacuum").map_err(store)? == 0 {
+            // The journal is from before files could be shortened. This makes it possible for the copy, and
+            // fails to do so for the journal, which it must not change.
+            drop(connection.pragma_update(None, "auto_vacuum", "INCREMENTAL"));
+        }
+        connection.execute("VACUUM INTO ?", [name]).map_err(store)?;
+        Ok(())
+    };
+    spawn_blocking(copy).await.map_err(store)?
 }
 
 impl Journal for SqliteJournal {
     fn watchlists(&self) -> Answer<'_, Vec<Record>> {
-        Box::pin(async {
-            let rows = sqlx::query(
-                "SELECT id, epoch, name, revision, rows, deleted_at FROM watchlists ORDER BY key",
-            )
-            .fetch_all(&self.readers)
-            .await
-            .map_err(store)?;
-            rows.iter().map(read_record).collect()
-        })
+        Box::pin(async { Ok(self.state().records()) })
     }
 
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
@@ -135,85 +313,58 @@ impl Journal for SqliteJournal {
     }
 
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
-        Box::pin(async move {
-            sqlx::query("UPDATE watchlists SET deleted_at = ? WHERE id = ?")
-                .bind(at.map(Timestamp::as_millis))
-                .bind(id.0)
-                .execute(&self.writer)
-                .await
-                .map_err(store)?;
-            Ok(())
-        })
+        Box::pin(self.write_deleted(id, at))
     }
 
-    fn purge(&self, before: Timestamp) -> Answer<'_, ()> {
-        Box::pin(async move {
-            sqlx::query("DELETE FROM watchlists WHERE deleted_at < ?")
-                .bind(before.as_millis())
-                .execute(&self.writer)
-                .await
-                .map_err(store)?;
-            Ok(())
-        })
+    fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>> {
+        Box::pin(self.start_purge(before))
     }
 
     fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
-        let query = format!(
-            "SELECT {PART} JOIN watchlists w ON w.key = s.watchlist
-             WHERE w.id = ?1 AND s.revision = ({NEWEST_WHOLE}) ORDER BY s.part"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0).fetch(&self.loads);
-        rows.map(move |row| row.map_err(store).and_then(|row| read_part(id, &row))).boxed()
+        let parts = stream::once(self.open_snapshot(id)).map(|opened| {
+            let parts = opened.map(|snapshot| {
+                stream::try_unfold(snapshot, async |snapshot| match snapshot {
+                    Some(snapshot) => {
+                        Ok(OpenSnapshot::next(snapshot).await?.map(|(part, rest)| (part, Some(rest))))
+                    }
+                    None => Ok(None),
+                })
+            });
+            match parts {
+                Ok(parts) => parts.boxed(),
+                Err(error) => stream::once(async { Err(error) }).boxed(),
+            }
+        });
+        parts.flatten().boxed()
     }
 
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
-            let mut query = QueryBuilder::<Sqlite>::new(format!("SELECT {COMMIT}"));
-            query.push(" JOIN watchlists w ON w.key = c.watchlist WHERE w.id = ").push_bind(id.0);
-            query.push(" AND c.revision > ").push_bind(signed(after.0)).push(" ORDER BY c.revision LIMIT ");
-            query.push_bind(i64::try_from(limit.commits).unwrap_or(i64::MAX));
-            let mut rows = query.build().fetch(&self.readers);
-            let (mut commits, mut bytes) = (Vec::new(), 0);
-            while bytes < limit.bytes
-                && let Some(row) = rows.try_next().await.map_err(store)?
-            {
-                let (commit, size) = read_commit(id, &row)?.checked()?;
-                bytes += size;
-                commits.push(without_replaced(commit));
-            }
-            Ok(commits)
+            let Some(source) = self.source(id) else { return Ok(Vec::new()) };
+            self.readers.read(move |connection| source.commits(connection, after, limit)).await
         })
     }
 
-    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>> {
-        Box::pin(self.read_history(id, filter))
+    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, HistoryPage> {
+        Box::pin(async move {
+            let Some(source) = self.source(id) else { return Ok(HistoryPage::default()) };
+            self.histories.read(move |connection| source.history(connection, &filter)).await
+        })
     }
 
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
         Box::pin(async move {
-            let query = format!(
-                "SELECT {ANSWER} JOIN watchlists w ON w.key = a.watchlist
-                 WHERE w.id = ? AND a.user = ? AND a.client = ? ORDER BY a.edit"
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(query))
-                .bind(id.0)
-                .bind(sender.user.0)
-                .bind(sender.client.0)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(store)?;
-            rows.iter().map(|row| checked_answer(id, row)).collect()
+            let Some(source) = self.source(id) else { return Ok(Vec::new()) };
+            self.readers.read(move |connection| source.answers(connection, sender)).await
         })
     }
 
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
         Box::pin(async move {
-            let written = self.write_batch(id, &batch).await;
-            // A refused batch says nothing about the disk.
-            if !matches!(written, Err(JournalError::Refused(_))) {
-                self.is_failing.store(written.is_err(), Ordering::Relaxed);
-            }
-            written
+            let (segments, expected) = (segment::encode(&batch), batch.expected);
+            let (name, rows) = (batch.name.clone(), batch.rows);
+            drop(batch);
+            self.writer.append(|reply| Append { id, expected, name, rows, segments, reply }).await
         })
     }
 
@@ -221,8 +372,11 @@ impl Journal for SqliteJournal {
         Box::pin(self.write_part(id, part))
     }
 
-    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()> {
-        Box::pin(self.prune_commits(id, before, keep))
+    fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
+        Box::pin(async move {
+            while self.writer.step(move |writer| writer.prune_step(id, retention)).await? {}
+            Ok(())
+        })
     }
 
     fn ready(&self) -> Answer<'_, ()> {
@@ -230,16 +384,19 @@ impl Journal for SqliteJournal {
             if self.is_failing.load(Ordering::Relaxed) {
                 self.try_write().await?;
             }
-            sqlx::query("SELECT count(*) FROM watchlists").fetch_one(&self.readers).await.map_err(store)?;
-            Ok(())
+            let count = |connection: &rusqlite::Connection| {
+                connection
+                    .query_row("SELECT count(*) FROM folded", [], |row| row.get::<_, i64>(0))
+                    .map_err(store)
+            };
+            self.readers.read(count).await.map(drop)
         })
     }
 
-    fn close(&self) -> futures_util::future::BoxFuture<'_, ()> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            self.histories.close().await;
-            self.loads.close().await;
-            self.readers.close().await;
+            self.verification.stop().await;
+            tokio::join!(self.histories.close(), self.loads.close(), self.readers.close());
             self.writer.close().await;
         })
     }

@@ -9,7 +9,9 @@ use shared::{
     time::Timestamp,
 };
 
-use super::record::{AnswerRecord, Batch, HistoryFilter, ReadLimit, Record, Sender, StoredPart};
+use super::record::{
+    AnswerRecord, Batch, HistoryFilter, HistoryPage, ReadLimit, Record, Retention, Sender, StoredPart,
+};
 use crate::unavailable::Unavailable;
 
 /// Why a journal call failed. Whether a failed write reached the disk is unknown, unless it was refused.
@@ -54,25 +56,28 @@ pub trait Journal: Send + Sync + 'static {
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()>;
     /// Marks a watchlist as deleted at a time, or as restored.
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()>;
-    /// Erases watchlists that were deleted before this time.
-    fn purge(&self, before: Timestamp) -> Answer<'_, ()>;
+    /// Erases watchlists that were deleted before this time, and returns them. They do not exist any more once
+    /// this returns, even if their records are erased later.
+    fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>>;
     /// Returns the parts of the newest complete snapshot, one after the other.
     fn snapshot(&self, id: WatchlistId) -> Parts<'_>;
     /// Returns commits after `after`, oldest first. The result is empty only if no such commit exists.
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>>;
-    /// Returns commits, newest first, with the replaced value of each `set` in `was`.
-    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>>;
-    /// Returns the kept answers to a sender's edits, ordered by edit.
+    /// Returns commits, newest first. One call reads a limited amount; the rest is found by calls with the
+    /// returned `next`.
+    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, HistoryPage>;
+    /// Returns the answers to a sender's edits with the highest numbers, ordered by edit: at least as many as
+    /// are kept in memory, if there are as many. They do not depend on the commits that are kept.
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>>;
-    /// Writes a batch atomically, if the watchlist is not deleted and has the revision that the batch expects. Otherwise another
-    /// process has written it, and the batch is [refused](JournalError::Refused). Once this returns, the batch survives a crash and
-    /// a power failure.
+    /// Writes a batch atomically, if the watchlist is not deleted and has the revision that the batch expects.
+    /// Otherwise another process has written it, and the batch is [refused](JournalError::Refused). Once this
+    /// returns, the batch survives a crash and a power failure.
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()>;
     /// Writes one part of a snapshot. The last part deletes older snapshots.
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()>;
-    /// Deletes commits that are older than `before`, or not among the newest `keep`. The commit of the newest
-    /// complete snapshot and every later one are kept.
-    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()>;
+    /// Deletes the oldest commits that are not kept, in steps between which other calls are served. Commits are
+    /// deleted in groups, so some may be kept longer. If this is dropped, the rest stays.
+    fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()>;
     /// Checks that the journal can be read and, if the last write failed, that it can be written again.
     fn ready(&self) -> Answer<'_, ()>;
     /// Closes the journal once pending calls are done.

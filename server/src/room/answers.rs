@@ -111,17 +111,14 @@ impl Answers {
         }
     }
 
-    /// Adds an answer. If an older one is evicted for it, returns the number below which the sender's answers are no longer
-    /// kept.
-    pub(super) fn record(&mut self, record: &AnswerRecord) -> Option<EditId> {
+    /// Adds an answer. If there are as many as are kept, the oldest is evicted for it.
+    pub(super) fn record(&mut self, record: &AnswerRecord) {
         let answers = self.senders.entry(record.sender).or_default();
         // Evict before inserting: growing past the limit would double the capacity.
-        let is_evicted = answers.is_full() && answers.get(record.edit).is_none();
-        if is_evicted {
+        if answers.is_full() && answers.get(record.edit).is_none() {
             answers.answers.pop_front();
         }
         answers.insert(record);
-        answers.first().filter(|_| is_evicted)
     }
 
     /// Evicts a sender, one of whose answers did not reach the disk.

@@ -116,11 +116,7 @@ impl Judge {
             Err(rejection) => Verdict::Rejected(rejection),
         };
         let record = AnswerRecord { sender, edit: request.edit, digest, verdict: verdict.clone() };
-        if let Some(below) = self.answers.record(&record) {
-            let batch = unwritten.batch();
-            batch.evicted.retain(|(other, _)| *other != sender);
-            batch.evicted.push((sender, below));
-        }
+        self.answers.record(&record);
         unwritten.batch().answers.push(record);
         verdict
     }

@@ -78,13 +78,8 @@ impl Saver {
     }
 
     fn prune(&self) {
-        let (before, keep) = self.context.settings.retention((self.context.clock)());
-        let (journal, watchlist) = (self.context.journal.clone(), self.watchlist);
-        self.context.tasks.spawn(async move {
-            if let Err(error) = journal.prune(watchlist, before, keep).await {
-                warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to prune old commits");
-            }
-        });
+        let context = self.context.clone();
+        self.context.tasks.spawn(prune(context, self.watchlist));
     }
 
     fn save(&mut self, judge: &Judge, at: At) {
@@ -96,11 +91,15 @@ impl Saver {
         let authors: HashMap<_, _> =
             frozen.rows().filter_map(|row| Some((row.id, judge.authorship.get(row.id)?.clone()))).collect();
         let (journal, own) = (self.context.journal.clone(), self.own.clone());
+        let stop = self.context.stop.clone();
         let storing = self.context.tasks.spawn(async move {
             for snapshot in Snapshot::parts(&frozen, watchlist, at, STORED_PART_BYTES) {
                 let rows = snapshot.rows.iter();
                 let authors =
                     rows.filter_map(|row| Some((row.row, authors.get(&row.row)?.clone()))).collect();
+                if stop.is_cancelled() {
+                    return None;
+                }
                 if let Err(error) = journal.save_part(watchlist, StoredPart { snapshot, authors }).await {
                     warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to store a snapshot");
                     return None;
@@ -116,5 +115,17 @@ impl Saver {
                 drop(own.send(Command::SnapshotStored(stored)).await);
             }
         });
+    }
+}
+
+/// Prunes the commits of a watchlist that are no longer kept, until the server stops.
+pub async fn prune(context: RoomContext, watchlist: WatchlistId) {
+    let retention = context.retention();
+    let pruned = tokio::select! {
+        pruned = context.journal.prune(watchlist, retention) => pruned,
+        () = context.stop.cancelled() => return,
+    };
+    if let Err(error) = pruned {
+        warn!(%watchlist, error = &error as &dyn std::error::Error, "failed to prune old commits");
     }
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bolero::check;
 use futures_util::TryStreamExt;
+use rusqlite::Connection;
 use server::journal::{HistoryFilter, Journal, ReadLimit, sqlite::SqliteJournal};
 use shared::ids::Revision;
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::time::timeout;
 
 use crate::support::PATIENCE;
@@ -97,18 +97,15 @@ fn journal_records() {
         std::fs::write(&file, INTACT).unwrap();
         runtime.block_on(async {
             assert!(read_all(&file).await, "the journal is intact before");
-            let statement = match column % 6 {
-                0 => "UPDATE commits SET changes = CAST(? AS TEXT) WHERE revision = 2",
-                1 => "UPDATE commits SET client = ? WHERE revision = 2",
-                2 => "UPDATE answers SET digest = ?",
-                3 => "UPDATE answers SET rejection = CAST(? AS TEXT)",
-                4 => "UPDATE snapshots SET data = ?",
-                _ => "UPDATE commits SET name = CAST(? AS TEXT) WHERE revision = 2",
+            let statement = match column % 4 {
+                0 => "UPDATE log SET data = ? WHERE last >= 2",
+                1 => "UPDATE blocks SET data = ?",
+                2 => "UPDATE runs SET data = ?",
+                _ => "UPDATE snapshots SET data = ?",
             };
-            let options = SqliteConnectOptions::new().filename(&file);
-            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-            sqlx::query(statement).bind(bytes).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
+            let connection = Connection::open(&file).unwrap();
+            connection.execute(statement, [bytes]).unwrap();
+            connection.close().unwrap();
             assert!(!read_all(&file).await, "{statement} with {bytes:?} is detected");
         });
     });

@@ -45,6 +45,14 @@ async fn history_has_the_replaced_values_and_is_filtered_by_row_column_and_perso
         "a word in a text is not a column"
     );
     assert_eq!(revisions(&history(&mut client, &list, json!({ "before": 3, "limit": 1 })).await), [2]);
+    let next = async |client: &mut Client, filter: Value| {
+        let mut request = json!({ "type": "history", "request": 9, "watchlist": list });
+        request.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+        client.send(&request).await;
+        client.expect("history").await["next"].clone()
+    };
+    assert_eq!(next(&mut client, json!({ "before": 4, "limit": 2 })).await, 2, "commit 1 is left");
+    assert_eq!(next(&mut client, json!({ "before": 3, "limit": 2 })).await, json!(null), "that is all");
     let user = &welcome["user"]["id"];
     assert_eq!(history(&mut client, &list, json!({ "user": user })).await.len(), 4);
     let unknown_user = json!({ "user": "00000000-0000-4000-8000-000000000009" });

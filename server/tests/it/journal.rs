@@ -7,19 +7,19 @@ use std::{
 };
 
 use futures_util::TryStreamExt;
+use rusqlite::Connection;
 use serde_json::json;
 use server::{
     clock::Clock,
     folder::{backup, find_server},
     hub::Hub,
-    journal::{HistoryFilter, Journal, ReadLimit, sqlite::SqliteJournal},
+    journal::{HistoryFilter, Journal, ReadLimit, Retention, sqlite::SqliteJournal},
     settings::Settings,
 };
 use shared::{
     ids::{Revision, RowId, WatchlistId},
     time::Timestamp,
 };
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -34,12 +34,11 @@ use crate::{
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// Runs a statement on a journal's file, outside the program.
-async fn damage(journal: &Path, statement: &'static str) {
-    let options = SqliteConnectOptions::new().filename(journal);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let result = sqlx::query(statement).execute(&mut connection).await.unwrap();
-    assert!(result.rows_affected() > 0, "{statement} changes something");
-    connection.close().await.unwrap();
+fn damage(journal: &Path, statement: &'static str) {
+    let connection = Connection::open(journal).unwrap();
+    let changed = connection.execute(statement, []).unwrap();
+    assert!(changed > 0, "{statement} changes something");
+    connection.close().unwrap();
 }
 
 /// Creates a watchlist with one row. Returns both ids.
@@ -125,8 +124,7 @@ async fn damage_is_detected_named_and_limited_to_its_watchlist() {
     let output = stdout(&run(&["check"], folder.path()));
     assert!(output.contains("Bad\t1 row\trevision 5\t5 commits\t5 answers\tundamaged"), "{output}");
     assert!(output.ends_with("journal.sqlite is undamaged\n"), "{output}");
-    damage(&journal, "UPDATE commits SET changes = replace(changes, '\"3\"', '\"8\"') WHERE revision = 3")
-        .await;
+    damage(&journal, "UPDATE log SET checksum = checksum + 1 WHERE last = 3");
     let output = error_message(&run(&["check"], folder.path()));
     assert!(output.contains("\u{201c}Bad\u{201d}: the checksum of revision 3"), "{output}");
     assert!(
@@ -150,14 +148,12 @@ async fn damage_is_detected_named_and_limited_to_its_watchlist() {
     let error = client.expect("error").await;
     assert!(error["message"].as_str().unwrap().contains("afterglow-server check"), "{error}");
     // A damaged watchlist is not reloaded at once, however often it is requested.
-    damage(&journal, "UPDATE commits SET changes = replace(changes, '\"8\"', '\"3\"') WHERE revision = 3")
-        .await;
+    damage(&journal, "UPDATE log SET checksum = checksum - 1 WHERE last = 3");
     client.send(&json!({ "type": "open", "watchlist": bad })).await;
     assert_eq!(client.expect("error").await["code"], "unavailable");
     drop((client, served));
     stdout(&run(&["check"], folder.path()));
-    damage(&journal, "UPDATE snapshots SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)")
-        .await;
+    damage(&journal, "UPDATE snapshots SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)");
     assert!(error_message(&run(&["check"], folder.path())).contains("part 1 of the snapshot at revision 0"));
 }
 
@@ -171,7 +167,7 @@ async fn an_incomplete_stored_snapshot_is_skipped() {
     // The first of two parts, as after a crash between them.
     let half = "INSERT INTO snapshots (watchlist, revision, part, parts, data, checksum)
         SELECT watchlist, 1, 1, 2, data, checksum FROM snapshots";
-    damage(&folder.path().join("journal.sqlite"), half).await;
+    damage(&folder.path().join("journal.sqlite"), half);
     let served = Served::start(folder.path());
     let mut client = client_of(&served, folder.path()).await;
     let snapshot = client.open(&list).await;
@@ -189,22 +185,33 @@ async fn each_kind_of_damage_has_its_message() {
     }
     client.edit_answered(&list, price(&row, 5)).await;
     drop((client, served));
+    // Closing it folds what was not folded when the server was killed.
+    SqliteJournal::open(folder.path()).await.unwrap().close().await;
     let intact = folder.path().join("intact.sqlite");
     stdout(&run(&["backup", intact.to_str().unwrap()], folder.path()));
     for (statement, message) in [
-        ("DELETE FROM commits WHERE revision = 3", "revision 3 is missing"),
-        ("DELETE FROM commits WHERE revision = 6", "with 1 rows at revision 5"),
-        ("UPDATE commits SET at = at + 1 WHERE revision = 2", "the checksum of revision 2"),
-        ("UPDATE commits SET edit = 77 WHERE revision = 2", "the checksum of revision 2"),
-        ("UPDATE commits SET checksum = NULL WHERE revision = 2", "revision 2 has no checksum"),
-        ("UPDATE answers SET revision = 2 WHERE revision = 4", "the checksum of the answer"),
+        ("DELETE FROM log WHERE last = 3", "revision 3 is missing"),
+        ("DELETE FROM log WHERE last = 6", "revision 6 is missing"),
+        ("UPDATE log SET before = 0 WHERE last = 2", "the checksum of revision 2"),
+        ("UPDATE log SET data = CAST(data || x'00' AS BLOB) WHERE last = 2", "the checksum of revision 2"),
+        ("UPDATE log SET checksum = checksum + 1 WHERE last = 2", "the checksum of revision 2"),
+        (
+            "INSERT INTO log SELECT 0, watchlist, before, last, data, checksum FROM log WHERE seq = 2",
+            "has 7 records",
+        ),
+        ("UPDATE runs SET last = last + 1", "the checksum of the answers"),
+        ("UPDATE runs SET data = CAST(data || x'00' AS BLOB)", "the checksum of the answers"),
+        ("UPDATE runs SET count = count - 1", "a run of 6 answers is recorded as one of 5"),
+        ("UPDATE blocks SET bytes = bytes + 1", "the checksum of the index"),
+        ("DELETE FROM blocks", "with 0 rows at revision 0"),
+        ("UPDATE snapshots SET checksum = NULL", "has no checksum"),
         ("DELETE FROM snapshots", "it has no complete snapshot"),
         ("UPDATE watchlists SET name = 'Other'", "recorded as \"Other\""),
     ] {
         let copy = tempfile::tempdir().unwrap();
         let journal = copy.path().join("journal.sqlite");
         std::fs::copy(&intact, &journal).unwrap();
-        damage(&journal, statement).await;
+        damage(&journal, statement);
         let found = error_message(&run(&["check"], copy.path()));
         assert!(found.contains(message), "{statement}: {found}");
     }
@@ -267,7 +274,7 @@ async fn a_damaged_backup_and_an_interrupted_restore_lose_nothing() {
     client.edit_answered(&list, price(&row, 2)).await;
     // The server is killed, so that the write-ahead log remains.
     drop((client, served));
-    damage(&backup, "UPDATE commits SET name = 'eve'").await;
+    damage(&backup, "UPDATE log SET checksum = checksum + 1");
     assert!(error_message(&run(&["restore", &name], folder.path())).contains("the checksum of revision 1"));
     assert!(stdout(&run(&["check"], folder.path())).contains("is undamaged"), "the journal is unchanged");
     assert!(error_message(&run(&["restore", "/nowhere"], folder.path())).contains("does not exist"));
@@ -277,7 +284,7 @@ async fn a_damaged_backup_and_an_interrupted_restore_lose_nothing() {
     std::fs::rename(&journal, folder.path().join("journal.sqlite.replaced-1")).unwrap();
     let output = error_message(&run(&["list"], folder.path()));
     assert!(output.contains("restore it again"), "{output}");
-    damage(&backup, "UPDATE commits SET name = 'ann'").await;
+    damage(&backup, "UPDATE log SET checksum = checksum - 1");
     stdout(&run(&["restore", &name], folder.path()));
     assert!(stdout(&run(&["list"], folder.path())).contains("List\t1"));
     // Neither the log nor the epoch of the previous journal is in the restored one.
@@ -301,7 +308,7 @@ async fn a_journal_of_the_previous_version_is_migrated() {
     let row = commits[1].changes[0].row().unwrap();
     let of_row = HistoryFilter { row: Some(row), limit: 10, ..HistoryFilter::default() };
     assert_eq!(
-        journal.history(list.id, of_row).await.unwrap().len(),
+        journal.history(list.id, of_row).await.unwrap().commits.len(),
         4,
         "commits from before the migration are found by row, too"
     );
@@ -383,19 +390,19 @@ async fn the_number_of_kept_commits_is_limited() {
     let journal = SqliteJournal::open(folder.path()).await.unwrap();
     let id = WatchlistId(list.parse().unwrap());
     let count = async || journal.commits(id, Revision(0), ReadLimit::ALL).await.unwrap_or_default().len();
-    let never = Timestamp::from_millis(i64::MIN);
-    journal.prune(id, never, 5).await.unwrap();
+    let newest = |commits| Retention { commits, ..Retention::all() };
+    journal.prune(id, newest(5)).await.unwrap();
     assert_eq!(count().await, 30, "the only snapshot is older than all of them");
     let mut part = journal.snapshot(id).try_next().await.unwrap().unwrap();
     part.snapshot.revision = Revision(20);
     journal.save_part(id, part).await.unwrap();
-    journal.prune(id, never, 25).await.unwrap();
+    journal.prune(id, newest(25)).await.unwrap();
     assert_eq!(count().await, 25);
-    journal.prune(id, never, 5).await.unwrap();
+    journal.prune(id, newest(5)).await.unwrap();
     assert_eq!(count().await, 11, "the snapshot's own commit and later ones stay");
     let of_row =
         HistoryFilter { row: Some(RowId(row.parse().unwrap())), limit: 100, ..HistoryFilter::default() };
-    assert_eq!(journal.history(id, of_row).await.unwrap().len(), 11);
+    assert_eq!(journal.history(id, of_row).await.unwrap().commits.len(), 11);
     journal.close().await;
 }
 

@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no public API")]
 
 mod answering;
+mod appending;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -22,8 +23,11 @@ mod python_client;
 mod served;
 mod sessions;
 mod simulation;
+mod stored;
 mod subscribing;
 mod support;
 mod token;
 mod two_writers;
+mod upgrading;
+mod upkeep;
 mod waiting;

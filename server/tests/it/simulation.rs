@@ -1,7 +1,7 @@
 //! Several replicas and one server in simulated time: delays, connections that break in the middle of a
 //! frame, edits sent twice, clocks that jump, writes that fail before or after they were done, crashes of the
-//! server and of clients, and clients that restore an old copy of their outbox. In the end all clients show
-//! the same state, every accepted edit is applied once, and no edit is unanswered.
+//! server and of clients, commits that are pruned, and clients that restore an old copy of their outbox. In the
+//! end all clients show the same state, every accepted edit is applied once, and no edit is unanswered.
 //!
 //! Run a failing seed alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`, and more seeds with
 //! `AFTERGLOW_SEEDS=20000`.
@@ -67,7 +67,8 @@ fn all_clients_converge_and_every_accepted_edit_is_applied_once() {
     };
     let count = number("AFTERGLOW_SEEDS").unwrap_or(SEEDS);
     let seeds = number("AFTERGLOW_SEED").map_or(0..count, |seed| seed..seed + 1);
-    let next = AtomicU64::new(seeds.start);
+    let is_whole = seeds.end - seeds.start >= SEEDS;
+    let (next, prunings) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -83,11 +84,16 @@ fn all_clients_converge_and_every_accepted_edit_is_applied_once() {
                     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
                         runtime.unwrap().block_on(Simulation::run(seed))
                     }));
-                    assert!(result.is_ok(), "seed {seed} failed; run it alone with AFTERGLOW_SEED={seed}");
+                    let Ok(pruned) = result else {
+                        panic!("seed {seed} failed; run it alone with AFTERGLOW_SEED={seed}")
+                    };
+                    prunings.fetch_add(pruned, Ordering::Relaxed);
                 }
             });
         }
     });
+    let prunings = prunings.into_inner();
+    assert!(!is_whole || prunings > SEEDS / 10, "commits were pruned only {prunings} times");
 }
 
 struct Simulation {
@@ -98,6 +104,8 @@ struct Simulation {
     connections: u64,
     /// Number of edits so far, by any client.
     edits: u64,
+    /// Whether commits are pruned that are older than a day. Two days pass whenever the server is started again.
+    prunes: bool,
     /// Whether clients restore old copies. If so, no two edits have the same changes.
     restores: bool,
     /// Error of the server's clock in milliseconds.
@@ -115,13 +123,14 @@ fn user() -> Arc<User> {
 }
 
 impl Simulation {
-    async fn run(seed: u64) {
+    /// Runs the simulation of a seed. Returns how often commits were pruned in it.
+    async fn run(seed: u64) -> u64 {
         clock::start();
         let disk = Arc::new(Disk::new(seed));
         let mut rng = Rng::with_seed(seed);
         let clients = (0..CLIENTS).map(|number| SimulatedClient::new(100 + number as u128)).collect();
         rng.u64(..);
-        let restores = seed.is_multiple_of(4);
+        let (restores, prunes) = (seed.is_multiple_of(4), seed.is_multiple_of(2));
         let mut simulation = Self {
             rng,
             disk,
@@ -129,6 +138,7 @@ impl Simulation {
             clients,
             connections: 0,
             edits: 0,
+            prunes,
             restores,
             clock_error: Arc::new(AtomicI64::new(0)),
         };
@@ -150,6 +160,7 @@ impl Simulation {
         simulation.disk.set_hostile(false);
         simulation.converge().await;
         simulation.assert_converged();
+        simulation.disk.prunings()
     }
 
     async fn start_server(&mut self) {
@@ -161,7 +172,8 @@ impl Simulation {
         });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         // The outbox is small, so that catch-ups are common.
-        let settings = Arc::new(Settings { outbox_bytes: 2_000, ..Settings::default() });
+        let history_days = u32::from(self.prunes);
+        let settings = Arc::new(Settings { outbox_bytes: 2_000, history_days, ..Settings::default() });
         let context = RoomContext {
             journal,
             clock: clock.clone(),
@@ -184,6 +196,9 @@ impl Simulation {
         }
         for client in &mut self.clients {
             client.cut();
+        }
+        if self.prunes {
+            self.clock_error.fetch_add(2 * 24 * 60 * 60 * 1_000, Ordering::SeqCst);
         }
         self.start_server().await;
     }

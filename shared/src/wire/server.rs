@@ -117,6 +117,9 @@ pub struct History {
     pub request: RequestId,
     /// The commits.
     pub commits: Vec<Commit>,
+    /// If there may be more: the revision to request them before. A page may have fewer commits than requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Revision>,
 }
 
 /// The server closed a watchlist.

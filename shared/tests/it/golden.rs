@@ -160,7 +160,18 @@ fn server_wide_messages() -> Vec<(&'static str, ServerMessage)> {
             "deletedLists-answer",
             ServerMessage::DeletedLists(server::DeletedLists { request, list: vec![deleted] }),
         ),
-        ("history-answer", ServerMessage::History(server::History { request, commits: vec![commit()] })),
+        (
+            "history-answer",
+            ServerMessage::History(server::History { request, commits: vec![commit()], next: None }),
+        ),
+        (
+            "history-page",
+            ServerMessage::History(server::History {
+                request,
+                commits: vec![commit()],
+                next: Some(Revision(44)),
+            }),
+        ),
         (
             "closed",
             ServerMessage::Closed(server::Closed { watchlist, reason: server::ClosedReason::Deleted }),

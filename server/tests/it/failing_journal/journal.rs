@@ -8,8 +8,8 @@ use std::{
 
 use futures_util::{StreamExt, TryFutureExt, future::BoxFuture};
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, Parts, ReadLimit, Record, Sender,
-    StoredPart, sqlite::SqliteJournal,
+    Answer, AnswerRecord, Batch, HistoryFilter, HistoryPage, Journal, JournalError, Parts, ReadLimit, Record,
+    Retention, Sender, StoredPart, sqlite::SqliteJournal,
 };
 use shared::{
     edit::Commit,
@@ -90,7 +90,7 @@ impl Journal for FailingJournal {
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
         Box::pin(self.call(&self.deletions, self.inner.set_deleted(id, at)))
     }
-    fn purge(&self, before: Timestamp) -> Answer<'_, ()> {
+    fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>> {
         self.inner.purge(before)
     }
     fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
@@ -100,7 +100,7 @@ impl Journal for FailingJournal {
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
         self.inner.commits(id, after, limit)
     }
-    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, Vec<Commit>> {
+    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, HistoryPage> {
         self.inner.history(id, filter)
     }
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
@@ -112,8 +112,8 @@ impl Journal for FailingJournal {
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
         self.inner.save_part(id, part)
     }
-    fn prune(&self, id: WatchlistId, before: Timestamp, keep: u64) -> Answer<'_, ()> {
-        self.inner.prune(id, before, keep)
+    fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
+        self.inner.prune(id, retention)
     }
     fn ready(&self) -> Answer<'_, ()> {
         self.inner.ready()

@@ -11,10 +11,10 @@ use std::{
 };
 
 use fastrand::Rng;
-use futures_util::{StreamExt, future::BoxFuture, stream};
+use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, Journal, JournalError, NewCommit, Parts, ReadLimit, Record,
-    Sender, StoredPart,
+    Answer, AnswerRecord, Batch, HistoryFilter, HistoryPage, Journal, JournalError, NewCommit, Parts,
+    ReadLimit, Record, Retention, Sender, StoredPart,
 };
 use shared::{
     edit::{Change, Commit},
@@ -32,6 +32,8 @@ pub struct Disk {
     contents: Mutex<Contents>,
     generation: AtomicU64,
     hostile: AtomicBool,
+    /// Number of steps in which commits were pruned.
+    prunings: AtomicU64,
 }
 
 struct Contents {
@@ -41,9 +43,32 @@ struct Contents {
 
 struct StoredList {
     record: Record,
-    first: StoredPart,
+    /// The parts of the snapshot at revision 0, and of each that was stored later.
+    snapshots: BTreeMap<Revision, Vec<StoredPart>>,
+    /// Every commit, pruned or not, so that a run can be checked.
     commits: Vec<Commit>,
+    /// The last revision that is pruned.
+    pruned: Revision,
+    /// Digests of the commits that are not folded, and the rejections since.
+    tail: Vec<AnswerRecord>,
+    /// The folded answers.
     answers: BTreeMap<(Sender, EditId), AnswerRecord>,
+}
+
+impl StoredList {
+    /// Moves the answers of the tail to where they outlive the commits.
+    fn fold(&mut self) {
+        for answer in std::mem::take(&mut self.tail) {
+            let again = self.answers.insert((answer.sender, answer.edit), answer);
+            assert!(again.is_none(), "an edit was answered twice");
+        }
+    }
+
+    /// Returns the parts of the newest complete snapshot.
+    fn newest(&self) -> &[StoredPart] {
+        let is_whole = |parts: &&Vec<StoredPart>| parts.len() == parts[0].snapshot.parts;
+        self.snapshots.values().rev().find(is_whole).expect("the first snapshot is complete")
+    }
 }
 
 /// One server's access to the disk.
@@ -60,6 +85,7 @@ impl Disk {
             contents: Mutex::new(contents),
             generation: AtomicU64::new(0),
             hostile: AtomicBool::new(false),
+            prunings: AtomicU64::new(0),
         }
     }
 
@@ -73,6 +99,11 @@ impl Disk {
 
     pub fn next_generation(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Returns the number of steps in which commits were pruned.
+    pub fn prunings(&self) -> u64 {
+        self.prunings.load(Ordering::SeqCst)
     }
 
     pub fn head(&self, list: WatchlistId) -> Revision {
@@ -92,7 +123,7 @@ impl Disk {
     /// Returns the state after replaying all commits from the start.
     pub fn replayed(&self, list: WatchlistId) -> Watchlist {
         let contents = self.contents();
-        let first = &contents.lists[&list].first.snapshot;
+        let first = &contents.lists[&list].snapshots[&Revision(0)][0].snapshot;
         let mut state = Watchlist::new(&first.name, first.columns.clone(), &Limits::default()).unwrap();
         for commit in &contents.lists[&list].commits {
             state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
@@ -137,9 +168,16 @@ impl Journal for SimulatedJournal {
     }
 
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
-        Box::pin(async {
-            let (id, commits, answers) = (record.id, Vec::new(), BTreeMap::new());
-            self.disk.contents().lists.insert(id, StoredList { record, first, commits, answers });
+        Box::pin(async move {
+            let list = StoredList {
+                snapshots: BTreeMap::from([(Revision(0), vec![first])]),
+                commits: Vec::new(),
+                pruned: Revision(0),
+                tail: Vec::new(),
+                answers: BTreeMap::new(),
+                record: record.clone(),
+            };
+            self.disk.contents().lists.insert(record.id, list);
             Ok(())
         })
     }
@@ -148,45 +186,47 @@ impl Journal for SimulatedJournal {
         Box::pin(async { Err(fault()) })
     }
 
-    fn purge(&self, _before: Timestamp) -> Answer<'_, ()> {
-        Box::pin(async { Ok(()) })
+    fn purge(&self, _before: Timestamp) -> Answer<'_, Vec<WatchlistId>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
-        let first = async move {
+        let parts = async move {
             self.access(30).await?;
-            Ok(self.disk.contents().lists[&id].first.clone())
+            let parts = self.disk.contents().lists[&id].newest().to_vec();
+            Ok(stream::iter(parts.into_iter().map(Ok)))
         };
-        stream::once(first).boxed()
+        stream::once(parts).try_flatten().boxed()
     }
 
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
             self.access(30).await?;
-            Ok(self.disk.contents().lists[&id]
+            let contents = self.disk.contents();
+            let list = &contents.lists[&id];
+            Ok(list
                 .commits
                 .iter()
-                .filter(|commit| commit.revision > after)
+                .filter(|commit| commit.revision > after.max(list.pruned))
                 .take(limit.commits)
                 .cloned()
                 .collect())
         })
     }
 
-    fn history(&self, _id: WatchlistId, _filter: HistoryFilter) -> Answer<'_, Vec<Commit>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn history(&self, _id: WatchlistId, _filter: HistoryFilter) -> Answer<'_, HistoryPage> {
+        Box::pin(async { Ok(HistoryPage::default()) })
     }
 
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
         Box::pin(async move {
             self.access(30).await?;
             let contents = self.disk.contents();
-            Ok(contents.lists[&id]
-                .answers
-                .values()
-                .filter(|answer| answer.sender == sender)
-                .cloned()
-                .collect())
+            let list = &contents.lists[&id];
+            let answers = list.answers.values().chain(&list.tail);
+            let mut answers: Vec<_> = answers.filter(|answer| answer.sender == sender).cloned().collect();
+            answers.sort_by_key(|answer| answer.edit);
+            Ok(answers)
         })
     }
 
@@ -204,22 +244,48 @@ impl Journal for SimulatedJournal {
                 assert!(commit.at >= last, "times never go back");
                 list.commits.push((**commit).clone());
             }
-            for answer in batch.answers.iter().cloned() {
-                let again = list.answers.insert((answer.sender, answer.edit), answer);
-                assert!(again.is_none(), "an edit was answered twice");
-            }
+            list.tail.extend(batch.answers.iter().cloned());
             // Written, but reported as failed.
             let reports_failure = self.disk.is_hostile() && contents.rng.u32(..1_000) < 40;
             if reports_failure { Err(fault()) } else { Ok(()) }
         })
     }
 
-    fn save_part(&self, _id: WatchlistId, _part: StoredPart) -> Answer<'_, ()> {
-        Box::pin(async { Err(fault()) })
+    fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.access(60).await?;
+            let mut contents = self.disk.contents();
+            let parts =
+                contents.lists.get_mut(&id).unwrap().snapshots.entry(part.snapshot.revision).or_default();
+            // An interrupted snapshot is written again from its start.
+            parts.truncate(part.snapshot.part - 1);
+            parts.push(part);
+            Ok(())
+        })
     }
 
-    fn prune(&self, _id: WatchlistId, _before: Timestamp, _keep: u64) -> Answer<'_, ()> {
-        Box::pin(async { Ok(()) })
+    fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
+        Box::pin(async move {
+            loop {
+                self.access(60).await?;
+                let mut contents = self.disk.contents();
+                let steps = contents.rng.usize(1..20);
+                let list = contents.lists.get_mut(&id).unwrap();
+                let snapshot = list.newest()[0].snapshot.revision;
+                let is_pruned = |commit: &&Commit| {
+                    commit.revision > list.pruned
+                        && commit.revision < snapshot
+                        && commit.at < retention.before
+                };
+                let Some(last) = list.commits.iter().filter(is_pruned).take(steps).last() else {
+                    return Ok(());
+                };
+                self.disk.prunings.fetch_add(1, Ordering::SeqCst);
+                list.pruned = last.revision;
+                // Only what is folded is pruned.
+                list.fold();
+            }
+        })
     }
 
     fn ready(&self) -> Answer<'_, ()> {

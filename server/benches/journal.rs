@@ -1,0 +1,321 @@
+//! What the journal costs and how fast it is, measured through the hub with real rooms on a real disk: disk
+//! bytes and edits a second with many clients on one list and with many lists, a person's edit while the
+//! journal is pruned, checkpointed and backed up, and the start with a large journal after an unclean stop.
+//!
+//! `cargo bench -p server --bench journal -- 10240` uses a journal of 10,240 MiB for the last part; without a number,
+//! of 1,024 MiB. The bytes are `write_bytes` of `/proc/self/io`: what this process caused to be written to the disk,
+//! checkpoints included.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints its results and panics on any error"
+)]
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use server::{
+    access::Caller,
+    clock,
+    folder::backup,
+    hub::Hub,
+    journal::{
+        Journal, ReadLimit, Retention, Sender, StoredAuthors, StoredPart, Verdict, sqlite::SqliteJournal,
+    },
+    room::{Answered, Reply, RoomContext, Withheld},
+    settings::Settings,
+};
+use shared::{
+    account::{Role, User},
+    edit::Change,
+    ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId},
+    position::Position,
+    value::Literal,
+    wire::snapshot::Snapshot,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+const CLIENTS: u128 = 64;
+const IN_FLIGHT: usize = 16;
+const ROWS: usize = 1_000;
+const TIME: Duration = Duration::from_secs(5);
+/// Changes in each edit of the feed, which sends 10,000 changes a second.
+const FEED_CHANGES: usize = 160;
+
+/// A journal with a hub on it.
+struct Bench {
+    journal: Arc<SqliteJournal>,
+    hub: Arc<Hub>,
+    context: RoomContext,
+}
+
+/// A watchlist with rows, and one of its clients.
+struct Client {
+    hub: Arc<Hub>,
+    list: WatchlistId,
+    rows: Arc<Vec<RowId>>,
+    id: ClientId,
+    edit: u64,
+}
+
+fn admin() -> Caller {
+    Caller::new(Arc::new(User { id: UserId(Uuid::from_u128(8)), name: "ann".into(), role: Role::Admin }))
+}
+
+impl Bench {
+    async fn open(folder: &Path) -> Self {
+        let journal = Arc::new(SqliteJournal::open(folder).await.unwrap());
+        let context = RoomContext {
+            journal: journal.clone(),
+            clock: clock::system(),
+            settings: Arc::new(Settings::default()),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            renamed: watch::channel(0).0,
+        };
+        let hub = Arc::new(Hub::open(context.clone()).await.unwrap());
+        Self { journal, hub, context }
+    }
+
+    /// Creates a watchlist with rows, and returns its client.
+    async fn list(&self, number: u128) -> Client {
+        let list = WatchlistId(Uuid::from_u128(number));
+        self.hub.create(&admin(), Some(list), "Bench", None).await.unwrap();
+        let rows: Vec<RowId> = (0..ROWS).map(|_| RowId(Uuid::now_v7())).collect();
+        let positions = Position::between(None, None, ROWS).unwrap();
+        let insert = |(id, at): (&RowId, &Position)| Change::insert(*id, at, Default::default());
+        let inserts = rows.iter().zip(&positions).map(insert).collect();
+        let mut client = self.client(list, Arc::new(rows), number);
+        client.answered(inserts).await;
+        client
+    }
+
+    fn client(&self, list: WatchlistId, rows: Arc<Vec<RowId>>, number: u128) -> Client {
+        Client { hub: self.hub.clone(), list, rows, id: ClientId(Uuid::from_u128(number)), edit: 0 }
+    }
+
+    async fn close(self) {
+        self.context.stop.cancel();
+        self.context.tasks.close();
+        self.context.tasks.wait().await;
+        self.journal.close().await;
+    }
+}
+
+impl Client {
+    fn price(&self) -> Change {
+        let row = self.rows[fastrand::usize(..self.rows.len())];
+        let price = format!("{}.{:02}", fastrand::u32(10..500), fastrand::u32(..100));
+        Change::set(row, &"price".into(), Literal::from(price.as_str()))
+    }
+
+    async fn answered(&mut self, changes: Vec<Change>) {
+        self.edit += 1;
+        let list = self.hub.connect(&admin(), self.list).unwrap();
+        let verdict = list.edit_answered((self.id, EditId(self.edit)), Ok(changes)).await.unwrap();
+        assert!(matches!(verdict, Verdict::Accepted(_)), "{verdict:?}");
+    }
+
+    /// Keeps edits of one price in flight until the end, and returns how many were accepted.
+    async fn flood(mut self, end: Instant) -> u64 {
+        let list = self.hub.connect(&admin(), self.list).unwrap();
+        let (sender, mut answers) = mpsc::channel::<Answered>(IN_FLIGHT * 2);
+        let withheld = Arc::new(Withheld::new(Sender { user: admin().user().id, client: self.id }));
+        let (mut open, mut accepted) = (0, 0);
+        loop {
+            while open < IN_FLIGHT && Instant::now() < end {
+                self.edit += 1;
+                let reply = Reply::Connection(sender.clone(), withheld.clone());
+                list.edit((self.id, EditId(self.edit)), Ok(vec![self.price()]), reply).await;
+                open += 1;
+            }
+            if open == 0 {
+                return accepted;
+            }
+            let answer = answers.recv().await.unwrap();
+            assert!(matches!(answer.verdict, Verdict::Accepted(_)), "{answer:?}");
+            (open, accepted) = (open - 1, accepted + 1);
+        }
+    }
+
+    /// Sends 10,000 changes a second until told to stop, in order and without waiting for answers.
+    async fn feed(mut self, mut stop: watch::Receiver<bool>) -> u64 {
+        let list = self.hub.connect(&admin(), self.list).unwrap();
+        let (sender, mut answers) = mpsc::channel::<Answered>(4_096);
+        let withheld = Arc::new(Withheld::new(Sender { user: admin().user().id, client: self.id }));
+        let interval = Duration::from_secs(1) * u32::try_from(FEED_CHANGES).unwrap() / 10_000;
+        let mut ticks = tokio::time::interval(interval);
+        let mut edits = 0;
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return edits,
+                _ = answers.recv() => {}
+                _ = ticks.tick() => {
+                    self.edit += 1;
+                    edits += 1;
+                    let changes = (0..FEED_CHANGES).map(|_| self.price()).collect();
+                    let reply = Reply::Connection(sender.clone(), withheld.clone());
+                    list.edit((self.id, EditId(self.edit)), Ok(changes), reply).await;
+                }
+            }
+        }
+    }
+}
+
+/// Returns the bytes that this process has caused to be written to the disk.
+fn written() -> u64 {
+    let io = fs::read_to_string("/proc/self/io").unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap();
+    line.parse().unwrap()
+}
+
+async fn flood(name: &str, lists: u128) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::open(folder.path()).await;
+    let mut clients = Vec::new();
+    for number in 1..=lists {
+        clients.push(bench.list(number).await);
+    }
+    let first = &clients[0];
+    let (list, rows) = (first.list, first.rows.clone());
+    for number in lists + 1..=CLIENTS {
+        clients.push(bench.client(list, rows.clone(), 1_000 + number));
+    }
+    let (before, started) = (written(), Instant::now());
+    let end = started + TIME;
+    let floods: Vec<_> = clients.into_iter().map(|client| tokio::spawn(client.flood(end))).collect();
+    let mut edits = 0;
+    for flood in floods {
+        edits += flood.await.unwrap();
+    }
+    let rate = edits as f64 / started.elapsed().as_secs_f64();
+    bench.close().await;
+    let bytes = (written() - before) as f64 / edits as f64;
+    println!("{name}: {rate:.0} edits/s, {bytes:.0} disk bytes an edit");
+}
+
+fn percentile(times: &[Duration], percent: usize) -> f64 {
+    times[(times.len() * percent / 100).min(times.len() - 1)].as_secs_f64() * 1e3
+}
+
+/// Measures a person's edits while a feed sends 10,000 changes a second and the journal is pruned and backed up.
+async fn person(history: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::open(folder.path()).await;
+    let mut old = bench.list(1).await;
+    for _ in 0..history {
+        let changes = (0..FEED_CHANGES).map(|_| old.price()).collect();
+        old.answered(changes).await;
+    }
+    let list = old.list;
+    let feed = bench.list(2).await;
+    let (stop, stopped) = watch::channel(false);
+    let feed = tokio::spawn(feed.feed(stopped));
+    let mut person = bench.list(3).await;
+    let measure = async |person: &mut Client, seconds: u64| {
+        let (end, mut times) = (Instant::now() + Duration::from_secs(seconds), Vec::new());
+        while Instant::now() < end {
+            let (change, started) = (person.price(), Instant::now());
+            person.answered(vec![change]).await;
+            times.push(started.elapsed());
+            sleep(Duration::from_millis(10)).await;
+        }
+        times.sort();
+        (percentile(&times, 50), percentile(&times, 99), percentile(&times, 100))
+    };
+    let (p50, p99, most) = measure(&mut person, 5).await;
+    println!("person, feed only: p50 {p50:.1} ms, p99 {p99:.1} ms, max {most:.1} ms");
+    let journal = bench.journal.clone();
+    // A snapshot at the head lets everything before it be pruned.
+    let (state, at) = bench.hub.connect(&admin(), list).unwrap().read().await.unwrap();
+    for snapshot in Snapshot::parts(&state, list, at, 64 * 1024) {
+        let authors: Vec<(RowId, StoredAuthors)> = Vec::new();
+        journal.save_part(list, StoredPart { snapshot, authors }).await.unwrap();
+    }
+    let pruning = tokio::spawn(async move {
+        let started = Instant::now();
+        prune(&journal, list).await;
+        started.elapsed()
+    });
+    let (path, file) = (folder.path().to_owned(), folder.path().join("backup.sqlite"));
+    let backup = tokio::spawn(async move {
+        let started = Instant::now();
+        backup::backup(&path, &file).await.unwrap();
+        started.elapsed()
+    });
+    let (p50, p99, most) = measure(&mut person, 10).await;
+    println!(
+        "person, feed, pruning {history} commits of {FEED_CHANGES} changes, backup: p50 {p50:.1} ms, p99 {p99:.1} ms, \
+         max {most:.1} ms"
+    );
+    println!("pruning took {:.1?}, the backup {:.1?}", pruning.await.unwrap(), backup.await.unwrap());
+    stop.send_replace(true);
+    println!("the feed sent {} edits", feed.await.unwrap());
+    let started = Instant::now();
+    bench.close().await;
+    println!("closing took {:.0?}", started.elapsed());
+}
+
+async fn prune(journal: &SqliteJournal, list: WatchlistId) {
+    journal.prune(list, Retention { commits: 1, ..Retention::all() }).await.unwrap();
+}
+
+/// Measures the start with a large journal that was not closed.
+async fn start(mebibytes: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::open(folder.path()).await;
+    let mut clients = Vec::new();
+    for number in 1..=16 {
+        clients.push(bench.list(number).await);
+    }
+    let size = |name: &str| fs::metadata(folder.path().join(name)).map_or(0, |file| file.len());
+    while size("journal.sqlite") < mebibytes << 20 {
+        for client in &mut clients {
+            let changes = (0..5_000).map(|_| client.price()).collect();
+            client.answered(changes).await;
+        }
+    }
+    // A copy of the files is what a crash leaves.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["journal.sqlite", "journal.sqlite-wal"] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let log = size("journal.sqlite-wal") >> 20;
+    bench.close().await;
+    drop(folder);
+    std::process::Command::new("sync").status().unwrap();
+    let is_cold = fs::write("/proc/sys/vm/drop_caches", "3").is_ok();
+    let started = Instant::now();
+    let bench = Bench::open(copy.path()).await;
+    bench.journal.ready().await.unwrap();
+    let ready = started.elapsed();
+    let list = WatchlistId(Uuid::from_u128(1));
+    bench.journal.commits(list, Revision(1), ReadLimit { commits: 1, bytes: 1 }).await.unwrap();
+    println!(
+        "start with a journal of {} MiB and a log of {log} MiB after an unclean stop ({}): ready in {ready:.2?}",
+        fs::metadata(copy.path().join("journal.sqlite")).unwrap().len() >> 20,
+        if is_cold { "cold cache" } else { "warm cache" },
+    );
+    bench.close().await;
+}
+
+fn main() {
+    let mebibytes = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1_024);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        flood("one list, 64 clients", 1).await;
+        flood("64 lists, one client each", CLIENTS).await;
+        person(10_100).await;
+        start(mebibytes).await;
+    });
+}
