@@ -12,6 +12,7 @@ mod failing_journal;
 mod fuzz;
 mod history;
 mod hostile;
+mod hostile_client;
 mod http_calls;
 mod http_limits;
 mod journal;
