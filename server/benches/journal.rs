@@ -52,6 +52,9 @@ const TIME: Duration = Duration::from_secs(5);
 /// Changes in each edit of the feed, which sends 10,000 changes a second.
 const FEED_CHANGES: usize = 160;
 
+/// Number of backups, so that there are enough edits to measure in the meantime.
+const BACKUPS: usize = 4;
+
 /// A journal with a hub on it.
 struct Bench {
     journal: Arc<SqliteJournal>,
@@ -179,7 +182,7 @@ fn written() -> u64 {
     line.parse().unwrap()
 }
 
-async fn flood(name: &str, lists: u128) {
+async fn flood(name: &str, lists: u128, number_of_clients: u128) {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::open(folder.path()).await;
     let mut clients = Vec::new();
@@ -188,7 +191,7 @@ async fn flood(name: &str, lists: u128) {
     }
     let first = &clients[0];
     let (list, rows) = (first.list, first.rows.clone());
-    for number in lists + 1..=CLIENTS {
+    for number in lists + 1..=number_of_clients {
         clients.push(bench.client(list, rows.clone(), 1_000 + number));
     }
     let (before, started) = (written(), Instant::now());
@@ -222,9 +225,9 @@ async fn person(history: u64) {
     let (stop, stopped) = watch::channel(false);
     let feed = tokio::spawn(feed.feed(stopped));
     let mut person = bench.list(3).await;
-    let measure = async |person: &mut Client, seconds: u64| {
-        let (end, mut times) = (Instant::now() + Duration::from_secs(seconds), Vec::new());
-        while Instant::now() < end {
+    let measure = async |person: &mut Client, is_done: &dyn Fn() -> bool| {
+        let mut times = Vec::new();
+        while !is_done() {
             let (change, started) = (person.price(), Instant::now());
             person.answered(vec![change]).await;
             times.push(started.elapsed());
@@ -233,7 +236,8 @@ async fn person(history: u64) {
         times.sort();
         (percentile(&times, 50), percentile(&times, 99), percentile(&times, 100))
     };
-    let (p50, p99, most) = measure(&mut person, 5).await;
+    let end = Instant::now() + TIME;
+    let (p50, p99, most) = measure(&mut person, &|| Instant::now() >= end).await;
     println!("person, feed only: p50 {p50:.1} ms, p99 {p99:.1} ms, max {most:.1} ms");
     let journal = bench.journal.clone();
     // A snapshot at the head lets everything before it be pruned.
@@ -247,18 +251,21 @@ async fn person(history: u64) {
         prune(&journal, list).await;
         started.elapsed()
     });
-    let (path, file) = (folder.path().to_owned(), folder.path().join("backup.sqlite"));
-    let backup = tokio::spawn(async move {
+    let path = folder.path().to_owned();
+    let backups = tokio::spawn(async move {
         let started = Instant::now();
-        backup::backup(&path, &file).await.unwrap();
+        for number in 0..BACKUPS {
+            backup::backup(&path, &path.join(format!("backup-{number}.sqlite"))).await.unwrap();
+        }
         started.elapsed()
     });
-    let (p50, p99, most) = measure(&mut person, 10).await;
+    let is_done = || pruning.is_finished() && backups.is_finished();
+    let (p50, p99, most) = measure(&mut person, &is_done).await;
     println!(
-        "person, feed, pruning {history} commits of {FEED_CHANGES} changes, backup: p50 {p50:.1} ms, p99 {p99:.1} ms, \
+        "person, feed, pruning {history} commits of {FEED_CHANGES} changes, backups: p50 {p50:.1} ms, p99 {p99:.1} ms, \
          max {most:.1} ms"
     );
-    println!("pruning took {:.1?}, the backup {:.1?}", pruning.await.unwrap(), backup.await.unwrap());
+    println!("pruning took {:.1?}, {BACKUPS} backups {:.1?}", pruning.await.unwrap(), backups.await.unwrap());
     stop.send_replace(true);
     println!("the feed sent {} edits", feed.await.unwrap());
     let started = Instant::now();
@@ -313,8 +320,9 @@ fn main() {
     let mebibytes = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1_024);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        flood("one list, 64 clients", 1).await;
-        flood("64 lists, one client each", CLIENTS).await;
+        flood("one list, 64 clients", 1, CLIENTS).await;
+        flood("one list, 1,024 clients", 1, 16 * CLIENTS).await;
+        flood("64 lists, one client each", CLIENTS, CLIENTS).await;
         person(10_100).await;
         start(mebibytes).await;
     });

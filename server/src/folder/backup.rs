@@ -4,9 +4,12 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
+use tokio::task::spawn_blocking;
 
 use super::{
     lock::DataFolder,
@@ -22,6 +25,9 @@ use crate::{
 
 /// Number of damaged records that an error names. Further ones are counted.
 const MAX_NAMED: usize = 5;
+
+/// Time between two syncs of a backup that is being written.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(25);
 
 /// A restored backup.
 #[derive(Debug)]
@@ -95,7 +101,7 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<CheckedL
     let unwritable = || format!("{} cannot be written", file.display());
     let copied = async {
         create_private(&half_written).with_context(unwritable)?;
-        sqlite::copy(&journal, &half_written)
+        flushed(&half_written, sqlite::copy(&journal, &half_written))
             .await
             .map_err(|error| with_causes(&error))
             .with_context(unwritable)?;
@@ -109,6 +115,22 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<CheckedL
         drop(fs::remove_file(&half_written));
     }
     copied
+}
+
+/// Syncs a file again and again while it is being written. Otherwise one sync at the end would occupy the disk for
+/// long, and with it the edits of a server.
+async fn flushed<T>(file: &Path, writing: impl Future<Output = T>) -> T {
+    let mut writing = pin!(writing);
+    loop {
+        tokio::select! {
+            done = &mut writing => return done,
+            () = tokio::time::sleep(FLUSH_INTERVAL) => {
+                let file = file.to_owned();
+                // The last sync reports errors.
+                drop(spawn_blocking(move || File::open(file).and_then(|file| file.sync_data())).await);
+            }
+        }
+    }
 }
 
 /// Replaces a data folder's journal by a backup. Every watchlist starts a new epoch, so that clients load what the backup

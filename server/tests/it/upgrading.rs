@@ -71,6 +71,69 @@ fn large_old_journal(folder: &Path) -> PathBuf {
     file
 }
 
+/// Returns the checksum of a record of version 2.
+fn sum(fields: &[&[u8]]) -> i64 {
+    let mut hasher = crc32fast::Hasher::new();
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_le_bytes());
+        hasher.update(field);
+    }
+    i64::from(hasher.finalize())
+}
+
+/// Turns a journal of version 1 into one of version 2: with checksums, and an index of the rows of commits.
+fn to_version_2(file: &Path) {
+    let mut connection = Connection::open(file).unwrap();
+    let list: Vec<u8> = connection.query_row("SELECT id FROM watchlists", [], |row| row.get(0)).unwrap();
+    connection
+        .execute_batch(
+            "ALTER TABLE commits ADD COLUMN checksum INTEGER;
+             ALTER TABLE answers ADD COLUMN checksum INTEGER;
+             ALTER TABLE snapshots ADD COLUMN checksum INTEGER;
+             CREATE TABLE touched (
+                 watchlist INTEGER NOT NULL REFERENCES watchlists (key) ON DELETE CASCADE,
+                 row       BLOB NOT NULL,
+                 revision  INTEGER NOT NULL,
+                 PRIMARY KEY (watchlist, row, revision)
+             ) STRICT, WITHOUT ROWID;
+             INSERT INTO touched SELECT 1, x'00', revision FROM commits;
+             INSERT INTO _sqlx_migrations VALUES (2, 'checksums and history', 0, TRUE, x'', 0);
+             PRAGMA user_version = 2",
+        )
+        .unwrap();
+    let transaction = connection.transaction().unwrap();
+    let mut select =
+        transaction.prepare("SELECT revision, at, user, name, client, edit, changes FROM commits").unwrap();
+    let mut rows = select.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let number = |index| row.get::<_, i64>(index).unwrap();
+        let bytes = |index| row.get_ref(index).unwrap().as_bytes().unwrap();
+        let (revision, at, edit) = (number(0), number(1).to_le_bytes(), number(5).to_le_bytes());
+        let (user, name, client, changes) = (bytes(2), bytes(3), bytes(4), bytes(6));
+        let sum = sum(&[&list, &revision.to_le_bytes(), &at, user, name, client, &edit, changes]);
+        transaction.execute("UPDATE commits SET checksum = ? WHERE revision = ?", [sum, revision]).unwrap();
+    }
+    let mut of_answers =
+        transaction.prepare("SELECT user, client, edit, digest, revision, rejection FROM answers").unwrap();
+    let mut answers = of_answers.query([]).unwrap();
+    while let Some(row) = answers.next().unwrap() {
+        let bytes = |index| row.get_ref(index).unwrap().as_bytes().unwrap();
+        let (user, client, edit, digest) = (bytes(0), bytes(1), row.get::<_, i64>(2).unwrap(), bytes(3));
+        let revision = row.get::<_, Option<i64>>(4).unwrap().map(i64::to_le_bytes).unwrap_or_default();
+        let rejection = row.get::<_, Option<String>>(5).unwrap().unwrap_or_default();
+        let sum = sum(&[&list, user, client, &edit.to_le_bytes(), digest, &revision, rejection.as_bytes()]);
+        transaction
+            .execute(
+                "UPDATE answers SET checksum = ? WHERE user = ? AND client = ? AND edit = ?",
+                params![sum, user, client, edit],
+            )
+            .unwrap();
+    }
+    drop((rows, answers));
+    drop((select, of_answers));
+    transaction.commit().unwrap();
+}
+
 async fn assert_upgraded(folder: &Path) {
     let journal = SqliteJournal::open(folder).await.unwrap();
     let list = journal.watchlists().await.unwrap().remove(0);
@@ -120,6 +183,29 @@ async fn a_large_journal_of_the_first_version_is_upgraded() {
     let folder = tempfile::tempdir().unwrap();
     large_old_journal(folder.path());
     assert_upgraded(folder.path()).await;
+}
+
+#[tokio::test]
+async fn a_journal_of_version_2_is_upgraded_and_what_is_damaged_stays_so() {
+    for damage in [
+        "",
+        "UPDATE commits SET name = 'eve' WHERE revision = 9",
+        "UPDATE answers SET edit = 9 WHERE edit = 90",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = large_old_journal(folder.path());
+        to_version_2(&file);
+        if damage.is_empty() {
+            assert_upgraded(folder.path()).await;
+            continue;
+        }
+        assert_eq!(Connection::open(&file).unwrap().execute(damage, []).unwrap(), 1);
+        SqliteJournal::open(folder.path()).await.unwrap().close().await;
+        let error = backup::check(&file).await.unwrap_err().to_string();
+        let is_named =
+            error.contains("checksum of revision 9 ") || error.contains("the answers to edits 9 to 9");
+        assert!(is_named, "{damage}: {error}");
+    }
 }
 
 #[tokio::test]
