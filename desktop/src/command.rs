@@ -1,7 +1,7 @@
 //! Commands: what a person can do, as data. Keys, menus and panels emit commands. `window::dispatch` executes those about a
 //! window, its grid those about cells, and `AppState` the others.
 //!
-//! `table` lists every command that has a name or a key. Keys, buttons, menus, dialogs, the command palette and the help derive
+//! `table` lists every command that has a title or a key. Keys, buttons, menus, dialogs, the command palette and the help derive
 //! from it.
 
 mod app;
@@ -23,7 +23,9 @@ pub use self::{
     keymap::{TakenKey, consume, matching, pressed, take_first},
     menu::menu_items,
     shortcut::Shortcut,
-    table::{RESTORE_COLUMN, RESTORE_WATCHLIST, entries, entry_of},
+    table::{
+        DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN, entries, entry_of,
+    },
     when::{Conditions, When},
     window::{Command, DialogKind},
 };

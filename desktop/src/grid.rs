@@ -32,14 +32,15 @@ mod question;
 mod reveal;
 mod scroll;
 pub mod selection;
+mod sparkline;
 mod state;
 mod steps;
 pub mod sums;
 pub mod table;
-mod trend;
 mod tsv;
 mod typed;
 mod view;
+pub mod view_column;
 
 pub use cursor::Cursor;
 pub use edit::Editor;
@@ -107,10 +108,10 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
 
 impl GridState {
     fn show_find(&mut self, ui: &mut Ui, view: &GridView<'_>) {
-        if let Some(forward) = find::show(ui, &mut self.find, view.palette) {
+        if let Some(is_next) = find::show(ui, &mut self.find, view.palette) {
             let table = self.table(view.watchlist);
             let frame = Frame { view, table: &table };
-            find::find_next(&mut self.find, &mut self.selection, &frame, forward);
+            find::find_adjacent(&mut self.find, &mut self.selection, &frame, is_next);
             self.scroll.reveal_next = true;
         }
     }
@@ -279,7 +280,7 @@ impl GridState {
                 return;
             }
             (self.menu.column, self.menu.position) = (layout.header_at(position), None);
-            let first = frame.table.columns().first().map(|first| first.column.key.clone());
+            let first = frame.table.columns().first().map(|first| first.key().clone());
             let number = layout.row_number_at(position).zip(first);
             if let Some((index, column)) = number.or_else(|| layout.cell_at(position)) {
                 let target = Cursor { row: frame.table.id_at(index), column };

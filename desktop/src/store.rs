@@ -12,10 +12,12 @@ pub mod log;
 mod making;
 mod notices;
 pub mod outbox;
+pub mod sparklines;
 mod state;
-pub mod trails;
 pub mod undo;
 mod window_reads;
 mod words;
 
-pub use self::{connection::Connection, list_view::Traced, notices::Notice, state::Store, undo::Spot};
+pub use self::{
+    connection::Connection, list_view::SparklineColumns, notices::Notice, state::Store, undo::Spot,
+};

@@ -126,7 +126,7 @@ fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<
         window: WindowId(1),
         now,
         pending: &|_, _| false,
-        trails: None,
+        sparklines: None,
         history: None,
         author: None,
         people: &[],

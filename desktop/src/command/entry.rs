@@ -1,5 +1,7 @@
 //! An entry of the table of commands: a command with its titles, where its keys work, and when it can run.
 
+use std::borrow::Cow;
+
 use super::{
     grid::{ColumnCommand, EditorCommand, GridCommand, PickerCommand},
     shortcut::Shortcut,
@@ -60,7 +62,7 @@ pub struct Entry {
     /// Title where the context is evident: in a submenu, on a button or as a heading.
     pub short: &'static str,
     /// Details for the help, or an empty string.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// Other words by which the command palette finds the command, or an empty string.
     pub also: &'static str,
     /// Keyboard shortcuts; menus show the first one.
@@ -98,8 +100,8 @@ impl Entry {
         Self { short, ..self }
     }
 
-    pub(super) fn describe(self, description: &'static str) -> Self {
-        Self { description, ..self }
+    pub(super) fn describe(self, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { description: description.into(), ..self }
     }
 
     pub(super) fn gesture(self, gesture: &'static str) -> Self {
@@ -114,7 +116,7 @@ impl Entry {
         Self { when, ..self }
     }
 
-    pub(super) fn keys_only(self) -> Self {
+    pub(super) fn not_in_palette(self) -> Self {
         Self { in_palette: false, ..self }
     }
 }
@@ -129,7 +131,7 @@ pub(super) fn in_scope<const N: usize>(
         command: command.into(),
         title,
         short: title,
-        description: "",
+        description: Cow::Borrowed(""),
         also: "",
         shortcuts: shortcuts.into(),
         gesture: "",
@@ -176,7 +178,7 @@ pub(super) fn in_editor<const N: usize>(
     shortcuts: [Shortcut; N],
     command: EditorCommand,
 ) -> Entry {
-    in_scope(Scope::Editor, title, shortcuts, GridCommand::Editor(command)).keys_only()
+    in_scope(Scope::Editor, title, shortcuts, GridCommand::Editor(command)).not_in_palette()
 }
 
 pub(super) fn in_window<const N: usize>(
@@ -194,7 +196,7 @@ pub(super) fn in_picker<const N: usize>(
     shortcuts: [Shortcut; N],
     command: PickerCommand,
 ) -> Entry {
-    in_scope(scope, title, shortcuts, GridCommand::Editor(EditorCommand::Pick(command))).keys_only()
+    in_scope(scope, title, shortcuts, GridCommand::Editor(EditorCommand::Pick(command))).not_in_palette()
 }
 
 /// Returns the entry of a command of a text field above the rows.
@@ -204,5 +206,5 @@ pub(super) fn in_field<const N: usize>(
     shortcuts: [Shortcut; N],
     command: GridCommand,
 ) -> Entry {
-    in_scope(scope, title, shortcuts, command).keys_only()
+    in_scope(scope, title, shortcuts, command).not_in_palette()
 }

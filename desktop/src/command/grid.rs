@@ -76,8 +76,11 @@ pub enum GridCommand {
     InsertSection,
     /// Duplicates the selected rows below them.
     Duplicate,
-    /// Moves the selected rows one row up or down in list order: true is up.
-    MoveRows(bool),
+    /// Moves the selected rows one row up or down in list order.
+    MoveRows {
+        /// Whether to move them up.
+        up: bool,
+    },
     /// Removes the selected rows.
     RemoveRows,
     /// Sorts again while live sorting is paused.
@@ -98,8 +101,11 @@ pub enum GridCommand {
     ShowHistory,
     /// Opens the find bar.
     Find,
-    /// Moves to the next or previous match: true is the next.
-    FindNext(bool),
+    /// Moves to the next or the previous match.
+    FindAdjacent {
+        /// Whether to move to the next one.
+        is_next: bool,
+    },
     /// Closes the find bar.
     CloseFind,
     /// Leaves the filter row. Its fields execute this command.
@@ -125,8 +131,11 @@ pub enum EditorCommand {
     OpenList,
     /// Closes the list or calendar.
     CloseList,
-    /// Steps the number by the column's last decimal: true is up.
-    StepNumber(bool),
+    /// Steps the number by the column's last decimal.
+    StepNumber {
+        /// Whether to increase it.
+        up: bool,
+    },
     /// A command of the list or calendar.
     Pick(PickerCommand),
 }
@@ -181,14 +190,23 @@ pub enum ColumnCommand {
     Freeze,
     /// Toggles the column's sparkline.
     ToggleSparkline,
-    /// Shows one decimal more or fewer: true is more.
-    Decimals(bool),
+    /// Shows one decimal more or fewer.
+    Decimals {
+        /// Whether to show one more.
+        more: bool,
+    },
     /// Fits the width to the content.
     Fit,
-    /// Makes the column wider or narrower: true is wider.
-    Width(bool),
-    /// Moves the column one place left or right: true is right.
-    Move(bool),
+    /// Makes the column wider or narrower.
+    Width {
+        /// Whether to make it wider.
+        wider: bool,
+    },
+    /// Moves the column one place left or right.
+    Move {
+        /// Whether to move it to the right.
+        right: bool,
+    },
     /// Opens the dialog for a new column, which goes after this one.
     Add,
     /// Opens the dialog that renames the column.

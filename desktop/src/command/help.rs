@@ -37,7 +37,7 @@ fn help_row(title: &'static str) -> Option<HelpRow> {
     let gestures = same().map(|entry| entry.gesture).filter(|gesture| !gesture.is_empty());
     let keys: Vec<String> = labels(&shortcuts).into_iter().chain(gestures.map(str::to_owned)).collect();
     let place = same().next().map(|entry| entry.scope.place()).unwrap_or_default();
-    let description = same().map(|entry| entry.description).find(|text| !text.is_empty());
+    let description = same().map(|entry| &*entry.description).find(|text| !text.is_empty());
     let row = HelpRow { keys: keys.join(", "), title, place, description: description.unwrap_or_default() };
     (!keys.is_empty()).then_some(row)
 }

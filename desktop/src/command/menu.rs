@@ -30,7 +30,7 @@ fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
         response = response.on_disabled_hover_text(reason);
     }
     if !entry.description.is_empty() {
-        response = response.on_hover_text(entry.description);
+        response = response.on_hover_text(&*entry.description);
     }
     if response.clicked() {
         ui.close();

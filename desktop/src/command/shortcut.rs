@@ -76,7 +76,8 @@ pub(super) fn labels(shortcuts: &[Shortcut]) -> Vec<String> {
     labels
 }
 
-fn modifiers_label(modifiers: Modifiers) -> String {
+/// Returns modifiers as people read them before a key, such as "Ctrl+Shift+".
+pub(super) fn modifiers_label(modifiers: Modifiers) -> String {
     let command = if cfg!(target_os = "macos") { "Cmd+" } else { "Ctrl+" };
     let parts = [(modifiers.command, command), (modifiers.alt, "Alt+"), (modifiers.shift, "Shift+")];
     parts.into_iter().filter_map(|(is_on, label)| is_on.then_some(label)).collect()

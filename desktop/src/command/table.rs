@@ -1,5 +1,5 @@
-//! Every command that has a name or a key: its titles, where its keys work, and when it can run. No other file writes a title or
-//! a shortcut of a command.
+//! Every command that has a title or a key: its titles, where its keys work, and when it can run. Commands on a named watchlist
+//! or column are not in the table; the constants are their titles. No other file contains a title or a shortcut of a command.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use super::{
         on_row,
     },
     grid::{ColumnCommand, EditorCommand, GridCommand, PickerCommand, Step},
-    shortcut::{Shortcut, alt, alt_shift, ctrl, ctrl_shift, plain, shift},
+    shortcut::{Shortcut, alt, alt_shift, ctrl, ctrl_shift, modifiers_label, plain, shift},
     when::When,
     window::{Command, DialogKind},
 };
@@ -22,10 +22,18 @@ use crate::{
     theme::{Density, ThemeChoice},
 };
 
-/// Title of the commands that restore a removed column, which follows it.
+/// Title of the commands that show a watchlist, whose name follows it.
+pub const GO_TO: &str = "Go to";
+/// Title of the commands that show a hidden column, for the menu of these columns.
+pub const SHOW_HIDDEN_COLUMN: &str = "Show hidden column";
+/// Title of the commands that restore a removed column, whose title follows it.
 pub const RESTORE_COLUMN: &str = "Restore column";
-/// Title of the commands that restore a deleted watchlist, which follows it.
+/// Title of the commands that restore a deleted watchlist, whose name follows it.
 pub const RESTORE_WATCHLIST: &str = "Restore watchlist";
+/// Title of a button that restores what its notice or its row describes.
+pub const RESTORE: &str = "Restore";
+/// Title of the button that dismisses a notice.
+pub const DISMISS: &str = "Dismiss";
 
 /// Returns the commands in the order of the help.
 pub fn entries() -> &'static [Entry] {
@@ -52,20 +60,22 @@ fn editing() -> Vec<Entry> {
     let next = "Move to the next editable cell";
     let previous = "Move to the previous editable cell";
     vec![
-        on_grid("Replace the value", [], G::Type(String::new())).gesture("any printable key").keys_only(),
+        on_grid("Replace the value", [], G::Type(String::new()))
+            .gesture("any printable key")
+            .not_in_palette(),
         on_grid("Edit cell", [plain(Key::Enter)], G::OpenAll)
             .gesture("double click")
             .describe("Enter and double click select the text; F2 puts the caret at its end"),
-        on_grid("Edit cell", [plain(Key::F2)], G::Open).keys_only(),
+        on_grid("Edit cell", [plain(Key::F2)], G::Open).not_in_palette(),
         in_editor("Commit and move down", [plain(Key::Enter)], E::Commit(Step::Down)),
         in_editor("Commit and move up", [shift(Key::Enter)], E::Commit(Step::Up)),
         in_editor(next, [plain(Key::Tab)], E::Commit(Step::Next))
             .describe("An open editor is committed first"),
-        on_grid(next, [plain(Key::Tab)], G::Move(Step::Next)).keys_only(),
+        on_grid(next, [plain(Key::Tab)], G::Move(Step::Next)).not_in_palette(),
         in_editor(previous, [shift(Key::Tab)], E::Commit(Step::Previous)),
-        on_grid(previous, [shift(Key::Tab)], G::Move(Step::Previous)).keys_only(),
+        on_grid(previous, [shift(Key::Tab)], G::Move(Step::Previous)).not_in_palette(),
         in_editor("Discard the edit", [plain(Key::Escape)], E::Discard),
-        on_grid("Toggle checkbox", [plain(Key::Space)], G::Type(" ".to_owned())).keys_only(),
+        on_grid("Toggle checkbox", [plain(Key::Space)], G::Type(" ".to_owned())).not_in_palette(),
         on_grid("Open list or calendar", [alt(Key::ArrowDown)], G::OpenList),
         in_editor("Open list or calendar", [alt(Key::ArrowDown)], E::OpenList),
         in_editor("Close list or calendar", [alt(Key::ArrowUp)], E::CloseList),
@@ -77,8 +87,12 @@ fn editing() -> Vec<Entry> {
         in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowDown)], P::Days(7)),
         in_picker(Scope::Calendar, "Previous month", [plain(Key::PageUp)], P::Months(-1)),
         in_picker(Scope::Calendar, "Next month", [plain(Key::PageDown)], P::Months(1)),
-        in_editor("Increase the edited number by one step", [ctrl(Key::ArrowUp)], E::StepNumber(true)),
-        in_editor("Decrease the edited number by one step", [ctrl(Key::ArrowDown)], E::StepNumber(false)),
+        in_editor("Increase the edited number by one step", [ctrl(Key::ArrowUp)], E::StepNumber { up: true }),
+        in_editor(
+            "Decrease the edited number by one step",
+            [ctrl(Key::ArrowDown)],
+            E::StepNumber { up: false },
+        ),
     ]
 }
 
@@ -100,7 +114,7 @@ fn moving() -> Vec<Entry> {
         (Key::ArrowLeft, S::FarLeft),
         (Key::ArrowRight, S::FarRight),
     ];
-    let keys = |title, shortcut, command| on_grid(title, [shortcut], command).keys_only();
+    let keys = |title, shortcut, command| on_grid(title, [shortcut], command).not_in_palette();
     let mut entries = Vec::new();
     for (key, step) in steps {
         entries.push(keys("Move the cursor", plain(key), GridCommand::Move(step)));
@@ -128,10 +142,12 @@ fn cells() -> Vec<Entry> {
     use GridCommand as G;
     vec![
         on_grid("Select all", [ctrl(Key::A)], G::SelectAll),
-        on_grid("Select entire rows", [shift(Key::Space)], G::SelectRows)
-            .describe("Dragging, Shift+click, Ctrl+click and the row numbers also select"),
+        on_grid("Select entire rows", [shift(Key::Space)], G::SelectRows).describe(format!(
+            "Dragging, Shift+click, {}click and the row numbers also select",
+            modifiers_label(egui::Modifiers::COMMAND)
+        )),
         on_grid("Select entire columns", [ctrl(Key::Space)], G::SelectColumns),
-        on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).keys_only(),
+        on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).not_in_palette(),
         on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear)
             .short("Clear cells")
             .also("delete values, empty"),
@@ -157,14 +173,14 @@ fn rows() -> Vec<Entry> {
         on_grid("Insert section above", [ctrl_shift(Key::Enter)], G::InsertSection)
             .describe("A section is a title across the list, within which rows are sorted"),
         on_row("Duplicate selected rows", [ctrl_shift(Key::D)], G::Duplicate),
-        on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows(true))
+        on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows { up: true })
             .describe("Dragging their row numbers also moves them"),
-        on_row("Move selected rows down", [alt_shift(Key::ArrowDown)], G::MoveRows(false)),
+        on_row("Move selected rows down", [alt_shift(Key::ArrowDown)], G::MoveRows { up: false }),
         on_row("Remove selected rows", [ctrl(Key::Delete)], G::RemoveRows)
             .short("Remove rows")
             .also("delete rows"),
         on_grid("Open the menu of the selected rows", [shift(Key::F10), plain(Key::Menu)], G::OpenMenu)
-            .keys_only(),
+            .not_in_palette(),
     ]
 }
 
@@ -205,12 +221,12 @@ fn columns() -> Vec<Entry> {
         on_column("Freeze columns up to this one", [], C::Freeze),
         on_grid("Freeze only the first column", [], G::FreezeFirst).when(When::FrozenColumns),
         on_column("Fit column to content", [], C::Fit),
-        on_column("Widen column", [], C::Width(true)),
-        on_column("Narrow column", [], C::Width(false)),
-        on_column("Move column left", [], C::Move(false)),
-        on_column("Move column right", [], C::Move(true)),
-        on_column("More decimals", [], C::Decimals(true)).when(When::Decimals),
-        on_column("Fewer decimals", [], C::Decimals(false)).when(When::Decimals),
+        on_column("Widen column", [], C::Width { wider: true }),
+        on_column("Narrow column", [], C::Width { wider: false }),
+        on_column("Move column left", [], C::Move { right: false }),
+        on_column("Move column right", [], C::Move { right: true }),
+        on_column("More decimals", [], C::Decimals { more: true }).when(When::Decimals),
+        on_column("Fewer decimals", [], C::Decimals { more: false }).when(When::Decimals),
         on_column("Show or hide sparkline", [], C::ToggleSparkline).when(When::Sparkline),
         on_column("Add column\u{2026}", [], C::Add),
         on_column("Rename column\u{2026}", [], C::Rename),
@@ -223,14 +239,14 @@ fn reading() -> Vec<Entry> {
     let (next, previous) = ("Find next", "Find previous");
     vec![
         on_grid("Find", [ctrl(Key::F)], G::Find),
-        on_grid(next, [plain(Key::F3)], G::FindNext(true))
+        on_grid(next, [plain(Key::F3)], G::FindAdjacent { is_next: true })
             .short("Next")
             .describe("Enter works in the find bar only"),
-        in_field(Scope::FindBar, next, [plain(Key::F3), plain(Key::Enter)], G::FindNext(true)),
-        on_grid(previous, [shift(Key::F3)], G::FindNext(false))
+        in_field(Scope::FindBar, next, [plain(Key::F3), plain(Key::Enter)], G::FindAdjacent { is_next: true }),
+        on_grid(previous, [shift(Key::F3)], G::FindAdjacent { is_next: false })
             .short("Previous")
             .describe("Shift+Enter works in the find bar only"),
-        in_field(Scope::FindBar, previous, [shift(Key::F3), shift(Key::Enter)], G::FindNext(false)),
+        in_field(Scope::FindBar, previous, [shift(Key::F3), shift(Key::Enter)], G::FindAdjacent { is_next: false }),
         in_field(Scope::FindBar, "Close find bar", [plain(Key::Escape)], G::CloseFind).short("Close"),
         on_row("Show recent changes", [shift(Key::F2)], G::History).describe(
             "The last five changes of the cell: who, when, the old and the new value. Hovering over a cell also shows \
@@ -244,6 +260,8 @@ fn reading() -> Vec<Entry> {
                  button",
             )
             .when(When::List),
+        in_window("Show newer changes", [], AppCommand::RequestLog { older: false }).not_in_palette(),
+        in_window("Show older changes", [], AppCommand::RequestLog { older: true }).not_in_palette(),
     ]
 }
 
@@ -259,7 +277,7 @@ fn window() -> Vec<Entry> {
         in_window("Import CSV file\u{2026}", [], Command::OpenDialog(DialogKind::Import)),
         in_window("Rename watchlist\u{2026}", [], Command::RenameShownList).when(When::List),
         in_window("Delete watchlist", [], Command::DeleteShownList).when(When::List),
-        in_window("Command palette", [ctrl(Key::K)], Command::OpenPalette).keys_only(),
+        in_window("Command palette", [ctrl(Key::K)], Command::OpenPalette).not_in_palette(),
         in_window("Keyboard shortcuts", [plain(Key::F1)], Command::ShowShortcuts),
         in_scope(
             Scope::WindowWithoutText,
@@ -267,7 +285,7 @@ fn window() -> Vec<Entry> {
             [plain(Key::Questionmark)],
             Command::ShowShortcuts,
         )
-        .keys_only(),
+        .not_in_palette(),
         in_scope(Scope::Program, "New window", [ctrl(Key::N)], Command::OpenWindow),
         in_window("Keep this window on top", [], Command::SetOnTop(true)).when(When::NotOnTop),
         in_window("Do not keep this window on top", [], Command::SetOnTop(false)).when(When::OnTop),
@@ -275,6 +293,7 @@ fn window() -> Vec<Entry> {
         in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], AppCommand::Zoom(-0.1)),
         in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], AppCommand::ResetZoom),
         in_window("Reconnect now", [], AppCommand::Reconnect).when(When::Offline),
+        in_window("Join", [], AppCommand::Join).not_in_palette(),
         in_scope(Scope::Program, "Quit", [ctrl(Key::Q)], AppCommand::Quit)
             .describe("All windows open again at the next start"),
     ]

@@ -11,11 +11,11 @@ use super::{
     cell::format_cell,
     config::GridConfig,
     cursor::Cursor,
-    filter::display_text,
     layout::{ColumnLayout, Layout},
     selection::Selection,
-    trend,
+    sparkline,
     view::Frame,
+    view_column::ViewColumn,
 };
 
 /// Adds the grid's nodes to the accessibility tree. A screen reader's click or focus action moves the cursor.
@@ -58,8 +58,8 @@ pub(super) fn describe(
         });
         let name = name_of(frame, index);
         for (place, column) in layout.columns.iter().enumerate() {
-            let cell_id = id.with(("cell", &key, &column.entry.column.key));
-            let target = Cursor { row, column: column.entry.column.key.clone() };
+            let cell_id = id.with(("cell", &key, column.shown.key()));
+            let target = Cursor { row, column: column.shown.key().clone() };
             if ui.input(|input| {
                 input.has_accesskit_action_request(cell_id, Action::Click)
                     || input.has_accesskit_action_request(cell_id, Action::Focus)
@@ -86,7 +86,7 @@ pub(super) fn describe(
 fn headers(ui: &mut Ui, id: Id, config: &GridConfig, layout: &Layout) {
     let row_ui = child(ui, id, ("row", &"header".to_owned()), layout.header, Role::Row);
     for (place, column) in layout.columns.iter().enumerate() {
-        let key = &column.entry.column.key;
+        let key = column.shown.key();
         let header_id = id.with(("header", key));
         let rect = Rect::from_min_size(
             pos2(column.left, layout.header.top()),
@@ -96,7 +96,7 @@ fn headers(ui: &mut Ui, id: Id, config: &GridConfig, layout: &Layout) {
         ui.ctx().accesskit_node_builder(header_id, |node| {
             node.set_role(Role::ColumnHeader);
             node.set_bounds(bounds(rect));
-            node.set_label(column.entry.column.title.to_string());
+            node.set_label(column.shown.title().to_string());
             node.set_column_index(place);
             if let Some(sort) = config.sort.iter().find(|sort| sort.column == *key) {
                 let direction =
@@ -109,18 +109,22 @@ fn headers(ui: &mut Ui, id: Id, config: &GridConfig, layout: &Layout) {
 
 fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: &ColumnLayout, name: &str) {
     node.set_role(if place == 0 { Role::RowHeader } else { Role::GridCell });
-    node.set_label(format!("{} of {name}", column.entry.column.title));
+    node.set_label(format!("{} of {name}", column.shown.title()));
     if let Some(row) = frame.table.row_at(index) {
-        node.set_value(match trend::source(&column.entry) {
-            Some(source) => trend::accessible_value(frame.view.trails, row.id, source),
-            None => format_cell(&frame.table.value(row, &column.entry), column, frame.view).0,
+        node.set_value(match &column.shown {
+            ViewColumn::Sparkline { of, .. } => {
+                sparkline::accessible_value(frame.view.sparklines, row.id, of)
+            }
+            ViewColumn::Data(entry) => {
+                format_cell(&frame.table.value(row, &column.shown), entry, frame.view).0
+            }
         });
     }
     node.set_row_index(index + 1);
     node.set_column_index(place);
     node.add_action(Action::Focus);
     node.add_action(Action::Click);
-    if frame.table.editable(frame.table.id_at(index), &column.entry).is_none() {
+    if frame.table.editable(frame.table.id_at(index), &column.shown).is_none() {
         node.set_read_only();
     }
 }
@@ -129,9 +133,8 @@ fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: 
 fn name_of(frame: &Frame<'_>, index: usize) -> String {
     let first = frame.table.columns().first();
     match (frame.table.row_at(index), first) {
-        (Some(row), Some(entry)) => {
-            let text =
-                display_text(&frame.table.value(row, entry), frame.view.value_format(&entry.column.kind));
+        (Some(row), Some(first)) => {
+            let text = frame.text(row, first);
             if text.is_empty() { format!("row {}", index + 1) } else { text }
         }
         _ => "the new row".to_owned(),

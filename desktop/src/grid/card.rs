@@ -16,7 +16,6 @@ use super::{
     filter,
     layout::{ColumnLayout, Layout},
     metrics::inner,
-    trend,
     view::{Frame, GridView},
 };
 use crate::{
@@ -109,7 +108,7 @@ pub(super) fn show(
     let (place, index) = (layout.column(&column)?, table.index_of(id)?);
     let row = table.row_at(index).filter(|_| layout.visible_rows().contains(&index))?;
     let mut request = None;
-    let storage = table.editable(Some(id), &place.entry).map(|(storage, _)| storage.clone());
+    let storage = table.editable(Some(id), &place.shown).map(|(storage, _)| storage.clone());
     let known = storage
         .as_ref()
         .and_then(|storage| view.history.filter(|known| known.is_for(id, &storage.column.key)));
@@ -122,7 +121,7 @@ pub(super) fn show(
         let command = AppCommand::RequestCellHistory { watchlist: view.id, row: id, column };
         request = Some(command.into());
     }
-    let full = full_text(&table.value(row, &place.entry), place, view, ui);
+    let full = full_text(&table.value(row, &place.shown), place, view, ui);
     let rect = layout.cell_rect(index, place).intersect(layout.body);
     let content = Content { full, storage: storage.as_ref(), known, is_pinned: card.is_pinned };
     paint(ui, id, view, rect, content);
@@ -188,9 +187,7 @@ fn paint(ui: &Ui, row: RowId, view: &GridView<'_>, cell: Rect, content: Content<
 /// Returns the value in full if the cell does not show all of it: truncated text, a time's date and offset,
 /// digits beyond the column's decimals.
 fn full_text(value: &Value, column: &ColumnLayout, view: &GridView<'_>, ui: &Ui) -> Option<String> {
-    if trend::source(&column.entry).is_some() {
-        return None;
-    }
+    let entry = column.shown.data()?;
     match value {
         Value::Empty | Value::Flag(_) => None,
         Value::Time(time) => {
@@ -198,11 +195,11 @@ fn full_text(value: &Value, column: &ColumnLayout, view: &GridView<'_>, ui: &Ui)
             Some(local.strftime("%A %-d %B %Y, %H:%M:%S UTC%:z").to_string())
         }
         Value::Number(number) => {
-            let decimals = column.entry.column.kind.decimals().unwrap_or(0);
+            let decimals = entry.column.kind.decimals().unwrap_or(0);
             (number.normalize().scale() > decimals).then(|| view.separators.write(*number))
         }
         Value::Text(_) => {
-            let (shown, _, _) = format_cell(value, column, view);
+            let (shown, _, _) = format_cell(value, entry, view);
             let font = cell_font(column);
             let galley = ui.painter().layout_no_wrap(shown.clone(), font, view.palette.text);
             let cell = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(column.width, 1.0));

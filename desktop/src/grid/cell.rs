@@ -1,7 +1,7 @@
 //! The text, colour and font of a cell.
 
 use egui::{Align, Color32};
-use shared::{column::Derive, number::MINUS, value::Value};
+use shared::{column::Derive, number::MINUS, value::Value, watchlist::ColumnEntry};
 
 use super::{layout::ColumnLayout, view::GridView};
 use crate::theme;
@@ -14,15 +14,13 @@ pub(super) fn cell_font(column: &ColumnLayout) -> egui::FontId {
 /// Returns a cell's text, colour and alignment.
 pub(super) fn format_cell(
     value: &Value,
-    column: &ColumnLayout,
+    entry: &ColumnEntry,
     view: &GridView<'_>,
 ) -> (String, Color32, Align) {
     let palette = view.palette;
-    let kind = &column.entry.column.kind;
-    let is_change = matches!(
-        column.entry.column.derive,
-        Some(Derive::Difference { .. } | Derive::PercentDifference { .. })
-    );
+    let kind = &entry.column.kind;
+    let is_change =
+        matches!(entry.column.derive, Some(Derive::Difference { .. } | Derive::PercentDifference { .. }));
     match value {
         Value::Number(_) if is_change => {
             let shown = kind.format(value, view.separators);

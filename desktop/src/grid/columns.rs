@@ -9,16 +9,16 @@ use shared::{
 
 use super::{
     config::GridConfig,
-    filter::display_text,
     filters::Filters,
     layout::Layout,
     metrics::{ARROW, MAX_WIDTH, MIN_WIDTH, PADDING},
     order::SortKey,
-    trend,
+    table::is_editable,
     view::Frame,
+    view_column::{ViewColumn, can_have_sparkline},
 };
 use crate::{
-    command::{ColumnCommand, Command, DialogKind},
+    command::{ColumnCommand, Command, DialogKind, When},
     theme,
 };
 
@@ -42,41 +42,40 @@ pub(super) fn execute_column_command(
     if command == ColumnCommand::Show {
         config.hidden.remove(key);
     }
-    let entry = table.column(key)?;
+    let column = table.column(key)?;
     // Commands that affect everyone apply to the column that a sparkline draws.
-    let own = trend::source(entry).unwrap_or(key).clone();
+    let own = column.source().clone();
     let index = table.column_index(key).unwrap_or(0);
     match command {
         ColumnCommand::Sort { descending } => config.sort = vec![SortKey { column: own, descending }],
         ColumnCommand::CycleSort { keep_others } => config.sort_by(&own, keep_others),
         ColumnCommand::ToggleFilters => filters.toggle(config, Some(own)),
-        ColumnCommand::Hide => match trend::source(entry) {
-            Some(source) => drop(config.trends.remove(source)),
-            None if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),
-            None => return Some(Command::notify("The last column cannot be hidden.")),
+        ColumnCommand::Hide => match column {
+            ViewColumn::Sparkline { of, .. } => drop(config.sparklines.remove(of)),
+            ViewColumn::Data(_) if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),
+            ViewColumn::Data(_) => return Some(Command::notify("The last column cannot be hidden.")),
         },
         // It is shown from the next frame on.
         ColumnCommand::Show => {}
         ColumnCommand::Freeze => config.frozen = index + 1,
         ColumnCommand::ToggleSparkline => {
-            if trend::can_draw(entry) {
-                config.toggle_trend(key);
+            if column.data().is_some_and(can_have_sparkline) {
+                config.toggle_sparkline(key);
             } else {
-                let text = "Sparklines are not available for computed columns.";
-                return Some(Command::notify(text));
+                return Some(Command::notify(When::Sparkline.reason()));
             }
         }
-        ColumnCommand::Decimals(more) => set_decimals(config, entry, more),
+        ColumnCommand::Decimals { more } => set_decimals(config, column.data()?, more),
         ColumnCommand::Fit => fit(ui, config, frame, layout, key),
-        ColumnCommand::Width(wider) => {
+        ColumnCommand::Width { wider } => {
             let current = layout.column(key).map_or(MIN_WIDTH, |column| column.width);
             let width = if wider { current + STEP } else { current - STEP };
             config.widths.insert(key.clone(), width.clamp(MIN_WIDTH, MAX_WIDTH));
         }
-        ColumnCommand::Move(towards_last) => {
-            let before = if towards_last { index + 2 } else { index.saturating_sub(1) };
-            if towards_last || index > 0 {
-                let before = table.columns().get(before).map(|entry| entry.column.key.clone());
+        ColumnCommand::Move { right } => {
+            let before = if right { index + 2 } else { index.saturating_sub(1) };
+            if right || index > 0 {
+                let before = table.columns().get(before).map(|column| column.key().clone());
                 config.place(frame.view.watchlist, key, before.as_ref());
             }
         }
@@ -85,8 +84,11 @@ pub(super) fn execute_column_command(
             return Some(Command::OpenDialog(DialogKind::RenameColumn(frame.view.id, own)));
         }
         ColumnCommand::Remove => {
-            if entry.column.derive.is_some() {
-                let text = format!("{} is computed from other columns. Hide it instead.", entry.column.title);
+            if !column.data().is_some_and(is_editable) {
+                let text = format!(
+                    "{} is a computed column and cannot be removed. Hide it instead.",
+                    column.title()
+                );
                 return Some(Command::notify(text));
             }
             return Some(frame.view.edit(vec![Change::RemoveColumn(ColumnRef { key: key.clone() })]));
@@ -103,19 +105,18 @@ fn set_decimals(config: &mut GridConfig, entry: &ColumnEntry, more: bool) {
 
 /// Fits a column's width to its content.
 pub(super) fn fit(ui: &Ui, config: &mut GridConfig, frame: &Frame<'_>, layout: &Layout, key: &ColumnKey) {
-    let Some(entry) = frame.table.column(key) else { return };
-    let format = frame.view.value_format(&entry.column.kind);
+    let Some(column) = frame.table.column(key) else { return };
     let first = layout.visible_rows().start.saturating_sub(FITTED / 2);
     let rows = (first..(first + FITTED).min(frame.table.len())).filter_map(|index| frame.table.row_at(index));
     // A section title spans the list, so it does not need a wide first column.
     let rows = rows.filter(|row| !frame.table.is_section(row));
-    let texts = rows.map(|row| display_text(&frame.table.value(row, entry), format));
+    let texts = rows.map(|row| frame.text(row, column));
     let width_of = |text: String, font: egui::FontId| {
         ui.painter().layout_no_wrap(text, font, egui::Color32::PLACEHOLDER).size().x
     };
     let longest = texts.max_by_key(|text| text.chars().count()).unwrap_or_default();
-    let title = width_of(entry.column.title.to_string(), theme::small());
-    let arrow = if entry.column.kind.is_numeric() { ARROW } else { 0.0 };
+    let title = width_of(column.title().to_string(), theme::small());
+    let arrow = if column.is_numeric() { ARROW } else { 0.0 };
     let width = width_of(longest, theme::strong()).max(title) + 2.0 * PADDING + arrow + 4.0;
     config.widths.insert(key.clone(), width.clamp(MIN_WIDTH, MAX_WIDTH));
 }

@@ -2,7 +2,11 @@
 
 use shared::column::ColumnKey;
 
-use super::{config::GridConfig, table::Table, trend};
+use super::{
+    config::GridConfig,
+    table::{Table, is_editable},
+    view_column::can_have_sparkline,
+};
 use crate::command::{Conditions, When};
 
 /// Returns the conditions that hold for a column, and for a row if there is one.
@@ -14,17 +18,18 @@ pub(super) fn conditions(
 ) -> Conditions {
     let mut conditions = Conditions::default();
     let columns = table.columns();
-    let entry = column.and_then(|key| table.column(key));
-    let is_sparkline = entry.is_some_and(|entry| trend::source(entry).is_some());
+    let column = column.and_then(|key| table.column(key));
+    let data = column.and_then(|column| column.data());
+    let is_sparkline = column.is_some() && data.is_none();
     let is_sorted = !config.sort.is_empty();
     for (when, holds) in [
         (When::List, true),
         (When::Row, has_row),
-        (When::Column, entry.is_some()),
-        (When::StoredColumn, entry.is_some_and(|entry| !is_sparkline && entry.column.derive.is_none())),
-        (When::Decimals, entry.is_some_and(|entry| entry.column.kind.decimals().is_some())),
-        (When::Sparkline, entry.is_some_and(trend::can_draw)),
-        (When::OtherColumns, entry.is_some() && (is_sparkline || columns.len() > 1)),
+        (When::Column, column.is_some()),
+        (When::StoredColumn, data.is_some_and(is_editable)),
+        (When::Decimals, data.is_some_and(|entry| entry.column.kind.decimals().is_some())),
+        (When::Sparkline, data.is_some_and(can_have_sparkline)),
+        (When::OtherColumns, column.is_some() && (is_sparkline || columns.len() > 1)),
         (When::HiddenColumns, !config.hidden.is_empty()),
         (When::FrozenColumns, config.frozen > 1),
         (When::Sorted, is_sorted),

@@ -1,14 +1,17 @@
 //! How one window shows one watchlist: the user's settings, which are restored at the next start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use shared::{
     column::{ColumnKey, ColumnKind},
-    watchlist::{ColumnEntry, Watchlist},
+    watchlist::Watchlist,
 };
 
-use super::{order::SortKey, trend};
+use super::{order::SortKey, view_column::ViewColumn};
 
 /// The user's column, sort and filter settings for one watchlist in one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +29,8 @@ pub struct GridConfig {
     /// Numbers of decimals that override the column's own.
     pub decimals: BTreeMap<ColumnKey, u8>,
     /// Number columns that have a sparkline.
-    pub trends: BTreeSet<ColumnKey>,
+    #[serde(rename = "trends")]
+    pub sparklines: BTreeSet<ColumnKey>,
     /// Sort keys, most significant first.
     pub sort: Vec<SortKey>,
     /// Whether live sorting is paused: changed values do not move rows until a refresh.
@@ -46,7 +50,7 @@ impl Default for GridConfig {
             hidden: BTreeSet::new(),
             frozen: 1,
             decimals: BTreeMap::new(),
-            trends: BTreeSet::new(),
+            sparklines: BTreeSet::new(),
             sort: Vec::new(),
             is_sort_paused: false,
             has_filters: false,
@@ -57,18 +61,19 @@ impl Default for GridConfig {
 
 impl GridConfig {
     /// Returns the shown columns in display order, with this window's decimals.
-    pub fn columns(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
+    pub fn columns(&self, watchlist: &Watchlist) -> Vec<ViewColumn> {
         let mut columns = self.all(watchlist);
         if !self.order.is_empty() {
             columns = arranged(columns, &self.order);
         }
         // If others removed every column but the hidden ones, show those.
-        if columns.iter().any(|entry| !self.hidden.contains(&entry.column.key)) {
-            columns.retain(|entry| !self.hidden.contains(&entry.column.key));
+        if columns.iter().any(|column| !self.hidden.contains(column.key())) {
+            columns.retain(|column| !self.hidden.contains(column.key()));
         }
-        for entry in &mut columns {
+        for column in &mut columns {
+            let ViewColumn::Data(entry) = column else { continue };
             if let Some(decimals) = self.decimals.get(&entry.column.key) {
-                match &mut entry.column.kind {
+                match &mut Arc::make_mut(entry).column.kind {
                     ColumnKind::Number { decimals: shown } | ColumnKind::Percent { decimals: shown } => {
                         *shown = *decimals;
                     }
@@ -80,12 +85,12 @@ impl GridConfig {
     }
 
     /// Returns every column that can be shown, including sparklines, in list order.
-    pub(super) fn all(&self, watchlist: &Watchlist) -> Vec<ColumnEntry> {
+    pub(super) fn all(&self, watchlist: &Watchlist) -> Vec<ViewColumn> {
         let mut columns = Vec::new();
         for entry in watchlist.columns().data() {
-            columns.push(entry.clone());
-            if trend::can_draw(entry) && self.trends.contains(&entry.column.key) {
-                columns.push(trend::column(entry));
+            columns.push(ViewColumn::Data(Arc::new(entry.clone())));
+            if self.sparklines.contains(&entry.column.key) {
+                columns.extend(ViewColumn::sparkline_of(entry));
             }
         }
         columns
@@ -94,7 +99,7 @@ impl GridConfig {
     /// Moves a column before another one, or to the end.
     pub fn place(&mut self, watchlist: &Watchlist, column: &ColumnKey, before: Option<&ColumnKey>) {
         let mut order: Vec<ColumnKey> =
-            arranged(self.all(watchlist), &self.order).into_iter().map(|entry| entry.column.key).collect();
+            arranged(self.all(watchlist), &self.order).iter().map(|column| column.key().clone()).collect();
         order.retain(|key| key != column);
         let at = before.and_then(|before| order.iter().position(|key| key == before)).unwrap_or(order.len());
         order.insert(at, column.clone());
@@ -108,14 +113,14 @@ impl GridConfig {
     }
 
     /// Toggles a number column's sparkline.
-    pub fn toggle_trend(&mut self, column: &ColumnKey) {
-        if !self.trends.remove(column) {
-            self.trends.insert(column.clone());
+    pub fn toggle_sparkline(&mut self, column: &ColumnKey) {
+        if !self.sparklines.remove(column) {
+            self.sparklines.insert(column.clone());
         }
     }
 
-    /// Cycles a column's sorting: ascending, descending, none. `beside` keeps the other sort keys.
-    pub fn sort_by(&mut self, column: &ColumnKey, beside: bool) {
+    /// Cycles a column's sorting: ascending, descending, none. `keep_others` keeps the other sort keys.
+    pub fn sort_by(&mut self, column: &ColumnKey, keep_others: bool) {
         let key = self.sort.iter().position(|key| key.column == *column);
         let next = match key.map(|index| self.sort[index].descending) {
             None => Some(false),
@@ -123,7 +128,7 @@ impl GridConfig {
             Some(true) => None,
         };
         let next = next.map(|descending| SortKey { column: column.clone(), descending });
-        if beside {
+        if keep_others {
             match (key, next) {
                 (Some(index), Some(next)) => self.sort[index] = next,
                 (Some(index), None) => drop(self.sort.remove(index)),
@@ -136,14 +141,14 @@ impl GridConfig {
 }
 
 /// Sorts columns into a saved order. A column that is not in it comes after its neighbour in the watchlist.
-fn arranged(columns: Vec<ColumnEntry>, order: &[ColumnKey]) -> Vec<ColumnEntry> {
+fn arranged(columns: Vec<ViewColumn>, order: &[ColumnKey]) -> Vec<ViewColumn> {
     let place = |key: &ColumnKey| order.iter().position(|known| known == key);
     let mut behind = 0;
-    let mut placed: Vec<(usize, usize, ColumnEntry)> = Vec::with_capacity(columns.len());
-    for (index, entry) in columns.into_iter().enumerate() {
-        behind = place(&entry.column.key).unwrap_or(behind);
-        placed.push((behind, index, entry));
+    let mut placed: Vec<(usize, usize, ViewColumn)> = Vec::with_capacity(columns.len());
+    for (index, column) in columns.into_iter().enumerate() {
+        behind = place(column.key()).unwrap_or(behind);
+        placed.push((behind, index, column));
     }
-    placed.sort_by_key(|(behind, index, entry)| (*behind, place(&entry.column.key).is_none(), *index));
-    placed.into_iter().map(|(_, _, entry)| entry).collect()
+    placed.sort_by_key(|(behind, index, column)| (*behind, place(column.key()).is_none(), *index));
+    placed.into_iter().map(|(_, _, column)| column).collect()
 }

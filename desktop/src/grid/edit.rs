@@ -149,7 +149,7 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
         .desired_width(room.width());
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room));
     let mut output = text_edit.show(&mut child);
-    let title = frame.table.column(&editor.cursor.column).map_or("", |entry| &*entry.column.title);
+    let title = frame.table.column(&editor.cursor.column).map_or("", |column| &**column.title());
     ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));
     if editor.text != before {
         editor.problem = None;

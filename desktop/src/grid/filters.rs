@@ -7,7 +7,6 @@ use super::{
     config::GridConfig,
     filter::Filter,
     layout::Layout,
-    trend,
     view::{Frame, GridView},
 };
 use crate::{
@@ -67,21 +66,15 @@ pub(super) fn show(
             vec2(column.width, layout.filters.height()),
         )
         .shrink2(vec2(2.0, 3.0));
-        if !clip.intersects(rect) || trend::source(&column.entry).is_some() {
-            continue;
-        }
-        let key = &column.entry.column.key;
+        let Some(entry) = column.shown.data().filter(|_| clip.intersects(rect)) else { continue };
+        let key = &entry.column.key;
         let mut text = config.filters.get(key).cloned().unwrap_or_default();
-        let error = Filter::read(&text, frame.view.value_format(&column.entry.column.kind)).err();
+        let error = Filter::read(&text, frame.view.value_format(&entry.column.kind)).err();
         let id = ui.scope_id().with(("filter", key));
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
         child.shrink_clip_rect(clip);
         let color = if error.is_some() { palette.down } else { palette.text };
-        let hint = if frame.table.columns().first() == Some(&column.entry) {
-            "Filter: text, >70, 70..80"
-        } else {
-            ""
-        };
+        let hint = if column.is_first { "Filter: text, >70, 70..80" } else { "" };
         let field = TextEdit::singleline(&mut text)
             .id(id)
             .font(theme::small())
@@ -94,7 +87,7 @@ pub(super) fn show(
             filters.focus_next = None;
             response.request_focus();
         }
-        let title = &column.entry.column.title;
+        let title = &entry.column.title;
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(format!("Filter {title}")));
         if response.lost_focus() {
             let pressed = ui.input(|input| command::pressed(input, Scope::FilterRow));

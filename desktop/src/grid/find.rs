@@ -1,14 +1,9 @@
 //! The find bar above the grid, and the search for the next matching cell.
 
 use egui::{TextEdit, Ui};
-use shared::watchlist::{ColumnEntry, Row};
+use shared::watchlist::Row;
 
-use super::{
-    filter::display_text,
-    selection::Selection,
-    table::Table,
-    view::{Frame, GridView},
-};
+use super::{selection::Selection, view::Frame, view_column::ViewColumn};
 use crate::{
     command::{self, Command, GridCommand, Scope, entry_of},
     theme::{self, Palette},
@@ -20,7 +15,7 @@ pub(super) struct Find {
     text: String,
     is_open: bool,
     wants_focus: bool,
-    /// The requested direction: true is forward.
+    /// The requested search: whether it is for the next match or the previous one.
     requested: Option<bool>,
     has_no_match: bool,
 }
@@ -44,7 +39,7 @@ impl Find {
     /// Executes a command of the find bar.
     fn execute(&mut self, command: &Command) {
         match command {
-            Command::Grid(GridCommand::FindNext(forward)) => self.requested = Some(*forward),
+            Command::Grid(GridCommand::FindAdjacent { is_next }) => self.requested = Some(*is_next),
             command if is_close(command) => self.close(),
             _ => {}
         }
@@ -56,7 +51,8 @@ impl Find {
     }
 }
 
-/// Shows the find bar if it is open. Returns the direction of a requested search: true is forward.
+/// Shows the find bar if it is open. Returns whether a requested search is for the next match or the
+/// previous one.
 pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bool> {
     if !find.is_open {
         return None;
@@ -84,8 +80,8 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bo
             if response.lost_focus() && commands.iter().any(|command| !is_close(command)) {
                 response.request_focus();
             }
-            for forward in [true, false] {
-                commands.extend(button(ui, GridCommand::FindNext(forward)));
+            for is_next in [true, false] {
+                commands.extend(button(ui, GridCommand::FindAdjacent { is_next }));
             }
             if find.has_no_match {
                 ui.label(egui::RichText::new("No matches").font(theme::small()).color(palette.down));
@@ -108,7 +104,7 @@ fn is_close(command: &Command) -> bool {
 }
 
 /// Moves the cursor to the next or previous matching cell, wrapping at the end.
-pub(super) fn find_next(find: &mut Find, selection: &mut Selection, frame: &Frame<'_>, forward: bool) {
+pub(super) fn find_adjacent(find: &mut Find, selection: &mut Selection, frame: &Frame<'_>, is_next: bool) {
     let needle = find.text.to_lowercase();
     if needle.is_empty() {
         return;
@@ -122,10 +118,10 @@ pub(super) fn find_next(find: &mut Find, selection: &mut Selection, frame: &Fram
     let row = selection.cursor_index(table).unwrap_or(0).min(rows - 1);
     let column = selection.cursor.as_ref().and_then(|cursor| table.column_index(&cursor.column)).unwrap_or(0);
     let from = row * columns + column;
-    let place = |step: usize| if forward { (from + step) % cells } else { (from + cells - step) % cells };
+    let place = |step: usize| if is_next { (from + step) % cells } else { (from + cells - step) % cells };
     let found = (1..=cells).map(place).find(|place| {
-        let entry = &table.columns()[place % columns];
-        table.row_at(place / columns).is_some_and(|row| cell_matches(&needle, row, entry, table, frame.view))
+        let column = &table.columns()[place % columns];
+        table.row_at(place / columns).is_some_and(|row| cell_matches(&needle, row, column, frame))
     });
     find.has_no_match = found.is_none();
     if let Some(place) = found {
@@ -135,14 +131,6 @@ pub(super) fn find_next(find: &mut Find, selection: &mut Selection, frame: &Fram
 }
 
 /// Whether a cell contains `needle`, which is in lower case.
-pub(super) fn cell_matches(
-    needle: &str,
-    row: &Row,
-    entry: &ColumnEntry,
-    table: &Table<'_>,
-    view: &GridView<'_>,
-) -> bool {
-    display_text(&table.value(row, entry), view.value_format(&entry.column.kind))
-        .to_lowercase()
-        .contains(needle)
+pub(super) fn cell_matches(needle: &str, row: &Row, column: &ViewColumn, frame: &Frame<'_>) -> bool {
+    frame.text(row, column).to_lowercase().contains(needle)
 }

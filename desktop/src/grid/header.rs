@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::column::{ColumnKey, ColumnKind};
 
-use super::{config::GridConfig, cursor::Cursor, layout::Layout, selection::Selection, trend, view::Frame};
+use super::{config::GridConfig, cursor::Cursor, layout::Layout, selection::Selection, view::Frame};
 
 /// Handles a click on a header: sorts by the column, adds a sort key with Shift, selects the column with
 /// Ctrl.
@@ -20,7 +20,7 @@ pub(super) fn click(
         let is_first = selection.blocks.is_single();
         selection.blocks.select_columns(cell.clone(), cell.clone(), !is_first, frame.table);
         selection.cursor = Some(cell);
-    } else if frame.table.column(key).is_some_and(|entry| trend::source(entry).is_none()) {
+    } else if frame.table.column(key).is_some_and(|column| column.data().is_some()) {
         config.sort_by(key, modifiers.shift);
     }
 }
@@ -33,7 +33,7 @@ pub(super) fn drop_column(
     key: &ColumnKey,
     x: f32,
 ) {
-    let before = layout.column_before(x).map(|column| column.entry.column.key.clone());
+    let before = layout.column_before(x).map(|column| column.shown.key().clone());
     if before.as_ref() != Some(key) {
         config.place(frame.view.watchlist, key, before.as_ref());
     }

@@ -68,7 +68,7 @@ mod tests {
             (Key::ArrowDown, ctrl | shift, G::Extend(S::Bottom)),
             (Key::Home, ctrl | shift, G::Extend(S::First)),
             (Key::ArrowDown, alt, G::OpenList),
-            (Key::ArrowUp, alt | shift, G::MoveRows(true)),
+            (Key::ArrowUp, alt | shift, G::MoveRows { up: true }),
             (Key::Delete, none, G::Clear),
             (Key::Backspace, shift, G::Clear),
             (Key::Delete, ctrl, G::RemoveRows),
@@ -77,7 +77,7 @@ mod tests {
             (Key::Space, shift, G::SelectRows),
             (Key::D, ctrl, G::FillDown),
             (Key::R, ctrl, G::FillRight),
-            (Key::F3, shift, G::FindNext(false)),
+            (Key::F3, shift, G::FindAdjacent { is_next: false }),
             (Key::Escape, none, G::Escape),
         ] {
             assert_eq!(press(key, modifiers), Some(expected.into()), "{key:?} {modifiers:?}");

@@ -2,27 +2,24 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "pixels and rows in view are computed here")]
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use egui::{Pos2, Rect, pos2, vec2};
-use shared::{
-    column::{ColumnKey, ColumnKind},
-    watchlist::ColumnEntry,
-};
+use shared::column::{ColumnKey, ColumnKind};
 
 use super::{
     config::GridConfig,
     metrics::{ARROW, BAR, FIGURE, FILTERS, GRIP, HEADER, MARK, PADDING},
     scroll::Scroll,
     table::Table,
-    trend,
+    view_column::ViewColumn,
 };
 use crate::theme::Density;
 
 /// One visible column.
 #[derive(Clone, Debug)]
 pub(super) struct ColumnLayout {
-    pub(super) entry: Arc<ColumnEntry>,
+    pub(super) shown: ViewColumn,
     /// Left edge on screen.
     pub(super) left: f32,
     pub(super) width: f32,
@@ -68,11 +65,11 @@ impl Layout {
         scroll: &Scroll,
         gap: Option<usize>,
     ) -> Self {
-        let width_of = |entry: &ColumnEntry| {
-            config.widths.get(&entry.column.key).copied().unwrap_or_else(|| default_width(entry))
+        let width_of = |shown: &ViewColumn| {
+            config.widths.get(shown.key()).copied().unwrap_or_else(|| default_width(shown))
         };
-        let mut widths: Vec<(Arc<ColumnEntry>, f32)> =
-            table.columns().iter().map(|entry| (entry.clone(), width_of(entry))).collect();
+        let mut widths: Vec<(ViewColumn, f32)> =
+            table.columns().iter().map(|shown| (shown.clone(), width_of(shown))).collect();
         let total: f32 = widths.iter().map(|(_, width)| width).sum();
         let rows = table.len() + 1;
         let start = rect.left() + gutter(rows);
@@ -102,10 +99,10 @@ impl Layout {
         let columns = widths
             .into_iter()
             .enumerate()
-            .map(|(index, (entry, width))| {
+            .map(|(index, (shown, width))| {
                 let frozen = index < frozen_count;
                 let column = ColumnLayout {
-                    entry,
+                    shown,
                     left: if frozen { left } else { left - scroll.x },
                     width,
                     frozen,
@@ -197,7 +194,7 @@ impl Layout {
     }
 
     pub(super) fn column(&self, key: &ColumnKey) -> Option<&ColumnLayout> {
-        self.columns.iter().find(|column| column.entry.column.key == *key)
+        self.columns.iter().find(|column| column.shown.key() == key)
     }
 
     pub(super) fn column_at(&self, x: f32) -> Option<&ColumnLayout> {
@@ -214,7 +211,7 @@ impl Layout {
         }
         let index = self.row_at(position.y)?;
         let column = self.column_at(position.x)?;
-        Some((index, column.entry.column.key.clone()))
+        Some((index, column.shown.key().clone()))
     }
 
     /// Returns the cell nearest to a point, which may be outside the body: the end of a drag that left it.
@@ -225,7 +222,7 @@ impl Layout {
         );
         let index = self.row_at(inside.y).unwrap_or(self.rows - 1);
         let column = self.column_at(inside.x).or_else(|| self.columns.last())?;
-        Some((index, column.entry.column.key.clone()))
+        Some((index, column.shown.key().clone()))
     }
 
     /// Returns the row whose number is at a point.
@@ -251,7 +248,7 @@ impl Layout {
     pub(super) fn header_at(&self, position: Pos2) -> Option<ColumnKey> {
         let is_header = self.header.contains(position) && position.x < self.body.right();
         let column = is_header.then(|| self.column_at(position.x)).flatten()?;
-        Some(column.entry.column.key.clone())
+        Some(column.shown.key().clone())
     }
 
     /// Returns the column whose right edge is at a point in the header, and its width in points.
@@ -262,7 +259,7 @@ impl Layout {
             let edge = column.left + column.width;
             (edge - position.x).abs() <= GRIP && (column.frozen || edge > self.frozen_right)
         })?;
-        Some((found.entry.column.key.clone(), found.width))
+        Some((found.shown.key().clone(), found.width))
     }
 
     /// Returns the handle of the vertical scroll bar.
@@ -333,18 +330,20 @@ fn gutter(rows: usize) -> f32 {
     rows.to_string().len().max(2) as f32 * FIGURE + 2.0 * PADDING
 }
 
-fn default_width(entry: &ColumnEntry) -> f32 {
-    let by_title = entry.column.title.chars().count() as f32 * 7.0 + 2.0 * PADDING;
-    let by_kind: f32 = match (&*entry.column.key.0, &entry.column.kind) {
-        ("symbol", _) => 88.0,
-        ("company", _) => 240.0,
-        ("note", _) => 220.0,
-        _ if trend::source(entry).is_some() => 120.0,
-        (_, ColumnKind::Text) => 150.0,
-        (_, ColumnKind::Number { .. } | ColumnKind::Percent { .. }) => 104.0,
-        (_, ColumnKind::Time) => 104.0,
-        (_, ColumnKind::Flag) => 64.0,
-        (_, ColumnKind::Choice(_)) => 96.0,
+fn default_width(shown: &ViewColumn) -> f32 {
+    let by_title = shown.title().chars().count() as f32 * 7.0 + 2.0 * PADDING;
+    let by_kind: f32 = match shown {
+        ViewColumn::Sparkline { .. } => 120.0,
+        ViewColumn::Data(entry) => match (&*entry.column.key.0, &entry.column.kind) {
+            ("symbol", _) => 88.0,
+            ("company", _) => 240.0,
+            ("note", _) => 220.0,
+            (_, ColumnKind::Text) => 150.0,
+            (_, ColumnKind::Number { .. } | ColumnKind::Percent { .. }) => 104.0,
+            (_, ColumnKind::Time) => 104.0,
+            (_, ColumnKind::Flag) => 64.0,
+            (_, ColumnKind::Choice(_)) => 96.0,
+        },
     };
-    by_kind.max(by_title.min(200.0) + if entry.column.kind.is_numeric() { ARROW } else { 0.0 })
+    by_kind.max(by_title.min(200.0) + if shown.is_numeric() { ARROW } else { 0.0 })
 }

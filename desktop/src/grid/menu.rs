@@ -7,9 +7,10 @@ use shared::{
     watchlist::ColumnEntry,
 };
 
-use super::{config::GridConfig, trend, view::Frame};
+use super::{config::GridConfig, view::Frame};
 use crate::command::{
-    ColumnCommand, Command, Conditions, GridCommand, RESTORE_COLUMN, When, entry_of, menu_items,
+    ColumnCommand, Command, Conditions, GridCommand, RESTORE_COLUMN, SHOW_HIDDEN_COLUMN, When, entry_of,
+    menu_items,
 };
 
 /// The state of the context menu.
@@ -45,10 +46,9 @@ pub(super) fn show_column_menu(
     conditions: &Conditions,
 ) -> Option<(ColumnKey, Command)> {
     use ColumnCommand as C;
-    let entry = frame.table.column(key)?;
-    let is_data = trend::source(entry).is_none();
+    let data = frame.table.column(key)?.data();
     let mut groups: Vec<Vec<Command>> = Vec::new();
-    if is_data {
+    if data.is_some() {
         let mut sorting = vec![C::Sort { descending: false }.into(), C::Sort { descending: true }.into()];
         if conditions.allow(When::Sorted) {
             let is_paused = conditions.allow(When::PausedSort);
@@ -67,10 +67,11 @@ pub(super) fn show_column_menu(
     groups.push(looks);
     let groups: Vec<&[Command]> = groups.iter().map(Vec::as_slice).collect();
     let chosen = menu_items(ui, &groups, conditions);
-    let decimals = entry.column.kind.decimals().and_then(|decimals| show_decimals(ui, decimals));
+    let decimals =
+        data.and_then(|entry| entry.column.kind.decimals()).and_then(|decimals| show_decimals(ui, decimals));
     let shown = show_hidden_columns(ui, config, frame).map(|key| (key, C::Show.into()));
     let mut changed = None;
-    if is_data {
+    if data.is_some() {
         ui.separator();
         changed = menu_items(ui, &[&[C::Add, C::Rename, C::Remove].map(Command::from)], conditions);
         changed = changed.or(show_removed_columns(ui, frame));
@@ -83,9 +84,9 @@ pub(super) fn show_column_menu(
 fn show_decimals(ui: &mut Ui, decimals: u32) -> Option<ColumnCommand> {
     let mut chosen = None;
     ui.horizontal(|ui| {
-        ui.label(format!("{decimals} decimals"));
+        ui.label(format!("{decimals} {}", if decimals == 1 { "decimal" } else { "decimals" }));
         for (text, more) in [("\u{2212}", false), ("+", true)] {
-            let command = ColumnCommand::Decimals(more);
+            let command = ColumnCommand::Decimals { more };
             if ui.small_button(text).on_hover_text(entry_of(&command.into()).title).clicked() {
                 chosen = Some(command);
             }
@@ -97,7 +98,7 @@ fn show_decimals(ui: &mut Ui, decimals: u32) -> Option<ColumnCommand> {
 /// Shows the submenu of the columns that are hidden in this window.
 fn show_hidden_columns(ui: &mut Ui, config: &GridConfig, frame: &Frame<'_>) -> Option<ColumnKey> {
     let columns = frame.view.watchlist.columns().visible();
-    submenu(ui, "Show hidden column", columns.filter(|entry| config.hidden.contains(&entry.column.key)))
+    submenu(ui, SHOW_HIDDEN_COLUMN, columns.filter(|entry| config.hidden.contains(&entry.column.key)))
 }
 
 /// Shows the submenu of the columns that were removed for everyone.

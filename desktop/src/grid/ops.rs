@@ -19,16 +19,17 @@ use super::{
     selection::Selection,
     table::{guarded_set, is_editable},
     view::Frame,
+    view_column::ViewColumn,
 };
-use crate::command::{Command, GridCommand};
+use crate::command::{Command, GridCommand, entry_of};
 
 /// Clears the selected cells for a command that does this.
 pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridCommand) -> Vec<Command> {
     let columns = selection.columns(frame.table);
     let mut changes = Vec::new();
     for row in selection.rows(frame.table) {
-        for entry in columns.iter().filter(|entry| selection.contains(row, &entry.column.key)) {
-            if let Some((storage, value)) = frame.table.editable(Some(row), entry)
+        for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
+            if let Some((storage, value)) = frame.table.editable(Some(row), column)
                 && !value.is_empty()
             {
                 changes.push(guarded_set(row, storage, Literal::Empty, &value));
@@ -55,9 +56,9 @@ pub(super) fn fill_down(selection: &Selection, frame: &Frame<'_>) -> Vec<Command
     let Some(source) = source else { return Vec::new() };
     let mut changes = Vec::new();
     for row in targets {
-        for entry in columns.iter().filter(|entry| selection.contains(*row, &entry.column.key)) {
-            if let Some((storage, value)) = frame.table.editable(Some(source), entry) {
-                copy_into(*row, entry, storage, &value, frame, &mut changes);
+        for column in columns.iter().filter(|column| selection.contains(*row, column.key())) {
+            if let Some((storage, value)) = frame.table.editable(Some(source), column) {
+                copy_into(*row, column, storage, &value, frame, &mut changes);
             }
         }
     }
@@ -68,9 +69,9 @@ pub(super) fn fill_down(selection: &Selection, frame: &Frame<'_>) -> Vec<Command
 /// converted.
 pub(super) fn fill_right(selection: &Selection, frame: &Frame<'_>) -> Vec<Command> {
     let selected = selection.columns(frame.table);
-    let (source, targets): (&ColumnEntry, Vec<&ColumnEntry>) = match selected.as_slice() {
+    let (source, targets): (&ViewColumn, Vec<&ViewColumn>) = match selected.as_slice() {
         [only] => {
-            let index = frame.table.column_index(&only.column.key).unwrap_or(0);
+            let index = frame.table.column_index(only.key()).unwrap_or(0);
             let Some(left) = index.checked_sub(1).map(|left| &frame.table.columns()[left]) else {
                 return Vec::new();
             };
@@ -79,23 +80,27 @@ pub(super) fn fill_right(selection: &Selection, frame: &Frame<'_>) -> Vec<Comman
         [first, rest @ ..] => (first, rest.to_vec()),
         [] => return Vec::new(),
     };
+    // A sparkline has no values.
+    let Some(source) = source.data() else { return Vec::new() };
     let limits = Limits::default();
     let mut changes = Vec::new();
     let mut unconverted = 0;
     for row in selection.rows(frame.table) {
         let value = frame.view.watchlist.cell(row, &source.column.key);
-        for entry in targets.iter().filter(|entry| selection.contains(row, &entry.column.key)) {
-            if frame.table.editable(Some(row), entry).is_none() {
+        for column in targets.iter().filter(|column| selection.contains(row, column.key())) {
+            let Some(entry) = column.data().filter(|_| frame.table.editable(Some(row), column).is_some())
+            else {
                 continue;
-            }
+            };
             match entry.column.kind.convert(&value, &limits) {
-                Some(value) => copy_into(row, entry, entry, &value, frame, &mut changes),
+                Some(value) => copy_into(row, column, entry, &value, frame, &mut changes),
                 None => unconverted += 1,
             }
         }
     }
     let notice = (unconverted > 0).then(|| {
-        Command::notify(format!("{unconverted} cells were not filled: their columns have a different type."))
+        let cells = frame.view.separators.format_count(unconverted, "cell was", "cells were");
+        Command::notify(format!("{cells} not filled because the column types differ."))
     });
     notice
         .into_iter()
@@ -107,13 +112,13 @@ pub(super) fn fill_right(selection: &Selection, frame: &Frame<'_>) -> Vec<Comman
 /// title does not fill symbols.
 fn copy_into(
     row: RowId,
-    entry: &ColumnEntry,
+    column: &ViewColumn,
     from: &ColumnEntry,
     value: &Value,
     frame: &Frame<'_>,
     changes: &mut Vec<Change>,
 ) {
-    if let Some((storage, current)) = frame.table.editable(Some(row), entry)
+    if let Some((storage, current)) = frame.table.editable(Some(row), column)
         && storage.column.key == from.column.key
         && current != *value
     {
@@ -163,7 +168,7 @@ pub(super) fn insert_section(selection: &mut Selection, frame: &Frame<'_>) -> Ve
     }
     selection.blocks.clear();
     let first = frame.table.columns().first();
-    selection.cursor = first.map(|first| Cursor { row: Some(row), column: first.column.key.clone() });
+    selection.cursor = first.map(|first| Cursor { row: Some(row), column: first.key().clone() });
     selection.inserted_row = Some(row);
     // The row exists from the next frame on, and so the editor opens in that frame.
     vec![frame.view.edit(changes), GridCommand::OpenAll.into()]
@@ -239,7 +244,8 @@ fn edit_positions(
     target: ListIndex,
 ) -> Vec<Command> {
     if !config.sort_of(frame.view.watchlist).is_empty() {
-        let text = "Rows can only be moved in list order. Clear the sort first.";
+        let title = entry_of(&GridCommand::ClearSort.into()).title;
+        let text = format!("Rows can only be moved in list order. Choose {title:?} first.");
         return vec![Command::notify(text)];
     }
     move_changes(frame.view.watchlist, moved, target)

@@ -7,7 +7,7 @@ use egui::{
     text::{LayoutJob, TextWrapping},
     vec2,
 };
-use shared::{column::ColumnKind, value::Value, watchlist::Row};
+use shared::{value::Value, watchlist::Row};
 
 use super::{
     cell::{cell_font, format_cell, sanitized},
@@ -17,8 +17,9 @@ use super::{
     metrics::{ARROW, inner},
     pointer::Drag,
     selection::Selection,
-    trend,
+    sparkline,
     view::{Frame, GridView, PersonAt},
+    view_column::ViewColumn,
 };
 use crate::{
     store::glow::{Direction, RowGlow},
@@ -96,11 +97,11 @@ fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout:
             }
             match row {
                 Some(row) => {
-                    let key = &column.entry.column.key;
+                    let key = column.shown.key();
                     if !state.selection.blocks.is_single() && state.selection.blocks.contains(row.id, key) {
                         painter.rect_filled(rect, 0, mix(background, view.palette.accent, SELECTION_TINT));
                     }
-                    if needle.is_some_and(|needle| cell_matches(needle, row, &column.entry, table, view)) {
+                    if needle.is_some_and(|needle| cell_matches(needle, row, &column.shown, frame)) {
                         painter.rect_filled(
                             rect.shrink(1.0),
                             2,
@@ -215,7 +216,7 @@ fn paint_cell_glow(
     glow: Option<&RowGlow<'_>>,
 ) -> Color32 {
     let by_itself = glow.filter(|glow| glow.strength <= 0.0);
-    let key = &column.entry.column.key;
+    let key = column.shown.key();
     let changed = by_itself.and_then(|glow| glow.cells.iter().find(|(changed, _, _)| *changed == key));
     let Some((_, strength, _)) = changed else { return background };
     let background = mix(background, view.palette.glow, *strength);
@@ -232,8 +233,16 @@ fn paint_cell(
     background: Color32,
     glow: Option<&RowGlow<'_>>,
 ) {
-    let entry = &column.entry;
     let palette = view.palette;
+    let entry = match &column.shown {
+        ViewColumn::Data(entry) => entry,
+        ViewColumn::Sparkline { of, .. } => {
+            let values = view.sparklines.and_then(|values| values.get(row.id, of)).unwrap_or_default();
+            let [line, dot] = [palette.muted, palette.text].map(|color| readable(color, background));
+            sparkline::paint(painter, rect, values, line, dot);
+            return;
+        }
+    };
     let changed = glow.and_then(|glow| glow.cells.iter().find(|(key, _, _)| **key == entry.column.key));
     if let Some((_, strength, direction)) = changed {
         let edge = mix(background, palette.glow_edge, *strength);
@@ -242,20 +251,9 @@ fn paint_cell(
             paint_arrow(painter, rect, *direction, palette, background, *strength);
         }
     }
-    if let Some(source) = trend::source(entry) {
-        let values = view.trails.and_then(|trails| trails.get(row.id, source)).unwrap_or_default();
-        trend::paint(
-            painter,
-            rect,
-            values,
-            readable(palette.muted, background),
-            readable(palette.text, background),
-        );
-        return;
-    }
     let value = view.watchlist.value(row, entry);
     if !value.is_empty() {
-        let (shown, color, align) = format_cell(&value, column, view);
+        let (shown, color, align) = format_cell(&value, entry, view);
         let font = cell_font(column);
         let mut room = inner(rect);
         if entry.column.kind.is_numeric() {
@@ -344,14 +342,12 @@ fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, lay
                 pos2(column.left, band.top()),
                 pos2(column.left + column.width, band.bottom()),
             );
-            let kind = &column.entry.column.kind;
             let mut room = inner(rect);
-            let align =
-                if kind.is_numeric() || *kind == ColumnKind::Time { Align::RIGHT } else { Align::LEFT };
-            if kind.is_numeric() {
+            let align = if column.shown.is_right_aligned() { Align::RIGHT } else { Align::LEFT };
+            if column.shown.is_numeric() {
                 room.max.x -= ARROW;
             }
-            let key = &column.entry.column.key;
+            let key = column.shown.key();
             let is_selected = !state.selection.blocks.is_single() && state.selection.blocks.has_column(key);
             let is_hovered = pointer.is_some_and(|pointer| rect.contains(pointer));
             if is_selected || is_hovered {
@@ -366,7 +362,7 @@ fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, lay
                 room = paint_sort_mark(&painter, room, align, descending, number, palette);
             }
             let color = if sorted.is_some() { palette.text } else { palette.muted };
-            paint_text(&painter, room, &column.entry.column.title, align, color, theme::small());
+            paint_text(&painter, room, column.shown.title(), align, color, theme::small());
         }
     }
     if let (Some(Drag::Column(_)), Some(pointer)) = (state.drag, state.pointer) {

@@ -21,6 +21,7 @@ use super::{
     tsv,
     typed::{local_text, plain_text},
     view::Frame,
+    view_column::ViewColumn,
 };
 use crate::command::{Command, GridCommand};
 
@@ -58,9 +59,9 @@ pub(super) fn selection_text(selection: &Selection, frame: &Frame<'_>) -> String
     let rows = selection.rows(frame.table).into_iter().map(|row| {
         let row = frame.view.watchlist.rows().get(row);
         // Cells between several blocks that are not selected stay empty.
-        let cell = |entry: &&ColumnEntry| {
-            let row = row.filter(|row| selection.contains(row.id, &entry.column.key));
-            row.map_or_else(String::new, |row| as_text(&frame.table.value(row, entry), frame))
+        let cell = |column: &&ViewColumn| {
+            let row = row.filter(|row| selection.contains(row.id, column.key()));
+            row.map_or_else(String::new, |row| as_text(&frame.table.value(row, column), frame))
         };
         columns.iter().map(cell).collect::<Vec<String>>()
     });
@@ -94,9 +95,9 @@ fn plan_one(selection: &Selection, frame: &Frame<'_>, text: &str) -> Option<Plan
     let mut plan = Plan { line: 1, ..Plan::default() };
     let columns = selection.columns(frame.table);
     for row in selection.rows(frame.table) {
-        for entry in &columns {
-            if selection.contains(row, &entry.column.key) {
-                plan.plan_cell(row, entry, text, frame);
+        for column in &columns {
+            if selection.contains(row, column.key()) {
+                plan.plan_cell(row, column, text, frame);
             }
         }
     }
@@ -111,7 +112,7 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
         None => cursor.row.map_or(Some(table.len()), |row| table.index_of(row))?,
     };
     let first_column = match selection.columns(table).first() {
-        Some(entry) => table.column_index(&entry.column.key)?,
+        Some(column) => table.column_index(column.key())?,
         None => table.column_index(&cursor.column)?,
     };
     let mut plan = Plan::default();
@@ -121,11 +122,16 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
         plan.beyond += texts.len().saturating_sub(columns.len());
         match table.id_at(first_row + index) {
             Some(row) => {
-                texts.iter().zip(columns).for_each(|(text, entry)| plan.plan_cell(row, entry, text, frame));
+                let cells = texts.iter().zip(columns);
+                cells.for_each(|(text, column)| plan.plan_cell(row, column, text, frame));
             }
             None => {
                 let mut cells = BTreeMap::new();
-                for (text, entry) in texts.iter().zip(columns) {
+                for (text, column) in texts.iter().zip(columns) {
+                    let Some(entry) = column.data() else {
+                        plan.note_computed(column.title());
+                        continue;
+                    };
                     if let Some(value) =
                         plan.parse_cell(entry, text, &Value::Empty, frame).filter(|value| !value.is_empty())
                     {
@@ -142,9 +148,9 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
 }
 
 impl Plan {
-    fn plan_cell(&mut self, row: RowId, entry: &ColumnEntry, text: &str, frame: &Frame<'_>) {
-        let Some((storage, current)) = frame.table.editable(Some(row), entry) else {
-            self.skip_cell(row, entry, text, frame);
+    fn plan_cell(&mut self, row: RowId, column: &ViewColumn, text: &str, frame: &Frame<'_>) {
+        let Some((storage, current)) = frame.table.editable(Some(row), column) else {
+            self.skip_cell(row, column, text, frame);
             return;
         };
         if let Some(value) = self.parse_cell(storage, text, &current, frame)
@@ -156,24 +162,23 @@ impl Plan {
 
     /// Skips a cell that cannot be edited. Text over a computed cell is expected; text over a section is
     /// reported, because it would be lost.
-    fn skip_cell(&mut self, row: RowId, entry: &ColumnEntry, text: &str, frame: &Frame<'_>) {
+    fn skip_cell(&mut self, row: RowId, column: &ViewColumn, text: &str, frame: &Frame<'_>) {
         let is_section = frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row));
         if !is_section {
-            self.note_computed(entry);
+            self.note_computed(column.title());
         } else if !text.trim().is_empty() {
-            self.note_invalid(entry, text, "a section has only a title".to_owned());
+            self.note_invalid(column.title(), text, "a section has only a title".to_owned());
         }
     }
 
-    fn note_invalid(&mut self, entry: &ColumnEntry, text: &str, why: String) {
-        let column = entry.column.title.to_string();
+    fn note_invalid(&mut self, title: &str, text: &str, why: String) {
+        let column = title.to_owned();
         self.invalid.push(InvalidCell { line: self.line, text: truncated(text), column, why });
     }
 
-    fn note_computed(&mut self, entry: &ColumnEntry) {
-        let title = entry.column.title.to_string();
-        if !self.computed.contains(&title) {
-            self.computed.push(title);
+    fn note_computed(&mut self, title: &str) {
+        if !self.computed.iter().any(|known| known == title) {
+            self.computed.push(title.to_owned());
         }
     }
 
@@ -186,13 +191,13 @@ impl Plan {
         frame: &Frame<'_>,
     ) -> Option<Value> {
         if !is_editable(entry) {
-            self.note_computed(entry);
+            self.note_computed(&entry.column.title);
             return None;
         }
         match read_pasted(text, frame.view.value_format(&entry.column.kind), current) {
             Ok(value) => Some(value),
             Err(why) => {
-                self.note_invalid(entry, text, why);
+                self.note_invalid(&entry.column.title, text, why);
                 None
             }
         }

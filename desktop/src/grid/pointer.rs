@@ -209,7 +209,7 @@ pub(super) fn press_row(
 /// Selects the row of a row number. Shift extends the selection to it, Ctrl adds it.
 pub(super) fn select_row(selection: &mut Selection, frame: &Frame<'_>, index: usize, modifiers: Modifiers) {
     let Some(first) = frame.table.columns().first() else { return };
-    let cell = Cursor { row: frame.table.id_at(index), column: first.column.key.clone() };
+    let cell = Cursor { row: frame.table.id_at(index), column: first.key().clone() };
     match selection.cursor.clone().filter(|_| modifiers.shift) {
         Some(cursor) => selection.blocks.select_rows(cursor, cell, false, frame.table),
         None => {

@@ -1,14 +1,13 @@
 //! The selection: the active cell, and the selected blocks beside it.
 
-use std::sync::Arc;
-
-use shared::{column::ColumnKey, ids::RowId, watchlist::ColumnEntry};
+use shared::{column::ColumnKey, ids::RowId};
 
 use super::{
     blocks::Blocks,
     cursor::Cursor,
     steps::{index_of, step_target},
     table::Table,
+    view_column::ViewColumn,
 };
 use crate::command::{GridCommand, Step};
 
@@ -68,11 +67,10 @@ impl Selection {
             self.cursor = None;
             return;
         };
-        let cursor = self
-            .cursor
-            .get_or_insert_with(|| Cursor { row: table.id_at(0), column: first.column.key.clone() });
+        let cursor =
+            self.cursor.get_or_insert_with(|| Cursor { row: table.id_at(0), column: first.key().clone() });
         if table.column(&cursor.column).is_none() {
-            cursor.column = first.column.key.clone();
+            cursor.column = first.key().clone();
         }
         match index_of(cursor, table) {
             Some(index) => self.last_index = index,
@@ -95,7 +93,7 @@ impl Selection {
         let end = self.blocks.moving_corner(&cursor).clone();
         if let Some((index, column)) = step_target(table, &end, self.last_index, step, page) {
             let index = index.min(table.len().saturating_sub(1));
-            let to = Cursor { row: table.id_at(index), column: table.columns()[column].column.key.clone() };
+            let to = Cursor { row: table.id_at(index), column: table.columns()[column].key().clone() };
             self.blocks.extend(&cursor, to, table);
         }
     }
@@ -124,8 +122,8 @@ impl Selection {
 
     /// Moves the cursor to a cell by its row and column index.
     pub(super) fn go_to(&mut self, table: &Table<'_>, index: usize, column: usize) {
-        if let Some(entry) = table.columns().get(column) {
-            self.cursor = Some(Cursor { row: table.id_at(index), column: entry.column.key.clone() });
+        if let Some(column) = table.columns().get(column) {
+            self.cursor = Some(Cursor { row: table.id_at(index), column: column.key().clone() });
             self.last_index = index;
         }
     }
@@ -140,16 +138,16 @@ impl Selection {
     }
 
     /// Returns the selected columns in display order, or the cursor's column if there is no selection.
-    pub fn columns<'t>(&self, table: &'t Table<'_>) -> Vec<&'t ColumnEntry> {
-        let is_selected = |entry: &&ColumnEntry| {
-            let key = &entry.column.key;
+    pub fn columns<'t>(&self, table: &'t Table<'_>) -> Vec<&'t ViewColumn> {
+        let is_selected = |column: &&ViewColumn| {
+            let key = column.key();
             if self.blocks.is_single() {
                 self.cursor.as_ref().is_some_and(|cursor| cursor.column == *key)
             } else {
                 self.blocks.has_column(key)
             }
         };
-        table.columns().iter().map(Arc::as_ref).filter(is_selected).collect()
+        table.columns().iter().filter(is_selected).collect()
     }
 
     /// Whether a cell is selected.
@@ -186,7 +184,7 @@ impl Selection {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, sync::Arc};
 
     use shared::{
         column::standard_columns,
@@ -282,7 +280,7 @@ mod tests {
         selection.extend(&table, Step::Right, 10);
         assert_eq!(selection.rows(&table), [row(2), row(3)]);
         let keys: Vec<String> =
-            selection.columns(&table).iter().map(|entry| entry.column.key.to_string()).collect();
+            selection.columns(&table).iter().map(|column| column.key().to_string()).collect();
         assert_eq!(keys, ["symbol", "company"]);
         assert!(
             selection.contains(row(3), &"company".into()) && !selection.contains(row(4), &"company".into())

@@ -265,7 +265,9 @@ impl GridState {
             GridCommand::History => self.card.pin(self.selection.cursor.clone()),
             GridCommand::ShowHistory => {
                 let cell =
-                    self.selection.cursor.clone().and_then(|cursor| Some((cursor.row?, cursor.column)));
+                    self.selection.cursor.as_ref().and_then(|cursor| {
+                        Some((cursor.row?, table.column(&cursor.column)?.source().clone()))
+                    });
                 commands.extend(cell.map(|(row, column)| Command::ShowHistoryOf(row, column)));
             }
             GridCommand::Open => self.open_editor(frame, Opening::End, commands),
@@ -285,8 +287,8 @@ impl GridState {
                 }
             }
             GridCommand::Find => self.find.open(),
-            GridCommand::FindNext(forward) => {
-                find::find_next(&mut self.find, &mut self.selection, frame, forward);
+            GridCommand::FindAdjacent { is_next } => {
+                find::find_adjacent(&mut self.find, &mut self.selection, frame, is_next);
             }
             GridCommand::Confirm(question) => self.question = Some(question),
             GridCommand::CloseFind => self.find.close(),
@@ -334,7 +336,7 @@ impl GridState {
             GridCommand::InsertBelow => ops::insert_row(selection, frame, true),
             GridCommand::InsertSection => ops::insert_section(selection, frame),
             GridCommand::Duplicate => ops::duplicate(selection, frame),
-            GridCommand::MoveRows(up) => ops::move_rows(selection, &self.config, frame, up),
+            GridCommand::MoveRows { up } => ops::move_rows(selection, &self.config, frame, up),
             GridCommand::RemoveRows => ops::remove_rows(selection, frame),
             _ => Vec::new(),
         };

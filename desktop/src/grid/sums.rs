@@ -12,7 +12,7 @@ use shared::{
     watchlist::{ColumnEntry, Columns, Row, Version},
 };
 
-use super::{blocks::Blocks, config::GridConfig, cursor::Cursor, selection::Selection, table::Table, trend};
+use super::{blocks::Blocks, config::GridConfig, cursor::Cursor, selection::Selection, table::Table};
 
 /// Minimum time between two updates while rows change.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -125,7 +125,7 @@ impl Sums {
         if is_same && now < due {
             return Some(due - now);
         }
-        let columns = selection.columns(table).into_iter().filter(|entry| trend::source(entry).is_none());
+        let columns = selection.columns(table).into_iter().filter_map(|column| column.data());
         let selected = Selected { cells: selection.blocks.clone(), columns: columns.cloned().collect() };
         self.key = Some((selection.blocks.version(), selection.cursor.clone(), config.clone()));
         (self.version, self.at) = (version, now);

@@ -10,7 +10,7 @@ use shared::{
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{blocks::DisplayOrder, config::GridConfig, order::Order, trend};
+use super::{blocks::DisplayOrder, config::GridConfig, order::Order, view_column::ViewColumn};
 
 /// The rows and columns shown in one frame.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub struct Table<'a> {
     /// The watchlist.
     pub watchlist: &'a Watchlist,
     order: Arc<Order>,
-    columns: Arc<[Arc<ColumnEntry>]>,
+    columns: Arc<[ViewColumn]>,
     /// The column that stores the titles of section rows.
     section: Option<&'a ColumnEntry>,
 }
@@ -26,23 +26,23 @@ pub struct Table<'a> {
 impl<'a> Table<'a> {
     /// Creates a table of a watchlist, with rows in `order` and columns as configured.
     pub fn new(watchlist: &'a Watchlist, order: Arc<Order>, config: &GridConfig) -> Self {
-        let columns = config.columns(watchlist).into_iter().map(Arc::new).collect();
+        let columns = config.columns(watchlist).into();
         Self { watchlist, order, columns, section: watchlist.columns().sections() }
     }
 
     /// Returns the shown columns in display order.
-    pub fn columns(&self) -> &[Arc<ColumnEntry>] {
+    pub fn columns(&self) -> &[ViewColumn] {
         &self.columns
     }
 
     /// Returns a column's display index.
     pub fn column_index(&self, key: &ColumnKey) -> Option<usize> {
-        self.columns.iter().position(|entry| entry.column.key == *key)
+        self.columns.iter().position(|column| column.key() == key)
     }
 
     /// Returns a column, if it is shown.
-    pub fn column(&self, key: &ColumnKey) -> Option<&ColumnEntry> {
-        self.columns.iter().find(|entry| entry.column.key == *key).map(Arc::as_ref)
+    pub fn column(&self, key: &ColumnKey) -> Option<&ViewColumn> {
+        self.columns.iter().find(|column| column.key() == key)
     }
 
     /// Returns the number of shown rows, without the empty one at the end.
@@ -82,17 +82,17 @@ impl<'a> Table<'a> {
 
     /// Returns the column that stores the value that a row shows in a column. In a section row, the first
     /// column shows the title and the others nothing. A sparkline has no stored value.
-    pub fn storage_column<'t>(&'t self, row: &Row, entry: &'t ColumnEntry) -> Option<&'t ColumnEntry> {
+    pub fn storage_column<'t>(&'t self, row: &Row, column: &'t ViewColumn) -> Option<&'t ColumnEntry> {
         if self.is_section(row) {
-            let is_first = self.columns.first().is_some_and(|first| first.column.key == entry.column.key);
+            let is_first = self.columns.first().is_some_and(|first| first.key() == column.key());
             return self.section.filter(|_| is_first);
         }
-        Some(entry).filter(|entry| trend::source(entry).is_none())
+        column.data()
     }
 
     /// Returns the value that a row shows in a column.
-    pub fn value(&self, row: &Row, entry: &ColumnEntry) -> Value {
-        self.storage_column(row, entry).map_or(Value::Empty, |storage| self.watchlist.value(row, storage))
+    pub fn value(&self, row: &Row, column: &ViewColumn) -> Value {
+        self.storage_column(row, column).map_or(Value::Empty, |storage| self.watchlist.value(row, storage))
     }
 
     /// Returns the column that stores a cell and the cell's value, or `None` if the cell is not editable. The
@@ -100,13 +100,14 @@ impl<'a> Table<'a> {
     pub fn editable<'t>(
         &'t self,
         row: Option<RowId>,
-        entry: &'t ColumnEntry,
+        column: &'t ViewColumn,
     ) -> Option<(&'t ColumnEntry, Value)> {
         let Some(row) = row else {
-            return Some((entry, Value::Empty)).filter(|_| entry.column.derive.is_none());
+            let entry = column.data().filter(|entry| is_editable(entry))?;
+            return Some((entry, Value::Empty));
         };
         let row = self.watchlist.rows().get(row)?;
-        let storage = self.storage_column(row, entry).filter(|storage| storage.column.derive.is_none())?;
+        let storage = self.storage_column(row, column).filter(|storage| is_editable(storage))?;
         Some((storage, row.stored(storage.slot).clone()))
     }
 }
@@ -123,7 +124,7 @@ impl DisplayOrder for Table<'_> {
             return Vec::new();
         };
         let between = &self.columns[one.min(other)..=one.max(other)];
-        between.iter().map(|entry| entry.column.key.clone()).collect()
+        between.iter().map(|column| column.key().clone()).collect()
     }
 }
 

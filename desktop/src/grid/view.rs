@@ -8,13 +8,17 @@ use shared::{
     edit::Change,
     ids::{RowId, WatchlistId, WindowId},
     number::Separators,
-    watchlist::Watchlist,
+    watchlist::{Row, Watchlist},
 };
 
-use super::{filter::ValueFormat, table::Table};
+use super::{
+    filter::{ValueFormat, display_text},
+    table::Table,
+    view_column::ViewColumn,
+};
 use crate::{
     command::{AppCommand, Command},
-    store::{glow::Glow, history::CellHistory, trails::Trails},
+    store::{glow::Glow, history::CellHistory, sparklines::SparklineValues},
     theme::Palette,
 };
 
@@ -33,7 +37,7 @@ pub struct GridView<'a> {
     /// Whether a cell has an edit that the server has not confirmed yet.
     pub pending: &'a dyn Fn(RowId, &ColumnKey) -> bool,
     /// The latest values of the cells that have sparklines.
-    pub trails: Option<&'a Trails>,
+    pub sparklines: Option<&'a SparklineValues>,
     /// The latest changes of the cell whose history was requested.
     pub history: Option<&'a CellHistory>,
     /// Name of the user who changed the edited cell since its editor was opened.
@@ -90,4 +94,15 @@ pub struct PersonAt {
 pub(super) struct Frame<'a> {
     pub(super) view: &'a GridView<'a>,
     pub(super) table: &'a Table<'a>,
+}
+
+impl Frame<'_> {
+    /// Returns a cell's text, or an empty string for a cell that has no value.
+    pub(super) fn text(&self, row: &Row, column: &ViewColumn) -> String {
+        let storage = self.table.storage_column(row, column);
+        storage.map_or_else(String::new, |storage| {
+            let value = self.view.watchlist.value(row, storage);
+            display_text(&value, self.view.value_format(&storage.column.kind))
+        })
+    }
 }

@@ -15,7 +15,7 @@ use shared::{
 };
 
 use crate::{
-    command::{AppCommand, Command, entry_of},
+    command::{AppCommand, Command, RESTORE, entry_of},
     grid::{
         Cursor,
         filter::{self, ValueFormat},
@@ -140,18 +140,18 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
     let Some(log) = view.log else { return };
     match log.request {
         RequestState::Offline => {
-            ui.label(quiet("History is not available: offline, or the server cannot read its journal."));
+            ui.label(quiet("Cannot load history. You are offline, or the server cannot read it."));
         }
         RequestState::Waiting(_) if log.entries().is_empty() => {
             ui.label(quiet("Loading\u{2026}"));
         }
         RequestState::Answered if log.entries().is_empty() => {
-            ui.label(quiet("No changes in the history that the server keeps."));
+            ui.label(quiet("No changes found"));
         }
         RequestState::Waiting(_) | RequestState::Answered => {}
     }
-    if log.is_stale && (panel.is_paused || log.shows_older()) && ui.button("Show newer changes").clicked() {
-        commands.push(AppCommand::RequestLog { older: false });
+    if log.is_stale && (panel.is_paused || log.shows_older()) {
+        commands.extend(log_button(ui, false));
     }
     let rows = log.entries().len() + usize::from(log.has_older);
     let is_wide = ui.available_width() >= WIDE;
@@ -178,14 +178,18 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
             row.col(|_| {});
             row.col(|_| {});
             row.col(|ui| {
-                if ui.button("Show older changes").clicked() {
-                    commands.push(AppCommand::RequestLog { older: true });
-                }
+                commands.extend(log_button(ui, true));
             });
             row.col(|_| {});
         });
     });
     panel.is_paused = shown.state.clamped_offset().y > 0.0 || is_pointed_at;
+}
+
+/// Draws the button that requests older changes, or the newest ones. Returns the command if it was clicked.
+fn log_button(ui: &mut Ui, older: bool) -> Option<AppCommand> {
+    let command = AppCommand::RequestLog { older };
+    ui.button(entry_of(&command.clone().into()).title).clicked().then_some(command)
 }
 
 fn show_entry(
@@ -220,7 +224,7 @@ fn show_entry(
     });
     row.col(|ui| match restore_of(log, index, view) {
         Restore::Edit(change, what) => {
-            if ui.small_button("Restore").on_hover_text(what).clicked() {
+            if ui.small_button(RESTORE).on_hover_text(what).clicked() {
                 let changes = vec![change];
                 commands.push(AppCommand::Edit { watchlist: view.id, changes });
             }
@@ -249,8 +253,7 @@ fn describe(log: &Log, index: usize, view: &View<'_>) -> String {
                 (Some((key, value)), _) => {
                     format!("{} {}", column_name(key, view), formatted(value, key, view))
                 }
-                (None, 1) => "1 cell".to_owned(),
-                (None, cells) => format!("{cells} cells"),
+                (None, cells) => view.separators.format_count(cells, "cell", "cells"),
             };
             format!("{} added with {with}", row_name(insert.row))
         }

@@ -21,11 +21,10 @@ pub fn show(ui: &Ui, destination: &Destination) -> Option<AppCommand> {
         ui.add(Label::new(question(destination)).selectable(true).wrap());
         ui.add_space(8.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("Join").clicked() {
-                chosen = Some(AppCommand::Join);
-            }
-            if ui.button(entry_of(&AppCommand::Quit.into()).title).clicked() {
-                chosen = Some(AppCommand::Quit);
+            for command in [AppCommand::Join, AppCommand::Quit] {
+                if ui.button(entry_of(&command.clone().into()).title).clicked() {
+                    chosen = Some(command);
+                }
             }
         });
     });

@@ -3,7 +3,7 @@
 use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
 
 use crate::{
-    command::AppCommand,
+    command::{AppCommand, DISMISS, RESTORE},
     state::AppState,
     theme::{self, Palette},
 };
@@ -33,12 +33,12 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, palette: &Palette) -> Vec<App
                     ui.label(&notice.text);
                     ui.horizontal(|ui| {
                         if let Some(watchlist) = notice.restore
-                            && ui.button("Restore").clicked()
+                            && ui.button(RESTORE).clicked()
                         {
                             commands.push(AppCommand::Restore(watchlist));
                             commands.push(AppCommand::DismissNotice(notice.id));
                         }
-                        if ui.button("Dismiss").clicked() {
+                        if ui.button(DISMISS).clicked() {
                             commands.push(AppCommand::DismissNotice(notice.id));
                         }
                     });

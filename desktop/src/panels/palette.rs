@@ -9,7 +9,7 @@ use shared::edit::{Change, ColumnRef};
 
 use super::view::WindowView;
 use crate::{
-    command::{AppCommand, Command, Conditions, RESTORE_COLUMN, RESTORE_WATCHLIST, entries},
+    command::{AppCommand, Command, Conditions, GO_TO, RESTORE_COLUMN, RESTORE_WATCHLIST, entries},
     state::AppState,
     theme,
 };
@@ -174,7 +174,7 @@ fn named_items(conditions: &Conditions) -> Vec<Item> {
         Item {
             title: entry.title.to_owned(),
             keys: keys.join(", "),
-            description: entry.description,
+            description: &entry.description,
             also: entry.also,
             refusal: conditions.refusal(entry.when),
             command: entry.command.clone(),
@@ -201,7 +201,7 @@ fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
         }
     }
     for summary in state.store.replica().summaries().unwrap_or_default() {
-        items.push(item(format!("Go to {}", summary.name), Command::Show(summary.watchlist)));
+        items.push(item(format!("{GO_TO} {}", summary.name), Command::Show(summary.watchlist)));
     }
     for deleted in state.store.deleted() {
         let title = format!("{RESTORE_WATCHLIST} {}", deleted.name);

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use egui::{Align, Button, Color32, Layout, RichText, Sense, Ui, vec2};
-use shared::wire::server::Summary;
+use jiff::tz::TimeZone;
+use shared::{
+    number::Separators,
+    wire::server::{DeletedSummary, Summary},
+};
 
 use super::{people, view::WindowView};
 use crate::{
@@ -71,19 +75,28 @@ fn tabs(
 fn restore_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let deleted = state.store.deleted();
     ui.add_enabled_ui(!deleted.is_empty(), |ui| {
-        ui.menu_button(RESTORE_WATCHLIST, |ui| {
+        let menu = ui.menu_button(RESTORE_WATCHLIST, |ui| {
             for deleted in deleted {
-                let day = deleted.deleted_at.to_string();
-                let day = day.split('T').next().unwrap_or_default();
-                let by = deleted.by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
                 let entry = ui.button(&*deleted.name);
-                if entry.on_hover_text(format!("Deleted on {day}{by}, {} rows", deleted.rows)).clicked() {
+                if entry
+                    .on_hover_text(deletion(deleted, &state.region.zone, state.region.separators))
+                    .clicked()
+                {
                     commands.push(AppCommand::Restore(deleted.watchlist).into());
                     ui.close();
                 }
             }
         });
+        menu.response.on_disabled_hover_text("There are no deleted watchlists.");
     });
+}
+
+/// Describes a deletion: the local day, who deleted the watchlist, and how many rows it has.
+fn deletion(deleted: &DeletedSummary, zone: &TimeZone, separators: Separators) -> String {
+    let day = deleted.deleted_at.to_jiff().to_zoned(zone.clone()).date();
+    let by = deleted.by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
+    let rows = separators.format_count(deleted.rows, "row", "rows");
+    format!("Deleted on {day}{by}, {rows}")
 }
 
 fn tab(
@@ -293,4 +306,30 @@ fn menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut V
         ];
         commands.extend(menu_items(ui, &[&others], &window.conditions(state)));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{ids::WatchlistId, time::Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_deletion_has_the_local_day_and_a_grouped_number_of_rows() {
+        let late: jiff::Timestamp = "2026-03-01T23:30:00Z".parse().unwrap();
+        let deleted = |rows| DeletedSummary {
+            watchlist: WatchlistId(Uuid::nil()),
+            name: "Energy".into(),
+            deleted_at: Timestamp::from_millis(late.as_millisecond()),
+            by: Some("Ada".into()),
+            rows,
+        };
+        let text = |rows, hours| {
+            let zone = TimeZone::fixed(jiff::tz::offset(hours));
+            deletion(&deleted(rows), &zone, Separators::ENGLISH)
+        };
+        assert_eq!(text(1, 0), "Deleted on 2026-03-01 by Ada, 1 row");
+        assert_eq!(text(1_200, 1), "Deleted on 2026-03-02 by Ada, 1,200 rows");
+    }
 }

@@ -15,20 +15,20 @@ use shared::{
 
 use super::{
     glow::{Glow, GlowStyle},
-    trails::Trails,
+    sparklines::SparklineValues,
 };
 
 /// Maximum number of subscribed watchlists; greater than the maximum number of windows.
 const OPEN_LISTS: usize = 32;
 
 /// Columns that a window draws as sparklines, by watchlist.
-pub type Traced = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
+pub type SparklineColumns = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
 
 /// What the windows show of one watchlist besides its rows.
 #[derive(Debug)]
 pub(super) struct ListView {
     pub(super) glow: Glow,
-    pub(super) trails: Trails,
+    pub(super) sparklines: SparklineValues,
     /// Why the server cannot serve the watchlist now, if it cannot.
     pub(super) unserved: Option<Arc<str>>,
 }
@@ -36,7 +36,7 @@ pub(super) struct ListView {
 impl ListView {
     /// Records the effects of a commit; `origin` is the window of this process that made it.
     fn committed(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
-        self.trails.record(effects);
+        self.sparklines.record(effects);
         self.glow.record(effects, origin, now);
     }
 }
@@ -59,7 +59,7 @@ impl ListViews {
     fn view(&mut self, watchlist: WatchlistId) -> &mut ListView {
         self.views.entry(watchlist).or_insert_with(|| ListView {
             glow: Glow::new(self.style),
-            trails: Trails::default(),
+            sparklines: SparklineValues::default(),
             unserved: None,
         })
     }
@@ -147,12 +147,12 @@ impl ListViews {
     }
 
     /// Sets the columns whose values are recorded, and drops the values of others.
-    pub(super) fn set_traced(&mut self, mut traced: Traced) {
+    pub(super) fn set_sparkline_columns(&mut self, mut sparkline_columns: SparklineColumns) {
         for (watchlist, view) in &mut self.views {
-            view.trails.set_columns(&traced.remove(watchlist).unwrap_or_default());
+            view.sparklines.set_columns(&sparkline_columns.remove(watchlist).unwrap_or_default());
         }
-        for (watchlist, columns) in traced {
-            self.view(watchlist).trails.set_columns(&columns);
+        for (watchlist, columns) in sparkline_columns {
+            self.view(watchlist).sparklines.set_columns(&columns);
         }
     }
 }

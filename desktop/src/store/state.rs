@@ -16,12 +16,12 @@ use super::{
     edits::Edits,
     glow::{Glow, GlowStyle},
     history::CellHistory,
-    list_view::{ListViews, Traced},
+    list_view::{ListViews, SparklineColumns},
     log::{Log, LogQuery},
     making::Making,
     notices::{Notice, Notices},
     outbox::Clock,
-    trails::Trails,
+    sparklines::SparklineValues,
     window_reads::WindowReads,
 };
 use crate::files::WriteFile;
@@ -89,15 +89,15 @@ impl Store {
     }
 
     /// Sets the columns that a window draws as sparklines.
-    pub fn set_traced(&mut self, window: WindowId, traced: Traced) {
-        if self.windows.set_traced(window, traced) {
-            self.lists.set_traced(self.windows.traced());
+    pub fn set_sparkline_columns(&mut self, window: WindowId, sparkline_columns: SparklineColumns) {
+        if self.windows.set_sparkline_columns(window, sparkline_columns) {
+            self.lists.set_sparkline_columns(self.windows.sparkline_columns());
         }
     }
 
     /// Returns the sparkline values of a watchlist, if a window draws any.
-    pub fn trails(&self, watchlist: WatchlistId) -> Option<&Trails> {
-        self.lists.get(watchlist).map(|view| &view.trails).filter(|trails| !trails.is_empty())
+    pub fn sparklines(&self, watchlist: WatchlistId) -> Option<&SparklineValues> {
+        self.lists.get(watchlist).map(|view| &view.sparklines).filter(|sparklines| !sparklines.is_empty())
     }
 
     /// Requests the last changes of a cell for a window.
@@ -145,7 +145,7 @@ impl Store {
         }
         self.windows.forget_window(window);
         self.making.take_created(window);
-        self.lists.set_traced(self.windows.traced());
+        self.lists.set_sparkline_columns(self.windows.sparkline_columns());
     }
 
     /// Returns the state of the connection.

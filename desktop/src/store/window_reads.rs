@@ -14,7 +14,7 @@ use shared::{
 
 use super::{
     history::{CellHistory, RequestState, changes_of},
-    list_view::Traced,
+    list_view::SparklineColumns,
     log::{Log, LogQuery},
 };
 
@@ -33,7 +33,7 @@ struct Reads {
     /// The history that the window shows.
     log: Option<Log>,
     /// The columns that the window draws as sparklines.
-    traced: Traced,
+    sparkline_columns: SparklineColumns,
     edited: Option<Edited>,
 }
 
@@ -70,17 +70,21 @@ impl WindowReads {
     }
 
     /// Sets the columns that a window draws as sparklines. Returns whether they changed.
-    pub(super) fn set_traced(&mut self, window: WindowId, traced: Traced) -> bool {
-        let shown = &mut self.windows.entry(window).or_default().traced;
-        let has_changed = *shown != traced;
-        *shown = traced;
+    pub(super) fn set_sparkline_columns(
+        &mut self,
+        window: WindowId,
+        sparkline_columns: SparklineColumns,
+    ) -> bool {
+        let shown = &mut self.windows.entry(window).or_default().sparkline_columns;
+        let has_changed = *shown != sparkline_columns;
+        *shown = sparkline_columns;
         has_changed
     }
 
     /// Returns the columns that any window draws as sparklines.
-    pub(super) fn traced(&self) -> Traced {
-        let mut all = Traced::new();
-        for (watchlist, columns) in self.windows.values().flat_map(|reads| &reads.traced) {
+    pub(super) fn sparkline_columns(&self) -> SparklineColumns {
+        let mut all = SparklineColumns::new();
+        for (watchlist, columns) in self.windows.values().flat_map(|reads| &reads.sparkline_columns) {
             all.entry(*watchlist).or_default().extend(columns.iter().cloned());
         }
         all

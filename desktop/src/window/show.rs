@@ -86,7 +86,7 @@ impl Window {
         let edited =
             editor.and_then(|editor| Some((self.lists.shown?, editor.cursor.row?, editor.column.clone())));
         state.store.set_edited_cell(self.id, edited);
-        state.store.set_traced(self.id, self.traced());
+        state.store.set_sparkline_columns(self.id, self.sparkline_columns());
         let query = self.history.as_ref().and_then(|panel| Some(panel.query(self.lists.shown?)));
         let is_paused = self.history.as_ref().is_some_and(|panel| panel.is_paused);
         if let Some(wait) = state.store.set_log_query(self.id, query, is_paused, now) {
@@ -172,7 +172,7 @@ impl Window {
             window: self.id,
             now,
             pending: &pending,
-            trails: state.store.trails(id),
+            sparklines: state.store.sparklines(id),
             history: state.store.cell_history(id, self.id),
             author: state.store.author(self.id),
             people: &people,

@@ -9,7 +9,7 @@ use crate::{
     panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette, view::WindowView},
     settings::SavedWindow,
     state::OpenWindows,
-    store::{Spot, Traced},
+    store::{SparklineColumns, Spot},
 };
 use shared::{
     ids::{WatchlistId, WindowId},
@@ -262,11 +262,11 @@ impl Window {
 
     /// Returns the columns drawn as sparklines, of every watchlist: values are recorded while another one is
     /// shown.
-    pub(super) fn traced(&self) -> Traced {
+    pub(super) fn sparkline_columns(&self) -> SparklineColumns {
         let shown = self.lists.shown.map(|list| (list, &self.grid.config));
         let others = self.lists.grids.iter().filter(|(list, _)| Some(**list) != self.lists.shown);
         let all = others.map(|(list, config)| (*list, config)).chain(shown);
-        let traced = all.filter(|(_, config)| !config.trends.is_empty());
-        traced.map(|(list, config)| (list, config.trends.clone())).collect()
+        let sparkline_columns = all.filter(|(_, config)| !config.sparklines.is_empty());
+        sparkline_columns.map(|(list, config)| (list, config.sparklines.clone())).collect()
     }
 }

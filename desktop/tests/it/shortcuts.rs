@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use desktop::command::{Scope, entries, markdown};
+use desktop::command::{
+    Command, DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN, Scope, entries,
+    markdown,
+};
 
 #[test]
 fn the_readme_has_the_table_of_keys() {
@@ -88,11 +91,117 @@ fn only_the_table_has_the_text_of_a_shortcut() {
 
 #[test]
 fn only_the_table_has_the_title_of_a_command() {
+    let constants = [GO_TO, SHOW_HIDDEN_COLUMN, RESTORE_COLUMN, RESTORE_WATCHLIST, RESTORE, DISMISS];
     let titles: BTreeSet<&str> =
-        entries().iter().flat_map(|entry| [entry.title, entry.dialog_title()]).collect();
+        entries().iter().flat_map(|entry| [entry.title, entry.dialog_title()]).chain(constants).collect();
+    // A single word may be part of any sentence.
+    let phrases: Vec<&str> = titles.iter().copied().filter(|title| title.contains(' ')).collect();
     for (file, literal) in literals_outside_the_table() {
         assert!(!titles.contains(literal.as_str()), "{file} has the title of a command: {literal:?}");
+        let phrase = phrases.iter().find(|phrase| literal.contains(*phrase));
+        assert_eq!(phrase, None, "{file} has the title of a command in {literal:?}");
     }
+}
+
+/// The variants of the command enums that have no entry in the table, each with the reason.
+const WITHOUT_ENTRY: [(&str, &str); 19] = [
+    ("AppCommand::Create", "confirms the dialog of `NewWatchlist`"),
+    ("AppCommand::Delete", "`DeleteShownList` for another watchlist"),
+    ("AppCommand::DismissNotice", "`DISMISS` is its title"),
+    ("AppCommand::Edit", "the command that makes the edit has the title"),
+    ("AppCommand::Import", "confirms the dialog of `Import`"),
+    ("AppCommand::Notify", "answers a command that cannot run"),
+    ("AppCommand::RequestCellHistory", "the pointer rests on a cell"),
+    ("AppCommand::RequestDeleted", "opens the menu of the + button"),
+    ("AppCommand::Restore", "`RESTORE_WATCHLIST` and `RESTORE` are its titles"),
+    ("ColumnCommand::Show", "`SHOW_HIDDEN_COLUMN` is its title"),
+    ("Command::App", "contains another command"),
+    ("Command::Grid", "contains another command"),
+    ("Command::Show", "`GO_TO` is its title; a tab has the name of its watchlist"),
+    ("Command::ShowHistoryOf", "`GridCommand::ShowHistory` has the title"),
+    ("EditorCommand::Pick", "contains another command"),
+    ("GridCommand::Column", "contains another command"),
+    ("GridCommand::Confirm", "answers a command that needs a confirmation"),
+    ("GridCommand::Editor", "contains another command"),
+    ("GridCommand::Paste", "the system sends the text of the clipboard"),
+];
+
+#[test]
+fn every_other_command_is_in_the_table() {
+    let mut without_entry = BTreeSet::new();
+    let listed: BTreeSet<String> = entries().iter().map(|entry| variant_of(&entry.command)).collect();
+    for (_, code) in sources().iter().filter(|(file, _)| file.starts_with("command/")) {
+        for name in
+            ["AppCommand", "ColumnCommand", "Command", "EditorCommand", "GridCommand", "PickerCommand"]
+        {
+            let Some((_, body)) = code.split_once(&format!("pub enum {name} {{\n")) else { continue };
+            let body = body.split("\n}").next().unwrap();
+            // Variants are indented by four spaces, and the fields of variants by eight.
+            let variants = body.lines().filter_map(|line| line.strip_prefix("    "));
+            let variants = variants.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+            for variant in variants.map(|line| line.split(['(', ' ', ',']).next().unwrap()) {
+                let variant = format!("{name}::{variant}");
+                if !listed.contains(&variant) {
+                    without_entry.insert(variant);
+                }
+            }
+        }
+    }
+    let expected: BTreeSet<String> = WITHOUT_ENTRY.iter().map(|(variant, _)| (*variant).to_owned()).collect();
+    assert_eq!(without_entry, expected, "a command is in the table, or has a reason in `WITHOUT_ENTRY`");
+}
+
+/// Returns the innermost variant of a command, such as `GridCommand::Find`.
+fn variant_of(command: &Command) -> String {
+    let text = format!("{command:?}");
+    let (mut name, mut rest) = ("Command", text.as_str());
+    for (wrapper, inner) in [
+        ("App(", "AppCommand"),
+        ("Grid(", "GridCommand"),
+        ("Column(", "ColumnCommand"),
+        ("Editor(", "EditorCommand"),
+        ("Pick(", "PickerCommand"),
+    ] {
+        if let Some(within) = rest.strip_prefix(wrapper) {
+            (name, rest) = (inner, within);
+        }
+    }
+    format!("{name}::{}", rest.split(['(', ')', ' ']).next().unwrap())
+}
+
+/// The only buttons whose text is written where they are shown, each with the reason. They run no command.
+const BUTTONS: [(&str, &str); 11] = [
+    ("grid/question.rs: Cancel", "closes the dialog"),
+    ("panels/dialogs.rs: Browse…", "opens the system's file dialog for the text field"),
+    ("panels/dialogs.rs: Cancel", "closes the dialog"),
+    ("panels/dialogs.rs: Close", "closes the message"),
+    ("panels/history.rs: Close", "closes the panel that shows it"),
+    ("panels/history.rs: Show row", "sets the panel's own filter"),
+    ("panels/shortcuts.rs: Close", "closes the help"),
+    ("panels/top_bar.rs: +", "opens a menu"),
+    ("panels/top_bar.rs: Glow", "opens a menu"),
+    ("panels/top_bar.rs: Rows", "opens a menu"),
+    ("panels/top_bar.rs: Settings", "opens a menu"),
+];
+
+#[test]
+fn the_text_of_a_button_that_runs_a_command_comes_from_the_table() {
+    let mut found = BTreeSet::new();
+    for (file, code) in sources() {
+        for call in ["button(", "Button::new(", "Button::selectable(", "RichText::new("] {
+            for (at, _) in code.match_indices(call) {
+                let argument = code[at + call.len()..].trim_start();
+                if argument.starts_with('"')
+                    && (call != "RichText::new(" || code[..at].ends_with("Button::new("))
+                {
+                    found.insert((file.clone(), literals(argument.split(')').next().unwrap()).remove(0)));
+                }
+            }
+        }
+    }
+    let found: BTreeSet<String> = found.into_iter().map(|(file, text)| format!("{file}: {text}")).collect();
+    let expected: BTreeSet<String> = BUTTONS.iter().map(|(button, _)| (*button).to_owned()).collect();
+    assert_eq!(found, expected, "the text of a button comes from the table, or it has a reason in `BUTTONS`");
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn a_window_is_restored_after_a_restart() {
     headless.frame(Vec::new());
     let (config, cursor) =
         (headless.window.grid.config.clone(), headless.window.grid.selection.cursor.clone());
-    assert!(config.has_filters && config.sort.len() == 1 && config.trends.len() == 1);
+    assert!(config.has_filters && config.sort.len() == 1 && config.sparklines.len() == 1);
     headless.stop();
     let headless = Headless::start(folder.path());
     assert_eq!(headless.window.list(), Some(companies));

@@ -37,12 +37,12 @@ pub(in crate::grid) fn open(
     if row.is_some_and(|row| frame.table.is_section(row))
         && let Some(first) = frame.table.columns().first()
     {
-        cursor.column = first.column.key.clone();
+        cursor.column = first.key().clone();
         selection.cursor = Some(cursor.clone());
     }
-    let entry = frame.table.column(&cursor.column)?;
-    let Some((storage, value)) = frame.table.editable(cursor.row, entry) else {
-        return Some(Command::notify(format!("{} is computed from other columns.", entry.column.title)));
+    let column = frame.table.column(&cursor.column)?;
+    let Some((storage, value)) = frame.table.editable(cursor.row, column) else {
+        return Some(Command::notify(format!("{} is computed from other columns.", column.title())));
     };
     let view = frame.view;
     if storage.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {

@@ -37,7 +37,7 @@ impl Keys {
                         editor.picker = Picker::for_kind(kind, &editor.text, view);
                     }
                     Some(EditorCommand::CloseList) => editor.picker = None,
-                    Some(EditorCommand::StepNumber(up)) => keys.step = Some(up),
+                    Some(EditorCommand::StepNumber { up }) => keys.step = Some(up),
                     _ => {}
                 }
             }

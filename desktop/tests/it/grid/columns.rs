@@ -77,18 +77,56 @@ fn computed_columns_have_no_sparkline_and_sparkline_commands_apply_to_their_sour
 }
 
 #[test]
+fn a_saved_layout_places_and_sizes_a_sparkline_by_its_key() {
+    let mut harness = three_rows();
+    let saved = r#"{
+        "order": ["symbol", "price~", "price", "company"], "widths": {"price~": 77.0, "price": 90.0},
+        "hidden": ["company"], "frozen": 2, "decimals": {"price": 4}, "trends": ["price"], "sort": [],
+        "isHeld": false, "hasFilters": false, "filters": {}
+    }"#;
+    harness.app().grid.config = serde_json::from_str(saved).unwrap();
+    harness.frames();
+    let shown = headers(&harness);
+    assert_eq!(shown[..2], ["Symbol", "Price trend"]);
+    assert!(shown.contains(&"Price".to_owned()) && !shown.contains(&"Company".to_owned()));
+    assert!((width(&harness, "Price trend") - 77.0).abs() < 0.5);
+    assert_eq!(harness.app().grid.config.frozen, 2);
+    let written = serde_json::to_value(&harness.app().grid.config).unwrap();
+    assert_eq!(written, serde_json::from_str::<serde_json::Value>(saved).unwrap());
+}
+
+#[test]
+fn a_sparkline_has_no_value_to_fill_and_text_pasted_over_it_is_skipped() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    run(&mut harness, ColumnCommand::ToggleSparkline);
+    run(&mut harness, ColumnCommand::Move { right: true });
+    assert_eq!(headers(&harness)[2..4], ["Price trend", "Price"]);
+    let before = harness.cell("Price of AAA");
+    harness.go(0, PRICE + 1);
+    harness.app().grid.queue_command(GridCommand::FillRight);
+    harness.frames();
+    assert_eq!(harness.cell("Price of AAA"), before, "a sparkline fills nothing");
+    harness.go(3, PRICE);
+    harness.paste("1");
+    let notice = "Price trend is computed from other columns.";
+    assert_eq!(harness.app().notices.last().map(String::as_str), Some(notice));
+    assert!(harness.app().edits.is_empty());
+}
+
+#[test]
 fn commands_move_and_resize_a_column() {
     let mut harness = three_rows();
     harness.go(0, PRICE);
-    run(&mut harness, ColumnCommand::Move(false));
+    run(&mut harness, ColumnCommand::Move { right: false });
     assert_eq!(headers(&harness)[..3], ["Symbol", "Price", "Company"]);
-    run(&mut harness, ColumnCommand::Move(true));
-    run(&mut harness, ColumnCommand::Move(true));
+    run(&mut harness, ColumnCommand::Move { right: true });
+    run(&mut harness, ColumnCommand::Move { right: true });
     assert_eq!(headers(&harness)[..4], ["Symbol", "Company", "Change", "Price"]);
     let before = width(&harness, "Price");
-    run(&mut harness, ColumnCommand::Width(true));
+    run(&mut harness, ColumnCommand::Width { wider: true });
     assert!(width(&harness, "Price") > before + 10.0);
-    run(&mut harness, ColumnCommand::Width(false));
+    run(&mut harness, ColumnCommand::Width { wider: false });
     assert!((width(&harness, "Price") - before).abs() < 0.5);
     run(&mut harness, ColumnCommand::Fit);
     assert!(width(&harness, "Price") < before);
@@ -98,9 +136,9 @@ fn commands_move_and_resize_a_column() {
 fn decimals_are_per_window() {
     let mut harness = three_rows();
     harness.go(0, PRICE);
-    run(&mut harness, ColumnCommand::Decimals(true));
+    run(&mut harness, ColumnCommand::Decimals { more: true });
     assert_eq!(harness.cell("Price of AAA"), "30.000");
-    (0..4).for_each(|_| run(&mut harness, ColumnCommand::Decimals(false)));
+    (0..4).for_each(|_| run(&mut harness, ColumnCommand::Decimals { more: false }));
     assert_eq!(harness.cell("Price of AAA"), "30");
     assert!(harness.app().edits.is_empty());
 }
@@ -110,7 +148,10 @@ fn a_column_is_removed_for_everyone_but_a_computed_one_is_not() {
     let mut harness = three_rows();
     harness.go(0, 3);
     run(&mut harness, ColumnCommand::Remove);
-    assert_eq!(harness.app().notices, ["Change is computed from other columns. Hide it instead."]);
+    assert_eq!(
+        harness.app().notices,
+        ["Change is a computed column and cannot be removed. Hide it instead."]
+    );
     harness.go(0, 8);
     run(&mut harness, ColumnCommand::Remove);
     assert!(matches!(&harness.app().edits[0][..], [Change::RemoveColumn(_)]));

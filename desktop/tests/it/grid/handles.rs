@@ -6,7 +6,7 @@ use desktop::{
     command::{AppCommand, ColumnCommand, Command, GridCommand},
     store::{
         history::{CellChange, CellHistory, RequestState},
-        trails::Trails,
+        sparklines::SparklineValues,
     },
 };
 use egui::{Event, Key, Modifiers, Pos2, accesskit::Role, pos2};
@@ -94,7 +94,7 @@ fn rows_of_a_sorted_list_cannot_be_dragged() {
     press(&mut harness, a, Modifiers::NONE);
     harness.drag(a, d);
     assert!(harness.app().edits.is_empty());
-    assert_eq!(harness.app().notices, ["Rows can only be moved in list order. Clear the sort first."]);
+    assert_eq!(harness.app().notices, ["Rows can only be moved in list order. Choose \"Clear sort\" first."]);
 }
 
 #[test]
@@ -168,16 +168,16 @@ fn a_sparkline_is_a_column_of_the_window_only() {
             .collect()
     };
     let before = headers(&harness);
-    let mut trails = Trails::default();
-    trails.set_columns(&BTreeSet::from(["price".into()]));
+    let mut sparklines = SparklineValues::default();
+    sparklines.set_columns(&BTreeSet::from(["price".into()]));
     let number = |text: &str| Value::Number(parse_exact(text).unwrap());
-    trails.record(&[Effect::Cell {
+    sparklines.record(&[Effect::Cell {
         row: row(1),
         column: "price".into(),
         before: number("29"),
         after: number("30"),
     }]);
-    harness.app().trails = Some(trails);
+    harness.app().sparklines = Some(sparklines);
     harness.app().grid.queue_command(GridCommand::Column(ColumnCommand::ToggleSparkline));
     harness.frames();
     assert_eq!(headers(&harness)[2..4], ["Price", "Price trend"]);

@@ -7,7 +7,7 @@ use desktop::{
     store::{
         glow::{Glow, GlowStyle},
         history::{CellChange, CellHistory, RequestState},
-        trails::Trails,
+        sparklines::SparklineValues,
     },
     theme::Palette,
 };
@@ -86,8 +86,8 @@ fn harness(theme: Theme, colour_blind: bool) -> GridHarness {
     let look = Look { theme, colour_blind, is_picture: true };
     let mut app = TestApp::of(companies(), look);
     app.pace = Duration::ZERO;
-    let mut trails = Trails::default();
-    trails.set_columns(&BTreeSet::from(["price".into()]));
+    let mut sparklines = SparklineValues::default();
+    sparklines.set_columns(&BTreeSet::from(["price".into()]));
     for company in 1..=20_u32 {
         let mut price = 70.0 + f64::from(company);
         let mut chance = u64::from(company) * 7_919;
@@ -95,7 +95,7 @@ fn harness(theme: Theme, colour_blind: bool) -> GridHarness {
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let next = price + (chance >> 40) as f64 / f64::from(1_u32 << 24) - 0.5;
             let [before, after] = [price, next].map(|price| number(&format!("{price:.2}")));
-            trails.record(&[Effect::Cell {
+            sparklines.record(&[Effect::Cell {
                 row: row(company.into()),
                 column: "price".into(),
                 before,
@@ -104,8 +104,8 @@ fn harness(theme: Theme, colour_blind: bool) -> GridHarness {
             price = next;
         }
     }
-    app.trails = Some(trails);
-    app.grid.config.trends = BTreeSet::from(["price".into()]);
+    app.sparklines = Some(sparklines);
+    app.grid.config.sparklines = BTreeSet::from(["price".into()]);
     app.grid.config.widths =
         [("company", 180.0), ("note", 180.0)].map(|(key, width)| (key.into(), width)).into();
     let palette = Palette::of(theme, colour_blind);

@@ -10,11 +10,11 @@ pub const MAX_VALUES: usize = 60;
 
 /// The recorded values of one watchlist.
 #[derive(Debug, Default)]
-pub struct Trails {
+pub struct SparklineValues {
     columns: BTreeMap<ColumnKey, HashMap<RowId, Vec<f32>>>,
 }
 
-impl Trails {
+impl SparklineValues {
     /// Sets the recorded columns and drops the values of others.
     pub fn set_columns(&mut self, columns: &BTreeSet<ColumnKey>) {
         self.columns.retain(|column, _| columns.contains(column));
@@ -85,20 +85,20 @@ mod tests {
             before: number(from),
             after: number(from + 1),
         };
-        let mut trails = Trails::default();
-        trails.set_columns(&BTreeSet::from(["price".into()]));
+        let mut sparklines = SparklineValues::default();
+        sparklines.set_columns(&BTreeSet::from(["price".into()]));
         for from in 0..100 {
-            trails.record(&[set("price", from), set("target", from)]);
+            sparklines.record(&[set("price", from), set("target", from)]);
         }
-        let values = trails.get(row, &"price".into()).unwrap();
+        let values = sparklines.get(row, &"price".into()).unwrap();
         assert_eq!(
             (values.len(), values[0].to_bits(), values[59].to_bits()),
             (MAX_VALUES, 41_f32.to_bits(), 100_f32.to_bits())
         );
-        assert_eq!(trails.get(row, &"target".into()), None);
-        trails.record(&[Effect::Removed { row, index: 0 }]);
-        assert_eq!(trails.get(row, &"price".into()), None);
-        trails.set_columns(&BTreeSet::new());
-        assert!(trails.is_empty());
+        assert_eq!(sparklines.get(row, &"target".into()), None);
+        sparklines.record(&[Effect::Removed { row, index: 0 }]);
+        assert_eq!(sparklines.get(row, &"price".into()), None);
+        sparklines.set_columns(&BTreeSet::new());
+        assert!(sparklines.is_empty());
     }
 }
