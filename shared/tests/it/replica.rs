@@ -12,7 +12,10 @@ use shared::{
     value::Literal,
     wire::{
         client::ClientMessage,
-        server::{Accepted, Changes, Closed, ClosedReason, Rejected, ServerMessage, Welcome},
+        server::{
+            Accepted, Changes, Closed, ClosedReason, Person, Presence, Rejected, ServerMessage, Welcome,
+            WindowRef,
+        },
         snapshot::{Snapshot, SnapshotRow},
     },
 };
@@ -108,6 +111,34 @@ fn a_commit_with_the_same_number_and_other_changes_does_not_answer_the_edit() {
     connect(&mut replica);
     assert_eq!(sent(&mut replica), [2]);
     assert_eq!(replica.unanswered_count(), 1);
+}
+
+#[test]
+fn people_follow_the_differences_and_start_over_with_a_whole_message() {
+    let mut replica = replica(Vec::new());
+    let person = |client: u128, window: u64, editing: bool| Person {
+        client: ClientId(Uuid::from_u128(client)),
+        window: WindowId(window),
+        name: "bob".into(),
+        cell: None,
+        editing,
+    };
+    let gone = |client: u128, window: u64| WindowRef {
+        client: ClientId(Uuid::from_u128(client)),
+        window: WindowId(window),
+    };
+    let mut shown = |whole: bool, people: Vec<Person>, gone: Vec<WindowRef>| -> Vec<Person> {
+        replica.handle(ServerMessage::Presence(Presence { watchlist: LIST, whole, people, gone }), 0);
+        replica.list(LIST).unwrap().people().to_vec()
+    };
+    let (bob, bobs_second, cara) = (person(2, 1, false), person(2, 2, false), person(3, 1, false));
+    let all = vec![bob.clone(), bobs_second.clone(), cara.clone()];
+    assert_eq!(shown(true, all.clone(), vec![]), all);
+    let editing = person(2, 2, true);
+    assert_eq!(shown(false, vec![editing.clone()], vec![]), [bob.clone(), editing.clone(), cara.clone()]);
+    assert_eq!(shown(false, vec![], vec![gone(2, 1), gone(9, 9)]), [editing.clone(), cara.clone()]);
+    assert_eq!(shown(false, vec![bob.clone()], vec![gone(3, 1)]), [editing, bob]);
+    assert_eq!(shown(true, vec![cara.clone()], vec![]), [cara]);
 }
 
 #[test]
