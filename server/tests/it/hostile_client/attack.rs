@@ -98,10 +98,8 @@ impl Attacker {
             );
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(&body).await?;
-            if reads {
-                if stream.read(&mut vec![0; 64 * 1024]).await? == 0 {
-                    return Err(Ended);
-                }
+            if reads && stream.read(&mut vec![0; 64 * 1024]).await? == 0 {
+                return Err(Ended);
             }
         }
         // Asks for whole watchlists and does not read them.
