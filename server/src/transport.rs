@@ -2,6 +2,7 @@
 //! to it.
 
 mod end;
+mod frames;
 mod websocket;
 
 pub use self::{end::End, websocket::Socket};

@@ -145,7 +145,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
         RequestState::Waiting(_) if log.entries().is_empty() => {
             ui.label(quiet("Loading\u{2026}"));
         }
-        RequestState::Answered if log.entries().is_empty() => {
+        RequestState::Answered if log.entries().is_empty() && !log.has_older => {
             ui.label(quiet("No changes found"));
         }
         RequestState::Waiting(_) | RequestState::Answered => {}

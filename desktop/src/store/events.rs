@@ -132,7 +132,7 @@ impl Store {
                 self.lists.closed(watchlist);
                 self.edits.undo.forget_watchlist(watchlist);
             }
-            Event::History { request, commits } => self.windows.answered(request, &commits),
+            Event::History { request, commits, next } => self.windows.answered(request, &commits, next),
             Event::Resumed { watchlist } => self.lists.resumed(watchlist),
             Event::DeletedLists { list, .. } => self.deleted = list,
             Event::Restored { watchlist, .. } => {

@@ -81,6 +81,8 @@ pub struct Log {
     last: HashMap<RowId, BTreeMap<ColumnKey, Literal>>,
     /// Revision before which the last request asked for changes.
     before: Option<Revision>,
+    /// Revision before which the server continues a search that it has ended early.
+    continues: Option<Revision>,
     /// When the newest changes were last requested.
     pub(super) requested_at: Duration,
 }
@@ -97,6 +99,7 @@ impl Log {
             people: BTreeMap::new(),
             last: HashMap::new(),
             before: None,
+            continues: None,
             requested_at: Duration::ZERO,
         }
     }
@@ -117,22 +120,24 @@ impl Log {
 
     /// Returns the request for the newest changes, or for those older than the last loaded entry.
     pub fn next_request(&mut self, older: bool) -> client::History {
-        self.before = self.entries.last().map(|entry| entry.revision).filter(|_| older);
+        let oldest = self.continues.or_else(|| self.entries.last().map(|entry| entry.revision));
+        self.before = oldest.filter(|_| older);
         self.is_stale &= older;
         let LogQuery { watchlist, row, column, user } = self.query.clone();
         let request = RequestId(0);
         client::History { request, watchlist, row, column, before: self.before, limit: Some(PAGE), user }
     }
 
-    /// Adds the commits of an answer.
-    pub fn add_page(&mut self, commits: &[Commit]) {
+    /// Adds the commits of an answer. `next` is the revision before which the server continues, if it says that it has more.
+    pub fn add_page(&mut self, commits: &[Commit], next: Option<Revision>) {
         if self.before.is_none() {
             self.entries.clear();
             self.last.clear();
         }
         let here = self.entries.len();
         // The server may shorten an answer, so only an empty one is the last.
-        self.has_older = !commits.is_empty();
+        self.has_older = next.is_some() || !commits.is_empty();
+        self.continues = next;
         self.request = RequestState::Answered;
         for Commit { revision, by, at, changes } in commits {
             self.people.insert(by.user, by.name.clone());
@@ -173,6 +178,7 @@ impl Log {
         self.last.clear();
         (self.has_older, self.before, self.request, self.is_stale) =
             (false, None, RequestState::Offline, false);
+        self.continues = None;
         self.requested_at = Duration::ZERO;
     }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use shared::{
     column::ColumnKey,
     edit::Commit,
-    ids::{RequestId, RowId, WatchlistId, WindowId},
+    ids::{RequestId, Revision, RowId, WatchlistId, WindowId},
     replica::{Effect, Replica},
     wire::client,
 };
@@ -177,10 +177,10 @@ impl WindowReads {
         }
     }
 
-    /// Handles the answer to a request.
-    pub(super) fn answered(&mut self, request: RequestId, commits: &[Commit]) {
+    /// Handles the answer to a request, and the revision before which the server continues, if it has more.
+    pub(super) fn answered(&mut self, request: RequestId, commits: &[Commit], next: Option<Revision>) {
         if let Some(log) = self.log_waiting_for(request) {
-            log.add_page(commits);
+            log.add_page(commits, next);
         }
         if let Some(cell) = self.cell_waiting_for(request) {
             cell.changes = changes_of(cell.row, &cell.column, commits, CELL_CHANGES);

@@ -84,7 +84,7 @@ fn desk() -> Harness<'static, Desk> {
     let panel = HistoryPanel::default();
     let mut log = Log::new(panel.query(LIST));
     drop(log.next_request(false));
-    log.add_page(&commits);
+    log.add_page(&commits, None);
     let cursor = Cursor { row: Some(row(1)), column: "price".into() };
     let desk = Desk {
         watchlist,
@@ -185,7 +185,7 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     let Desk { commits, log, .. } = desk.state_mut();
     let (first, newer) = commits.split_last().unwrap();
     drop(log.next_request(false));
-    log.add_page(newer);
+    log.add_page(newer, None);
     let first = first.clone();
     desk.run_steps(3);
     desk.get_by_label("Unknown row removed");
@@ -195,7 +195,7 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     assert_eq!((query.row, query.column, query.user), (Some(row(3)), None, None));
     let log = &mut desk.state_mut().log;
     drop(log.next_request(true));
-    log.add_page(&[first]);
+    log.add_page(&[first], None);
     desk.run_steps(3);
     desk.get_by_label("OLD removed");
     assert!(desk.query_by_label("Show row").is_none());
@@ -207,6 +207,25 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     let position = Position::between(None, None, 3).unwrap().remove(2);
     let cells = [("symbol".into(), Literal::from("OLD")), ("price".into(), Literal::from("1"))];
     assert_eq!(changes, [Change::insert(row(3), &position, cells.into())]);
+}
+
+#[test]
+fn a_search_that_the_server_ended_early_can_be_continued() {
+    let mut desk = desk();
+    let log = &mut desk.state_mut().log;
+    drop(log.next_request(false));
+    log.add_page(&[], Some(Revision(17)));
+    desk.run_steps(3);
+    assert!(desk.query_by_label("No changes found").is_none());
+    desk.get_by_label("Show older changes").click();
+    desk.run_steps(3);
+    let is_older = |command: &AppCommand| matches!(command, AppCommand::RequestLog { older: true, .. });
+    assert!(desk.state().commands.iter().any(is_older));
+    let log = &mut desk.state_mut().log;
+    assert_eq!(log.next_request(true).before, Some(Revision(17)));
+    log.add_page(&[], None);
+    desk.run_steps(3);
+    desk.get_by_label("No changes found");
 }
 
 #[test]

@@ -19,6 +19,11 @@ pub fn ping() -> Frame {
     frame(0x9, &[])
 }
 
+/// Returns a pong with the payload of the ping that it answers.
+pub fn pong(payload: &[u8]) -> Frame {
+    frame(0xa, payload)
+}
+
 /// Returns a close with its code and a reason, of which at most 123 bytes are sent.
 pub fn close(code: u16, reason: &str) -> Frame {
     let mut payload = code.to_be_bytes().to_vec();

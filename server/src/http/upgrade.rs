@@ -11,13 +11,7 @@ use axum::{
 };
 use hyper_util::rt::TokioIo;
 use shared::wire::codec::Encoding;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        handshake::derive_accept_key,
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
 use super::{connection_limit::Place, context::HttpContext, problem::Problem};
@@ -25,10 +19,8 @@ use crate::{
     access::Caller,
     channel::ConnectionId,
     session::{self, Peer},
+    transport::Socket,
 };
-
-/// Initial size of a connection's read buffer, in bytes. It grows for larger messages.
-const READ_BUFFER: usize = 4 * 1024;
 
 pub(super) async fn upgrade(
     State(context): State<HttpContext>,
@@ -49,11 +41,6 @@ pub(super) async fn upgrade(
     let place = request.extensions().get::<Arc<Place>>().cloned();
     let accept = derive_accept_key(key.as_bytes());
     let limit = context.session.settings.limits.message_bytes;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit));
     let connection = ConnectionId(context.next_connection.fetch_add(1, Ordering::Relaxed));
     let upgrading = hyper::upgrade::on(&mut request);
     let peer = Peer { connection, caller, encoding };
@@ -62,9 +49,8 @@ pub(super) async fn upgrade(
         let _place = place;
         match upgrading.await {
             Ok(upgraded) => {
-                let socket =
-                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config))
-                        .await;
+                let stream = TokioIo::new(upgraded);
+                let socket = Socket::new(stream, peer.encoding, limit, context.session.silence());
                 session::run(context.session, peer, socket).await;
             }
             Err(error) => debug!(%error, "the connection was lost during the upgrade"),

@@ -35,7 +35,7 @@ pub struct Peer {
 
 impl SessionContext {
     /// Returns how long a connection may be silent, and a write may take.
-    pub(super) fn silence(&self) -> Duration {
+    pub fn silence(&self) -> Duration {
         Duration::from_secs(self.settings.silence_seconds.max(1))
     }
 }

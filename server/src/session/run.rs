@@ -21,7 +21,6 @@ use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
-use tokio_tungstenite::WebSocketStream;
 use tracing::debug;
 
 use super::{
@@ -51,9 +50,8 @@ const HISTORIES_IN_FLIGHT: usize = 4;
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     context: SessionContext,
     peer: Peer,
-    stream: WebSocketStream<S>,
+    mut socket: Socket<S>,
 ) {
-    let mut socket = Socket::new(stream, peer.encoding, context.silence());
     let end = match Box::pin(receive_hello(&context, &mut socket)).await {
         Ok(client) => {
             let (outbox, items, state) = Outbox::new(context.settings.outbox_bytes);
@@ -83,6 +81,7 @@ async fn receive_hello<S: AsyncRead + AsyncWrite + Unpin>(
     };
     let first = async {
         loop {
+            socket.answer_ping().await?;
             if let Some(bytes) = socket.next().await? {
                 let message = socket.encoding().decode_client(&bytes);
                 return message.map_err(|error| End::Error(ErrorCode::BadMessage, error.to_string()));
@@ -208,8 +207,9 @@ impl Session {
                 () = until(resume_at) => {}
                 message = socket.next(), if reads => {
                     self.last_heard = Instant::now();
-                    if let Some(bytes) = message? {
-                        Box::pin(self.receive(socket, &bytes)).await?;
+                    match message? {
+                        Some(bytes) => Box::pin(self.receive(socket, &bytes)).await?,
+                        None => Box::pin(socket.answer_ping()).await?,
                     }
                 }
             }

@@ -1,8 +1,7 @@
-//! A WebSocket that is read by tungstenite and written with frames that are encoded once for many connections.
+//! A WebSocket connection, written with frames that are encoded once for many connections.
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use shared::wire::{
     codec::Encoding,
     server::{self, ErrorCode, ServerMessage},
@@ -11,45 +10,43 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Error as SocketError, Message, error::CapacityError},
-};
 
-use super::end::End;
+use super::{
+    end::End,
+    frames::{FrameReader, ReadError, Received},
+};
 use crate::dialect::{Dialect, websocket};
 
+/// Code of a close without an error.
+const NORMAL_CLOSE: u16 = 1000;
 /// How long a client may take to close its end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl<E: Into<SocketError>> From<E> for End {
-    fn from(error: E) -> Self {
-        match error.into() {
-            SocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                let message = format!("the message has {size} bytes; at most {max_size} are allowed");
-                End::Error(ErrorCode::TooLarge, message)
-            }
-            SocketError::Utf8(_) => {
-                End::Error(ErrorCode::BadMessage, "the text frame is not UTF-8".to_owned())
-            }
-            SocketError::Protocol(error) => End::Error(ErrorCode::BadMessage, error.to_string()),
-            _ => End::Gone,
+impl From<ReadError> for End {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Gone => End::Gone,
+            ReadError::Protocol(_) => End::Error(ErrorCode::BadMessage, error.to_string()),
+            ReadError::TooLarge { .. } => End::Error(ErrorCode::TooLarge, error.to_string()),
         }
     }
 }
 
 /// One WebSocket connection.
 pub struct Socket<S> {
-    stream: WebSocketStream<S>,
+    stream: S,
+    reader: FrameReader,
+    /// The payload of a ping that is not answered.
+    pong: Option<Vec<u8>>,
     encoding: Encoding,
     /// How long a write may take.
     write_timeout: Duration,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// Creates the socket of an upgraded connection.
-    pub fn new(stream: WebSocketStream<S>, encoding: Encoding, write_timeout: Duration) -> Self {
-        Self { stream, encoding, write_timeout }
+    /// Creates the socket of an upgraded connection, whose messages may have at most `limit` bytes.
+    pub fn new(stream: S, encoding: Encoding, limit: usize, write_timeout: Duration) -> Self {
+        Self { stream, reader: FrameReader::new(limit), pong: None, encoding, write_timeout }
     }
 
     /// Returns what the connection speaks.
@@ -67,25 +64,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// # Errors
     /// The connection ends.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, End> {
-        let message = self.stream.next().await.ok_or(End::Gone)??;
-        match (message, self.encoding) {
-            (Message::Text(text), Encoding::Json) => Ok(Some(text.as_bytes().to_vec())),
-            (Message::Binary(bytes), Encoding::MessagePack) => Ok(Some(bytes.to_vec())),
-            (Message::Text(_), Encoding::MessagePack) | (Message::Binary(_), Encoding::Json) => {
+        match (self.reader.next(&mut self.stream).await?, self.encoding) {
+            (Received::Text(text), Encoding::Json) if std::str::from_utf8(&text).is_ok() => Ok(Some(text)),
+            (Received::Text(_), Encoding::Json) => {
+                Err(End::Error(ErrorCode::BadMessage, "the text frame is not UTF-8".to_owned()))
+            }
+            (Received::Binary(bytes), Encoding::MessagePack) => Ok(Some(bytes)),
+            (Received::Text(_), Encoding::MessagePack) | (Received::Binary(_), Encoding::Json) => {
                 let kind = if self.encoding == Encoding::Json { "text" } else { "binary" };
                 let message = format!("{} uses {kind} frames", self.encoding.subprotocol());
                 Err(End::Error(ErrorCode::BadMessage, message))
             }
-            (Message::Close(_), _) => {
-                // The answer to the close waits in the reader. A client that is gone does not miss it.
-                drop(timeout(CLOSE_TIMEOUT, self.stream.flush()).await);
+            (Received::Close, _) => {
+                let answer = websocket::close(NORMAL_CLOSE, "");
+                // A client that is gone does not miss it.
+                drop(timeout(CLOSE_TIMEOUT, self.write(answer.bytes())).await);
                 Err(End::Gone)
             }
-            (Message::Ping(_) | Message::Pong(_) | Message::Frame(_), _) => {
-                // Answers to pings wait in the reader until something is written.
-                self.stream.flush().await?;
+            (Received::Ping(payload), _) => {
+                self.pong = Some(payload);
                 Ok(None)
             }
+            (Received::Pong, _) => Ok(None),
+        }
+    }
+
+    /// Answers the last ping, if it is not answered yet. The future must not be dropped.
+    ///
+    /// # Errors
+    /// The connection ends.
+    pub async fn answer_ping(&mut self) -> Result<(), End> {
+        match self.pong.take() {
+            Some(payload) => self.write(websocket::pong(&payload).bytes()).await,
+            None => Ok(()),
         }
     }
 
@@ -111,28 +122,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The connection ends.
     pub async fn write(&mut self, frames: &[u8]) -> Result<(), End> {
         let write = async {
-            self.stream.flush().await?;
-            let raw = self.stream.get_mut();
-            raw.write_all(frames).await.map_err(SocketError::Io)?;
-            raw.flush().await.map_err(SocketError::Io)
+            self.stream.write_all(frames).await?;
+            self.stream.flush().await
         };
-        timeout(self.write_timeout, write)
-            .await
-            .map_err(|_elapsed| End::Gone)?
-            .map_err(|_lost: SocketError| End::Gone)
+        let written: std::io::Result<()> =
+            timeout(self.write_timeout, write).await.map_err(|_elapsed| End::Gone)?;
+        written.map_err(|_lost| End::Gone)
     }
 
     /// Sends an error and closes the connection, whether or not the client reads it.
     pub async fn close(&mut self, code: ErrorCode, message: &str) {
         let error = server::Error { code, message: message.into(), request: None, watchlist: None };
         let mut bytes = self.dialect().encode(&ServerMessage::Error(error)).bytes().to_vec();
-        let close = websocket::close(code.close_code().unwrap_or(1000), message);
+        let close = websocket::close(code.close_code().unwrap_or(NORMAL_CLOSE), message);
         bytes.extend_from_slice(close.bytes());
         let goodbye = async {
             self.write(&bytes).await?;
-            while self.stream.next().await.is_some_and(|read| read.is_ok()) {}
-            self.stream.get_mut().shutdown().await.map_err(SocketError::Io)?;
-            Ok::<(), End>(())
+            // Reads until the client has closed its end, so that the system does not discard what was just written.
+            while !matches!(self.reader.next(&mut self.stream).await, Ok(Received::Close) | Err(_)) {}
+            self.stream.shutdown().await.map_err(|_lost| End::Gone)
         };
         drop(timeout(CLOSE_TIMEOUT, goodbye).await);
     }

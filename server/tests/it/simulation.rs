@@ -31,6 +31,7 @@ use server::{
     room::RoomContext,
     session::{self, Peer, SessionContext},
     settings::Settings,
+    transport::Socket,
 };
 use shared::{
     account::{Role, User},
@@ -248,7 +249,7 @@ impl Simulation {
         let peer = Peer { connection: ConnectionId(self.connections), caller: Caller::new(user()), encoding };
         let context = server.context.clone();
         server.tasks.spawn(async move {
-            let socket = WebSocketStream::from_raw_socket(far, SocketRole::Server, None).await;
+            let socket = Socket::new(far, peer.encoding, 1 << 20, context.silence());
             session::run(context, peer, socket).await;
         });
         let client = &mut self.clients[index];

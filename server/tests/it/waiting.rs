@@ -11,6 +11,7 @@ use server::{
     journal::Verdict,
     session::{self, Peer, SessionContext},
     settings::Settings,
+    transport::Socket,
 };
 use shared::{
     edit::Change,
@@ -59,7 +60,7 @@ impl Connected {
         tokio::spawn(async move {
             let encoding = Encoding::Json;
             let peer = Peer { connection: ConnectionId(1), caller: admin(), encoding };
-            let socket = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+            let socket = Socket::new(far, peer.encoding, 1 << 20, context.silence());
             session::run(context, peer, socket).await;
         });
         let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;

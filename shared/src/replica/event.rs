@@ -60,7 +60,7 @@ pub enum Event {
     /// A watchlist was restored as requested.
     Restored { request: RequestId, watchlist: WatchlistId },
     /// The requested commits, newest first.
-    History { request: RequestId, commits: Vec<Commit> },
+    History { request: RequestId, commits: Vec<Commit>, next: Option<Revision> },
     /// The requested deleted watchlists.
     DeletedLists { request: RequestId, list: Vec<DeletedSummary> },
     /// A request for commits failed.

@@ -35,7 +35,8 @@ impl Replica {
             ServerMessage::Restored(done) => self.on_request_done(done.request),
             ServerMessage::History(history) => {
                 self.requests.finish(history.request);
-                self.events.push(Event::History { request: history.request, commits: history.commits });
+                let server::History { request, commits, next } = history;
+                self.events.push(Event::History { request, commits, next });
             }
             ServerMessage::DeletedLists(server::DeletedLists { request, list }) => {
                 self.requests.finish(request);
