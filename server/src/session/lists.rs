@@ -18,10 +18,16 @@ use crate::{
     access::Caller,
     dialect::{Dialect, frame::Frame},
     hub::Hub,
+    pace::Pace,
+    timer::until,
 };
 
-/// Minimum time between two lists to a connection, and maximum age of the revisions and numbers of rows in one.
-const INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum age of the revisions and numbers of rows in a list.
+const MAX_AGE: Duration = Duration::from_millis(250);
+/// Sustained number of lists to a connection per second.
+const PER_SECOND: u32 = 4;
+/// Number of lists that a connection may be sent at once.
+const BURST: u32 = 8;
 
 /// The lists that were encoded last.
 #[derive(Default)]
@@ -38,7 +44,7 @@ impl EncodedLists {
     pub(super) fn get(&self, hub: &Hub, caller: &Caller, dialect: Dialect) -> Frame {
         let (now, version) = (Instant::now(), *hub.changes().borrow());
         let mut encoded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        encoded.retain(|_, list| now < list.at + INTERVAL && list.version == version);
+        encoded.retain(|_, list| now < list.at + MAX_AGE && list.version == version);
         let encode = || {
             let frame = dialect.encode(&ServerMessage::Watchlists(Watchlists { list: hub.list(caller) }));
             debug_assert!(frame.bytes().len() <= SERVER_MESSAGE_BYTES, "the number of watchlists is limited");
@@ -51,13 +57,13 @@ impl EncodedLists {
 /// When a connection is sent the list again.
 pub(super) struct ListUpdates {
     changes: watch::Receiver<u64>,
-    next: Instant,
+    pace: Pace,
 }
 
 impl ListUpdates {
     /// Starts after a list that was sent just now.
     pub(super) fn new(hub: &Hub) -> Self {
-        Self { changes: hub.changes(), next: Instant::now() + INTERVAL }
+        Self { changes: hub.changes(), pace: Pace::new(PER_SECOND, BURST, Instant::now()) }
     }
 
     /// Waits until the list has changed and may be sent. The future may be dropped.
@@ -69,8 +75,9 @@ impl ListUpdates {
                 return std::future::pending().await;
             }
         }
-        tokio::time::sleep_until(self.next).await;
+        self.pace.fill(Instant::now());
+        until(Some(self.pace.wait_until().unwrap_or_else(Instant::now))).await;
         self.changes.mark_unchanged();
-        self.next = Instant::now() + INTERVAL;
+        self.pace.consume(Instant::now());
     }
 }

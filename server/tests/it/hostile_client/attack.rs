@@ -132,8 +132,9 @@ impl Attacker {
     async fn send_messages(&mut self, write: &mut OwnedWriteHalf) -> Result<(), Ended> {
         // A connection repeats itself: floods of one kind find more than a mixture.
         let kind = self.rng.u8(..);
+        let breaks_frames = self.rng.u8(..4) == 0;
         loop {
-            match self.rng.u8(..40) {
+            match if breaks_frames { self.rng.u8(..40) } else { u8::MAX } {
                 0 => {
                     let opcode = self.rng.u8(..);
                     let bytes: Vec<u8> = (0..self.rng.usize(..300)).map(|_| self.rng.u8(..)).collect();

@@ -34,7 +34,7 @@ impl Messages {
     /// Returns a message for a WebSocket. Those of one kind are alike.
     pub(super) fn websocket(&mut self, kind: u8) -> Vec<u8> {
         let list = self.list();
-        let message = match if self.rng.u8(..20) == 0 { self.rng.u8(..) } else { kind } % 12 {
+        let message = match if self.rng.u8(..100) == 0 { self.rng.u8(..) } else { kind } % 12 {
             0..=3 => {
                 self.edit += 1;
                 let edit = if self.rng.u8(..10) == 0 { self.rng.u64(..) } else { self.edit };
@@ -132,10 +132,10 @@ impl Messages {
     }
 
     fn value(&mut self) -> Value {
-        match self.rng.u8(..8) {
+        match self.rng.u8(..10) {
             0 => Value::Null,
             1 => json!(self.rng.bool()),
-            2 => json!(self.rng.i32(..).to_string()),
+            2 | 6 => json!(self.rng.i32(..).to_string()),
             3 => json!("9".repeat(self.rng.usize(1..40))),
             4 => json!(format!("0.{}1", "0".repeat(self.rng.usize(..30)))),
             5 => json!({ "a": [self.rng.u64(..)] }),
