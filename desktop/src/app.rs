@@ -151,7 +151,8 @@ struct App {
     opened: BTreeMap<WindowId, ViewportBuilder>,
 }
 
-/// A window with its id, which is known without a lock: a window is locked before the shared state, never after it.
+/// A window with its id, which is known without a lock: a window is locked before the shared state, never
+/// after it.
 #[derive(Clone)]
 struct OpenWindow {
     id: WindowId,

@@ -67,7 +67,8 @@ impl Destination {
     fn from_link(link: &str) -> Result<Self, String> {
         let invalid = |why: &str| {
             format!(
-                "Invalid Afterglow link: {why}. Use afterglow://HOST:PORT/WATCHLIST with the id of the watchlist."
+                "Invalid Afterglow link: {why}. Use afterglow://HOST:PORT/WATCHLIST with the id of the \
+                 watchlist."
             )
         };
         let url = Url::parse(link).map_err(|error| invalid(&error.to_string()))?;
@@ -75,7 +76,11 @@ impl Destination {
             return Err(invalid("it contains a user name or a password"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(invalid("unexpected text after the watchlist"));
+            let from = url.as_str().find(['?', '#']).unwrap_or_default();
+            return Err(invalid(&format!(
+                "unexpected text after the watchlist id: {}",
+                &url.as_str()[from..]
+            )));
         }
         let base = address_for_host(url.host_str(), url.port().unwrap_or(DEFAULT_PORT));
         let base = base.ok_or_else(|| invalid("the host is neither a name nor an address"))?;

@@ -82,7 +82,7 @@ impl Link {
         if let Some((moves, place)) = latest {
             self.seen = *moves;
             if !can_move {
-                // A window in use skips the move for good: after a commit the next row must follow the edited
+                // A window in use never follows that move: after a commit the next row must follow the edited
                 // one.
                 return None;
             }

@@ -1,7 +1,8 @@
-//! The grid widget: shows a watchlist and returns commands. It paints its own body, so that the cost of a frame depends on
-//! the visible cells and not on the size of the watchlist.
+//! The grid widget: shows a watchlist and returns commands. It paints its own body, so that the cost of a
+//! frame depends on the visible cells and not on the size of the watchlist.
 //!
-//! Each part owns its state and sees only the table, the layout and what it is given. Only this file and `state` see all parts.
+//! Each part owns its state and sees only the table, the layout and what it is given. Only this file and
+//! `state` see all parts.
 
 mod access;
 pub mod arranger;
@@ -12,6 +13,7 @@ mod columns;
 mod conditions;
 pub mod config;
 mod confirm;
+mod confirmation;
 mod cursor;
 mod edit;
 pub mod filter;
@@ -28,7 +30,6 @@ mod paint;
 mod paste;
 mod place;
 mod pointer;
-mod question;
 mod reveal;
 mod scroll;
 pub mod selection;
@@ -67,7 +68,7 @@ use crate::command::{Command, GridCommand, When};
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let id = ui.scope_id().with("grid");
     state.restore_typed_ahead(ui);
-    let mut commands = question::show(ui, &mut state.question, view);
+    let mut commands = confirmation::show(ui, &mut state.confirmation, view);
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();
     let response = ui.interact(rect, id, Sense::click_and_drag());
@@ -254,8 +255,9 @@ impl GridState {
         }
     }
 
-    /// Whether keyboard input goes to the grid: it does unless another widget has focus. An arrow key that was pressed before
-    /// the grid set its focus lock has moved the focus to a neighbour, but is still input for the grid.
+    /// Whether keyboard input goes to the grid: it does unless another widget has focus. An arrow key that
+    /// was pressed before the grid set its focus lock has moved the focus to a neighbour, but is still input
+    /// for the grid.
     fn has_keys(&self, ui: &Ui, id: Id, view: &GridView<'_>) -> bool {
         if !view.accepts_keyboard || self.is_busy() || ui.text_edit_focused() || Popup::is_any_open(ui) {
             return false;
@@ -336,7 +338,7 @@ impl GridState {
         Some(cell.map_or(response.rect, |(index, column)| layout.cell_rect(index, column)).left_bottom())
     }
 
-    /// Paints the grid, and shows what stands over it.
+    /// Paints the grid and shows its overlays.
     fn show_frame(
         &mut self,
         ui: &mut Ui,

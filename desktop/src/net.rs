@@ -200,8 +200,9 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
         locate = located;
         let reason = match found {
             Ok(endpoint) => match connect(&endpoint, &mut commands, &out, &mut backoff).await {
-                Some(reason) => reason,
-                None => return,
+                Ended::Lost(reason) => reason,
+                Ended::RetryRequested => continue,
+                Ended::Dropped => return,
             },
             Err(reason) => reason,
         };
@@ -229,18 +230,28 @@ async fn wait_for_retry(commands: &mut mpsc::Receiver<Command>, until: Instant) 
     }
 }
 
-/// Connects and runs until the connection ends; returns the reason, or `None` if the handle was dropped.
+/// Why a connection, or an attempt to connect, has ended.
+enum Ended {
+    /// It was lost or failed, for this reason.
+    Lost(String),
+    /// The person requested another attempt before the socket was open.
+    RetryRequested,
+    /// The handle was dropped.
+    Dropped,
+}
+
+/// Connects and runs until the connection ends.
 async fn connect(
     endpoint: &Endpoint,
     commands: &mut mpsc::Receiver<Command>,
     out: &Out,
     backoff: &mut Backoff,
-) -> Option<String> {
+) -> Ended {
     let attempt = out.attempt.fetch_add(1, Ordering::SeqCst) + 1;
     let (sender, mut receiver) = mpsc::channel(64);
     let mut socket = match open(endpoint, attempt, out.clone(), sender) {
         Ok(socket) => socket,
-        Err(error) => return Some(error),
+        Err(error) => return Ended::Lost(error),
     };
     let started = Instant::now();
     let now_ms = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -249,7 +260,7 @@ async fn connect(
     let mut checked = (Instant::now(), SystemTime::now());
     let (mut opened, mut pinged) = (false, None::<Instant>);
     let mut reported: Option<(Instant, Duration)> = None;
-    let reason = loop {
+    let ended = loop {
         tokio::select! {
             biased;
             event = receiver.recv() => match event {
@@ -271,41 +282,41 @@ async fn connect(
                         out.send_for(attempt, NetEvent::RoundTrip(round_trip));
                     }
                 },
-                Some(SocketEvent::Ended(reason)) => break reason,
-                None => break "the connection ended".to_owned(),
+                Some(SocketEvent::Ended(reason)) => break Ended::Lost(reason),
+                None => break Ended::Lost("the connection ended".to_owned()),
             },
             _ = check.tick() => {
                 if !opened && now_ms() >= MAX_SILENCE_MS {
-                    break "the server is not responding".to_owned();
+                    break Ended::Lost("the server is not responding".to_owned());
                 }
                 let (by_wall, by_clock) = (checked.1.elapsed().unwrap_or_default(), checked.0.elapsed());
                 checked = (Instant::now(), SystemTime::now());
                 if by_wall > by_clock + SUSPEND_GAP {
                     backoff.reset();
-                    break "the computer was suspended".to_owned();
+                    break Ended::Lost("the computer was suspended".to_owned());
                 }
                 if opened && heartbeat.ping_due(now_ms()) {
                     pinged.get_or_insert_with(Instant::now);
                     socket.send(WsMessage::Ping(Vec::new()));
                 }
                 if heartbeat.is_dead(now_ms()) {
-                    break "no response from the server for 20 seconds".to_owned();
+                    break Ended::Lost("no response from the server for 20 seconds".to_owned());
                 }
             }
             command = commands.recv() => match command {
-                None => return None,
+                None => return Ended::Dropped,
                 Some(Command::Send(message)) if opened => {
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
-                Some(Command::RetryNow) if !opened => break "retrying".to_owned(),
-                Some(Command::Reconnect) => break "reconnecting with a new client id".to_owned(),
+                Some(Command::RetryNow) if !opened => break Ended::RetryRequested,
+                Some(Command::Reconnect) => break Ended::Lost("reconnecting with a new client id".to_owned()),
                 Some(Command::Send(_) | Command::RetryNow) => {}
             }
         }
     };
     // Drops late events of the old socket.
     out.attempt.fetch_add(1, Ordering::SeqCst);
-    Some(reason)
+    ended
 }
 
 fn open(

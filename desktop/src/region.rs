@@ -25,7 +25,7 @@ impl Default for Region {
 }
 
 impl Region {
-    /// Reads the settings of the system. The variables of POSIX decide where they are set.
+    /// Reads the settings of the system. The POSIX locale variables take precedence.
     pub fn of_system() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|locale| !locale.is_empty());
         let locale = ["LC_ALL", "LC_NUMERIC", "LANG"].into_iter().find_map(variable);
@@ -34,8 +34,8 @@ impl Region {
     }
 }
 
-/// Returns the separators of a locale such as `de_CH.UTF-8` or `de-Latn-CH`, from the Unicode CLDR. Those of an unknown
-/// locale are English.
+/// Returns the separators of a locale such as `de_CH.UTF-8` or `de-Latn-CH`, from the Unicode CLDR. Those of
+/// an unknown locale are English.
 pub fn separators(locale: &str) -> Separators {
     // POSIX names have an encoding and a modifier, as in `sr_RS.UTF-8@latin`.
     let name = locale.split(['.', '@']).next().unwrap_or_default().replace('_', "-");

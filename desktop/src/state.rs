@@ -1,4 +1,5 @@
-//! The state that all windows share, and what changes it: network events, and commands that concern no window's own state.
+//! The state that all windows share, and what changes it: network events, and commands that concern no
+//! window's own state.
 
 mod imports;
 mod saver;
@@ -290,8 +291,8 @@ impl AppState {
         self.store.forget_window(window);
     }
 
-    /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the last save is too
-    /// recent.
+    /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the
+    /// last save is too recent.
     pub fn save_workspace(&mut self, now: Duration, at_once: bool) -> Option<Duration> {
         let zoom = self.ctx.zoom_factor();
         self.saver.save(&self.preferences, zoom, &mut self.windows, now, at_once)

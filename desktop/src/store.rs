@@ -3,13 +3,13 @@
 
 mod actions;
 mod connection;
+mod creations;
 mod edits;
 mod events;
 pub mod glow;
 pub mod history;
 mod list_view;
 pub mod log;
-mod making;
 mod notices;
 pub mod outbox;
 pub mod sparklines;
@@ -20,4 +20,5 @@ mod words;
 
 pub use self::{
     connection::Connection, list_view::SparklineColumns, notices::Notice, state::Store, undo::Spot,
+    words::sentence,
 };

@@ -35,7 +35,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Returns the name of the place that the help shows after a title; an empty string if the title says enough.
+    /// Returns the name of the place that the help shows after a title; an empty string if the title says
+    /// enough.
     pub fn place(self) -> &'static str {
         match self {
             Self::List => "list",
@@ -57,7 +58,8 @@ impl Scope {
 pub struct Entry {
     /// The command.
     pub command: Command,
-    /// Title in menus, in the command palette and in the help. Commands with the same title are one row of the help.
+    /// Title in menus, in the command palette and in the help. Commands with the same title are one row of
+    /// the help.
     pub title: &'static str,
     /// Title where the context is evident: in a submenu, on a button or as a heading.
     pub short: &'static str,

@@ -143,8 +143,8 @@ pub enum EditorCommand {
 /// A command of the list or calendar beside the open editor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickerCommand {
-    /// Chooses the next or previous word of the list.
-    Word {
+    /// Chooses the next or previous option of the list.
+    Choose {
         /// Whether to choose the next one.
         is_next: bool,
     },

@@ -13,7 +13,8 @@ pub fn matching(scope: Scope, key: Key, modifiers: Modifiers) -> Option<&'static
     best(key, modifiers, &|entry| entry.scope == scope)
 }
 
-/// Returns the command of the first key of a scope that was pressed in a frame, and leaves the key in the input.
+/// Returns the command of the first key of a scope that was pressed in a frame, and leaves the key in the
+/// input.
 pub fn pressed(input: &InputState, scope: Scope) -> Option<&'static Command> {
     input.events.iter().find_map(|event| match event {
         Event::Key { key, modifiers, pressed: true, .. } => {
@@ -23,7 +24,8 @@ pub fn pressed(input: &InputState, scope: Scope) -> Option<&'static Command> {
     })
 }
 
-/// Removes the keys of the wanted commands from the input. Returns the commands in the order in which the keys were pressed.
+/// Removes the keys of the wanted commands from the input. Returns the commands in the order in which the
+/// keys were pressed.
 pub fn consume(input: &mut InputState, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Command> {
     let mut commands = Vec::new();
     input.events.retain(|event| {
@@ -47,8 +49,8 @@ pub struct TakenKey {
     pub following: Vec<Event>,
 }
 
-/// Takes the first key of the wanted commands from the events of a frame, and all events that follow it. The character of the
-/// key is not typed.
+/// Takes the first key of the wanted commands from the events of a frame, and all events that follow it. The
+/// character of the key is not typed.
 pub fn take_first(events: &mut Vec<Event>, is_wanted: impl Fn(&Entry) -> bool) -> Option<TakenKey> {
     let found = events.iter().enumerate().find_map(|(index, event)| match event {
         Event::Key { key, modifiers, pressed: true, .. } => {

@@ -59,7 +59,8 @@ impl Shortcut {
     }
 }
 
-/// Returns several shortcuts as people read them. Four arrow keys with the same modifiers are called "arrows".
+/// Returns several shortcuts as people read them. Four arrow keys with the same modifiers are called
+/// "arrows".
 pub(super) fn labels(shortcuts: &[Shortcut]) -> Vec<String> {
     let mut labels: Vec<String> = Vec::new();
     for shortcut in shortcuts {

@@ -1,5 +1,6 @@
-//! Every command that has a title or a key: its titles, where its keys work, and when it can run. Commands on a named watchlist
-//! or column are not in the table; the constants are their titles. No other file contains a title or a shortcut of a command.
+//! Every command that has a title or a key: its titles, where its keys work, and when it can run. Commands on
+//! a named watchlist or column are not in the table; the constants are their titles. No other file contains a
+//! title or a shortcut of a command.
 
 use std::sync::LazyLock;
 
@@ -79,8 +80,8 @@ fn editing() -> Vec<Entry> {
         on_grid("Open list or calendar", [alt(Key::ArrowDown)], G::OpenList),
         in_editor("Open list or calendar", [alt(Key::ArrowDown)], E::OpenList),
         in_editor("Close list or calendar", [alt(Key::ArrowUp)], E::CloseList),
-        in_picker(Scope::List, "Next choice", [plain(Key::ArrowDown)], P::Word { is_next: true }),
-        in_picker(Scope::List, "Previous choice", [plain(Key::ArrowUp)], P::Word { is_next: false }),
+        in_picker(Scope::List, "Next choice", [plain(Key::ArrowDown)], P::Choose { is_next: true }),
+        in_picker(Scope::List, "Previous choice", [plain(Key::ArrowUp)], P::Choose { is_next: false }),
         in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowLeft)], P::Days(-1)),
         in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowRight)], P::Days(1)),
         in_picker(Scope::Calendar, "Go to another day", [plain(Key::ArrowUp)], P::Days(-7)),

@@ -1,5 +1,5 @@
-//! Blocks of selected cells. Rows and columns are stored by id and key, not by index, so that a block keeps its rows when
-//! they move.
+//! Blocks of selected cells. Rows and columns are stored by id and key, not by index, so that a block keeps
+//! its rows when they move.
 
 use std::{collections::HashSet, hash::Hash, sync::Arc};
 
@@ -114,16 +114,22 @@ impl Blocks {
         blocks.push(Block::single(cell));
     }
 
-    /// Selects the whole rows between two. `beside` keeps the existing selection.
-    pub fn select_rows(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
+    /// Selects the whole rows between two. `keep_others` keeps the existing blocks.
+    pub fn select_rows(&mut self, anchor: Cursor, end: Cursor, keep_others: bool, shown: &impl DisplayOrder) {
         let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
-        self.push_block(Block { anchor, end, rows, columns: Span::All }, beside);
+        self.push_block(Block { anchor, end, rows, columns: Span::All }, keep_others);
     }
 
-    /// Selects the whole columns between two. `beside` keeps the existing selection.
-    pub fn select_columns(&mut self, anchor: Cursor, end: Cursor, beside: bool, shown: &impl DisplayOrder) {
+    /// Selects the whole columns between two. `keep_others` keeps the existing blocks.
+    pub fn select_columns(
+        &mut self,
+        anchor: Cursor,
+        end: Cursor,
+        keep_others: bool,
+        shown: &impl DisplayOrder,
+    ) {
         let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
-        self.push_block(Block { anchor, end, rows: Span::All, columns }, beside);
+        self.push_block(Block { anchor, end, rows: Span::All, columns }, keep_others);
     }
 
     /// Selects all cells.
@@ -133,9 +139,9 @@ impl Blocks {
         self.blocks = Arc::new(vec![all]);
     }
 
-    fn push_block(&mut self, block: Block, beside: bool) {
+    fn push_block(&mut self, block: Block, keep_others: bool) {
         self.version += 1;
-        if !beside {
+        if !keep_others {
             self.blocks = Arc::default();
         }
         Arc::make_mut(&mut self.blocks).push(block);

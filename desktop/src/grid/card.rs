@@ -78,8 +78,8 @@ impl Card {
     }
 }
 
-/// Shows the card once the pointer has rested long enough or a key has opened it. While the grid `is_busy` it follows no
-/// pointer. Returns a request for the cell's history.
+/// Shows the card once the pointer has rested long enough or a key has opened it. While the grid `is_busy` it
+/// follows no pointer. Returns a request for the cell's history.
 pub(super) fn show(
     ui: &Ui,
     card: &mut Card,

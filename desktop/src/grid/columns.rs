@@ -29,7 +29,8 @@ const STEP: f32 = 16.0;
 /// Maximum number of decimals.
 const MAX_DECIMALS: u32 = 12;
 
-/// Executes a column command. Returns a command for the application if it reaches beyond the window's own columns.
+/// Executes a column command. Returns a command for the application if it reaches beyond the window's own
+/// columns.
 pub(super) fn execute_column_command(
     ui: &Ui,
     (config, filters): (&mut GridConfig, &mut Filters),

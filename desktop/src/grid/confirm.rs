@@ -1,4 +1,4 @@
-//! Makes edits of changes, or asks first if a person should know something before.
+//! Turns changes into edits, with a confirmation where needed.
 
 use shared::{edit::Change, limits::Limits, wire::codec::Encoding};
 
@@ -8,8 +8,8 @@ use crate::command::{Command, Confirmation, GridCommand, entry_of};
 /// Bytes reserved in an edit's message for everything but the changes.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
-/// Returns the edits of a command's changes, or a command that asks for confirmation if there are messages or the changes are too
-/// many for one edit.
+/// Returns the edits of a command's changes, or a command that asks for confirmation if there are messages or
+/// the changes are too many for one edit.
 pub(super) fn edit_or_confirm(
     command: &GridCommand,
     mut lines: Vec<String>,
@@ -30,8 +30,8 @@ pub(super) fn edit_or_confirm(
     }
     let entry = entry_of(&command.clone().into());
     let confirm_label = if edits.is_empty() { "Close" } else { entry.short };
-    let question = Confirmation { title: entry.title, lines, confirm_label, edits };
-    vec![GridCommand::Confirm(question).into()]
+    let confirmation = Confirmation { title: entry.title, lines, confirm_label, edits };
+    vec![GridCommand::Confirm(confirmation).into()]
 }
 
 /// Splits changes into as few edits as the limits allow, in order.

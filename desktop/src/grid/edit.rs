@@ -40,7 +40,8 @@ const MIN_EDITOR_WIDTH: f32 = 96.0;
 /// Minimum width of the editor of a time, in points. Its text is longer than the one in the cell.
 const MIN_TIME_EDITOR_WIDTH: f32 = 168.0;
 
-/// Shows the open editor and handles its keys. Returns the edit once it is closed, and `None` while it stays open.
+/// Shows the open editor and handles its keys. Returns the edit once it is closed, and `None` while it stays
+/// open.
 pub(super) fn show(
     ui: &mut Ui,
     editing: &mut Editing,

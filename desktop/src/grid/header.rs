@@ -39,7 +39,7 @@ pub(super) fn drop_column(
     }
 }
 
-/// Returns the kinds of a new column and their names. The choice kind has no words yet.
+/// Returns the kinds of a new column and their names. The choice kind has no options yet.
 pub fn new_column_kinds() -> [(&'static str, ColumnKind); 6] {
     [
         ("Number", ColumnKind::Number { decimals: 2 }),

@@ -18,7 +18,7 @@ use crate::command::{
 pub(super) struct Menu {
     /// The column whose menu is open; `None` for the menu of the selected rows.
     pub(super) column: Option<ColumnKey>,
-    /// Where the menu stands that a key has opened; `None` for one that the pointer has opened.
+    /// Position of a menu opened by a key; `None` if it was opened by the pointer.
     pub(super) position: Option<Pos2>,
     /// A key has requested the menu of the selected rows.
     pub(super) is_requested: bool,
@@ -80,7 +80,8 @@ pub(super) fn show_column_menu(
     own.map(|command| (key.clone(), command)).or(shown)
 }
 
-/// Shows the number of decimals with buttons to change it. The menu stays open, because several steps are common.
+/// Shows the number of decimals with buttons to change it. The menu stays open, because several steps are
+/// common.
 fn show_decimals(ui: &mut Ui, decimals: u32) -> Option<ColumnCommand> {
     let mut chosen = None;
     ui.horizontal(|ui| {

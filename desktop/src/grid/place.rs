@@ -14,8 +14,8 @@ use shared::{
     watchlist::{Row, Watchlist},
 };
 
-/// The place of a row in the list's own order. The places among the rows that a window shows are plain numbers, because
-/// sorting and filters change them.
+/// The place of a row in the list's own order. The places among the rows that a window shows are plain
+/// numbers, because sorting and filters change them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ListIndex(usize);
 
@@ -41,8 +41,8 @@ impl ListIndex {
     }
 }
 
-/// Returns the changes that insert rows at a place of the list, or at its end if the list is shorter. If there is no position between two rows, their
-/// neighbours move.
+/// Returns the changes that insert rows at a place of the list, or at its end if the list is shorter. If
+/// there is no position between two rows, their neighbours move.
 pub(super) fn insert_changes(
     watchlist: &Watchlist,
     target: ListIndex,

@@ -176,8 +176,8 @@ pub(super) fn gestures(
     (gestures, takes_focus)
 }
 
-/// Returns the press of a cell or a row number. A cell is selected on press, because waiting for the release feels slow. A
-/// press that is released within the same frame counts as well.
+/// Returns the press of a cell or a row number. A cell is selected on press, because waiting for the release
+/// feels slow. A press that is released within the same frame counts as well.
 fn press(ui: &Ui, frame: &Frame<'_>, layout: &Layout, response: &Response) -> Option<Gesture> {
     let (is_pressed, modifiers) =
         ui.input(|input| (input.pointer.button_pressed(PointerButton::Primary), input.modifiers));
@@ -190,7 +190,8 @@ fn press(ui: &Ui, frame: &Frame<'_>, layout: &Layout, response: &Response) -> Op
     Some(Gesture::PressCell(Cursor { row: frame.table.id_at(index), column }, modifiers))
 }
 
-/// Presses a row number: starts a drag that moves the row if it is selected as a whole, and selects it otherwise.
+/// Presses a row number: starts a drag that moves the row if it is selected as a whole, and selects it
+/// otherwise.
 pub(super) fn press_row(
     pointer: &mut Pointer,
     selection: &mut Selection,

@@ -7,8 +7,8 @@ use super::table::Table;
 /// The scroll position of a grid.
 #[derive(Clone, Debug, Default)]
 pub struct Scroll {
-    /// Index of the first visible row; the fraction is the part of it that is scrolled out. An `f64`, because `f32` pixels
-    /// lose whole rows past a few hundred thousand.
+    /// Index of the first visible row; the fraction is the part of it that is scrolled out. An `f64`, because
+    /// `f32` pixels lose whole rows past a few hundred thousand.
     pub row: f64,
     /// Horizontal offset, in points.
     pub x: f32,
@@ -40,16 +40,16 @@ impl Scroll {
         self.anchor.as_ref().map(|(row, _)| *row)
     }
 
-    /// Returns a test for whether the anchored row can keep its position on screen at a given index, in a list of `rows`
-    /// rows of which `room` fit in the view.
+    /// Returns a test for whether the anchored row can keep its position on screen at a given index, in a
+    /// list of `rows` rows of which `room` fit in the view.
     pub(super) fn can_keep_anchor(&self, rows: usize, room: f64) -> impl Fn(usize) -> bool + use<> {
         let offset = self.anchor.as_ref().map(|(_, offset)| *offset);
         let last = (rows as f64 + 1.0 - room).max(0.0);
         move |index| offset.is_none_or(|offset| (0.0..=last).contains(&(index as f64 - offset)))
     }
 
-    /// Scrolls so that the anchored row keeps its position on screen when rows above it are added or removed. `last` is the
-    /// last scroll position; while the row is edited it may stand past that.
+    /// Scrolls so that the anchored row keeps its position on screen when rows above it are added or removed.
+    /// `last` is the last scroll position; while the row is edited, the scroll position may exceed it.
     pub(super) fn follow_anchor(&mut self, table: &Table<'_>, last: f64, is_editing: bool) {
         let place = |(row, offset): &(RowId, f64)| Some(table.index_of(*row)? as f64 - offset);
         if let Some(top) = self.anchor.as_ref().and_then(place) {

@@ -48,7 +48,7 @@ pub struct GridState {
     pub(super) pointer: Pointer,
     pub(super) menu: Menu,
     /// The open confirmation.
-    pub(super) question: Option<Confirmation>,
+    pub(super) confirmation: Option<Confirmation>,
     /// Count, sum, average, minimum and maximum of the selection.
     pub(super) sums: Sums,
     pub(super) arranger: Arranger,
@@ -86,13 +86,13 @@ impl GridState {
     }
 
     /// Whether a confirmation is open.
-    pub fn has_question(&self) -> bool {
-        self.question.is_some()
+    pub fn has_confirmation(&self) -> bool {
+        self.confirmation.is_some()
     }
 
     /// Whether switching to another watchlist would lose typed text or an open confirmation.
     pub fn is_busy(&self) -> bool {
-        self.editing.is_open() || self.has_question()
+        self.editing.is_open() || self.has_confirmation()
     }
 
     /// Returns the rows and columns as they are currently shown.
@@ -140,8 +140,8 @@ impl GridState {
         commands.extend(edit::open(&mut self.editing, &mut self.selection, frame, opening));
     }
 
-    /// Passes a part's commands on: a confirmation is opened here, the grid's own wait for the next frame, and the others go
-    /// to the application.
+    /// Passes a part's commands on: a confirmation is opened here, the grid's own wait for the next frame,
+    /// and the others go to the application.
     pub(super) fn accept(
         &mut self,
         from_part: impl IntoIterator<Item = Command>,
@@ -149,15 +149,15 @@ impl GridState {
     ) {
         for command in from_part {
             match command {
-                Command::Grid(GridCommand::Confirm(question)) => self.question = Some(question),
+                Command::Grid(GridCommand::Confirm(confirmation)) => self.confirmation = Some(confirmation),
                 Command::Grid(own) => self.queued.push(own),
                 other => commands.push(other),
             }
         }
     }
 
-    /// Executes the queued commands. Those queued from here on wait for the next frame, which has the rows that this one
-    /// adds. They also wait for an open editor, which commits first.
+    /// Executes the queued commands. Those queued from here on wait for the next frame, which has the rows
+    /// that this one adds. They also wait for an open editor, which commits first.
     pub(super) fn execute_queued(
         &mut self,
         ui: &Ui,
@@ -174,8 +174,8 @@ impl GridState {
         }
     }
 
-    /// Executes the frame's key events in order. Events after the one that opened the editor or another field are kept for it, which
-    /// has focus from the next frame on: at a low frame rate that can be a whole word.
+    /// Executes the frame's key events in order. Events after the one that opened the editor or another field
+    /// are kept for it, which has focus from the next frame on: at a low frame rate that can be a whole word.
     pub(super) fn execute_key_events(
         &mut self,
         ui: &Ui,
@@ -196,8 +196,8 @@ impl GridState {
         }
     }
 
-    /// Returns keyboard events that were kept to the input, in front of newer ones. While a text field is about to get the focus,
-    /// all keyboard events are kept for it.
+    /// Returns keyboard events that were kept to the input, in front of newer ones. While a text field is
+    /// about to get the focus, all keyboard events are kept for it.
     pub(super) fn restore_typed_ahead(&mut self, ui: &Ui) {
         let kept = &mut self.editing.typed_ahead;
         ui.input_mut(|input| drop(input.events.splice(0..0, kept.drain(..))));
@@ -290,7 +290,7 @@ impl GridState {
             GridCommand::FindAdjacent { is_next } => {
                 find::find_adjacent(&mut self.find, &mut self.selection, frame, is_next);
             }
-            GridCommand::Confirm(question) => self.question = Some(question),
+            GridCommand::Confirm(confirmation) => self.confirmation = Some(confirmation),
             GridCommand::CloseFind => self.find.close(),
             GridCommand::OpenMenu => self.menu.is_requested = true,
             // The open editor and the filter row handle their own keys.

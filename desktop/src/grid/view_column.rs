@@ -12,10 +12,11 @@ use shared::{
 pub enum ViewColumn {
     /// A column of the watchlist, with this window's decimals.
     Data(Arc<ColumnEntry>),
-    /// A sparkline, which draws the latest values of each cell of a number column. It has no values of its own.
+    /// A sparkline, which draws the latest values of each cell of a number column. It has no values of its
+    /// own.
     Sparkline {
-        /// The key by which the window remembers the sparkline's width and place. No watchlist has a column with such a
-        /// key.
+        /// The key by which the window remembers the sparkline's width and place. No watchlist has a column
+        /// with such a key.
         key: ColumnKey,
         /// The column whose values are drawn.
         of: ColumnKey,

@@ -14,13 +14,14 @@ use shared::{
     column::{ColumnKey, ColumnKind, check_title},
     edit::{AddColumn, Change, SetColumn},
     ids::WatchlistId,
-    limits::Limits,
-    rejection::Rejection,
+    limits::{Limits, NAME_BYTES},
+    rejection::Code,
 };
 
 use crate::{
     command::{AppCommand, ColumnCommand, Command, DialogKind, entry_of},
     grid::new_column_kinds,
+    store::sentence,
 };
 
 /// An open dialog.
@@ -103,7 +104,7 @@ impl NewKind {
             if let Err(error) = ColumnKind::Choice(options).check(&Limits::default())
                 && !self.options.is_empty()
             {
-                ui.colored_label(ui.visuals().error_fg_color, error.message);
+                ui.colored_label(ui.visuals().error_fg_color, sentence(&error.message));
             }
         }
         has_keys
@@ -208,7 +209,7 @@ impl Dialog {
                     ui.label("Reading\u{2026}");
                 }
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
-                    ui.colored_label(ui.visuals().error_fg_color, error.message);
+                    ui.colored_label(ui.visuals().error_fg_color, error);
                 }
                 let has_kind_focus = match &mut self.kind {
                     Kind::AddColumn(_, _, kind) => kind.show(ui),
@@ -242,11 +243,15 @@ impl Dialog {
     }
 
     /// Returns why the typed name is invalid, if it is.
-    fn title_error(&self) -> Option<Rejection> {
+    fn title_error(&self) -> Option<String> {
         match self.kind {
             Kind::Import | Kind::Message(_) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
-                check_title("the name", self.text.trim()).err()
+                let rejection = check_title("the name", self.text.trim()).err()?;
+                Some(match rejection.code {
+                    Code::TooLong => format!("The name is too long. Use at most {NAME_BYTES} bytes."),
+                    _ => sentence(&rejection.message),
+                })
             }
         }
     }

@@ -137,8 +137,9 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool
     response.clicked()
 }
 
-/// Returns the items that match a query, the best match first: titles that start with it, then titles that contain it, then titles
-/// that contain its letters in order, then other words. The words of a query may be in any order.
+/// Returns the items that match a query, the best match first: titles that start with it, then titles that
+/// contain it, then titles that contain its letters in order, then other words. The words of a query may be
+/// in any order.
 fn search(items: Vec<Item>, query: &str) -> Vec<Item> {
     let query = query.trim().to_lowercase();
     if query.is_empty() {

@@ -20,7 +20,7 @@ pub struct Status<'a> {
     /// Summary of the selection, if it has more than one cell.
     pub sums: Option<&'a Summary>,
     /// Why the server cannot serve the watchlist, if it cannot; the rows shown are then out of date.
-    pub unserved: Option<&'a str>,
+    pub unavailable_reason: Option<&'a str>,
     /// Whether live sorting is paused.
     pub is_sort_paused: bool,
     /// Number of edits that the server has not answered.
@@ -40,7 +40,7 @@ impl<'a> Status<'a> {
         Self {
             rows: watchlist.map(|list| (list.rows().len(), window.grid.table(list).len())),
             sums: window.grid.sums().get(),
-            unserved: window.list.and_then(|list| state.store.unserved(list)),
+            unavailable_reason: window.list.and_then(|list| state.store.unavailable_reason(list)),
             is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
             waiting: replica.unanswered_count(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
@@ -55,7 +55,7 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 16.0;
         if let Some(revision) = status.revision {
-            ui.label(quiet(format!("rev {revision}")));
+            ui.label(quiet(format!("Revision {revision}")));
         }
         if status.waiting > 0 {
             let text = format!("{} pending", status.separators.format_count(status.waiting, "edit", "edits"));
@@ -64,7 +64,7 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             if let Some((all, shown)) = status.rows {
                 ui.label(quiet(row_count(status.separators, all, shown)));
-                if let Some(why) = status.unserved {
+                if let Some(why) = status.unavailable_reason {
                     let text = RichText::new(format!("Not up to date. {why}")).font(theme::small());
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
                 }
@@ -92,8 +92,11 @@ fn sums(ui: &mut Ui, summary: &Summary, separators: Separators, palette: &Palett
     ui.label(quiet(&format!("{} selected", separators.format(summary.cells.into(), 0))));
     let figures = [
         ("sum", summary.sum),
-        // The mean has at least as many decimals as the sum.
-        ("mean", summary.average().zip(summary.sum).map(|(mean, sum)| mean.round_dp(sum.scale().max(2)))),
+        // The average has at least as many decimals as the sum.
+        (
+            "average",
+            summary.average().zip(summary.sum).map(|(average, sum)| average.round_dp(sum.scale().max(2))),
+        ),
         ("min", summary.min),
         ("max", summary.max),
     ];

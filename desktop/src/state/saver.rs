@@ -29,8 +29,8 @@ impl WorkspaceSaver {
         Self { file, saved, next_save: Duration::ZERO, is_unsaved: false }
     }
 
-    /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the last save is too
-    /// recent.
+    /// Saves the windows and preferences if they changed. Returns the time until they can be saved, if the
+    /// last save is too recent.
     pub(super) fn save(
         &mut self,
         preferences: &Preferences,

@@ -1,4 +1,5 @@
-//! What the process knows of its open windows: enough to save them, and to open and close them, without using them.
+//! What the process knows of its open windows: enough to save them, and to open and close them, without using
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ impl OpenWindows {
         id
     }
 
-    /// Records what has changed of a window, and whether its editor is open. A window that is closed stays closed.
+    /// Records what has changed of a window, and whether its editor is open. A window that is closed stays
+    /// closed.
     pub fn record(&mut self, id: WindowId, changed: Option<SavedWindow>, is_editing: bool) {
         if let Some(record) = self.records.get_mut(&id) {
             record.is_editing = is_editing;

@@ -12,7 +12,7 @@ use shared::{
 };
 
 use super::{
-    making::Fill,
+    creations::Fill,
     state::Store,
     undo::{Direction, Spot, UndoStep},
 };
@@ -38,8 +38,8 @@ impl Store {
         self.replica.presence(watchlist, window, cell, editing);
     }
 
-    /// Applies an edit of a window, which can be undone: it is shown at once, kept in the outbox and sent when possible. Changes
-    /// that have no effect are dropped. If none remains, there is no edit.
+    /// Applies an edit of a window, which can be undone: it is shown at once, kept in the outbox and sent
+    /// when possible. Changes that have no effect are dropped. If none remains, there is no edit.
     ///
     /// # Errors
     /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
@@ -61,7 +61,8 @@ impl Store {
         Ok(())
     }
 
-    /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such an edit.
+    /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such
+    /// an edit.
     pub fn undo(&mut self, window: WindowId, now: Duration) -> Option<Spot> {
         self.repeat(window, Direction::Undo, now)
     }
@@ -100,7 +101,7 @@ impl Store {
     ) -> bool {
         match self.replica.create(id, name, columns) {
             Some(request) => {
-                self.making.requested(request, Fill { window, edits: fill.into(), is_delayed: false });
+                self.creations.requested(request, Fill { window, edits: fill.into(), is_delayed: false });
                 true
             }
             None => false,
@@ -122,9 +123,9 @@ impl Store {
         self.replica.restore(watchlist).is_some()
     }
 
-    /// Takes the watchlists that were created in a window, which is yet to show them.
+    /// Takes the watchlists that were created in a window and that it has not shown yet.
     pub fn take_created(&mut self, window: WindowId) -> Vec<WatchlistId> {
-        self.making.take_created(window)
+        self.creations.take_created(window)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can be
-//! undone.
+//! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can
+//! be undone.
 
 use std::{io, path::Path};
 
@@ -44,8 +44,8 @@ impl Edits {
         self.undo.has_step(window, direction)
     }
 
-    /// Undoes or redoes a window's last step with a new guarded edit. Returns the changed place, and the rejection of
-    /// the new edit if it was rejected; `None` without such a step.
+    /// Undoes or redoes a window's last step with a new guarded edit. Returns the changed place, and the
+    /// rejection of the new edit if it was rejected; `None` without such a step.
     pub(super) fn repeat(
         &mut self,
         replica: &mut Replica,
@@ -77,7 +77,8 @@ impl Edits {
         self.outbox.has_number()
     }
 
-    /// Applies an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its number.
+    /// Applies an edit and keeps it on disk until it is answered. Returns the changes that undo it, and its
+    /// number.
     ///
     /// # Errors
     /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.

@@ -1,5 +1,5 @@
-//! What the network and time do to the shared state: messages of the server, the loss of the connection, and the
-//! events of the replica that follow from them.
+//! What the network and time do to the shared state: messages of the server, the loss of the connection, and
+//! the events of the replica that follow from them.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Store {
     pub fn tick(&mut self, now: Duration) {
         self.replica.tick(millis(now));
         self.lists.fade(now);
-        for watchlist in self.making.delayed() {
+        for watchlist in self.creations.delayed() {
             self.fill(watchlist, now);
         }
         if let Some(fault) = self.edits.new_fault() {
@@ -63,7 +63,7 @@ impl Store {
 
     /// Returns whether edits of an import wait until they can be saved.
     pub fn has_delayed_edits(&self) -> bool {
-        !self.making.delayed().is_empty()
+        !self.creations.delayed().is_empty()
     }
 
     /// Returns the next message to send.
@@ -112,13 +112,13 @@ impl Store {
                 );
             }
             Event::NumbersReused => self.renew_client(now),
-            Event::Created { request, watchlist } => self.making.created(request, watchlist),
+            Event::Created { request, watchlist } => self.creations.created(request, watchlist),
             Event::Deleted { watchlist, .. } => {
                 let text = deletion_text(self.watchlist(watchlist).map(|watchlist| &**watchlist.name()));
                 self.notify(text, Some(watchlist), now);
             }
             Event::RequestFailed { request, message, .. } => {
-                self.making.failed(request);
+                self.creations.failed(request);
                 self.notify(sentence(&message), None, now);
             }
             Event::HistoryFailed { request } => self.windows.failed(request),
@@ -172,7 +172,7 @@ impl Store {
 
     /// Inserts the rows of an import into its new watchlist.
     fn fill(&mut self, watchlist: WatchlistId, now: Duration) {
-        let Some(mut fill) = self.making.take_fill(watchlist) else { return };
+        let Some(mut fill) = self.creations.take_fill(watchlist) else { return };
         while let Some(changes) = fill.edits.pop_front() {
             if !self.edits.can_edit() {
                 fill.edits.push_front(changes);
@@ -183,7 +183,7 @@ impl Store {
                         now,
                     );
                 }
-                return self.making.delay_fill(watchlist, fill);
+                return self.creations.delay_fill(watchlist, fill);
             }
             if let Err(rejection) = self.edits.edit(&mut self.replica, fill.window, watchlist, changes) {
                 self.notify_until_dismissed(format!("The import stopped: {rejection}."));

@@ -1,5 +1,5 @@
-//! What the windows show of a watchlist besides its rows: the glow of changed rows, the values of sparklines, and
-//! why the server cannot serve it.
+//! What the windows show of a watchlist besides its rows: the glow of changed rows, the values of sparklines,
+//! and why the server cannot serve it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +30,7 @@ pub(super) struct ListView {
     pub(super) glow: Glow,
     pub(super) sparklines: SparklineValues,
     /// Why the server cannot serve the watchlist now, if it cannot.
-    pub(super) unserved: Option<Arc<str>>,
+    pub(super) unavailable_reason: Option<Arc<str>>,
 }
 
 impl ListView {
@@ -60,7 +60,7 @@ impl ListViews {
         self.views.entry(watchlist).or_insert_with(|| ListView {
             glow: Glow::new(self.style),
             sparklines: SparklineValues::default(),
-            unserved: None,
+            unavailable_reason: None,
         })
     }
 
@@ -95,14 +95,14 @@ impl ListViews {
     /// Handles a watchlist that was replaced by a snapshot.
     pub(super) fn loaded(&mut self, watchlist: WatchlistId) {
         let view = self.view(watchlist);
-        view.unserved = None;
+        view.unavailable_reason = None;
         view.glow.clear();
     }
 
     /// Handles a watchlist that continues from the revision that this client has.
     pub(super) fn resumed(&mut self, watchlist: WatchlistId) {
         if let Some(view) = self.views.get_mut(&watchlist) {
-            view.unserved = None;
+            view.unavailable_reason = None;
         }
     }
 
@@ -114,13 +114,13 @@ impl ListViews {
 
     /// Handles the loss of the connection: it is unknown what the server can serve.
     pub(super) fn disconnected(&mut self) {
-        self.views.values_mut().for_each(|view| view.unserved = None);
+        self.views.values_mut().for_each(|view| view.unavailable_reason = None);
     }
 
     /// Records why the server cannot serve a watchlist. Returns whether the reason is new.
     pub(super) fn set_unserved(&mut self, watchlist: WatchlistId, reason: &str) -> bool {
-        let unserved = &mut self.view(watchlist).unserved;
-        unserved.replace(reason.into()).as_deref() != Some(reason)
+        let unavailable_reason = &mut self.view(watchlist).unavailable_reason;
+        unavailable_reason.replace(reason.into()).as_deref() != Some(reason)
     }
 
     fn clear_glow(&mut self, watchlist: WatchlistId) {

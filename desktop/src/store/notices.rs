@@ -41,8 +41,8 @@ impl Notices {
         }
     }
 
-    /// Reports that a watchlist was restored from a backup. As long as the notice is shown, further watchlists are
-    /// added to it, because a backup contains all of them.
+    /// Reports that a watchlist was restored from a backup. As long as the notice is shown, further
+    /// watchlists are added to it, because a backup contains all of them.
     pub(super) fn add_restored(&mut self, name: String) {
         let shown = self
             .restored

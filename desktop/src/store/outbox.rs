@@ -1,8 +1,8 @@
 //! Unanswered edits on this machine's disk, so that they survive a restart and are applied once.
 //!
 //! Each outbox has its own client id and is locked by the process that uses it. Its file is a log of JSON
-//! lines. To change its client id an outbox is replaced by a new file that names the old one, so that no edit is
-//! in two outboxes.
+//! lines. To change its client id an outbox is replaced by a new file that names the old one, so that no edit
+//! is in two outboxes.
 
 mod locks;
 mod log;
@@ -58,8 +58,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens an unused outbox of a folder, preferably one with unanswered edits, or creates a new one. `clock` is
-    /// monotonic; retries of failed writes are timed by it.
+    /// Opens an unused outbox of a folder, preferably one with unanswered edits, or creates a new one.
+    /// `clock` is monotonic; retries of failed writes are timed by it.
     ///
     /// # Errors
     /// The folder cannot be read or written.
@@ -132,7 +132,7 @@ impl Outbox {
         self.writer.as_ref().is_some_and(|writer| self.next_edit < writer.reserved())
     }
 
-    /// Ends the thread that writes, as if the disk were full for good.
+    /// Ends the thread that writes, as if the disk stayed full.
     #[cfg(test)]
     pub fn close_writer(&mut self) {
         self.writer = None;

@@ -13,12 +13,12 @@ use shared::{
 
 use super::{
     connection::{Connection, ConnectionState},
+    creations::Creations,
     edits::Edits,
     glow::{Glow, GlowStyle},
     history::CellHistory,
     list_view::{ListViews, SparklineColumns},
     log::{Log, LogQuery},
-    making::Making,
     notices::{Notice, Notices},
     outbox::Clock,
     sparklines::SparklineValues,
@@ -37,12 +37,12 @@ pub struct Store {
     /// Deleted watchlists that may be restored, as the server last listed them.
     pub(super) deleted: Vec<DeletedSummary>,
     /// Watchlists that are being created here.
-    pub(super) making: Making,
+    pub(super) creations: Creations,
 }
 
 impl Store {
-    /// Opens the outbox in a folder and restores its unsent edits. `clock` is monotonic; retries of failed writes
-    /// to the disk are timed by it.
+    /// Opens the outbox in a folder and restores its unsent edits. `clock` is monotonic; retries of failed
+    /// writes to the disk are timed by it.
     ///
     /// # Errors
     /// The folder cannot be read or written.
@@ -59,7 +59,7 @@ impl Store {
             connection: ConnectionState::default(),
             notices: Notices::default(),
             deleted: Vec::new(),
-            making: Making::default(),
+            creations: Creations::default(),
         })
     }
 
@@ -144,7 +144,7 @@ impl Store {
             self.replica.presence(*watchlist, window, None, false);
         }
         self.windows.forget_window(window);
-        self.making.take_created(window);
+        self.creations.take_created(window);
         self.lists.set_sparkline_columns(self.windows.sparkline_columns());
     }
 
@@ -154,8 +154,8 @@ impl Store {
     }
 
     /// Returns why the server cannot serve a watchlist, if it reported that.
-    pub fn unserved(&self, watchlist: WatchlistId) -> Option<&str> {
-        self.lists.get(watchlist)?.unserved.as_deref()
+    pub fn unavailable_reason(&self, watchlist: WatchlistId) -> Option<&str> {
+        self.lists.get(watchlist)?.unavailable_reason.as_deref()
     }
 
     /// Returns the current notices, oldest first.

@@ -1,6 +1,6 @@
-//! What windows read of the watchlists that they show: the history of a cell or of a watchlist, the columns that
-//! they draw as sparklines, and the cell that they edit. Histories are requested from the server and refreshed
-//! when they are stale.
+//! What windows read of the watchlists that they show: the history of a cell or of a watchlist, the columns
+//! that they draw as sparklines, and the cell that they edit. Histories are requested from the server and
+//! refreshed when they are stale.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

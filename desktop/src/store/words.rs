@@ -45,8 +45,8 @@ pub(super) fn outbox_fault_text(fault: &str) -> String {
 /// Describes the change to a new client id.
 pub(super) fn renewal_text(renewed: &std::io::Result<()>) -> String {
     match renewed {
-        Ok(()) => "Another copy of this computer's Afterglow data has made edits under the same client id (was the \
-                   data folder copied or restored from a backup?). Your edits will be sent again under a new one."
+        Ok(()) => "This data folder seems to be a copy: its edits have the same ids as those of another. Your edits \
+                   will be sent again under a new id."
             .to_owned(),
         Err(error) => {
             format!("Offline edits cannot be saved to disk and would not survive a restart: {error}.")
@@ -74,8 +74,8 @@ pub(super) fn restored_text(names: &[String]) -> String {
     )
 }
 
-/// Turns a message of the server into a sentence.
-pub(super) fn sentence(message: &str) -> String {
+/// Turns the message of a rejection into a sentence.
+pub fn sentence(message: &str) -> String {
     let mut text = message.to_owned();
     if let Some(first) = text.get_mut(0..1) {
         first.make_ascii_uppercase();

@@ -1,5 +1,4 @@
-//! The only place that executes commands: those about one window here, those about cells in its grid, and the others in the
-//! shared state.
+//! Executes the commands of a window, and passes those of the grid and of the program on.
 
 use std::time::Duration;
 

@@ -6,12 +6,13 @@ use super::state::Window;
 use crate::command::{self, Command, Scope};
 
 impl Window {
-    /// Takes the window's next shortcut from the input of the frame. Keyboard input that was pressed before it is handled in
-    /// this frame, and input that follows it in the next one, when its command has been executed.
+    /// Takes the window's next shortcut from the input of the frame. Keyboard input that was pressed before
+    /// it is handled in this frame, and input that follows it in the next one, when its command has been
+    /// executed.
     pub(super) fn take_shortcut(&mut self, ui: &Ui) -> Option<Command> {
         let is_typing = ui.text_edit_focused();
         // The overlays cover an open editor, which keeps its text.
-        let is_covered = !self.is_grid_uncovered() || self.grid.has_question();
+        let is_covered = !self.is_grid_uncovered() || self.grid.has_confirmation();
         let delayed = std::mem::take(&mut self.delayed);
         let taken = ui.input_mut(|input| {
             input.events.splice(0..0, delayed);

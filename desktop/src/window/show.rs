@@ -149,8 +149,9 @@ impl Window {
         let Some((id, watchlist)) = self.lists.shown.and_then(|id| Some((id, state.store.watchlist(id)?)))
         else {
             ui.painter().rect_filled(ui.max_rect(), 0, palette.background);
-            let unserved = self.lists.shown.and_then(|id| state.store.unserved(id));
-            let text = match (state.store.replica().summaries(), state.store.connection(), unserved) {
+            let unavailable_reason = self.lists.shown.and_then(|id| state.store.unavailable_reason(id));
+            let text = match (state.store.replica().summaries(), state.store.connection(), unavailable_reason)
+            {
                 (Some([]), ..) => "No watchlists yet. Press + above or drop a CSV file here.".to_owned(),
                 (_, Connection::Down { reason, .. }, _) => format!("Offline: {reason}"),
                 (_, _, Some(why)) => why.to_owned(),
@@ -259,8 +260,8 @@ impl Window {
         }
     }
 
-    /// Schedules the next repaint: while anything glows, at a rate that uses at most half of the time; otherwise
-    /// when the next timed change is due.
+    /// Schedules the next repaint: while anything glows, at a rate that uses at most half of the time;
+    /// otherwise when the next timed change is due.
     fn schedule_repaint(&mut self, ui: &Ui, state: &AppState, now: Duration) {
         let since_last = Duration::from_secs_f32(ui.input(|input| input.unstable_dt).clamp(0.0, 1.0));
         if state.store.is_glowing(now) {

@@ -26,7 +26,7 @@ pub struct Window {
     pub link: Link,
     /// The system's window.
     pub viewport: Viewport,
-    /// What covers the grid.
+    /// Dialogs and panels that cover the grid.
     pub overlays: Overlays,
     /// Open history panel.
     pub history: Option<HistoryPanel>,
@@ -39,7 +39,7 @@ pub struct Window {
     pub(super) presence: Presence,
 }
 
-/// What covers the grid of a window.
+/// Dialogs and panels that cover the grid of a window.
 #[derive(Default)]
 pub struct Overlays {
     /// Open dialog.

@@ -60,7 +60,7 @@ fn an_outbox_from_an_old_copy_gets_a_new_client_id_and_no_edit_is_lost_or_applie
     let renewed = headless.state.store.replica().client();
     assert_ne!(renewed, first);
     let is_notified =
-        headless.state.store.notices().iter().any(|notice| notice.text.contains("Another copy"));
+        headless.state.store.notices().iter().any(|notice| notice.text.contains("seems to be a copy"));
     assert!(is_notified, "{:?}", headless.state.store.notices());
     wait_for("the connection with the new client id", || {
         headless.frame(Vec::new());

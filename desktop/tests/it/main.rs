@@ -14,6 +14,7 @@ mod history;
 mod joining;
 mod morning;
 mod painter;
+mod retrying;
 mod rounds;
 mod screen;
 #[path = "../../../server/tests/it/served.rs"]

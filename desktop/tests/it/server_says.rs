@@ -143,16 +143,16 @@ fn an_unavailable_list_shows_the_reason_until_it_is_available() {
     for _ in 0..3 {
         desk.errs(ErrorCode::Unavailable, "the watchlist's records are damaged", Some(LIST));
     }
-    assert_eq!(desk.store.unserved(LIST), Some("The watchlist's records are damaged."));
+    assert_eq!(desk.store.unavailable_reason(LIST), Some("The watchlist's records are damaged."));
     assert_eq!(desk.notices(), [""; 0], "the reason is shown in place of the list");
     desk.store.tick(Duration::from_secs(9));
     desk.snapshot(1);
-    assert_eq!(desk.store.unserved(LIST), None);
+    assert_eq!(desk.store.unavailable_reason(LIST), None);
     desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));
     desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));
     let reason = "The watchlist is temporarily unavailable.";
     assert_eq!(desk.notices(), [reason], "one notice if the list is loaded");
-    assert_eq!(desk.store.unserved(LIST), Some(reason), "and the status bar shows it");
+    assert_eq!(desk.store.unavailable_reason(LIST), Some(reason), "and the status bar shows it");
     desk.store.dismiss(desk.store.notices()[0].id);
     desk.store.tick(Duration::from_secs(9));
     desk.receive(ServerMessage::Resumed(Resumed {
@@ -160,7 +160,7 @@ fn an_unavailable_list_shows_the_reason_until_it_is_available() {
         epoch: Epoch(Uuid::from_u128(1)),
         revision: Revision(5),
     }));
-    assert_eq!(desk.store.unserved(LIST), None);
+    assert_eq!(desk.store.unavailable_reason(LIST), None);
     desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));
     assert_eq!(desk.notices(), [reason], "another outage adds another notice");
 }

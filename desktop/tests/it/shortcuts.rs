@@ -40,7 +40,8 @@ fn palette_titles_are_unique() {
 /// A key that two commands share runs the wrong one.
 #[test]
 fn a_shortcut_has_one_command_wherever_it_works() {
-    // What has the keys of the grid's scopes: the grid, its open editor, what is open beside that, or a text field.
+    // What has the keys of the grid's scopes: the grid, its open editor, what is open beside that, or a text
+    // field.
     let place = |scope: Scope| if scope == Scope::Clipboard { Scope::Grid } else { scope };
     let overlap =
         |one: Scope, other: Scope| is_of_window(one) || is_of_window(other) || place(one) == place(other);
@@ -59,11 +60,11 @@ fn is_of_window(scope: Scope) -> bool {
 /// The files that make the texts: the table of commands, and the names of keys.
 const TABLE: [&str; 2] = ["command/table.rs", "command/shortcut.rs"];
 
-/// The only other files that name keys, each with the reason. These keys belong to no command: every list, dialog and scroll area
-/// of every program has them.
+/// The only other files that name keys, each with the reason. These keys belong to no command: every list,
+/// dialog and scroll area of every program has them.
 const KEYS: [(&str, &str); 6] = [
     ("grid/keys.rs", "the keys with which egui moves the focus"),
-    ("grid/question.rs", "Enter confirms a dialog"),
+    ("grid/confirmation.rs", "Enter confirms a dialog"),
     ("panels/dialogs.rs", "Enter confirms a dialog"),
     ("panels/joining.rs", "Esc closes a dialog"),
     ("panels/palette.rs", "the arrows and Enter choose from a list"),
@@ -171,7 +172,7 @@ fn variant_of(command: &Command) -> String {
 
 /// The only buttons whose text is written where they are shown, each with the reason. They run no command.
 const BUTTONS: [(&str, &str); 11] = [
-    ("grid/question.rs: Cancel", "closes the dialog"),
+    ("grid/confirmation.rs: Cancel", "closes the dialog"),
     ("panels/dialogs.rs: Browse…", "opens the system's file dialog for the text field"),
     ("panels/dialogs.rs: Cancel", "closes the dialog"),
     ("panels/dialogs.rs: Close", "closes the message"),

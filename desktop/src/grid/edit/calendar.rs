@@ -37,7 +37,7 @@ pub(super) fn day_after(day: Date, command: PickerCommand) -> Option<Date> {
     match command {
         PickerCommand::Days(days) => day.checked_add(days.days()).ok(),
         PickerCommand::Months(months) => day.checked_add(months.months()).ok(),
-        PickerCommand::Word { .. } => None,
+        PickerCommand::Choose { .. } => None,
     }
 }
 

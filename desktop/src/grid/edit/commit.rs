@@ -24,8 +24,8 @@ use crate::{
     },
 };
 
-/// Opens the editor on the cursor's cell if that cell is editable. Otherwise returns a notice that says why it is not, or the
-/// edit that toggles a flag.
+/// Opens the editor on the cursor's cell if that cell is editable. Otherwise returns a notice that says why
+/// it is not, or the edit that toggles a flag.
 pub(in crate::grid) fn open(
     editing: &mut Editing,
     selection: &mut Selection,
@@ -79,7 +79,8 @@ pub(in crate::grid) fn open(
     None
 }
 
-/// Commits the text if it is valid, and returns the edit. Returns `None` if the editor stays open, with the reason beside it.
+/// Commits the text if it is valid, and returns the edit. Returns `None` if the editor stays open, with the
+/// reason beside it.
 pub(in crate::grid) fn commit(
     editing: &mut Editing,
     selection: &mut Selection,
@@ -149,7 +150,7 @@ fn insert_typed_row(
     let new = (frame.view.new_row)();
     let cells = BTreeMap::from([(editor.column.clone(), value.to_literal())]);
     let changes = insert_changes(frame.view.watchlist, place, vec![(new, cells)])
-        .ok_or_else(|| Problem::Invalid("cannot add another row here".to_owned()))?;
+        .ok_or_else(|| Problem::Invalid("Cannot add another row here.".to_owned()))?;
     selection.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
     selection.inserted_row = Some(new);
     Ok(frame.view.edit(changes))

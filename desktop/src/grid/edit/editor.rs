@@ -24,7 +24,8 @@ pub(in crate::grid) enum Opening {
 pub(super) enum Problem {
     /// The text is not valid in its column; the message for the user.
     Invalid(String),
-    /// The cell has changed to this value since the editor was opened. Typing on withdraws the question whether to overwrite it.
+    /// The cell has changed to this value since the editor was opened. Further typing cancels the
+    /// prompt to overwrite it.
     Changed(Value),
     /// The row was removed.
     RowRemoved,
@@ -63,8 +64,9 @@ pub(in crate::grid) struct Editing {
     pub(in crate::grid) editor: Option<Editor>,
     /// Keyboard events that followed the key that opened or closed the editor, in the same frame.
     pub(in crate::grid) typed_ahead: Vec<egui::Event>,
-    /// A key has closed the editor: the grid takes the focus again in the next frame. Tab may have moved it on if the editor was
-    /// opened just before, because egui locks the focus of a text field one frame later.
+    /// A key has closed the editor: the grid takes the focus again in the next frame. Tab may have moved the
+    /// focus if the editor was opened just before, because egui locks the focus of a text field one frame
+    /// later.
     pub(in crate::grid) reclaims_focus: bool,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,

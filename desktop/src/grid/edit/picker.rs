@@ -17,8 +17,8 @@ const HEIGHT: f32 = 200.0;
 /// The popup that is open beside the editor.
 #[derive(Clone, Debug)]
 pub(super) enum Picker {
-    /// The words of a choice column; the index of the one that the text matches.
-    Words(Option<usize>),
+    /// The options of a choice column; the index of the one that the text matches.
+    Options(Option<usize>),
     /// A calendar with the month of this day.
     Month(Date),
 }
@@ -27,7 +27,7 @@ impl Picker {
     /// Returns the picker for a column kind and a text; `None` if the kind has no choices.
     pub(super) fn for_kind(kind: &ColumnKind, text: &str, view: &GridView<'_>) -> Option<Self> {
         match kind {
-            ColumnKind::Choice(words) => Some(Picker::Words(matching_word(words, text))),
+            ColumnKind::Choice(options) => Some(Picker::Options(matching_option(options, text))),
             ColumnKind::Time => Some(Picker::Month(calendar::day_of(text, view).unwrap_or(view.today))),
             ColumnKind::Text | ColumnKind::Number { .. } | ColumnKind::Percent { .. } | ColumnKind::Flag => {
                 None
@@ -38,16 +38,18 @@ impl Picker {
     /// Updates the selected item to match the typed text.
     pub(super) fn update_from_text(&mut self, kind: &ColumnKind, text: &str, view: &GridView<'_>) {
         match (self, kind) {
-            (Picker::Words(chosen), ColumnKind::Choice(words)) => *chosen = matching_word(words, text),
+            (Picker::Options(chosen), ColumnKind::Choice(options)) => {
+                *chosen = matching_option(options, text)
+            }
             (Picker::Month(day), _) => *day = calendar::day_of(text, view).unwrap_or(*day),
-            (Picker::Words(chosen), _) => *chosen = None,
+            (Picker::Options(chosen), _) => *chosen = None,
         }
     }
 
     /// Returns where the keys of the picker work.
     pub(super) fn scope(&self) -> Scope {
         match self {
-            Picker::Words(_) => Scope::List,
+            Picker::Options(_) => Scope::List,
             Picker::Month(_) => Scope::Calendar,
         }
     }
@@ -61,16 +63,16 @@ impl Picker {
         view: &GridView<'_>,
     ) {
         match (self, command) {
-            (Picker::Words(chosen), PickerCommand::Word { is_next }) => {
-                let ColumnKind::Choice(words) = kind else { return };
-                let last = words.len().saturating_sub(1);
+            (Picker::Options(chosen), PickerCommand::Choose { is_next }) => {
+                let ColumnKind::Choice(options) = kind else { return };
+                let last = options.len().saturating_sub(1);
                 let next = if is_next {
                     chosen.map_or(0, |chosen| (chosen + 1).min(last))
                 } else {
                     chosen.map_or(last, |chosen| chosen.saturating_sub(1))
                 };
                 *chosen = Some(next);
-                *text = words.get(next).map_or_else(String::new, |word| word.to_string());
+                *text = options.get(next).map_or_else(String::new, |option| option.to_string());
             }
             (Picker::Month(day), command) => {
                 if let Some(other) = calendar::day_after(*day, command) {
@@ -78,7 +80,7 @@ impl Picker {
                     *text = calendar::format_day(other, text, view);
                 }
             }
-            (Picker::Words(_), PickerCommand::Days(_) | PickerCommand::Months(_)) => {}
+            (Picker::Options(_), PickerCommand::Days(_) | PickerCommand::Months(_)) => {}
         }
     }
 
@@ -87,17 +89,17 @@ impl Picker {
         editor.bottom() + HEIGHT + 16.0 > room.bottom() && editor.top() - HEIGHT - 16.0 > room.top()
     }
 
-    /// Completes the text to the first word that starts with it.
+    /// Completes the text to the first option that starts with it.
     pub(super) fn complete(&self, kind: &ColumnKind, text: &mut String) {
-        // The words may have changed since the list was opened.
-        if let (Picker::Words(_), ColumnKind::Choice(words)) = (self, kind)
-            && let Some(word) = matching_word(words, text).and_then(|chosen| words.get(chosen))
+        // The options may have changed since the list was opened.
+        if let (Picker::Options(_), ColumnKind::Choice(options)) = (self, kind)
+            && let Some(option) = matching_option(options, text).and_then(|chosen| options.get(chosen))
         {
-            *text = word.to_string();
+            *text = option.to_string();
         }
     }
 
-    /// Shows the popup. Returns true if a click chose a word, which the caller commits.
+    /// Shows the popup. Returns true if a click chose a option, which the caller commits.
     pub(super) fn show(
         &mut self,
         ui: &Ui,
@@ -120,13 +122,13 @@ impl Picker {
             .constrain_to(ui.max_rect())
             .show(ui.ctx(), |ui| {
                 egui::Frame::popup(&ui.global_style()).inner_margin(4).show(ui, |ui| match self {
-                    Picker::Words(chosen) => {
+                    Picker::Options(chosen) => {
                         ui.set_min_width(editor.width() - 8.0);
                         ui.spacing_mut().item_spacing.y = 0.0;
-                        let ColumnKind::Choice(words) = kind else { return };
+                        let ColumnKind::Choice(options) = kind else { return };
                         egui::ScrollArea::vertical().max_height(HEIGHT).show(ui, |ui| {
-                            for (index, word) in words.iter().enumerate() {
-                                let button = Button::selectable(*chosen == Some(index), &**word)
+                            for (index, option) in options.iter().enumerate() {
+                                let button = Button::selectable(*chosen == Some(index), &**option)
                                     .min_size(vec2(ui.available_width(), 0.0));
                                 let response = ui.add(button);
                                 if *chosen == Some(index) {
@@ -134,7 +136,7 @@ impl Picker {
                                 }
                                 if response.clicked() {
                                     (*chosen, is_chosen) = (Some(index), true);
-                                    *text = word.to_string();
+                                    *text = option.to_string();
                                 }
                             }
                         });
@@ -151,12 +153,12 @@ impl Picker {
     }
 }
 
-/// Returns the index of the word that equals the text, or else of the first one that starts with it.
-fn matching_word(words: &[std::sync::Arc<str>], text: &str) -> Option<usize> {
+/// Returns the index of the option that equals the text, or else of the first one that starts with it.
+fn matching_option(options: &[std::sync::Arc<str>], text: &str) -> Option<usize> {
     let typed = text.trim().to_lowercase();
     if typed.is_empty() {
         return None;
     }
-    let exact = words.iter().position(|word| word.to_lowercase() == typed);
-    exact.or_else(|| words.iter().position(|word| word.to_lowercase().starts_with(&typed)))
+    let exact = options.iter().position(|option| option.to_lowercase() == typed);
+    exact.or_else(|| options.iter().position(|option| option.to_lowercase().starts_with(&typed)))
 }

@@ -1,5 +1,5 @@
-//! The thread that appends lines to an outbox's file, so that no window waits for the disk. Lines that cannot be
-//! written are retried, and edit numbers count as reserved only once they are on disk.
+//! The thread that appends lines to an outbox's file, so that no window waits for the disk. Lines that cannot
+//! be written are retried, and edit numbers count as reserved only once they are on disk.
 
 use std::{
     fs::File,
@@ -31,7 +31,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts a thread that appends to a file. `reserved` is reserved in the file already; `clock` is monotonic.
+    /// Starts a thread that appends to a file. `reserved` is reserved in the file already; `clock` is
+    /// monotonic.
     ///
     /// # Errors
     /// The file cannot be opened, or the thread cannot be started.

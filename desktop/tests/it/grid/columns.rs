@@ -1,6 +1,6 @@
 //! Column commands, headers and column edges.
 
-use desktop::command::{ColumnCommand, Command, DialogKind, GridCommand};
+use desktop::command::{ColumnCommand, Command, DialogKind, GridCommand, Step};
 use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use shared::edit::{Change, ColumnRef};
@@ -112,6 +112,17 @@ fn a_sparkline_has_no_value_to_fill_and_text_pasted_over_it_is_skipped() {
     let notice = "Price trend is computed from other columns.";
     assert_eq!(harness.app().notices.last().map(String::as_str), Some(notice));
     assert!(harness.app().edits.is_empty());
+}
+
+#[test]
+fn cells_that_cannot_be_converted_are_counted_in_the_notice() {
+    let mut harness = three_rows();
+    harness.go(0, 0);
+    run(&mut harness, GridCommand::Extend(Step::Right));
+    run(&mut harness, GridCommand::Extend(Step::Right));
+    run(&mut harness, GridCommand::FillRight);
+    let notice = "1 cell was not filled because the column types differ.";
+    assert_eq!(harness.app().notices, [notice]);
 }
 
 #[test]

@@ -29,7 +29,8 @@ use uuid::Uuid;
 /// Id of the watchlist under test.
 pub const LIST: WatchlistId = WatchlistId(Uuid::from_u128(1));
 
-/// The application under test: one field for each thing that the grid shows or has requested, so that a test can set or read it.
+/// The application under test: one field for each thing that the grid shows or has requested, so that a test
+/// can set or read it.
 pub struct TestApp {
     pub watchlist: Watchlist,
     pub grid: GridState,
@@ -191,7 +192,7 @@ fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palett
     let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
     let panel = Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false);
     let status = Status {
-        unserved: None,
+        unavailable_reason: None,
         rows: Some((watchlist.rows().len(), grid.table(watchlist).len())),
         sums: grid.sums().get(),
         is_sort_paused: false,

@@ -12,7 +12,7 @@ use shared::{
 #[derive(Debug)]
 pub(super) struct Fill {
     pub(super) window: WindowId,
-    /// The edits that are not made yet, in order.
+    /// The remaining edits, in order.
     pub(super) edits: VecDeque<Vec<Change>>,
     /// Whether the person knows that the edits wait until they can be written to disk.
     pub(super) is_delayed: bool,
@@ -20,7 +20,7 @@ pub(super) struct Fill {
 
 /// The watchlists that are being created.
 #[derive(Debug, Default)]
-pub(super) struct Making {
+pub(super) struct Creations {
     /// Requested, but not yet answered.
     requested: HashMap<RequestId, Fill>,
     /// Created, but not yet shown.
@@ -29,7 +29,7 @@ pub(super) struct Making {
     empty: BTreeMap<WatchlistId, Fill>,
 }
 
-impl Making {
+impl Creations {
     pub(super) fn requested(&mut self, request: RequestId, fill: Fill) {
         self.requested.insert(request, fill);
     }
@@ -56,12 +56,12 @@ impl Making {
         self.empty.insert(watchlist, rest);
     }
 
-    /// Returns the watchlists whose rest of edits waits.
+    /// Returns the watchlists that have remaining edits.
     pub(super) fn delayed(&self) -> Vec<WatchlistId> {
         self.empty.iter().filter(|(_, fill)| fill.is_delayed).map(|(list, _)| *list).collect()
     }
 
-    /// Takes the created watchlists that a window is yet to show.
+    /// Takes the created watchlists that the window has not shown yet.
     pub(super) fn take_created(&mut self, window: WindowId) -> Vec<WatchlistId> {
         let taken = self.created.extract_if(.., |(of, _)| *of == window);
         taken.map(|(_, watchlist)| watchlist).collect()

@@ -7,19 +7,19 @@ use crate::command::{Command, Confirmation};
 
 /// Shows the open confirmation, if there is one. Returns its edits once the user confirms.
 pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView<'_>) -> Vec<Command> {
-    let Some(question) = open.take() else { return Vec::new() };
+    let Some(confirmation) = open.take() else { return Vec::new() };
     let (mut confirmed, mut cancelled) = (false, false);
-    let modal = Modal::new(Id::unique("question"))
+    let modal = Modal::new(Id::unique("confirmation"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
             ui.set_width(440.0);
-            ui.heading(question.title);
-            for line in &question.lines {
+            ui.heading(confirmation.title);
+            for line in &confirmation.lines {
                 ui.label(line);
             }
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    confirmed = ui.button(question.confirm_label).clicked();
+                    confirmed = ui.button(confirmation.confirm_label).clicked();
                     cancelled = ui.button("Cancel").clicked();
                 });
             });
@@ -27,10 +27,10 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
             confirmed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         });
     if confirmed {
-        return question.edits.into_iter().map(|changes| view.edit(changes)).collect();
+        return confirmation.edits.into_iter().map(|changes| view.edit(changes)).collect();
     }
     if !cancelled && !modal.should_close() {
-        *open = Some(question);
+        *open = Some(confirmation);
     }
     Vec::new()
 }
