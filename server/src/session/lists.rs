@@ -12,14 +12,16 @@ use shared::{
     limits::SERVER_MESSAGE_BYTES,
     wire::server::{ServerMessage, Watchlists},
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     access::Caller,
     dialect::{Dialect, frame::Frame},
     hub::Hub,
     pace::Pace,
-    timer::until,
 };
 
 /// Maximum age of the revisions and numbers of rows in a list.
@@ -76,7 +78,9 @@ impl ListUpdates {
             }
         }
         self.pace.fill(Instant::now());
-        until(Some(self.pace.wait_until().unwrap_or_else(Instant::now))).await;
+        if let Some(at) = self.pace.wait_until() {
+            sleep_until(at).await;
+        }
         self.changes.mark_unchanged();
         self.pace.consume(Instant::now());
     }
