@@ -37,6 +37,8 @@ const MAX_OUTGOING: usize = 512;
 const ROUND_TRIP_INTERVAL: Duration = Duration::from_secs(15);
 /// Minimum lead of the wall clock over the monotonic clock that means the machine was suspended.
 const SUSPEND_GAP: Duration = Duration::from_secs(10);
+/// Time after which a request to retry abandons an attempt to connect. An earlier one would only start the same attempt again.
+const HUNG_ATTEMPT: Duration = Duration::from_secs(3);
 /// Interval of the heartbeat checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -308,7 +310,9 @@ async fn connect(
                 Some(Command::Send(message)) if opened => {
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
-                Some(Command::RetryNow) if !opened => break Ended::RetryRequested,
+                Some(Command::RetryNow) if !opened && started.elapsed() >= HUNG_ATTEMPT => {
+                    break Ended::RetryRequested;
+                }
                 Some(Command::Reconnect) => break Ended::Lost("reconnecting with a new client id".to_owned()),
                 Some(Command::Send(_) | Command::RetryNow) => {}
             }
