@@ -26,6 +26,18 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The limits of the protocol.
+    pub const DEFAULT: Self = Self {
+        message_bytes: 1 << 20,
+        text_bytes: 4096,
+        columns: 256,
+        rows: 1_000_000,
+        changes: 10_000,
+        row_bytes: 480 << 10,
+        columns_bytes: 1 << 20,
+        open_watchlists: 64,
+    };
+
     /// Returns limits for what was accepted before, perhaps under higher limits than these: none on a watchlist's size.
     pub fn for_stored(self) -> Self {
         let none = usize::MAX;
@@ -35,16 +47,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            message_bytes: 1 << 20,
-            text_bytes: 4096,
-            columns: 256,
-            rows: 1_000_000,
-            changes: 10_000,
-            row_bytes: 480 << 10,
-            columns_bytes: 1 << 20,
-            open_watchlists: 64,
-        }
+        Self::DEFAULT
     }
 }
 

@@ -15,16 +15,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-const LIMITS: Limits = Limits {
-    message_bytes: 1 << 20,
-    text_bytes: 4096,
-    columns: 256,
-    rows: 1_000_000,
-    changes: 10_000,
-    row_bytes: 480 << 10,
-    columns_bytes: 1 << 20,
-    open_watchlists: 64,
-};
+const LIMITS: Limits = Limits::DEFAULT;
 
 fn row(number: u128) -> RowId {
     RowId(Uuid::from_u128(number))
