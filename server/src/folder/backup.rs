@@ -174,7 +174,8 @@ fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
     let logs = ["-wal", "-shm"];
     let is_free =
         |aside: &PathBuf| !aside.exists() && logs.iter().all(|log| !with_suffix(aside, log).exists());
-    let aside = (1..).map(|number| with_suffix(journal, &format!(".replaced-{number}"))).find(is_free);
+    let aside =
+        (1..).map(|number| with_suffix(journal, &format!("{}{number}", sqlite::REPLACED))).find(is_free);
     let aside = aside.expect("there are more numbers than files");
     let is_kept = rename_if_exists(journal, &aside)?;
     for log in logs {

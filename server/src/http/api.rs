@@ -24,6 +24,7 @@ use shared::{
 use super::{
     body::{RequestBody, streamed, watchlist_json},
     budget::Budget,
+    connection_limit::Place,
     context::HttpContext,
     problem::Problem,
 };
@@ -112,22 +113,22 @@ pub(super) async fn restore(
 pub(super) async fn read(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
-    Extension(budget): Extension<Arc<Budget>>,
+    (Extension(budget), Extension(place)): (Extension<Arc<Budget>>, Extension<Arc<Place>>),
     WatchlistPath(id): WatchlistPath,
     query: Result<Query<ReadQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(ReadQuery { format }) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let list = context.session.hub.connect(&caller, id)?;
-    let permit = budget.download().await?;
+    let download = budget.download(&place);
     let (frozen, at) = list.read().await.map_err(Rejection::from)?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let (kind, body) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", streamed(csv::write(frozen), permit)),
-        Format::Json => ("application/json", streamed(watchlist_json(id, frozen, at), permit)),
+        Format::Csv => ("text/csv; charset=utf-8", streamed(csv::write(frozen), download)),
+        Format::Json => ("application/json", streamed(watchlist_json(id, frozen, at), download)),
     };
     let tag = HeaderValue::from_str(&tag).expect("a tag is hexadecimal and digits");
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::ETAG, tag)], body).into_response())

@@ -18,7 +18,7 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Err(problem) = check_site(&context, request.headers()) {
+    if let Err(problem) = check_site(&context, &request) {
         return problem.into_response();
     }
     let Some(user) = context.account.authenticate(bearer_token(request.headers())) else {
@@ -40,14 +40,22 @@ pub(super) async fn require_own_site(
     request: Request,
     next: Next,
 ) -> Response {
-    match check_site(&context, request.headers()) {
+    match check_site(&context, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-fn check_site(context: &HttpContext, headers: &HeaderMap) -> Result<(), Problem> {
-    if !is_own_host(headers, context.address.ip(), &context.session.settings.public_names) {
+fn check_site(context: &HttpContext, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    let names = &context.session.settings.public_names;
+    // A target with a host replaces the header (RFC 9112, section 3.2.2).
+    if let Some(target) = request.uri().authority()
+        && !is_own_name(target.host(), context.address.ip(), names)
+    {
+        return Err(Problem::foreign_host(target.host()));
+    }
+    if !is_own_host(headers, context.address.ip(), names) {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         return Err(Problem::foreign_host(host));
     }
@@ -71,7 +79,10 @@ fn is_own_host(headers: &HeaderMap, address: IpAddr, public_names: &[String]) ->
     let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
         return false;
     };
-    let name = authority.host();
+    is_own_name(authority.host(), address, public_names)
+}
+
+fn is_own_name(name: &str, address: IpAddr, public_names: &[String]) -> bool {
     match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         Ok(ip) => ip.is_loopback() || ip == address || public_names.iter().any(|own| own == name),
         Err(_name) => {

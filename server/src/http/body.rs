@@ -20,7 +20,11 @@ use shared::{
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
-use super::{budget::Budget, context::HttpContext, problem::Problem};
+use super::{
+    budget::{Budget, Download},
+    context::HttpContext,
+    problem::Problem,
+};
 
 /// Maximum time that a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -64,14 +68,11 @@ impl FromRequest<HttpContext> for RequestBody {
     }
 }
 
-/// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in memory. The permit
-/// is released at its end.
-pub(super) fn streamed(
-    pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
-    permit: OwnedSemaphorePermit,
-) -> Body {
+/// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in memory. It counts as
+/// a download until its end.
+pub(super) fn streamed(pieces: impl Iterator<Item = Vec<u8>> + Send + 'static, download: Download) -> Body {
     let pieces = pieces.map(move |piece| {
-        let _held = &permit;
+        let _counted = &download;
         Ok::<_, Infallible>(piece)
     });
     Body::from_stream(stream::iter(pieces))

@@ -1,8 +1,8 @@
 //! What the HTTP calls of one caller may use at once: memory for bodies and downloads, and a rate of edits.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -12,13 +12,14 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::problem::Problem;
+use super::{connection_limit::Place, problem::Problem};
 use crate::{pace::Pace, settings::Settings};
 
 /// Maximum number of request bodies of a caller that are in memory.
 const MAX_BODIES: usize = 32;
-/// Maximum number of watchlists that are being sent to a caller.
-const MAX_DOWNLOADS: usize = 16;
+/// Maximum number of watchlists that are being sent to a caller. A further one ends the oldest, so that readers that do not read
+/// keep nobody out.
+const MAX_DOWNLOADS: usize = 64;
 /// Time that a call waits for its turn before it is refused.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -32,8 +33,27 @@ pub struct Budgets {
 /// The budget of one caller.
 pub(super) struct Budget {
     bodies: Arc<Semaphore>,
-    downloads: Arc<Semaphore>,
+    downloads: Arc<Mutex<Downloads>>,
     edits: Mutex<Pace>,
+}
+
+/// The watchlists that are being sent, oldest first, each with its connection.
+#[derive(Default)]
+struct Downloads {
+    next: u64,
+    open: BTreeMap<u64, Weak<Place>>,
+}
+
+/// A watchlist that is being sent. It counts until this is dropped.
+pub(super) struct Download {
+    number: u64,
+    downloads: Arc<Mutex<Downloads>>,
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        locked(&self.downloads).open.remove(&self.number);
+    }
 }
 
 impl Budgets {
@@ -50,7 +70,7 @@ impl Budgets {
         let new = || {
             Arc::new(Budget {
                 bodies: Arc::new(Semaphore::new(MAX_BODIES)),
-                downloads: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
+                downloads: Arc::default(),
                 edits: Mutex::new(Pace::new(self.edits_per_second, self.edits_burst, Instant::now())),
             })
         };
@@ -61,12 +81,25 @@ impl Budgets {
 impl Budget {
     /// Waits until a body may be read. It may be in memory as long as the permit.
     pub(super) async fn body(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        turn(&self.bodies, "requests").await
+        let permit = timeout(TURN_TIMEOUT, self.bodies.clone().acquire_owned()).await;
+        permit
+            .map_err(|_elapsed| Problem::too_many("requests", TURN_TIMEOUT))
+            .map(|permit| permit.expect("the semaphore is never closed"))
     }
 
-    /// Waits until a watchlist may be sent.
-    pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        turn(&self.downloads, "downloads").await
+    /// Counts a watchlist that is to be sent, and ends the connection of the oldest one if there are too many.
+    pub(super) fn download(&self, place: &Arc<Place>) -> Download {
+        let mut downloads = locked(&self.downloads);
+        if downloads.open.len() >= MAX_DOWNLOADS
+            && let Some((_, oldest)) = downloads.open.pop_first()
+            && let Some(oldest) = oldest.upgrade()
+        {
+            oldest.evict();
+        }
+        let number = downloads.next;
+        downloads.next += 1;
+        downloads.open.insert(number, Arc::downgrade(place));
+        Download { number, downloads: self.downloads.clone() }
     }
 
     /// Waits until an edit is within the rate.
@@ -76,13 +109,6 @@ impl Budget {
         sleep_until(at.ok_or_else(|| Problem::too_many("edits", TURN_TIMEOUT))?).await;
         Ok(())
     }
-}
-
-async fn turn(places: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, Problem> {
-    let permit = timeout(TURN_TIMEOUT, places.clone().acquire_owned()).await;
-    permit
-        .map_err(|_elapsed| Problem::too_many(what, TURN_TIMEOUT))
-        .map(|permit| permit.expect("the semaphore is never closed"))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -79,6 +79,11 @@ impl Place {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// Ends the connection.
+    pub(super) fn evict(&self) {
+        self.evicted.cancel();
+    }
+
     /// Waits until the connection has to make room for another.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;

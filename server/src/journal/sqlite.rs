@@ -60,7 +60,7 @@ use self::{
 };
 pub use self::{
     check::{CheckedList, check},
-    file::{FILE, RESTORING},
+    file::{FILE, REPLACED, RESTORING},
 };
 use super::{
     record::{

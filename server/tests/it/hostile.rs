@@ -181,6 +181,7 @@ async fn invalid_edits_are_rejected_and_change_nothing() {
         (set("price", json!("1e9999")), "invalidValue"),
         (set("price", json!("9".repeat(400))), "invalidValue"),
         (set("price", json!("NaN")), "invalidValue"),
+        (set("price", json!("-0.0")), "invalidValue"),
         (set("price", json!(71.5)), "invalidValue"),
         (set("lastChange", json!("+300000-01-01T00:00:00.000Z")), "readOnlyColumn"),
         (set("note", json!("x".repeat(5_000))), "tooLong"),

@@ -93,6 +93,13 @@ async fn requests_to_a_name_of_another_site_are_refused() {
             let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {bearer}\r\n\r\n");
             let response = request(&mut stream, &head).await;
             assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{host}{path}: {response}");
+            // The same with the host in the target.
+            let mut stream = connect(&server).await;
+            let head = head
+                .replace(path, &format!("http://{host}{path}"))
+                .replace(&format!("Host: {host}"), "Host: localhost");
+            let response = request(&mut stream, &head).await;
+            assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{host}{path}: {response}");
         }
     }
 }
@@ -113,7 +120,8 @@ async fn readers_that_do_not_read_leave_room_for_those_that_do() {
         server.bearer()
     );
     let mut silent = Vec::new();
-    for _ in 0..15 {
+    // More than are sent at once to one caller.
+    for _ in 0..100 {
         let mut stream = connect(&server).await;
         stream.write_all(head.as_bytes()).await.unwrap();
         silent.push(stream);
@@ -126,7 +134,7 @@ async fn readers_that_do_not_read_leave_room_for_those_that_do() {
     let text = String::from_utf8(whole).unwrap();
     assert!(text.starts_with("HTTP/1.1 200"), "{}", &text[..200.min(text.len())]);
     assert_eq!(text.matches("\"position\"").count(), 5_000);
-    // The permits of readers that have gone away are free again.
+    // Readers that have gone away do not count.
     drop(silent);
     for _ in 0..32 {
         let mut stream = connect(&server).await;

@@ -283,7 +283,7 @@ async fn a_damaged_backup_and_an_interrupted_restore_lose_nothing() {
     std::fs::copy(&journal, &new).unwrap();
     std::fs::rename(&journal, folder.path().join("journal.sqlite.replaced-1")).unwrap();
     let output = error_message(&run(&["list"], folder.path()));
-    assert!(output.contains("restore it again"), "{output}");
+    assert!(output.contains("restore it again") && output.contains("journal.sqlite.replaced-1"), "{output}");
     damage(&backup, "UPDATE log SET checksum = checksum - 1");
     stdout(&run(&["restore", &name], folder.path()));
     assert!(stdout(&run(&["list"], folder.path())).contains("List\t1"));

@@ -76,7 +76,7 @@ fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
     }
     let number = parse_exact(&digits).ok()?;
     let number = if factor == 1 { number } else { number.checked_mul(Decimal::from(factor))?.normalize() };
-    Some(if negative { -number } else { number })
+    Some(if negative && !number.is_zero() { -number } else { number })
 }
 
 /// Returns the point or the comma of a text such as `1.234` in a locale where it separates neither decimals nor groups,
@@ -168,6 +168,8 @@ mod tests {
             ("-.5", "-0.5"),
             ("-1,234,567", "-1234567"),
             ("007", "7"),
+            ("-0", "0"),
+            ("-0.00", "0.00"),
             ("71,8", "71.8"),
         ] {
             assert_eq!(typed(text, Separators::ENGLISH).as_deref(), Some(number), "{text}");

@@ -206,7 +206,7 @@ impl Watchlist {
             return Err(read_only(&set.column));
         }
         let limits = mode.limits();
-        let value = entry.column.kind.read(&set.value, &limits)?;
+        let value = read_value(&entry.column.kind, &set.value, mode)?;
         let slot = entry.slot;
         let (before, after) = (text_bytes(row.stored(slot)), text_bytes(&value));
         if after > before {
@@ -240,7 +240,7 @@ impl Watchlist {
             if entry.column.derive.is_some() {
                 return Err(read_only(key));
             }
-            let value = entry.column.kind.read(literal, &limits)?;
+            let value = read_value(&entry.column.kind, literal, mode)?;
             if value.is_empty() {
                 continue;
             }
@@ -374,6 +374,20 @@ impl Mode<'_> {
             Mode::Pending { .. } => None,
         }
     }
+}
+
+/// Reads a value for a column. Zero has no sign: a decimal cannot represent it, so it would not come back as it was sent.
+fn read_value(kind: &ColumnKind, literal: &Literal, mode: &Mode<'_>) -> Result<Value, Rejection> {
+    let value = kind.read(literal, &mode.limits())?;
+    if let (Value::Number(number), Literal::Text(text)) = (&value, literal)
+        && number.is_zero()
+        && text.starts_with('-')
+        && !matches!(mode, Mode::Confirmed { .. })
+    {
+        let message = format!("invalid value {literal}; zero has no sign");
+        return Err(Rejection::new(Code::InvalidValue, message));
+    }
+    Ok(value)
 }
 
 fn check_row(bytes: usize, limits: &Limits) -> Result<(), Rejection> {

@@ -22,6 +22,8 @@ use crate::{
 pub const FILE: &str = "journal.sqlite";
 /// Name of the file that holds a backup until it replaces the journal.
 pub const RESTORING: &str = "journal.sqlite.new";
+/// Suffix of a journal that a backup has replaced, before its number.
+pub const REPLACED: &str = ".replaced-";
 /// Size to which the write-ahead log is truncated when it starts over, in bytes.
 const LOG_BYTES: i64 = 64 << 20;
 
@@ -47,13 +49,22 @@ pub(super) fn path_in(data_dir: &Path) -> Result<PathBuf, JournalError> {
     }
     let half_restored = data_dir.join(RESTORING);
     if !path.exists() && half_restored.exists() {
+        let instead = match newest_replaced(&path) {
+            Some(replaced) => format!("restore {}, the journal that it was to replace", replaced.display()),
+            None => format!("delete {} to start over", half_restored.display()),
+        };
         return Err(JournalError::NotOurs(format!(
-            "restoring a backup as {} was interrupted: restore it again, or delete {} to start over",
-            path.display(),
-            half_restored.display()
+            "restoring a backup as {} was interrupted: restore it again, or {instead}",
+            path.display()
         )));
     }
     Ok(path)
+}
+
+/// Returns the journal that the last restore has renamed, if there is one.
+fn newest_replaced(journal: &Path) -> Option<PathBuf> {
+    let replaced = |number: u32| with_suffix(journal, &format!("{REPLACED}{number}"));
+    (1..).map(replaced).take_while(|path| path.exists()).last()
 }
 
 /// Opens a journal's file for writing, or creates it, and upgrades it to the current version.
