@@ -27,7 +27,7 @@ const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct FanOut {
     watchlist: WatchlistId,
     flush_interval: Duration,
-    state: Described,
+    state: PublishedState,
     subscribers: Subscribers,
     people: People,
     snapshots: SnapshotCache,
@@ -38,7 +38,7 @@ pub(super) struct FanOut {
 }
 
 /// What is known of the watchlist's last published state.
-struct Described {
+struct PublishedState {
     at: At,
     columns: Columns,
     approximate_bytes: usize,
@@ -72,7 +72,7 @@ impl FanOut {
         let mut fan_out = Self {
             watchlist,
             flush_interval,
-            state: Described { at, columns, approximate_bytes },
+            state: PublishedState { at, columns, approximate_bytes },
             subscribers: Subscribers::new(watchlist, start),
             people: People::default(),
             snapshots: SnapshotCache::default(),
@@ -125,7 +125,7 @@ impl FanOut {
     /// Adds durable commits. They are sent at once, or with the next flush if the last one was less than an interval ago.
     pub(super) fn publish(&mut self, published: Published) {
         let Published { commits, at, columns, approximate_bytes } = published;
-        self.state = Described { at, columns, approximate_bytes };
+        self.state = PublishedState { at, columns, approximate_bytes };
         for commit in commits.iter() {
             self.subscribers.push(commit.clone());
         }

@@ -37,7 +37,7 @@ impl Subscriber {
     }
 }
 
-struct Subscription {
+struct SubscriberState {
     subscriber: Subscriber,
     /// The revision that the connection has once its queue is written.
     sent: Revision,
@@ -65,7 +65,7 @@ pub(super) struct Subscribers {
     pub(super) log: CommitLog,
     /// Every subscriber that is ready has been sent the commits up to here.
     flushed: Revision,
-    subscriptions: BTreeMap<ConnectionId, Subscription>,
+    subscriptions: BTreeMap<ConnectionId, SubscriberState>,
 }
 
 impl Subscribers {
@@ -90,7 +90,7 @@ impl Subscribers {
     pub(super) fn subscribe(&mut self, subscriber: Subscriber, sent: Revision) -> Need {
         let connection = subscriber.connection;
         let subscription =
-            Subscription { subscriber, sent, ready: false, resuming: false, presence_missed: true };
+            SubscriberState { subscriber, sent, ready: false, resuming: false, presence_missed: true };
         self.subscriptions.insert(connection, subscription);
         self.catch_up(connection)
     }
@@ -99,7 +99,7 @@ impl Subscribers {
     pub(super) fn subscribe_later(&mut self, subscriber: Subscriber, sent: Revision) {
         let connection = subscriber.connection;
         let subscription =
-            Subscription { subscriber, sent, ready: false, resuming: true, presence_missed: false };
+            SubscriberState { subscriber, sent, ready: false, resuming: true, presence_missed: false };
         self.subscriptions.insert(connection, subscription);
     }
 
@@ -248,7 +248,7 @@ impl Subscribers {
     }
 }
 
-impl Subscription {
+impl SubscriberState {
     fn push(&self, item: Outgoing) -> bool {
         self.subscriber.outbox.push(item)
     }
