@@ -48,7 +48,7 @@ fn resident(pid: u32) -> (u64, u64) {
 async fn hostile_clients_neither_stop_nor_delay_the_server() {
     let seed = from_environment("AFTERGLOW_SEED", fastrand::u64(..));
     let seconds = from_environment("AFTERGLOW_HOSTILE_SECONDS", 20);
-    let patience = Duration::from_millis(from_environment("AFTERGLOW_HOSTILE_MILLIS", 2_000));
+    let patience = Duration::from_millis(from_environment("AFTERGLOW_HOSTILE_MILLIS", 10_000));
     eprintln!("hostile clients of seed {seed} for {seconds} s; AFTERGLOW_SEED repeats them");
     let folder = tempfile::tempdir().unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_afterglow-server"));
