@@ -7,6 +7,7 @@ mod budget;
 mod connection_limit;
 mod context;
 mod health;
+mod oldest_first;
 mod problem;
 mod serve;
 mod upgrade;

@@ -205,7 +205,7 @@ impl Connection {
         let decode =
             |frame: &crate::dialect::frame::Frame| Encoding::Json.decode_server(frame.payload()).unwrap();
         let mut messages: Vec<ServerMessage> = frames.iter().map(decode).collect();
-        // Who is there is sent after each subscription, even if it is nobody.
+        // Every subscription is sent the people who are there, even if there are none.
         messages.retain(
             |message| !matches!(message, ServerMessage::Presence(presence) if presence.people.is_empty()),
         );

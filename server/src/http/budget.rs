@@ -1,7 +1,7 @@
 //! What the HTTP calls of one caller may use at once: memory for bodies and downloads, and a rate of edits.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -12,13 +12,13 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{connection_limit::Place, problem::Problem};
+use super::{connection_limit::Place, oldest_first::OldestFirst, problem::Problem};
 use crate::{pace::Pace, settings::Settings};
 
 /// Maximum number of request bodies of a caller that are in memory.
 const MAX_BODIES: usize = 32;
 /// Maximum number of watchlists that are being sent to a caller. A further one ends the oldest, so that readers that do not read
-/// keep nobody out.
+/// do not lock others out.
 const MAX_DOWNLOADS: usize = 64;
 /// Time that a call waits for its turn before it is refused.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,26 +33,22 @@ pub struct Budgets {
 /// The budget of one caller.
 pub(super) struct Budget {
     bodies: Arc<Semaphore>,
-    downloads: Arc<Mutex<Downloads>>,
+    downloads: Downloads,
     edits: Mutex<Pace>,
 }
 
-/// The watchlists that are being sent, oldest first, each with its connection.
-#[derive(Default)]
-struct Downloads {
-    next: u64,
-    open: BTreeMap<u64, Weak<Place>>,
-}
+/// The connections on which watchlists are being sent.
+type Downloads = Arc<Mutex<OldestFirst<Weak<Place>>>>;
 
 /// A watchlist that is being sent. It counts until this is dropped.
 pub(super) struct Download {
     number: u64,
-    downloads: Arc<Mutex<Downloads>>,
+    downloads: Downloads,
 }
 
 impl Drop for Download {
     fn drop(&mut self) {
-        locked(&self.downloads).open.remove(&self.number);
+        locked(&self.downloads).remove(self.number);
     }
 }
 
@@ -70,7 +66,7 @@ impl Budgets {
         let new = || {
             Arc::new(Budget {
                 bodies: Arc::new(Semaphore::new(MAX_BODIES)),
-                downloads: Arc::default(),
+                downloads: Arc::new(Mutex::new(OldestFirst::new(MAX_DOWNLOADS))),
                 edits: Mutex::new(Pace::new(self.edits_per_second, self.edits_burst, Instant::now())),
             })
         };
@@ -89,16 +85,10 @@ impl Budget {
 
     /// Counts a watchlist that is to be sent, and ends the connection of the oldest one if there are too many.
     pub(super) fn download(&self, place: &Arc<Place>) -> Download {
-        let mut downloads = locked(&self.downloads);
-        if downloads.open.len() >= MAX_DOWNLOADS
-            && let Some((_, oldest)) = downloads.open.pop_first()
-            && let Some(oldest) = oldest.upgrade()
-        {
+        let (number, oldest) = locked(&self.downloads).add(Arc::downgrade(place));
+        if let Some(oldest) = oldest.and_then(|oldest| oldest.upgrade()) {
             oldest.evict();
         }
-        let number = downloads.next;
-        downloads.next += 1;
-        downloads.open.insert(number, Arc::downgrade(place));
         Download { number, downloads: self.downloads.clone() }
     }
 

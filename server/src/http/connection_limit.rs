@@ -1,28 +1,20 @@
-//! Limits the number of connections. Unauthenticated ones have a limit of their own, so that they cannot keep others out.
+//! Limits the number of connections. Unauthenticated ones have a limit of their own, so that they cannot use up that of others.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use super::oldest_first::OldestFirst;
 
 /// Maximum number of unauthenticated connections. A further one evicts the oldest.
 pub const MAX_UNAUTHENTICATED: usize = 256;
 
 /// The limits of a server's connections.
 pub struct ConnectionLimit {
-    unauthenticated: Mutex<Unauthenticated>,
+    unauthenticated: Mutex<OldestFirst<CancellationToken>>,
     /// Permits for connections of authenticated callers.
     authenticated: Arc<Semaphore>,
-}
-
-#[derive(Default)]
-struct Unauthenticated {
-    next: u64,
-    /// Oldest first.
-    open: BTreeMap<u64, CancellationToken>,
 }
 
 /// A connection that counts for the limits until this is dropped.
@@ -37,26 +29,21 @@ impl ConnectionLimit {
     /// Creates the limits for a number of authenticated connections.
     pub fn new(connections: usize) -> Self {
         let permits = connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self { unauthenticated: Mutex::default(), authenticated: Arc::new(Semaphore::new(permits)) }
+        let unauthenticated = Mutex::new(OldestFirst::new(MAX_UNAUTHENTICATED));
+        Self { unauthenticated, authenticated: Arc::new(Semaphore::new(permits)) }
     }
 
     /// Adds a connection, and evicts the oldest unauthenticated one if there are too many.
     pub(super) fn admit(self: &Arc<Self>) -> Place {
         let evicted = CancellationToken::new();
-        let mut unauthenticated = self.unauthenticated();
-        if unauthenticated.open.len() >= MAX_UNAUTHENTICATED
-            && let Some((_, oldest)) = unauthenticated.open.pop_first()
-        {
+        let (number, oldest) = self.unauthenticated().add(evicted.clone());
+        if let Some(oldest) = oldest {
             oldest.cancel();
         }
-        let number = unauthenticated.next;
-        unauthenticated.next += 1;
-        unauthenticated.open.insert(number, evicted.clone());
-        drop(unauthenticated);
         Place { limit: self.clone(), number, evicted, permit: Mutex::default() }
     }
 
-    fn unauthenticated(&self) -> MutexGuard<'_, Unauthenticated> {
+    fn unauthenticated(&self) -> MutexGuard<'_, OldestFirst<CancellationToken>> {
         self.unauthenticated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,7 +55,7 @@ impl Place {
         if permit.is_none() {
             *permit = self.limit.authenticated.clone().try_acquire_owned().ok();
             if permit.is_some() {
-                self.limit.unauthenticated().open.remove(&self.number);
+                self.limit.unauthenticated().remove(self.number);
             }
         }
         permit.is_some()
@@ -92,7 +79,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.limit.unauthenticated().open.remove(&self.number);
+        self.limit.unauthenticated().remove(self.number);
     }
 }
 

@@ -47,7 +47,7 @@ use uuid::Uuid;
 
 use self::{
     append::Append,
-    error::{damaged, store},
+    error::store,
     open::load_state,
     prune::{newest_whole, start_erasing},
     read::Source,
@@ -180,8 +180,7 @@ impl SqliteJournal {
 
     async fn write_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Result<(), JournalError> {
         let mark = move |writer: &mut Writer| {
-            let key = writer.state().list(id).map(|list| list.key);
-            let key = key.ok_or_else(|| damaged(format!("watchlist {id} does not exist")))?;
+            let key = writer.key_of(id)?;
             let written = writer.transaction(Durability::Synced, |connection| {
                 let values = params![at.map(Timestamp::as_millis), key];
                 connection
@@ -221,8 +220,7 @@ impl SqliteJournal {
         let part = EncodedPart::new(id, &part);
         let is_last = part.is_last();
         let write = move |writer: &mut Writer| {
-            let key = writer.state().list(id).map(|list| list.key);
-            let key = key.ok_or_else(|| damaged(format!("watchlist {id} does not exist")))?;
+            let key = writer.key_of(id)?;
             writer.transaction(Durability::WithTheNext, |connection| part.write(connection, key))
         };
         self.writer.step(write).await?;

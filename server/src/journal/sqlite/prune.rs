@@ -132,12 +132,7 @@ fn prune_block(
     (id, key): (WatchlistId, i64),
     limits: &Limits,
 ) -> Result<Option<bool>, JournalError> {
-    let mut oldest = None;
-    visit_blocks(connection, (id, key), Blocks::After(Revision(0)), |segments, _| {
-        oldest = Some(segments);
-        Ok(false)
-    })?;
-    let Some(segments) = oldest else { return Ok(None) };
+    let Some(segments) = oldest_block(connection, (id, key))? else { return Ok(None) };
     let mut bytes: i64 = connection
         .prepare_cached("SELECT bytes FROM watchlists WHERE key = ?")
         .and_then(|mut select| select.query_row([key], |row| row.get(0)))
@@ -172,6 +167,19 @@ fn delete_segments(connection: &Connection, seqs: &[i64]) -> Result<(), JournalE
     Ok(())
 }
 
+/// Returns the segments of the oldest block that are not pruned.
+fn oldest_block(
+    connection: &Connection,
+    list: (WatchlistId, i64),
+) -> Result<Option<Vec<Listed>>, JournalError> {
+    let mut oldest = None;
+    visit_blocks(connection, list, Blocks::After(Revision(0)), |segments, _| {
+        oldest = Some(segments);
+        Ok(false)
+    })?;
+    Ok(oldest)
+}
+
 fn delete_oldest_block(connection: &Connection, key: i64) -> Result<(), JournalError> {
     connection
         .prepare_cached(
@@ -196,12 +204,7 @@ fn delete_parts(connection: &Connection, key: i64, before: i64) -> Result<usize,
 
 /// Erases a part of a watchlist. Returns whether nothing is left of it.
 fn erase(connection: &Connection, (id, key): (WatchlistId, i64)) -> Result<bool, JournalError> {
-    let mut oldest = None;
-    visit_blocks(connection, (id, key), Blocks::After(Revision(0)), |segments, _| {
-        oldest = Some(segments);
-        Ok(false)
-    })?;
-    if let Some(segments) = oldest {
+    if let Some(segments) = oldest_block(connection, (id, key))? {
         let seqs: Vec<i64> = segments.iter().take(STEP_SEGMENTS).map(|segment| segment.place.seq).collect();
         delete_segments(connection, &seqs)?;
         if seqs.len() == segments.len() {

@@ -113,10 +113,7 @@ impl WriterHandle {
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
-        let (reply, answer) = oneshot::channel();
-        // A caller that is gone needs no answer.
-        self.send(Job::Now(Box::new(move |writer| drop(reply.send(work(writer)))))).await?;
-        answer.await.map_err(store)?
+        self.call(Job::Now, work).await
     }
 
     /// Does one step of something that takes long, between two transactions.
@@ -125,8 +122,18 @@ impl WriterHandle {
         work: impl FnOnce(&mut Writer) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let _permit = self.steps.acquire().await.map_err(store)?;
+        self.call(Job::Step, work).await
+    }
+
+    /// Sends work as a job, and returns its result.
+    async fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(Task) -> Job,
+        work: impl FnOnce(&mut Writer) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Step(Box::new(move |writer| drop(reply.send(work(writer)))))).await?;
+        // A caller that is gone needs no answer.
+        self.send(job(Box::new(move |writer| drop(reply.send(work(writer)))))).await?;
         answer.await.map_err(store)?
     }
 
@@ -223,7 +230,7 @@ impl WriterThread {
         appends
     }
 
-    /// Does one step of other work. Work that somebody waits for comes in turn with the work that nobody waits for.
+    /// Does one step of other work. Steps that a caller awaits alternate with upkeep.
     fn step(&mut self) {
         if let Some(step) = self.steps.pop_front() {
             step(&mut self.writer);

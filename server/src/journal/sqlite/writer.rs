@@ -8,7 +8,11 @@ use std::sync::{
 use rusqlite::Connection;
 use shared::ids::WatchlistId;
 
-use super::{error::store, fold::Fold, state::State};
+use super::{
+    error::{damaged, store},
+    fold::Fold,
+    state::State,
+};
 use crate::journal::store::JournalError;
 
 /// The writing connection. Only the thread of the writer has it.
@@ -42,6 +46,12 @@ impl Writer {
     /// Returns the state. It is locked only for a moment.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the key of a watchlist.
+    pub(super) fn key_of(&self, id: WatchlistId) -> Result<i64, JournalError> {
+        let key = self.state().list(id).map(|list| list.key);
+        key.ok_or_else(|| damaged(format!("watchlist {id} does not exist")))
     }
 
     /// Records whether the last write reached the disk.
