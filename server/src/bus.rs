@@ -1,4 +1,4 @@
-//! The bus: carries the events of a watchlist from its room to its channels. It knows neither.
+//! The bus: carries the events of a watchlist from its room to its channel. It knows neither.
 //!
 //! It makes delivery quick. What is true is in the journal.
 

@@ -1,4 +1,4 @@
-//! What happens to a watchlist, as plain data: its room publishes events on the bus, and its channels receive them in order.
+//! What happens to a watchlist, as plain data: its room publishes events on the bus, and its channel receives them in order.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub enum Event {
     Deleted,
 }
 
-/// Durable commits, and what channels need to know of the state after them.
+/// Durable commits, and what the channel needs to know of the state after them.
 #[derive(Clone, Debug)]
 pub struct Published {
     /// The commits, in order and without gaps to those of the event before.

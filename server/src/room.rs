@@ -15,6 +15,7 @@ mod refuse;
 mod saver;
 mod sequencer;
 mod task;
+mod usage;
 mod withheld;
 
 pub use command::{Answered, EditRequest, Reply, RoomHandle, RoomReader, RoomSender, Unreadable};

@@ -43,6 +43,9 @@ pub struct Settings {
     /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The
     /// default is far more than a million edits of people take: it limits a feed that sends large edits.
     pub history_bytes: u64,
+    /// Number of days that the answers to a client's edits of a watchlist are kept after its last one; 0 means no limit. If the
+    /// client sends one of these edits again later, it is judged as a new edit.
+    pub answers_days: u32,
     /// Maximum number of open connections of callers with a token.
     pub connections: usize,
     /// Host names under which the server is reached, besides `localhost` and addresses of this machine. A request to another
@@ -67,6 +70,7 @@ impl Default for Settings {
             history_days: 0,
             history_commits: 1_000_000,
             history_bytes: 4 << 30,
+            answers_days: 365,
             connections: 16_384,
             public_names: Vec::new(),
         }

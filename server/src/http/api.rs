@@ -146,7 +146,7 @@ pub(super) async fn edit(
     budget.edit().await?;
     match list.edit_answered(name, changes).await.map_err(Rejection::from)? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
-        Verdict::Rejected(rejection) => Err(rejection.into()),
+        Verdict::Rejected(rejection) => Err((*rejection).into()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Removes what is no longer kept, once a day: watchlists that were deleted long ago, and old commits.
+//! Removes what is no longer kept, once a day: watchlists that were deleted long ago, old commits, and the answers of clients
+//! that have not sent an edit for long.
 
 use std::{
     sync::{Arc, Weak},
@@ -6,7 +7,7 @@ use std::{
 };
 
 use shared::{ids::WatchlistId, time::Timestamp};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::lists::Lists;
 use crate::{
@@ -24,14 +25,15 @@ pub(super) async fn purge(context: &RoomContext) -> Result<Vec<WatchlistId>, Jou
     context.journal.purge(before).await
 }
 
-/// Prunes the commits of every watchlist, opened or not, and once a day purges and prunes again, until the
-/// server stops.
+/// Prunes the commits of every watchlist, opened or not, and expires answers; once a day purges, prunes and expires again,
+/// until the server stops.
 pub(super) async fn run(context: RoomContext, lists: Weak<Lists>) {
     loop {
         let Some(ids) = lists.upgrade().map(|lists| ids(&lists)) else { return };
         for id in ids {
             prune(context.clone(), id).await;
         }
+        expire_answers(&context).await;
         tokio::select! {
             () = tokio::time::sleep(DAY) => {}
             () = context.stop.cancelled() => return,
@@ -42,6 +44,21 @@ pub(super) async fn run(context: RoomContext, lists: Weak<Lists>) {
                 error!(error = &error as &dyn std::error::Error, "failed to purge deleted watchlists");
             }
         }
+    }
+}
+
+/// Deletes the answers that are no longer kept, until the server stops.
+async fn expire_answers(context: &RoomContext) {
+    let (now, days) = ((context.clock)(), context.settings.answers_days);
+    if days == 0 {
+        return;
+    }
+    let expired = tokio::select! {
+        expired = context.journal.expire_answers(now, days) => expired,
+        () = context.stop.cancelled() => return,
+    };
+    if let Err(error) = expired {
+        warn!(error = &error as &dyn std::error::Error, "failed to delete old answers");
     }
 }
 

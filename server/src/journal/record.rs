@@ -35,8 +35,8 @@ pub struct Record {
 pub enum Verdict {
     /// The edit became the commit with this revision.
     Accepted(Revision),
-    /// The edit was rejected.
-    Rejected(Rejection),
+    /// The edit was rejected. On the heap, because there may be thousands of verdicts and few are rejections.
+    Rejected(Box<Rejection>),
 }
 
 /// Sender of an edit. Edit ids are unique within one sender.

@@ -11,6 +11,7 @@ mod check;
 mod checkpoint;
 mod codec;
 mod error;
+mod expire;
 mod file;
 mod fold;
 mod open;
@@ -68,6 +69,8 @@ use super::{
     },
     store::{Answer, Journal, JournalError, Parts},
 };
+
+const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// A journal in one SQLite file, with one writing and a few reading connections.
 pub struct SqliteJournal {
@@ -373,6 +376,19 @@ impl Journal for SqliteJournal {
     fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
         Box::pin(async move {
             while self.writer.step(move |writer| writer.prune_step(id, retention)).await? {}
+            Ok(())
+        })
+    }
+
+    fn expire_answers(&self, now: Timestamp, days: u32) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let today = now.as_millis().div_euclid(MILLIS_PER_DAY);
+            let kept_since = today.saturating_sub(i64::from(days));
+            let start = move |writer: &mut Writer| writer.start_expiry(today, kept_since);
+            let mut next = self.writer.step(start).await?;
+            while let Some(expiry) = next {
+                next = self.writer.step(move |writer| writer.expire_step(expiry)).await?;
+            }
             Ok(())
         })
     }

@@ -6,12 +6,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use shared::{
-    edit::Change,
-    ids::{EditId, Revision},
-    limits::MAX_KEPT_ANSWERS,
-    rejection::Rejection,
-};
+use shared::{edit::Change, ids::EditId, limits::MAX_KEPT_ANSWERS};
 
 use super::command::Unreadable;
 use crate::journal::{AnswerRecord, Sender, Verdict};
@@ -49,29 +44,7 @@ struct SenderAnswers {
 struct KeptAnswer {
     edit: EditId,
     digest: [u8; 16],
-    verdict: KeptVerdict,
-}
-
-enum KeptVerdict {
-    Accepted(Revision),
-    Rejected(Box<Rejection>),
-}
-
-impl KeptAnswer {
-    fn new(record: &AnswerRecord) -> Self {
-        let verdict = match &record.verdict {
-            Verdict::Accepted(revision) => KeptVerdict::Accepted(*revision),
-            Verdict::Rejected(rejection) => KeptVerdict::Rejected(Box::new(rejection.clone())),
-        };
-        Self { edit: record.edit, digest: record.digest, verdict }
-    }
-
-    fn verdict(&self) -> Verdict {
-        match &self.verdict {
-            KeptVerdict::Accepted(revision) => Verdict::Accepted(*revision),
-            KeptVerdict::Rejected(rejection) => Verdict::Rejected((**rejection).clone()),
-        }
-    }
+    verdict: Verdict,
 }
 
 impl Answers {
@@ -96,7 +69,7 @@ impl Answers {
 
     /// Returns the answer to an edit of a cached sender.
     pub(super) fn verdict(&self, sender: Sender, edit: EditId) -> Option<Verdict> {
-        self.senders.get(&sender)?.get(edit).map(KeptAnswer::verdict)
+        self.senders.get(&sender)?.get(edit).map(|kept| kept.verdict.clone())
     }
 
     pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Recall {
@@ -104,7 +77,7 @@ impl Answers {
         let Some(answers) = self.senders.get_mut(&sender) else { return Recall::New };
         answers.last_use = self.uses;
         match answers.get(edit) {
-            Some(known) if known.digest == *digest => Recall::Same(known.verdict()),
+            Some(known) if known.digest == *digest => Recall::Same(known.verdict.clone()),
             Some(_) => Recall::Other,
             None if answers.is_full() && answers.first().is_some_and(|first| edit < first) => Recall::TooOld,
             None => Recall::New,
@@ -144,7 +117,8 @@ impl SenderAnswers {
     }
 
     fn insert(&mut self, record: &AnswerRecord) {
-        let kept = KeptAnswer::new(record);
+        let AnswerRecord { edit, digest, verdict, .. } = record;
+        let kept = KeptAnswer { edit: *edit, digest: *digest, verdict: verdict.clone() };
         match self.answers.binary_search_by_key(&record.edit, |kept| kept.edit) {
             Ok(index) => self.answers[index] = kept,
             Err(index) => self.answers.insert(index, kept),

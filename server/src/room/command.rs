@@ -239,5 +239,5 @@ impl Drop for EditRequest {
 
 /// Returns the answer to an edit that cannot be judged now.
 pub(super) fn unavailable(reason: &str) -> Verdict {
-    Verdict::Rejected(Rejection::new(Code::Unavailable, reason))
+    Verdict::Rejected(Rejection::new(Code::Unavailable, reason).into())
 }

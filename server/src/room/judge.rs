@@ -113,7 +113,7 @@ impl Judge {
         }
         let verdict = match self.commit(request, bytes, now, unwritten) {
             Ok(revision) => Verdict::Accepted(revision),
-            Err(rejection) => Verdict::Rejected(rejection),
+            Err(rejection) => Verdict::Rejected(rejection.into()),
         };
         let record = AnswerRecord { sender, edit: request.edit, digest, verdict: verdict.clone() };
         self.answers.record(&record);
@@ -199,5 +199,5 @@ impl Judge {
 }
 
 fn rejected(code: Code, message: String) -> Verdict {
-    Verdict::Rejected(Rejection::new(code, message))
+    Verdict::Rejected(Rejection::new(code, message).into())
 }

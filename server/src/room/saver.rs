@@ -42,6 +42,11 @@ impl Saver {
         Self { context, watchlist, own, saved, is_saving: false, prune_at: None }
     }
 
+    /// Whether a snapshot is being stored.
+    pub(super) fn is_saving(&self) -> bool {
+        self.is_saving
+    }
+
     /// Returns when commits are to be pruned next.
     pub(super) fn prune_at(&self) -> Option<Instant> {
         self.prune_at

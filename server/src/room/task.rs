@@ -21,6 +21,7 @@ use super::{
     refuse::{refuse, refuse_all, refuse_until},
     saver::Saver,
     sequencer::{Judged, Sequencer},
+    usage::Usage,
 };
 use crate::{
     bus::local::Publisher,
@@ -53,10 +54,12 @@ pub fn spawn(
         });
         match loaded {
             Ok((judge, saved)) => {
+                let usage = Usage::new(own.clone());
                 let saver = Saver::new(context.clone(), watchlist, own, saved);
                 let sequencer = Sequencer::new(context.clone(), watchlist, judge);
                 let recovery = Recovery::default();
-                let room = Room { context, watchlist, epoch, live, publisher, sequencer, recovery, saver };
+                let room =
+                    Room { context, watchlist, epoch, live, publisher, sequencer, recovery, saver, usage };
                 room.run(commands).await;
             }
             Err(error) => {
@@ -87,6 +90,7 @@ struct Room {
     sequencer: Sequencer,
     recovery: Recovery,
     saver: Saver,
+    usage: Usage,
 }
 
 impl Room {
@@ -111,10 +115,22 @@ impl Room {
                     if count == 0 || !self.execute_all(received).await {
                         break;
                     }
+                    self.usage.extend();
+                }
+                () = until(Some(self.usage.check_at())) => {
+                    if self.usage.has_ended() && !self.has_work() {
+                        break;
+                    }
+                    self.usage.extend();
                 }
             }
         }
         refuse_all(commands, Unavailable::NotServed).await;
+    }
+
+    /// Whether the room has something to do that nobody waits for.
+    fn has_work(&self) -> bool {
+        self.saver.is_saving() || self.recovery.resolve_at().is_some()
     }
 
     /// Executes the edits first, so that every other command sees what is on disk. Returns false once the room is to end: the

@@ -132,6 +132,6 @@ fn answer_message(answered: Answered) -> ServerMessage {
     let Answered { watchlist, edit, verdict } = answered;
     match verdict {
         Verdict::Accepted(revision) => ServerMessage::Accepted(Accepted { watchlist, edit, revision }),
-        Verdict::Rejected(rejection) => rejected(watchlist, edit, rejection),
+        Verdict::Rejected(rejection) => rejected(watchlist, edit, *rejection),
     }
 }

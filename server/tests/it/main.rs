@@ -8,6 +8,7 @@ mod appending;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
+mod expiry;
 mod failing_journal;
 mod fuzz;
 mod history;
@@ -15,7 +16,9 @@ mod hostile;
 mod hostile_client;
 mod http_calls;
 mod http_limits;
+mod idle;
 mod journal;
+mod linearizable;
 mod managing;
 #[cfg(target_os = "linux")]
 mod pressure;

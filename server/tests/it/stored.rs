@@ -79,7 +79,9 @@ impl StoredList {
         for (sender, edit, changes) in edits {
             let digest = [edit.0.to_le_bytes()[0]; 16];
             let verdict = if changes.is_empty() {
-                Verdict::Rejected(Rejection::new(Code::BadMessage, "an edit needs at least one change"))
+                Verdict::Rejected(
+                    Rejection::new(Code::BadMessage, "an edit needs at least one change").into(),
+                )
             } else {
                 revision = revision.next();
                 let by = Author { user: sender.user, name: "ann".into(), client: sender.client, edit };

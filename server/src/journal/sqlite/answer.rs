@@ -54,9 +54,8 @@ impl StoredAnswer {
             StoredVerdict::Rejected(json) => {
                 let rejection: Result<Rejection, _> = serde_json::from_str(json);
                 let edit = self.edit;
-                Verdict::Rejected(
-                    rejection.map_err(|error| damaged(format!("the answer to edit {edit}: {error}")))?,
-                )
+                let damaged = |error| damaged(format!("the answer to edit {edit}: {error}"));
+                Verdict::Rejected(rejection.map_err(damaged)?.into())
             }
         };
         Ok(AnswerRecord { sender, edit: self.edit, digest: self.digest, verdict })

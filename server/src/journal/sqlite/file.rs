@@ -10,7 +10,10 @@ use rusqlite::{Connection, OpenFlags};
 use super::{
     checkpoint::BUSY,
     error::store,
-    schema::{APPLICATION_ID, VERSION, check_definitions, create, newer, newest_recorded, not_ours, pragma},
+    schema::{
+        APPLICATION_ID, VERSION, add_days, check_definitions, create, newer, newest_recorded, not_ours,
+        pragma,
+    },
     upgrade,
 };
 use crate::{
@@ -104,6 +107,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, JournalError> {
     if pragma(&connection, "user_version").map_err(unreadable)? < VERSION {
         upgrade::run(&connection)?;
     }
+    add_days(&connection)?;
     Ok(Opened { connection, was_unclean })
 }
 

@@ -16,6 +16,8 @@ pub(super) const VERSION: i64 = 3;
 const BASE: &str = include_str!("../../../migrations/base.sql");
 /// Tables of the current version.
 const CURRENT: &str = include_str!("../../../migrations/log.sql");
+/// A table that the first journals of the current version do not have. Programs that do not know it ignore it.
+const DAYS: &str = include_str!("../../../migrations/days.sql");
 
 /// Creates the tables of a new journal.
 pub(super) fn create(connection: &Connection) -> Result<(), JournalError> {
@@ -27,6 +29,11 @@ pub(super) fn create(connection: &Connection) -> Result<(), JournalError> {
 /// Adds the tables of the current version to a journal of an older one. From then on older programs refuse it.
 pub(super) fn add_current(connection: &Connection) -> Result<(), JournalError> {
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {CURRENT} COMMIT;")).map_err(store)
+}
+
+/// Adds the table that the first journals of the current version do not have.
+pub(super) fn add_days(connection: &Connection) -> Result<(), JournalError> {
+    connection.execute_batch(DAYS).map_err(store)
 }
 
 /// Returns the value of a pragma that is a number.

@@ -115,6 +115,9 @@ impl Journal for FailingJournal {
     fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
         self.inner.prune(id, retention)
     }
+    fn expire_answers(&self, now: Timestamp, days: u32) -> Answer<'_, ()> {
+        self.inner.expire_answers(now, days)
+    }
     fn ready(&self) -> Answer<'_, ()> {
         self.inner.ready()
     }

@@ -288,6 +288,10 @@ impl Journal for SimulatedJournal {
         })
     }
 
+    fn expire_answers(&self, _now: Timestamp, _days: u32) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn ready(&self) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
     }

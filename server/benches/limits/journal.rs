@@ -1,16 +1,7 @@
-//! What the journal costs and how fast it is, measured through the hub with real rooms on a real disk: disk
-//! bytes and edits a second with many clients on one list and with many lists, a person's edit while the
-//! journal is pruned, checkpointed and backed up, and the start with a large journal after an unclean stop.
-//!
-//! `cargo bench -p server --bench journal -- 10240` uses a journal of 10,240 MiB for the last part; without a number,
-//! of 1,024 MiB. The bytes are `write_bytes` of `/proc/self/io`: what this process caused to be written to the disk,
-//! checkpoints included.
-
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a benchmark prints its results and panics on any error"
-)]
+//! The journal, measured through the hub with real rooms on a real disk: disk bytes and edits a second with many clients on one
+//! watchlist and with many watchlists, a person's edit while the journal is pruned, checkpointed and backed up, and the start
+//! with a large journal after an unclean stop. The bytes are `write_bytes` of `/proc/self/io`: what this process caused to be
+//! written to the disk, checkpoints included.
 
 use std::{
     fs,
@@ -44,6 +35,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
+
+use crate::report::Report;
 
 const CLIENTS: u128 = 64;
 const IN_FLIGHT: usize = 16;
@@ -182,7 +175,8 @@ fn written() -> u64 {
     line.parse().unwrap()
 }
 
-async fn flood(name: &str, lists: u128, number_of_clients: u128) {
+/// Measures edits a second, and disk bytes an edit.
+async fn flood(lists: u128, number_of_clients: u128) -> (f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::open(folder.path()).await;
     let mut clients = Vec::new();
@@ -203,8 +197,7 @@ async fn flood(name: &str, lists: u128, number_of_clients: u128) {
     }
     let rate = edits as f64 / started.elapsed().as_secs_f64();
     bench.close().await;
-    let bytes = (written() - before) as f64 / edits as f64;
-    println!("{name}: {rate:.0} edits/s, {bytes:.0} disk bytes an edit");
+    (rate, (written() - before) as f64 / edits as f64)
 }
 
 fn percentile(times: &[Duration], percent: usize) -> f64 {
@@ -212,7 +205,7 @@ fn percentile(times: &[Duration], percent: usize) -> f64 {
 }
 
 /// Measures a person's edits while a feed sends 10,000 changes a second and the journal is pruned and backed up.
-async fn person(history: u64) {
+async fn person(history: u64, report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::open(folder.path()).await;
     let mut old = bench.list(1).await;
@@ -237,8 +230,9 @@ async fn person(history: u64) {
         (percentile(&times, 50), percentile(&times, 99), percentile(&times, 100))
     };
     let end = Instant::now() + TIME;
-    let (p50, p99, most) = measure(&mut person, &|| Instant::now() >= end).await;
-    println!("person, feed only: p50 {p50:.1} ms, p99 {p99:.1} ms, max {most:.1} ms");
+    let (p50, p99, _) = measure(&mut person, &|| Instant::now() >= end).await;
+    report.note("a person's edit, median, with 10,000 changes/s", p50, "ms");
+    report.at_most("a person's edit, 99th percentile, with 10,000 changes/s", p99, 30.0, "ms");
     let journal = bench.journal.clone();
     // A snapshot at the head lets everything before it be pruned.
     let (state, at) = bench.hub.connect(&admin(), list).unwrap().read().await.unwrap();
@@ -261,16 +255,16 @@ async fn person(history: u64) {
     });
     let is_done = || pruning.is_finished() && backups.is_finished();
     let (p50, p99, most) = measure(&mut person, &is_done).await;
-    println!(
-        "person, feed, pruning {history} commits of {FEED_CHANGES} changes, backups: p50 {p50:.1} ms, p99 {p99:.1} ms, \
-         max {most:.1} ms"
-    );
-    println!("pruning took {:.1?}, {BACKUPS} backups {:.1?}", pruning.await.unwrap(), backups.await.unwrap());
+    report.note("the same while pruning, checkpointing and backing up, median", p50, "ms");
+    report.at_most("the same, 99th percentile", p99, 30.0, "ms");
+    report.note("the same, slowest", most, "ms");
+    report.note("time to prune 10,100 commits of 160 changes", pruning.await.unwrap().as_secs_f64(), "s");
+    report.note("time for 4 backups", backups.await.unwrap().as_secs_f64(), "s");
     stop.send_replace(true);
-    println!("the feed sent {} edits", feed.await.unwrap());
+    feed.await.unwrap();
     let started = Instant::now();
     bench.close().await;
-    println!("closing took {:.0?}", started.elapsed());
+    report.at_most("closing", started.elapsed().as_secs_f64(), 2.0, "s");
 }
 
 async fn prune(journal: &SqliteJournal, list: WatchlistId) {
@@ -278,7 +272,7 @@ async fn prune(journal: &SqliteJournal, list: WatchlistId) {
 }
 
 /// Measures the start with a large journal that was not closed.
-async fn start(mebibytes: u64) {
+async fn start(mebibytes: u64, report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::open(folder.path()).await;
     let mut clients = Vec::new();
@@ -297,7 +291,6 @@ async fn start(mebibytes: u64) {
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
     }
-    let log = size("journal.sqlite-wal") >> 20;
     bench.close().await;
     drop(folder);
     std::process::Command::new("sync").status().unwrap();
@@ -308,22 +301,23 @@ async fn start(mebibytes: u64) {
     let ready = started.elapsed();
     let list = WatchlistId(Uuid::from_u128(1));
     bench.journal.commits(list, Revision(1), ReadLimit { commits: 1, bytes: 1 }).await.unwrap();
-    println!(
-        "start with a journal of {} MiB and a log of {log} MiB after an unclean stop ({}): ready in {ready:.2?}",
-        fs::metadata(copy.path().join("journal.sqlite")).unwrap().len() >> 20,
-        if is_cold { "cold cache" } else { "warm cache" },
-    );
+    let cache = if is_cold { "cold" } else { "warm" };
+    let what = format!("start with a journal of {mebibytes} MiB after an unclean stop, {cache} cache");
+    report.at_most(&what, ready.as_secs_f64(), 2.0, "s");
     bench.close().await;
 }
 
-fn main() {
-    let mebibytes = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1_024);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        flood("one list, 64 clients", 1, CLIENTS).await;
-        flood("one list, 1,024 clients", 1, 16 * CLIENTS).await;
-        flood("64 lists, one client each", CLIENTS, CLIENTS).await;
-        person(10_100).await;
-        start(mebibytes).await;
-    });
+/// Measures everything, with a journal of this many MiB for the start.
+pub async fn measure(mebibytes: u64, report: &mut Report) {
+    let (rate, bytes) = flood(1, CLIENTS).await;
+    report.at_most("disk bytes a price change, 64 clients on one watchlist", bytes, 1_536.0, "bytes");
+    report.at_least("64 clients on one watchlist, 16 edits in flight each", rate, 20_000.0, "edits/s");
+    let (rate, bytes) = flood(1, 16 * CLIENTS).await;
+    report.note("disk bytes a price change, 1,024 clients on one watchlist", bytes, "bytes");
+    report.note("1,024 clients on one watchlist", rate, "edits/s");
+    let (rate, bytes) = flood(CLIENTS, CLIENTS).await;
+    report.note("disk bytes a price change, 64 watchlists", bytes, "bytes");
+    report.at_least("64 watchlists with one client each", rate, 15_000.0, "edits/s");
+    person(10_100, report).await;
+    start(mebibytes, report).await;
 }

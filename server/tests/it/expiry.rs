@@ -1,0 +1,115 @@
+//! The answers of a client that has sent no edit for long are deleted, and no others.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use server::{
+    clock::Clock,
+    hub::Hub,
+    journal::{Journal, sqlite::SqliteJournal},
+    room::RoomContext,
+};
+use shared::time::Timestamp;
+
+use crate::{
+    stored::{StoredList, note, row, sender},
+    support::{room_context, wait_for},
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// Opens the journal again, which folds what was written.
+async fn reopened(journal: SqliteJournal, folder: &Path) -> SqliteJournal {
+    journal.close().await;
+    SqliteJournal::open(folder).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_answers_of_clients_without_a_recent_edit_expire() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(folder.path()).await.unwrap();
+    let mut list = StoredList::create(&journal, 1, 3).await;
+    let append =
+        async |journal: &SqliteJournal, list: &mut StoredList, of: u128, edits: std::ops::Range<u64>| {
+            let edits = edits.map(|edit| {
+                // Some are rejected.
+                let changes = if edit.is_multiple_of(3) { vec![] } else { vec![note(row(1), "x")] };
+                list.edit(sender(of), edit, changes)
+            });
+            let edits = edits.collect();
+            list.append(journal, edits).await.unwrap();
+        };
+    let expire = async |journal: &SqliteJournal, day: i64| {
+        journal.expire_answers(Timestamp::from_millis(day * DAY), 30).await.unwrap()
+    };
+    // More senders than one step looks at. One is active until day 20, one has only rejections.
+    for of in 100..300 {
+        append(&journal, &mut list, of, 1..2).await;
+    }
+    append(&journal, &mut list, 2, 1..1_400).await;
+    append(&journal, &mut list, 3, 3..4).await;
+    journal = reopened(journal, folder.path()).await;
+    expire(&journal, 5).await;
+    append(&journal, &mut list, 2, 1_400..1_410).await;
+    for day in [20, 34] {
+        expire(&journal, day).await;
+        for of in [2, 3, 100, 299] {
+            let kept = list.kept_answers(sender(of));
+            assert_eq!(journal.answers(list.id, sender(of)).await.unwrap(), kept, "on day {day}");
+        }
+        journal = reopened(journal, folder.path()).await;
+    }
+    expire(&journal, 35).await;
+    for of in [3].into_iter().chain(100..300) {
+        assert_eq!(journal.answers(list.id, sender(of)).await.unwrap(), [], "client {of}");
+    }
+    assert_eq!(journal.answers(list.id, sender(2)).await.unwrap(), list.kept_answers(sender(2)));
+    // The client of day 20 has sent nothing since, but an edit that is not folded yet is recent.
+    append(&journal, &mut list, 3, 4..5).await;
+    expire(&journal, 50).await;
+    assert_eq!(journal.answers(list.id, sender(2)).await.unwrap(), []);
+    assert_eq!(journal.answers(list.id, sender(3)).await.unwrap(), list.kept_answers(sender(3))[1..]);
+    journal.close().await;
+    server::folder::backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_expire_while_the_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    let mut list = StoredList::create(&journal, 1, 3).await;
+    let edit = list.edit(sender(2), 1, vec![note(row(1), "x")]);
+    list.append(&journal, vec![edit]).await.unwrap();
+    let journal = Arc::new(reopened(journal, folder.path()).await);
+    let now = Arc::new(AtomicI64::new(10 * DAY));
+    let clock: Clock = {
+        let now = now.clone();
+        Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
+    };
+    let hub = Hub::open(RoomContext { clock, ..room_context(journal.clone()) }).await.unwrap();
+    let answers = async || journal.answers(list.id, sender(2)).await.unwrap().len();
+    let recorded = || {
+        let connection = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();
+        connection.query_row("SELECT ifnull(max(day), 0) FROM days", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    for day in [10, 374, 375] {
+        now.store(day * DAY, Ordering::SeqCst);
+        if day > 10 {
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(24 * 60 * 60 + 1)).await;
+            tokio::time::resume();
+        }
+        wait_for("the day to be recorded", async || (recorded() == day).then_some(())).await;
+        if day < 375 {
+            assert_eq!(answers().await, 1, "on day {day}");
+        }
+    }
+    wait_for("the answers to expire", async || (answers().await == 0).then_some(())).await;
+    drop(hub);
+}
