@@ -1,6 +1,7 @@
 //! The watchlists of this server. The hub starts the room and the channel of each and joins them. A call on a person's behalf
 //! carries the caller, and is refused if the caller may not make it.
 
+mod history;
 mod lists;
 mod open_list;
 mod retention;
@@ -26,9 +27,6 @@ use crate::{
     room::RoomContext,
     unavailable::Unavailable,
 };
-
-/// Maximum number of reads of the journal for one request of a history.
-const HISTORY_READS: usize = 64;
 
 /// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
@@ -156,7 +154,8 @@ impl Hub {
         access::check(caller, Action::Delete, caller.list_role())
     }
 
-    /// Returns commits of a watchlist, newest first. A long search ends early and says where to continue.
+    /// Returns commits of a watchlist, newest first: as many as fit into a message. A long search ends early. If there may be more,
+    /// the page says where to continue.
     ///
     /// # Errors
     /// `unknownWatchlist`, or `unavailable` if the journal cannot be read.
@@ -170,20 +169,8 @@ impl Hub {
         if !is_known || !is_visible(caller) {
             return Err(unknown(id));
         }
-        let mut page = HistoryPage { commits: Vec::new(), next: filter.before };
-        for _ in 0..HISTORY_READS {
-            // Each read waits for its turn, so that a long search does not delay others.
-            let limit = filter.limit - page.commits.len();
-            let rest = HistoryFilter { before: page.next, limit, ..filter.clone() };
-            let found = self.lists.context.journal.history(id, rest).await;
-            let HistoryPage { commits, next } = found.map_err(|error| unavailable(&error))?;
-            page.commits.extend(commits);
-            page.next = next;
-            if next.is_none() || page.commits.len() >= filter.limit {
-                break;
-            }
-        }
-        Ok(page)
+        let found = history::read(&*self.lists.context.journal, id, filter).await;
+        found.map_err(|error| unavailable(&error))
     }
 
     /// Checks that the store can be read, and written if the last write failed.

@@ -3,6 +3,7 @@
 //! The state runs ahead of the disk only while a write is under way, and is not read then: edits that arrive in the meantime
 //! wait in the queue and share the next write.
 
+mod answer_queue;
 mod answers;
 mod authorship;
 mod command;
@@ -18,7 +19,8 @@ mod task;
 mod usage;
 mod withheld;
 
-pub use command::{Answered, EditRequest, Reply, RoomHandle, RoomReader, RoomSender, Unreadable};
+pub use answer_queue::{AnswerQueue, Answered};
+pub use command::{EditRequest, Reply, RoomHandle, RoomReader, RoomSender, Unreadable};
 pub use context::RoomContext;
 pub use live::Live;
 pub use saver::prune;

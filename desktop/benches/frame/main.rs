@@ -58,6 +58,10 @@ fn main() {
 
 fn still() {
     println!("frame, 1920x1080, {COLUMNS} columns, median of {FRAMES} (ms)");
+    // The first measurement would include how the allocator grows.
+    let first = filled(1_000);
+    median(|ui| table(ui, &first));
+    grid_frame(&first, Some(&all_glowing(&first)));
     println!("{:>10} {:>8} {:>8} {:>14} {:>6}", "rows", "still", "glowing", "TableBuilder", "ratio");
     for rows in [1_000, 100_000, 1_000_000] {
         let watchlist = filled(rows);

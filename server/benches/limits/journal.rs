@@ -18,7 +18,7 @@ use server::{
     journal::{
         Journal, ReadLimit, Retention, Sender, StoredAuthors, StoredPart, Verdict, sqlite::SqliteJournal,
     },
-    room::{Answered, Reply, RoomContext, Withheld},
+    room::{AnswerQueue, Reply, RoomContext, Withheld},
     settings::Settings,
 };
 use shared::{
@@ -29,10 +29,7 @@ use shared::{
     value::Literal,
     wire::snapshot::Snapshot,
 };
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
+use tokio::{sync::watch, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -125,20 +122,20 @@ impl Client {
     /// Keeps edits of one price in flight until the end, and returns how many were accepted.
     async fn flood(mut self, end: Instant) -> u64 {
         let list = self.hub.connect(&admin(), self.list).unwrap();
-        let (sender, mut answers) = mpsc::channel::<Answered>(IN_FLIGHT * 2);
+        let answers = AnswerQueue::default();
         let withheld = Arc::new(Withheld::new(Sender { user: admin().user().id, client: self.id }));
         let (mut open, mut accepted) = (0, 0);
         loop {
             while open < IN_FLIGHT && Instant::now() < end {
                 self.edit += 1;
-                let reply = Reply::Connection(sender.clone(), withheld.clone());
+                let reply = Reply::Connection(answers.clone(), withheld.clone());
                 list.edit((self.id, EditId(self.edit)), Ok(vec![self.price()]), reply).await;
                 open += 1;
             }
             if open == 0 {
                 return accepted;
             }
-            let answer = answers.recv().await.unwrap();
+            let answer = answers.next().await;
             assert!(matches!(answer.verdict, Verdict::Accepted(_)), "{answer:?}");
             (open, accepted) = (open - 1, accepted + 1);
         }
@@ -147,7 +144,7 @@ impl Client {
     /// Sends 10,000 changes a second until told to stop, in order and without waiting for answers.
     async fn feed(mut self, mut stop: watch::Receiver<bool>) -> u64 {
         let list = self.hub.connect(&admin(), self.list).unwrap();
-        let (sender, mut answers) = mpsc::channel::<Answered>(4_096);
+        let answers = AnswerQueue::default();
         let withheld = Arc::new(Withheld::new(Sender { user: admin().user().id, client: self.id }));
         let interval = Duration::from_secs(1) * u32::try_from(FEED_CHANGES).unwrap() / 10_000;
         let mut ticks = tokio::time::interval(interval);
@@ -155,12 +152,12 @@ impl Client {
         loop {
             tokio::select! {
                 _ = stop.changed() => return edits,
-                _ = answers.recv() => {}
+                _ = answers.next() => {}
                 _ = ticks.tick() => {
                     self.edit += 1;
                     edits += 1;
                     let changes = (0..FEED_CHANGES).map(|_| self.price()).collect();
-                    let reply = Reply::Connection(sender.clone(), withheld.clone());
+                    let reply = Reply::Connection(answers.clone(), withheld.clone());
                     list.edit((self.id, EditId(self.edit)), Ok(changes), reply).await;
                 }
             }

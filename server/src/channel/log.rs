@@ -12,8 +12,8 @@ use shared::{
 
 use crate::dialect::{Dialect, frame::Frame};
 
-/// Maximum size of the commits kept in memory, in approximate bytes once encoded.
-const LOG_BYTES: usize = 4 << 20;
+/// Maximum size of the commits kept in memory, in approximate bytes once encoded. Decoded they take about twice as much.
+const LOG_BYTES: usize = 2 << 20;
 /// A message is cut from the log before it exceeds this many bytes; conflation only makes it smaller.
 pub(super) const CUT_BYTES: usize = 512 * 1024;
 

@@ -11,7 +11,10 @@ use shared::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::withheld::Withheld;
+use super::{
+    answer_queue::{AnswerQueue, Answered},
+    withheld::Withheld,
+};
 use crate::{
     access::{Caller, ListRole},
     journal::{JournalError, Sender, Verdict},
@@ -65,20 +68,9 @@ pub struct Unreadable {
 /// Destination of the answer to an edit.
 pub enum Reply {
     /// A connection, with the edits that are withheld from it.
-    Connection(mpsc::Sender<Answered>, Arc<Withheld>),
+    Connection(AnswerQueue, Arc<Withheld>),
     /// A caller that waits for this one answer.
     Once(oneshot::Sender<Verdict>),
-}
-
-/// An edit's answer on its way to a connection.
-#[derive(Clone, Debug)]
-pub struct Answered {
-    /// The watchlist that the edit is for.
-    pub watchlist: WatchlistId,
-    /// The edit's number.
-    pub edit: EditId,
-    /// The answer.
-    pub verdict: Verdict,
 }
 
 /// A room's owner. It alone ends the room.
@@ -201,11 +193,8 @@ impl EditRequest {
     pub(super) fn answer(mut self, verdict: Verdict) {
         let (watchlist, edit) = (self.watchlist, self.edit);
         match self.reply.take() {
-            // The channel has room for every edit that a connection may have in flight. A connection that is gone sends the
-            // edit again when it is back.
-            Some(Reply::Connection(answers, _)) => {
-                drop(answers.try_send(Answered { watchlist, edit, verdict }));
-            }
+            // A connection that is gone sends the edit again when it is back.
+            Some(Reply::Connection(answers, _)) => answers.push(Answered { watchlist, edit, verdict }),
             Some(Reply::Once(caller)) => drop(caller.send(verdict)),
             None => {}
         }
@@ -232,7 +221,7 @@ impl Drop for EditRequest {
         self.mark_withheld();
         if let Some(Reply::Connection(answers, _)) = self.reply.take() {
             let (watchlist, edit, verdict) = (self.watchlist, self.edit, unavailable(NOT_STORED));
-            drop(answers.try_send(Answered { watchlist, edit, verdict }));
+            answers.push(Answered { watchlist, edit, verdict });
         }
     }
 }

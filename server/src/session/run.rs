@@ -17,7 +17,6 @@ use shared::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
@@ -36,7 +35,7 @@ use crate::{
     hub::OpenList,
     journal::Sender,
     pace::Pace,
-    room::{Answered, Reply, Unreadable, Withheld},
+    room::{AnswerQueue, Reply, Unreadable, Withheld},
     timer::until,
     transport::{End, Socket},
     unavailable::Unavailable,
@@ -55,9 +54,9 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let end = match Box::pin(receive_hello(&context, &mut socket)).await {
         Ok(client) => {
             let (outbox, items, state) = Outbox::new(context.settings.outbox_bytes);
-            let (answer_to, answers) = mpsc::channel(EDITS_IN_FLIGHT);
-            let writer = Writer::new(outbox.clone(), (items, state), answers);
-            let mut session = Session::new(context, peer, client, (outbox, answer_to));
+            let answers = AnswerQueue::default();
+            let writer = Writer::new(outbox.clone(), (items, state), answers.clone());
+            let mut session = Session::new(context, peer, client, (outbox, answers));
             let end = session.serve(&mut socket, writer).await;
             session.leave().await;
             end
@@ -108,7 +107,7 @@ struct Session {
     peer: Peer,
     client: ClientId,
     outbox: Outbox,
-    answer_to: mpsc::Sender<Answered>,
+    answers: AnswerQueue,
     withheld: Arc<Withheld>,
     lists: BTreeMap<WatchlistId, OpenList>,
     in_flight: usize,
@@ -136,7 +135,7 @@ impl Session {
         context: SessionContext,
         peer: Peer,
         client: ClientId,
-        (outbox, answer_to): (Outbox, mpsc::Sender<Answered>),
+        (outbox, answers): (Outbox, AnswerQueue),
     ) -> Self {
         let settings = &context.settings;
         let now = Instant::now();
@@ -147,7 +146,7 @@ impl Session {
             peer,
             client,
             outbox,
-            answer_to,
+            answers,
             lists: BTreeMap::new(),
             in_flight: 0,
             last_heard: now,
@@ -356,7 +355,7 @@ impl Session {
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
         let rejection = match list {
             Ok(list) => {
-                let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
+                let reply = Reply::Connection(self.answers.clone(), self.withheld.clone());
                 self.in_flight += 1;
                 let client = self.client;
                 let queued = async move { list.edit((client, edit), changes, reply).await };

@@ -12,7 +12,7 @@ use crate::{
     channel::{Outbox, OutboxState, Outgoing, SnapshotFrames},
     dialect::frame::Frame,
     journal::Verdict,
-    room::Answered,
+    room::{AnswerQueue, Answered},
     transport::{End, Socket},
 };
 use shared::wire::server::{Accepted, ServerMessage};
@@ -25,7 +25,7 @@ pub(super) struct Writer {
     outbox: Outbox,
     state: Arc<OutboxState>,
     items: mpsc::Receiver<Outgoing>,
-    answers: mpsc::Receiver<Answered>,
+    answers: AnswerQueue,
     /// The snapshot that is being written, and the index of its next part.
     streaming: Option<(Arc<SnapshotFrames>, usize)>,
 }
@@ -42,7 +42,7 @@ impl Writer {
     pub(super) fn new(
         outbox: Outbox,
         (items, state): (mpsc::Receiver<Outgoing>, Arc<OutboxState>),
-        answers: mpsc::Receiver<Answered>,
+        answers: AnswerQueue,
     ) -> Self {
         Self { outbox, state, items, answers, streaming: None }
     }
@@ -50,10 +50,9 @@ impl Writer {
     /// Waits until something is ready to be written. The future may be dropped.
     pub(super) async fn ready(&mut self) -> Ready {
         tokio::select! {
-            Some(answer) = self.answers.recv() => Ready::Answer(answer),
+            answer = self.answers.next() => Ready::Answer(answer),
             () = std::future::ready(()), if self.streaming.is_some() => Ready::SnapshotPart,
             Some(item) = self.items.recv(), if self.streaming.is_none() => Ready::Item(item),
-            else => std::future::pending().await,
         }
     }
 
@@ -69,7 +68,7 @@ impl Writer {
         while let Some(answered) = next {
             count += 1;
             bytes.extend_from_slice(socket.dialect().encode(&answer_message(answered)).bytes());
-            next = if bytes.len() < WRITE_BYTES { self.answers.try_recv().ok() } else { None };
+            next = if bytes.len() < WRITE_BYTES { self.answers.pop() } else { None };
         }
         socket.write(&bytes).await?;
         Ok(count)

@@ -10,7 +10,7 @@ use server::{
     dialect::Dialect,
     hub::Hub,
     journal::{Sender, Verdict},
-    room::{Answered, Reply, Withheld},
+    room::{AnswerQueue, Reply, Withheld},
 };
 use shared::{
     edit::Change,
@@ -36,8 +36,7 @@ struct Connected {
     journal: Arc<FailingJournal>,
     hub: Hub,
     caller: Caller,
-    answer_to: mpsc::Sender<Answered>,
-    answers: mpsc::Receiver<Answered>,
+    answers: AnswerQueue,
     withheld: Arc<Withheld>,
     _folder: TempDir,
 }
@@ -50,9 +49,9 @@ impl Connected {
         let sender = Sender { user: caller.user().id, client: CLIENT };
         let hub = Hub::open(room_context(journal.clone())).await.unwrap();
         hub.create(&caller, Some(LIST), "First", None).await.unwrap();
-        let (answer_to, answers) = mpsc::channel(16);
+        let answers = AnswerQueue::default();
         let withheld = Arc::new(Withheld::new(sender));
-        Self { journal, hub, caller, answer_to, answers, withheld, _folder: folder }
+        Self { journal, hub, caller, answers, withheld, _folder: folder }
     }
 
     fn fail(&self, faults: impl Fn(&FailingJournal) -> &Faults, sequence: &[Fault]) {
@@ -65,12 +64,12 @@ impl Connected {
         let list = self.hub.connect(&self.caller, LIST).unwrap();
         for (edit, name) in names {
             self.withheld.mark_received(LIST, EditId(*edit));
-            let reply = Reply::Connection(self.answer_to.clone(), self.withheld.clone());
+            let reply = Reply::Connection(self.answers.clone(), self.withheld.clone());
             list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await;
         }
         let mut accepted = Vec::new();
         for (edit, _) in names {
-            let answered = timeout(PATIENCE, self.answers.recv()).await.unwrap().unwrap();
+            let answered = timeout(PATIENCE, self.answers.next()).await.unwrap();
             assert_eq!(answered.edit, EditId(*edit), "edits of one connection are answered in order");
             accepted.push(match answered.verdict {
                 Verdict::Accepted(_) => true,
@@ -159,13 +158,13 @@ async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscr
     connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError]);
     connected.fail(|journal| &journal.snapshots, &[Fault::None, Fault::Panics]);
     let list = connected.hub.connect(&connected.caller, LIST).unwrap();
-    let reply = Reply::Connection(connected.answer_to.clone(), connected.withheld.clone());
+    let reply = Reply::Connection(connected.answers.clone(), connected.withheld.clone());
     list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await;
     while !list.is_gone() {
         tokio::task::yield_now().await;
     }
     // The room fails after it has withheld the edit, and answers it.
-    let answered = timeout(PATIENCE, connected.answers.recv()).await.unwrap().unwrap();
+    let answered = timeout(PATIENCE, connected.answers.next()).await.unwrap();
     assert_eq!(answered.edit, EditId(1));
     assert_eq!(connected.withheld.edits_of(LIST), [EditId(1)]);
     let withheld = connected.withheld.clone();

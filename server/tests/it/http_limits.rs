@@ -124,6 +124,8 @@ async fn readers_that_do_not_read_leave_room_for_those_that_do() {
     for _ in 0..100 {
         let mut stream = connect(&server).await;
         stream.write_all(head.as_bytes()).await.unwrap();
+        // It is being sent before the next one.
+        stream.read_u8().await.unwrap();
         silent.push(stream);
     }
     let mut reader = connect(&server).await;

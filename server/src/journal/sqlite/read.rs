@@ -24,7 +24,7 @@ use crate::journal::{
 };
 
 /// Number of bytes after which one read of a history stops, so that others get their turn.
-const HISTORY_BYTES: usize = 2 << 20;
+const HISTORY_BYTES: usize = 1 << 20;
 
 /// A watchlist to read from, with its part of the tail.
 pub(super) struct Source {
