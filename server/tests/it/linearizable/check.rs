@@ -60,7 +60,8 @@ impl Possible {
             Outcome::Accepted(revision) => Some((edit.span.start, revision - 1)),
             Outcome::Conflict(_) => None,
         });
-        let reads = reads.iter().map(|read| (read.span.start, read.revision));
+        let current = reads.iter().filter(|read| read.is_current);
+        let reads = current.map(|read| (read.span.start, read.revision));
         let mut possible: Vec<_> = accepted.chain(reads).collect();
         possible.sort();
         let mut lowest = head;
@@ -128,7 +129,7 @@ pub(super) fn check(commits: &[Commit], edits: &[Edit], reads: &[Read]) -> Resul
         return Err(format!("there are several epochs: {epochs:?}"));
     }
     for read in reads {
-        let earliest = known.before(read.span.start);
+        let earliest = if read.is_current { known.before(read.span.start) } else { 0 };
         if read.revision < earliest || read.revision > model.head {
             return Err(format!("revision {earliest} was shown before {read:?} began"));
         }
@@ -198,7 +199,9 @@ mod tests {
             edit(3, span(origin, 8, 9), "b", Some(text("a")), Outcome::Accepted(3)),
         ];
         let cells = BTreeMap::from([(1, text("a"))]);
-        let reads = vec![Read { span: span(origin, 5, 6), epoch: "e".into(), revision: 2, cells }];
+        let is_current = true;
+        let reads =
+            vec![Read { span: span(origin, 5, 6), is_current, epoch: "e".into(), revision: 2, cells }];
         (vec![commit(2, 1, "a"), commit(3, 3, "b")], edits, reads)
     }
 

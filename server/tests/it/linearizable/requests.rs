@@ -118,6 +118,7 @@ impl Connection {
                 }
             }
         };
-        timeout(CALL_TIMEOUT, finding).await.ok().flatten()
+        let found = timeout(CALL_TIMEOUT, finding).await;
+        found.expect("a message is answered, or its connection ends")
     }
 }

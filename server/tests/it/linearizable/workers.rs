@@ -170,7 +170,8 @@ impl Worker {
         if let Some((epoch, revision, cells)) = self.record(start, answer).await {
             self.seen.clone_from(&cells);
             let span = Span { start, end: Instant::now() };
-            self.recorded.reads.push(Read { span, epoch, revision, cells });
+            let is_current = matches!(self.transport, Transport::Http);
+            self.recorded.reads.push(Read { span, is_current, epoch, revision, cells });
         }
     }
 
@@ -192,10 +193,14 @@ impl Worker {
             loop {
                 let is_wanted = |message: &Value| {
                     let is_of_list = message["watchlist"] == *list;
-                    let is_kind = ["snapshot", "error"].contains(&message["type"].as_str().unwrap());
+                    let is_kind =
+                        ["snapshot", "closed", "error"].contains(&message["type"].as_str().unwrap());
                     (is_of_list && is_kind).then(|| message.clone())
                 };
                 let message = connection.find(is_wanted).await?;
+                if message["type"] == "closed" {
+                    return Some(Err("unknownWatchlist".to_owned()));
+                }
                 if message["type"] == "error" {
                     return Some(Err(message["code"].as_str().unwrap().to_owned()));
                 }
