@@ -43,7 +43,7 @@ const TIME: Duration = Duration::from_secs(5);
 const FEED_CHANGES: usize = 160;
 
 /// Number of backups, so that there are enough edits to measure in the meantime.
-const BACKUPS: usize = 4;
+const BACKUPS: usize = 12;
 
 /// A journal with a hub on it.
 struct Bench {
@@ -256,7 +256,7 @@ async fn person(history: u64, report: &mut Report) {
     report.at_most("the same, 99th percentile", p99, 30.0, "ms");
     report.note("the same, slowest", most, "ms");
     report.note("time to prune 10,100 commits of 160 changes", pruning.await.unwrap().as_secs_f64(), "s");
-    report.note("time for 4 backups", backups.await.unwrap().as_secs_f64(), "s");
+    report.note("time for 12 backups", backups.await.unwrap().as_secs_f64(), "s");
     stop.send_replace(true);
     feed.await.unwrap();
     let started = Instant::now();

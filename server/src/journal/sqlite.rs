@@ -34,6 +34,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream};
@@ -43,7 +44,7 @@ use shared::{
     ids::{Epoch, Revision, WatchlistId},
     time::Timestamp,
 };
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::sleep};
 use uuid::Uuid;
 
 use self::{
@@ -70,6 +71,8 @@ use super::{
     store::{Answer, Journal, JournalError, Parts},
 };
 
+/// How often a copy that is being written is synced.
+const COPY_SYNC_INTERVAL: Duration = Duration::from_millis(20);
 const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// A journal in one SQLite file, with one writing and a few reading connections.
@@ -301,7 +304,17 @@ pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
         connection.execute("VACUUM INTO ?", [name]).map_err(store)?;
         Ok(())
     };
-    spawn_blocking(copy).await.map_err(store)?
+    let mut copying = spawn_blocking(copy);
+    loop {
+        tokio::select! {
+            copied = &mut copying => return copied.map_err(store)?,
+            () = sleep(COPY_SYNC_INTERVAL) => {}
+        }
+        // Otherwise the system writes the whole copy at its end, and every batch of the journal waits for that.
+        let file = file.to_owned();
+        let sync = move || std::fs::File::open(file).and_then(|file| file.sync_data());
+        drop(spawn_blocking(sync).await);
+    }
 }
 
 impl Journal for SqliteJournal {

@@ -23,8 +23,10 @@ use crate::journal::{
     store::JournalError,
 };
 
-/// Number of bytes after which one read of a history stops, so that others get their turn.
-const HISTORY_BYTES: usize = 1 << 20;
+/// Number of bytes, read or decoded, after which one read of a history stops, so that others get their turn.
+const HISTORY_BYTES: usize = 2 << 20;
+/// Approximate size of a decoded change, in bytes. Stored it may be much smaller.
+const CHANGE_BYTES: usize = 128;
 
 /// A watchlist to read from, with its part of the tail.
 pub(super) struct Source {
@@ -268,7 +270,9 @@ impl Search<'_> {
             return Ok(!self.is_over_budget(place));
         }
         self.bytes += listed.bytes;
-        for commit in read_segment(connection, id, place)?.commits.into_iter().rev() {
+        let commits = read_segment(connection, id, place)?.commits;
+        self.bytes += commits.iter().map(|commit| commit.changes.len() * CHANGE_BYTES).sum::<usize>();
+        for commit in commits.into_iter().rev() {
             let is_found = commit.revision < self.before
                 && self.filter.user.is_none_or(|user| commit.by.user == user)
                 && commit
