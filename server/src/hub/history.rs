@@ -1,4 +1,4 @@
-//! Reads commits of a watchlist's history, as many as fit into a message.
+//! Reads commits of a watchlist's history, as many as fit into a page.
 
 use shared::{
     edit::Change,
@@ -11,16 +11,18 @@ use crate::journal::{HistoryFilter, HistoryPage, Journal, JournalError};
 
 /// Maximum number of reads of the journal for one request.
 const READS: usize = 64;
+/// Maximum size of the commits of a page in the larger encoding, unless it has only one.
+const PAGE_BYTES: usize = 1 << 20;
 /// More than a message has beside its commits, in bytes.
 const ENVELOPE_BYTES: usize = 128;
 
-/// Returns the first commits that match, newest first. Each read waits for its turn, so that a long search does not delay others.
+/// Returns the first commits that match, newest first. If there may be more, the page says where to continue. Each read waits for its turn, so that a long search does not delay others.
 pub(super) async fn read(
     journal: &dyn Journal,
     id: WatchlistId,
     filter: HistoryFilter,
 ) -> Result<HistoryPage, JournalError> {
-    let mut found = Found::new(filter.before, SERVER_MESSAGE_BYTES);
+    let mut found = Found::new(filter.before, PAGE_BYTES, SERVER_MESSAGE_BYTES);
     for _ in 0..READS {
         let limit = filter.limit - found.page.commits.len();
         let rest = HistoryFilter { before: found.page.next, limit, ..filter.clone() };
@@ -36,22 +38,27 @@ struct Found {
     page: HistoryPage,
     bytes: usize,
     limit: usize,
+    /// Size that a page with one commit may have.
+    largest: usize,
 }
 
 impl Found {
-    fn new(before: Option<Revision>, limit: usize) -> Self {
-        Self { page: HistoryPage { commits: Vec::new(), next: before }, bytes: ENVELOPE_BYTES, limit }
+    fn new(before: Option<Revision>, limit: usize, largest: usize) -> Self {
+        let page = HistoryPage { commits: Vec::new(), next: before };
+        Self { page, bytes: ENVELOPE_BYTES, limit, largest }
     }
 
-    /// Adds the commits of a read that fit, and at least one. If the first does not fit with the values that it replaced, it is
-    /// added without them. Returns whether there is more to read, and room for it.
+    /// Adds the commits of a read that fit, and at least one. If the first does not fit into a message with the values that it
+    /// replaced, it is added without them. Returns whether there is more to read, and room for it.
     fn add(&mut self, read: HistoryPage) -> bool {
         for mut commit in read.commits {
             self.bytes += Encoding::Json.size(&commit) + 1;
             let is_first = self.page.commits.is_empty();
             if self.bytes > self.limit {
                 if is_first {
-                    commit.changes = commit.changes.drain(..).map(Change::without_guard).collect();
+                    if self.bytes > self.largest {
+                        commit.changes = commit.changes.drain(..).map(Change::without_guard).collect();
+                    }
                     self.page.next = Some(commit.revision);
                     self.page.commits.push(commit);
                 } else {
@@ -91,7 +98,7 @@ mod tests {
 
     /// Adds commits that come in pages of a length, and returns what fits, with whether more would be read.
     fn fitting(commits: &[Commit], length: usize, limit: usize) -> (HistoryPage, bool) {
-        let mut found = Found::new(None, limit);
+        let mut found = Found::new(None, limit, limit * 2);
         let pages = commits.chunks(length).map(|page| page.to_vec());
         for commits in pages {
             let next = commits.last().map(|last| last.revision).filter(|last| last.0 > 0);
@@ -123,7 +130,9 @@ mod tests {
     #[test]
     fn a_commit_that_does_not_fit_is_returned_without_the_values_that_it_replaced() {
         let large = commit(1, &"x".repeat(600));
-        let (page, _) = fitting(&[large.clone(), commit(0, "y")], 2, 1_200);
+        let alone = HistoryPage { commits: vec![large.clone()], next: Some(Revision(1)) };
+        assert_eq!(fitting(&[large.clone(), commit(0, "y")], 2, 1_200).0, alone, "it fits alone");
+        let (page, _) = fitting(&[large.clone(), commit(0, "y")], 2, 600);
         assert_eq!(page.next, Some(Revision(1)));
         let without = large.changes.into_iter().map(Change::without_guard).collect();
         assert_eq!(page.commits, [Commit { changes: without, ..commit(1, "") }]);

@@ -311,9 +311,8 @@ pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
             () = sleep(COPY_SYNC_INTERVAL) => {}
         }
         // Otherwise the system writes the whole copy at its end, and every batch of the journal waits for that.
-        let file = file.to_owned();
-        let sync = move || std::fs::File::open(file).and_then(|file| file.sync_data());
-        drop(spawn_blocking(sync).await);
+        let copy = file.to_owned();
+        drop(spawn_blocking(move || file::sync(&copy)).await);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::journal::{
 };
 
 /// Number of bytes, read or decoded, after which one read of a history stops, so that others get their turn.
-const HISTORY_BYTES: usize = 2 << 20;
+const HISTORY_BYTES: usize = 1 << 20;
 /// Approximate size of a decoded change, in bytes. Stored it may be much smaller.
 const CHANGE_BYTES: usize = 128;
 
