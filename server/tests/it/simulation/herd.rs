@@ -79,7 +79,7 @@ impl Herd {
         }
     }
 
-    /// Lets the members receive for a duration, after which those leave whose time has come.
+    /// Lets the members receive for a duration, and cuts the connections of those that leave then.
     pub(super) async fn pump(&mut self, duration: Duration) {
         join_all(self.members.iter_mut().map(|member| member.client.pump(duration))).await;
         let now = Instant::now();
@@ -96,7 +96,7 @@ impl Herd {
         self.members.iter_mut().for_each(|member| member.client.cut());
     }
 
-    /// Lets all leave that do not stay, and the others read. Returns the others.
+    /// Removes the members and returns those that stay to the end, which read normally from now on.
     pub(super) fn remain(&mut self) -> Vec<SimulatedClient> {
         let members = std::mem::take(&mut self.members);
         let remaining = members.into_iter().filter(|member| member.leaves_at.is_none());
