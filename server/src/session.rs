@@ -6,6 +6,7 @@ mod history;
 mod lists;
 mod manage;
 mod run;
+mod turn;
 mod writer;
 
 pub use context::{Peer, SessionContext};

@@ -25,6 +25,8 @@ use crate::{
 
 /// Size of a part of a snapshot as it is sent, in bytes.
 const PART_BYTES: usize = 16 * 1024;
+/// Maximum number of rows that are encoded at once: that takes less time than to pass them to a thread.
+const SMALL_ROWS: usize = 20;
 
 /// Commits to read for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,18 +60,22 @@ impl Missed {
     }
 }
 
-/// Reads the state and encodes it, on a thread where that blocks no other task.
+/// Reads the state and encodes it, on a thread where that blocks no other task unless it is small.
 pub(super) async fn encode_snapshot(
     source: &dyn Source,
     watchlist: WatchlistId,
     dialect: Dialect,
 ) -> Result<Arc<SnapshotFrames>, Unavailable> {
     let (frozen, at) = source.state().await?;
+    let is_small = frozen.len() <= SMALL_ROWS;
     let encode = move || {
         let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
         let frames = parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>();
         Ok(Arc::new(SnapshotFrames { revision: at.revision, frames }))
     };
+    if is_small {
+        return encode();
+    }
     result_of(watchlist, tokio::task::spawn_blocking(encode)).await
 }
 

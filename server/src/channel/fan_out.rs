@@ -103,10 +103,14 @@ impl FanOut {
 
     /// Returns something to read. The caller calls this after every change until there is nothing.
     pub(super) fn next_job(&mut self) -> Option<Job> {
-        if let Some(dialect) = self.snapshots.start_encoding() {
-            return Some(Job::EncodeSnapshot(dialect));
-        }
-        while !self.reads.is_reading {
+        loop {
+            // A connection that waits for commits may turn out to need a snapshot.
+            if let Some(dialect) = self.snapshots.start_encoding() {
+                return Some(Job::EncodeSnapshot(dialect));
+            }
+            if self.reads.is_reading {
+                return self.reads.next.take().map(Job::Read);
+            }
             let connection = self.reads.waiting.pop_first()?;
             // A read for another connection may have brought these commits into memory.
             if let Some((subscriber, from)) = self.subscribers.take_resumable(connection) {
@@ -119,7 +123,6 @@ impl FanOut {
             }
             self.schedule_presence();
         }
-        self.reads.next.take().map(Job::Read)
     }
 
     /// Adds durable commits. They are sent at once, or with the next flush if the last one was less than an interval ago.

@@ -113,6 +113,8 @@ struct Room {
     channel: ChannelSender,
     stop: CancellationToken,
     connections: u64,
+    /// Size of a snapshot of what is published.
+    snapshot_bytes: usize,
 }
 
 impl Room {
@@ -125,7 +127,8 @@ impl Room {
         let stop = CancellationToken::new();
         let context = ChannelContext { flush_interval: FLUSH, tasks: TaskTracker::new(), stop: stop.clone() };
         let channel = spawn(context, LIST, events, source.clone());
-        let room = Self { publisher, journal, published: revision, source, channel, stop, connections: 0 };
+        let (published, connections, snapshot_bytes) = (revision, 0, 10_000_000);
+        let room = Self { publisher, journal, published, source, channel, stop, connections, snapshot_bytes };
         room.publish_state(Vec::new()).await;
         room
     }
@@ -153,7 +156,8 @@ impl Room {
 
     async fn publish_state(&self, commits: Vec<Arc<Commit>>) {
         let (at, columns) = (at(self.published), watchlist().columns().clone());
-        let published = Published { commits: commits.into(), at, columns, approximate_bytes: 10_000_000 };
+        let (commits, approximate_bytes) = (commits.into(), self.snapshot_bytes);
+        let published = Published { commits, at, columns, approximate_bytes };
         self.publisher.send(Event::Published(published)).await.unwrap();
     }
 
@@ -377,6 +381,16 @@ async fn pruned_commits_are_replaced_by_a_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn commits_that_become_larger_than_a_snapshot_while_they_are_read_are_replaced_by_one() {
+    let mut room = Room::at(20).await;
+    let mut late = room.subscribe(Some(5)).await;
+    room.snapshot_bytes = 1;
+    room.write_and_publish(1).await;
+    room.allow_reads(2);
+    assert_eq!(late.receive_until(21).await, ["snapshot"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_reads_slowly_is_caught_up_from_memory_or_from_the_journal() {
     let mut room = Room::at(0).await;
     let mut slow = room.subscribe(Some(0)).await;
@@ -436,7 +450,8 @@ async fn commands_before_the_first_event_wait_for_it_and_get_its_reason() {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let context = ChannelContext { flush_interval: FLUSH, tasks, stop: stop.clone() };
     let channel = spawn(context, LIST, events, source.clone());
-    let mut room = Room { publisher, journal, published: 0, source, channel, stop, connections: 0 };
+    let (published, connections, snapshot_bytes) = (0, 0, 0);
+    let mut room = Room { publisher, journal, published, source, channel, stop, connections, snapshot_bytes };
     let mut early = room.subscribe(None).await;
     assert_eq!(early.rest().await, [""; 0]);
     room.publisher.send(Event::Unavailable(Unavailable::Damaged)).await.unwrap();

@@ -60,7 +60,7 @@ mod tests {
             let frame = frame(0x2, &vec![7; length]);
             assert_eq!((frame.bytes().len(), frame.payload().len()), (header + length, length));
         }
-        assert_eq!(&frame(0x1, b"hi").bytes()[..], b"\x81\x02hi");
+        assert_eq!(frame(0x1, b"hi").bytes(), b"\x81\x02hi");
         assert_eq!(&close(1012, "restarting").bytes()[..4], b"\x88\x0c\x03\xf4");
     }
 }

@@ -98,7 +98,7 @@ mod tests {
 
     /// Adds commits that come in pages of a length, and returns what fits, with whether more would be read.
     fn fitting(commits: &[Commit], length: usize, limit: usize) -> (HistoryPage, bool) {
-        let mut found = Found::new(None, limit, limit * 2);
+        let mut found = Found::new(None, limit, limit.saturating_mul(2));
         let pages = commits.chunks(length).map(|page| page.to_vec());
         for commits in pages {
             let next = commits.last().map(|last| last.revision).filter(|last| last.0 > 0);

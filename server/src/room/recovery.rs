@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use shared::ids::WatchlistId;
 use tokio::time::Instant;
 
 use super::withheld::Withheld;
@@ -42,10 +41,8 @@ impl Recovery {
         std::mem::take(&mut self.uncertain).iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Forgets every edit of a deleted watchlist: it is not sent again.
-    pub(super) fn forget(&mut self, watchlist: WatchlistId) {
-        for withheld in self.take_uncertain() {
-            withheld.edits_of(watchlist).into_iter().for_each(|edit| withheld.release(watchlist, edit));
-        }
+    /// Whether there are connections with withheld edits that may be stored.
+    pub(super) fn has_uncertain(&self) -> bool {
+        self.uncertain.iter().any(|withheld| withheld.strong_count() > 0)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::{
     edit::Commit,
     ids::{At, Epoch, WatchlistId},
+    time::Timestamp,
 };
 use tokio::{
     sync::mpsc,
@@ -175,19 +176,27 @@ impl Room {
             }
             Command::SnapshotStored(revision) => self.saver.stored(revision),
             Command::Delete { at, done } => {
-                let written = confirm::set_deleted(&*self.context.journal, self.watchlist, Some(at)).await;
+                let written = self.delete(at).await;
                 let is_deleted = written.is_ok();
-                if is_deleted {
-                    self.recovery.forget(self.watchlist);
-                    self.publisher.publish(Event::Deleted);
-                    info!(watchlist = %self.watchlist, "deleted a watchlist");
-                }
                 // The hub waits for it.
                 drop(done.send(written));
                 return !is_deleted;
             }
         }
         true
+    }
+
+    /// Writes that the watchlist is deleted, and publishes it. The withheld edits that are stored are released before: their clients do
+    /// not send them again. The others stay withheld, so that the edits of a client stay in order if the watchlist is restored at once.
+    async fn delete(&mut self, at: Timestamp) -> Result<(), JournalError> {
+        self.resolve().await;
+        if self.recovery.has_uncertain() {
+            return Err(JournalError::Store("it is unknown which of the last edits are stored".into()));
+        }
+        confirm::set_deleted(&*self.context.journal, self.watchlist, Some(at)).await?;
+        self.publisher.publish(Event::Deleted);
+        info!(watchlist = %self.watchlist, "deleted a watchlist");
+        Ok(())
     }
 
     fn at(&self) -> At {

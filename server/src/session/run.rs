@@ -28,6 +28,7 @@ use super::{
     history::history,
     lists::ListUpdates,
     manage,
+    turn::{Turn, next_turn},
     writer::{Ready, Writer},
 };
 use crate::{
@@ -177,6 +178,7 @@ impl Session {
         socket.send(&self.welcome()).await?;
         let mut lists = ListUpdates::new(&self.context.hub);
         self.send_lists(socket).await?;
+        let mut reads_first = false;
         loop {
             self.pace.fill(Instant::now());
             let resume_at = self.pace.wait_until();
@@ -188,28 +190,37 @@ impl Session {
                 self.last_heard = Instant::now();
             }
             // What is done with a message or a frame is on the heap while it is done, so that an idle connection has no room for it.
+            // The branches before the turns of reading and writing are seldom ready. A message that waits is read before the silence
+            // ends the connection.
             tokio::select! {
+                biased;
                 () = self.context.stop.cancelled() => return Err(restarting()),
-                ready = writer.ready() => Box::pin(self.write(socket, &mut writer, ready)).await?,
-                () = lists.due() => self.send_lists(socket).await?,
-                Some(history) = self.histories.join_next() => {
-                    Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
-                }
                 Some(finished) = self.current.join_next() => {
                     Box::pin(self.send_result(socket, finished.map_err(|_ended| End::Gone)?)).await?;
                 }
+                Some(history) = self.histories.join_next() => {
+                    Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
+                }
+                () = lists.due() => self.send_lists(socket).await?,
                 _ = ping.tick() => socket.ping().await?,
+                () = until(resume_at) => {}
+                turn = next_turn(socket, &mut writer, reads, reads_first) => match turn? {
+                    Turn::Write(ready) => {
+                        reads_first = true;
+                        Box::pin(self.write(socket, &mut writer, ready)).await?;
+                    }
+                    Turn::Read(message) => {
+                        reads_first = false;
+                        self.last_heard = Instant::now();
+                        match message {
+                            Some(bytes) => Box::pin(self.receive(socket, &bytes)).await?,
+                            None => Box::pin(socket.answer_ping()).await?,
+                        }
+                    }
+                },
                 () = sleep_until(self.last_heard + silence) => {
                     let message = format!("no message received for {} seconds", silence.as_secs());
                     return Err(End::Error(ErrorCode::Unavailable, message));
-                }
-                () = until(resume_at) => {}
-                message = socket.next(), if reads => {
-                    self.last_heard = Instant::now();
-                    match message? {
-                        Some(bytes) => Box::pin(self.receive(socket, &bytes)).await?,
-                        None => Box::pin(socket.answer_ping()).await?,
-                    }
                 }
             }
         }

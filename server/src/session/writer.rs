@@ -47,9 +47,11 @@ impl Writer {
         Self { outbox, state, items, answers, streaming: None }
     }
 
-    /// Waits until something is ready to be written. The future may be dropped.
+    /// Waits until something is ready to be written. An answer comes before parts of snapshots and changes. The future may be
+    /// dropped.
     pub(super) async fn ready(&mut self) -> Ready {
         tokio::select! {
+            biased;
             answer = self.answers.next() => Ready::Answer(answer),
             () = std::future::ready(()), if self.streaming.is_some() => Ready::SnapshotPart,
             Some(item) = self.items.recv(), if self.streaming.is_none() => Ready::Item(item),

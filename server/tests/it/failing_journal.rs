@@ -211,3 +211,32 @@ async fn only_what_is_on_disk_is_listed_when_two_writes_in_a_row_fail() {
     connected.hub.restore(&connected.caller, LIST).await.unwrap();
     assert_eq!(connected.rename(&[(3, "Three")]).await, [true]);
 }
+
+#[tokio::test]
+async fn the_edits_of_a_connection_stay_in_order_while_a_watchlist_is_deleted_and_restored() {
+    let mut connected = Connected::new().await;
+    connected.fail(|journal| &journal.appends, &[Fault::Fails]);
+    assert_eq!(connected.rename(&[(1, "One")]).await, [false]);
+    connected.hub.delete(&connected.caller, LIST).await.unwrap();
+    connected.hub.restore(&connected.caller, LIST).await.unwrap();
+    // Its client sent the second edit before it knew of the deletion, and sends the first again later.
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [false]);
+    assert_eq!(connected.rename(&[(1, "One"), (2, "Two")]).await, [true, true]);
+    assert_eq!(connected.listed(), ("Two".to_owned(), Revision(2)));
+}
+
+#[tokio::test]
+async fn an_edit_that_was_stored_before_its_watchlist_is_deleted_holds_back_no_other() {
+    let mut connected = Connected::new().await;
+    assert_eq!(connected.rename(&[(1, "One")]).await, [true]);
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError]);
+    connected.fail(|journal| &journal.snapshots, &[Fault::Fails, Fault::Fails]);
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [false]);
+    let deleted = connected.hub.delete(&connected.caller, LIST).await;
+    assert_eq!(deleted.unwrap_err().code, Code::Unavailable, "the journal cannot be read");
+    connected.hub.delete(&connected.caller, LIST).await.unwrap();
+    assert!(connected.withheld.edits_of(LIST).is_empty());
+    connected.hub.restore(&connected.caller, LIST).await.unwrap();
+    assert_eq!(connected.rename(&[(3, "Three")]).await, [true]);
+    assert_eq!(connected.listed(), ("Three".to_owned(), Revision(3)));
+}

@@ -2,6 +2,9 @@
 
 use std::{cell::Cell, time::Duration};
 
+/// Time between two upkeeps of a server.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 thread_local! {
     static START: Cell<Option<tokio::time::Instant>> = const { Cell::new(None) };
 }

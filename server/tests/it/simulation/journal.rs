@@ -1,139 +1,42 @@
-//! A journal in memory on a faulty disk: writes take a while, fail before or after they are done, and stop
-//! when their server crashes.
+//! A journal on a faulty disk: calls take a while, fail before or after they are done, and stop when their server
+//! crashes. For some time every write may fail, because the disk is full.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use fastrand::Rng;
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use server::journal::{
-    Answer, AnswerRecord, Batch, HistoryFilter, HistoryPage, Journal, JournalError, NewCommit, Parts,
-    ReadLimit, Record, Retention, Sender, StoredPart,
+    Answer, AnswerRecord, Batch, HistoryFilter, HistoryPage, Journal, JournalError, Parts, ReadLimit, Record,
+    Retention, Sender, StoredPart,
 };
 use shared::{
-    edit::{Change, Commit},
-    ids::{ClientId, EditId, Revision, WatchlistId},
-    limits::Limits,
+    edit::Commit,
+    ids::{Revision, WatchlistId},
     time::Timestamp,
-    watchlist::{Watchlist, apply::Mode},
+};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    clock::DAY,
+    disk::{Contents, Disk},
+    events::{Kind, count},
 };
 
-/// Identifies an edit. The watchlist is part of it, because a client restored from a copy may reuse a number
-/// in another one.
-pub type Name = (WatchlistId, ClientId, EditId);
-
-pub struct Disk {
-    contents: Mutex<Contents>,
-    generation: AtomicU64,
-    hostile: AtomicBool,
-    /// Number of steps in which commits were pruned.
-    prunings: AtomicU64,
-}
-
-struct Contents {
-    rng: Rng,
-    lists: BTreeMap<WatchlistId, StoredList>,
-}
-
-struct StoredList {
-    record: Record,
-    /// The parts of the snapshot at revision 0, and of each that was stored later.
-    snapshots: BTreeMap<Revision, Vec<StoredPart>>,
-    /// Every commit, pruned or not, so that a run can be checked.
-    commits: Vec<Commit>,
-    /// The last revision that is pruned.
-    pruned: Revision,
-    /// Digests of the commits that are not folded, and the rejections since.
-    tail: Vec<AnswerRecord>,
-    /// The folded answers.
-    answers: BTreeMap<(Sender, EditId), AnswerRecord>,
-}
-
-impl StoredList {
-    /// Moves the answers of the tail to where they outlive the commits.
-    fn fold(&mut self) {
-        for answer in std::mem::take(&mut self.tail) {
-            let again = self.answers.insert((answer.sender, answer.edit), answer);
-            assert!(again.is_none(), "an edit was answered twice");
-        }
-    }
-
-    /// Returns the parts of the newest complete snapshot.
-    fn newest(&self) -> &[StoredPart] {
-        let is_whole = |parts: &&Vec<StoredPart>| parts.len() == parts[0].snapshot.parts;
-        self.snapshots.values().rev().find(is_whole).expect("the first snapshot is complete")
-    }
-}
+/// How many reads of a thousand fail.
+const FAILED_READS: u32 = 30;
+/// How many reads of a thousand fail of the parts of a snapshot after the first.
+const BROKEN_SNAPSHOTS: u32 = 100;
+/// How many writes of a thousand fail before they are done.
+const FAILED_WRITES: u32 = 60;
+/// How many writes of a thousand are done and reported as failed.
+const DONE_AND_FAILED: u32 = 40;
+/// Maximum number of commits in a page of a history.
+const PAGE_COMMITS: usize = 5;
 
 /// One server's access to the disk.
 pub struct SimulatedJournal {
     disk: Arc<Disk>,
     generation: u64,
-}
-
-impl Disk {
-    pub fn new(seed: u64) -> Self {
-        let rng = Rng::with_seed(seed ^ 0xD15C);
-        let contents = Contents { rng, lists: BTreeMap::new() };
-        Self {
-            contents: Mutex::new(contents),
-            generation: AtomicU64::new(0),
-            hostile: AtomicBool::new(false),
-            prunings: AtomicU64::new(0),
-        }
-    }
-
-    pub fn set_hostile(&self, hostile: bool) {
-        self.hostile.store(hostile, Ordering::SeqCst);
-    }
-
-    pub fn is_hostile(&self) -> bool {
-        self.hostile.load(Ordering::SeqCst)
-    }
-
-    pub fn next_generation(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Returns the number of steps in which commits were pruned.
-    pub fn prunings(&self) -> u64 {
-        self.prunings.load(Ordering::SeqCst)
-    }
-
-    pub fn head(&self, list: WatchlistId) -> Revision {
-        self.contents().lists[&list].commits.last().map_or(Revision(0), |commit| commit.revision)
-    }
-
-    /// Returns every committed edit of all watchlists with its changes, and the number of commits.
-    pub fn edits(&self) -> (BTreeMap<Name, Vec<Change>>, usize) {
-        let contents = self.contents();
-        let commits =
-            contents.lists.iter().flat_map(|(id, list)| list.commits.iter().map(|commit| (*id, commit)));
-        let name = |id, commit: &Commit| (id, commit.by.client, commit.by.edit);
-        let count = contents.lists.values().map(|list| list.commits.len()).sum();
-        (commits.map(|(id, commit)| (name(id, commit), commit.changes.clone())).collect(), count)
-    }
-
-    /// Returns the state after replaying all commits from the start.
-    pub fn replayed(&self, list: WatchlistId) -> Watchlist {
-        let contents = self.contents();
-        let first = &contents.lists[&list].snapshots[&Revision(0)][0].snapshot;
-        let mut state = Watchlist::new(&first.name, first.columns.clone(), &Limits::default()).unwrap();
-        for commit in &contents.lists[&list].commits {
-            state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
-        }
-        state
-    }
-
-    fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().unwrap()
-    }
+    started: Instant,
 }
 
 fn fault() -> JournalError {
@@ -142,149 +45,165 @@ fn fault() -> JournalError {
 
 impl SimulatedJournal {
     pub fn new(disk: Arc<Disk>) -> Self {
-        let generation = disk.generation.load(Ordering::SeqCst);
-        Self { disk, generation }
+        Self { generation: disk.generation(), disk, started: Instant::now() }
     }
 
-    fn is_alive(&self) -> bool {
-        self.disk.generation.load(Ordering::SeqCst) == self.generation
+    /// Fails if the server has crashed.
+    fn check_alive(&self) -> Result<(), JournalError> {
+        if self.disk.generation() == self.generation { Ok(()) } else { Err(fault()) }
     }
 
-    /// Waits for a while, and may fail.
-    async fn access(&self, failures_per_mille: u32) -> Result<(), JournalError> {
-        let (wait, fails) = {
-            let rng = &mut self.disk.contents().rng;
-            (rng.u64(..12), rng.u32(..1_000) < failures_per_mille)
+    /// Whether a fault occurs that a thousand calls have so many times.
+    fn draw(&self, per_mille: u32) -> bool {
+        self.disk.contents().rng.u32(..1_000) < per_mille && self.disk.is_hostile()
+    }
+
+    async fn wait(&self) -> Result<(), JournalError> {
+        self.check_alive()?;
+        let millis = self.disk.contents().rng.u64(..12);
+        sleep(Duration::from_millis(millis)).await;
+        self.check_alive()
+    }
+
+    async fn read(&self) -> Result<(), JournalError> {
+        self.wait().await?;
+        if self.draw(FAILED_READS) { Err(fault()) } else { Ok(()) }
+    }
+
+    async fn read_next_part(&self) -> Result<(), JournalError> {
+        self.wait().await?;
+        if self.draw(BROKEN_SNAPSHOTS) {
+            count(Kind::BrokenSnapshot);
+            return Err(fault());
+        }
+        Ok(())
+    }
+
+    async fn write<T>(
+        &self,
+        write: impl FnOnce(&mut Contents) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        self.wait().await?;
+        if self.draw(FAILED_WRITES) {
+            return Err(fault());
+        }
+        let written = {
+            let mut contents = self.disk.contents();
+            if contents.is_full() {
+                count(Kind::WriteToFullDisk);
+                return Err(JournalError::Store("the simulated disk is full".into()));
+            }
+            write(&mut contents)?
         };
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-        let hostile = self.disk.is_hostile();
-        if !self.is_alive() || fails && hostile { Err(fault()) } else { Ok(()) }
+        // What is written is there before its writer knows.
+        if self.draw(300) {
+            self.wait().await?;
+        }
+        if self.draw(DONE_AND_FAILED) {
+            count(Kind::DoneAndFailed);
+            return Err(fault());
+        }
+        Ok(written)
     }
 }
 
 impl Journal for SimulatedJournal {
     fn watchlists(&self) -> Answer<'_, Vec<Record>> {
-        Box::pin(async { Ok(self.disk.contents().lists.values().map(|list| list.record.clone()).collect()) })
+        // As in the real journal, they are in memory.
+        Box::pin(async { self.check_alive().map(|()| self.disk.records()) })
     }
 
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
+        Box::pin(self.write(move |contents| contents.create(&record, &first)))
+    }
+
+    fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
+        Box::pin(self.write(move |contents| contents.set_deleted(id, at)))
+    }
+
+    fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>> {
         Box::pin(async move {
-            let list = StoredList {
-                snapshots: BTreeMap::from([(Revision(0), vec![first])]),
-                commits: Vec::new(),
-                pruned: Revision(0),
-                tail: Vec::new(),
-                answers: BTreeMap::new(),
-                record: record.clone(),
-            };
-            self.disk.contents().lists.insert(record.id, list);
-            Ok(())
+            self.check_alive()?;
+            // As in the real journal, nothing is written if there is nothing to erase.
+            if !self.disk.contents().has_due(before) {
+                return Ok(Vec::new());
+            }
+            self.write(|contents| Ok(contents.purge(before))).await
         })
-    }
-
-    fn set_deleted(&self, _id: WatchlistId, _at: Option<Timestamp>) -> Answer<'_, ()> {
-        Box::pin(async { Err(fault()) })
-    }
-
-    fn purge(&self, _before: Timestamp) -> Answer<'_, Vec<WatchlistId>> {
-        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
         let parts = async move {
-            self.access(30).await?;
-            let parts = self.disk.contents().lists[&id].newest().to_vec();
-            Ok(stream::iter(parts.into_iter().map(Ok)))
+            self.read().await?;
+            let parts = self.disk.contents().lists.get(&id).map(|list| list.small_parts());
+            let parts = parts.unwrap_or_default().into_iter();
+            Ok(stream::try_unfold((true, parts), async |(is_first, mut parts)| {
+                let Some(part) = parts.next() else { return Ok(None) };
+                if !is_first {
+                    self.read_next_part().await?;
+                }
+                Ok(Some((part, (false, parts))))
+            }))
         };
         stream::once(parts).try_flatten().boxed()
     }
 
     fn commits(&self, id: WatchlistId, after: Revision, limit: ReadLimit) -> Answer<'_, Vec<Commit>> {
         Box::pin(async move {
-            self.access(30).await?;
+            self.read().await?;
             let contents = self.disk.contents();
-            let list = &contents.lists[&id];
-            Ok(list
-                .commits
-                .iter()
-                .filter(|commit| commit.revision > after.max(list.pruned))
-                .take(limit.commits)
-                .cloned()
-                .collect())
+            let Some(list) = contents.lists.get(&id) else { return Ok(Vec::new()) };
+            let is_read = |commit: &&Commit| commit.revision > after.max(list.pruned);
+            Ok(list.commits.iter().filter(is_read).take(limit.commits).cloned().collect())
         })
     }
 
-    fn history(&self, _id: WatchlistId, _filter: HistoryFilter) -> Answer<'_, HistoryPage> {
-        Box::pin(async { Ok(HistoryPage::default()) })
+    fn history(&self, id: WatchlistId, filter: HistoryFilter) -> Answer<'_, HistoryPage> {
+        Box::pin(async move {
+            self.read().await?;
+            let contents = self.disk.contents();
+            let Some(list) = contents.lists.get(&id) else { return Ok(HistoryPage::default()) };
+            let before = filter.before.unwrap_or(Revision(u64::MAX));
+            let is_found =
+                |commit: &&Commit| commit.revision > list.pruned.max(Revision(0)) && commit.revision < before;
+            let limit = filter.limit.min(PAGE_COMMITS);
+            let mut found: Vec<Commit> =
+                list.commits.iter().rev().filter(is_found).take(limit + 1).cloned().collect();
+            let has_more = found.len() > limit;
+            found.truncate(limit);
+            let next = found.last().map(|last| last.revision).filter(|_| has_more);
+            Ok(HistoryPage { commits: found, next })
+        })
     }
 
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>> {
         Box::pin(async move {
-            self.access(30).await?;
+            self.read().await?;
             let contents = self.disk.contents();
-            let list = &contents.lists[&id];
-            let answers = list.answers.values().chain(&list.tail);
-            let mut answers: Vec<_> = answers.filter(|answer| answer.sender == sender).cloned().collect();
-            answers.sort_by_key(|answer| answer.edit);
-            Ok(answers)
+            Ok(contents.lists.get(&id).map(|list| list.answers_of(sender)).unwrap_or_default())
         })
     }
 
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()> {
         Box::pin(async move {
-            self.access(60).await?;
-            let mut contents = self.disk.contents();
-            let list = contents.lists.get_mut(&id).unwrap();
-            let head = list.commits.last().map_or(Revision(0), |commit| commit.revision);
-            assert_eq!(batch.expected, head, "a room that is alone knows the revision");
-            for NewCommit { commit, .. } in &batch.commits {
-                let head = list.commits.last().map_or(0, |commit| commit.revision.0);
-                assert_eq!(commit.revision.0, head + 1, "revisions have no gaps");
-                let last = list.commits.last().map_or(commit.at, |commit| commit.at);
-                assert!(commit.at >= last, "times never go back");
-                list.commits.push((**commit).clone());
-            }
-            list.tail.extend(batch.answers.iter().cloned());
-            // Written, but reported as failed.
-            let reports_failure = self.disk.is_hostile() && contents.rng.u32(..1_000) < 40;
-            if reports_failure { Err(fault()) } else { Ok(()) }
+            let _appending = self.disk.start_append((self.generation, id));
+            self.write(|contents| contents.append(id, &batch)).await
         })
     }
 
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
-        Box::pin(async move {
-            self.access(60).await?;
-            let mut contents = self.disk.contents();
-            let parts =
-                contents.lists.get_mut(&id).unwrap().snapshots.entry(part.snapshot.revision).or_default();
-            // An interrupted snapshot is written again from its start.
-            parts.truncate(part.snapshot.part - 1);
-            parts.push(part);
-            Ok(())
-        })
+        Box::pin(self.write(move |contents| contents.save_part(id, &part)))
     }
 
     fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
         Box::pin(async move {
-            loop {
-                self.access(60).await?;
-                let mut contents = self.disk.contents();
-                let steps = contents.rng.usize(1..20);
-                let list = contents.lists.get_mut(&id).unwrap();
-                let snapshot = list.newest()[0].snapshot.revision;
-                let is_pruned = |commit: &&Commit| {
-                    commit.revision > list.pruned
-                        && commit.revision < snapshot
-                        && commit.at < retention.before
-                };
-                let Some(last) = list.commits.iter().filter(is_pruned).take(steps).last() else {
-                    return Ok(());
-                };
-                self.disk.prunings.fetch_add(1, Ordering::SeqCst);
-                list.pruned = last.revision;
-                // Only what is folded is pruned.
-                list.fold();
+            while self.write(|contents| Ok(contents.prune(id, retention))).await? {
+                // The first upkeep is at the start of a server.
+                if self.started.elapsed() > DAY / 2 {
+                    count(Kind::Upkeep);
+                }
             }
+            Ok(())
         })
     }
 
