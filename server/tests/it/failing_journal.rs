@@ -212,3 +212,25 @@ async fn only_what_is_on_disk_is_listed_when_two_writes_in_a_row_fail() {
     connected.hub.restore(&connected.caller, LIST).await.unwrap();
     assert_eq!(connected.rename(&[(3, "Three")]).await, [true]);
 }
+
+#[tokio::test]
+async fn a_creation_deletion_or_restoration_that_is_reported_as_failed_is_looked_up() {
+    let connected = Connected::new().await;
+    let (hub, caller, other) = (&connected.hub, &connected.caller, WatchlistId(Uuid::from_u128(8)));
+    let listed = || hub.list(caller).iter().map(|summary| summary.watchlist).collect::<Vec<_>>();
+    for (fault, is_done) in [(Fault::Fails, false), (Fault::SucceedsAndReportsAnError, true)] {
+        connected.fail(|journal| &journal.creations, &[fault]);
+        let created = hub.create(caller, Some(other), "Second", None).await;
+        assert_eq!((created.is_ok(), listed().contains(&other)), (is_done, is_done), "{fault:?}");
+    }
+    for (fault, is_done) in [(Fault::Fails, false), (Fault::SucceedsAndReportsAnError, true)] {
+        connected.fail(|journal| &journal.deletions, &[fault]);
+        assert_eq!(hub.delete(caller, other).await.is_ok(), is_done, "{fault:?}");
+        assert_eq!(listed().contains(&other), !is_done);
+    }
+    for (fault, is_done) in [(Fault::Fails, false), (Fault::SucceedsAndReportsAnError, true)] {
+        connected.fail(|journal| &journal.deletions, &[fault]);
+        assert_eq!(hub.restore(caller, other).await.is_ok(), is_done, "{fault:?}");
+        assert_eq!((listed().contains(&other), listed().contains(&LIST)), (is_done, true));
+    }
+}
