@@ -185,6 +185,16 @@ async fn an_edit_whose_answers_cannot_be_read_holds_back_the_edits_after_it() {
 }
 
 #[tokio::test]
+async fn an_edit_is_answered_by_what_the_journal_holds_if_its_write_is_reported_as_failed() {
+    let mut connected = Connected::new().await;
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError, Fault::Fails]);
+    assert_eq!(connected.rename(&[(1, "One")]).await, [true]);
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [false]);
+    assert_eq!(connected.listed(), ("One".to_owned(), Revision(1)));
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [true]);
+}
+
+#[tokio::test]
 async fn an_edit_that_was_stored_after_all_does_not_hold_back_the_one_after_it() {
     let mut connected = Connected::new().await;
     assert_eq!(connected.rename(&[(6, "Six")]).await, [true]);

@@ -16,6 +16,7 @@ mod hostile_client;
 mod http_calls;
 mod http_limits;
 mod journal;
+mod keeping;
 mod managing;
 #[cfg(target_os = "linux")]
 mod pressure;
