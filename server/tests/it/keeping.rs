@@ -11,7 +11,13 @@ use shared::{
 };
 use tempfile::TempDir;
 
-use crate::stored::{StoredList, newest, note, row, sender};
+use crate::{
+    stored::{StoredList, newest, note, row, sender},
+    support::wait_for,
+};
+
+/// Selects the number of records that are not folded.
+const NOT_FOLDED: &str = "SELECT count(*) FROM log WHERE seq > (SELECT seq FROM folded)";
 
 /// Returns a number from the journal's file.
 fn number(folder: &Path, query: &str) -> i64 {
@@ -122,7 +128,7 @@ async fn more_watchlists_than_are_folded_at_once_are_folded() {
         assert_eq!(revisions(&journal, list.id).await.len(), list.commits.len());
     }
     journal.close().await;
-    assert_eq!(number(folder.path(), "SELECT count(*) FROM log WHERE seq > (SELECT seq FROM folded)"), 0);
+    assert_eq!(number(folder.path(), NOT_FOLDED), 0);
     server::folder::backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
 }
 
@@ -156,4 +162,55 @@ async fn a_small_file_keeps_its_free_pages() {
     let (free, pages) =
         (number(folder.path(), "PRAGMA freelist_count"), number(folder.path(), "PRAGMA page_count"));
     assert!(free > 50 && free > pages / 8, "{free} of {pages} pages are free");
+}
+
+#[tokio::test]
+async fn a_large_file_keeps_free_pages_up_to_an_eighth() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    let mut list = StoredList::create(&journal, 1, 30).await;
+    for edit in 2..202 {
+        let notes = (1..=25).map(|number| note(row(number), &"x".repeat(4_000))).collect();
+        list.append(&journal, vec![list.edit(sender(1), edit, notes)]).await.unwrap();
+    }
+    list.save(&journal).await;
+    let journal = reopen(journal, folder.path()).await;
+    journal.prune(list.id, newest(182)).await.unwrap();
+    // The journal is maintained between batches.
+    list.append_notes(&journal, 20, "short").await;
+    let free = number(folder.path(), "PRAGMA freelist_count");
+    let pages = number(folder.path(), "PRAGMA page_count");
+    assert!(free > 300 && free < pages / 8, "{free} of {pages} pages are free");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_watchlist_that_was_deleted_long_ago() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    let mut other = StoredList::create(&journal, 1, 3).await;
+    let mut list = StoredList::create(&journal, 2, 400).await;
+    list.append_notes(&journal, 400, &"x".repeat(4_000)).await;
+    // More senders and parts of snapshots than one step erases, and parts of both kinds at the end.
+    for number in 2..42 {
+        list.append(&journal, vec![list.edit(sender(number), 1, vec![note(row(1), "x")])]).await.unwrap();
+    }
+    list.save(&journal).await;
+    let journal = reopen(journal, folder.path()).await;
+    list.append_notes(&journal, 1, "not folded").await;
+    other.append_notes(&journal, 1, "not folded").await;
+    let tables = ["log", "blocks", "runs", "snapshots"];
+    let left =
+        |table: &str| number(folder.path(), &format!("SELECT count(*) FROM {table} WHERE watchlist = 2"));
+    assert!(tables.iter().all(|table| left(table) > 0));
+    journal.set_deleted(list.id, Some(Timestamp::from_millis(1))).await.unwrap();
+    assert_eq!(journal.purge(Timestamp::from_millis(1)).await.unwrap(), []);
+    assert_eq!(journal.purge(Timestamp::from_millis(2)).await.unwrap(), [list.id]);
+    let is_erased = async || (number(folder.path(), "SELECT count(*) FROM watchlists") == 1).then_some(());
+    wait_for("the watchlist to be erased", is_erased).await;
+    assert_eq!(tables.map(left), [0; 4]);
+    other.append_notes(&journal, 1, "of the other watchlist").await;
+    assert_eq!(revisions(&journal, other.id).await, [1, 2, 3]);
+    journal.close().await;
+    assert_eq!(number(folder.path(), NOT_FOLDED), 0);
+    server::folder::backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
 }

@@ -5,6 +5,7 @@
 
 mod answering;
 mod appending;
+mod checking;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
