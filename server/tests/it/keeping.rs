@@ -190,8 +190,8 @@ async fn nothing_is_left_of_a_watchlist_that_was_deleted_long_ago() {
     let mut other = StoredList::create(&journal, 1, 3).await;
     let mut list = StoredList::create(&journal, 2, 400).await;
     list.append_notes(&journal, 400, &"x".repeat(4_000)).await;
-    // More senders and parts of snapshots than one step erases, and parts of both kinds at the end.
-    for number in 2..42 {
+    // More parts of snapshots than one step erases, and senders for several more steps.
+    for number in 2..102 {
         list.append(&journal, vec![list.edit(sender(number), 1, vec![note(row(1), "x")])]).await.unwrap();
     }
     list.save(&journal).await;

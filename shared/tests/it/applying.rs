@@ -229,3 +229,13 @@ fn a_column_that_others_are_computed_from_stays_numeric() {
     assert_eq!(change("note", NUMBER), Ok(()));
     assert_eq!(change("note", ColumnKind::Text), Ok(()), "its time of change is one of any kind");
 }
+
+#[test]
+fn the_replaced_values_are_those_of_the_cells_that_were_set() {
+    let mut list = watchlist();
+    apply(&mut list, As::Validated, set("note", "a")).unwrap();
+    let changes = [set("note", "b"), insert(2), set("price", "1"), set("note", "c")];
+    let undo = list.apply(&changes, &Mode::Pending { limits: &LIMITS }).unwrap();
+    let replaced: Vec<Literal> = undo.replaced().map(Value::to_literal).collect();
+    assert_eq!(replaced, [Literal::from("a"), Literal::Empty, Literal::from("b")]);
+}
