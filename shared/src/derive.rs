@@ -50,6 +50,29 @@ mod tests {
         percent_difference(number(of), number(from), 2).map(|percent| percent.to_string())
     }
 
+    /// Computes a column from the price 30, set at 7 ms, and the previous close 20.
+    fn derived(derive: &Derive, kind: &ColumnKind) -> Value {
+        let numbers = [(ColumnKey::from("price"), 30), (ColumnKey::from("previousClose"), 20)];
+        let number =
+            |key: &ColumnKey| numbers.iter().find(|(known, _)| known == key).map(|(_, n)| Decimal::from(*n));
+        let changed = |key: &ColumnKey| (key.0.as_ref() == "price").then(|| Timestamp::from_millis(7));
+        value(derive, kind, number, changed)
+    }
+
+    #[test]
+    fn each_derived_column_is_computed_from_its_inputs() {
+        let (of, from) = (ColumnKey::from("price"), ColumnKey::from("previousClose"));
+        let difference = Derive::Difference { of: of.clone(), from: from.clone() };
+        assert_eq!(derived(&difference, &ColumnKind::Number { decimals: 2 }), Value::Number(Decimal::TEN));
+        let percent = Derive::PercentDifference { of: of.clone(), from: from.clone() };
+        let shown = |kind| derived(&percent, &kind).to_literal();
+        assert_eq!(shown(ColumnKind::Percent { decimals: 1 }), "50.0".into());
+        assert_eq!(shown(ColumnKind::Percent { decimals: 3 }), "50.000".into());
+        let changed_at = |of| derived(&Derive::ChangedAt { of }, &ColumnKind::Time);
+        assert_eq!(changed_at(of), Value::Time(Timestamp::from_millis(7)));
+        assert_eq!(changed_at(from), Value::Empty);
+    }
+
     #[test]
     fn percentages_are_rounded_half_away_from_zero() {
         assert_eq!(percent("71.72", "71.70").as_deref(), Some("0.03"));

@@ -119,6 +119,22 @@ mod tests {
             let error = LocalAccount::open(folder.path(), "ann").map(|_| ()).unwrap_err();
             assert!(error.to_string().contains("too short"), "{error}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        drop(LocalAccount::open(folder.path(), "ann").unwrap());
+        for (length, is_token) in [(TOKEN_LENGTH - 1, false), (TOKEN_LENGTH, true)] {
+            fs::write(folder.path().join(TOKEN_FILE), "x".repeat(length)).unwrap();
+            assert_eq!(LocalAccount::open(folder.path(), "ann").is_ok(), is_token, "{length} characters");
+        }
+    }
+
+    #[test]
+    fn a_token_file_that_cannot_be_read_is_reported_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(TOKEN_FILE);
+        fs::write(&file, b"\xff\xfe").unwrap();
+        let error = LocalAccount::open(folder.path(), "ann").map(drop).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(fs::read(&file).unwrap(), b"\xff\xfe");
     }
 
     #[cfg(unix)]
@@ -146,7 +162,10 @@ mod tests {
         let token = account.token();
         assert!(account.authenticate(token).is_some());
         let same_length = "0".repeat(token.len());
-        for wrong in ["", "x", &format!("{token}0"), &token[1..], &same_length] {
+        let same_characters: String = token.chars().rev().collect();
+        let one_wrong = format!("{}-", &token[..token.len() - 1]);
+        for wrong in ["", "x", &format!("{token}0"), &token[1..], &same_length, &same_characters, &one_wrong]
+        {
             assert_eq!(account.authenticate(wrong), None, "{wrong}");
         }
         #[cfg(unix)]

@@ -29,3 +29,43 @@ pub fn read_token(file: &Path) -> Result<String, String> {
     }
     Ok(token.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn read(text: &[u8]) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        fs::write(&file, text).unwrap();
+        read_token(&file)
+    }
+
+    #[test]
+    fn a_token_is_one_word() {
+        assert_eq!(read(b" secret\n"), Ok("secret".to_owned()));
+        let longest = "x".repeat(4096);
+        assert_eq!(read(longest.as_bytes()), Ok(longest));
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_with_the_file() {
+        let cases: [(&[u8], &str); 7] = [
+            (b"", "is empty"),
+            (b" \n", "is empty"),
+            (b"two words", "one word"),
+            ("sécret".as_bytes(), "one word"),
+            (b"\xff", "cannot be read"),
+            (&[b'x'; 4097], "too long"),
+            (&[b' '; 5000], "too long"),
+        ];
+        for (text, message) in cases {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+        let error = read_token(Path::new("/no/such/file")).unwrap_err();
+        assert!(error.contains("/no/such/file cannot be read"), "{error}");
+    }
+}

@@ -338,3 +338,6 @@ pub(super) fn unavailable(watchlist: WatchlistId, reason: Unavailable) -> Server
         watchlist: Some(watchlist),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,3 +151,82 @@ impl Outbox {
         self.items.is_closed() || queued.bytes != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::websocket;
+
+    const LIMIT: usize = 100;
+
+    /// Returns a frame of a number of bytes.
+    fn frame(bytes: usize) -> Outgoing {
+        let frame = websocket::pong(&vec![0; bytes - 2]);
+        assert_eq!(frame.bytes().len(), bytes);
+        Outgoing::Frame(frame)
+    }
+
+    fn snapshot() -> (Outgoing, SnapshotCancel) {
+        let frames = SnapshotFrames { revision: Revision(1), frames: Vec::new() };
+        let (queued, cancel) = QueuedSnapshot::new(Arc::new(frames));
+        (Outgoing::Snapshot(queued), cancel)
+    }
+
+    #[test]
+    fn a_queue_accepts_bytes_up_to_its_limit_and_one_item_of_any_size() {
+        let (outbox, _items, state) = Outbox::new(LIMIT);
+        assert!(outbox.push(frame(60)) && outbox.push(frame(40)), "the limit itself fits");
+        assert!(!outbox.push(frame(2)));
+        assert!(!state.record_written(60), "something is still queued");
+        assert!(outbox.push(frame(60)));
+        assert!(!state.record_written(40) && !state.record_written(60), "no sender waits");
+        assert!(outbox.push(frame(120)), "an empty queue accepts any item");
+        assert!(!outbox.push(frame(2)));
+    }
+
+    #[test]
+    fn a_snapshot_fills_the_queue_whatever_its_size() {
+        let (outbox, _items, state) = Outbox::new(LIMIT);
+        let (item, _cancel) = snapshot();
+        assert_eq!(outbox.weight(&item), LIMIT + 1);
+        assert!(outbox.push_always(item));
+        assert!(!outbox.push(frame(2)), "it fills the queue");
+        assert!(outbox.push_always(frame(50)), "an answer is queued past the limit");
+        assert!(!state.record_written(outbox.snapshot_weight()) && outbox.push(frame(50)));
+        assert!(!outbox.push(frame(2)));
+        assert_eq!(outbox.weight(&frame(50)), 50);
+    }
+
+    #[test]
+    fn small_items_leave_room_for_those_that_must_not_be_dropped() {
+        let (outbox, _items, _state) = Outbox::new(1_000_000);
+        let accepted = (0..MAX_ITEMS).take_while(|_| outbox.push(frame(2))).count();
+        assert_eq!(accepted, MAX_ITEMS - RESERVED_ITEMS);
+        let reserved = (0..MAX_ITEMS).take_while(|_| outbox.push_always(frame(2))).count();
+        assert_eq!(reserved, RESERVED_ITEMS);
+    }
+
+    #[test]
+    fn a_sender_that_waits_is_told_once_when_everything_is_written() {
+        let (outbox, items, state) = Outbox::new(LIMIT);
+        assert!(!outbox.notify_when_empty(), "everything is written already");
+        assert!(outbox.push(frame(30)) && outbox.push(frame(30)));
+        assert!(outbox.notify_when_empty());
+        assert!(!state.record_written(30), "one item is still queued");
+        assert!(state.record_written(30));
+        assert!(outbox.push(frame(30)) && !state.record_written(30), "it is told once");
+        drop(items);
+        assert!(!outbox.push(frame(2)) && !outbox.push_always(frame(2)));
+        assert!(outbox.notify_when_empty(), "a writer that is gone writes nothing more");
+    }
+
+    #[test]
+    fn a_snapshot_is_cancelled_until_it_is_written() {
+        let (Outgoing::Snapshot(queued), cancel) = snapshot() else { unreachable!() };
+        cancel.cancel();
+        assert!(queued.into_frames().is_none());
+        let (Outgoing::Snapshot(queued), cancel) = snapshot() else { unreachable!() };
+        assert!(queued.into_frames().is_some());
+        cancel.cancel();
+    }
+}

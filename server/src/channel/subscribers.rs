@@ -253,3 +253,6 @@ impl SubscriberState {
         self.subscriber.outbox.push(item)
     }
 }
+
+#[cfg(test)]
+mod tests;

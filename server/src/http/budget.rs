@@ -104,3 +104,63 @@ impl Budget {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::http::connection_limit::ConnectionLimit;
+
+    fn budget(settings: &Settings) -> Arc<Budget> {
+        Budgets::new(settings).of(UserId(Uuid::nil()))
+    }
+
+    #[tokio::test]
+    async fn the_oldest_of_too_many_downloads_gives_way_but_none_that_has_ended() {
+        let (limit, budget) = (Arc::new(ConnectionLimit::new(1)), budget(&Settings::default()));
+        let places: Vec<Arc<Place>> = (0..MAX_DOWNLOADS + 2).map(|_| Arc::new(limit.admit())).collect();
+        drop(budget.download(&places[0]));
+        let mut downloads: Vec<Download> = places[1..].iter().map(|place| budget.download(place)).collect();
+        let is_evicted = |place: &Arc<Place>| place.evicted().now_or_never().is_some();
+        assert_eq!(places.iter().map(is_evicted).filter(|evicted| *evicted).count(), 1);
+        assert!(is_evicted(&places[1]), "the oldest that has not ended");
+        downloads.clear();
+        let _download = budget.download(&places[0]);
+        assert!(!is_evicted(&places[2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_waits_for_its_turn_and_not_longer_than_ten_seconds() {
+        let budget = budget(&Settings::default());
+        let mut bodies = Vec::new();
+        for _ in 0..MAX_BODIES {
+            bodies.push(budget.body().await.ok().unwrap());
+        }
+        let started = Instant::now();
+        assert!(budget.body().await.is_err());
+        assert_eq!(started.elapsed(), TURN_TIMEOUT);
+        bodies.pop();
+        assert!(budget.body().await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn edits_wait_for_the_rate_and_not_longer_than_ten_seconds() {
+        let settings = Settings { edits_per_second: 10, edits_burst: 1, ..Settings::default() };
+        let budget = budget(&settings);
+        let started = Instant::now();
+        for _ in 0..11 {
+            assert!(budget.edit().await.is_ok());
+        }
+        assert_eq!(started.elapsed().as_secs(), 1);
+        let slow = Settings { edits_per_second: 1, edits_burst: 1, ..Settings::default() };
+        let budget = self::budget(&slow);
+        let edits = futures_util::future::join_all((0..20).map(|_| budget.edit())).await;
+        assert_eq!(
+            edits.iter().filter(|edit| edit.is_ok()).count(),
+            11,
+            "one at once and ten in ten seconds"
+        );
+    }
+}

@@ -168,3 +168,101 @@ impl io::Write for Hasher {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{
+        ids::{ClientId, Revision, UserId},
+        rejection::{Code, Rejection},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    const DIGEST: [u8; 16] = [1; 16];
+    const LIMIT: u64 = MAX_KEPT_ANSWERS as u64;
+
+    fn sender(number: u128) -> Sender {
+        Sender { user: UserId(Uuid::nil()), client: ClientId(Uuid::from_u128(number)) }
+    }
+
+    fn accepted(edit: u64) -> AnswerRecord {
+        let verdict = Verdict::Accepted(Revision(edit));
+        AnswerRecord { sender: sender(1), edit: EditId(edit), digest: DIGEST, verdict }
+    }
+
+    fn is_kept(answers: &Answers, edit: u64) -> bool {
+        answers.verdict(sender(1), EditId(edit)).is_some()
+    }
+
+    #[test]
+    fn a_repeated_edit_is_recalled_with_its_verdict() {
+        let mut answers = Answers::default();
+        assert!(!answers.is_cached(sender(1)));
+        let rejected = Verdict::Rejected(Rejection::new(Code::Conflict, "no").into());
+        let records = [AnswerRecord { verdict: rejected.clone(), ..accepted(5) }, accepted(3)];
+        answers.load(sender(1), records.to_vec());
+        assert!(answers.is_cached(sender(1)));
+        let mut recall = |number, edit, digest| answers.recall(sender(number), EditId(edit), &digest);
+        assert!(matches!(recall(1, 3, DIGEST), Recall::Same(Verdict::Accepted(Revision(3)))));
+        assert!(matches!(recall(1, 5, DIGEST), Recall::Same(verdict) if verdict == rejected));
+        assert!(matches!(recall(1, 3, [2; 16]), Recall::Other));
+        assert!(matches!(recall(1, 4, DIGEST), Recall::New) && matches!(recall(1, 1, DIGEST), Recall::New));
+        assert!(matches!(recall(2, 3, DIGEST), Recall::New), "edits are numbered by their sender");
+        assert_eq!(answers.verdict(sender(1), EditId(5)), Some(rejected));
+        answers.evict(sender(1));
+        assert!(!answers.is_cached(sender(1)) && !is_kept(&answers, 5));
+    }
+
+    #[test]
+    fn an_edit_older_than_the_kept_answers_is_too_old() {
+        let mut answers = Answers::default();
+        // One answer less than are kept: the older ones are all known.
+        answers.load(sender(1), (2..=LIMIT).map(|number| accepted(number * 2)).collect());
+        assert!(matches!(answers.recall(sender(1), EditId(1), &DIGEST), Recall::New));
+        answers.record(&accepted(2));
+        assert!(matches!(answers.recall(sender(1), EditId(1), &DIGEST), Recall::TooOld));
+        assert!(matches!(answers.recall(sender(1), EditId(2), &DIGEST), Recall::Same(_)));
+        assert!(matches!(answers.recall(sender(1), EditId(3), &DIGEST), Recall::New));
+    }
+
+    #[test]
+    fn the_oldest_answer_gives_way_to_a_new_one() {
+        let mut answers = Answers::default();
+        answers.load(sender(1), (1..=LIMIT + 2).map(accepted).collect());
+        assert_eq!([2, 3, LIMIT + 2].map(|edit| is_kept(&answers, edit)), [false, true, true]);
+        answers.record(&accepted(LIMIT + 2));
+        assert!(is_kept(&answers, 3), "a repeated answer needs no room");
+        answers.record(&accepted(LIMIT + 3));
+        assert_eq!([3, 4, LIMIT + 3].map(|edit| is_kept(&answers, edit)), [false, true, true]);
+    }
+
+    #[test]
+    fn the_sender_that_was_quiet_the_longest_gives_way_to_a_new_one() {
+        let mut answers = Answers::default();
+        let count = MAX_CACHED_SENDERS as u128;
+        for number in 0..count {
+            answers.load(sender(number), Vec::new());
+            answers.recall(sender(number), EditId(1), &DIGEST);
+        }
+        answers.recall(sender(0), EditId(2), &DIGEST);
+        assert!((0..count).all(|number| answers.is_cached(sender(number))));
+        answers.load(sender(count), Vec::new());
+        let gone: Vec<u128> = (0..=count).filter(|number| !answers.is_cached(sender(*number))).collect();
+        assert_eq!(gone, [1]);
+    }
+
+    #[test]
+    fn a_digest_distinguishes_edits_and_has_their_size() {
+        let unreadable = |bytes: &[u8]| {
+            digest(&Err(Unreadable { bytes: bytes.to_vec(), message: "unreadable".to_owned() }))
+        };
+        assert_eq!((unreadable(b"abc"), unreadable(b"abc").1), (unreadable(b"abc"), 3));
+        assert_ne!(unreadable(b"abc").0, unreadable(b"abd").0);
+        let rename = |name: &str| Ok(vec![Change::rename(name)]);
+        let json = serde_json::to_vec(&[Change::rename("One")]).unwrap();
+        assert_eq!(digest(&rename("One")).1, json.len());
+        assert_eq!(digest(&rename("One")).0, unreadable(&json).0);
+        assert_ne!(digest(&rename("One")).0, digest(&rename("Two")).0);
+    }
+}

@@ -201,3 +201,196 @@ impl Judge {
 fn rejected(code: Code, message: String) -> Verdict {
     Verdict::Rejected(Rejection::new(code, message).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{
+        account::{Role, User},
+        column::standard_columns,
+        ids::{ClientId, RowId, UserId, WatchlistId},
+        position::Position,
+        value::Literal,
+    };
+    use tokio::sync::oneshot;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        access::{Caller, ListRole},
+        room::command::{Reply, Unreadable},
+    };
+
+    const ROW: RowId = RowId(Uuid::from_u128(1));
+    const ANN: u128 = 1;
+    const BOB: u128 = 2;
+
+    /// Returns a judge of a watchlist with one row, which ann inserted.
+    fn judge() -> Judge {
+        let limits = Limits { changes: 3, ..Limits::default() };
+        let watchlist = Watchlist::new("List", standard_columns(), &limits).unwrap();
+        let mut judge = Judge::new(watchlist, Revision(0), limits);
+        let insert = Change::insert(ROW, &Position::from_hex("80").unwrap(), [].into());
+        assert_eq!(accept(&mut judge, ANN, 1, vec![insert]), Revision(1));
+        judge
+    }
+
+    fn request(who: u128, edit: u64, changes: Result<Vec<Change>, Unreadable>) -> EditRequest {
+        let name = if who == ANN { "ann" } else { "bob" };
+        let user = User { id: UserId(Uuid::from_u128(who)), name: name.into(), role: Role::Editor };
+        let by = (Caller::new(Arc::new(user)), ListRole::Editor);
+        let (list, client) = (WatchlistId(Uuid::nil()), ClientId(Uuid::from_u128(who)));
+        EditRequest::new(by, list, (client, EditId(edit)), changes, Reply::Once(oneshot::channel().0))
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn accept(judge: &mut Judge, who: u128, edit: u64, changes: Vec<Change>) -> Revision {
+        let verdict = judge.judge(&request(who, edit, Ok(changes)), at(0), &mut Unwritten::default());
+        let Verdict::Accepted(revision) = verdict else { panic!("{verdict:?}") };
+        revision
+    }
+
+    fn reject(judge: &mut Judge, request: &EditRequest) -> Rejection {
+        let mut unwritten = Unwritten::default();
+        let verdict = judge.judge(request, at(0), &mut unwritten);
+        assert!(unwritten.batch.commits.is_empty());
+        let Verdict::Rejected(rejection) = verdict else { panic!("{verdict:?}") };
+        *rejection
+    }
+
+    fn price(text: &str) -> Change {
+        Change::set(ROW, &"price".into(), Literal::from(text))
+    }
+
+    fn shown(judge: &Judge) -> Literal {
+        judge.watchlist.cell(ROW, &"price".into()).to_literal()
+    }
+
+    #[test]
+    fn accepted_edits_are_ordered_into_commits_and_their_answers_kept() {
+        let (mut judge, mut unwritten) = (judge(), Unwritten::default());
+        assert!(unwritten.is_empty());
+        for (edit, text) in [(1, "70"), (2, "71")] {
+            let verdict = judge.judge(&request(BOB, edit, Ok(vec![price(text)])), at(9), &mut unwritten);
+            assert_eq!(verdict, Verdict::Accepted(Revision(edit + 1)));
+        }
+        assert!(!unwritten.is_empty());
+        let sender = request(BOB, 1, Ok(Vec::new())).sender();
+        assert!(unwritten.has_answer(sender, EditId(2)) && !unwritten.has_answer(sender, EditId(3)));
+        assert!(!unwritten.has_answer(request(ANN, 2, Ok(Vec::new())).sender(), EditId(2)));
+        let batch = unwritten.batch();
+        let written: Vec<_> =
+            batch.commits.iter().map(|new| (new.commit.revision, new.replaced.clone())).collect();
+        assert_eq!(
+            written,
+            [(Revision(2), vec![Literal::Empty]), (Revision(3), vec![Literal::from("70")])],
+            "history shows what each edit replaced"
+        );
+        let by = &batch.commits[1].commit.by;
+        assert_eq!((&*by.name, by.edit, batch.commits[1].commit.at), ("bob", EditId(2), at(9)));
+        assert_eq!((batch.answers.len(), judge.revision, shown(&judge)), (2, Revision(3), "71".into()));
+    }
+
+    #[test]
+    fn a_repeated_edit_gets_its_first_answer_and_changes_nothing() {
+        let mut judge = judge();
+        assert_eq!(accept(&mut judge, BOB, 1, vec![price("70")]), Revision(2));
+        accept(&mut judge, ANN, 2, vec![price("71")]);
+        let mut unwritten = Unwritten::default();
+        let repeated = judge.judge(&request(BOB, 1, Ok(vec![price("70")])), at(0), &mut unwritten);
+        assert_eq!((repeated, unwritten.is_empty()), (Verdict::Accepted(Revision(2)), true));
+        let reused = reject(&mut judge, &request(BOB, 1, Ok(vec![price("72")])));
+        assert_eq!(reused.code, Code::EditReused);
+        assert_eq!((judge.revision, shown(&judge)), (Revision(3), "71".into()));
+    }
+
+    #[test]
+    fn edits_that_are_no_edits_are_rejected() {
+        let mut judge = judge();
+        let unreadable = Unreadable { bytes: b"{".to_vec(), message: "not JSON".to_owned() };
+        let refused = reject(&mut judge, &request(BOB, 1, Err(unreadable)));
+        assert_eq!((refused.code, &*refused.message), (Code::BadMessage, "not JSON"));
+        assert_eq!(reject(&mut judge, &request(BOB, 2, Ok(Vec::new()))).code, Code::BadMessage);
+        assert_eq!(reject(&mut judge, &request(BOB, 3, Ok(vec![price("1"); 4]))).code, Code::TooLarge);
+        accept(&mut judge, BOB, 4, vec![price("1"); 3]);
+        for invalid in [0, 1 << 53] {
+            let refused = reject(&mut judge, &request(BOB, invalid, Ok(vec![price("1")])));
+            assert_eq!(refused.code, Code::BadMessage);
+        }
+        let rename = reject(&mut judge, &request(BOB, 5, Ok(vec![Change::rename("Other")])));
+        assert_eq!(rename.code, Code::Forbidden, "an editor changes rows only");
+    }
+
+    #[test]
+    fn an_edit_has_to_fit_into_a_message_to_subscribers() {
+        let mut judge = judge();
+        let limit = SERVER_MESSAGE_BYTES * 3 / 4;
+        let encoded = |length: usize| {
+            let changes = vec![price(&"x".repeat(length))];
+            let bytes = serde_json::to_vec(&changes).unwrap().len();
+            (changes, bytes)
+        };
+        let overhead = encoded(0).1;
+        for (edit, bytes, message) in [(1, limit, "number"), (2, limit + 1, "too large")] {
+            let (changes, size) = encoded(bytes - overhead);
+            assert_eq!(size, bytes);
+            let refused = reject(&mut judge, &request(BOB, edit, Ok(changes)));
+            assert!(refused.message.contains(message), "{} bytes: {refused}", bytes);
+        }
+    }
+
+    #[test]
+    fn commit_times_never_go_back() {
+        let (mut judge, mut unwritten) = (judge(), Unwritten::default());
+        for (edit, now) in [(1, 50), (2, 20), (3, 60)] {
+            judge.judge(&request(BOB, edit, Ok(vec![price("70")])), at(now), &mut unwritten);
+        }
+        let times: Vec<Timestamp> = unwritten.batch().commits.iter().map(|new| new.commit.at).collect();
+        assert_eq!((times, judge.last_at), (vec![at(50), at(50), at(60)], at(60)));
+    }
+
+    #[test]
+    fn a_conflict_names_who_made_the_other_change() {
+        let mut judge = judge();
+        accept(&mut judge, BOB, 1, vec![price("70")]);
+        let mut guarded = price("71");
+        if let Change::Set(set) = &mut guarded {
+            set.was = Some(Literal::from("69"));
+        }
+        let conflict = reject(&mut judge, &request(ANN, 2, Ok(vec![price("70"), guarded])));
+        assert_eq!((conflict.code, conflict.by.as_deref()), (Code::Conflict, Some("bob")));
+        let outdated = vec![Change::remove(ROW, Some(Revision(1)))];
+        let conflict = reject(&mut judge, &request(ANN, 3, Ok(outdated)));
+        assert_eq!((conflict.code, conflict.by.as_deref()), (Code::Conflict, Some("bob")));
+        let invalid = reject(&mut judge, &request(ANN, 4, Ok(vec![price("words")])));
+        assert_eq!((invalid.code, invalid.by), (Code::InvalidValue, None));
+    }
+
+    #[test]
+    fn edits_that_could_not_be_written_are_reverted() {
+        let (mut judge, mut unwritten) = (judge(), Unwritten::default());
+        judge.last_at = at(5);
+        for (edit, text) in [(1, "70"), (2, "71")] {
+            judge.judge(&request(BOB, edit, Ok(vec![price(text)])), at(9), &mut unwritten);
+        }
+        judge.revert(unwritten);
+        assert_eq!((judge.revision, judge.last_at, shown(&judge)), (Revision(1), at(5), Literal::Empty));
+        assert!(!judge.answers.is_cached(request(BOB, 1, Ok(Vec::new())).sender()));
+        assert_eq!(accept(&mut judge, BOB, 1, vec![price("72")]), Revision(2), "the number is not used");
+    }
+
+    #[test]
+    fn commits_of_the_journal_are_replayed() {
+        let (mut writer, mut reader, mut unwritten) = (judge(), judge(), Unwritten::default());
+        writer.judge(&request(BOB, 1, Ok(vec![price("70")])), at(9), &mut unwritten);
+        let commit = unwritten.batch().commits[0].commit.clone();
+        reader.replay(&commit).unwrap();
+        assert_eq!((reader.revision, reader.last_at, shown(&reader)), (Revision(2), at(9), "70".into()));
+        assert_eq!(reader.authorship.author_of(ROW, &"price".into()).as_deref(), Some("bob"));
+        let unknown = Change::remove(RowId(Uuid::from_u128(9)), None);
+        let wrong = Commit { revision: Revision(3), changes: vec![unknown], ..(*commit).clone() };
+        assert!(reader.replay(&wrong).is_err() && reader.revision == Revision(2));
+    }
+}

@@ -184,6 +184,16 @@ async fn an_edit_whose_answers_cannot_be_read_holds_back_the_edits_after_it() {
 }
 
 #[tokio::test]
+async fn an_edit_is_answered_by_what_the_journal_holds_if_its_write_is_reported_as_failed() {
+    let mut connected = Connected::new().await;
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError, Fault::Fails]);
+    assert_eq!(connected.rename(&[(1, "One")]).await, [true]);
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [false]);
+    assert_eq!(connected.listed(), ("One".to_owned(), Revision(1)));
+    assert_eq!(connected.rename(&[(2, "Two")]).await, [true]);
+}
+
+#[tokio::test]
 async fn an_edit_that_was_stored_after_all_does_not_hold_back_the_one_after_it() {
     let mut connected = Connected::new().await;
     assert_eq!(connected.rename(&[(6, "Six")]).await, [true]);
@@ -239,4 +249,26 @@ async fn an_edit_that_was_stored_before_its_watchlist_is_deleted_holds_back_no_o
     connected.hub.restore(&connected.caller, LIST).await.unwrap();
     assert_eq!(connected.rename(&[(3, "Three")]).await, [true]);
     assert_eq!(connected.listed(), ("Three".to_owned(), Revision(3)));
+}
+
+#[tokio::test]
+async fn a_creation_deletion_or_restoration_that_is_reported_as_failed_is_looked_up() {
+    let connected = Connected::new().await;
+    let (hub, caller, other) = (&connected.hub, &connected.caller, WatchlistId(Uuid::from_u128(8)));
+    let listed = || hub.list(caller).iter().map(|summary| summary.watchlist).collect::<Vec<_>>();
+    for (fault, is_done) in [(Fault::Fails, false), (Fault::SucceedsAndReportsAnError, true)] {
+        connected.fail(|journal| &journal.creations, &[fault]);
+        let created = hub.create(caller, Some(other), "Second", None).await;
+        assert_eq!((created.is_ok(), listed().contains(&other)), (is_done, is_done), "{fault:?}");
+    }
+    for (fault, is_done) in [(Fault::Fails, false), (Fault::SucceedsAndReportsAnError, true)] {
+        connected.fail(|journal| &journal.deletions, &[fault]);
+        assert_eq!(hub.delete(caller, other).await.is_ok(), is_done, "{fault:?}");
+        assert_eq!(listed().contains(&other), !is_done);
+    }
+    for (fault, is_done) in [(Fault::Fails, false), (Fault::SucceedsAndReportsAnError, true)] {
+        connected.fail(|journal| &journal.deletions, &[fault]);
+        assert_eq!(hub.restore(caller, other).await.is_ok(), is_done, "{fault:?}");
+        assert_eq!((listed().contains(&other), listed().contains(&LIST)), (is_done, true));
+    }
 }

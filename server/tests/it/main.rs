@@ -5,6 +5,7 @@
 
 mod answering;
 mod appending;
+mod checking;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -18,6 +19,7 @@ mod http_calls;
 mod http_limits;
 mod idle;
 mod journal;
+mod keeping;
 mod linearizable;
 mod managing;
 #[cfg(target_os = "linux")]

@@ -97,7 +97,9 @@ mod tests {
         assert!(heartbeat.ping_due(0) && !heartbeat.ping_due(4_999));
         heartbeat.data_received(10_000);
         assert!(!heartbeat.is_dead(29_999) && heartbeat.is_dead(30_000));
+        assert_eq!(heartbeat.round_trip_micros(), None);
         heartbeat.pong_received(1_200);
         assert!(!heartbeat.is_dead(30_000));
+        assert_eq!(heartbeat.round_trip_micros(), Some(1_200));
     }
 }

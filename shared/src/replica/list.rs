@@ -250,17 +250,13 @@ impl ListReplica {
     }
 
     /// Handles a watchlist that continues from the revision that the client has.
-    pub(super) fn on_resumed(&mut self, resumed: &Resumed, limits: &Limits, events: &mut Vec<Event>) -> Next {
+    pub(super) fn on_resumed(&mut self, resumed: &Resumed, events: &mut Vec<Event>) -> Next {
         match self.at {
             _ if self.sync != Sync::Requested => Next::Continue,
             Some(at) if at.epoch == resumed.epoch && self.state.is_some() => {
+                // The accepted edits are of later revisions.
                 self.sync = Sync::Live;
                 events.push(Event::Resumed { watchlist: resumed.watchlist });
-                if self.pending.accepted().any(|(_, accepted)| accepted <= at.revision) {
-                    self.hide_pending();
-                    self.finish_reached(resumed.watchlist, Some(at.revision), events);
-                    self.show_pending(limits);
-                }
                 Next::Continue
             }
             _ => self.start_over(),

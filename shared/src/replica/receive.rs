@@ -53,7 +53,7 @@ impl Replica {
             ServerMessage::Resumed(resumed) => {
                 let watchlist = resumed.watchlist;
                 self.reopen_wait = RETRY_UNAVAILABLE_MS;
-                self.with_list(watchlist, |list, limits, events| list.on_resumed(&resumed, limits, events));
+                self.with_list(watchlist, |list, _limits, events| list.on_resumed(&resumed, events));
             }
             ServerMessage::Changes(changes) => {
                 let (watchlist, client) = (changes.watchlist, self.client);

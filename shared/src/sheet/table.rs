@@ -205,3 +205,90 @@ fn guess_kind(fields: &[String]) -> ColumnKind {
     }
     ColumnKind::Text
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::watchlist::{Watchlist, apply::Mode};
+
+    /// Returns a table with a symbol in each of its rows.
+    fn table(rows: usize) -> Table {
+        let symbols = (0..rows).map(|row| format!("S{row}")).collect();
+        Table::fill(&["Symbol".to_owned()], &[symbols]).unwrap()
+    }
+
+    fn inserts(table: &Table, limits: &Limits) -> Vec<Vec<Change>> {
+        let mut number = 0;
+        table.inserts(limits, || {
+            number += 1;
+            RowId(Uuid::from_u128(number))
+        })
+    }
+
+    fn lengths(edits: &[Vec<Change>]) -> Vec<usize> {
+        edits.iter().map(Vec::len).collect()
+    }
+
+    fn column(title: &str, fields: &[&str]) -> Column {
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        let mut table = Table::fill(&[title.to_owned()], &[fields]).unwrap();
+        table.columns.remove(standard_columns().len())
+    }
+
+    #[test]
+    fn the_rows_are_inserted_in_order() {
+        let limits = Limits { changes: 4, ..Limits::default() };
+        let edits = inserts(&table(10), &limits);
+        assert_eq!(lengths(&edits), [4, 4, 2]);
+        let mut watchlist = Watchlist::new("List", standard_columns(), &limits).unwrap();
+        for edit in edits {
+            watchlist.apply(&edit, &Mode::Pending { limits: &limits }).unwrap();
+        }
+        let symbols: Vec<Literal> = watchlist
+            .rows()
+            .iter()
+            .map(|row| watchlist.cell(row.id, &"symbol".into()).to_literal())
+            .collect();
+        assert_eq!(symbols, (0..10).map(|row| Literal::from(&*format!("S{row}"))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_edit_is_half_as_large_as_a_message_at_most() {
+        let size = Encoding::Json.size(&inserts(&table(1), &Limits::default())[0][0]);
+        let lengths_of =
+            |message_bytes| lengths(&inserts(&table(6), &Limits { message_bytes, ..Limits::default() }));
+        assert_eq!(lengths_of(2 * 3 * size), [3, 3]);
+        assert_eq!(lengths_of(2 * 3 * size - 2), [2, 2, 2]);
+        assert_eq!(lengths_of(1), [1; 6], "a row is not divided");
+    }
+
+    #[test]
+    fn columns_with_equal_titles_have_keys_of_their_own() {
+        let titles = ["Code", "Code", "Code", "Symbol", "Symbol"].map(str::to_owned);
+        let fields = ["a", "b", "c", "MMM", "AA"].map(|field| vec![field.to_owned()]);
+        let table = Table::fill(&titles, &fields).unwrap();
+        let keys: Vec<&str> = table.columns[9..].iter().map(|column| &*column.key.0).collect();
+        assert_eq!(keys, ["code", "code2", "code3", "symbol2"]);
+        let cells: Vec<(&str, &Literal)> = table.rows[0].iter().map(|(key, cell)| (&*key.0, cell)).collect();
+        let expected = [("code", "a"), ("code2", "b"), ("code3", "c"), ("symbol", "MMM"), ("symbol2", "AA")];
+        assert_eq!(
+            cells,
+            expected.map(|(key, cell)| (key, Literal::from(cell))).each_ref().map(|(k, c)| (*k, c))
+        );
+    }
+
+    #[test]
+    fn flags_and_times_are_recognised_if_they_are_written_exactly() {
+        let fields = ["true", "false", ""].map(str::to_owned).to_vec();
+        let table = Table::fill(&["Done".to_owned()], &[fields]).unwrap();
+        let cells: Vec<Option<&Literal>> = table.rows.iter().map(|row| row.get(&"done".into())).collect();
+        assert_eq!(cells, [Some(&Literal::Flag(true)), Some(&Literal::Flag(false)), None]);
+        let time = "2026-11-22T20:00:00.000Z";
+        assert_eq!(column("Seen", &[time, "", time]).kind, ColumnKind::Time);
+        assert_eq!(column("Seen", &[time, "2026-11-22T20:00:00Z"]).kind, ColumnKind::Text);
+        assert_eq!(column("Seen", &["", ""]).kind, ColumnKind::Text);
+        assert_eq!(column("Done", &["true", "yes"]).kind, ColumnKind::Text);
+    }
+}

@@ -229,7 +229,7 @@ impl Watchlist {
 
     fn insert(&mut self, insert: &Insert, mode: &Mode<'_>) -> Result<UndoStep, Rejection> {
         let limits = mode.limits();
-        if self.rows.len() >= limits.rows && !matches!(mode, Mode::Confirmed { .. }) {
+        if self.rows.len() >= limits.rows {
             let message = format!("the limit of a watchlist is {} rows", limits.rows);
             return Err(Rejection::new(Code::TooLarge, message));
         }

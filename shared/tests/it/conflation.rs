@@ -86,6 +86,10 @@ proptest! {
             state.apply(&commit.changes, &Mode::Confirmed { at: commit.at }).unwrap();
         }
         prop_assert!(state.has_same_content(&states[to]), "{:#?}\nis not\n{:#?}", state, states[to]);
+        // Rows that exist neither before the range nor after it are absent.
+        let exists = |row| [&states[from], &states[to]].iter().any(|state| state.rows().get(row).is_some());
+        let rows: Vec<RowId> = kept.iter().flat_map(|commit| &commit.changes).filter_map(Change::row).collect();
+        prop_assert!(rows.iter().all(|row| exists(*row)), "{:#?}", kept);
         // No cell is set twice.
         let mut sets: Vec<_> = kept.iter().flat_map(|commit| &commit.changes).filter_map(|change| match change {
             Change::Set(set) => Some((set.row, set.column.clone())),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod applying;
 mod conflation;
 mod fuzz;
 mod golden;

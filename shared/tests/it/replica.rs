@@ -1,20 +1,28 @@
-//! Tests of the replica with hand-written messages, for situations that are rare with a real server.
+//! Tests of the replica with hand-written messages: what it sends, shows and reports, also in situations that are rare
+//! with a real server.
+
+mod commits;
+mod connection;
+mod edits;
+mod loading;
+mod requests;
 
 use shared::{
     account::{Role, User},
     column::standard_columns,
     edit::{Author, Change, Commit},
-    ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
+    ids::{At, ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
     limits::Limits,
+    position::Position,
     rejection::{Code, Rejection},
     replica::{Event, KeptEdit, Outcome, Replica},
     time::Timestamp,
     value::Literal,
     wire::{
-        client::ClientMessage,
+        client::{ClientMessage, Open},
         server::{
-            Accepted, Changes, Closed, ClosedReason, Person, Presence, Rejected, ServerMessage, Welcome,
-            WindowRef,
+            self, Accepted, Changes, Closed, ClosedReason, ErrorCode, Person, Presence, Rejected,
+            ServerMessage, Welcome, WindowRef,
         },
         snapshot::{Snapshot, SnapshotRow},
     },
@@ -24,6 +32,7 @@ use uuid::Uuid;
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const CLIENT: ClientId = ClientId(Uuid::from_u128(100));
 const NEW: ClientId = ClientId(Uuid::from_u128(101));
+const EPOCH: Epoch = Epoch(Uuid::from_u128(3));
 const ROW: RowId = RowId(Uuid::from_u128(1));
 
 fn user() -> User {
@@ -44,33 +53,59 @@ fn replica(kept: Vec<KeptEdit>) -> Replica {
 fn connect(replica: &mut Replica) {
     replica.connected();
     replica.open(LIST);
-    let welcome = Welcome { protocol: 1, server: "0".into(), user: user(), now: Timestamp::default() };
-    replica.handle(ServerMessage::Welcome(welcome), 0);
-    let row = SnapshotRow {
-        row: ROW,
-        position: shared::position::Position::from_hex("80").unwrap(),
-        cells: [("symbol".into(), Literal::from("MMM"))].into(),
-        changed: [].into(),
-    };
-    let snapshot = Snapshot {
-        watchlist: LIST,
-        name: "Test".into(),
-        columns: standard_columns(),
-        epoch: Epoch(Uuid::from_u128(3)),
-        revision: Revision(1),
-        part: 1,
-        parts: 1,
-        rows: vec![row],
-    };
-    replica.handle(ServerMessage::Snapshot(snapshot), 0);
+    welcome(replica);
+    replica.handle(ServerMessage::Snapshot(snapshot()), 0);
     replica.take_events();
 }
 
+fn welcome(replica: &mut Replica) {
+    let welcome = Welcome { protocol: 1, server: "0".into(), user: user(), now: Timestamp::default() };
+    replica.handle(ServerMessage::Welcome(welcome), 0);
+}
+
+fn at(revision: u64) -> At {
+    At { epoch: EPOCH, revision: Revision(revision) }
+}
+
+/// Returns the snapshot of the watchlist with one row at revision 1.
+fn snapshot() -> Snapshot {
+    Snapshot {
+        watchlist: LIST,
+        name: "Test".into(),
+        columns: standard_columns(),
+        epoch: EPOCH,
+        revision: Revision(1),
+        part: 1,
+        parts: 1,
+        rows: vec![snapshot_row(ROW)],
+    }
+}
+
+fn snapshot_row(row: RowId) -> SnapshotRow {
+    let position = Position::from_hex("80").unwrap();
+    let cells = [("symbol".into(), Literal::from("MMM"))].into();
+    SnapshotRow { row, position, cells, changed: [].into() }
+}
+
+/// Returns the changes to revision 2 by an edit of this client.
 fn committed(edit: u64, changes: Vec<Change>) -> ServerMessage {
-    let by = Author { user: user().id, name: "ann".into(), client: CLIENT, edit: EditId(edit) };
-    let commit = Commit { revision: Revision(2), by, at: Timestamp::default(), changes };
-    let (from, to) = (Revision(1), Revision(2));
-    ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits: vec![commit] })
+    changed(1, 2, vec![commit_of(CLIENT, edit, changes)])
+}
+
+/// Returns the commit of an edit as revision 2.
+fn commit_of(client: ClientId, edit: u64, changes: Vec<Change>) -> Commit {
+    let by = Author { user: user().id, name: "ann".into(), client, edit: EditId(edit) };
+    Commit { revision: Revision(2), by, at: Timestamp::default(), changes }
+}
+
+fn changed(from: u64, to: u64, commits: Vec<Commit>) -> ServerMessage {
+    let (from, to) = (Revision(from), Revision(to));
+    ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits })
+}
+
+fn accepted(edit: u64, revision: u64) -> ServerMessage {
+    let (edit, revision) = (EditId(edit), Revision(revision));
+    ServerMessage::Accepted(Accepted { watchlist: LIST, edit, revision })
 }
 
 fn rejected(edit: u64, code: Code) -> ServerMessage {
@@ -78,9 +113,28 @@ fn rejected(edit: u64, code: Code) -> ServerMessage {
     ServerMessage::Rejected(Rejected { watchlist: LIST, edit: EditId(edit), rejection })
 }
 
+fn error(code: ErrorCode, request: Option<RequestId>, watchlist: Option<WatchlistId>) -> ServerMessage {
+    ServerMessage::Error(server::Error { code, message: "no".into(), request, watchlist })
+}
+
+/// Returns what is shown of the row's price.
+fn shown_price(replica: &Replica) -> Literal {
+    replica.list(LIST).unwrap().state().unwrap().cell(ROW, &"price".into()).to_literal()
+}
+
+/// Returns the messages to send since the last call.
+fn outgoing(replica: &mut Replica) -> Vec<ClientMessage> {
+    std::iter::from_fn(|| replica.poll_send()).collect()
+}
+
+/// Returns the message that opens the watchlist.
+fn open(at: Option<At>) -> ClientMessage {
+    ClientMessage::Open(Open { watchlist: LIST, at })
+}
+
 /// Returns the numbers of the edits sent since the last call.
 fn sent(replica: &mut Replica) -> Vec<u64> {
-    let messages = std::iter::from_fn(|| replica.poll_send());
+    let messages = outgoing(replica).into_iter();
     messages
         .filter_map(|message| if let ClientMessage::Edit(edit) = message { Some(edit.edit.0) } else { None })
         .collect()
@@ -170,12 +224,47 @@ fn a_new_id_is_requested_only_after_all_answers_under_the_old_one() {
         renumbered.iter().map(|(old, kept)| (old.0, kept.edit.0)).collect::<Vec<_>>(),
         [(1, 5), (3, 6), (4, 7)]
     );
+    let changes: Vec<Vec<Change>> = renumbered.into_iter().map(|(_, kept)| kept.changes).collect();
+    assert_eq!(changes, ["1", "3", "4"].map(price));
+}
+
+#[test]
+fn an_edit_that_is_on_disk_does_not_delay_a_new_id() {
+    let mut replica = replica(Vec::new());
+    for number in ["1", "2"] {
+        replica.edit(LIST, WindowId(1), price(number)).unwrap();
+    }
+    replica.handle(accepted(2, 3), 0);
+    replica.take_events();
+    replica.handle(rejected(1, Code::EditReused), 0);
+    assert!(replica.take_events().contains(&Event::NumbersReused));
+}
+
+#[test]
+fn a_renumbered_edit_keeps_its_marks_until_it_is_answered() {
+    let mut replica = replica(Vec::new());
+    let note = vec![Change::set(ROW, &"note".into(), Literal::from("hm"))];
+    replica.edit(LIST, WindowId(1), price("72")).unwrap();
+    replica.edit(LIST, WindowId(2), note).unwrap();
+    replica.handle(rejected(1, Code::EditReused), 0);
+    replica.renew(NEW);
+    connect(&mut replica);
+    let marked = |replica: &Replica| {
+        let list = replica.list(LIST).unwrap();
+        ["price", "note"].map(|column| list.pending_window(ROW, &column.into()))
+    };
+    assert_eq!(marked(&replica), [Some(WindowId(1)), Some(WindowId(2))]);
+    replica.handle(rejected(3, Code::Conflict), 0);
+    assert_eq!(marked(&replica), [None, Some(WindowId(2))]);
+    replica.handle(rejected(4, Code::Conflict), 0);
+    assert_eq!(marked(&replica), [None, None]);
 }
 
 #[test]
 fn an_edit_of_an_earlier_run_that_is_too_old_is_rejected() {
     let kept = KeptEdit { edit: EditId(5), watchlist: LIST, changes: price("72") };
     let mut replica = replica(vec![kept]);
+    replica.edit(LIST, WindowId(1), price("73")).unwrap();
     replica.handle(rejected(5, Code::TooOld), 0);
     assert_eq!(
         answered(&mut replica),
@@ -188,8 +277,7 @@ fn an_edit_of_an_earlier_run_that_is_too_old_is_rejected() {
 fn accepted_edits_are_answered_when_their_watchlist_is_closed() {
     let mut replica = replica(Vec::new());
     replica.edit(LIST, WindowId(1), price("72")).unwrap();
-    let accepted = Accepted { watchlist: LIST, edit: EditId(1), revision: Revision(2) };
-    replica.handle(ServerMessage::Accepted(accepted), 0);
+    replica.handle(accepted(1, 2), 0);
     assert!(answered(&mut replica).is_empty(), "its commit has not arrived yet");
     let closed = Closed { watchlist: LIST, reason: ClosedReason::Deleted };
     replica.handle(ServerMessage::Closed(closed), 0);

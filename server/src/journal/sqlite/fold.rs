@@ -186,9 +186,8 @@ pub(super) fn fold_answers(connection: &Connection, folded: &FoldedSender) -> Re
         }
     }
     runs.extend(insert_run(connection, (*id, *key), *sender, (&answers, seq))?);
-    runs.sort_unstable_by_key(|run| run.first);
-    for (index, run) in runs.iter().enumerate() {
-        let above = runs[index + 1..].iter().filter(|other| other.first > run.last);
+    for run in &runs {
+        let above = runs.iter().filter(|other| other.first > run.last);
         if above.map(|other| other.count).sum::<u32>() as usize >= MAX_KEPT_ANSWERS {
             delete(run.first)?;
         }

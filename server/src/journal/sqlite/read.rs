@@ -304,3 +304,6 @@ pub(super) fn without_replaced(mut commit: Commit) -> Commit {
     commit.changes = commit.changes.into_iter().map(Change::without_guard).collect();
     commit
 }
+
+#[cfg(test)]
+mod tests;

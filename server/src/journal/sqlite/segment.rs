@@ -320,3 +320,107 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::rejection::{Code, Rejection};
+
+    use super::*;
+    use crate::journal::record::AnswerRecord;
+
+    const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
+
+    fn sender(number: u64) -> Sender {
+        Sender { user: UserId(Uuid::from_u128(number.into())), client: ClientId(Uuid::nil()) }
+    }
+
+    /// Returns a batch after revision 5, with commits of a number of bytes each by two accounts, and rejections.
+    fn batch(commits: u64, bytes: usize, rejections: u64) -> Batch {
+        let mut batch = Batch { expected: Revision(5), name: "List".into(), rows: 3, ..Batch::default() };
+        for number in 1..=commits {
+            let (sender, revision) = (sender(number % 2), Revision(5 + number));
+            let by =
+                Author { user: sender.user, name: "ann".into(), client: sender.client, edit: EditId(number) };
+            let changes = vec![Change::rename(&"x".repeat(bytes))];
+            let at = Timestamp::from_millis(100 + i64::try_from(number).unwrap());
+            let commit = Arc::new(Commit { revision, by, at, changes });
+            batch.commits.push(NewCommit { commit, replaced: Vec::new() });
+            let verdict = Verdict::Accepted(revision);
+            batch.answers.push(AnswerRecord { sender, edit: EditId(number), digest: [1; 16], verdict });
+        }
+        for number in 1..=rejections {
+            let (sender, edit) = (sender(2), EditId(number));
+            let verdict = Verdict::Rejected(Rejection::new(Code::Conflict, "no").into());
+            batch.answers.push(AnswerRecord { sender, edit, digest: [2; 16], verdict });
+        }
+        batch
+    }
+
+    /// Returns the first and last revision of each segment, and the number of its answers.
+    fn segments(batch: &Batch) -> Vec<(u64, u64, usize)> {
+        let segments = encode(batch);
+        let summary = |new: &NewSegment| (new.before.0, new.last.0, new.index.answers.len());
+        segments.iter().map(summary).collect()
+    }
+
+    #[test]
+    fn a_batch_is_divided_into_segments_of_limited_size() {
+        assert_eq!(segments(&batch(0, 0, 0)), []);
+        assert_eq!(segments(&batch(3, 10, 0)), [(5, 8, 3)]);
+        assert_eq!(segments(&batch(5, SEGMENT_BYTES / 2, 0)), [(5, 7, 2), (7, 9, 2), (9, 10, 1)]);
+        assert_eq!(segments(&batch(2, SEGMENT_BYTES, 0)), [(5, 6, 1), (6, 7, 1)], "none is empty");
+        assert_eq!(segments(&batch(2, SEGMENT_BYTES, 3)), [(5, 6, 1), (6, 7, 1), (7, 7, 3)]);
+        assert_eq!(segments(&batch(0, 0, 300)), [(5, 5, 128), (5, 5, 128), (5, 5, 44)]);
+        assert_eq!(segments(&batch(1, 10, 129)), [(5, 6, 129), (6, 6, 1)]);
+    }
+
+    #[test]
+    fn a_segment_is_read_as_it_was_written_in_its_place_only() {
+        for new in encode(&batch(3, SEGMENT_BYTES / 2, 2)) {
+            let place = Place { seq: 4, before: new.before, last: new.last };
+            let sum = segment_sum(LIST, place, &new.data);
+            let read = Segment::read(LIST, place, &new.data, sum).unwrap();
+            assert_eq!((&*read.name, read.rows, &read.answers), ("List", 3, &new.index.answers));
+            let index = read.index(new.data.len());
+            assert_eq!(
+                (index.at, index.bytes, &index.terms),
+                (new.index.at, new.data.len(), &new.index.terms)
+            );
+            assert_eq!(new.index.bytes, new.data.len());
+            let by: Vec<(Revision, UserId, EditId)> =
+                read.commits.iter().map(|commit| (commit.revision, commit.by.user, commit.by.edit)).collect();
+            let revisions = new.before.0 + 1..=new.last.0;
+            let expected =
+                |revision: u64| (Revision(revision), sender((revision - 5) % 2).user, EditId(revision - 5));
+            assert_eq!(by, revisions.map(expected).collect::<Vec<_>>());
+            let elsewhere = Place { seq: 5, ..place };
+            assert!(Segment::read(LIST, elsewhere, &new.data, sum).is_err());
+            let longer = Place { last: place.last.next(), ..place };
+            let sum = segment_sum(LIST, longer, &new.data);
+            assert!(Segment::read(LIST, longer, &new.data, sum).is_err(), "a commit is missing");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_found_by_the_rows_columns_and_accounts_of_its_commits() {
+        let row = RowId(Uuid::from_u128(9));
+        let (price, note) = (ColumnKey::from("price"), ColumnKey::from("note"));
+        let mut batch = batch(2, 10, 0);
+        let set = Change::set(row, &price, "1".into());
+        Arc::make_mut(&mut batch.commits[0].commit).changes = vec![set];
+        let index = encode(&batch).remove(0).index;
+        let has = |term: Term<'_>| index.terms.binary_search(&term.hash()).is_ok();
+        assert!(has(Term::Row(row)) && has(Term::Column(&price)));
+        assert!(has(Term::User(sender(0).user)) && has(Term::User(sender(1).user)));
+        assert!(!has(Term::Column(&note)) && !has(Term::User(sender(2).user)));
+        assert!(!has(Term::Row(RowId(sender(1).user.0))), "an account is not a row");
+    }
+
+    #[test]
+    fn a_segment_is_named_by_its_revisions() {
+        let name = |before, last| Place { seq: 1, before: Revision(before), last: Revision(last) }.name();
+        assert_eq!(name(2, 3), "revision 3");
+        assert_eq!(name(2, 5), "revisions 3 to 5");
+        assert_eq!(name(5, 5), "the rejections after revision 5");
+    }
+}

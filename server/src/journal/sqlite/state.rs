@@ -143,3 +143,92 @@ impl State {
         self.tail_bytes -= segment.index.bytes;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::{ClientId, EditId, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::journal::{
+        record::Sender,
+        sqlite::answer::{StoredAnswer, StoredVerdict},
+    };
+
+    fn id(number: u128) -> WatchlistId {
+        WatchlistId(Uuid::from_u128(number))
+    }
+
+    /// Returns the state of a journal with two watchlists and no tail.
+    fn state() -> State {
+        let mut state = State::default();
+        for key in [2, 1] {
+            let list = ListState {
+                key,
+                epoch: Epoch(Uuid::nil()),
+                name: "List".into(),
+                revision: Revision(0),
+                rows: 0,
+                deleted_at: None,
+                tail: VecDeque::new(),
+            };
+            state.insert(id(key.unsigned_abs().into()), list);
+        }
+        state
+    }
+
+    /// Adds a segment with a number.
+    fn push(state: &mut State, list: u128, seq: i64, bytes: usize, answers: usize) {
+        let sender = Sender { user: UserId(Uuid::nil()), client: ClientId(Uuid::nil()) };
+        let verdict = StoredVerdict::Accepted(Revision(1));
+        let answer = StoredAnswer { edit: EditId(1), digest: [1; 16], verdict };
+        let index = Index { bytes, answers: vec![(sender, answer); answers], ..Index::default() };
+        let last = Revision(seq.unsigned_abs());
+        let place = Place { seq, before: Revision(last.0 - 1), last };
+        state.push(id(list), Arc::new(TailSegment { place, index }));
+    }
+
+    fn tail(state: &State) -> Vec<(u128, i64)> {
+        state.tail().map(|(id, segment)| (id.0.as_u128(), segment.place.seq)).collect()
+    }
+
+    #[test]
+    fn the_tail_is_folded_once_it_has_too_many_bytes_or_answers() {
+        for (bytes, answers) in [(FOLD_BYTES, 0), (0, FOLD_ANSWERS)] {
+            let mut state = state();
+            push(&mut state, 1, 1, bytes, answers);
+            assert!(!state.is_fold_due());
+            push(&mut state, 2, 2, bytes.min(1), answers.min(1));
+            assert!(state.is_fold_due());
+            push(&mut state, 2, 3, 9, 9);
+            state.folded(2);
+            assert!(!state.is_fold_due());
+            push(&mut state, 2, 4, bytes, answers);
+            assert!(state.is_fold_due());
+            state.remove(id(2));
+            assert!(!state.is_fold_due(), "a watchlist that is removed has no tail");
+        }
+    }
+
+    #[test]
+    fn the_tail_is_in_the_order_of_the_log() {
+        let mut state = state();
+        for (list, seq) in [(1, 1), (2, 2), (1, 3), (2, 4)] {
+            push(&mut state, list, seq, 10, 1);
+        }
+        push(&mut state, 9, 5, 10, 1);
+        assert_eq!(state.next_seq, 6);
+        assert_eq!(tail(&state), [(1, 1), (2, 2), (1, 3), (2, 4)], "an unknown watchlist has no tail");
+        state.folded(2);
+        assert_eq!(tail(&state), [(1, 3), (2, 4)]);
+        state.remove(id(1));
+        assert_eq!(tail(&state), [(2, 4)]);
+        state.folded(4);
+        assert!(tail(&state).is_empty());
+        let records: Vec<(WatchlistId, Revision)> =
+            state.records().into_iter().map(|record| (record.id, record.revision)).collect();
+        assert_eq!(records, [(id(2), Revision(4))]);
+        let keys: Vec<WatchlistId> = self::state().records().into_iter().map(|record| record.id).collect();
+        assert_eq!(keys, [id(1), id(2)], "the oldest first");
+    }
+}

@@ -67,43 +67,53 @@ impl Verification {
 
 fn run(connection: &Connection, name: &str, stopped: &Receiver<()>) {
     info!(journal = name, "the journal was not closed; verifying its records in the background");
-    let (mut next, mut records, mut damaged) = (0, 0_u64, 0_u64);
-    loop {
-        match verify_step(connection, next) {
-            Ok(step) => {
-                records += step.records;
-                damaged += step.damaged;
-                let Some(after) = step.last else { break };
-                next = after;
-            }
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                error!(journal = name, error, "the journal is damaged; run `afterglow-server check`");
-                return;
-            }
+    match verify_all(connection, stopped) {
+        Ok(Some(Verified { records, damaged: 0 })) => {
+            info!(journal = name, records, "verified the journal; it is undamaged");
         }
-        if stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
-            return;
+        Ok(Some(Verified { damaged, .. })) => {
+            error!(journal = name, damaged, "the journal has damaged records; run `afterglow-server check`");
+        }
+        Ok(None) => {}
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            error!(journal = name, error, "the journal is damaged; run `afterglow-server check`");
         }
     }
-    if damaged > 0 {
-        error!(journal = name, damaged, "the journal has damaged records; run `afterglow-server check`");
-    } else {
-        info!(journal = name, records, "verified the journal; it is undamaged");
+}
+
+/// Numbers of records.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verified {
+    records: u64,
+    damaged: u64,
+}
+
+/// Verifies all segments, in steps. Returns `None` if it is stopped before the end.
+fn verify_all(connection: &Connection, stopped: &Receiver<()>) -> Result<Option<Verified>, JournalError> {
+    let (mut all, mut next) = (Verified::default(), 0);
+    loop {
+        let Step { verified, last } = verify_step(connection, next)?;
+        all.records += verified.records;
+        all.damaged += verified.damaged;
+        let Some(last) = last else { return Ok(Some(all)) };
+        next = last;
+        if stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+            return Ok(None);
+        }
     }
 }
 
 /// What a step has verified.
 struct Step {
-    records: u64,
-    damaged: u64,
+    verified: Verified,
     /// Number of the last segment; `None` if there is none.
     last: Option<i64>,
 }
 
 /// Verifies the segments after a number.
 fn verify_step(connection: &Connection, after: i64) -> Result<Step, JournalError> {
-    let mut step = Step { records: 0, damaged: 0, last: None };
+    let mut step = Step { verified: Verified::default(), last: None };
     let mut select = connection
         .prepare_cached(
             "SELECT seq, before, last, data, checksum, watchlist FROM log WHERE seq > ? ORDER BY seq",
@@ -118,12 +128,12 @@ fn verify_step(connection: &Connection, after: i64) -> Result<Step, JournalError
             read().map_err(|error: rusqlite::Error| store(error))?;
         bytes += data.len();
         step.last = Some(place.0);
-        step.records += 1;
+        step.verified.records += 1;
         // A watchlist may be erased in the meantime.
         let Some(id) = id_of(connection, key)? else { continue };
         if let Err(error) = Segment::read(id, place_of(place)?, &data, sum) {
             error!(watchlist = %id, error = &error as &dyn std::error::Error, "found a damaged record");
-            step.damaged += 1;
+            step.verified.damaged += 1;
         }
     }
     Ok(step)
@@ -135,4 +145,105 @@ fn id_of(connection: &Connection, key: i64) -> Result<Option<WatchlistId>, Journ
         .and_then(|mut select| select.query_row([key], |row| row.get::<_, [u8; 16]>(0)).optional())
         .map(|id| id.map(|id| WatchlistId(Uuid::from_bytes(id))))
         .map_err(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rusqlite::params;
+    use shared::{
+        edit::{Author, Change, Commit},
+        ids::{ClientId, EditId, Revision, UserId},
+        time::Timestamp,
+    };
+
+    use super::*;
+    use crate::journal::{
+        record::{Batch, NewCommit},
+        sqlite::{
+            file,
+            segment::{Place, encode, segment_sum},
+        },
+    };
+
+    /// Writes records of a number of bytes, of a watchlist that exists and of one that does not.
+    fn write(path: &Path, count: u64, bytes: usize) {
+        let connection = file::open(path).unwrap().connection;
+        let id = WatchlistId(Uuid::from_u128(1));
+        let list =
+            "INSERT INTO watchlists (key, id, epoch, name, revision, rows) VALUES (1, ?, ?, 'List', 0, 0)";
+        connection.execute(list, [id.0.as_bytes(), id.0.as_bytes()]).unwrap();
+        for number in 0..count {
+            let by = Author {
+                user: UserId(Uuid::nil()),
+                name: "ann".into(),
+                client: ClientId(Uuid::nil()),
+                edit: EditId(number + 1),
+            };
+            let (revision, at) = (Revision(number + 1), Timestamp::default());
+            let commit =
+                Arc::new(Commit { revision, by, at, changes: vec![Change::rename(&"x".repeat(bytes))] });
+            let commits = vec![NewCommit { commit, replaced: Vec::new() }];
+            let batch =
+                Batch { expected: Revision(number), commits, name: "List".into(), ..Batch::default() };
+            let segment = encode(&batch).remove(0);
+            let seq = i64::try_from(number + 1).unwrap();
+            let place = Place { seq, before: segment.before, last: segment.last };
+            let sum = segment_sum(id, place, &segment.data);
+            let insert =
+                "INSERT INTO log (seq, watchlist, before, last, data, checksum) VALUES (?, ?, ?, ?, ?, ?)";
+            let key = if number == 0 { 9 } else { 1 };
+            connection.execute(insert, params![seq, key, seq - 1, seq, segment.data, sum]).unwrap();
+        }
+    }
+
+    #[test]
+    fn all_records_are_verified_in_steps_and_the_damaged_ones_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        write(&path, 5, STEP_BYTES / 2);
+        let connection = open_reader(&path).unwrap();
+        let step = |after| {
+            let Step { verified: Verified { records, damaged }, last } =
+                verify_step(&connection, after).unwrap();
+            (records, damaged, last)
+        };
+        assert_eq!((step(0), step(2), step(4)), ((2, 0, Some(2)), (2, 0, Some(4)), (1, 0, Some(5))));
+        assert_eq!(step(5), (0, 0, None));
+        let (_stop, stopped) = sync_channel(1);
+        let verified = verify_all(&connection, &stopped).unwrap();
+        assert_eq!(verified, Some(Verified { records: 5, damaged: 0 }));
+        file::open(&path)
+            .unwrap()
+            .connection
+            .execute("UPDATE log SET checksum = 0 WHERE seq < 4", [])
+            .unwrap();
+        let verified = verify_all(&connection, &stopped).unwrap();
+        let expected = Verified { records: 5, damaged: 2 };
+        assert_eq!(verified, Some(expected), "a record without a watchlist is not verified");
+    }
+
+    #[test]
+    fn the_verification_ends_when_the_journal_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        write(&path, 2, 10);
+        let (stop, stopped) = sync_channel(1);
+        drop(stop);
+        assert_eq!(verify_all(&open_reader(&path).unwrap(), &stopped).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_verification_that_is_stopped_has_closed_its_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let connection = file::open(&path).unwrap().connection;
+        let verification = Verification::start(&path).unwrap();
+        verification.stop().await;
+        connection.close().unwrap();
+        // The last connection that is closed removes the write-ahead log.
+        assert!(!path.with_extension("sqlite-wal").exists());
+        Verification::none().stop().await;
+    }
 }

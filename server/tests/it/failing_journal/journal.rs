@@ -42,6 +42,7 @@ pub struct FailingJournal {
     pub appends: Faults,
     pub snapshots: Faults,
     pub answers: Faults,
+    pub creations: Faults,
     pub deletions: Faults,
     /// Lets calls continue that wait.
     pub resume: Semaphore,
@@ -52,8 +53,15 @@ impl FailingJournal {
     pub async fn open(data_dir: &Path) -> Arc<Self> {
         let inner = SqliteJournal::open(data_dir).await.unwrap();
         let faults = Faults::default;
-        let (appends, snapshots, answers, deletions) = (faults(), faults(), faults(), faults());
-        Arc::new(Self { inner, appends, snapshots, answers, deletions, resume: Semaphore::new(0) })
+        Arc::new(Self {
+            inner,
+            appends: faults(),
+            snapshots: faults(),
+            answers: faults(),
+            creations: faults(),
+            deletions: faults(),
+            resume: Semaphore::new(0),
+        })
     }
 
     pub fn fail(&self, faults: impl Fn(&Self) -> &Faults, sequence: &[Fault]) {
@@ -85,7 +93,7 @@ impl Journal for FailingJournal {
         self.inner.watchlists()
     }
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
-        self.inner.create(record, first)
+        Box::pin(self.call(&self.creations, self.inner.create(record, first)))
     }
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
         Box::pin(self.call(&self.deletions, self.inner.set_deleted(id, at)))
