@@ -53,6 +53,15 @@ async fn an_intact_journal_is_undamaged_wherever_its_snapshot_is() {
 }
 
 #[tokio::test]
+async fn an_accepted_edit_whose_commit_is_missing_is_named() {
+    let folder = closed_journal(0).await;
+    // Nothing but the answers tells that there were two more commits.
+    execute(folder.path(), "DELETE FROM blocks WHERE before = 5; UPDATE watchlists SET revision = 5");
+    let (undamaged, damage) = checked(folder.path()).await;
+    assert!(undamaged == 0 && damage.contains("was accepted as revision 6, which is missing"), "{damage}");
+}
+
+#[tokio::test]
 async fn commits_that_are_missing_are_named() {
     for (snapshot_after, block, missing) in [
         (0, "before = 0", "revision 1 is missing"),

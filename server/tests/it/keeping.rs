@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use futures_util::TryStreamExt;
 use rusqlite::Connection;
-use server::journal::{Journal, ReadLimit, Retention, sqlite::SqliteJournal};
+use server::journal::{Journal, ReadLimit, Retention, StoredPart, sqlite::SqliteJournal};
 use shared::{
     ids::{Revision, WatchlistId},
     limits::MAX_KEPT_ANSWERS,
@@ -41,6 +42,20 @@ async fn journal_with_snapshot() -> (TempDir, SqliteJournal, StoredList) {
     list.append_notes(&journal, 2, "after the snapshot").await;
     let journal = reopen(journal, folder.path()).await;
     (folder, journal, list)
+}
+
+#[tokio::test]
+async fn a_snapshot_is_read_part_by_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    let mut list = StoredList::create(&journal, 1, 60).await;
+    let notes = (1..=60).map(|number| note(row(number), &"x".repeat(4_000))).collect();
+    list.append(&journal, vec![list.edit(sender(1), 2, notes)]).await.unwrap();
+    list.save(&journal).await;
+    let parts: Vec<StoredPart> = journal.snapshot(list.id).try_collect().await.unwrap();
+    let numbers: Vec<usize> = parts.iter().map(|part| part.snapshot.part).collect();
+    assert!(parts.len() > 2 && numbers.iter().copied().eq(1..=parts[0].snapshot.parts), "{numbers:?}");
+    assert_eq!(parts.iter().map(|part| part.snapshot.rows.len()).sum::<usize>(), 60);
 }
 
 async fn revisions(journal: &SqliteJournal, list: WatchlistId) -> Vec<u64> {
