@@ -18,7 +18,7 @@ use shared::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 use tracing::debug;
 
@@ -45,6 +45,8 @@ use crate::{
 /// Maximum number of history requests of a connection that are read at once. While there are as many, nothing more is read
 /// from it.
 const HISTORIES_IN_FLIGHT: usize = 4;
+/// Time that a write may take once the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
@@ -161,9 +163,14 @@ impl Session {
         socket: &mut Socket<S>,
         writer: Writer,
     ) -> End {
-        match self.serve_until_end(socket, writer).await {
-            Err(end) => end,
-            Ok(never) => match never {},
+        let stop = self.context.stop.clone();
+        tokio::select! {
+            served = self.serve_until_end(socket, writer) => match served {
+                Err(end) => end,
+                Ok(never) => match never {},
+            },
+            // A client that does not read what is being written does not delay the end of the server.
+            () = stop.cancelled().then(|()| sleep(STOP_TIMEOUT)) => End::Gone,
         }
     }
 

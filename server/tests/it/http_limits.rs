@@ -7,11 +7,11 @@ use serde_json::json;
 use server::settings::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use uuid::Uuid;
 
-use crate::support::{TestServer, insert};
+use crate::support::{Client, TestServer, insert};
 
 async fn connect(server: &TestServer) -> TcpStream {
     TcpStream::connect(server.running.serving.address).await.unwrap()
@@ -82,6 +82,35 @@ async fn half_requests_do_not_delay_the_end_of_the_server() {
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
+/// Creates a watchlist of 3 MB.
+async fn long_list(client: &mut Client) -> String {
+    let list = client.create("Long").await;
+    for _ in 0..5 {
+        let changes: Vec<_> =
+            (0..1_000).map(|_| insert("80", json!({ "note": "x".repeat(500) })).1).collect();
+        client.edit_answered(&list, json!(changes)).await;
+    }
+    list
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_do_not_read_do_not_delay_the_end_of_the_server() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let list = long_list(&mut client).await;
+    let address = server.running.serving.address;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    let mut silent = Client::over(stream, &address.to_string(), server.running.token()).await;
+    silent.greet().await;
+    silent.open(&list).await;
+    let started = Instant::now();
+    server.running.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_to_a_name_of_another_site_are_refused() {
     let server =
@@ -109,12 +138,7 @@ async fn readers_that_do_not_read_leave_room_for_those_that_do() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     client.greet().await;
-    let list = client.create("Long").await;
-    for _ in 0..5 {
-        let changes: Vec<_> =
-            (0..1_000).map(|_| insert("80", json!({ "note": "x".repeat(500) })).1).collect();
-        client.edit_answered(&list, json!(changes)).await;
-    }
+    let list = long_list(&mut client).await;
     let head = format!(
         "GET /api/v1/watchlists/{list} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n\r\n",
         server.bearer()
