@@ -154,7 +154,7 @@ impl Hub {
         access::check(caller, Action::Delete, caller.list_role())
     }
 
-    /// Returns commits of a watchlist, newest first: as many as fit into a message. A long search ends early. If there may be more,
+    /// Returns commits of a watchlist, newest first: up to 1 MiB of them. A long search ends early. If there may be more,
     /// the page says where to continue.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod answers;
 mod authorship;
 mod command;
 mod context;
+mod idle;
 mod judge;
 mod live;
 mod load;
@@ -16,7 +17,6 @@ mod refuse;
 mod saver;
 mod sequencer;
 mod task;
-mod usage;
 mod withheld;
 
 pub use answer_queue::{AnswerQueue, Answered};

@@ -43,8 +43,8 @@ pub struct Settings {
     /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The
     /// default is far more than a million edits of people take: it limits a feed that sends large edits.
     pub history_bytes: u64,
-    /// Number of days that the answers to a client's edits of a watchlist are kept after its last one; 0 means no limit. If the
-    /// client sends one of these edits again later, it is judged as a new edit.
+    /// Number of days that the answers to a client's edits of a watchlist are kept after its last one; 0 means no limit. Only days
+    /// on which the server runs count. If the client sends one of these edits again later, it is judged as a new edit.
     pub answers_days: u32,
     /// Maximum number of open connections of callers with a token.
     pub connections: usize,

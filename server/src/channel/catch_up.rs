@@ -25,7 +25,7 @@ use crate::{
 
 /// Size of a part of a snapshot as it is sent, in bytes.
 const PART_BYTES: usize = 16 * 1024;
-/// Maximum number of rows that are encoded at once: that takes less time than to pass them to a thread.
+/// Maximum number of rows of a snapshot that is encoded without a thread, if they fit into one part.
 const SMALL_ROWS: usize = 20;
 
 /// Commits to read for a connection.
@@ -67,7 +67,8 @@ pub(super) async fn encode_snapshot(
     dialect: Dialect,
 ) -> Result<Arc<SnapshotFrames>, Unavailable> {
     let (frozen, at) = source.state().await?;
-    let is_small = frozen.len() <= SMALL_ROWS;
+    let bytes = || frozen.rows().map(|row| row.approximate_bytes()).sum::<usize>();
+    let is_small = frozen.len() <= SMALL_ROWS && bytes() <= PART_BYTES;
     let encode = move || {
         let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
         let frames = parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>();

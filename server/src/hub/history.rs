@@ -13,10 +13,11 @@ use crate::journal::{HistoryFilter, HistoryPage, Journal, JournalError};
 const READS: usize = 64;
 /// Maximum size of the commits of a page in the larger encoding, unless it has only one.
 const PAGE_BYTES: usize = 1 << 20;
-/// More than a message has beside its commits, in bytes.
+/// Upper bound of the size of a message without its commits, in bytes.
 const ENVELOPE_BYTES: usize = 128;
 
-/// Returns the first commits that match, newest first. If there may be more, the page says where to continue. Each read waits for its turn, so that a long search does not delay others.
+/// Returns the first commits that match, newest first. If there may be more, the page says where to continue. Each read waits for
+/// its turn, so that a long search does not delay others.
 pub(super) async fn read(
     journal: &dyn Journal,
     id: WatchlistId,

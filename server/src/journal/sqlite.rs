@@ -34,7 +34,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream};
@@ -44,7 +43,7 @@ use shared::{
     ids::{Epoch, Revision, WatchlistId},
     time::Timestamp,
 };
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use self::{
@@ -71,8 +70,7 @@ use super::{
     store::{Answer, Journal, JournalError, Parts},
 };
 
-/// How often a copy that is being written is synced.
-const COPY_SYNC_INTERVAL: Duration = Duration::from_millis(20);
+/// Length of a day.
 const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// A journal in one SQLite file, with one writing and a few reading connections.
@@ -304,16 +302,7 @@ pub async fn copy(journal: &Path, file: &Path) -> Result<(), JournalError> {
         connection.execute("VACUUM INTO ?", [name]).map_err(store)?;
         Ok(())
     };
-    let mut copying = spawn_blocking(copy);
-    loop {
-        tokio::select! {
-            copied = &mut copying => return copied.map_err(store)?,
-            () = sleep(COPY_SYNC_INTERVAL) => {}
-        }
-        // Otherwise the system writes the whole copy at its end, and every batch of the journal waits for that.
-        let copy = file.to_owned();
-        drop(spawn_blocking(move || file::sync(&copy)).await);
-    }
+    spawn_blocking(copy).await.map_err(store)?
 }
 
 impl Journal for SqliteJournal {
@@ -395,8 +384,7 @@ impl Journal for SqliteJournal {
     fn expire_answers(&self, now: Timestamp, days: u32) -> Answer<'_, ()> {
         Box::pin(async move {
             let today = now.as_millis().div_euclid(MILLIS_PER_DAY);
-            let kept_since = today.saturating_sub(i64::from(days));
-            let start = move |writer: &mut Writer| writer.start_expiry(today, kept_since);
+            let start = move |writer: &mut Writer| writer.start_expiry(today, days);
             let mut next = self.writer.step(start).await?;
             while let Some(expiry) = next {
                 next = self.writer.step(move |writer| writer.expire_step(expiry)).await?;

@@ -78,8 +78,8 @@ pub trait Journal: Send + Sync + 'static {
     /// Deletes the oldest commits that are not kept, in steps between which other calls are served. Commits are
     /// deleted in groups, so some may be kept longer. If this is dropped, the rest stays.
     fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()>;
-    /// Deletes the answers of every sender whose last answer was given more than this number of days before `now`, in steps
-    /// between which other calls are served. The age of an answer is known only from calls of this on earlier days.
+    /// Deletes the answers of every sender whose last answer is older than this number of days, in steps between which other
+    /// calls are served. Only days on which this was called count.
     fn expire_answers(&self, now: Timestamp, days: u32) -> Answer<'_, ()>;
     /// Checks that the journal can be read and, if the last write failed, that it can be written again.
     fn ready(&self) -> Answer<'_, ()>;

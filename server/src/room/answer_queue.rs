@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_come_in_order_and_wake_whoever_waits() {
+    async fn answers_come_in_order_and_wake_the_waiter() {
         let queue = AnswerQueue::default();
         let other = queue.clone();
         let waiting = tokio::spawn(async move { (other.next().await.edit, other.next().await.edit) });

@@ -73,7 +73,7 @@ pub enum Reply {
     Once(oneshot::Sender<Verdict>),
 }
 
-/// A room's owner. It alone ends the room.
+/// A room's owner, which has the only sender that an unused room has.
 #[derive(Debug)]
 pub struct RoomHandle {
     commands: mpsc::Sender<Command>,

@@ -42,6 +42,11 @@ impl Saver {
         Self { context, watchlist, own, saved, is_saving: false, prune_at: None }
     }
 
+    /// Whether there are commits since the last stored snapshot that are not kept for ever.
+    pub(super) fn needs_snapshot(&self, at: At) -> bool {
+        self.context.settings.history_days > 0 && at.revision > self.saved
+    }
+
     /// Whether a snapshot is being stored.
     pub(super) fn is_saving(&self) -> bool {
         self.is_saving

@@ -16,13 +16,13 @@ use tracing::{error, info};
 use super::{
     command::{Command, EditRequest, MAX_QUEUED, NOT_STORED, RoomHandle, unavailable},
     context::RoomContext,
+    idle::IdleTimer,
     live::Live,
     load::load,
     recovery::Recovery,
     refuse::{refuse, refuse_all, refuse_until},
     saver::Saver,
     sequencer::{Judged, Sequencer},
-    usage::Usage,
 };
 use crate::{
     bus::local::Publisher,
@@ -55,12 +55,12 @@ pub fn spawn(
         });
         match loaded {
             Ok((judge, saved)) => {
-                let usage = Usage::new(own.clone());
+                let idle = IdleTimer::new(own.clone());
                 let saver = Saver::new(context.clone(), watchlist, own, saved);
                 let sequencer = Sequencer::new(context.clone(), watchlist, judge);
                 let recovery = Recovery::default();
                 let room =
-                    Room { context, watchlist, epoch, live, publisher, sequencer, recovery, saver, usage };
+                    Room { context, watchlist, epoch, live, publisher, sequencer, recovery, saver, idle };
                 room.run(commands).await;
             }
             Err(error) => {
@@ -91,7 +91,7 @@ struct Room {
     sequencer: Sequencer,
     recovery: Recovery,
     saver: Saver,
-    usage: Usage,
+    idle: IdleTimer,
 }
 
 impl Room {
@@ -116,21 +116,26 @@ impl Room {
                     if count == 0 || !self.execute_all(received).await {
                         break;
                     }
-                    self.usage.extend();
+                    self.idle.restart();
                 }
-                () = until(Some(self.usage.check_at())) => {
-                    if self.usage.has_ended() && !self.has_work() {
+                () = until(Some(self.idle.check_at())) => {
+                    if self.idle.is_unused() && !self.has_work() {
                         break;
                     }
-                    self.usage.extend();
+                    self.idle.restart();
                 }
             }
         }
         refuse_all(commands, Unavailable::NotServed).await;
     }
 
-    /// Whether the room has something to do that nobody waits for.
-    fn has_work(&self) -> bool {
+    /// Whether the room has something to do that no caller waits for. Before it ends, the commits that are to be pruned some day
+    /// need a snapshot after them.
+    fn has_work(&mut self) -> bool {
+        let at = self.at();
+        if self.saver.needs_snapshot(at) {
+            self.saver.prune_old(&self.sequencer.state, at, Instant::now());
+        }
         self.saver.is_saving() || self.recovery.resolve_at().is_some()
     }
 

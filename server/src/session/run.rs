@@ -105,6 +105,11 @@ fn restarting() -> End {
     End::Error(ErrorCode::Restarting, "the server is restarting; reconnect in a moment".to_owned())
 }
 
+fn silent(silence: Duration) -> End {
+    let message = format!("no message received for {} seconds", silence.as_secs());
+    End::Error(ErrorCode::Unavailable, message)
+}
+
 struct Session {
     context: SessionContext,
     peer: Peer,
@@ -212,6 +217,10 @@ impl Session {
                 _ = ping.tick() => socket.ping().await?,
                 () = until(resume_at) => {}
                 turn = next_turn(socket, &mut writer, reads, reads_first) => match turn? {
+                    // There was nothing to read.
+                    Turn::Write(_) if reads && reads_first && self.last_heard.elapsed() >= silence => {
+                        return Err(silent(silence));
+                    }
                     Turn::Write(ready) => {
                         reads_first = true;
                         Box::pin(self.write(socket, &mut writer, ready)).await?;
@@ -225,10 +234,7 @@ impl Session {
                         }
                     }
                 },
-                () = sleep_until(self.last_heard + silence) => {
-                    let message = format!("no message received for {} seconds", silence.as_secs());
-                    return Err(End::Error(ErrorCode::Unavailable, message));
-                }
+                () = sleep_until(self.last_heard + silence) => return Err(silent(silence)),
             }
         }
     }

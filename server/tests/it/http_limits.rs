@@ -93,19 +93,42 @@ async fn long_list(client: &mut Client) -> String {
     list
 }
 
+/// Connects with a small buffer, and opens a watchlist.
+async fn slow_reader(server: &TestServer, list: &str) -> Client {
+    let address = server.running.serving.address;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    let mut reader = Client::over(stream, &address.to_string(), server.running.token()).await;
+    reader.greet().await;
+    reader.open(list).await;
+    reader
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_slowly_and_says_nothing_is_disconnected() {
+    let server = TestServer::with(Settings { silence_seconds: 1, ..Settings::default() }).await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let list = long_list(&mut client).await;
+    let mut reader = slow_reader(&server, &list).await;
+    let (started, mut total, mut bytes) = (Instant::now(), 0, [0; 2_048]);
+    // So slowly that the snapshot would take half a minute.
+    while let Ok(read @ 1..) = reader.socket.get_mut().read(&mut bytes).await {
+        total += read;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(started.elapsed() < Duration::from_secs(15), "{total} bytes were read");
+    }
+    assert!(total < 2_500_000, "{total} bytes were read");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_do_not_read_do_not_delay_the_end_of_the_server() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     client.greet().await;
     let list = long_list(&mut client).await;
-    let address = server.running.serving.address;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    let stream = socket.connect(address).await.unwrap();
-    let mut silent = Client::over(stream, &address.to_string(), server.running.token()).await;
-    silent.greet().await;
-    silent.open(&list).await;
+    let _silent = slow_reader(&server, &list).await;
     let started = Instant::now();
     server.running.stop().await;
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());

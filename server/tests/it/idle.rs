@@ -1,4 +1,4 @@
-//! A watchlist that nobody has open leaves memory, and comes back when it is opened.
+//! A watchlist that is open nowhere leaves memory, and comes back when it is opened.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 #[tokio::test(start_paused = true)]
-async fn a_watchlist_is_unloaded_once_nobody_has_it_open() {
+async fn a_watchlist_that_is_open_nowhere_is_unloaded() {
     let folder = tempfile::tempdir().unwrap();
     let journal = FailingJournal::open(folder.path()).await;
     let (hub, ann) = (Hub::open(room_context(journal.clone())).await.unwrap(), admin());

@@ -339,3 +339,34 @@ async fn damage_is_logged_in_the_background_after_an_unclean_stop() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_search_gets_past_a_block_of_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
+    let mut list = StoredList::create(&journal, 1, 3).await;
+    // Each commit concerns other rows, so that the index of the commits that are folded together is large.
+    for round in 0..40_u128 {
+        let rows = round * 10_000 + 10..(round + 1) * 10_000 + 10;
+        let removals = rows.map(|number| Change::remove(row(number), None)).collect();
+        let edit = list.edit(sender(1), list.head().0 + 1, removals);
+        let batch = Arc::new(list.batch(vec![edit]));
+        journal.append(list.id, batch.clone()).await.unwrap();
+        list.commits.push(batch.commits[0].commit.clone());
+    }
+    journal.close().await;
+    let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
+    let hub = Hub::open(room_context(journal)).await.unwrap();
+    let (mut before, mut found) = (None, Vec::new());
+    loop {
+        let filter = HistoryFilter { before, limit: 1_000, ..HistoryFilter::default() };
+        let page = hub.history(&admin(), list.id, filter).await.unwrap();
+        found.extend(page.commits.iter().map(|commit| commit.revision.0));
+        assert!(page.next.is_none_or(|next| before.is_none_or(|before| next < before)), "{:?}", page.next);
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert!(found.iter().copied().eq((1..=41).rev()), "{found:?}");
+}

@@ -111,11 +111,6 @@ pub(super) fn open(path: &Path) -> Result<Opened, JournalError> {
     Ok(Opened { connection, was_unclean })
 }
 
-/// Writes what the system has of a file to the disk, if the file exists.
-pub(super) fn sync(path: &Path) -> std::io::Result<()> {
-    std::fs::File::open(path)?.sync_data()
-}
-
 /// Opens the writing connection.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags =

@@ -266,7 +266,11 @@ impl Search<'_> {
         terms: &BTreeSet<u32>,
     ) -> Result<bool, JournalError> {
         let place = listed.place;
-        if place.before == place.last || place.before.next() >= self.before || !listed.may_have(terms) {
+        if place.before.next() >= self.before {
+            // The search began here or before, so it could not continue from here.
+            return Ok(true);
+        }
+        if place.before == place.last || !listed.may_have(terms) {
             return Ok(!self.is_over_budget(place));
         }
         self.bytes += listed.bytes;
