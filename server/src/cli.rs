@@ -169,12 +169,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::List(target) => with_server(&target, Missing::Rejected, |client| {
             let list = client.list()?.list;
             let line = |summary: &shared::wire::server::Summary| {
-                format!(
-                    "{}\t{}\t{}\n",
-                    summary.watchlist,
-                    summary.name.replace(['\t', '\n', '\r'], " "),
-                    summary.rows
-                )
+                format!("{}\t{}\t{}\n", summary.watchlist, printable(&summary.name), summary.rows)
             };
             print(list.iter().map(line).collect::<String>().as_bytes())
         }),
@@ -209,7 +204,7 @@ fn runtime() -> anyhow::Result<Runtime> {
 fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
     let line = |list: &CheckedList| {
         let CheckedList { record, commits, answers } = list;
-        let name = record.name.replace(['\t', '\n', '\r'], " ");
+        let name = printable(&record.name);
         let state = if record.deleted_at.is_some() { "deleted" } else { "undamaged" };
         format!(
             "{}\t{name}\t{}\trevision {}\t{}\t{}\t{state}\n",
@@ -222,6 +217,11 @@ fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
     };
     let lines: String = lists.iter().map(line).collect();
     print(format!("{lines}{} is undamaged\n", file.display()).as_bytes())
+}
+
+/// Replaces control characters, which a terminal would act on, by spaces.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 fn pluralized(count: u64, what: &str) -> String {

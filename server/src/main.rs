@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser;
-use server::cli::{Cli, run};
+use server::cli::{Cli, printable, run};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("afterglow-server: {error:#}");
+            eprintln!("afterglow-server: {}", printable(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

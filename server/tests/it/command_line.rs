@@ -33,6 +33,18 @@ fn serve_prints_its_address_and_exits_cleanly_on_sigterm() {
 }
 
 #[test]
+fn names_are_printed_without_control_characters() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("list.csv");
+    std::fs::write(&csv, "symbol\nMMM\n").unwrap();
+    let data = folder.path().join("data");
+    let imported = run(&["import", "--name", "a\u{1b}[31mb\tc", csv.to_str().unwrap()], &data);
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let listed = stdout(&run(&["list"], &data));
+    assert_eq!(listed.split('\t').nth(1), Some("a [31mb c"));
+}
+
+#[test]
 fn errors_are_reported_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
