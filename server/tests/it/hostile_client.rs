@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{runtime::Builder, time::timeout};
 
 use self::attack::{Attacker, Target};
 use crate::{
@@ -69,7 +69,8 @@ async fn hostile_clients_neither_stop_nor_delay_the_server() {
     let before = resident(server.child.id()).0;
 
     let target = Target { address: server.address.clone(), token: token.trim().to_owned(), lists };
-    let mut attackers = JoinSet::new();
+    // On threads of their own, so that making their messages does not delay the other client.
+    let attackers = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for number in 0..ATTACKERS {
         attackers.spawn(Attacker::new(target.clone(), seed + number).attack());
     }
@@ -86,7 +87,7 @@ async fn hostile_clients_neither_stop_nor_delay_the_server() {
         assert!(most <= MEMORY_LIMIT, "seed {seed}: {most} MiB");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    attackers.shutdown().await;
+    attackers.shutdown_background();
     assert!(server.child.try_wait().unwrap().is_none(), "seed {seed}: the server has ended");
     let most = resident(server.child.id()).1;
     tokio::time::sleep(RECOVERY).await;
