@@ -11,10 +11,10 @@
 )]
 #![expect(unreachable_pub, reason = "a benchmark has no public API")]
 
+mod connection;
 mod process;
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -22,22 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt, StreamExt};
-use shared::{
-    edit::Change,
-    ids::{ClientId, EditId, RequestId, RowId, WatchlistId},
-    position::Position,
-    wire::{
-        client::{self, ClientMessage},
-        codec::Encoding,
-        server::ServerMessage,
-    },
-};
+use shared::{edit::Change, ids::Revision, wire::server::ServerMessage};
 use tokio::sync::Semaphore;
-use tokio_tungstenite::tungstenite::Message;
-use uuid::Uuid;
 
-use self::process::{ANY_PORT, Server, Socket};
+use self::{
+    connection::{Connection, start},
+    process::{ANY_PORT, Server},
+};
 
 const SUBSCRIBERS: u64 = 500;
 const EDITS: u64 = 2_000;
@@ -62,70 +53,23 @@ struct Run {
     kib_per_connection: f64,
 }
 
-async fn connect(server: &Server) -> Socket {
-    let mut socket = server.endpoint().connect().await.unwrap();
-    let hello = client::Hello { client: ClientId(Uuid::new_v4()), app: "bench".into() };
-    send(&mut socket, &ClientMessage::Hello(hello)).await;
-    socket
-}
-
-async fn send(socket: &mut Socket, message: &ClientMessage) {
-    socket.send(Message::binary(Encoding::MessagePack.encode(message))).await.unwrap();
-}
-
-fn edit(watchlist: WatchlistId, number: u64, changes: Vec<Change>) -> ClientMessage {
-    ClientMessage::Edit(client::Edit { watchlist, edit: EditId(number), changes })
-}
-
-async fn next(socket: &mut Socket) -> ServerMessage {
-    loop {
-        if let Message::Binary(bytes) = socket.next().await.unwrap().unwrap() {
-            return Encoding::MessagePack.decode_server(&bytes).unwrap();
-        }
-    }
-}
-
 async fn measure(window: usize, edits: u64) -> Run {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), ANY_PORT);
-    let mut publisher = connect(&server).await;
-    let list = WatchlistId(Uuid::now_v7());
-    let create =
-        client::Create { request: RequestId(1), watchlist: Some(list), name: "Bench".into(), columns: None };
-    send(&mut publisher, &ClientMessage::Create(create)).await;
-    while !matches!(next(&mut publisher).await, ServerMessage::Created(_)) {}
-    let rows: Vec<RowId> = (0..EDITS).map(|_| RowId(Uuid::now_v7())).collect();
-    let positions = Position::between(None, None, rows.len()).unwrap();
-    let inserts =
-        rows.iter().zip(&positions).map(|(row, position)| Change::insert(*row, position, BTreeMap::new()));
-    send(&mut publisher, &edit(list, 1, inserts.collect())).await;
-    while !matches!(next(&mut publisher).await, ServerMessage::Accepted(_)) {}
+    let (server, mut publisher) = start(folder.path(), ANY_PORT).await;
+    let (list, rows) = publisher.create(usize::try_from(EDITS).unwrap()).await;
 
     let before_connections = server.resident_kib();
     let reached = Arc::new(AtomicU64::new(0));
     let done = Arc::new(Semaphore::new(0));
-    let last = 1 + edits;
+    let last = Revision(1 + edits);
     for _ in 0..SUBSCRIBERS {
-        let mut socket = connect(&server).await;
-        send(&mut socket, &ClientMessage::Open(client::Open { watchlist: list, at: None })).await;
-        loop {
-            if let ServerMessage::Snapshot(part) = next(&mut socket).await
-                && part.part == part.parts
-            {
-                break;
-            }
-        }
+        let mut subscriber = Connection::open(server.endpoint()).await;
+        subscriber.subscribe(list).await;
         let (reached, done) = (reached.clone(), done.clone());
         tokio::spawn(async move {
-            loop {
-                if let ServerMessage::Changes(changes) = next(&mut socket).await
-                    && changes.to.0 == last
-                {
-                    if reached.fetch_add(1, Ordering::Relaxed) + 1 == SUBSCRIBERS {
-                        done.add_permits(1);
-                    }
-                    return;
-                }
+            subscriber.reach(last).await;
+            if reached.fetch_add(1, Ordering::Relaxed) + 1 == SUBSCRIBERS {
+                done.add_permits(1);
             }
         });
     }
@@ -137,12 +81,11 @@ async fn measure(window: usize, edits: u64) -> Run {
         while sent < edits && sent - answered < window as u64 {
             let row = rows[usize::try_from(sent).unwrap()];
             let change = Change::set(row, &"price".into(), format!("{sent}.25").as_str().into());
-            send(&mut publisher, &edit(list, 2 + sent, vec![change])).await;
+            publisher.edit(list, vec![change]).await;
             sent += 1;
         }
-        if let ServerMessage::Accepted(_) = next(&mut publisher).await {
-            answered += 1;
-        }
+        publisher.find(|message| matches!(message, ServerMessage::Accepted(_)).then_some(())).await;
+        answered += 1;
     }
     drop(done.acquire().await.unwrap());
     let (took, cpu) = (started.elapsed(), cpu(&server) - before);

@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use shared::{limits::Limits, time::Timestamp};
+use shared::{
+    limits::Limits,
+    time::{MILLIS_PER_DAY, Timestamp},
+};
 
 /// Settings of a server. The settings file is TOML with these names. Environment variables override the file, and flags
 /// override both. They are one struct, however many there are, because the names of the file are its fields.
@@ -135,10 +138,9 @@ impl Settings {
 
     /// Returns the time since which commits are kept, and the maximum number of commits, as of `now`.
     pub fn retention(&self, now: Timestamp) -> (Timestamp, u64) {
-        let day = 24 * 60 * 60 * 1_000;
         let since = match self.history_days {
             0 => i64::MIN,
-            days => now.as_millis().saturating_sub(i64::from(days) * day),
+            days => now.as_millis().saturating_sub(i64::from(days) * MILLIS_PER_DAY),
         };
         let commits = if self.history_commits == 0 { u64::MAX } else { self.history_commits };
         (Timestamp::from_millis(since), commits)

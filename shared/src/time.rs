@@ -15,6 +15,9 @@ pub struct NotATime {
     text: String,
 }
 
+/// Milliseconds of a day.
+pub const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
+
 const FIRST: i64 = -62_167_219_200_000;
 const LAST: i64 = 253_402_300_799_999;
 

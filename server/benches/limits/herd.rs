@@ -63,7 +63,7 @@ pub async fn measure(report: &mut Report) {
     }
     let took = started.elapsed();
     report.at_most(
-        "200 clients back after a restart, 2,000 commits behind: the next edit waits",
+        &format!("{CLIENTS} clients back after a restart, {COMMITS} commits behind: the next edit waits"),
         waited.as_secs_f64() * 1e3,
         50.0,
         "ms",

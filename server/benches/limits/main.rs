@@ -10,6 +10,7 @@
 )]
 #![expect(unreachable_pub, reason = "a benchmark has no public API")]
 
+#[path = "../connection.rs"]
 mod connection;
 mod herd;
 mod journal;

@@ -41,7 +41,7 @@ use rusqlite::params;
 use shared::{
     edit::Commit,
     ids::{Epoch, Revision, WatchlistId},
-    time::Timestamp,
+    time::{MILLIS_PER_DAY, Timestamp},
 };
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -69,9 +69,6 @@ use super::{
     },
     store::{Answer, Journal, JournalError, Parts},
 };
-
-/// Length of a day.
-const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// A journal in one SQLite file, with one writing and a few reading connections.
 pub struct SqliteJournal {

@@ -119,7 +119,7 @@ impl Room {
                     self.idle.restart();
                 }
                 () = until(Some(self.idle.check_at())) => {
-                    if self.idle.is_unused() && !self.has_work() {
+                    if self.idle.is_unused() && self.may_end() {
                         break;
                     }
                     self.idle.restart();
@@ -129,14 +129,14 @@ impl Room {
         refuse_all(commands, Unavailable::NotServed).await;
     }
 
-    /// Whether the room has something to do that no caller waits for. Before it ends, the commits that are to be pruned some day
-    /// need a snapshot after them.
-    fn has_work(&mut self) -> bool {
+    /// Starts what has to be done before an unused room ends, and returns whether all of it is done. The commits that are to be
+    /// pruned some day need a snapshot after them.
+    fn may_end(&mut self) -> bool {
         let at = self.at();
         if self.saver.needs_snapshot(at) {
             self.saver.prune_old(&self.sequencer.state, at, Instant::now());
         }
-        self.saver.is_saving() || self.recovery.resolve_at().is_some()
+        !self.saver.is_saving() && self.recovery.resolve_at().is_none()
     }
 
     /// Executes the edits first, so that every other command sees what is on disk. Returns false once the room is to end: the

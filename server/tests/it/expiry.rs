@@ -1,35 +1,19 @@
 //! The answers of a client that has sent no edit for long are deleted, and no others.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use server::{
-    clock::Clock,
     hub::Hub,
     journal::{Journal, sqlite::SqliteJournal},
     room::RoomContext,
     settings::Settings,
 };
-use shared::time::Timestamp;
+use shared::time::{MILLIS_PER_DAY, Timestamp};
 
 use crate::{
-    stored::{StoredList, note, row, sender},
-    support::{room_context, wait_for},
+    stored::{StoredList, note, reopen, row, sender},
+    support::{pass_a_day, room_context, settable_clock, wait_for},
 };
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
-
-/// Opens the journal again, which folds what was written.
-async fn reopened(journal: SqliteJournal, folder: &Path) -> SqliteJournal {
-    journal.close().await;
-    SqliteJournal::open(folder).await.unwrap()
-}
 
 #[tokio::test]
 async fn the_answers_of_clients_without_a_recent_edit_expire() {
@@ -48,7 +32,7 @@ async fn the_answers_of_clients_without_a_recent_edit_expire() {
         };
     // Answers are kept for three days.
     let expire = async |journal: &SqliteJournal, day: i64| {
-        journal.expire_answers(Timestamp::from_millis(day * DAY), 3).await.unwrap();
+        journal.expire_answers(Timestamp::from_millis(day * MILLIS_PER_DAY), 3).await.unwrap();
     };
     // More senders than one step looks at. One has only rejections, and one is active a day later.
     for of in 100..300 {
@@ -56,7 +40,7 @@ async fn the_answers_of_clients_without_a_recent_edit_expire() {
     }
     append(&journal, &mut list, 2, 1..1_400).await;
     append(&journal, &mut list, 3, 3..4).await;
-    journal = reopened(journal, folder.path()).await;
+    journal = reopen(journal, folder.path()).await;
     expire(&journal, 5).await;
     append(&journal, &mut list, 2, 1_400..1_410).await;
     // A day counts once, and a clock that is wrong by years counts as one day.
@@ -66,7 +50,7 @@ async fn the_answers_of_clients_without_a_recent_edit_expire() {
             let kept = list.kept_answers(sender(of));
             assert_eq!(journal.answers(list.id, sender(of)).await.unwrap(), kept, "on day {day}");
         }
-        journal = reopened(journal, folder.path()).await;
+        journal = reopen(journal, folder.path()).await;
     }
     expire(&journal, 0).await;
     for of in [3].into_iter().chain(100..300) {
@@ -77,7 +61,7 @@ async fn the_answers_of_clients_without_a_recent_edit_expire() {
     append(&journal, &mut list, 2, 1_410..1_411).await;
     expire(&journal, 901).await;
     assert_eq!(journal.answers(list.id, sender(2)).await.unwrap(), list.kept_answers(sender(2)));
-    journal = reopened(journal, folder.path()).await;
+    journal = reopen(journal, folder.path()).await;
     for day in 902..906 {
         expire(&journal, day).await;
     }
@@ -93,12 +77,8 @@ async fn answers_expire_while_the_server_runs() {
     let mut list = StoredList::create(&journal, 1, 3).await;
     let edit = list.edit(sender(2), 1, vec![note(row(1), "x")]);
     list.append(&journal, vec![edit]).await.unwrap();
-    let journal = Arc::new(reopened(journal, folder.path()).await);
-    let now = Arc::new(AtomicI64::new(10 * DAY));
-    let clock: Clock = {
-        let now = now.clone();
-        Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
-    };
+    let journal = Arc::new(reopen(journal, folder.path()).await);
+    let (now, clock) = settable_clock(10 * MILLIS_PER_DAY);
     let settings = Arc::new(Settings { answers_days: 2, ..Settings::default() });
     let context = RoomContext { clock, settings, ..room_context(journal.clone()) };
     let hub = Hub::open(context).await.unwrap();
@@ -108,11 +88,9 @@ async fn answers_expire_while_the_server_runs() {
         connection.query_row("SELECT ifnull(max(day), 0) FROM days", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     for day in 10..13 {
-        now.store(day * DAY, Ordering::SeqCst);
+        now.store(day * MILLIS_PER_DAY, Ordering::SeqCst);
         if day > 10 {
-            tokio::time::pause();
-            tokio::time::advance(Duration::from_secs(24 * 60 * 60 + 1)).await;
-            tokio::time::resume();
+            pass_a_day().await;
         }
         wait_for("the day to be recorded", async || (recorded() == day).then_some(())).await;
         if day < 12 {

@@ -10,26 +10,39 @@ use shared::{
 use ureq::http::Response;
 use uuid::Uuid;
 
-use crate::support::{TestServer, insert};
+use crate::support::{PATIENCE, TestServer, insert};
 
-/// Makes a request on a separate thread, because the client blocks.
+/// Makes a request. The server answers.
 pub async fn call(
     method: &'static str,
     url: String,
     bearer: Option<String>,
     body: Option<Value>,
 ) -> (u16, Response<String>) {
+    try_call(method, url, bearer, body).await.unwrap()
+}
+
+/// Makes a request on a separate thread, because the client blocks.
+///
+/// # Errors
+/// No whole response arrives.
+pub async fn try_call(
+    method: &'static str,
+    url: String,
+    bearer: Option<String>,
+    body: Option<Value>,
+) -> Result<(u16, Response<String>), ureq::Error> {
     tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent: ureq::Agent = config.timeout_global(Some(PATIENCE)).build().into();
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         if let Some(bearer) = bearer {
             request = request.header("authorization", bearer);
         }
         let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let response = agent.run(request.body(body).unwrap()).unwrap();
-        let (parts, mut body) = response.into_parts();
-        let text = body.read_to_string().unwrap();
-        (parts.status.as_u16(), Response::from_parts(parts, text))
+        let (parts, mut body) = agent.run(request.body(body).unwrap())?.into_parts();
+        let text = body.read_to_string()?;
+        Ok((parts.status.as_u16(), Response::from_parts(parts, text)))
     })
     .await
     .unwrap()

@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -10,7 +11,6 @@ use futures_util::TryStreamExt;
 use rusqlite::Connection;
 use serde_json::json;
 use server::{
-    clock::Clock,
     folder::{backup, find_server},
     hub::Hub,
     journal::{HistoryFilter, Journal, ReadLimit, Retention, sqlite::SqliteJournal},
@@ -18,20 +18,14 @@ use server::{
 };
 use shared::{
     ids::{Revision, RowId, WatchlistId},
-    time::Timestamp,
-};
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+    time::MILLIS_PER_DAY,
 };
 use tokio::time::timeout;
 
 use crate::{
     program::{Served, client_of, error_message, run, stdout},
-    support::{Client, PATIENCE, TestServer, admin, insert, room_context},
+    support::{Client, PATIENCE, TestServer, admin, insert, room_context, settable_clock},
 };
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// Runs a statement on a journal's file, outside the program.
 fn damage(journal: &Path, statement: &'static str) {
@@ -320,11 +314,7 @@ async fn a_journal_of_the_previous_version_is_migrated() {
 #[tokio::test]
 async fn old_commits_are_pruned_but_not_those_that_a_snapshot_needs() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    let today = Arc::new(AtomicI64::new(100 * DAY));
-    let clock: Clock = {
-        let today = today.clone();
-        Arc::new(move || Timestamp::from_millis(today.load(Ordering::SeqCst)))
-    };
+    let (today, clock) = settable_clock(100 * MILLIS_PER_DAY);
     let settings = || Settings { history_days: 10, ..Settings::default() };
     let server = TestServer::at(folder.clone(), settings(), clock.clone()).await;
     let mut client = server.client().await;
@@ -337,7 +327,7 @@ async fn old_commits_are_pruned_but_not_those_that_a_snapshot_needs() {
     drop(client);
     server.running.stop().await;
     // Twenty days later the existing commits are past their retention; new ones are not.
-    today.fetch_add(20 * DAY, Ordering::SeqCst);
+    today.fetch_add(20 * MILLIS_PER_DAY, Ordering::SeqCst);
     let server = TestServer::at(folder.clone(), settings(), clock.clone()).await;
     let mut client = server.client().await;
     client.greet().await;

@@ -13,7 +13,7 @@ use shared::{
 use tempfile::TempDir;
 
 use crate::{
-    stored::{StoredList, newest, note, row, sender},
+    stored::{StoredList, newest, note, reopen, row, sender},
     support::wait_for,
 };
 
@@ -24,12 +24,6 @@ const NOT_FOLDED: &str = "SELECT count(*) FROM log WHERE seq > (SELECT seq FROM 
 fn number(folder: &Path, query: &str) -> i64 {
     let connection = Connection::open(folder.join("journal.sqlite")).unwrap();
     connection.query_row(query, [], |row| row.get(0)).unwrap()
-}
-
-/// Closes the journal, which folds its log, and opens it again.
-async fn reopen(journal: SqliteJournal, folder: &Path) -> SqliteJournal {
-    journal.close().await;
-    SqliteJournal::open(folder).await.unwrap()
 }
 
 /// Returns a journal with a watchlist of twelve commits, one a millisecond, and a snapshot at the tenth.

@@ -1,6 +1,6 @@
 //! Watchlists that are written into a journal directly, without rooms, and a record of what was written.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use server::journal::{
     AnswerRecord, Batch, Journal, JournalError, NewCommit, Record, Retention, Sender, StoredPart, Verdict,
@@ -38,6 +38,12 @@ pub fn row(number: u128) -> RowId {
 /// Returns a change that sets a note.
 pub fn note(of: RowId, text: &str) -> Change {
     Change::set(of, &"note".into(), Literal::from(text))
+}
+
+/// Closes the journal, which folds its log, and opens it again.
+pub async fn reopen(journal: SqliteJournal, folder: &Path) -> SqliteJournal {
+    journal.close().await;
+    SqliteJournal::open(folder).await.unwrap()
 }
 
 /// Keeps the newest commits only.

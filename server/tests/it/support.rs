@@ -1,6 +1,12 @@
 //! A server on port 0 with its own data folder, and a client that sends JSON over a real socket.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -16,6 +22,7 @@ use server::{
 use shared::{
     account::{Role, User},
     ids::UserId,
+    time::Timestamp,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpStream, sync::watch, time::timeout_at};
@@ -87,7 +94,7 @@ impl TestServer {
     }
 }
 
-async fn connect(
+pub async fn connect(
     stream: TcpStream,
     address: &str,
     headers: &[(&'static str, &str)],
@@ -204,6 +211,20 @@ pub fn room_context(journal: Arc<dyn Journal>) -> RoomContext {
         stop: CancellationToken::new(),
         renamed: watch::channel(0).0,
     }
+}
+
+/// Returns a clock and what sets it, in milliseconds.
+pub fn settable_clock(millis: i64) -> (Arc<AtomicI64>, Clock) {
+    let now = Arc::new(AtomicI64::new(millis));
+    let set = now.clone();
+    (set, Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst))))
+}
+
+/// Lets the timers of a day expire.
+pub async fn pass_a_day() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(24 * 60 * 60 + 1)).await;
+    tokio::time::resume();
 }
 
 /// Returns a caller that may do everything.

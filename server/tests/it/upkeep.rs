@@ -6,24 +6,27 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use server::{
-    clock::Clock,
     hub::Hub,
     journal::{HistoryFilter, Journal, JournalError, ReadLimit, Retention, sqlite::SqliteJournal},
     room::RoomContext,
 };
-use shared::{edit::Change, ids::Revision, time::Timestamp};
+use shared::{
+    edit::Change,
+    ids::Revision,
+    time::{MILLIS_PER_DAY, Timestamp},
+};
 use tokio::time::timeout;
 
 use crate::{
     program::{Served, program},
     stored::{StoredList, newest, note, row, sender},
-    support::{PATIENCE, admin, room_context, wait_for},
+    support::{PATIENCE, admin, pass_a_day, room_context, settable_clock, wait_for},
 };
 
 const FILE: &str = "journal.sqlite";
@@ -297,20 +300,13 @@ async fn a_watchlist_that_was_deleted_long_ago_is_erased_even_across_a_restart()
 async fn watchlists_that_were_deleted_long_ago_are_purged_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let now = Arc::new(AtomicI64::new(0));
-    let clock: Clock = {
-        let now = now.clone();
-        Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
-    };
+    let (now, clock) = settable_clock(0);
     let hub = Hub::open(RoomContext { clock, ..room_context(journal.clone()) }).await.unwrap();
     let list = hub.create(&admin(), None, "Old", None).await.unwrap();
     hub.delete(&admin(), list).await.unwrap();
     assert_eq!(hub.deleted(&admin()).len(), 1);
-    let day = 24 * 60 * 60;
-    now.store(31 * day * 1_000, Ordering::SeqCst);
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(day.unsigned_abs() + 1)).await;
-    tokio::time::resume();
+    now.store(31 * MILLIS_PER_DAY, Ordering::SeqCst);
+    pass_a_day().await;
     wait_for("the watchlist to be purged", async || hub.deleted(&admin()).is_empty().then_some(())).await;
     assert!(journal.watchlists().await.unwrap().is_empty());
     assert!(hub.restore(&admin(), list).await.is_err());

@@ -191,7 +191,7 @@ async fn windows_are_reported_an_interval_after_the_first_change_however_many_fo
     fan_out.wake();
     assert_eq!((written(&mut fan_out, &mut queue), fan_out.wake_at()), (vec!["3 people".into()], None));
     fan_out.leave(ConnectionId(2));
-    assert_eq!(fan_out.wake_at(), None, "nobody has left");
+    assert_eq!(fan_out.wake_at(), None, "no window has left");
 }
 
 #[tokio::test(start_paused = true)]

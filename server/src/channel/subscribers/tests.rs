@@ -1,4 +1,4 @@
-//! Tests of the subscribers with queues that nobody writes unless a test does.
+//! Tests of the subscribers, with queues that only the tests write to the connections.
 
 use shared::{
     edit::{Author, Change},

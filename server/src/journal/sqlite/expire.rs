@@ -29,7 +29,7 @@ pub(super) struct Expiry {
 
 impl Writer {
     /// Records the number of the next segment for a day, and returns what expires if the answers of a number of recorded days
-    /// are kept.
+    /// are kept: nothing if the day is recorded already.
     pub(super) fn start_expiry(
         &mut self,
         today: i64,
@@ -37,9 +37,12 @@ impl Writer {
     ) -> Result<Option<Expiry>, JournalError> {
         let next_seq = self.state().next_seq;
         let first_kept: Option<i64> = self.transaction(Durability::WithTheNext, |connection| {
-            connection
+            let recorded = connection
                 .execute("INSERT OR IGNORE INTO days (day, seq) VALUES (?, ?)", [today, next_seq])
                 .map_err(store)?;
+            if recorded == 0 {
+                return Ok(None);
+            }
             let first_kept = connection
                 .query_row(
                     "SELECT seq FROM days ORDER BY seq DESC, day DESC LIMIT 1 OFFSET ?",

@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(segments(&batch(0, 0, 0)), []);
         assert_eq!(segments(&batch(3, 10, 0)), [(5, 8, 3)]);
         assert_eq!(segments(&batch(5, SEGMENT_BYTES / 2, 0)), [(5, 7, 2), (7, 9, 2), (9, 10, 1)]);
-        assert_eq!(segments(&batch(2, SEGMENT_BYTES, 0)), [(5, 6, 1), (6, 7, 1)], "none is empty");
+        assert_eq!(segments(&batch(2, SEGMENT_BYTES, 0)), [(5, 6, 1), (6, 7, 1)], "no segment is empty");
         assert_eq!(segments(&batch(2, SEGMENT_BYTES, 3)), [(5, 6, 1), (6, 7, 1), (7, 7, 3)]);
         assert_eq!(segments(&batch(0, 0, 300)), [(5, 5, 128), (5, 5, 128), (5, 5, 44)]);
         assert_eq!(segments(&batch(1, 10, 129)), [(5, 6, 129), (6, 6, 1)]);

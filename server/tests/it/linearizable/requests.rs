@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_tungstenite::{
-    WebSocketStream, client_async, tungstenite::Message, tungstenite::client::IntoClientRequest,
-};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use super::Target;
-use crate::support::JSON;
+use crate::{
+    http_calls::try_call,
+    support::{JSON, connect},
+};
 
 /// How long a call may take before its connection is given up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,58 +19,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Makes an HTTP call. Returns the status and the body, or `None` if no whole answer arrives.
 pub(super) async fn call(
     target: &Target,
-    method: &str,
+    method: &'static str,
     path: &str,
     body: Option<Value>,
 ) -> Option<(u16, Value)> {
-    let exchange = async {
-        let address = target.address.lock().unwrap().clone();
-        let mut stream = TcpStream::connect(&address).await.ok()?;
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = format!(
-            "{method} /api/v1/watchlists/{}{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
-             connection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            target.list,
-            target.token,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut response = Vec::new();
-        stream.read_to_end(&mut response).await.ok()?;
-        read_response(&response)
-    };
-    timeout(CALL_TIMEOUT, exchange).await.ok().flatten()
-}
-
-/// Reads a whole response, whose length is given or whose body is sent in chunks.
-fn read_response(response: &[u8]) -> Option<(u16, Value)> {
-    let text = std::str::from_utf8(response).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    let header = |name: &str| {
-        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
-    };
-    let body = match header("content-length") {
-        Some(length) => Some(body.to_owned()).filter(|body| Some(body.len()) == length.parse().ok())?,
-        None if header("transfer-encoding").is_some() => unchunked(body)?,
-        None => String::new(),
-    };
-    Some((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
-}
-
-/// Joins the chunks of a body, if the last one has arrived.
-fn unchunked(mut body: &str) -> Option<String> {
-    let mut whole = String::new();
-    loop {
-        let (length, rest) = body.split_once("\r\n")?;
-        let length = usize::from_str_radix(length, 16).ok()?;
-        if length == 0 {
-            return Some(whole);
-        }
-        whole.push_str(rest.get(..length)?);
-        body = rest.get(length + 2..)?;
-    }
+    let address = target.address.lock().unwrap().clone();
+    let url = format!("http://{address}/api/v1/watchlists/{}{path}", target.list);
+    let bearer = format!("Bearer {}", target.token);
+    let (status, response) = try_call(method, url, Some(bearer), body).await.ok()?;
+    Some((status, serde_json::from_str(response.body()).unwrap_or(Value::Null)))
 }
 
 /// A connection that has greeted the server.
@@ -85,12 +39,9 @@ impl Connection {
         let connecting = async {
             let address = target.address.lock().unwrap().clone();
             let stream = TcpStream::connect(&address).await.ok()?;
-            let mut request = format!("ws://{address}/ws").into_client_request().ok()?;
             let bearer = format!("Bearer {}", target.token);
-            for (name, value) in [("authorization", bearer.as_str()), JSON] {
-                request.headers_mut().insert(name, value.parse().unwrap());
-            }
-            let (socket, _) = client_async(request, stream).await.ok()?;
+            let headers = [("authorization", bearer.as_str()), JSON];
+            let (socket, _) = connect(stream, &address, &headers).await.ok()?;
             Some(Self(socket))
         };
         let mut connection = timeout(CALL_TIMEOUT, connecting).await.ok().flatten()?;

@@ -263,7 +263,7 @@ impl Manager {
     }
 
     /// Makes a call until it is answered with one of these statuses. A deletion that was done without an answer is then `404`.
-    async fn until(&self, method: &str, path: &str, statuses: &[u16]) -> Span {
+    async fn until(&self, method: &'static str, path: &str, statuses: &[u16]) -> Span {
         let start = Instant::now();
         loop {
             match call(&self.0, method, path, None).await {
