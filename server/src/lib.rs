@@ -17,6 +17,7 @@ pub mod folder;
 pub mod http;
 pub mod hub;
 pub mod journal;
+pub mod long_work;
 pub mod pace;
 pub mod room;
 pub mod session;

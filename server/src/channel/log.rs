@@ -10,7 +10,10 @@ use shared::{
     wire::server::{Changes, ServerMessage},
 };
 
-use crate::dialect::{Dialect, frame::Frame};
+use crate::{
+    dialect::{Dialect, frame::Frame},
+    long_work::{self, LONG_CHANGES},
+};
 
 /// Maximum size of the commits kept in memory, in approximate bytes once encoded. Decoded they take about twice as much.
 const LOG_BYTES: usize = 2 << 20;
@@ -144,12 +147,13 @@ pub(super) fn changes_frame<C: std::borrow::Borrow<Commit>>(
     dialect: Dialect,
 ) -> Frame {
     let to = commits.last().map_or(from, |commit| commit.borrow().revision);
-    let kept = conflate(commits);
-    let count = |commits: &mut dyn Iterator<Item = usize>| commits.sum::<usize>();
-    let before = count(&mut commits.iter().map(|commit| commit.borrow().changes.len()));
-    let after = count(&mut kept.iter().map(|commit| commit.changes.len()));
-    let conflated = after < before || kept.len() < commits.len();
-    dialect.encode(&ServerMessage::Changes(Changes { watchlist, from, to, conflated, commits: kept }))
+    let before: usize = commits.iter().map(|commit| commit.borrow().changes.len()).sum();
+    long_work::run(before >= LONG_CHANGES, || {
+        let kept = conflate(commits);
+        let after: usize = kept.iter().map(|commit| commit.changes.len()).sum();
+        let conflated = after < before || kept.len() < commits.len();
+        dialect.encode(&ServerMessage::Changes(Changes { watchlist, from, to, conflated, commits: kept }))
+    })
 }
 
 /// Returns how many of the commits fit into one message, at least one.

@@ -31,6 +31,7 @@ use super::{
 use crate::{
     access::Caller,
     journal::{HistoryFilter, HistoryPage, Verdict},
+    long_work::{self, LONG_BYTES},
     room::Unreadable,
     session::history_limit,
 };
@@ -142,7 +143,8 @@ pub(super) async fn edit(
     body: RequestBody,
 ) -> Result<Json<Accepted>, Problem> {
     let list = context.session.hub.connect(&caller, id)?;
-    let (name, changes) = read_edit(body.bytes())?;
+    let bytes = body.bytes();
+    let (name, changes) = long_work::run(bytes.len() >= LONG_BYTES, || read_edit(bytes))?;
     budget.edit().await?;
     match list.edit_answered(name, changes).await.map_err(Rejection::from)? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),

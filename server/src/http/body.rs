@@ -25,6 +25,7 @@ use super::{
     context::HttpContext,
     problem::Problem,
 };
+use crate::long_work::{self, LONG_BYTES};
 
 /// Maximum time that a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,7 +45,8 @@ impl RequestBody {
 
     /// Parses the body as JSON.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        Encoding::Json.decode(&self.bytes).map_err(Problem::bad_message)
+        let decode = || Encoding::Json.decode(&self.bytes);
+        long_work::run(self.bytes.len() >= LONG_BYTES, decode).map_err(Problem::bad_message)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{collections::HashSet, future::Future, sync::Arc};
 
 use shared::{
-    edit::Commit,
+    edit::{Change, Commit},
     ids::{Revision, WatchlistId},
 };
 use tracing::{error, warn};
@@ -18,7 +18,10 @@ use super::{
     load::load,
     withheld::Withheld,
 };
-use crate::journal::{JournalError, ReadLimit, Sender, Verdict};
+use crate::{
+    journal::{JournalError, ReadLimit, Sender, Verdict},
+    long_work::{self, LONG_BYTES, LONG_CHANGES},
+};
 
 /// Sequences one watchlist.
 pub(super) struct Sequencer {
@@ -93,7 +96,9 @@ impl Sequencer {
                 judged.withheld.push(self.withhold(request));
                 continue;
             }
-            let verdict = self.state.judge(&request, (self.context.clock)(), &mut judged.unwritten);
+            let now = (self.context.clock)();
+            let judge = || self.state.judge(&request, now, &mut judged.unwritten);
+            let verdict = long_work::run(is_long(&request), judge);
             judged.waiting.push((request, verdict));
         }
         judged
@@ -237,5 +242,16 @@ impl Sequencer {
             }
         }
         true
+    }
+}
+
+/// Whether an edit takes long to judge: it has many changes, or one of them concerns the cells of every row.
+fn is_long(request: &EditRequest) -> bool {
+    match &request.changes {
+        Ok(changes) => {
+            changes.len() >= LONG_CHANGES
+                || changes.iter().any(|change| matches!(change, Change::AddColumn(_) | Change::SetColumn(_)))
+        }
+        Err(unreadable) => unreadable.bytes.len() >= LONG_BYTES,
     }
 }

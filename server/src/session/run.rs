@@ -35,6 +35,7 @@ use crate::{
     channel::{Outbox, Subscriber},
     hub::OpenList,
     journal::Sender,
+    long_work::{self, LONG_BYTES},
     pace::Pace,
     room::{AnswerQueue, Reply, Unreadable, Withheld},
     timer::until,
@@ -284,7 +285,8 @@ impl Session {
         bytes: &[u8],
     ) -> Result<(), End> {
         self.pace.consume_message(Instant::now());
-        let message = match socket.encoding().decode_client(bytes) {
+        let decode = || socket.encoding().decode_client(bytes);
+        let message = match long_work::run(bytes.len() >= LONG_BYTES, decode) {
             Ok(message) => message,
             Err(DecodeError::BadMessage(message)) => return Err(End::Error(ErrorCode::BadMessage, message)),
             Err(DecodeError::BadEdit { watchlist, edit, message }) => {

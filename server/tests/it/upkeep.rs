@@ -66,17 +66,22 @@ async fn batches_are_written_while_a_watchlist_is_pruned() {
     append_large(&journal, &mut old, 200).await;
     old.save(&journal).await;
     let mut other = StoredList::create(&journal, 2, 3).await;
-    let (id, pruner) = (old.id, journal.clone());
-    let pruning = tokio::spawn(async move { pruner.prune(id, newest(1)).await });
     let mut written = 0;
-    while !pruning.is_finished() {
-        other.append_notes(&journal, 1, "meanwhile").await;
-        written += 1;
+    // In one task, so that the next batch is queued whenever the next step is, however busy the machine is.
+    let write_all = async {
+        loop {
+            other.append_notes(&journal, 1, "meanwhile").await;
+            written += 1;
+        }
+    };
+    tokio::select! {
+        biased;
+        pruned = journal.prune(old.id, newest(1)) => pruned.unwrap(),
+        () = write_all => {}
     }
-    pruning.await.unwrap().unwrap();
     assert_eq!(count(&journal, &old).await, 1);
-    // It takes at least one step for each megabyte, and a batch is written between two steps.
-    assert!(written >= 15, "{written} batches were written");
+    // It takes at least one step for each megabyte. While a batch waits, at most one step ends, and at most one between two batches.
+    assert!(written >= 9, "{written} batches were written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,44 @@
+//! Work that may take milliseconds: other tasks of its worker thread go on meanwhile.
+
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
+
+/// Number of bytes of a message from which on decoding it is long.
+pub const LONG_BYTES: usize = 32 * 1024;
+/// Number of changes from which on judging or encoding them is long.
+pub const LONG_CHANGES: usize = 256;
+
+/// Does work. If it is long, another thread takes over the tasks of this worker thread; on a runtime with one thread they wait.
+pub fn run<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+    let has_workers =
+        || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if is_long && has_workers() { block_in_place(work) } else { work() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn other_tasks_of_the_only_worker_go_on_during_long_work() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let working = runtime.spawn(async move {
+            tokio::spawn(async move { sender.send(()).unwrap() });
+            // This ends only once the other task has run.
+            run(true, move || receiver.recv().unwrap());
+        });
+        runtime.block_on(working).unwrap();
+    }
+
+    #[test]
+    fn work_is_done_on_any_thread() {
+        assert_eq!((run(true, || 1), run(false, || 2)), (1, 2));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(async { run(true, || 3) }), 3);
+    }
+}
