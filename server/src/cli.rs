@@ -4,7 +4,6 @@ use std::{
     env, fs,
     io::{self, Write},
     net::SocketAddr,
-    num::NonZero,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,7 @@ use shared::{
     limits::Limits,
     sheet::{self, Table},
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::{
@@ -28,9 +27,6 @@ use crate::{
     settings::Settings,
     start::{start, system_user_name},
 };
-
-/// Minimum number of threads of the runtime.
-const MIN_WORKERS: usize = 4;
 
 /// Serves shared watchlists.
 #[derive(Parser, Debug)]
@@ -201,12 +197,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// Starts the runtime. With a few more threads than processors, one task that computes delays no other on a small machine.
 fn runtime() -> anyhow::Result<Runtime> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let mut builder = Builder::new_multi_thread();
-    let runtime = builder.worker_threads(processors.max(MIN_WORKERS)).enable_all().build();
-    runtime.context("the runtime cannot be started")
+    Runtime::new().context("the runtime cannot be started")
 }
 
 fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
