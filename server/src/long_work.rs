@@ -26,7 +26,7 @@ mod tests {
     #[test]
     fn other_tasks_of_the_only_worker_go_on_during_long_work() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::sync_channel(1);
         let working = runtime.spawn(async move {
             tokio::spawn(async move { sender.send(()).unwrap() });
             // This ends only once the other task has run.
