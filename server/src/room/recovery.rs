@@ -26,11 +26,16 @@ impl Recovery {
         let withheld = Arc::downgrade(withheld);
         if !self.uncertain.iter().any(|known| known.ptr_eq(&withheld)) {
             self.uncertain.push(withheld);
-            self.resolve_at.get_or_insert(now + RESOLVE_INTERVAL);
+            self.plan(now);
         }
     }
 
-    /// Returns when the withheld edits are to be looked up.
+    /// Looks up what is stored some time after `now`, unless that is planned already.
+    pub(super) fn plan(&mut self, now: Instant) {
+        self.resolve_at.get_or_insert(now + RESOLVE_INTERVAL);
+    }
+
+    /// Returns when it is to be looked up what is stored.
     pub(super) fn resolve_at(&self) -> Option<Instant> {
         self.resolve_at
     }

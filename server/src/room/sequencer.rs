@@ -75,6 +75,11 @@ impl Sequencer {
         self.is_superseded
     }
 
+    /// Whether the state may differ from the journal. Nothing more is judged until it was read again.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.is_suspect
+    }
+
     /// Judges edits in order. The state has to be the journal's: see [`Self::recover_if_suspect`].
     pub(super) async fn judge(&mut self, requests: Vec<EditRequest>) -> Judged {
         let mut judged = Judged::default();

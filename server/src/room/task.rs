@@ -195,7 +195,7 @@ impl Room {
     /// not send them again. The others stay withheld, so that the edits of a client stay in order if the watchlist is restored at once.
     async fn delete(&mut self, at: Timestamp) -> Result<(), JournalError> {
         self.resolve().await;
-        if self.recovery.has_uncertain() {
+        if self.sequencer.is_suspect() || self.recovery.has_uncertain() {
             return Err(JournalError::Store("it is unknown which of the last edits are stored".into()));
         }
         confirm::set_deleted(&*self.context.journal, self.watchlist, Some(at)).await?;
@@ -220,6 +220,10 @@ impl Room {
         self.answer_unavailable(std::mem::take(&mut judged.withheld));
         let written = self.write(&mut judged).await;
         let sequenced = self.sequencer.finish(judged, written).await;
+        if self.sequencer.is_suspect() {
+            // What may be stored is published even if nobody sends it again.
+            self.recovery.plan(Instant::now());
+        }
         // Before the answers, so that a connection that subscribes after an answer gets the edit.
         self.publish_if_any(sequenced.commits);
         self.answer(sequenced.answered);
@@ -236,7 +240,10 @@ impl Room {
     /// Reads the state from the journal again after a failed write, and publishes commits that were stored after all. Returns
     /// false while the journal cannot be read.
     async fn recover_if_suspect(&mut self) -> bool {
-        let Some(commits) = self.sequencer.recover_if_suspect().await else { return false };
+        let Some(commits) = self.sequencer.recover_if_suspect().await else {
+            self.recovery.plan(Instant::now());
+            return false;
+        };
         self.publish_if_any(commits);
         true
     }

@@ -2,7 +2,7 @@
 
 pub mod journal;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use server::{
     access::Caller,
@@ -22,7 +22,10 @@ use shared::{
     },
 };
 use tempfile::TempDir;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use uuid::Uuid;
 
 use self::journal::{FailingJournal, Fault, Faults};
@@ -202,6 +205,28 @@ async fn an_edit_that_was_stored_after_all_does_not_hold_back_the_one_after_it()
     assert_eq!(connected.rename(&[(7, "Seven")]).await, [false]);
     assert_eq!(connected.rename(&[(7, "Seven"), (8, "Eight")]).await, [true, true]);
     assert_eq!(connected.listed(), ("Eight".to_owned(), Revision(3)));
+}
+
+/// A call has no connection whose edits are withheld.
+#[tokio::test]
+async fn an_edit_of_a_call_that_was_stored_after_all_is_published_though_nobody_asks_again() {
+    let connected = Connected::new().await;
+    let list = connected.hub.connect(&connected.caller, LIST).unwrap();
+    list.read().await.unwrap();
+    connected.fail(|journal| &journal.appends, &[Fault::SucceedsAndReportsAnError]);
+    // The room cannot find out what is stored, and cannot again for the deletion.
+    connected.fail(|journal| &journal.snapshots, &[Fault::Fails, Fault::Fails]);
+    let answered = list.edit_answered((CLIENT, EditId(1)), Ok(vec![Change::rename("One")])).await;
+    assert!(!matches!(answered, Ok(Verdict::Accepted(_))), "{answered:?}");
+    let refused = connected.hub.delete(&connected.caller, LIST).await.unwrap_err();
+    assert_eq!(refused.code, Code::Unavailable, "{refused}");
+    let listed = async {
+        while connected.listed() != ("One".to_owned(), Revision(1)) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, listed).await.expect("the edit is published");
+    connected.hub.delete(&connected.caller, LIST).await.unwrap();
 }
 
 #[tokio::test]
