@@ -143,8 +143,8 @@ struct App {
     /// The other windows, oldest first.
     others: Vec<OpenWindow>,
     clock: Clock,
-    /// Viewports of the open windows, which the network thread repaints.
-    awake: Shared<Vec<ViewportId>>,
+    /// The open windows, which the network thread repaints.
+    awake: Shared<Vec<Awake>>,
     /// Whether the root's window is still open.
     root_open: bool,
     /// Builders that the other windows were opened with.
@@ -163,6 +163,14 @@ impl OpenWindow {
     fn new(window: Window) -> Self {
         Self { id: window.id(), window: Arc::new(Mutex::new(window)) }
     }
+}
+
+/// An open window, as the network thread sees it.
+#[derive(Clone, Copy)]
+struct Awake {
+    viewport: ViewportId,
+    /// When its next frame may start.
+    next_frame_at: Duration,
 }
 
 /// Monotonic time since the start of the program.
@@ -187,10 +195,17 @@ impl App {
         theme::set_preference(ctx, workspace.theme);
         theme::set_palette(ctx, workspace.colour_blind);
         ctx.set_zoom_factor(settings::clamp_zoom(workspace.zoom));
-        let awake: Shared<Vec<ViewportId>> = Arc::new(Mutex::new(vec![ViewportId::ROOT]));
+        let clock = Clock(Instant::now());
+        let root = Awake { viewport: ViewportId::ROOT, next_frame_at: Duration::ZERO };
+        let awake: Shared<Vec<Awake>> = Arc::new(Mutex::new(vec![root]));
         let wake: Wake = {
             let (ctx, awake) = (ctx.clone(), awake.clone());
-            Arc::new(move || lock(&awake).iter().for_each(|viewport| ctx.request_repaint_of(*viewport)))
+            Arc::new(move || {
+                let now = clock.now();
+                for Awake { viewport, next_frame_at } in lock(&awake).iter() {
+                    ctx.request_repaint_after_for(next_frame_at.saturating_sub(now), *viewport);
+                }
+            })
         };
         let store = Store::open(outbox, Instant::now, write_atomically)
             .with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
@@ -212,9 +227,7 @@ impl App {
                 state.updates = updates.context("cannot start the update check")?;
             }
             // An invalid address must not prevent the start.
-            Err(why) => {
-                state.store.notify(format!("The update check is disabled: {why}."), None, Duration::ZERO)
-            }
+            Err(why) => state.store.notify(format!("The update check is disabled: {why}."), Duration::ZERO),
         }
         let requested = joining.as_ref().and_then(|joining| joining.destination.watchlist);
         let mut windows = windows(&mut state.windows, saved, args.windows.map(usize::from), requested)
@@ -223,7 +236,6 @@ impl App {
         let root = windows.next().expect("a window is opened at every start");
         let others = windows.collect();
         state.joining = joining;
-        let clock = Clock(Instant::now());
         Ok(Self {
             state: Arc::new(Mutex::new(state)),
             root,
@@ -238,7 +250,7 @@ impl App {
     /// Adds the notices from before the start; `error` stays until it is dismissed.
     fn add_start_notices(&self, notice: Option<String>, error: Option<String>) {
         let store = &mut lock(&self.state).store;
-        notice.into_iter().for_each(|notice| store.notify(notice, None, Duration::ZERO));
+        notice.into_iter().for_each(|notice| store.notify(notice, Duration::ZERO));
         error.into_iter().for_each(|error| store.notify_until_dismissed(error));
     }
 
@@ -246,11 +258,14 @@ impl App {
     fn show_others(&mut self, ui: &Ui) {
         let mut state = lock(&self.state);
         let requested = state.windows.take_requested();
-        let opened = requested.into_iter().map(|saved| Window::new(&mut state.windows, saved));
+        let last_notice = state.store.last_notice();
+        let opened = requested
+            .into_iter()
+            .map(|saved| Window::new(&mut state.windows, saved).without_notices_up_to(last_notice));
         self.others.extend(opened.map(OpenWindow::new));
         self.others.retain(|window| state.windows.is_open(window.id));
         drop(state);
-        let mut awake: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
+        let mut viewports: Vec<ViewportId> = if self.root_open { vec![ViewportId::ROOT] } else { Vec::new() };
         for OpenWindow { id, window } in self.others.clone() {
             // The initial builder, because a changed one would move or resize the window again.
             let opened = self
@@ -261,10 +276,10 @@ impl App {
                 })
                 .clone();
             let viewport = viewport_of(id);
-            awake.push(viewport);
-            let (state, clock) = (self.state.clone(), self.clock);
+            viewports.push(viewport);
+            let (state, clock, awake) = (self.state.clone(), self.clock, self.awake.clone());
             let draw = move |ui: &mut Ui, _class: egui::ViewportClass| {
-                draw(ui, &window, &state, clock);
+                draw(ui, &window, &state, (clock, &awake));
                 if ui.input(|input| input.viewport().close_requested()) {
                     if !lock(&window).can_close() {
                         ui.send_viewport_cmd(ViewportCommand::CancelClose);
@@ -277,8 +292,14 @@ impl App {
             };
             ui.show_viewport_deferred(viewport, opened, draw);
         }
-        self.opened.retain(|id, _| awake.contains(&viewport_of(*id)));
-        *lock(&self.awake) = awake;
+        self.opened.retain(|id, _| viewports.contains(&viewport_of(*id)));
+        let mut awake = lock(&self.awake);
+        awake.retain(|open| viewports.contains(&open.viewport));
+        for viewport in viewports {
+            if awake.iter().all(|open| open.viewport != viewport) {
+                awake.push(Awake { viewport, next_frame_at: Duration::ZERO });
+            }
+        }
     }
 
     /// Handles the close of the root: it is hidden while other windows are open, because closing it ends the
@@ -312,7 +333,7 @@ impl eframe::App for App {
             }
         }
         if self.root_open {
-            draw(ui, &self.root.window, &self.state, self.clock);
+            draw(ui, &self.root.window, &self.state, (self.clock, &self.awake));
         } else if lock(&self.state).windows.is_empty() {
             ui.send_viewport_cmd(ViewportCommand::Close);
         }
@@ -347,9 +368,34 @@ fn windows(
     windows
 }
 
-fn draw(ui: &mut Ui, window: &Shared<Window>, state: &Shared<AppState>, clock: Clock) {
+fn draw(
+    ui: &mut Ui,
+    window: &Shared<Window>,
+    state: &Shared<AppState>,
+    (clock, awake): (Clock, &Shared<Vec<Awake>>),
+) {
     let mut window = lock(window);
-    window.show(ui, &mut lock(state), clock.now(), jiff::Timestamp::now());
+    let mut state = lock(state);
+    state.cpu_time = cpu_time();
+    window.show(ui, &mut state, clock.now(), jiff::Timestamp::now());
+    drop(state);
+    let viewport = ui.ctx().viewport_id();
+    let mut awake = lock(awake);
+    for open in awake.iter_mut().filter(|open| open.viewport == viewport) {
+        open.next_frame_at = window.next_frame_at();
+    }
+}
+
+/// Returns the processor time that the program has used, in all its threads.
+#[cfg(unix)]
+fn cpu_time() -> Option<Duration> {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(Duration::new(used.tv_sec.try_into().ok()?, used.tv_nsec.try_into().ok()?))
+}
+
+#[cfg(not(unix))]
+fn cpu_time() -> Option<Duration> {
+    None
 }
 
 fn viewport_of(window: WindowId) -> ViewportId {

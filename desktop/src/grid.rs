@@ -45,7 +45,9 @@ pub mod view_column;
 
 pub use cursor::Cursor;
 pub use edit::Editor;
-use egui::{EventFilter, Id, Popup, PopupCloseBehavior, Pos2, Rect, Response, Sense, SetOpenCommand, Ui};
+use egui::{
+    EventFilter, Id, Popup, PopupCloseBehavior, Pos2, Rect, Response, ScrollArea, Sense, SetOpenCommand, Ui,
+};
 pub use header::new_column_kinds;
 pub use state::GridState;
 pub use view::{GridView, PersonAt};
@@ -56,13 +58,16 @@ use self::{
     edit::Opening,
     layout::Layout,
     order::{Locale, OrderSpec},
-    paint::Painted,
+    paint::{Painted, Sorting},
     pointer::{Drag, Gesture},
-    reveal::reveal,
+    reveal::{reveal, reveal_cell},
     table::Table,
     view::Frame,
 };
 use crate::command::{Command, GridCommand, When};
+
+/// Space that a context menu leaves at the top and bottom of a small window, in points.
+const MENU_MARGIN: f32 = 32.0;
 
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
@@ -109,10 +114,13 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
 
 impl GridState {
     fn show_find(&mut self, ui: &mut Ui, view: &GridView<'_>) {
-        if let Some(is_next) = find::show(ui, &mut self.find, view.palette) {
-            let table = self.table(view.watchlist);
-            let frame = Frame { view, table: &table };
-            find::find_adjacent(&mut self.find, &mut self.selection, &frame, is_next);
+        if !self.find.is_open() {
+            return;
+        }
+        let table = self.table(view.watchlist);
+        let frame = Frame { view, table: &table };
+        if let Some(search) = find::show(ui, &mut self.find, &frame) {
+            self.go_to_match(search, &frame);
             self.scroll.reveal_next = true;
         }
     }
@@ -121,6 +129,7 @@ impl GridState {
     fn update_anchor(&mut self, ui: &Ui, view: &GridView<'_>, rect: Rect) {
         let edited = self.editing.row();
         let pointer = ui.input(|input| input.pointer.hover_pos()).filter(|at| rect.contains(*at));
+        self.pointer.rest_in = pointer.and_then(|_| pointer::rest_in(ui));
         if edited.is_none() && pointer.is_none() {
             self.scroll.release_anchor();
             return;
@@ -135,18 +144,28 @@ impl GridState {
     /// Updates the order of the rows, if they may move.
     fn update_order(&mut self, ui: &Ui, view: &GridView<'_>, rect: Rect) {
         let spec = self.order_spec(view);
+        if spec.filters != self.arranger.spec().filters {
+            self.selection.forget_insertion();
+        }
         let locale = Locale { separators: view.separators, zone: view.zone.clone() };
         let request = Request {
             spec: &spec,
             is_live: !self.config.is_sort_paused,
+            is_held: self.pointer.rest_in.is_some(),
             exempt: self.editing.row().or(self.selection.inserted_at_cursor()),
-            anchor: self.scroll.anchored_row(),
+            anchor: self.editing.row().and(self.scroll.anchored_row()),
             locale: &locale,
         };
         let room = f64::from(rect.height() / self.density.row_height());
         let can_keep_anchor = self.scroll.can_keep_anchor(view.watchlist.rows().len(), room);
+        let before = self.arranger.applied();
         let wait = self.arranger.update(view.watchlist, &request, &can_keep_anchor, view.now, waker(ui));
-        if let Some(wait) = wait {
+        if self.arranger.applied() != before && !self.editing.is_open() {
+            // The view does not follow the row under the pointer into the new order.
+            self.scroll.release_anchor();
+        }
+        let rest = self.pointer.rest_in.filter(|_| self.arranger.is_waiting());
+        for wait in [wait, rest].into_iter().flatten() {
             ui.request_repaint_after(wait);
         }
     }
@@ -161,7 +180,11 @@ impl GridState {
 
     /// Keeps the cursor on a cell that exists, and moves it to a requested row once that is shown.
     fn update_cursor(&mut self, table: &Table<'_>, commands: &mut Vec<Command>) {
-        self.selection.ensure_cursor(table);
+        self.scroll.reveal_next |= self.selection.ensure_cursor(table);
+        if self.selection.select_awaited(table) {
+            self.scroll.reveal_next = true;
+            self.scroll.reveal_cursor_next = true;
+        }
         if self.editing.is_open() {
             self.selection.drop_target();
         } else if self.selection.go_to_target(table) {
@@ -178,6 +201,12 @@ impl GridState {
         self.scroll.follow_anchor(table, layout.last_scroll_row(), self.editing.is_open());
         if std::mem::take(&mut self.scroll.reveal_next) {
             reveal(&mut self.scroll, &self.selection, table, &layout);
+        }
+        if std::mem::take(&mut self.scroll.reveal_cursor_next)
+            && let Some(cursor) = &self.selection.cursor
+        {
+            let layout = self.layout(rect, table);
+            reveal_cell(&mut self.scroll, cursor, &self.selection, table, &layout);
         }
         layout
     }
@@ -303,7 +332,8 @@ impl GridState {
         if let Some(position) = self.menu.position {
             menu = menu.at_position(position);
         }
-        let shown = menu.show(|ui| match self.menu.column.clone() {
+        let height = (response.ctx.content_rect().height() - MENU_MARGIN).max(0.0);
+        let show = |ui: &mut Ui| match self.menu.column.clone() {
             Some(column) => {
                 let conditions = conditions(&self.config, frame.table, true, Some(&column));
                 match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
@@ -322,7 +352,9 @@ impl GridState {
                 let chosen = menu::show_row_menu(ui, &conditions);
                 self.execute_chosen(ui, (frame, layout), chosen, commands);
             }
-        });
+        };
+        // In a small window the menu scrolls.
+        let shown = menu.show(|ui| ScrollArea::vertical().max_height(height).show(ui, show));
         let is_open = shown.is_some_and(|shown| !shown.response.should_close());
         if !is_open && self.menu.position.take().is_some() {
             response.request_focus();
@@ -354,12 +386,22 @@ impl GridState {
             needle: self.find.needle(),
             drag: self.pointer.drag.as_ref(),
             is_editing: self.editing.is_open(),
+            sorting: match (self.config.is_sort_paused, self.arranger.is_waiting()) {
+                (true, _) => Sorting::Paused,
+                (false, true) => Sorting::Waiting,
+                (false, false) => Sorting::Live,
+            },
             pointer: response.hover_pos(),
         };
         paint::paint(ui, &painted, frame, layout);
-        access::describe(ui, id, &mut self.selection, &self.config, frame, layout);
+        let sorting = painted.sorting;
+        access::describe(ui, id, &mut self.selection, (&self.config, sorting), frame, layout);
         if self.config.has_filters {
             filters::show(ui, &mut self.filters, &mut self.config, frame, layout);
+            let is_filtered = !self.config.filters.is_empty() && !frame.view.watchlist.rows().is_empty();
+            if is_filtered && frame.table.is_empty() && filters::show_no_match(ui, frame, layout) {
+                self.config.filters.clear();
+            }
         }
         if self.editing.is_open() {
             self.show_editor(ui, id, frame, layout, commands);

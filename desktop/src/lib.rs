@@ -19,6 +19,7 @@ pub mod servers;
 pub mod settings;
 pub mod state;
 pub mod store;
+pub mod text_field;
 pub mod theme;
 pub mod updates;
 pub mod wake;

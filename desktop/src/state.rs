@@ -51,6 +51,8 @@ pub struct AppState {
     pub region: Region,
     /// The system's reduced-motion setting.
     pub reduced_motion: ReducedMotion,
+    /// The processor time that the program has used, where the system tells it.
+    pub cpu_time: Option<Duration>,
     /// The server that is being joined, until its welcome.
     pub joining: Option<Joining>,
     /// The check for newer versions, if an administrator enabled it.
@@ -80,6 +82,7 @@ impl AppState {
             preferences: Preferences { theme, colour_blind, glow },
             region: Region::default(),
             reduced_motion: ReducedMotion::default(),
+            cpu_time: None,
             joining: None,
             updates: None,
             net,
@@ -135,7 +138,6 @@ impl AppState {
         {
             self.store.notify(
                 format!("Cannot save this server's token file: {error}. You will need it again next time."),
-                None,
                 now,
             );
         }
@@ -173,11 +175,12 @@ impl AppState {
     /// Executes a command that concerns no window's own state.
     pub fn execute(&mut self, command: AppCommand, window: WindowId, now: Duration) {
         match command {
-            AppCommand::Edit { watchlist, changes } => {
-                if let Err(rejection) = self.store.edit(watchlist, window, changes) {
-                    self.store.notify(format!("Cannot apply this edit: {rejection}."), None, now);
+            AppCommand::Edit { watchlist, changes } => match self.store.edit(watchlist, window, changes) {
+                Ok(act) => self.store.offer_undo(window, act, self.region.separators, now),
+                Err(rejection) => {
+                    self.store.notify(format!("Cannot apply this edit: {rejection}."), now);
                 }
-            }
+            },
             AppCommand::Quit => self.quit(window, now),
             AppCommand::RequestCellHistory { watchlist, row, column } => {
                 self.store.request_cell_history(watchlist, window, row, column);
@@ -199,7 +202,7 @@ impl AppState {
                 self.notify_offline_unless(is_requested, now);
             }
             AppCommand::Import(path) => self.imports.start(window, path, self.wake.clone()),
-            AppCommand::Notify(text) => self.store.notify(text, None, now),
+            AppCommand::Notify(text) => self.store.notify(text, now),
             AppCommand::Reconnect => self.net.retry_now(),
             AppCommand::Join => {
                 self.joining.iter().for_each(Joining::give_consent);
@@ -235,11 +238,8 @@ impl AppState {
     /// Quits the program with all windows as they are, unless another window has an open editor.
     fn quit(&mut self, window: WindowId, now: Duration) {
         if self.windows.is_another_editing(window) {
-            self.store.notify(
-                "A cell is being edited in another window. Commit or discard the edit first.",
-                None,
-                now,
-            );
+            self.store
+                .notify("A cell is being edited in another window. Commit or discard the edit first.", now);
             return;
         }
         self.windows.quit();
@@ -249,7 +249,7 @@ impl AppState {
 
     fn notify_offline_unless(&mut self, is_requested: bool, now: Duration) {
         if !is_requested {
-            self.store.notify(OFFLINE, None, now);
+            self.store.notify(OFFLINE, now);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The state that the windows share: the replica, the glow, unsent edits, undo and notices. It knows neither
 //! the network nor egui.
 
+mod act;
 mod actions;
 mod connection;
 mod creations;
@@ -19,6 +20,11 @@ mod window_reads;
 mod words;
 
 pub use self::{
-    connection::Connection, list_view::SparklineColumns, notices::Notice, state::Store, undo::Spot,
+    act::Act,
+    connection::Connection,
+    list_view::SparklineColumns,
+    notices::{Notice, Offer},
+    state::Store,
+    undo::Spot,
     words::sentence,
 };

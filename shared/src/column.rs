@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{Limits, NAME_BYTES},
-    number::{self, Separators},
+    number::{self, NotANumber, Separators, Typed},
     rejection::{Code, Rejection},
     time::Timestamp,
     value::{Literal, Value},
@@ -237,25 +237,25 @@ impl ColumnKind {
         }
     }
 
-    /// Parses text that a person typed into a cell whose value is `current`. Empty text clears the cell.
+    /// Parses text that a person typed into a cell. Empty text clears it. Numbers that start with a sign are relative to
+    /// `current`, if there is one: see [`number::parse_typed`].
     ///
     /// # Errors
     /// A message to show to the person.
-    pub fn parse_typed(&self, text: &str, current: &Value, separators: Separators) -> Result<Value, String> {
+    pub fn parse_typed(
+        &self,
+        text: &str,
+        current: Option<Decimal>,
+        separators: Separators,
+    ) -> Result<Value, String> {
         if text.trim().is_empty() {
             return Ok(Value::Empty);
         }
         let limits = Limits::default();
         match self {
             ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
-                let text = if matches!(self, ColumnKind::Percent { .. }) {
-                    text.trim().trim_end_matches('%')
-                } else {
-                    text
-                };
-                let number: Decimal = number::parse_typed(text, current.as_number(), separators)
-                    .map_err(|error| error.to_string())?;
-                Ok(Value::Number(number))
+                let typed = self.parse_number(text, current, separators);
+                typed.map(|typed| Value::Number(typed.number)).map_err(|error| error.to_string())
             }
             ColumnKind::Flag => match text.trim().to_lowercase().as_str() {
                 "yes" | "y" | "true" | "1" | "x" => Ok(Value::Flag(true)),
@@ -274,6 +274,21 @@ impl ColumnKind {
                 self.read(&literal, &limits).map_err(|rejection| rejection.message)
             }
         }
+    }
+
+    /// Parses a number that a person typed. A percentage may end with its sign.
+    ///
+    /// # Errors
+    /// See [`number::parse_typed`].
+    pub fn parse_number(
+        &self,
+        text: &str,
+        current: Option<Decimal>,
+        separators: Separators,
+    ) -> Result<Typed, NotANumber> {
+        let is_percent = matches!(self, ColumnKind::Percent { .. });
+        let text = if is_percent { text.trim().trim_end_matches('%') } else { text };
+        number::parse_typed(text, current, separators)
     }
 
     /// Validates the kind itself.

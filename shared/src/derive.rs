@@ -33,9 +33,10 @@ fn difference(of: Option<Decimal>, from: Option<Decimal>) -> Option<Decimal> {
     of?.checked_sub(from?)
 }
 
+/// Computes the difference in per cent of the absolute value, so that it is positive if the number has risen.
 fn percent_difference(of: Option<Decimal>, from: Option<Decimal>, decimals: u32) -> Option<Decimal> {
     let from = from?;
-    let ratio = difference(of, Some(from))?.checked_div(from)?;
+    let ratio = difference(of, Some(from))?.checked_div(from.abs())?;
     let mut percent = number::round(ratio.checked_mul(Decimal::ONE_HUNDRED)?, decimals);
     percent.rescale(decimals);
     Some(percent)
@@ -79,6 +80,18 @@ mod tests {
         assert_eq!(percent("100.005", "100").as_deref(), Some("0.01"));
         assert_eq!(percent("99.995", "100").as_deref(), Some("-0.01"));
         assert_eq!(percent("30", "20").as_deref(), Some("50.00"));
+    }
+
+    #[test]
+    fn a_percentage_has_the_sign_of_the_difference() {
+        for (of, from, shown) in [
+            ("-7.5", "-10", "25.00"),
+            ("-12.5", "-10", "-25.00"),
+            ("5", "-10", "150.00"),
+            ("-5", "10", "-150.00"),
+        ] {
+            assert_eq!(percent(of, from).as_deref(), Some(shown), "{of} from {from}");
+        }
     }
 
     #[test]

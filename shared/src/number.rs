@@ -7,5 +7,5 @@ mod typed;
 pub use self::{
     exact::{MAX_DIGITS, MINUS, NotANumber, parse_exact, round},
     separators::Separators,
-    typed::parse_typed,
+    typed::{Typed, parse_typed},
 };

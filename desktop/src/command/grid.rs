@@ -112,6 +112,8 @@ pub enum GridCommand {
     LeaveFilter,
     /// Clears a filter and leaves the filter row. Its fields execute this command.
     ClearFilter,
+    /// Clears all filters and keeps the filter row open.
+    ClearFilters,
     /// Opens the menu of the selected rows at the cursor.
     OpenMenu,
     /// Asks for confirmation before edits are sent.
@@ -123,6 +125,8 @@ pub enum GridCommand {
 pub enum EditorCommand {
     /// Commits the text, then moves the cursor.
     Commit(Step),
+    /// Commits the text to all selected cells.
+    CommitToSelection,
     /// In an editor that was opened by typing over a value: commits the text, then moves the cursor.
     Leave(Step),
     /// Closes the editor without an edit.

@@ -70,6 +70,7 @@ fn editing() -> Vec<Entry> {
         on_grid("Edit cell", [plain(Key::F2)], G::Open).not_in_palette(),
         in_editor("Commit and move down", [plain(Key::Enter)], E::Commit(Step::Down)),
         in_editor("Commit and move up", [shift(Key::Enter)], E::Commit(Step::Up)),
+        in_editor("Commit to all selected cells", [ctrl(Key::Enter)], E::CommitToSelection),
         in_editor(next, [plain(Key::Tab)], E::Commit(Step::Next))
             .describe("An open editor is committed first"),
         on_grid(next, [plain(Key::Tab)], G::Move(Step::Next)).not_in_palette(),
@@ -148,7 +149,9 @@ fn cells() -> Vec<Entry> {
             modifiers_label(egui::Modifiers::COMMAND)
         )),
         on_grid("Select entire columns", [ctrl(Key::Space)], G::SelectColumns),
-        on_grid("Clear the selection", [plain(Key::Escape)], G::Escape).not_in_palette(),
+        on_grid("Clear the selection", [plain(Key::Escape)], G::Escape)
+            .describe("Without a selection, dismisses the newest notice")
+            .not_in_palette(),
         on_row("Clear selected cells", [plain(Key::Delete), plain(Key::Backspace)], G::Clear)
             .short("Clear cells")
             .also("delete values, empty"),
@@ -170,9 +173,10 @@ fn rows() -> Vec<Entry> {
     vec![
         on_grid("Insert row above", [plain(Key::Insert)], G::InsertAbove)
             .describe("Typing in the empty last row also adds a row"),
-        on_grid("Insert row below", [ctrl(Key::Enter)], G::InsertBelow),
+        on_grid("Insert row below", [alt(Key::Insert)], G::InsertBelow),
         on_grid("Insert section above", [ctrl_shift(Key::Enter)], G::InsertSection)
-            .describe("A section is a title across the list, within which rows are sorted"),
+            .describe("A section is a title across the list, within which rows are sorted")
+            .when(When::ListOrder),
         on_row("Duplicate selected rows", [ctrl_shift(Key::D)], G::Duplicate),
         on_row("Move selected rows up", [alt_shift(Key::ArrowUp)], G::MoveRows { up: true })
             .describe("Dragging their row numbers also moves them"),
@@ -205,6 +209,9 @@ fn columns() -> Vec<Entry> {
         on_grid("Resume live sorting", [], G::PauseSort(false)).when(When::PausedSort),
         on_column("Filter rows", [ctrl_shift(Key::L)], C::ToggleFilters)
             .describe("By text, =text, !text, >70, 70..80 or empty"),
+        on_grid("Clear filters", [], G::ClearFilters)
+            .when(When::Filtered)
+            .also("remove, reset, show all rows"),
         in_field(
             Scope::FilterRow,
             "Return to the rows",
@@ -288,6 +295,7 @@ fn window() -> Vec<Entry> {
         )
         .not_in_palette(),
         in_scope(Scope::Program, "New window", [ctrl(Key::N)], Command::OpenWindow),
+        in_window("Close window", [ctrl(Key::W)], Command::CloseWindow),
         in_window("Keep this window on top", [], Command::SetOnTop(true)).when(When::NotOnTop),
         in_window("Do not keep this window on top", [], Command::SetOnTop(false)).when(When::OnTop),
         in_scope(Scope::Program, "Zoom in", [ctrl(Key::Plus), ctrl(Key::Equals)], AppCommand::Zoom(0.1)),

@@ -23,6 +23,10 @@ pub enum When {
     HiddenColumns,
     /// More than one column is frozen.
     FrozenColumns,
+    /// The rows are filtered.
+    Filtered,
+    /// The rows are in list order, and the cursor may be anywhere.
+    ListOrder,
     /// The rows are sorted.
     Sorted,
     /// The rows are sorted, and live sorting is not paused.
@@ -59,6 +63,10 @@ impl When {
             Self::OtherColumns => "No other column is shown.",
             Self::HiddenColumns => "No columns are hidden in this window.",
             Self::FrozenColumns => "No other columns are frozen.",
+            Self::Filtered => "The rows are not filtered.",
+            Self::ListOrder => {
+                "The rows are sorted. Clear the sort first: sections have a place in list order only."
+            }
             Self::Sorted => "The rows are not sorted.",
             Self::LiveSort => "Live sorting is already paused, or nothing is sorted.",
             Self::PausedSort => "Live sorting is not paused.",
@@ -84,6 +92,8 @@ impl When {
             | Self::OtherColumns
             | Self::HiddenColumns
             | Self::FrozenColumns
+            | Self::Filtered
+            | Self::ListOrder
             | Self::Sorted
             | Self::LiveSort
             | Self::PausedSort => true,

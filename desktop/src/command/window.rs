@@ -39,6 +39,8 @@ pub enum Command {
     ToggleHistory,
     /// Shows all changes of a cell in the history panel.
     ShowHistoryOf(RowId, ColumnKey),
+    /// Dismisses the newest notice that the window shows.
+    DismissNewestNotice,
     /// Opens the command palette.
     OpenPalette,
     /// Opens the table of keyboard shortcuts.
@@ -51,6 +53,8 @@ pub enum Command {
     Link(Option<Group>),
     /// Opens another window that shows the same watchlist.
     OpenWindow,
+    /// Closes the window.
+    CloseWindow,
 }
 
 /// A dialog that a command opens.

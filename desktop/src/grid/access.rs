@@ -12,6 +12,7 @@ use super::{
     config::GridConfig,
     cursor::Cursor,
     layout::{ColumnLayout, Layout},
+    paint::Sorting,
     selection::Selection,
     sparkline,
     view::Frame,
@@ -23,7 +24,7 @@ pub(super) fn describe(
     ui: &mut Ui,
     id: Id,
     selection: &mut Selection,
-    config: &GridConfig,
+    (config, sorting): (&GridConfig, Sorting),
     frame: &Frame<'_>,
     layout: &Layout,
 ) {
@@ -40,7 +41,7 @@ pub(super) fn describe(
     if is_active.is_none() {
         return;
     }
-    headers(ui, id, config, layout);
+    headers(ui, id, (config, sorting), layout);
     let mut active = None;
     for index in layout.visible_rows() {
         let row = table.id_at(index);
@@ -83,7 +84,7 @@ pub(super) fn describe(
     }
 }
 
-fn headers(ui: &mut Ui, id: Id, config: &GridConfig, layout: &Layout) {
+fn headers(ui: &mut Ui, id: Id, (config, sorting): (&GridConfig, Sorting), layout: &Layout) {
     let row_ui = child(ui, id, ("row", &"header".to_owned()), layout.header, Role::Row);
     for (place, column) in layout.columns.iter().enumerate() {
         let key = column.shown.key();
@@ -102,6 +103,11 @@ fn headers(ui: &mut Ui, id: Id, config: &GridConfig, layout: &Layout) {
                 let direction =
                     if sort.descending { SortDirection::Descending } else { SortDirection::Ascending };
                 node.set_sort_direction(direction);
+                match sorting {
+                    Sorting::Live => {}
+                    Sorting::Waiting => node.set_description("Sorting waits for the pointer"),
+                    Sorting::Paused => node.set_description("Sorting is paused"),
+                }
             }
         });
     }

@@ -25,6 +25,8 @@ pub struct Request<'a> {
     pub spec: &'a OrderSpec,
     /// Whether changed values cause a rebuild; otherwise only [`Arranger::refresh`] does.
     pub is_live: bool,
+    /// Whether a finished live order waits, because the pointer moves over the rows.
+    pub is_held: bool,
     /// The row that must keep its position on screen.
     pub anchor: Option<RowId>,
     /// The row that the filters ignore.
@@ -52,6 +54,8 @@ pub struct Arranger {
     ready: Option<(Order, OrderSpec, Version)>,
     /// Whether a refresh was requested.
     is_refresh_requested: bool,
+    /// Number of orders that were applied.
+    applied: u64,
 }
 
 struct Build {
@@ -64,6 +68,21 @@ impl Arranger {
     /// Returns the current order.
     pub fn order(&self) -> Arc<Order> {
         self.order.clone()
+    }
+
+    /// Returns what defines the current order.
+    pub fn spec(&self) -> &OrderSpec {
+        &self.spec
+    }
+
+    /// Whether a finished order waits until rows may move.
+    pub fn is_waiting(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Returns a number that increases with every order that is applied.
+    pub fn applied(&self) -> u64 {
+        self.applied
     }
 
     /// Rebuilds the order in the next update, even while live sorting is paused.
@@ -84,7 +103,9 @@ impl Arranger {
     ) -> Option<Duration> {
         let version = watchlist.version();
         if request.spec.is_plain() {
-            *self = Self { synced: version, built_from: version, started_at: now, ..Self::default() };
+            let applied = self.applied + u64::from(!self.spec.is_plain());
+            *self =
+                Self { synced: version, built_from: version, started_at: now, applied, ..Self::default() };
             return None;
         }
         if let Some(build) = &self.build {
@@ -120,8 +141,8 @@ impl Arranger {
         built_from != version || self.exempt != request.exempt
     }
 
-    /// Applies the finished order: immediately if the user requested it, otherwise only if the anchored row
-    /// can keep its position on screen.
+    /// Applies the finished order: immediately if the user requested it, otherwise only if it is not held and
+    /// the anchored row can keep its position on screen.
     fn apply_ready(
         &mut self,
         watchlist: &Watchlist,
@@ -135,10 +156,12 @@ impl Arranger {
         }
         let is_requested = self.is_refresh_requested || self.spec != *spec;
         let place = request.anchor.map(|row| order.index_of(watchlist, row));
-        if is_requested || place.is_none_or(|place| place.is_some_and(can_keep_anchor)) {
+        let may_move = || !request.is_held && place.is_none_or(|place| place.is_some_and(can_keep_anchor));
+        if is_requested || may_move() {
             let (order, spec, of) = self.ready.take().expect("an order is ready");
             (self.order, self.spec, self.built_from, self.synced) = (Arc::new(order), spec, of, of);
             self.is_refresh_requested = false;
+            self.applied += 1;
         }
     }
 
@@ -203,8 +226,14 @@ mod tests {
         let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let mut arranger = Arranger::default();
         let mut update = |list: &Watchlist, may_move: bool, millis: u64| {
-            let request =
-                Request { spec: &spec, is_live: true, anchor: Some(row(1)), exempt: None, locale: &locale };
+            let request = Request {
+                spec: &spec,
+                is_live: true,
+                is_held: false,
+                anchor: Some(row(1)),
+                exempt: None,
+                locale: &locale,
+            };
             let wait = arranger.update(list, &request, &|_| may_move, Duration::from_millis(millis), || {});
             let first = arranger.order().at(list, 0).unwrap().id;
             (first, wait)

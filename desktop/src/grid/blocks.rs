@@ -139,6 +139,12 @@ impl Blocks {
         self.blocks = Arc::new(vec![all]);
     }
 
+    /// Selects a block of these rows and columns.
+    pub fn select_block(&mut self, anchor: Cursor, end: Cursor, rows: Vec<RowId>, columns: Vec<ColumnKey>) {
+        let (rows, columns) = (rows.into_iter().collect(), columns.into_iter().collect());
+        self.push_block(Block { anchor, end, rows, columns }, false);
+    }
+
     fn push_block(&mut self, block: Block, keep_others: bool) {
         self.version += 1;
         if !keep_others {

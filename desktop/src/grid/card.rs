@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use egui::{Area, Event, Id, Label, Order, Rect, RichText, Ui};
+use egui::{Align, Align2, Area, Event, Id, Label, Order, Rect, RichText, Ui};
 use shared::{
     ids::RowId,
     value::{Literal, Value},
@@ -15,7 +15,7 @@ use super::{
     cursor::Cursor,
     filter,
     layout::{ColumnLayout, Layout},
-    metrics::inner,
+    metrics::{ARROW, inner},
     view::{Frame, GridView},
 };
 use crate::{
@@ -25,9 +25,11 @@ use crate::{
 };
 
 /// Time that the pointer rests on a cell before the card opens.
-const HOVER_DELAY: Duration = Duration::from_millis(600);
+const HOVER_DELAY: Duration = Duration::from_secs(1);
 /// Width at which the text wraps, in points.
 const MAX_TEXT_WIDTH: f32 = 360.0;
+/// Distance of the card from its cell, in points.
+const DISTANCE: f32 = 8.0;
 /// Minimum time between two history requests for a cell that keeps changing.
 const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,11 @@ impl Card {
     /// Opens the card of a cell immediately.
     pub(super) fn pin(&mut self, cell: Option<Cursor>) {
         *self = Self { at: cell, is_pinned: true, ..Self::default() };
+    }
+
+    /// Whether the card was opened by a key.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned
     }
 
     /// Closes the card.
@@ -150,12 +157,20 @@ fn paint(ui: &Ui, row: RowId, view: &GridView<'_>, cell: Rect, content: Content<
         return;
     }
     let muted = |text: String| RichText::new(text).font(theme::small()).color(view.palette.muted);
+    // Beside the cell, where there is more room, so that the cells above and below it stay visible.
+    let room = ui.ctx().content_rect();
+    let (horizontal, x) = if cell.center().x < room.center().x {
+        (Align::LEFT, cell.right() + DISTANCE)
+    } else {
+        (Align::RIGHT, cell.left() - DISTANCE)
+    };
     Area::new(Id::unique("card").with(row))
         .order(Order::Tooltip)
         .fade_in(false)
         .interactable(false)
-        .fixed_pos(cell.left_bottom() + egui::vec2(4.0, 4.0))
-        .constrain_to(ui.ctx().content_rect())
+        .pivot(Align2([horizontal, Align::TOP]))
+        .fixed_pos(egui::pos2(x, cell.top()))
+        .constrain_to(room)
         .show(ui.ctx(), |ui| {
             egui::Frame::popup(&ui.global_style()).inner_margin(8).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 4.0;
@@ -194,16 +209,17 @@ fn full_text(value: &Value, column: &ColumnLayout, view: &GridView<'_>, ui: &Ui)
             let local = time.to_jiff().to_zoned(view.zone.clone());
             Some(local.strftime("%A %-d %B %Y, %H:%M:%S UTC%:z").to_string())
         }
-        Value::Number(number) => {
-            let decimals = entry.column.kind.decimals().unwrap_or(0);
-            (number.normalize().scale() > decimals).then(|| view.separators.write(*number))
+        Value::Number(number)
+            if number.normalize().scale() > entry.column.kind.decimals().unwrap_or_default() =>
+        {
+            Some(view.separators.write(*number))
         }
-        Value::Text(_) => {
+        Value::Number(_) | Value::Text(_) => {
             let (shown, _, _) = format_cell(value, entry, view);
-            let font = cell_font(column);
-            let galley = ui.painter().layout_no_wrap(shown.clone(), font, view.palette.text);
-            let cell = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(column.width, 1.0));
-            (galley.size().x > inner(cell).width()).then_some(shown)
+            let galley = ui.painter().layout_no_wrap(shown.clone(), cell_font(column), view.palette.text);
+            let cell = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(column.room, 1.0));
+            let arrow = if column.shown.is_numeric() { ARROW } else { 0.0 };
+            (galley.size().x > inner(cell).width() - arrow).then_some(shown)
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn edit_or_confirm(
     if edits.len() > 1 {
         let changes: usize = edits.iter().map(Vec::len).sum();
         lines.push(format!(
-            "{} changes exceed the limit of one edit. They will be sent and undone as {} edits.",
+            "{} changes are too many for one step: they are sent as {} edits, and undo takes as many steps.",
             view.separators.format(changes.into(), 0),
             edits.len()
         ));

@@ -16,14 +16,17 @@ use shared::{column::ColumnKind, value::Value};
 
 pub use self::editor::Editor;
 pub(super) use self::{
-    commit::{commit, open},
+    commit::{commit, commit_to_selection, open},
     editor::{Editing, Opening},
 };
-use self::{editor::Problem, keys::Keys, note::Answer};
+use self::{
+    editor::Problem,
+    keys::{Commit, Keys},
+    note::Answer,
+};
 use super::{
     layout::Layout,
     metrics::{ARROW, PADDING},
-    place::ListIndex,
     reveal::reveal,
     scroll::Scroll,
     selection::Selection,
@@ -52,12 +55,7 @@ pub(super) fn show(
 ) -> Option<Vec<Command>> {
     let Some(mut editor) = editing.editor.take() else { return Some(Vec::new()) };
     let view = frame.view;
-    if let Some(index) = editor.cursor.row.and_then(|row| frame.table.index_of(row)) {
-        editor.last_index = index;
-    }
-    if let Some(place) = editor.cursor.row.and_then(|row| ListIndex::of(view.watchlist, row)) {
-        editor.last_place = place;
-    }
+    editor.remember_row(frame.table);
     let kind = view.watchlist.columns().get(&editor.column).map(|entry| entry.column.kind.clone());
     let kind = kind.unwrap_or(ColumnKind::Text);
     // The key that opened the editor is not input for it.
@@ -70,16 +68,17 @@ pub(super) fn show(
         ui.request_repaint();
     }
     if std::mem::take(&mut editing.is_commit_requested) {
-        keys.commit = Some(None);
+        keys.commit = Some(Commit::Stay);
     }
     if keys.escape {
         return Some(Vec::new());
     }
     if let Some(up) = keys.step
-        && let Ok(value) = kind.parse_typed(&editor.text, &editor.seen, view.separators)
+        && let Ok(value) = kind.parse_typed(&editor.text, editor.current_number(), view.separators)
         && let Some(number) = stepped_number(&value, &kind, up)
     {
         editor.text = view.separators.write(number);
+        editor.is_relative = false;
     }
     if editor.text != before {
         // The text was picked or stepped: put the caret at its end.
@@ -101,30 +100,35 @@ pub(super) fn show(
         None => false,
     };
     if picked {
-        keys.commit = Some(Some(Step::Down));
+        keys.commit = Some(Commit::Move(Step::Down));
     }
     match note::show(ui, &editor, view, rect) {
         None => {}
         Some(Answer::Discard) => return Some(Vec::new()),
         Some(Answer::Copy) => ui.copy_text(editor.text.clone()),
-        Some(Answer::NewRow) => {
+        Some(Answer::BringBack) => {
             editor.problem = Some(Problem::RowRemoved);
-            keys.commit = Some(None);
+            keys.commit = Some(Commit::Stay);
         }
         Some(Answer::Overwrite) => {
             editor.seen =
                 editor.cursor.row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.column));
-            keys.commit = Some(None);
+            keys.commit = Some(Commit::Stay);
         }
     }
     editing.editor = Some(editor);
-    let step = keys.commit?;
+    let how = keys.commit?;
+    let is_for_selection = how == Commit::ToSelection && !selection.blocks.is_single();
+    let commit = if is_for_selection { commit_to_selection } else { commit };
     let commands = commit(editing, selection, frame)?;
-    // The text of a removed row has become a new row: scroll to it.
-    if let Some(step) = step.filter(|_| !is_removed) {
-        move_after_commit(selection, scroll, frame, step, layout);
+    match how {
+        // The removed row is back: scroll to it.
+        _ if is_removed => scroll.reveal_next = true,
+        Commit::Move(step) | Commit::Leave(step) => {
+            move_after_commit(selection, scroll, frame, (step, how), layout);
+        }
+        Commit::Stay | Commit::ToSelection => {}
     }
-    scroll.reveal_next |= is_removed;
     Some(commands)
 }
 
@@ -180,14 +184,17 @@ fn move_after_commit(
     selection: &mut Selection,
     scroll: &mut Scroll,
     frame: &Frame<'_>,
-    step: Step,
+    (step, how): (Step, Commit),
     layout: &Layout,
 ) {
     let view = frame.view;
     let new = selection.cursor.as_ref().and_then(|cursor| cursor.row);
     let new = new.filter(|row| view.watchlist.rows().get(*row).is_none());
     let Some(new) = new else {
-        selection.step(frame.table, step, layout.page_rows());
+        match how {
+            Commit::Move(step) => selection.step_after_commit(frame.table, step, layout.page_rows()),
+            _ => selection.step(frame.table, step, layout.page_rows()),
+        }
         scroll.release_anchor();
         reveal(scroll, selection, frame.table, layout);
         return;

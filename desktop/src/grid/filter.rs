@@ -144,7 +144,8 @@ fn parse_bound(text: &str, format: ValueFormat<'_>) -> Result<Decimal, String> {
     match format.kind {
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
             let text = text.trim_end_matches('%');
-            number::parse_typed(text, None, format.separators).map_err(|error| error.to_string())
+            let typed = number::parse_typed(text, None, format.separators);
+            typed.map(|typed| typed.number).map_err(|error| error.to_string())
         }
         ColumnKind::Time => parse_timestamp(text, format.zone)
             .map(|moment| Decimal::from(moment.as_millisecond()))

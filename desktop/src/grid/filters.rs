@@ -1,6 +1,6 @@
 //! The filter row below the header.
 
-use egui::{Rect, TextEdit, Ui, UiBuilder, pos2, vec2};
+use egui::{Rect, RichText, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     command::{self, Command, GridCommand, Scope},
+    text_field::select_all,
     theme,
 };
 
@@ -22,9 +23,11 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    /// Opens or closes the filter row. Opening it focuses the field of `column`.
+    /// Opens the filter row and focuses the field of `column`, or closes the row and clears the filters, so
+    /// that none filters unseen.
     pub(super) fn toggle(&mut self, config: &mut GridConfig, column: Option<ColumnKey>) {
         config.has_filters = !config.has_filters;
+        config.filters.clear();
         self.focus_next = column.filter(|_| config.has_filters);
     }
 
@@ -87,6 +90,10 @@ pub(super) fn show(
             filters.focus_next = None;
             response.request_focus();
         }
+        // What is typed replaces the filter, unless the pointer has put the caret into it.
+        if response.gained_focus() && !response.is_pointer_button_down_on() {
+            select_all(ui, id, &text);
+        }
         let title = &entry.column.title;
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(format!("Filter {title}")));
         if response.lost_focus() {
@@ -110,6 +117,16 @@ pub(super) fn show(
     if should_leave {
         ui.memory_mut(egui::Memory::stop_text_input);
     }
+}
+
+/// Says that no row matches, with a button that clears the filters. Returns whether it was clicked.
+pub(super) fn show_no_match(ui: &mut Ui, frame: &Frame<'_>, layout: &Layout) -> bool {
+    let palette = frame.view.palette;
+    let rect = layout.body.with_min_y(layout.body.top() + 2.0 * layout.row);
+    let mut child =
+        ui.new_child(UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Center)));
+    child.label(RichText::new("No row matches the filters.").color(palette.muted));
+    child.button(command::entry_of(&GridCommand::ClearFilters.into()).title).clicked()
 }
 
 fn show_error(ui: &Ui, at: Rect, text: String, frame: &Frame<'_>) {

@@ -1,12 +1,15 @@
 //! The find bar above the grid, and the search for the next matching cell.
 
+use std::time::Duration;
+
 use egui::{TextEdit, Ui};
-use shared::watchlist::Row;
+use shared::watchlist::{Row, Version};
 
 use super::{selection::Selection, view::Frame, view_column::ViewColumn};
 use crate::{
     command::{self, Command, GridCommand, Scope, entry_of},
-    theme::{self, Palette},
+    text_field::select_all,
+    theme,
 };
 
 /// The state of the find bar.
@@ -15,20 +18,74 @@ pub(super) struct Find {
     text: String,
     is_open: bool,
     wants_focus: bool,
-    /// The requested search: whether it is for the next match or the previous one.
-    requested: Option<bool>,
-    has_no_match: bool,
+    requested: Option<Search>,
+    count: Count,
+}
+
+/// Which match to move to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// The cursor's cell, or else the next one: the text has changed.
+    First,
+    Next,
+    Previous,
+}
+
+/// The number of matching cells, counted over several frames in a large list.
+#[derive(Clone, Debug, Default)]
+struct Count {
+    /// What is counted: the text in lower case, and the state of the list.
+    of: (String, Version),
+    /// Number of rows that are counted.
+    rows: usize,
+    matches: usize,
+    started_at: Duration,
+}
+
+/// Number of cells that are looked at in a frame.
+const CELLS_PER_FRAME: usize = 4_000;
+/// Minimum time between two counts while rows change.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Count {
+    /// Counts on. Returns when to continue, unless every row is counted and none has changed.
+    fn update(&mut self, needle: &str, frame: &Frame<'_>) -> Option<Duration> {
+        let (table, now) = (frame.table, frame.view.now);
+        let version = table.watchlist.version();
+        let is_done = self.rows >= table.len();
+        let is_behind = is_done && self.of.1 != version;
+        let due_in = (self.started_at + COUNT_INTERVAL).saturating_sub(now);
+        if self.of.0 != needle || is_behind && due_in.is_zero() {
+            *self = Self { of: (needle.to_owned(), version), started_at: now, ..Self::default() };
+        } else if is_done {
+            return is_behind.then_some(due_in);
+        }
+        let columns = table.columns();
+        let until = (self.rows + CELLS_PER_FRAME.div_ceil(columns.len().max(1))).min(table.len());
+        for row in (self.rows..until).filter_map(|index| table.row_at(index)) {
+            let is_match = |column: &&ViewColumn| cell_matches(needle, row, column, frame);
+            self.matches += columns.iter().filter(is_match).count();
+        }
+        self.rows = until;
+        (until < table.len()).then_some(Duration::ZERO)
+    }
 }
 
 impl Find {
     /// Opens the find bar and focuses it.
     pub(super) fn open(&mut self) {
         (self.is_open, self.wants_focus) = (true, true);
+        self.count = Count::default();
     }
 
     /// Whether the text field is about to get the focus.
     pub(super) fn is_opening(&self) -> bool {
         self.wants_focus
+    }
+
+    /// Whether the find bar is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Closes the find bar and keeps its text.
@@ -39,7 +96,9 @@ impl Find {
     /// Executes a command of the find bar.
     fn execute(&mut self, command: &Command) {
         match command {
-            Command::Grid(GridCommand::FindAdjacent { is_next }) => self.requested = Some(*is_next),
+            Command::Grid(GridCommand::FindAdjacent { is_next }) => {
+                self.requested = Some(if *is_next { Search::Next } else { Search::Previous });
+            }
             command if is_close(command) => self.close(),
             _ => {}
         }
@@ -51,11 +110,16 @@ impl Find {
     }
 }
 
-/// Shows the find bar if it is open. Returns whether a requested search is for the next match or the
-/// previous one.
-pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bool> {
+/// Shows the find bar if it is open. Returns the requested search.
+pub(super) fn show(ui: &mut Ui, find: &mut Find, grid: &Frame<'_>) -> Option<Search> {
     if !find.is_open {
         return None;
+    }
+    let palette = grid.view.palette;
+    if let Some(needle) = find.needle()
+        && let Some(wait) = find.count.update(&needle, grid)
+    {
+        ui.request_repaint_after(wait);
     }
     let frame = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 4));
     frame.show(ui, |ui| {
@@ -67,9 +131,10 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bo
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(title));
             if std::mem::take(&mut find.wants_focus) {
                 response.request_focus();
+                select_all(ui, response.id, &find.text);
             }
             if response.changed() {
-                find.has_no_match = false;
+                find.requested = Some(Search::First);
             }
             let mut commands = Vec::new();
             if response.has_focus() || response.lost_focus() {
@@ -83,10 +148,18 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, palette: &Palette) -> Option<bo
             for is_next in [true, false] {
                 commands.extend(button(ui, GridCommand::FindAdjacent { is_next }));
             }
-            if find.has_no_match {
-                ui.label(egui::RichText::new("No matches").font(theme::small()).color(palette.down));
-            }
             commands.extend(button(ui, GridCommand::CloseFind));
+            if !find.text.is_empty() {
+                let (text, color) = match find.count.matches {
+                    0 if find.count.rows < grid.table.len() => ("Counting\u{2026}".to_owned(), palette.muted),
+                    0 => ("No matches".to_owned(), palette.down),
+                    matches => {
+                        let separators = grid.view.separators;
+                        (separators.format_count(matches, "match", "matches"), palette.muted)
+                    }
+                };
+                ui.label(egui::RichText::new(text).font(theme::small()).color(color));
+            }
             commands.iter().for_each(|command| find.execute(command));
         });
     });
@@ -103,31 +176,32 @@ fn is_close(command: &Command) -> bool {
     *command == Command::Grid(GridCommand::CloseFind)
 }
 
-/// Moves the cursor to the next or previous matching cell, wrapping at the end.
-pub(super) fn find_adjacent(find: &mut Find, selection: &mut Selection, frame: &Frame<'_>, is_next: bool) {
+/// Moves the cursor to a matching cell, wrapping at the end. Returns whether there is one.
+pub(super) fn go_to_match(find: &Find, selection: &mut Selection, frame: &Frame<'_>, search: Search) -> bool {
     let needle = find.text.to_lowercase();
-    if needle.is_empty() {
-        return;
-    }
     let table = frame.table;
     let (rows, columns) = (table.len(), table.columns().len());
     let cells = rows * columns;
-    if cells == 0 {
-        return;
+    if needle.is_empty() || cells == 0 {
+        return false;
     }
     let row = selection.cursor_index(table).unwrap_or(0).min(rows - 1);
     let column = selection.cursor.as_ref().and_then(|cursor| table.column_index(&cursor.column)).unwrap_or(0);
     let from = row * columns + column;
-    let place = |step: usize| if is_next { (from + step) % cells } else { (from + cells - step) % cells };
+    let place = |step: usize| match search {
+        Search::First => (from + step - 1) % cells,
+        Search::Next => (from + step) % cells,
+        Search::Previous => (from + cells - step) % cells,
+    };
     let found = (1..=cells).map(place).find(|place| {
         let column = &table.columns()[place % columns];
         table.row_at(place / columns).is_some_and(|row| cell_matches(&needle, row, column, frame))
     });
-    find.has_no_match = found.is_none();
     if let Some(place) = found {
         selection.blocks.clear();
         selection.go_to(table, place / columns, place % columns);
     }
+    found.is_some()
 }
 
 /// Whether a cell contains `needle`, which is in lower case.

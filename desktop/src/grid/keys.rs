@@ -14,11 +14,18 @@ pub(super) fn command_for_event(event: &Event, modifiers: Modifiers) -> Option<C
         Event::Cut => Some(GridCommand::Cut.into()),
         Event::Paste(text) => Some(GridCommand::Paste(text.clone()).into()),
         // A space is a key of its own.
-        Event::Text(text) if !modifiers.command && !text.chars().any(char::is_control) && text != " " => {
+        Event::Text(text) if types_text(modifiers) && !text.chars().any(char::is_control) && text != " " => {
             Some(GridCommand::Type(text.clone()).into())
         }
         _ => None,
     }
+}
+
+/// Whether characters are typed with these modifiers. Ctrl and Alt together are AltGr on Windows, and Alt types
+/// characters on macOS.
+fn types_text(modifiers: Modifiers) -> bool {
+    let is_menu_key = modifiers.alt && !modifiers.ctrl && !cfg!(target_os = "macos");
+    !is_menu_key && (!modifiers.command || modifiers.alt)
 }
 
 /// Whether an event is keyboard input or pasted text.
@@ -55,7 +62,7 @@ mod tests {
             (Key::Enter, shift, G::OpenAll),
             (Key::F2, none, G::Open),
             (Key::F2, shift, G::History),
-            (Key::Enter, ctrl, G::InsertBelow),
+            (Key::Insert, alt, G::InsertBelow),
             (Key::Enter, ctrl | shift, G::InsertSection),
             (Key::Home, ctrl, G::Move(S::First)),
             (Key::End, ctrl, G::Move(S::Last)),
@@ -93,7 +100,9 @@ mod tests {
         let text = Event::Text("7".to_owned());
         let typed = GridCommand::Type("7".to_owned());
         assert_eq!(command_for_event(&text, Modifiers::NONE), Some(typed.into()));
-        assert_eq!(command_for_event(&text, Modifiers::COMMAND), None);
+        for shortcut in [Modifiers::COMMAND, Modifiers::ALT] {
+            assert_eq!(command_for_event(&text, shortcut), None, "{shortcut:?}");
+        }
         let pasted = GridCommand::Paste("7".to_owned());
         let paste = Event::Paste("7".to_owned());
         assert_eq!(command_for_event(&paste, Modifiers::COMMAND), Some(pasted.into()));

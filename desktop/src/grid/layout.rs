@@ -23,6 +23,8 @@ pub(super) struct ColumnLayout {
     /// Left edge on screen.
     pub(super) left: f32,
     pub(super) width: f32,
+    /// Width of the part that is not beyond the right edge of the rows. Contents are painted in it.
+    pub(super) room: f32,
     pub(super) frozen: bool,
     /// Whether this is the first column, which names the rows.
     pub(super) is_first: bool,
@@ -52,9 +54,17 @@ pub(super) struct Layout {
     pub(super) scroll_row: f64,
     /// Index that stays free for a row that was removed while it is edited.
     pub(super) gap: Option<usize>,
+    /// Horizontal offset that was scrolled to.
     scroll_x: f32,
+    /// Horizontal offset of the columns, which move one by one, so that no figure is cut off at the left.
+    offset: f32,
+    /// Largest horizontal offset: the one that shows the last column.
+    last_offset: f32,
     scrolled_width: f32,
 }
+
+/// Tolerance in comparisons of sums of widths, in points.
+const ROUNDING: f32 = 0.5;
 
 impl Layout {
     /// Lays out the grid in a rectangle. `gap` is the index of the slot that stays free for a removed row.
@@ -95,16 +105,20 @@ impl Layout {
             Rect::from_min_max(pos2(body.right(), body.top()), pos2(rect.right(), body.bottom()));
         let horizontal_bar =
             Rect::from_min_max(pos2(start + frozen_width, body.bottom()), pos2(body.right(), rect.bottom()));
+        let scrolled: Vec<f32> = widths.iter().skip(frozen_count).map(|(_, width)| *width).collect();
+        let (offset, last_offset) = offsets(&scrolled, body.right() - (start + frozen_width), scroll.x);
         let mut left = start;
         let columns = widths
             .into_iter()
             .enumerate()
             .map(|(index, (shown, width))| {
                 let frozen = index < frozen_count;
+                let on_screen = if frozen { left } else { left - offset };
                 let column = ColumnLayout {
                     shown,
-                    left: if frozen { left } else { left - scroll.x },
+                    left: on_screen,
                     width,
+                    room: width.min(body.right() - on_screen).max(0.0),
                     frozen,
                     is_first: index == 0,
                 };
@@ -127,6 +141,8 @@ impl Layout {
             scroll_row: scroll.row,
             gap,
             scroll_x: scroll.x,
+            offset,
+            last_offset,
             scrolled_width: total - frozen_width,
         }
     }
@@ -147,7 +163,23 @@ impl Layout {
     }
 
     pub(super) fn last_scroll_x(&self) -> f32 {
-        (self.scrolled_width - (self.body.right() - self.frozen_right)).max(0.0)
+        self.last_offset
+    }
+
+    /// Returns the horizontal scroll position that shows a column, if it is not shown as a whole.
+    pub(super) fn scroll_x_showing(&self, key: &ColumnKey) -> Option<f32> {
+        let start = |column: &ColumnLayout| column.left - self.frozen_right + self.offset;
+        let column = self.column(key).filter(|column| !column.frozen)?;
+        if column.left < self.frozen_right {
+            return Some(start(column));
+        }
+        if column.room >= column.width - ROUNDING {
+            return None;
+        }
+        let (end, pane) = (start(column) + column.width, self.body.right() - self.frozen_right);
+        let scrolled = self.columns.iter().filter(|column| !column.frozen);
+        let first = scrolled.map(start).find(|from| end - from <= pane + ROUNDING);
+        Some(first.map_or(start(column), |first| first.min(start(column))))
     }
 
     /// Returns the indices of the rows that are at least partly visible.
@@ -191,6 +223,11 @@ impl Layout {
 
     pub(super) fn cell_rect(&self, index: usize, column: &ColumnLayout) -> Rect {
         Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.width, self.row))
+    }
+
+    /// Returns the part of a cell in which its contents are painted.
+    pub(super) fn cell_room(&self, index: usize, column: &ColumnLayout) -> Rect {
+        Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.room, self.row))
     }
 
     pub(super) fn column(&self, key: &ColumnKey) -> Option<&ColumnLayout> {
@@ -281,7 +318,7 @@ impl Layout {
         }
         let bar = self.horizontal_bar;
         let width = (bar.width() * bar.width() / self.scrolled_width).max(24.0).min(bar.width());
-        let left = bar.left() + (bar.width() - width) * self.scroll_x / last;
+        let left = bar.left() + (bar.width() - width) * (self.scroll_x / last).min(1.0);
         Some(Rect::from_min_size(pos2(left, bar.top()), vec2(width, BAR)))
     }
 
@@ -323,6 +360,23 @@ impl Layout {
         let top = bar.top() + mark as f32 * MARK;
         Rect::from_x_y_ranges(bar.left() + 2.0..=bar.right() - 2.0, top..=top + MARK)
     }
+}
+
+/// Returns the horizontal offset nearest to a scroll position, and the last one: columns of these widths move one
+/// by one through a pane, until the last of them is shown.
+fn offsets(widths: &[f32], pane: f32, scrolled: f32) -> (f32, f32) {
+    let mut end = 0.0;
+    let starts = widths.iter().map(|width| {
+        end += width;
+        end - width
+    });
+    let starts: Vec<f32> = starts.collect();
+    let shows_last = |from: &&f32| end - **from <= pane + ROUNDING;
+    let last = starts.iter().find(shows_last).or(starts.last()).copied().unwrap_or_default();
+    let distance = |from: &f32| (from - scrolled).abs();
+    let shown = starts.iter().copied().take_while(|from| *from <= last);
+    let offset = shown.min_by(|one, other| distance(one).total_cmp(&distance(other)));
+    (offset.unwrap_or_default(), last)
 }
 
 /// Returns the width of the row numbers, in points: that of the largest.

@@ -55,7 +55,11 @@ pub(super) fn show_column_menu(
             sorting.extend([GridCommand::ClearSort.into(), GridCommand::PauseSort(!is_paused).into()]);
         }
         groups.push(sorting);
-        groups.push(vec![C::ToggleFilters.into()]);
+        let mut filters = vec![C::ToggleFilters.into()];
+        if conditions.allow(When::Filtered) {
+            filters.push(GridCommand::ClearFilters.into());
+        }
+        groups.push(filters);
     }
     let mut looks = vec![C::Hide.into(), C::Freeze.into(), C::Fit.into()];
     if conditions.allow(When::FrozenColumns) {

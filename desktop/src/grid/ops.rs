@@ -8,20 +8,23 @@ use shared::{
     ids::RowId,
     limits::Limits,
     value::{Literal, Value},
-    watchlist::{ColumnEntry, Row, Watchlist, section},
+    watchlist::{ColumnEntry, section},
 };
 
 use super::{
     config::GridConfig,
     confirm::edit_or_confirm,
     cursor::Cursor,
-    place::{ListIndex, insert_changes, move_changes},
+    place::{ListIndex, cells_of, insert_changes, move_changes},
     selection::Selection,
-    table::{guarded_set, is_editable},
+    table::guarded_set,
     view::Frame,
     view_column::ViewColumn,
 };
-use crate::command::{Command, GridCommand, entry_of};
+use crate::command::{Command, GridCommand, When, entry_of};
+
+/// Number of rows above which a person is asked before they are removed or cleared.
+const MANY_ROWS: usize = 100;
 
 /// Clears the selected cells for a command that does this.
 pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridCommand) -> Vec<Command> {
@@ -36,7 +39,12 @@ pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridComm
             }
         }
     }
-    edit_or_confirm(command, Vec::new(), changes, frame.view)
+    let cleared: HashSet<RowId> = changes.iter().filter_map(Change::row).collect();
+    let question = many_rows(cleared.len(), frame).map(|rows| {
+        let cells = frame.view.separators.format_count(changes.len(), "cell", "cells");
+        format!("This clears {cells} in {rows} for everyone.")
+    });
+    edit_or_confirm(command, question.into_iter().collect(), changes, frame.view)
 }
 
 /// Copies the first selected row's cells into the selected rows below. If one row is selected, copies the row
@@ -149,7 +157,14 @@ fn place_of_cursor(selection: &Selection, frame: &Frame<'_>) -> ListIndex {
 }
 
 /// Inserts a section above the cursor's row and opens an editor for its title.
-pub(super) fn insert_section(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Command> {
+pub(super) fn insert_section(
+    selection: &mut Selection,
+    config: &GridConfig,
+    frame: &Frame<'_>,
+) -> Vec<Command> {
+    if !config.sort_of(frame.view.watchlist).is_empty() {
+        return vec![Command::notify(When::ListOrder.reason())];
+    }
     let row = (frame.view.new_row)();
     let mut changes = match section::column_changes(frame.view.watchlist.columns()) {
         Ok(changes) => changes,
@@ -191,12 +206,6 @@ pub(super) fn duplicate(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Com
         cursor.row = Some(first);
     }
     vec![frame.view.edit(changes)]
-}
-
-fn cells_of(row: &Row, watchlist: &Watchlist) -> BTreeMap<ColumnKey, Literal> {
-    let stored = watchlist.columns().iter().filter(|entry| is_editable(entry));
-    let cells = stored.map(|entry| (entry.column.key.clone(), row.stored(entry.slot).to_literal()));
-    cells.filter(|(_, literal)| *literal != Literal::Empty).collect()
 }
 
 /// Moves the selected rows one row up or down in list order.
@@ -258,7 +267,9 @@ fn edit_positions(
 pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Command> {
     let rows = selection.rows(frame.table);
     let changes = rows.iter().map(|row| Change::remove(*row, None)).collect();
-    let commands = edit_or_confirm(&GridCommand::RemoveRows, Vec::new(), changes, frame.view);
+    let question = many_rows(rows.len(), frame).map(|rows| format!("This removes {rows} for everyone."));
+    let question = question.into_iter().collect();
+    let commands = edit_or_confirm(&GridCommand::RemoveRows, question, changes, frame.view);
     if commands.iter().any(|command| matches!(command, Command::Grid(GridCommand::Confirm(_)))) {
         return commands;
     }
@@ -275,6 +286,17 @@ pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<C
         cursor.row = after.find(|row| !removed.contains(row));
     }
     commands
+}
+
+/// Returns how many rows these are, if they are so many that a person is asked before they are removed or
+/// cleared: all of several, or more than a hundred.
+fn many_rows(count: usize, frame: &Frame<'_>) -> Option<String> {
+    let all = frame.view.watchlist.rows().len();
+    let counted = frame.view.separators.format_count(count, "row", "rows");
+    if count == all && all > 1 {
+        return Some(format!("all {counted}"));
+    }
+    (count > MANY_ROWS).then_some(counted)
 }
 
 fn selected_in_list_order(selection: &Selection, frame: &Frame<'_>) -> Vec<RowId> {

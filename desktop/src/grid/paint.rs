@@ -41,7 +41,19 @@ pub(super) struct Painted<'a> {
     pub(super) needle: Option<String>,
     pub(super) drag: Option<&'a Drag>,
     pub(super) is_editing: bool,
+    pub(super) sorting: Sorting,
     pub(super) pointer: Option<Pos2>,
+}
+
+/// Whether the shown order follows changed values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sorting {
+    /// It does.
+    Live,
+    /// A new order waits until rows may move.
+    Waiting,
+    /// Live sorting is paused.
+    Paused,
 }
 
 /// Paints the header, rows, cursor and scroll bars.
@@ -110,12 +122,13 @@ fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout:
                     }
                     let cell_background =
                         paint_cell_glow(painter, view, column, rect, background, glow.as_ref());
-                    paint_cell(painter, view, column, row, rect, cell_background, glow.as_ref());
+                    let room = layout.cell_room(index, column);
+                    paint_cell(painter, view, column, row, room, cell_background, glow.as_ref());
                 }
                 None if layout.columns.first().is_some_and(|first| std::ptr::eq(first, column)) => {
                     paint_text(
                         painter,
-                        inner(rect),
+                        inner(layout.cell_room(index, column)),
                         "New symbol",
                         Align::LEFT,
                         view.palette.muted,
@@ -280,10 +293,17 @@ fn paint_text(painter: &Painter, room: Rect, text: &str, align: Align, color: Co
     paint_galley(painter, room, lay_out(painter, text, font, room.width()), align, color);
 }
 
+/// Paints a line of text. A figure, which is aligned to the right, is not painted in part: another one would be
+/// read.
 fn paint_galley(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align, color: Color32) {
     let x = if align == Align::RIGHT { room.right() - galley.size().x } else { room.left() };
     let y = room.center().y - galley.size().y / 2.0;
-    painter.galley_with_override_text_color(pos2(x, y.round()), galley, color);
+    let at = pos2(x, y.round());
+    if align == Align::RIGHT && !painter.clip_rect().contains_rect(galley.mesh_bounds.translate(at.to_vec2()))
+    {
+        return;
+    }
+    painter.galley_with_override_text_color(at, galley, color);
 }
 
 fn lay_out(painter: &Painter, text: &str, font: egui::FontId, width: f32) -> Arc<Galley> {
@@ -342,7 +362,7 @@ fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, lay
                 pos2(column.left, band.top()),
                 pos2(column.left + column.width, band.bottom()),
             );
-            let mut room = inner(rect);
+            let mut room = inner(rect.with_max_x(column.left + column.room));
             let align = if column.shown.is_right_aligned() { Align::RIGHT } else { Align::LEFT };
             if column.shown.is_numeric() {
                 room.max.x -= ARROW;
@@ -359,7 +379,7 @@ fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, lay
             if let Some(place) = sorted {
                 let descending = state.config.sort[place].descending;
                 let number = (state.config.sort.len() > 1).then_some(place + 1);
-                room = paint_sort_mark(&painter, room, align, descending, number, palette);
+                room = paint_sort_mark(&painter, (room, align), (descending, state.sorting), number, palette);
             }
             let color = if sorted.is_some() { palette.text } else { palette.muted };
             paint_text(&painter, room, column.shown.title(), align, color, theme::small());
@@ -374,17 +394,18 @@ fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, lay
     }
 }
 
-/// Paints a column's sort direction, and its rank if there are several sort keys. Returns the rectangle that
-/// is left for the title.
+/// Paints a column's sort direction, and its rank if there are several sort keys. The mark is an outline while
+/// a new order waits, and has two bars beside it while sorting is paused. Returns the rectangle that is left
+/// for the title.
 fn paint_sort_mark(
     painter: &Painter,
-    room: Rect,
-    align: Align,
-    descending: bool,
+    (room, align): (Rect, Align),
+    (descending, sorting): (bool, Sorting),
     number: Option<usize>,
     palette: &Palette,
 ) -> Rect {
-    let width = if number.is_some() { 18.0 } else { 12.0 };
+    let bars = if sorting == Sorting::Paused { 7.0 } else { 0.0 };
+    let width = 12.0 + bars + if number.is_some() { 6.0 } else { 0.0 };
     let (mark, rest) = if align == Align::RIGHT {
         room.split_left_right_at_x(room.left() + width)
     } else {
@@ -394,9 +415,18 @@ fn paint_sort_mark(
     let tip = if descending { 3.0 } else { -3.0 };
     let center = pos2(mark.left() + 5.0, mark.center().y);
     let points = vec![center + vec2(-4.0, -tip), center + vec2(4.0, -tip), center + vec2(0.0, tip)];
-    painter.add(Shape::convex_polygon(points, palette.accent, Stroke::NONE));
+    let accent = Stroke::new(1.5, palette.accent);
+    painter.add(match sorting {
+        Sorting::Waiting => Shape::closed_line(points, accent),
+        Sorting::Live | Sorting::Paused => Shape::convex_polygon(points, palette.accent, Stroke::NONE),
+    });
+    if sorting == Sorting::Paused {
+        for x in [12.0, 15.0] {
+            painter.vline(mark.left() + x, center.y - 3.5..=center.y + 3.5, accent);
+        }
+    }
     if let Some(number) = number {
-        let place = mark.with_min_x(mark.left() + 11.0);
+        let place = mark.with_min_x(mark.left() + 11.0 + bars);
         paint_text(painter, place, &number.to_string(), Align::LEFT, palette.accent, theme::tiny());
     }
     rest

@@ -47,10 +47,13 @@ struct Plan {
     changes: Vec<Change>,
     new_rows: Vec<(RowId, BTreeMap<ColumnKey, Literal>)>,
     invalid: Vec<InvalidCell>,
-    /// Titles of the computed columns that were skipped.
+    /// Titles of the computed columns for which there was text.
     computed: Vec<String>,
     /// Number of cells beyond the last column.
     beyond: usize,
+    /// The rows that were pasted into, and their columns.
+    rows: Vec<RowId>,
+    columns: Vec<ColumnKey>,
 }
 
 /// Returns the selected cells as tab-separated text.
@@ -79,15 +82,18 @@ fn as_text(value: &Value, frame: &Frame<'_>) -> String {
     }
 }
 
-/// Pastes text into cells, starting at the first selected one. A single value fills the whole selection.
-pub(super) fn paste(selection: &Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
+/// Pastes text into cells, starting at the first selected one, and selects what it pasted. A single value fills
+/// the whole selection.
+pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
     let cells = tsv::read(text);
     let plan = match cells.as_slice() {
         [] => return Vec::new(),
         [row] if row.len() == 1 && !selection.blocks.is_single() => plan_one(selection, frame, &row[0]),
         rows => plan_block(selection, frame, rows),
     };
-    let plan = plan.unwrap_or_default();
+    let mut plan = plan.unwrap_or_default();
+    let pasted = (std::mem::take(&mut plan.rows), std::mem::take(&mut plan.columns));
+    selection.select_once_shown(pasted.0, pasted.1);
     plan.edit(frame)
 }
 
@@ -120,8 +126,11 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
         plan.line = index + 1;
         let columns = table.columns().get(first_column..).unwrap_or_default();
         plan.beyond += texts.len().saturating_sub(columns.len());
+        let own = columns.iter().take(texts.len()).map(|column| column.key().clone());
+        plan.columns.extend(own.skip(plan.columns.len()));
         match table.id_at(first_row + index) {
             Some(row) => {
+                plan.rows.push(row);
                 let cells = texts.iter().zip(columns);
                 cells.for_each(|(text, column)| plan.plan_cell(row, column, text, frame));
             }
@@ -129,17 +138,18 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
                 let mut cells = BTreeMap::new();
                 for (text, column) in texts.iter().zip(columns) {
                     let Some(entry) = column.data() else {
-                        plan.note_computed(column.title());
+                        plan.note_computed(column.title(), text);
                         continue;
                     };
-                    if let Some(value) =
-                        plan.parse_cell(entry, text, &Value::Empty, frame).filter(|value| !value.is_empty())
+                    if let Some(value) = plan.parse_cell(entry, text, frame).filter(|value| !value.is_empty())
                     {
                         cells.insert(entry.column.key.clone(), value.to_literal());
                     }
                 }
                 if !cells.is_empty() {
-                    plan.new_rows.push(((frame.view.new_row)(), cells));
+                    let row = (frame.view.new_row)();
+                    plan.rows.push(row);
+                    plan.new_rows.push((row, cells));
                 }
             }
         }
@@ -153,7 +163,7 @@ impl Plan {
             self.skip_cell(row, column, text, frame);
             return;
         };
-        if let Some(value) = self.parse_cell(storage, text, &current, frame)
+        if let Some(value) = self.parse_cell(storage, text, frame)
             && value != current
         {
             self.changes.push(guarded_set(row, storage, value.to_literal(), &current));
@@ -165,7 +175,7 @@ impl Plan {
     fn skip_cell(&mut self, row: RowId, column: &ViewColumn, text: &str, frame: &Frame<'_>) {
         let is_section = frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row));
         if !is_section {
-            self.note_computed(column.title());
+            self.note_computed(column.title(), text);
         } else if !text.trim().is_empty() {
             self.note_invalid(column.title(), text, "a section has only a title".to_owned());
         }
@@ -176,25 +186,19 @@ impl Plan {
         self.invalid.push(InvalidCell { line: self.line, text: truncated(text), column, why });
     }
 
-    fn note_computed(&mut self, title: &str) {
-        if !self.computed.iter().any(|known| known == title) {
+    fn note_computed(&mut self, title: &str, text: &str) {
+        if !text.trim().is_empty() && !self.computed.iter().any(|known| known == title) {
             self.computed.push(title.to_owned());
         }
     }
 
     /// Parses a text for a column. Pasted text is absolute: `+5` is five.
-    fn parse_cell(
-        &mut self,
-        entry: &ColumnEntry,
-        text: &str,
-        current: &Value,
-        frame: &Frame<'_>,
-    ) -> Option<Value> {
+    fn parse_cell(&mut self, entry: &ColumnEntry, text: &str, frame: &Frame<'_>) -> Option<Value> {
         if !is_editable(entry) {
-            self.note_computed(&entry.column.title);
+            self.note_computed(&entry.column.title, text);
             return None;
         }
-        match read_pasted(text, frame.view.value_format(&entry.column.kind), current) {
+        match read_pasted(text, frame.view.value_format(&entry.column.kind)) {
             Ok(value) => Some(value),
             Err(why) => {
                 self.note_invalid(&entry.column.title, text, why);
@@ -204,7 +208,7 @@ impl Plan {
     }
 
     fn edit(self, frame: &Frame<'_>) -> Vec<Command> {
-        let Plan { mut changes, new_rows, invalid, computed, beyond, line: _ } = self;
+        let Plan { mut changes, new_rows, invalid, computed, beyond, .. } = self;
         let added = new_rows.len();
         if added > 0 {
             let end = ListIndex::end(frame.view.watchlist);
@@ -213,10 +217,7 @@ impl Plan {
         let separators = frame.view.separators;
         let mut lines = Vec::new();
         if added > 0 {
-            lines.push(format!(
-                "{} will be added at the end of the list.",
-                separators.format_count(added, "row", "rows")
-            ));
+            lines.push(format!("This adds {} at the end.", separators.format_count(added, "row", "rows")));
         }
         if !invalid.is_empty() {
             lines.push(format!(
@@ -240,26 +241,30 @@ impl Plan {
                 separators.format_count(beyond, "cell is", "cells are")
             ));
         }
-        if !computed.is_empty() && changes.is_empty() && invalid.is_empty() {
+        let left_out = (!computed.is_empty()).then(|| {
             let verb = if computed.len() == 1 { "is" } else { "are" };
-            let text = format!("{} {verb} computed from other columns.", computed.join(", "));
-            return vec![Command::notify(text)];
+            format!("{} {verb} computed from other columns and not pasted.", computed.join(", "))
+        });
+        if lines.is_empty() {
+            let edits = edit_or_confirm(&GridCommand::RequestPaste, lines, changes, frame.view);
+            return edits.into_iter().chain(left_out.map(Command::notify)).collect();
         }
+        lines.extend(left_out);
         edit_or_confirm(&GridCommand::RequestPaste, lines, changes, frame.view)
     }
 }
 
-fn read_pasted(text: &str, format: ValueFormat<'_>, current: &Value) -> Result<Value, String> {
+fn read_pasted(text: &str, format: ValueFormat<'_>) -> Result<Value, String> {
     let trimmed = text.trim();
     match format.kind {
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
             let text = trimmed.strip_prefix('+').unwrap_or(trimmed).trim_end_matches('%');
-            format.kind.parse_typed(text, &Value::Empty, format.separators)
+            format.kind.parse_typed(text, None, format.separators)
         }
         ColumnKind::Time if !trimmed.is_empty() => parse_timestamp(trimmed, format.zone)
             .map(|moment| Value::Time(Timestamp::from_millis(moment.as_millisecond())))
             .ok_or_else(|| format!("{trimmed:?} is not a time")),
-        _ => format.kind.parse_typed(text, current, format.separators),
+        _ => format.kind.parse_typed(text, None, format.separators),
     }
 }
 

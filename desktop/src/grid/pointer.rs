@@ -1,5 +1,7 @@
 //! Pointer input as data: scrolling at once, everything else as gestures that the grid carries out.
 
+use std::time::Duration;
+
 use egui::{CursorIcon, Modifiers, PointerButton, Pos2, Response, Ui};
 use shared::column::ColumnKey;
 
@@ -18,6 +20,19 @@ use super::{
 pub(super) struct Pointer {
     /// The drag in progress.
     pub(super) drag: Option<Drag>,
+    /// Time until the pointer counts as at rest; `None` if it is at rest or not over the grid.
+    pub(super) rest_in: Option<Duration>,
+}
+
+/// Time after the last movement of the pointer after which it is at rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// Returns the time until the pointer is at rest, unless it is. It is not while a button is pressed.
+pub(super) fn rest_in(ui: &Ui) -> Option<Duration> {
+    let (still, is_down) =
+        ui.input(|input| (input.pointer.time_since_last_movement(), input.pointer.any_down()));
+    let still = if is_down { Duration::ZERO } else { Duration::try_from_secs_f32(still).unwrap_or(REST) };
+    REST.checked_sub(still).filter(|rest| !rest.is_zero())
 }
 
 /// What a drag moves.

@@ -22,6 +22,14 @@ pub struct Selection {
     pub(super) last_index: usize,
     /// A row that was inserted in this window: the filters ignore it while the cursor is on it.
     pub(super) inserted_row: Option<RowId>,
+    /// The row that a filter has hidden from under the cursor, and the row where the cursor waits for it.
+    away: Option<(RowId, Option<RowId>)>,
+    /// Rows and columns that are selected once all of the rows exist.
+    awaited: Option<(Vec<RowId>, Vec<ColumnKey>)>,
+    /// The column in which a run of Tabs began.
+    tabs_from: Option<ColumnKey>,
+    /// Last known index of the cursor's column, used if that column is hidden or removed.
+    last_column: usize,
     /// The row, and optionally the column, that the cursor moves to once the row exists.
     target: Option<(RowId, Option<ColumnKey>)>,
 }
@@ -56,35 +64,153 @@ impl Selection {
         false
     }
 
+    /// Selects rows and columns, from the first to the last, once all of the rows exist.
+    pub(super) fn select_once_shown(&mut self, rows: Vec<RowId>, columns: Vec<ColumnKey>) {
+        self.awaited =
+            Some((rows, columns)).filter(|(rows, columns)| !rows.is_empty() && !columns.is_empty());
+    }
+
+    /// Selects the awaited rows and columns if all of the rows exist, and returns whether it did.
+    pub(super) fn select_awaited(&mut self, table: &Table<'_>) -> bool {
+        let exist = |(rows, _): &mut (Vec<RowId>, Vec<ColumnKey>)| {
+            rows.iter().all(|row| table.watchlist.rows().get(*row).is_some())
+        };
+        let Some((rows, columns)) = self.awaited.take_if(exist) else { return false };
+        let corner = |row: Option<&RowId>, column: Option<&ColumnKey>| {
+            Some(Cursor { row: Some(*row?), column: column?.clone() })
+        };
+        let corners = corner(rows.first(), columns.first()).zip(corner(rows.last(), columns.last()));
+        let Some((first, last)) = corners else { return false };
+        self.cursor = Some(first.clone());
+        if first == last {
+            self.blocks.clear();
+        } else {
+            self.blocks.select_block(first, last, rows, columns);
+        }
+        true
+    }
+
     /// Returns the index of the cursor's row, if that row is still shown.
     pub fn cursor_index(&self, table: &Table<'_>) -> Option<usize> {
         index_of(self.cursor.as_ref()?, table)
     }
 
-    /// Moves the cursor to a valid cell if it has none, or if its row or column is gone.
-    pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) {
+    /// Moves the cursor to a valid cell if it has none, or if its row or column is gone. If a filter hides its
+    /// row, the cursor waits on the nearest shown row and returns to its own once that is shown again. Returns
+    /// whether the cursor went to another row because of a filter.
+    pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) -> bool {
         let Some(first) = table.columns().first() else {
             self.cursor = None;
-            return;
+            return false;
         };
         let cursor =
             self.cursor.get_or_insert_with(|| Cursor { row: table.id_at(0), column: first.key().clone() });
-        if table.column(&cursor.column).is_none() {
-            cursor.column = first.key().clone();
+        match table.column_index(&cursor.column) {
+            Some(index) => self.last_column = index,
+            None => {
+                let last = table.columns().len() - 1;
+                cursor.column = table.columns()[self.last_column.min(last)].key().clone();
+            }
         }
-        match index_of(cursor, table) {
-            Some(index) => self.last_index = index,
-            None => cursor.row = table.id_at(self.last_index.min(table.len().saturating_sub(1))),
+        self.away.take_if(|(_, waits_on)| *waits_on != cursor.row);
+        let index = index_of(cursor, table);
+        self.last_index = index.unwrap_or(self.last_index);
+        if let Some((home, _)) = self.away
+            && table.index_of(home).is_some()
+        {
+            cursor.row = Some(home);
+            self.away = None;
+            return true;
         }
+        if index.is_some() {
+            return false;
+        }
+        let row = cursor.row.filter(|row| table.watchlist.rows().get(*row).is_some());
+        let Some(row) = row else {
+            cursor.row = table.id_at(self.last_index.min(table.len().saturating_sub(1)));
+            return false;
+        };
+        let home = self.away.map_or(row, |(home, _)| home);
+        cursor.row = table.nearest_shown(row);
+        self.away = Some((home, cursor.row));
+        true
     }
 
-    /// Moves the cursor by one step and clears the selection.
+    /// Moves the cursor by one step and clears the selection, within which Tab goes round.
     pub(super) fn step(&mut self, table: &Table<'_>, step: Step, page: usize) {
         let Some(cursor) = self.cursor.clone() else { return };
+        let is_tab = matches!(step, Step::Next | Step::Previous);
+        if is_tab && self.go_round(table, step) {
+            return;
+        }
+        self.tabs_from = is_tab.then(|| self.tabs_from.take().unwrap_or_else(|| cursor.column.clone()));
         if let Some((index, column)) = step_target(table, &cursor, self.last_index, step, page) {
             self.blocks.clear();
             self.go_to(table, index, column);
         }
+    }
+
+    /// Moves the cursor after a commit: within the selection if there is one. After a run of Tabs, a step up or
+    /// down leads to the column in which it began.
+    pub(super) fn step_after_commit(&mut self, table: &Table<'_>, step: Step, page: usize) {
+        if self.go_round(table, step) {
+            return;
+        }
+        if matches!(step, Step::Up | Step::Down)
+            && let (Some(from), Some(cursor)) = (self.tabs_from.take(), &mut self.cursor)
+            && table.column(&from).is_some()
+        {
+            cursor.column = from;
+        }
+        self.step(table, step, page);
+    }
+
+    /// Moves the cursor to the next cell of the selection, row by row, or column by column for a step up or
+    /// down. Returns false if the cursor is in no selection, or the step leads elsewhere.
+    fn go_round(&mut self, table: &Table<'_>, step: Step) -> bool {
+        let Some(Cursor { row: Some(row), column }) = self.cursor.clone() else { return false };
+        let (by_row, forward) = match step {
+            Step::Next => (true, true),
+            Step::Previous => (true, false),
+            Step::Down => (false, true),
+            Step::Up => (false, false),
+            _ => return false,
+        };
+        if self.blocks.is_single() || !self.blocks.contains(row, &column) {
+            return false;
+        }
+        let rows = self.rows(table);
+        let columns: Vec<ColumnKey> =
+            self.columns(table).into_iter().map(|column| column.key().clone()).collect();
+        let place = rows
+            .iter()
+            .position(|known| *known == row)
+            .zip(columns.iter().position(|known| *known == column));
+        let Some((row_place, column_place)) = place else { return false };
+        let count = rows.len() * columns.len();
+        let from = if by_row {
+            row_place * columns.len() + column_place
+        } else {
+            column_place * rows.len() + row_place
+        };
+        let place_after = |step: usize| if forward { from + step } else { from + count - step };
+        let next = (1..count).map(|step| place_after(step) % count);
+        let cell = |place: usize| {
+            let (row, column) = if by_row {
+                (place / columns.len(), place % columns.len())
+            } else {
+                (place % rows.len(), place / rows.len())
+            };
+            Cursor { row: Some(rows[row]), column: columns[column].clone() }
+        };
+        let is_editable = |cell: &Cursor| {
+            let column = table.column(&cell.column);
+            let row = cell.row.filter(|row| self.blocks.contains(*row, &cell.column));
+            row.zip(column).is_some_and(|(row, column)| table.editable(Some(row), column).is_some())
+        };
+        let found = next.map(cell).find(is_editable);
+        self.cursor = found.or(self.cursor.take());
+        true
     }
 
     /// Extends the selection by one step.
@@ -107,6 +233,12 @@ impl Selection {
                 && table.index_of(*inserted_row).is_none()
         };
         self.inserted_row.take_if(is_lost).is_some()
+    }
+
+    /// Forgets that a row was inserted, unless the cursor is on it: other filters than those at that time hide
+    /// it.
+    pub(super) fn forget_insertion(&mut self) {
+        self.inserted_row = self.inserted_at_cursor();
     }
 
     /// Selects all cells, or all cells of the selected rows or columns.

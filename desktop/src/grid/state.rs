@@ -12,7 +12,7 @@ use super::{
     cursor::Cursor,
     edit::{self, Editing, Editor, Opening},
     filters::Filters,
-    find::{self, Find},
+    find::{self, Find, Search},
     keys,
     layout::Layout,
     menu::Menu,
@@ -258,6 +258,9 @@ impl GridState {
                 self.selection.select_whole(&command, table);
             }
             GridCommand::Escape => {
+                if self.selection.blocks.is_single() && !self.find.is_open() && !self.card.is_pinned() {
+                    commands.push(Command::DismissNewestNotice);
+                }
                 self.selection.blocks.clear();
                 self.find.close();
                 self.card.close();
@@ -279,6 +282,7 @@ impl GridState {
             GridCommand::SortAgain => self.arranger.refresh(),
             GridCommand::ClearSort => self.config.sort.clear(),
             GridCommand::PauseSort(is_paused) => self.config.is_sort_paused = is_paused,
+            GridCommand::ClearFilters => self.config.filters.clear(),
             GridCommand::ShowAllColumns => self.config.hidden.clear(),
             GridCommand::FreezeFirst => self.config.frozen = 1,
             GridCommand::Column(command) => {
@@ -288,7 +292,7 @@ impl GridState {
             }
             GridCommand::Find => self.find.open(),
             GridCommand::FindAdjacent { is_next } => {
-                find::find_adjacent(&mut self.find, &mut self.selection, frame, is_next);
+                self.go_to_match(if is_next { Search::Next } else { Search::Previous }, frame);
             }
             GridCommand::Confirm(confirmation) => self.confirmation = Some(confirmation),
             GridCommand::CloseFind => self.find.close(),
@@ -314,6 +318,13 @@ impl GridState {
         commands.extend(columns::execute_column_command(ui, own, frame, layout, column, command));
     }
 
+    /// Moves the cursor to a match, and shows it with rows around it.
+    pub(super) fn go_to_match(&mut self, search: Search, frame: &Frame<'_>) {
+        if find::go_to_match(&self.find, &mut self.selection, frame, search) {
+            self.scroll.keeps_distance = true;
+        }
+    }
+
     /// Executes a command that changes rows or cells.
     fn execute_change(
         &mut self,
@@ -334,7 +345,7 @@ impl GridState {
             GridCommand::FillRight => ops::fill_right(selection, frame),
             GridCommand::InsertAbove => ops::insert_row(selection, frame, false),
             GridCommand::InsertBelow => ops::insert_row(selection, frame, true),
-            GridCommand::InsertSection => ops::insert_section(selection, frame),
+            GridCommand::InsertSection => ops::insert_section(selection, &self.config, frame),
             GridCommand::Duplicate => ops::duplicate(selection, frame),
             GridCommand::MoveRows { up } => ops::move_rows(selection, &self.config, frame, up),
             GridCommand::RemoveRows => ops::remove_rows(selection, frame),

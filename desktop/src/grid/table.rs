@@ -70,6 +70,17 @@ impl<'a> Table<'a> {
         self.order.index_of(self.watchlist, row)
     }
 
+    /// Returns the shown row that is nearest to a hidden one in list order.
+    pub(super) fn nearest_shown(&self, hidden: RowId) -> Option<RowId> {
+        let rows = self.watchlist.rows();
+        let from = rows.index_of(hidden)?;
+        let shown =
+            |index: usize| rows.at(index).map(|row| row.id).filter(|row| self.index_of(*row).is_some());
+        let nearest =
+            |distance: usize| shown(from + distance).or_else(|| from.checked_sub(distance).and_then(shown));
+        (1..rows.len()).find_map(nearest)
+    }
+
     /// Returns a shared handle to the order of the rows.
     pub(super) fn order(&self) -> Arc<Order> {
         self.order.clone()

@@ -1,4 +1,4 @@
-//! The modal dialogs: naming watchlists and columns, adding a column, importing a file, and messages.
+//! The modal dialogs: naming watchlists and columns, adding a column, importing a file, and a message.
 
 use std::{
     path::PathBuf,
@@ -7,6 +7,7 @@ use std::{
         mpsc::{Receiver, TryRecvError, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
 use egui::{Id, Key, Modal, TextEdit, Ui};
@@ -19,10 +20,14 @@ use shared::{
 };
 
 use crate::{
-    command::{AppCommand, ColumnCommand, Command, DialogKind, entry_of},
+    command::{AppCommand, ColumnCommand, Command, DialogKind, RESTORE_WATCHLIST, entry_of},
     grid::new_column_kinds,
     store::sentence,
+    text_field::select_all,
 };
+
+/// Time after which keys close a message that has interrupted typing.
+const READING_TIME: Duration = Duration::from_secs(1);
 
 /// An open dialog.
 pub struct Dialog {
@@ -42,11 +47,23 @@ enum Kind {
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
     Import,
-    Message(&'static str),
+    /// A watchlist was deleted while a text for it was typed.
+    Deleted(Deleted),
+}
+
+/// A watchlist that was deleted.
+#[derive(Clone, Debug)]
+pub struct Deleted {
+    /// The watchlist.
+    pub watchlist: WatchlistId,
+    /// Its name, if it was known.
+    pub name: Option<Arc<str>>,
+    /// When the window learnt of it, on the clock of the windows.
+    pub at: Duration,
 }
 
 impl Kind {
-    /// Returns the title of a message, or the one of the command that opens the dialog.
+    /// Returns the title of the dialog, which is the one of the command that opens it if there is one.
     fn title(&self) -> &'static str {
         let command = match self {
             Self::NewWatchlist => Command::OpenDialog(DialogKind::NewWatchlist),
@@ -54,7 +71,7 @@ impl Kind {
             Self::AddColumn(..) => ColumnCommand::Add.into(),
             Self::RenameColumn(..) => ColumnCommand::Rename.into(),
             Self::Import => Command::OpenDialog(DialogKind::Import),
-            Self::Message(title) => return title,
+            Self::Deleted(..) => return "Watchlist deleted",
         };
         entry_of(&command).dialog_title()
     }
@@ -132,9 +149,9 @@ impl Dialog {
         Self::with(Kind::RenameColumn(watchlist, key), title)
     }
 
-    /// Creates a message that only a click closes, so that typing cannot dismiss it.
-    pub fn message(title: &'static str, text: String) -> Self {
-        Self::with(Kind::Message(title), &text)
+    /// Creates a message that a watchlist was deleted while `typed` was typed into it.
+    pub fn deleted(deleted: Deleted, typed: &str) -> Self {
+        Self::with(Kind::Deleted(deleted), typed)
     }
 
     /// Creates a dialog that asks for a CSV file to import.
@@ -164,9 +181,10 @@ impl Dialog {
     }
 
     /// Draws the dialog; returns it while it stays open, and the confirmed command.
-    pub fn show(mut self, ui: &Ui) -> (Option<Self>, Option<AppCommand>) {
-        if let Kind::Message(title) = self.kind {
-            return (self.show_message(ui, title), None);
+    pub fn show(mut self, ui: &Ui, now: Duration) -> (Option<Self>, Option<AppCommand>) {
+        if let Kind::Deleted(deleted) = &self.kind {
+            let deleted = deleted.clone();
+            return self.show_deleted(ui, &deleted, now);
         }
         self.poll_browsed();
         let title = self.kind.title();
@@ -176,7 +194,7 @@ impl Dialog {
             Kind::AddColumn(..) => ("Title", "Add"),
             Kind::RenameColumn(..) => ("Title", "Rename"),
             Kind::Import => ("Path to a CSV file with a header row", "Import"),
-            Kind::Message(_) => ("", "Close"),
+            Kind::Deleted(..) => ("", "Close"),
         };
         let error = self.title_error();
         let is_kind_valid = match &self.kind {
@@ -198,6 +216,7 @@ impl Dialog {
                 );
                 if std::mem::take(&mut self.is_new) {
                     field.request_focus();
+                    select_all(ui, field.id, &self.text);
                 }
                 if field.changed() {
                     self.import_error = None;
@@ -245,7 +264,7 @@ impl Dialog {
     /// Returns why the typed name is invalid, if it is.
     fn title_error(&self) -> Option<String> {
         match self.kind {
-            Kind::Import | Kind::Message(_) => None,
+            Kind::Import | Kind::Deleted(..) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 let rejection = check_title("the name", self.text.trim()).err()?;
                 Some(match rejection.code {
@@ -256,18 +275,37 @@ impl Dialog {
         }
     }
 
-    /// Draws a message. Only a click closes it, because a person who is typing has not read it yet.
-    fn show_message(self, ui: &Ui, title: &str) -> Option<Self> {
-        let mut is_read = false;
+    /// Says that a watchlist was deleted, and offers to keep the typed text and to restore the watchlist. Keys close
+    /// the message once the person has had the time to see it: they may still be typing.
+    fn show_deleted(self, ui: &Ui, deleted: &Deleted, now: Duration) -> (Option<Self>, Option<AppCommand>) {
+        let (mut is_read, mut command) = (false, None);
+        let name = deleted.name.as_ref().map(|name| format!(" \u{201c}{name}\u{201d}")).unwrap_or_default();
         Modal::new(Id::unique("message"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
             .show(ui, |ui| {
                 ui.set_width(400.0);
-                ui.heading(title);
-                ui.add(egui::Label::new(&self.text).selectable(true).wrap());
-                is_read = ui.button("Close").clicked();
+                ui.heading(self.kind.title());
+                let text = format!(
+                    "Watchlist{name} was deleted while you were typing \u{201c}{}\u{201d}.",
+                    self.text
+                );
+                ui.add(egui::Label::new(text).selectable(true).wrap());
+                ui.horizontal(|ui| {
+                    if ui.button("Copy text").clicked() {
+                        ui.copy_text(self.text.clone());
+                    }
+                    if ui.button(RESTORE_WATCHLIST).clicked() {
+                        (is_read, command) = (true, Some(AppCommand::Restore(deleted.watchlist)));
+                    }
+                    is_read |= ui.button("Close").clicked();
+                });
+                let may_close = now.saturating_sub(deleted.at) >= READING_TIME;
+                let keys = ui.input_mut(|input| {
+                    [Key::Enter, Key::Escape].map(|key| input.consume_key(egui::Modifiers::NONE, key))
+                });
+                is_read |= may_close && keys.contains(&true);
             });
-        (!is_read).then_some(self)
+        ((!is_read).then_some(self), command)
     }
 
     fn command(self) -> Option<AppCommand> {
@@ -290,7 +328,7 @@ impl Dialog {
                 let set = SetColumn { key, title, kind: None, after: None };
                 AppCommand::Edit { watchlist, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::Import | Kind::Message(_) => return None,
+            Kind::Import | Kind::Deleted(..) => return None,
         })
     }
 

@@ -12,6 +12,7 @@ use shared::{
 };
 
 use super::{
+    act::Act,
     creations::Fill,
     state::Store,
     undo::{Direction, Spot, UndoStep},
@@ -39,7 +40,8 @@ impl Store {
     }
 
     /// Applies an edit of a window, which can be undone: it is shown at once, kept in the outbox and sent
-    /// when possible. Changes that have no effect are dropped. If none remains, there is no edit.
+    /// when possible. Changes that have no effect are dropped. If none remains, there is no edit. Returns what
+    /// the edit does.
     ///
     /// # Errors
     /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
@@ -48,17 +50,18 @@ impl Store {
         watchlist: WatchlistId,
         window: WindowId,
         changes: Vec<Change>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Act, Rejection> {
         let Some(state) = self.replica.list(watchlist).and_then(|list| list.state()) else {
             return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
         };
         let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
+        let act = Act::of(state, &changes);
         if changes.is_empty() {
-            return Ok(());
+            return Ok(act);
         }
         let (undo, edit) = self.edits.edit(&mut self.replica, window, watchlist, changes.clone())?;
-        self.edits.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit });
-        Ok(())
+        self.edits.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit, repeated: None });
+        Ok(act)
     }
 
     /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such
@@ -83,9 +86,10 @@ impl Store {
     }
 
     fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
+        self.notices.withdraw_undo(window);
         let (spot, rejection) = self.edits.repeat(&mut self.replica, window, direction)?;
         if let Some(rejection) = rejection {
-            self.notify(format!("Cannot {direction}: {rejection}."), None, now);
+            self.notify(format!("Cannot {direction}: {rejection}."), now);
         }
         Some(spot)
     }
@@ -156,7 +160,8 @@ mod tests {
         let mut store = Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap();
         let watchlist = WatchlistId(uuid::Uuid::from_u128(7));
         let rename = |name| vec![Change::rename(name)];
-        let step = UndoStep { watchlist, undo: rename("a"), redo: rename("b"), edit: EditId(1) };
+        let (undo, redo) = (rename("a"), rename("b"));
+        let step = UndoStep { watchlist, undo, redo, edit: EditId(1), repeated: None };
         store.edits.outbox.close_writer();
         store.edits.undo.push_new(WINDOW, step.clone());
         store.edits.undo.push(WINDOW, Direction::Redo, step);

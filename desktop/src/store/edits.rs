@@ -58,7 +58,8 @@ impl Edits {
         match self.edit(replica, window, step.watchlist, changes) {
             // The inverse is guarded by the values that this edit leaves.
             Ok((inverse, edit)) => {
-                let step = UndoStep { edit, ..step.with_changes(direction.opposite(), inverse) };
+                let step = step.with_changes(direction.opposite(), inverse);
+                let step = UndoStep { edit, repeated: Some(direction), ..step };
                 self.undo.push(window, direction.opposite(), step);
                 Some((spot, None))
             }

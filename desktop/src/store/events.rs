@@ -14,6 +14,7 @@ use shared::{
 use uuid::Uuid;
 
 use super::{
+    notices::Offer,
     state::Store,
     words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, sentence},
 };
@@ -98,16 +99,19 @@ impl Store {
             Event::EditAnswered { watchlist, edit, window, outcome, changes } => {
                 self.edits.outbox.remove(edit);
                 if let Outcome::Rejected(rejection) = outcome {
-                    self.edits.undo.remove_rejected(window, edit);
-                    // Contains what the person typed, so it must not expire.
-                    let text = rejection_text(self.watchlist(watchlist), &rejection, &changes);
-                    self.notify_until_dismissed(text);
+                    self.notices.withdraw_undo(window);
+                    let repeated = self.edits.undo.remove_rejected(window, edit);
+                    let text = rejection_text(self.watchlist(watchlist), &rejection, &changes, repeated);
+                    // It contains what the person typed, so it must not expire, unless nobody has typed anything.
+                    match repeated {
+                        Some(_) => self.notify(text, now),
+                        None => self.notify_until_dismissed(text),
+                    }
                 }
             }
             Event::Unavailable { .. } => {
                 self.notify(
                     "The server cannot save edits right now. Yours are kept here and will be sent again.",
-                    None,
                     now,
                 );
             }
@@ -115,11 +119,11 @@ impl Store {
             Event::Created { request, watchlist } => self.creations.created(request, watchlist),
             Event::Deleted { watchlist, .. } => {
                 let text = deletion_text(self.watchlist(watchlist).map(|watchlist| &**watchlist.name()));
-                self.notify(text, Some(watchlist), now);
+                self.notices.add(text, Some(Offer::Restore(watchlist)), Some(now));
             }
             Event::RequestFailed { request, message, .. } => {
                 self.creations.failed(request);
-                self.notify(sentence(&message), None, now);
+                self.notify(sentence(&message), now);
             }
             Event::HistoryFailed { request } => self.windows.failed(request),
             // The top bar shows the state of the connection.
@@ -127,7 +131,7 @@ impl Store {
             Event::ServerError { code: ErrorCode::Unavailable, message, watchlist: Some(watchlist) } => {
                 self.set_unserved(watchlist, &message, now);
             }
-            Event::ServerError { message, .. } => self.notify(sentence(&message), None, now),
+            Event::ServerError { message, .. } => self.notify(sentence(&message), now),
             Event::Closed { watchlist } => {
                 self.lists.closed(watchlist);
                 self.edits.undo.forget_watchlist(watchlist);
@@ -159,7 +163,7 @@ impl Store {
         let reason = sentence(message);
         let is_new = self.lists.set_unserved(watchlist, &reason);
         if is_new && self.watchlist(watchlist).is_some() {
-            self.notify(reason, None, now);
+            self.notify(reason, now);
         }
     }
 
@@ -167,7 +171,7 @@ impl Store {
     fn renew_client(&mut self, now: Duration) {
         let renewed = self.edits.renew_client(&mut self.replica, ClientId(Uuid::now_v7()));
         self.connection.mark_stale();
-        self.notify(renewal_text(&renewed), None, now);
+        self.notify(renewal_text(&renewed), now);
     }
 
     /// Inserts the rows of an import into its new watchlist.
@@ -179,7 +183,6 @@ impl Store {
                 if !std::mem::replace(&mut fill.is_delayed, true) {
                     self.notify(
                         "The import continues once its edits can be saved to this computer's disk.",
-                        None,
                         now,
                     );
                 }

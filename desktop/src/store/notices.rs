@@ -2,21 +2,40 @@
 
 use std::time::Duration;
 
-use shared::ids::WatchlistId;
+use shared::{
+    ids::{WatchlistId, WindowId},
+    number::Separators,
+};
 
-use super::words::restored_text;
+use super::{act::Act, words::restored_text};
 
 /// A notice, shown until it is dismissed or expires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
-    /// Unique id in this process.
+    /// Unique id in this process; later notices have larger ones.
     pub id: u64,
     /// Text of the notice.
     pub text: String,
-    /// Deleted watchlist that the notice offers to restore.
-    pub restore: Option<WatchlistId>,
+    /// What the notice offers to do.
+    pub offer: Option<Offer>,
+    /// The only window that shows the notice; `None` if all do.
+    pub window: Option<WindowId>,
     /// When the notice was added, on the store's clock; `None` for one that never expires.
     pub at: Option<Duration>,
+}
+
+/// What a notice offers to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Offer {
+    /// Restores a deleted watchlist.
+    Restore(WatchlistId),
+    /// Undoes the last steps of the notice's window.
+    Undo {
+        /// The number of steps.
+        steps: usize,
+        /// What the steps did.
+        act: Act,
+    },
 }
 
 /// The notices that are neither dismissed nor expired, oldest first.
@@ -33,12 +52,44 @@ impl Notices {
         &self.notices
     }
 
-    pub(super) fn add(&mut self, text: String, restore: Option<WatchlistId>, at: Option<Duration>) {
+    /// Returns the id of the newest notice so far.
+    pub(super) fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    pub(super) fn add(&mut self, text: String, offer: Option<Offer>, at: Option<Duration>) {
         // A repetition of the last notice is dropped.
         if self.notices.last().is_none_or(|last| last.text != text) {
-            self.last_id += 1;
-            self.notices.push(Notice { id: self.last_id, text, restore, at });
+            self.push(text, offer, None, at);
         }
+    }
+
+    fn push(&mut self, text: String, offer: Option<Offer>, window: Option<WindowId>, at: Option<Duration>) {
+        self.last_id += 1;
+        self.notices.push(Notice { id: self.last_id, text, offer, window, at });
+    }
+
+    /// Offers to undo what a window has just done. Edits of the same instant are one act.
+    pub(super) fn offer_undo(&mut self, window: WindowId, act: Act, separators: Separators, now: Duration) {
+        let earlier = self.withdraw_undo(window).filter(|notice| notice.at == Some(now));
+        let (mut steps, mut whole) = (0, Act::default());
+        if let Some(Offer::Undo { steps: before, act }) = earlier.and_then(|notice| notice.offer) {
+            (steps, whole) = (before, act);
+        }
+        whole.add(act);
+        if let Some(text) = whole.text(separators) {
+            let offer = Offer::Undo { steps: steps + 1, act: whole };
+            self.push(text, Some(offer), Some(window), Some(now));
+        }
+    }
+
+    /// Removes the notice that offers to undo a window's last act, because that is not the last any more.
+    pub(super) fn withdraw_undo(&mut self, window: WindowId) -> Option<Notice> {
+        let is_undo = |notice: &Notice| {
+            notice.window == Some(window) && matches!(notice.offer, Some(Offer::Undo { .. }))
+        };
+        let index = self.notices.iter().position(is_undo)?;
+        Some(self.notices.remove(index))
     }
 
     /// Reports that a watchlist was restored from a backup. As long as the notice is shown, further

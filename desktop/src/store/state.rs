@@ -6,12 +6,14 @@ use shared::{
     column::ColumnKey,
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
+    number::Separators,
     replica::Replica,
     watchlist::Watchlist,
     wire::server::DeletedSummary,
 };
 
 use super::{
+    act::Act,
     connection::{Connection, ConnectionState},
     creations::Creations,
     edits::Edits,
@@ -178,9 +180,19 @@ impl Store {
         &self.deleted
     }
 
+    /// Returns the id of the newest notice so far.
+    pub fn last_notice(&self) -> u64 {
+        self.notices.last_id()
+    }
+
     /// Adds a notice that expires.
-    pub fn notify(&mut self, text: impl Into<String>, restore: Option<WatchlistId>, now: Duration) {
-        self.notices.add(text.into(), restore, Some(now));
+    pub fn notify(&mut self, text: impl Into<String>, now: Duration) {
+        self.notices.add(text.into(), None, Some(now));
+    }
+
+    /// Adds a notice that offers to undo what a window has just done, if that is worth one.
+    pub fn offer_undo(&mut self, window: WindowId, act: Act, separators: Separators, now: Duration) {
+        self.notices.offer_undo(window, act, separators, now);
     }
 
     /// Adds a notice that stays until it is dismissed.

@@ -43,6 +43,8 @@ pub struct UndoStep {
     pub redo: Vec<Change>,
     /// Number of the edit; if the server rejects it, the step is dropped.
     pub edit: EditId,
+    /// Whether the edit undid or redid the step; `None` for the first one, which a person made.
+    pub repeated: Option<Direction>,
 }
 
 /// Whether a step is undone or redone.
@@ -136,12 +138,14 @@ impl UndoStacks {
         }
     }
 
-    /// Removes an edit that the server rejected.
-    pub fn remove_rejected(&mut self, window: WindowId, edit: EditId) {
-        if let Some(stacks) = self.windows.get_mut(&window) {
-            stacks.undo.retain(|step| step.edit != edit);
-            stacks.redo.retain(|step| step.edit != edit);
+    /// Removes an edit that the server rejected. Returns whether it undid or redid a step.
+    pub fn remove_rejected(&mut self, window: WindowId, edit: EditId) -> Option<Direction> {
+        let stacks = self.windows.get_mut(&window)?;
+        let mut removed = Vec::new();
+        for steps in [&mut stacks.undo, &mut stacks.redo] {
+            removed.extend(steps.extract_if(.., |step| step.edit == edit));
         }
+        removed.first()?.repeated
     }
 
     /// Changes the number of a pending edit.

@@ -1,36 +1,77 @@
 //! Texts for the person, made from the server's rejections and errors.
 
+use std::sync::Arc;
+
 use shared::{
-    edit::Change,
+    edit::{Change, Set},
+    ids::RowId,
     rejection::{Code, Rejection},
-    value::Value,
+    value::{Literal, Value},
     watchlist::Watchlist,
 };
 
-/// Describes a rejected edit, with the value that the person entered.
-pub(super) fn rejection_text(state: Option<&Watchlist>, rejection: &Rejection, changes: &[Change]) -> String {
+use super::undo::Direction;
+
+/// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step.
+pub(super) fn rejection_text(
+    state: Option<&Watchlist>,
+    rejection: &Rejection,
+    changes: &[Change],
+    repeated: Option<Direction>,
+) -> String {
     let change = rejection.change.and_then(|index| changes.get(index));
-    let place = match (change, state) {
-        (Some(Change::Set(set)), Some(state)) => {
-            let title = state
-                .columns()
-                .get(&set.column)
-                .map_or_else(|| set.column.to_string(), |entry| entry.column.title.to_string());
-            let first = state.columns().visible().next().map(|entry| state.cell(set.row, &entry.column.key));
-            let row = match first {
-                Some(Value::Text(text)) => format!("{text} "),
-                _ => String::new(),
-            };
-            format!("Your {} for {row}{title}", set.value)
-        }
-        _ => "Your edit".to_owned(),
+    let set = match change {
+        Some(Change::Set(set)) => state.map(|state| (set, cell_name(state, set))),
+        _ => None,
     };
-    match (rejection.code, &rejection.current) {
-        (Code::Conflict, Some(current)) => {
-            let by = rejection.by.as_deref().unwrap_or("someone else");
-            format!("{place} was rejected: {by} changed it to {current} first.")
-        }
-        _ => format!("{place} was rejected: {}.", rejection.message),
+    let by = rejection.by.as_deref().unwrap_or("someone else");
+    let current = rejection.current.as_ref().filter(|_| rejection.code == Code::Conflict).map(plain);
+    if let Some(direction) = repeated {
+        let done = match direction {
+            Direction::Undo => "undone",
+            Direction::Redo => "redone",
+        };
+        return match (set, current) {
+            (Some((_, cell)), Some(current)) => format!("Not {done}: {by} changed {cell} to {current}."),
+            _ => format!("Not {done}: {}.", rejection.message),
+        };
+    }
+    let place = set.map_or_else(
+        || "Your edit".to_owned(),
+        |(set, cell)| format!("Your {} for {cell}", plain(&set.value)),
+    );
+    match current {
+        Some(current) => format!("{place} was rejected: {by} changed it to {current} first."),
+        None => format!("{place} was rejected: {}.", rejection.message),
+    }
+}
+
+/// Returns a value as a person types it.
+fn plain(literal: &Literal) -> String {
+    match literal {
+        Literal::Text(text) if !text.is_empty() => text.to_string(),
+        Literal::Text(_) | Literal::Empty => "empty".to_owned(),
+        Literal::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Literal::Foreign(_) => literal.to_string(),
+    }
+}
+
+/// Returns the name of a cell: the text in the first column of its row, and the title of its column.
+fn cell_name(state: &Watchlist, Set { row, column, .. }: &Set) -> String {
+    let title = state.columns().get(column);
+    let title = title.map_or_else(|| column.to_string(), |entry| entry.column.title.to_string());
+    match row_name(state, *row) {
+        Some(name) => format!("{name} {title}"),
+        None => title,
+    }
+}
+
+/// Returns the text in the first column of a row.
+pub(super) fn row_name(state: &Watchlist, row: RowId) -> Option<Arc<str>> {
+    let first = state.columns().visible().next()?;
+    match state.cell(row, &first.column.key) {
+        Value::Text(text) => Some(text),
+        _ => None,
     }
 }
 

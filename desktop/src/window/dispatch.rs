@@ -15,11 +15,11 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
     match command.into() {
         Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),
-            None => state.store.notify(When::Undo.reason(), None, now),
+            None => state.store.notify(When::Undo.reason(), now),
         },
         Command::Redo => match state.store.redo(window.id(), now) {
             Some(spot) => window.go_to(spot),
-            None => state.store.notify(When::Redo.reason(), None, now),
+            None => state.store.notify(When::Redo.reason(), now),
         },
         Command::Show(watchlist) => window.show_list(watchlist),
         Command::ShowAdjacent { is_next } => {
@@ -43,6 +43,10 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
             let watchlist = window.list().and_then(|list| state.store.watchlist(list));
             window.history = watchlist.map(|watchlist| HistoryPanel::of(row, column, watchlist));
         }
+        Command::DismissNewestNotice => {
+            let newest = window.addressee().notices(state).next_back().map(|notice| notice.id);
+            newest.into_iter().for_each(|newest| state.store.dismiss(newest));
+        }
         Command::OpenPalette => {
             state.execute(AppCommand::RequestDeleted, window.id(), now);
             window.overlays.palette = Some(CommandPalette::new());
@@ -52,6 +56,7 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         Command::SetOnTop(on_top) => window.viewport.on_top = on_top,
         Command::Link(group) => window.link = Link::new(group),
         Command::OpenWindow => state.open_window(window.list()),
+        Command::CloseWindow => window.close(),
         // A dialog may contain typed text, and an open editor is committed first.
         Command::App(AppCommand::Quit) if window.overlays.dialog.is_some() => {}
         Command::App(AppCommand::Quit) if window.grid.editor().is_some() => {

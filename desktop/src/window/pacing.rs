@@ -1,38 +1,44 @@
-//! The frame rate while something glows.
+//! The frame rate: frames that no input has caused are paced, so that the program uses at most half of a
+//! processor, also where the system does not wait for the display.
 
 use std::time::Duration;
 
-/// Frames that cost less run at the display's rate.
-const CHEAP: Duration = Duration::from_millis(20);
-/// Maximum pause between two frames, so that a fade has enough steps.
-const MAX_PAUSE: Duration = Duration::from_millis(80);
-/// Maximum cost of a frame that is counted; a longer one was an interruption.
-const MAX_COST: Duration = Duration::from_millis(200);
+/// Minimum time between two frames. The display, or drawing, adds to it.
+const MIN_INTERVAL: Duration = Duration::from_millis(12);
+/// Maximum time between two frames, so that a fade has enough steps.
+const MAX_INTERVAL: Duration = Duration::from_millis(120);
+/// Time between two frames for each unit of processor time that a frame costs.
+const TIMES_COST: u32 = 2;
 
-/// Measures the cost of frames, and paces them so that they use at most half of the time.
+/// Measures what frames cost, and says when the next one may start.
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
-    /// Smoothed cost of a frame.
+    /// The processor time that the program had used at the last frame.
+    used: Option<Duration>,
+    /// Smoothed processor time from one frame to the next.
     cost: Duration,
-    /// The pause that the last frame requested.
-    requested: Option<Duration>,
+    /// When the next frame may start.
+    next_at: Duration,
 }
 
 impl Pacing {
-    /// Returns the pause before the next frame, given the time since the last one.
-    pub(super) fn pause(&mut self, since_last: Duration) -> Duration {
-        let pause = if self.cost > CHEAP { self.cost.min(MAX_PAUSE) } else { Duration::ZERO };
-        self.measure(since_last);
-        self.requested = Some(pause);
-        pause
-    }
-
-    /// Records the time since the last frame, if a pause was requested in it.
-    pub(super) fn measure(&mut self, since_last: Duration) {
-        if let Some(pause) = self.requested.take() {
-            let cost = since_last.saturating_sub(pause).min(MAX_COST);
+    /// Records a frame that starts at `now`, when the program has used `used` of the processors. Returns the time
+    /// until the next one may start.
+    pub(super) fn record(&mut self, now: Duration, used: Option<Duration>) -> Duration {
+        let last = std::mem::replace(&mut self.used, used);
+        if let Some((used, last)) = used.zip(last) {
+            // The first frame after a pause also has what the program did in the meantime.
+            let cost = used.saturating_sub(last).min(MAX_INTERVAL);
             self.cost = (self.cost * 3 + cost) / 4;
         }
+        let interval = (self.cost * TIMES_COST).clamp(MIN_INTERVAL, MAX_INTERVAL);
+        self.next_at = now + interval;
+        interval
+    }
+
+    /// Returns when the next frame may start.
+    pub(super) fn next_at(&self) -> Duration {
+        self.next_at
     }
 }
 
@@ -40,20 +46,31 @@ impl Pacing {
 mod tests {
     use super::*;
 
+    /// Returns the interval after many frames that cost this much processor time.
+    fn interval(cost: Duration) -> Duration {
+        let (mut pacing, mut used) = (Pacing::default(), Duration::ZERO);
+        let mut last = Duration::ZERO;
+        for frame in 0..100 {
+            last = pacing.record(Duration::from_millis(frame * 50), Some(used));
+            assert_eq!(pacing.next_at(), Duration::from_millis(frame * 50) + last);
+            used += cost;
+        }
+        last
+    }
+
     #[test]
-    fn cheap_frames_have_no_pause_and_expensive_ones_take_half_of_the_time() {
+    fn frames_take_at_most_half_of_a_processor_and_a_fade_keeps_eight_steps_a_second() {
+        assert_eq!(interval(Duration::from_millis(2)), MIN_INTERVAL);
+        let dear = interval(Duration::from_millis(30));
+        assert!((59..=60).contains(&dear.as_millis()), "{dear:?}");
+        assert_eq!(interval(Duration::from_millis(200)), MAX_INTERVAL);
+        assert!(MAX_INTERVAL * 8 < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn frames_are_paced_where_the_cost_is_unknown() {
         let mut pacing = Pacing::default();
-        for _ in 0..50 {
-            assert_eq!(pacing.pause(Duration::from_millis(5)), Duration::ZERO);
-        }
-        let mut pause = Duration::ZERO;
-        for _ in 0..50 {
-            pause = pacing.pause(pause + Duration::from_millis(40));
-        }
-        assert!((39..=41).contains(&pause.as_millis()), "{pause:?}");
-        for _ in 0..50 {
-            pause = pacing.pause(pause + Duration::from_millis(150));
-        }
-        assert_eq!(pause, MAX_PAUSE);
+        assert_eq!(pacing.record(Duration::ZERO, None), MIN_INTERVAL);
+        assert_eq!(pacing.record(MIN_INTERVAL, None), MIN_INTERVAL);
     }
 }

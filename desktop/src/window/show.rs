@@ -30,7 +30,7 @@ impl Window {
     /// Draws the window and executes its commands.
     pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, now: Duration, today: jiff::Timestamp) {
         state.drain(now);
-        self.update_list(state);
+        self.update_list(state, now);
         self.finish_import(state);
         let mut commands = self.dropped_files(ui);
         // The question about joining blocks the window's shortcuts.
@@ -62,10 +62,9 @@ impl Window {
             Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
             None => {}
         }
-        let notices = notices::show(ui, shown.response.rect.right(), state, palette);
-        commands.extend(notices.into_iter().map(Command::from));
+        commands.extend(notices::show(ui, shown.response.rect.right(), state, self.addressee(), palette));
         if let Some(dialog) = self.overlays.dialog.take() {
-            let (dialog, asked) = dialog.show(ui);
+            let (dialog, asked) = dialog.show(ui, now);
             self.overlays.dialog = dialog;
             commands.extend(asked.map(Command::from));
         }
@@ -206,13 +205,15 @@ impl Window {
     }
 
     /// Chooses the watchlist to show when the server's list arrives or changes, or one was created here.
-    fn update_list(&mut self, state: &mut AppState) {
+    fn update_list(&mut self, state: &mut AppState, now: Duration) {
         for watchlist in state.store.take_created(self.id) {
             self.lists.created = Some(watchlist);
             self.show_list(watchlist);
         }
-        let missing =
-            state.store.replica().summaries().and_then(|summaries| self.keep_or_replace_list(summaries));
+        let shown = self.lists.shown.and_then(|list| state.store.watchlist(list));
+        self.lists.name = shown.map(|watchlist| watchlist.name().clone()).or(self.lists.name.take());
+        let summaries = state.store.replica().summaries();
+        let missing = summaries.and_then(|summaries| self.keep_or_replace_list(summaries, now));
         if let Some(missing) = missing {
             state.store.notify_until_dismissed(format!(
                 "This server has no watchlist {missing}. It was deleted or belongs to another server."
@@ -260,14 +261,12 @@ impl Window {
         }
     }
 
-    /// Schedules the next repaint: while anything glows, at a rate that uses at most half of the time;
-    /// otherwise when the next timed change is due.
+    /// Schedules the next repaint: while anything glows, when the next frame may start; otherwise when the next
+    /// timed change is due.
     fn schedule_repaint(&mut self, ui: &Ui, state: &AppState, now: Duration) {
-        let since_last = Duration::from_secs_f32(ui.input(|input| input.unstable_dt).clamp(0.0, 1.0));
+        let pause = self.pacing.record(now, state.cpu_time);
         if state.store.is_glowing(now) {
-            ui.request_repaint_after(self.pacing.pause(since_last));
-        } else {
-            self.pacing.measure(since_last);
+            ui.request_repaint_after(pause);
         }
         if let Some(wait) = state.wake_after(now) {
             ui.request_repaint_after(wait);

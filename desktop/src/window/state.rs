@@ -1,12 +1,18 @@
 //! The state of a window: what it shows, and how that changes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{pacing::Pacing, presence::Presence, viewport::Viewport};
 use crate::{
     follow::Link,
     grid::{Cursor, GridState, config::GridConfig},
-    panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette, view::WindowView},
+    panels::{
+        dialogs::{Deleted, Dialog},
+        history::HistoryPanel,
+        notices::Addressee,
+        palette::CommandPalette,
+        view::WindowView,
+    },
     settings::SavedWindow,
     state::OpenWindows,
     store::{SparklineColumns, Spot},
@@ -37,6 +43,8 @@ pub struct Window {
     pub(super) next: Option<AfterEditor>,
     /// The cursor position reported to others.
     pub(super) presence: Presence,
+    /// The newest notice when the window was opened.
+    last_notice: u64,
 }
 
 /// Dialogs and panels that cover the grid of a window.
@@ -55,6 +63,8 @@ pub struct Overlays {
 pub(super) struct Lists {
     /// The shown watchlist.
     pub(super) shown: Option<WatchlistId>,
+    /// Its last known name.
+    pub(super) name: Option<Arc<str>>,
     /// Watchlist that was created here but is not in the server's list yet.
     pub(super) created: Option<WatchlistId>,
     /// Watchlist that was requested before the server's list is known.
@@ -96,6 +106,7 @@ impl Window {
             pacing: Pacing::default(),
             next: None,
             presence: Presence::default(),
+            last_notice: 0,
         }
     }
 
@@ -107,6 +118,21 @@ impl Window {
     /// Returns the shown watchlist.
     pub fn list(&self) -> Option<WatchlistId> {
         self.lists.shown
+    }
+
+    /// Returns when the next frame that no input causes may start, on the clock of the windows.
+    pub fn next_frame_at(&self) -> Duration {
+        self.pacing.next_at()
+    }
+
+    /// Does not show notices that are older than the window.
+    pub fn without_notices_up_to(self, last_notice: u64) -> Self {
+        Self { last_notice, ..self }
+    }
+
+    /// Returns which notices the window shows.
+    pub fn addressee(&self) -> Addressee {
+        Addressee { window: self.id, opened_after: self.last_notice }
     }
 
     /// Returns what the panels read.
@@ -134,6 +160,13 @@ impl Window {
         }
         self.leave_editor_then(AfterEditor::Close);
         false
+    }
+
+    /// Closes the window in the next frame, once the open editor is committed, unless its text is invalid.
+    pub(super) fn close(&mut self) {
+        if self.can_close() {
+            self.next = Some(AfterEditor::Close);
+        }
     }
 
     /// Shows another watchlist once the open editor is committed, unless its text is invalid.
@@ -178,6 +211,7 @@ impl Window {
             self.history = self.history.take().map(|_| HistoryPanel::default());
         }
         self.lists.shown = list;
+        self.lists.name = None;
         self.grid.reset(
             list.and_then(|list| self.lists.grids.get(&list)).cloned().unwrap_or_default(),
             list.and_then(|list| self.lists.cursors.get(&list)).cloned(),
@@ -234,7 +268,11 @@ impl Window {
 
     /// Keeps the shown watchlist if it exists and otherwise shows the oldest. Returns a requested one that is
     /// missing.
-    pub(super) fn keep_or_replace_list(&mut self, summaries: &[Summary]) -> Option<WatchlistId> {
+    pub(super) fn keep_or_replace_list(
+        &mut self,
+        summaries: &[Summary],
+        now: Duration,
+    ) -> Option<WatchlistId> {
         let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
         // A new watchlist exists before the server's list has it.
         self.lists.created = self.lists.created.filter(|made| !is_listed(*made));
@@ -244,7 +282,7 @@ impl Window {
         }
         let oldest = summaries.first().map(|summary| summary.watchlist);
         if self.lists.shown != oldest {
-            self.discard_editor();
+            self.discard_editor(now);
             self.switch_list(oldest);
         }
         requested
@@ -252,11 +290,10 @@ impl Window {
 
     /// Closes an editor whose watchlist was deleted. A message shows the typed text and keeps further keys
     /// from reaching another watchlist.
-    pub(super) fn discard_editor(&mut self) {
-        if let Some(editor) = self.grid.take_editor() {
-            let text =
-                format!("The watchlist was deleted while you were typing \u{201c}{}\u{201d}.", editor.text);
-            self.overlays.dialog = Some(Dialog::message("Watchlist deleted", text));
+    fn discard_editor(&mut self, now: Duration) {
+        if let (Some(watchlist), Some(editor)) = (self.lists.shown, self.grid.take_editor()) {
+            let deleted = Deleted { watchlist, name: self.lists.name.clone(), at: now };
+            self.overlays.dialog = Some(Dialog::deleted(deleted, &editor.text));
         }
     }
 

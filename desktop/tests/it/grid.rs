@@ -4,6 +4,7 @@ mod choosing;
 mod columns;
 pub mod desk;
 mod editing;
+mod figures;
 mod handles;
 mod menus;
 mod pictures;

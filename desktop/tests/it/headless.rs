@@ -65,7 +65,8 @@ impl Headless {
         let ctx = Context::default();
         theme::install(&ctx);
         let saved = SavedWindow { watchlist: self.window.list(), ..SavedWindow::default() };
-        let window = Window::new(&mut self.state.windows, saved);
+        let last_notice = self.state.store.last_notice();
+        let window = Window::new(&mut self.state.windows, saved).without_notices_up_to(last_notice);
         self.others.push((window, ctx));
         self.frame(Vec::new());
     }

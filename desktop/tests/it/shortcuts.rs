@@ -105,7 +105,7 @@ fn only_the_table_has_the_title_of_a_command() {
 }
 
 /// The variants of the command enums that have no entry in the table, each with the reason.
-const WITHOUT_ENTRY: [(&str, &str); 19] = [
+const WITHOUT_ENTRY: [(&str, &str); 20] = [
     ("AppCommand::Create", "confirms the dialog of `NewWatchlist`"),
     ("AppCommand::Delete", "`DeleteShownList` for another watchlist"),
     ("AppCommand::DismissNotice", "`DISMISS` is its title"),
@@ -117,6 +117,7 @@ const WITHOUT_ENTRY: [(&str, &str); 19] = [
     ("AppCommand::Restore", "`RESTORE_WATCHLIST` and `RESTORE` are its titles"),
     ("ColumnCommand::Show", "`SHOW_HIDDEN_COLUMN` is its title"),
     ("Command::App", "contains another command"),
+    ("Command::DismissNewestNotice", "Esc without a selection"),
     ("Command::Grid", "contains another command"),
     ("Command::Show", "`GO_TO` is its title; a tab has the name of its watchlist"),
     ("Command::ShowHistoryOf", "`GridCommand::ShowHistory` has the title"),
@@ -171,11 +172,12 @@ fn variant_of(command: &Command) -> String {
 }
 
 /// The only buttons whose text is written where they are shown, each with the reason. They run no command.
-const BUTTONS: [(&str, &str); 11] = [
+const BUTTONS: [(&str, &str); 12] = [
     ("grid/confirmation.rs: Cancel", "closes the dialog"),
     ("panels/dialogs.rs: Browse…", "opens the system's file dialog for the text field"),
     ("panels/dialogs.rs: Cancel", "closes the dialog"),
     ("panels/dialogs.rs: Close", "closes the message"),
+    ("panels/dialogs.rs: Copy text", "copies the message's own text"),
     ("panels/history.rs: Close", "closes the panel that shows it"),
     ("panels/history.rs: Show row", "sets the panel's own filter"),
     ("panels/shortcuts.rs: Close", "closes the help"),

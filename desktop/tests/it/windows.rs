@@ -91,7 +91,10 @@ fn an_undo_does_not_overwrite_changes_of_others_and_adds_a_notice() {
     two.settle();
     assert_eq!((price(&two.ann, 0), price(&two.bob, 0)), ("90".to_owned(), "90".to_owned()));
     let notices = notices(&two.ann);
-    assert!(notices.iter().any(|text| text.contains("\"90\"")), "{notices:?}");
+    assert!(
+        notices.iter().any(|text| text.starts_with("Not undone: ") && text.ends_with(" to 90.")),
+        "{notices:?}"
+    );
     two.ann.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     two.settle();
     assert_eq!(price(&two.ann, 1), "30", "the undone edit is redone");
@@ -472,5 +475,47 @@ fn enter_on_a_command_that_cannot_run_says_why() {
     assert!(headless.find("Nothing to redo in this window.").is_some());
     headless.typed(vec![Event::Text(" ".to_owned())]);
     assert_eq!(headless.find("Nothing to redo in this window."), None, "typing asks again");
+    headless.stop();
+}
+
+#[test]
+fn a_removal_says_what_it_removed_and_offers_to_undo_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 1);
+    headless.key(Modifiers::COMMAND, Key::Delete);
+    assert_eq!(notices(&headless), ["\u{201c}AA\u{201d} was removed for everyone."]);
+    assert!(!headless.symbols().contains(&"AA".to_owned()));
+    headless.click("Undo");
+    headless.settle();
+    assert!(headless.symbols().contains(&"AA".to_owned()));
+    assert_eq!(notices(&headless), [""; 0]);
+    // Another edit is the last one then, so the notice does not offer to undo the removal any more.
+    go_to_price(&mut headless, 1);
+    headless.key(Modifiers::COMMAND, Key::Delete);
+    headless.enter("80");
+    assert_eq!(notices(&headless), [""; 0]);
+    go_to_price(&mut headless, 1);
+    headless.key(Modifiers::COMMAND, Key::Delete);
+    assert_eq!(notices(&headless).len(), 1);
+    headless.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(notices(&headless), [""; 0], "Esc dismisses it");
+    headless.stop();
+}
+
+#[test]
+fn a_new_window_does_not_show_what_others_were_told_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    headless.execute(AppCommand::Notify("Told before.".to_owned()));
+    assert!(headless.find("Told before.").is_some());
+    headless.open_window();
+    let shown = |headless: &Headless| {
+        let notices = headless.others[0].0.addressee().notices(&headless.state);
+        notices.map(|notice| notice.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&headless), [""; 0]);
+    headless.execute(AppCommand::Notify("Told to all.".to_owned()));
+    assert_eq!(shown(&headless), ["Told to all."]);
     headless.stop();
 }

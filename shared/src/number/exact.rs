@@ -20,6 +20,22 @@ pub enum NotANumber {
     /// A relative change such as `+5%`, of an empty cell.
     #[error("{0:?} is relative to the current value, and the cell is empty")]
     NoCurrentValue(String),
+    /// A percentage that is not a change of the current value.
+    #[error("{0:?} is not a number; write +5% or -5% to change the value by a percentage")]
+    Percent(String),
+    /// A fraction such as `1/3`.
+    #[error("{0:?} cannot be written exactly as a decimal")]
+    Inexact(String),
+    /// The locale's group separator where it separates no groups, such as `1,23`.
+    #[error("{text:?}: {separator:?} separates groups of digits here; the decimal separator is {decimal:?}")]
+    Misplaced {
+        /// The text.
+        text: String,
+        /// The locale's group separator.
+        separator: char,
+        /// The locale's decimal separator.
+        decimal: char,
+    },
     /// The number may be read in two ways: as groups of digits or as decimals.
     #[error(
         "{text:?} is ambiguous: {separator:?} is not a separator here; the decimal separator is {decimal:?}"

@@ -7,9 +7,25 @@ use super::{
     separators::Separators,
 };
 
+/// Maximum number of digits of the parts of a fraction, such as `99 1/4`.
+const FRACTION_DIGITS: usize = 6;
+
+/// A number that a person typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// The number.
+    pub number: Decimal,
+    /// What is added to the current value, if the text is relative to it.
+    pub step: Option<Decimal>,
+    /// Whether the text has digits, a sign and the separators of the locale only.
+    pub is_plain: bool,
+}
+
 /// Parses a number that a person typed: with grouping (`1,234.50`, `1 234,50`, `1,23,456` where that is usual), a suffix
-/// (`1.2k`, `3m`), or relative to the current value (`+0.5`, `-2%`). `-5` alone is minus five; a leading `+` is always
-/// relative.
+/// (`1.2k`, `3m`, `2b`), an exponent (`5e3`), a fraction (`99 1/4`), or a currency sign (`$5`, `5 €`).
+///
+/// With a current value, text that starts with a sign is relative to it: `+0.5`, `-0.5`, `-2%`. After `=` it is the number
+/// itself: `=-0.5`. Without a current value a sign is always part of the number.
 ///
 /// # Errors
 /// Text that is not such a number, quoted in the message.
@@ -17,66 +33,184 @@ pub fn parse_typed(
     text: &str,
     current: Option<Decimal>,
     separators: Separators,
-) -> Result<Decimal, NotANumber> {
+) -> Result<Typed, NotANumber> {
     let trimmed = text.trim();
     let shown = || trimmed.chars().take(64).collect::<String>();
-    let plain: String = trimmed.chars().map(|c| if c == MINUS { '-' } else { c }).collect();
-    let (percent, plain) = match plain.strip_suffix('%') {
-        Some(rest) => (true, rest.trim_end().to_owned()),
-        None => (false, plain),
+    let normal: String = trimmed.chars().map(|c| if c == MINUS { '-' } else { c }).collect();
+    let (is_value, rest) = match normal.strip_prefix('=') {
+        Some(rest) => (true, rest.trim_start()),
+        None => (false, &*normal),
     };
-    if let Some(other) = ambiguous_separator(&plain, separators) {
+    let (is_percent, rest) = match rest.strip_suffix('%') {
+        Some(rest) => (true, rest.trim_end()),
+        None => (false, rest),
+    };
+    let without_currency = trim_currency(rest);
+    let (sign, unsigned) = match without_currency.strip_prefix(['+', '-']) {
+        Some(unsigned) => (without_currency.chars().next(), trim_currency(unsigned.trim_start())),
+        None => (None, without_currency),
+    };
+    if let Some(other) = ambiguous_separator(unsigned, separators) {
         return Err(NotANumber::Ambiguous { text: shown(), separator: other, decimal: separators.decimal });
     }
-    let relative = plain.starts_with('+') || percent && plain.starts_with('-');
-    let magnitude = parse_magnitude(plain.trim_start_matches('+'), separators).ok_or_else(|| {
-        if plain.chars().filter(char::is_ascii_digit).count() > MAX_DIGITS {
-            NotANumber::TooManyDigits(shown())
-        } else {
-            NotANumber::Malformed(shown())
+    let (magnitude, is_simple) = match parse_magnitude(unsigned, separators) {
+        Ok(parsed) => parsed,
+        Err(Unparsed::Inexact) => return Err(NotANumber::Inexact(shown())),
+        Err(Unparsed::Malformed) if is_misplaced(unsigned, separators) => {
+            return Err(NotANumber::Misplaced {
+                text: shown(),
+                separator: separators.group,
+                decimal: separators.decimal,
+            });
         }
-    })?;
-    if percent && !relative {
-        return Err(NotANumber::Malformed(shown()));
-    }
-    if !relative {
-        return Ok(magnitude);
-    }
-    let current = current.ok_or_else(|| NotANumber::NoCurrentValue(shown()))?;
-    let step = if percent {
-        current.checked_mul(magnitude).map(|product| product / Decimal::ONE_HUNDRED)
-    } else {
-        Some(magnitude)
+        Err(Unparsed::Malformed) => {
+            let has_too_many = unsigned.chars().filter(char::is_ascii_digit).count() > MAX_DIGITS;
+            let error = if has_too_many { NotANumber::TooManyDigits } else { NotANumber::Malformed };
+            return Err(error(shown()));
+        }
     };
-    step.and_then(|step| current.checked_add(step))
-        .map(|sum| if percent { round(sum, current.scale().max(2)) } else { sum })
-        .ok_or_else(|| NotANumber::TooManyDigits(shown()))
+    let signed = if sign == Some('-') && !magnitude.is_zero() { -magnitude } else { magnitude };
+    if is_percent && (is_value || sign.is_none()) {
+        return Err(NotANumber::Percent(shown()));
+    }
+    let base = match current {
+        Some(current) if sign.is_some() && !is_value => current,
+        None if is_percent => return Err(NotANumber::NoCurrentValue(shown())),
+        _ => {
+            let is_plain = is_simple && unsigned.len() == rest.trim_start_matches('-').len();
+            return Ok(Typed { number: signed, step: None, is_plain: is_plain && !is_value });
+        }
+    };
+    let step = if is_percent {
+        let product = base.checked_mul(signed);
+        product.map(|product| round(product / Decimal::ONE_HUNDRED, base.scale().max(2)))
+    } else {
+        Some(signed)
+    };
+    let added = step.and_then(|step| Some((step, base.checked_add(step)?)));
+    let (step, number) = added.ok_or_else(|| NotANumber::TooManyDigits(shown()))?;
+    Ok(Typed { number, step: Some(step), is_plain: false })
 }
 
-fn parse_magnitude(text: &str, separators: Separators) -> Option<Decimal> {
-    let (text, factor) = match text.chars().last()? {
-        'k' | 'K' => (&text[..text.len() - 1], 1_000),
-        'm' | 'M' => (&text[..text.len() - 1], 1_000_000),
-        _ => (text, 1),
+/// Why a text without a sign is not a number.
+enum Unparsed {
+    Malformed,
+    /// A fraction that no decimal equals.
+    Inexact,
+}
+
+/// Parses a number without a sign. Returns whether it is written with digits and the separators of the locale only.
+fn parse_magnitude(text: &str, separators: Separators) -> Result<(Decimal, bool), Unparsed> {
+    if let Some((front, denominator)) = text.split_once('/') {
+        return parse_fraction(front.trim_end(), denominator.trim_start(), separators)
+            .map(|number| (number, false));
+    }
+    if let Some((mantissa, exponent)) = text.split_once(['e', 'E']) {
+        let number = parse_digits(mantissa, separators).and_then(|(number, _)| scaled(number, exponent));
+        return number.map(|number| (number, false)).ok_or(Unparsed::Malformed);
+    }
+    let factor = match text.chars().last() {
+        Some('k' | 'K') => 1_000,
+        Some('m' | 'M') => 1_000_000,
+        Some('b' | 'B') => 1_000_000_000,
+        _ => return parse_digits(text, separators).ok_or(Unparsed::Malformed),
     };
-    let plain = ungroup(text.trim(), separators)?;
-    if !plain.bytes().any(|byte| byte.is_ascii_digit()) {
+    let number = parse_digits(text[..text.len() - 1].trim_end(), separators)
+        .and_then(|(number, _)| number.checked_mul(Decimal::from(factor)));
+    number.map(|number| (number.normalize(), false)).ok_or(Unparsed::Malformed)
+}
+
+/// Parses `1/4`, or `99 1/4` with the whole part before the last space.
+fn parse_fraction(front: &str, denominator: &str, separators: Separators) -> Result<Decimal, Unparsed> {
+    let part = |text: &str| {
+        let is_short = (1..=FRACTION_DIGITS).contains(&text.len());
+        (is_short && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<u32>().ok())?
+    };
+    let (whole, numerator) = match front.rsplit_once(' ') {
+        Some((whole, numerator)) => (Some(whole.trim_end()), numerator),
+        None => (None, front),
+    };
+    let whole = match whole {
+        Some(text) => {
+            let parsed = parse_digits(text, separators).filter(|(number, _)| number.scale() == 0);
+            parsed.ok_or(Unparsed::Malformed)?.0
+        }
+        None => Decimal::ZERO,
+    };
+    let (Some(numerator), Some(denominator @ 1..)) = (part(numerator), part(denominator)) else {
+        return Err(Unparsed::Malformed);
+    };
+    if !is_exact(numerator, denominator) {
+        return Err(Unparsed::Inexact);
+    }
+    let quotient = (Decimal::from(numerator) / Decimal::from(denominator)).normalize();
+    let sum = whole.checked_add(quotient).ok_or(Unparsed::Malformed)?;
+    // A sum of more digits would be rounded.
+    let is_whole = sum - whole == quotient && parse_exact(&sum.to_string()).is_ok();
+    is_whole.then_some(sum).ok_or(Unparsed::Malformed)
+}
+
+/// Returns whether a fraction equals a decimal: in lowest terms its denominator divides a power of ten.
+fn is_exact(numerator: u32, denominator: u32) -> bool {
+    let (mut divisor, mut rest) = (denominator, numerator);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    let mut left = denominator / divisor;
+    for factor in [2, 5] {
+        while left.is_multiple_of(factor) {
+            left /= factor;
+        }
+    }
+    left == 1
+}
+
+/// Multiplies a number by a power of ten. Returns `None` if a decimal cannot hold the result exactly.
+fn scaled(number: Decimal, exponent: &str) -> Option<Decimal> {
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if !(1..=2).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let plain = match plain.strip_prefix('.') {
-        Some(rest) => format!("0.{rest}"),
-        None => plain.replacen("-.", "-0.", 1),
-    };
-    let negative = plain.starts_with('-');
-    let digits = plain.trim_start_matches('-').trim_start_matches('0');
+    let power: u32 = digits.parse().ok()?;
+    let number = number.normalize();
+    if exponent.starts_with('-') {
+        let mut divided = number;
+        divided.set_scale(number.scale() + power).ok()?;
+        return Some(divided);
+    }
+    let mut product = number;
+    for _ in 0..power {
+        product = product.checked_mul(Decimal::TEN)?;
+    }
+    Some(product.normalize())
+}
+
+/// Parses digits with separators. Returns whether the separators are those of the locale.
+fn parse_digits(text: &str, separators: Separators) -> Option<(Decimal, bool)> {
+    let (plain, is_own) = ungroup(text, separators)?;
+    if plain.contains('-') || !plain.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = plain.trim_start_matches('0');
     let digits =
         if digits.is_empty() || digits.starts_with('.') { format!("0{digits}") } else { digits.to_owned() };
-    if plain.matches('-').count() > usize::from(negative) {
-        return None;
+    Some((parse_exact(&digits).ok()?, is_own))
+}
+
+/// Removes a currency sign at either end.
+fn trim_currency(text: &str) -> &str {
+    let is_currency = |c: char| matches!(c, '$' | '\u{a2}'..='\u{a5}' | '\u{e3f}' | '\u{20a0}'..='\u{20cf}');
+    match (text.strip_prefix(is_currency), text.strip_suffix(is_currency)) {
+        (Some(rest), _) => rest.trim_start(),
+        (None, Some(rest)) => rest.trim_end(),
+        (None, None) => text,
     }
-    let number = parse_exact(&digits).ok()?;
-    let number = if factor == 1 { number } else { number.checked_mul(Decimal::from(factor))?.normalize() };
-    Some(if negative && !number.is_zero() { -number } else { number })
+}
+
+/// Returns whether a text is a number but for the places of its group separators.
+fn is_misplaced(text: &str, separators: Separators) -> bool {
+    let group = separators.group;
+    text.contains(group) && parse_magnitude(&text.replace(group, ""), separators).is_ok()
 }
 
 /// Returns the point or the comma of a text such as `1.234` in a locale where it separates neither decimals nor groups,
@@ -95,19 +229,31 @@ fn other_separator(separators: Separators) -> char {
     if separators.decimal == '.' { ',' } else { '.' }
 }
 
-/// Returns whether a character separates groups. Spaces and apostrophes do in every locale.
-fn is_group(c: char, separators: Separators) -> bool {
-    c == separators.group || matches!(c, ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\'' | '\u{2019}')
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}')
 }
 
-/// Removes the grouping and converts the decimal separator to a point. Returns `None` if the groups have not the lengths
-/// that are usual, or different separators.
-fn ungroup(text: &str, separators: Separators) -> Option<String> {
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '\u{2019}')
+}
+
+/// Returns whether a character separates groups. Spaces and apostrophes do in every locale.
+fn is_group(c: char, separators: Separators) -> bool {
+    c == separators.group || is_space(c) || is_apostrophe(c)
+}
+
+/// Returns whether a character is the group separator of the locale, or a form of it that is on a keyboard.
+fn is_own_group(c: char, Separators { group, .. }: Separators) -> bool {
+    c == group || is_space(c) && is_space(group) || is_apostrophe(c) && is_apostrophe(group)
+}
+
+/// Removes the grouping and converts the decimal separator to a point. Returns whether the separators are those of the
+/// locale, or `None` if the groups have not the lengths that are usual, or different separators.
+fn ungroup(text: &str, separators: Separators) -> Option<(String, bool)> {
     let other = other_separator(separators);
-    // A single separator of another locale is the decimal separator: `71.80` typed in a German locale is a price.
-    let is_single = text.matches(other).count() == 1 && !text.contains(separators.decimal);
-    let tail = text.rsplit(other).next().map_or(0, str::len);
-    let is_decimal = is_single && (tail != 3 || other != separators.group);
+    // A single separator that this locale does not have is the decimal separator: `71.80` typed in a French locale is a price.
+    let is_decimal =
+        other != separators.group && text.matches(other).count() == 1 && !text.contains(separators.decimal);
     let decimal = if is_decimal { other } else { separators.decimal };
     let (whole, fraction) = match text.split_once(decimal) {
         Some((whole, fraction)) => (whole, Some(fraction)),
@@ -119,13 +265,13 @@ fn ungroup(text: &str, separators: Separators) -> Option<String> {
     if found.any(|c| Some(c) != first) {
         return None;
     }
-    let (sign, digits) = whole.split_at(whole.len() - whole.trim_start_matches('-').len());
-    let groups: Vec<_> = digits.split(is_separator).collect();
+    let groups: Vec<_> = whole.split(is_separator).collect();
     if !are_usual_groups(&groups, separators) {
         return None;
     }
+    let is_own = !is_decimal && first.is_none_or(|separator| is_own_group(separator, separators));
     let fraction = fraction.map(|fraction| format!(".{fraction}")).unwrap_or_default();
-    Some(format!("{sign}{}{fraction}", groups.concat()))
+    Some((format!("{}{fraction}", groups.concat()), is_own))
 }
 
 /// Returns whether the last group has three digits, and the others as many as groups of the locale, or three. The first
@@ -148,20 +294,33 @@ mod tests {
     const INDIAN: Separators = Separators { decimal: '.', group: ',', group_digits: 2 };
 
     fn typed(text: &str, separators: Separators) -> Option<String> {
-        let current = parse_exact("70.00").ok();
-        parse_typed(text, current, separators).ok().map(|number| number.to_string())
+        parse_typed(text, None, separators).ok().map(|typed| typed.number.to_string())
     }
 
     #[test]
-    fn grouping_suffixes_and_relative_changes_are_accepted() {
+    fn the_shorthands_of_people_are_accepted() {
         for (text, number) in [
             ("1,234.50", "1234.50"),
             ("1 234.5", "1234.5"),
             ("1.2k", "1200"),
             ("3m", "3000000"),
-            ("+0.5", "70.50"),
-            ("-2%", "68.60"),
-            ("+10%", "77.00"),
+            ("1.2b", "1200000000"),
+            ("2 B", "2000000000"),
+            ("5e3", "5000"),
+            ("1.5E-3", "0.0015"),
+            ("1,234e+2", "123400"),
+            ("99 1/4", "99.25"),
+            ("1,099 31/32", "1099.96875"),
+            ("3/8", "0.375"),
+            ("$5", "5"),
+            ("-$1,234.50", "-1234.50"),
+            ("$-5", "-5"),
+            ("\u{20ac} 5", "5"),
+            ("5 \u{20ac}", "5"),
+            ("\u{a3}1.2k", "1200"),
+            ("+5", "5"),
+            ("=5", "5"),
+            ("=-0.5", "-0.5"),
             ("-5", "-5"),
             ("\u{2212}5.25", "-5.25"),
             (".5", "0.5"),
@@ -170,13 +329,62 @@ mod tests {
             ("007", "7"),
             ("-0", "0"),
             ("-0.00", "0.00"),
-            ("71,8", "71.8"),
         ] {
             assert_eq!(typed(text, Separators::ENGLISH).as_deref(), Some(number), "{text}");
         }
-        for text in ["", "1.2.3", "abc", "1,23,4", "k", "%", "5%", "--5", "0-5", "1e5", ",123", "1,,234"] {
+        for text in [
+            "", "1.2.3", "abc", "1,23,4", "1,23", "71,8", "k", "%", "5%", "+5%", "--5", "+-5", "0-5", "e5",
+            "1e", "1e100", "1e2e3", "1e3k", "1/0", "1/3", "10/09", "1/7", "1.5 1/4", "99 1/4k", "1/2/3", "$",
+            "$$5", "==5", ",123", "1,,234", "1e28e",
+        ] {
             assert_eq!(typed(text, Separators::ENGLISH), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_sign_is_relative_to_the_current_value_unless_it_follows_an_equals_sign() {
+        let current = parse_exact("200.58").ok();
+        for (text, number, step) in [
+            ("+0.5", "201.08", Some("0.5")),
+            ("-0.5", "200.08", Some("-0.5")),
+            ("\u{2212}0.5", "200.08", Some("-0.5")),
+            ("- 0.5", "200.08", Some("-0.5")),
+            ("-$1k", "-799.42", Some("-1000")),
+            ("-2%", "196.57", Some("-4.01")),
+            ("+10%", "220.64", Some("20.06")),
+            ("+1/4", "200.83", Some("0.25")),
+            ("=-0.5", "-0.5", None),
+            ("= -0.5", "-0.5", None),
+            ("70", "70", None),
+        ] {
+            let typed = parse_typed(text, current, Separators::ENGLISH).unwrap();
+            assert_eq!(typed.number.to_string(), number, "{text}");
+            assert_eq!(typed.step.map(|step| step.to_string()).as_deref(), step, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_digits_with_the_separators_of_the_locale_are_plain() {
+        for (separators, text, is_plain) in [
+            (Separators::ENGLISH, "1,234.50", true),
+            (Separators::ENGLISH, "-1234.5", true),
+            (Separators::ENGLISH, "\u{2212}5", true),
+            (Separators::ENGLISH, "1 234.50", false),
+            (Separators::ENGLISH, "1.2k", false),
+            (Separators::ENGLISH, "$5", false),
+            (Separators::ENGLISH, "5e3", false),
+            (Separators::ENGLISH, "1/4", false),
+            (Separators::ENGLISH, "=5", false),
+            (Separators::ENGLISH, "+5", false),
+            (FRENCH, "1 234,50", true),
+            (FRENCH, "71.80", false),
+            (SWISS, "1'234.50", true),
+            (SWISS, "1,234.50", false),
+        ] {
+            assert_eq!(parse_typed(text, None, separators).unwrap().is_plain, is_plain, "{text}");
+        }
+        let relative = parse_typed("-5", Some(Decimal::TEN), Separators::ENGLISH).unwrap();
+        assert!(!relative.is_plain);
     }
 
     #[test]
@@ -185,7 +393,7 @@ mod tests {
             (GERMAN, "1.234,50", Some("1234.50")),
             (GERMAN, "1.234", Some("1234")),
             (GERMAN, "1.234.567", Some("1234567")),
-            (GERMAN, "71.80", Some("71.80")),
+            (GERMAN, "71.80", None),
             (GERMAN, "1 234,50", Some("1234.50")),
             (GERMAN, "1 234.567", None),
             (GERMAN, "1234.567", None),
@@ -209,7 +417,7 @@ mod tests {
             (INDIAN, "12,345", Some("12345")),
             (INDIAN, "1,234,567", Some("1234567")),
             (INDIAN, "123,45,678", None),
-            (INDIAN, "1,23", Some("1.23")),
+            (INDIAN, "1,23", None),
             (Separators::ENGLISH, "12,34,567", None),
             (Separators::ENGLISH, "1234,567", None),
         ] {
@@ -223,8 +431,21 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_change_needs_a_current_value() {
-        let error = parse_typed("+1", None, Separators::ENGLISH).unwrap_err();
-        assert!(matches!(error, NotANumber::NoCurrentValue(_)));
+    fn errors_say_what_is_wrong() {
+        let error = |text: &str, separators| parse_typed(text, None, separators).unwrap_err().to_string();
+        for (text, message) in [
+            ("1,23", "\"1,23\": ',' separates groups of digits here; the decimal separator is '.'"),
+            ("+1%", "\"+1%\" is relative to the current value, and the cell is empty"),
+            ("5%", "\"5%\" is not a number; write +5% or -5% to change the value by a percentage"),
+            ("1/3", "\"1/3\" cannot be written exactly as a decimal"),
+            ("words", "\"words\" is not a number"),
+        ] {
+            assert_eq!(error(text, Separators::ENGLISH), message);
+        }
+        assert!(
+            error("71.80", GERMAN)
+                .contains("'.' separates groups of digits here; the decimal separator is ','")
+        );
+        assert!(error("12345678901234567890123456789", Separators::ENGLISH).contains("28 digits"));
     }
 }

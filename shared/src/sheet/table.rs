@@ -105,7 +105,7 @@ impl Table {
                     continue;
                 }
                 let number = number::parse_exact(field.trim()).or_else(|_strict| {
-                    number::parse_typed(field.trim_start_matches(['$', '€', '£']), None, Separators::ENGLISH)
+                    number::parse_typed(field, None, Separators::ENGLISH).map(|typed| typed.number)
                 });
                 let bad_value = |error: number::NotANumber| BadValue {
                     row: index,

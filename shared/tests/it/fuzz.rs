@@ -9,7 +9,7 @@ use bolero::{TypeGenerator, check};
 use shared::{
     ids::{At, RowId, WatchlistId},
     limits::Limits,
-    number::{self, Separators},
+    number::{self, Separators, Typed},
     position::Position,
     sheet::csv,
     value::Literal,
@@ -219,8 +219,9 @@ fn numbers() {
 /// Text that resembles numbers.
 #[test]
 fn numbers_of_typical_characters() {
-    const CHARACTERS: [char; 18] = [
-        '0', '1', '5', '9', '.', ',', '-', '+', '*', '/', '%', 'k', 'm', 'e', ' ', '\u{a0}', '(', '\u{2212}',
+    const CHARACTERS: [char; 21] = [
+        '0', '1', '5', '9', '.', ',', '-', '+', '=', '*', '/', '%', 'k', 'm', 'b', 'e', ' ', '$', '\u{a0}',
+        '(', '\u{2212}',
     ];
     check!().with_type::<Vec<u8>>().with_iterations(50_000).for_each(|picks| {
         let text: String =
@@ -239,10 +240,14 @@ fn check_number(text: &str) {
     for separators in [Separators::ENGLISH, german, swiss, indian] {
         for current in [None, number::parse_exact("71.72").ok()] {
             if let Ok(typed) = number::parse_typed(text, current, separators) {
-                let written = separators.write(typed);
-                assert_eq!(number::parse_typed(&written, current, separators), Ok(typed), "{text:?}");
-                let shown = separators.format(typed, typed.scale());
-                assert_eq!(number::parse_typed(&shown, current, separators), Ok(typed), "{text:?}");
+                let plain = Ok(Typed { number: typed.number, step: None, is_plain: true });
+                for again in
+                    [separators.write(typed.number), separators.format(typed.number, typed.number.scale())]
+                {
+                    assert_eq!(number::parse_typed(&again, None, separators), plain, "{text:?}");
+                    let value = number::parse_typed(&format!("={again}"), current, separators);
+                    assert_eq!(value.map(|value| value.number), Ok(typed.number), "{text:?}");
+                }
             }
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use egui::Rangef;
 use shared::{
-    column::ColumnKind,
+    column::{ColumnKey, ColumnKind},
+    ids::RowId,
     value::{Literal, Value},
 };
 
@@ -13,8 +14,9 @@ use super::{
     picker::Picker,
 };
 use crate::{
-    command::Command,
+    command::{Command, EditorCommand, GridCommand},
     grid::{
+        confirm::edit_or_confirm,
         cursor::Cursor,
         place::{ListIndex, insert_changes},
         selection::Selection,
@@ -67,10 +69,12 @@ pub(in crate::grid) fn open(
         column,
         text,
         seen: value,
+        is_relative: typed_over,
         typed_over,
         problem: None,
         opening: Some(opening),
         picker,
+        row_cells: BTreeMap::new(),
         last_index,
         last_place,
         last_column: Rangef::NOTHING,
@@ -97,6 +101,40 @@ pub(in crate::grid) fn commit(
     }
 }
 
+/// Commits the text to all selected cells, as far as they are editable and it is valid in their columns. A
+/// relative number is relative to the value of each cell.
+pub(in crate::grid) fn commit_to_selection(
+    editing: &mut Editing,
+    selection: &mut Selection,
+    frame: &Frame<'_>,
+) -> Option<Vec<Command>> {
+    let editor = editing.editor.as_mut()?;
+    let (table, view) = (frame.table, frame.view);
+    let columns = selection.columns(table);
+    let (mut changes, mut refusal) = (Vec::new(), None);
+    for row in selection.rows(table) {
+        for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
+            let Some((storage, present)) = table.editable(Some(row), column) else { continue };
+            let current = present.as_number().filter(|_| editor.is_relative);
+            match read_typed(&storage.column.kind, &editor.text, current, view) {
+                Ok(value) if value != present => {
+                    changes.push(guarded_set(row, storage, value.to_literal(), &present));
+                }
+                Ok(_) => {}
+                Err(why) => {
+                    refusal.get_or_insert(why);
+                }
+            }
+        }
+    }
+    if let (Some(why), true) = (refusal, changes.is_empty()) {
+        editor.problem = Some(Problem::Invalid(why));
+        return None;
+    }
+    editing.editor = None;
+    Some(edit_or_confirm(&GridCommand::Editor(EditorCommand::CommitToSelection), Vec::new(), changes, view))
+}
+
 fn try_commit(
     editor: &mut Editor,
     selection: &mut Selection,
@@ -111,25 +149,23 @@ fn try_commit(
     if let Some(picker) = &editor.picker {
         picker.complete(&entry.column.kind, &mut editor.text);
     }
-    // A relative number is relative to the value in the question.
-    let base = match &editor.problem {
-        Some(Problem::Changed(current)) => current,
-        _ => &editor.seen,
-    };
-    let value = read_typed(&entry.column.kind, &editor.text, base, view).map_err(Problem::Invalid)?;
+    let current = editor.current_number();
+    let value = read_typed(&entry.column.kind, &editor.text, current, view).map_err(Problem::Invalid)?;
     let rows = view.watchlist.rows();
     let Some(row) = editor.cursor.row else {
         return if value.is_empty() {
             Ok(None)
         } else {
-            insert_typed_row(editor, &value, ListIndex::end(view.watchlist), selection, frame).map(Some)
+            let new = ((view.new_row)(), BTreeMap::new());
+            insert_typed_row(editor, &value, new, ListIndex::end(view.watchlist), selection, frame).map(Some)
         };
     };
     if rows.get(row).is_none() {
         if editor.problem != Some(Problem::RowRemoved) {
             return Err(Problem::RowRemoved);
         }
-        return insert_typed_row(editor, &value, editor.last_place, selection, frame).map(Some);
+        let removed = (row, editor.row_cells.clone());
+        return insert_typed_row(editor, &value, removed, editor.last_place, selection, frame).map(Some);
     }
     let current = view.watchlist.cell(row, &editor.column);
     let is_asked = editor.problem == Some(Problem::Changed(current.clone()));
@@ -139,19 +175,24 @@ fn try_commit(
     Ok((value != current).then(|| view.edit(vec![guarded_set(row, entry, value.to_literal(), &current)])))
 }
 
-/// Inserts the typed value as a new row at a place of the list.
+/// Inserts a row with the typed value at a place of the list: a new one, or one that was removed, with its
+/// other values.
 fn insert_typed_row(
     editor: &Editor,
     value: &Value,
+    (row, mut cells): (RowId, BTreeMap<ColumnKey, Literal>),
     place: ListIndex,
     selection: &mut Selection,
     frame: &Frame<'_>,
 ) -> Result<Command, Problem> {
-    let new = (frame.view.new_row)();
-    let cells = BTreeMap::from([(editor.column.clone(), value.to_literal())]);
-    let changes = insert_changes(frame.view.watchlist, place, vec![(new, cells)])
+    if value.is_empty() {
+        cells.remove(&editor.column);
+    } else {
+        cells.insert(editor.column.clone(), value.to_literal());
+    }
+    let changes = insert_changes(frame.view.watchlist, place, vec![(row, cells)])
         .ok_or_else(|| Problem::Invalid("Cannot add another row here.".to_owned()))?;
-    selection.cursor = Some(Cursor { row: Some(new), column: editor.cursor.column.clone() });
-    selection.inserted_row = Some(new);
+    selection.cursor = Some(Cursor { row: Some(row), column: editor.cursor.column.clone() });
+    selection.inserted_row = Some(row);
     Ok(frame.view.edit(changes))
 }

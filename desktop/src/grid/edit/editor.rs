@@ -1,10 +1,21 @@
 //! The state of the editor.
 
+use std::collections::BTreeMap;
+
 use egui::Rangef;
-use shared::{column::ColumnKey, ids::RowId, value::Value};
+use rust_decimal::Decimal;
+use shared::{
+    column::ColumnKey,
+    ids::RowId,
+    value::{Literal, Value},
+};
 
 use super::picker::Picker;
-use crate::grid::{cursor::Cursor, place::ListIndex, table::Table};
+use crate::grid::{
+    cursor::Cursor,
+    place::{ListIndex, cells_of},
+    table::Table,
+};
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,18 +54,48 @@ pub struct Editor {
     /// The value that the user last saw in the cell: the one when the editor was opened, or the one in the
     /// warning.
     pub(super) seen: Value,
+    /// Whether a number that starts with a sign is relative to the current value: it was typed over the value.
+    pub(super) is_relative: bool,
     /// Whether arrow keys commit and move, as they do after typing over a value.
     pub(super) typed_over: bool,
     /// Why the last commit failed.
     pub(super) problem: Option<Problem>,
     pub(super) opening: Option<Opening>,
     pub(super) picker: Option<Picker>,
+    /// The last values of the row, to insert it again if it is removed.
+    pub(super) row_cells: BTreeMap<ColumnKey, Literal>,
     /// Last known index of the row.
     pub(super) last_index: usize,
     /// The last place of the row in the list's own order.
     pub(super) last_place: ListIndex,
     /// Last known left and right edge of the column.
     pub(super) last_column: Rangef,
+}
+
+impl Editor {
+    /// Remembers where the row is and what it contains, in case it is removed.
+    pub(super) fn remember_row(&mut self, table: &Table<'_>) {
+        let Some(id) = self.cursor.row else { return };
+        if let Some(index) = table.index_of(id) {
+            self.last_index = index;
+        }
+        if let Some(place) = ListIndex::of(table.watchlist, id) {
+            self.last_place = place;
+        }
+        if let Some(row) = table.watchlist.rows().get(id) {
+            self.row_cells = cells_of(row, table.watchlist);
+        }
+    }
+
+    /// Returns the number to which the typed one is relative, if it may be: the one in the question, or the one
+    /// that the user saw.
+    pub(super) fn current_number(&self) -> Option<Decimal> {
+        let current = match &self.problem {
+            Some(Problem::Changed(current)) => current,
+            _ => &self.seen,
+        };
+        current.as_number().filter(|_| self.is_relative)
+    }
 }
 
 /// The open editor, and the input that waits for it.

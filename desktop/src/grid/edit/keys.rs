@@ -9,12 +9,25 @@ use crate::{
     grid::view::GridView,
 };
 
+/// How the text is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Commit {
+    /// The cursor stays.
+    Stay,
+    /// To all selected cells; the cursor stays.
+    ToSelection,
+    /// Then the cursor moves. After Tabs, Enter returns to the column in which they began.
+    Move(Step),
+    /// Then the cursor leaves the cell, as if the editor had not been open.
+    Leave(Step),
+}
+
 /// The commands of a frame's keys.
 #[derive(Default)]
 pub(super) struct Keys {
     pub(super) escape: bool,
-    /// Commits, then moves by this step if there is one.
-    pub(super) commit: Option<Option<Step>>,
+    /// How the text is committed.
+    pub(super) commit: Option<Commit>,
     /// Steps the number: true is up.
     pub(super) step: Option<bool>,
     /// Input that follows the key that closes the editor, and is not for it.
@@ -58,9 +71,9 @@ impl Keys {
             if let Some(TakenKey { command, following, .. }) = command::take_first(&mut input.events, closing)
             {
                 match editor_command(&command) {
-                    Some(EditorCommand::Commit(step) | EditorCommand::Leave(step)) => {
-                        keys.commit = Some(Some(step));
-                    }
+                    Some(EditorCommand::Commit(step)) => keys.commit = Some(Commit::Move(step)),
+                    Some(EditorCommand::Leave(step)) => keys.commit = Some(Commit::Leave(step)),
+                    Some(EditorCommand::CommitToSelection) => keys.commit = Some(Commit::ToSelection),
                     _ => keys.escape = true,
                 }
                 keys.following = following;
@@ -79,5 +92,6 @@ fn editor_command(command: &Command) -> Option<EditorCommand> {
 }
 
 fn closes(command: EditorCommand) -> bool {
-    matches!(command, EditorCommand::Commit(_) | EditorCommand::Leave(_) | EditorCommand::Discard)
+    use EditorCommand as E;
+    matches!(command, E::Commit(_) | E::CommitToSelection | E::Leave(_) | E::Discard)
 }

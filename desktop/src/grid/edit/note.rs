@@ -1,15 +1,23 @@
 //! The note beside the open editor: a validation error, a conflicting change with its choices, or the meaning
 //! of a shorthand.
 
-use egui::{Area, Button, Color32, Order, Rect, RichText, Ui, pos2, vec2};
+use egui::{Align, Align2, Area, Button, Color32, Order, Rect, RichText, Ui, pos2, vec2};
 use shared::value::Value;
 
 use super::editor::{Editor, Problem};
 use crate::{
     command::{EditorCommand, GridCommand, Step, entry_of},
-    grid::{filter, typed::read_typed, view::GridView},
+    grid::{
+        filter,
+        metrics::{ARROW, PADDING},
+        typed::{Meaning, meaning, read_typed},
+        view::GridView,
+    },
     theme,
 };
+
+/// Space between the text of a note and its left and right edge, in points.
+const MARGIN: f32 = 8.0;
 
 /// The user's choice in a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +28,28 @@ pub(super) enum Answer {
     Discard,
     /// Copies the typed text to the clipboard.
     Copy,
-    /// Inserts the typed text as a new row.
-    NewRow,
+    /// Inserts the removed row again, with the typed text.
+    BringBack,
 }
 
 struct Note {
     text: String,
+    /// A remark before the text, whose right edge is that of the number.
+    hint: Option<String>,
+    /// Whether the text ends with a number in the format of the cell.
+    is_number: bool,
     color: Color32,
     answers: &'static [Choice],
+}
+
+impl Note {
+    fn new(text: impl Into<String>, color: Color32) -> Self {
+        Self { text: text.into(), hint: None, is_number: false, color, answers: &[] }
+    }
+
+    fn with_answers(self, answers: &'static [Choice]) -> Self {
+        Self { answers, ..self }
+    }
 }
 
 /// A button of a note: its title, the command whose key gives the same answer, and the answer.
@@ -39,7 +61,7 @@ const DISCARD: Option<EditorCommand> = Some(EditorCommand::Discard);
 const CHANGED: &[Choice] =
     &[("Overwrite", COMMIT, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
 const ROW_REMOVED: &[Choice] = &[
-    ("New row", COMMIT, Answer::NewRow),
+    ("Bring it back", COMMIT, Answer::BringBack),
     ("Copy text", None, Answer::Copy),
     ("Discard", DISCARD, Answer::Discard),
 ];
@@ -48,30 +70,37 @@ const COLUMN_REMOVED: &[Choice] = &[("Copy text", None, Answer::Copy), ("Discard
 /// Shows the note below or above the editor. Returns the user's choice.
 pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) -> Option<Answer> {
     let note = note_for(editor, view)?;
-    let frame = egui::Frame::popup(&ui.global_style()).inner_margin(egui::Margin::symmetric(8, 4));
+    let frame = egui::Frame::popup(&ui.global_style()).inner_margin(vec2(MARGIN, 4.0));
     let room = ui.max_rect();
     // The picker is on the other side of the editor.
     let is_above = match &editor.picker {
         Some(picker) => !picker.is_above(rect, room),
         None => rect.bottom() + 40.0 > room.bottom(),
     };
-    let (pivot, y) = if is_above {
-        (egui::Align2::LEFT_BOTTOM, rect.top() - 4.0)
+    let (vertical, y) =
+        if is_above { (Align::BOTTOM, rect.top() - 4.0) } else { (Align::TOP, rect.bottom() + 4.0) };
+    // The digits of a number are below those of the cell.
+    let (horizontal, x, font) = if note.is_number {
+        (Align::RIGHT, rect.right() - PADDING - ARROW + MARGIN, theme::text())
     } else {
-        (egui::Align2::LEFT_TOP, rect.bottom() + 4.0)
+        (Align::LEFT, rect.left(), theme::small())
     };
     let mut answer = None;
     Area::new(ui.scope_id().with("editor note"))
         .order(Order::Foreground)
         .fade_in(false)
-        .pivot(pivot)
-        .fixed_pos(pos2(rect.left(), y))
+        .pivot(Align2([horizontal, vertical]))
+        .fixed_pos(pos2(x, y))
         .constrain_to(room)
         .show(ui.ctx(), |ui| {
             frame.show(ui, |ui| {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().button_padding = vec2(6.0, 2.0);
-                    ui.label(RichText::new(&note.text).font(theme::small()).color(note.color));
+                    if let Some(hint) = &note.hint {
+                        ui.label(RichText::new(hint).font(theme::small()).color(view.palette.muted));
+                        ui.add_space(4.0);
+                    }
+                    ui.label(RichText::new(&note.text).font(font).color(note.color));
                     for (title, same, choice) in note.answers {
                         let mut button = Button::new(RichText::new(*title).font(theme::small()));
                         if let Some(command) = same {
@@ -92,7 +121,7 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
     let palette = view.palette;
     let Ok(entry) = view.watchlist.columns().visible_column(&editor.column) else {
         let text = "This column was removed".to_owned();
-        return Some(Note { text, color: palette.down, answers: COLUMN_REMOVED });
+        return Some(Note::new(text, palette.down).with_answers(COLUMN_REMOVED));
     };
     let row = editor.cursor.row;
     let current = row.map_or(Value::Empty, |row| view.watchlist.cell(row, &editor.column));
@@ -100,39 +129,36 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
     let by = view.author.as_ref().map(|name| format!(" \u{b7} {name}")).unwrap_or_default();
     let now = filter::display_text(&current, view.value_format(&entry.column.kind));
     let now = if now.is_empty() { "empty".to_owned() } else { now };
-    let muted = |text: String| Some(Note { text, color: palette.muted, answers: &[] });
     match &editor.problem {
-        Some(Problem::Invalid(why)) => Some(Note { text: why.clone(), color: palette.down, answers: &[] }),
+        Some(Problem::Invalid(why)) => Some(Note::new(why, palette.down)),
         Some(Problem::RowRemoved) => {
-            let text = "This row was removed. Add a new row with your text?".to_owned();
-            Some(Note { text, color: palette.down, answers: ROW_REMOVED })
+            let text = "This row was removed. Bring it back with your text?";
+            Some(Note::new(text, palette.down).with_answers(ROW_REMOVED))
         }
-        None if is_removed => {
-            let text = "This row was removed".to_owned();
-            Some(Note { text, color: palette.down, answers: ROW_REMOVED })
-        }
+        None if is_removed => Some(Note::new("This row was removed", palette.down).with_answers(ROW_REMOVED)),
         Some(Problem::Changed(asked)) if current == *asked => {
-            Some(Note { text: format!("Overwrite {now}{by}?"), color: palette.down, answers: CHANGED })
+            let question = match &view.author {
+                Some(name) => format!("Replace {name}\u{2019}s {now}?"),
+                None => format!("Replace {now}?"),
+            };
+            Some(Note::new(question, palette.down).with_answers(CHANGED))
         }
         Some(Problem::Changed(_)) | None if current != editor.seen => {
-            Some(Note { text: format!("Now {now}{by}"), color: palette.accent, answers: CHANGED })
+            Some(Note::new(format!("Now {now}{by}"), palette.accent).with_answers(CHANGED))
         }
         Some(Problem::Changed(_)) | None => {
-            match read_typed(&entry.column.kind, &editor.text, &editor.seen, view) {
-                Ok(Value::Number(number)) if is_shorthand(&editor.text) => {
-                    muted(format!("= {}", view.separators.write(number)))
-                }
+            let (kind, current) = (&entry.column.kind, editor.current_number());
+            if let Some(Meaning { text, hint }) = meaning(kind, &editor.text, current, view.separators) {
+                return Some(Note { hint, is_number: true, ..Note::new(text, palette.text) });
+            }
+            match read_typed(kind, &editor.text, current, view) {
                 Ok(Value::Time(time)) if editor.picker.is_none() => {
                     let local = time.to_jiff().to_zoned(view.zone.clone());
-                    muted(local.strftime("%A %-d %B %Y, %H:%M:%S %:z").to_string())
+                    let text = local.strftime("%A %-d %B %Y, %H:%M:%S %:z").to_string();
+                    Some(Note::new(text, palette.muted))
                 }
                 _ => None,
             }
         }
     }
-}
-
-fn is_shorthand(text: &str) -> bool {
-    let text = text.trim();
-    text.starts_with('+') || text.ends_with(['%', 'k', 'K', 'm', 'M'])
 }

@@ -125,7 +125,7 @@ fn a_second_change_asks_for_confirmation_again() {
     harness.text("21");
     by_others(&mut harness, "25");
     harness.key(Key::Enter);
-    harness.0.get_by_label("Overwrite 25.00 \u{b7} bob?");
+    harness.0.get_by_label("Replace bob\u{2019}s 25.00?");
     by_others(&mut harness, "26");
     harness.key(Key::Enter);
     assert_eq!(harness.editor().as_deref(), Some("21"), "the user has not seen the 26 yet");
@@ -141,7 +141,7 @@ fn typing_on_withdraws_the_question_whether_to_overwrite() {
     harness.text("21");
     harness.others(&[Change::set(row(2), &"price".into(), Literal::from("70"))]);
     harness.key(Key::Enter);
-    harness.0.get_by_label("Overwrite 70.00 \u{b7} bob?");
+    harness.0.get_by_label("Replace bob\u{2019}s 70.00?");
     harness.text("7");
     harness.key(Key::Enter);
     assert_eq!(harness.editor().as_deref(), Some("217"), "it asks again");
@@ -151,7 +151,7 @@ fn typing_on_withdraws_the_question_whether_to_overwrite() {
 }
 
 #[test]
-fn text_of_a_removed_row_can_be_copied_or_inserted_as_a_new_row() {
+fn text_of_a_removed_row_can_be_copied_or_bring_the_row_back() {
     let mut harness = three_rows();
     harness.go(1, PRICE);
     harness.text("21");
@@ -159,13 +159,14 @@ fn text_of_a_removed_row_can_be_copied_or_inserted_as_a_new_row() {
     harness.0.get_by_label("This row was removed");
     click(&mut harness, "Copy text");
     assert_eq!((harness.app_ref().copied.as_str(), harness.editor().as_deref()), ("21", Some("21")));
-    click(&mut harness, "New row");
-    assert_eq!((harness.editor(), harness.cell("Price of row 2")), (None, "21.00".to_owned()));
-    assert_eq!(harness.symbols(), ["AAA", "", "CCC"]);
+    click(&mut harness, "Bring it back");
+    assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
+    assert_eq!(harness.cell("Note of BBB"), "second", "the row has its other values");
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"]);
 }
 
 #[test]
-fn a_new_row_for_text_of_a_removed_row_takes_its_place_in_the_list_whatever_the_sort() {
+fn a_row_that_is_brought_back_takes_its_place_in_the_list_whatever_the_sort() {
     let mut harness = three_rows();
     // By price: CCC, BBB, AAA.
     let sort = SortKey { column: "price".into(), descending: false };
@@ -175,10 +176,10 @@ fn a_new_row_for_text_of_a_removed_row_takes_its_place_in_the_list_whatever_the_
     harness.go(0, PRICE);
     harness.text("11");
     harness.others(&[Change::remove(row(3), None)]);
-    click(&mut harness, "New row");
+    click(&mut harness, "Bring it back");
     harness.app().grid.config.sort.clear();
     harness.frames();
-    assert_eq!(harness.symbols(), ["AAA", "BBB", ""]);
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"]);
 }
 
 #[test]

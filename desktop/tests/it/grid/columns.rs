@@ -109,7 +109,7 @@ fn a_sparkline_has_no_value_to_fill_and_text_pasted_over_it_is_skipped() {
     assert_eq!(harness.cell("Price of AAA"), before, "a sparkline fills nothing");
     harness.go(3, PRICE);
     harness.paste("1");
-    let notice = "Price trend is computed from other columns.";
+    let notice = "Price trend is computed from other columns and not pasted.";
     assert_eq!(harness.app().notices.last().map(String::as_str), Some(notice));
     assert!(harness.app().edits.is_empty());
 }

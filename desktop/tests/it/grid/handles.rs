@@ -222,7 +222,7 @@ fn resting_the_pointer_on_a_cell_shows_its_latest_changes() {
     harness.0.hover_at(at);
     harness.0.step();
     assert!(harness.app().notices.is_empty(), "not immediately");
-    harness.frames();
+    (0..2).for_each(|_| harness.frames());
     let request = AppCommand::RequestCellHistory { watchlist: LIST, row: row(2), column: "price".into() };
     let asked = format!("{:?}", Command::from(request));
     assert_eq!(harness.app().notices, [asked]);

@@ -1,7 +1,8 @@
 //! Sorting, filtering, finding, and inserting, moving and removing rows.
 
+use desktop::grid::order::SortKey;
 use egui::{Key, Modifiers};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use shared::{edit::Change, value::Literal};
 
 use super::desk::{harness, row, three_rows};
@@ -122,7 +123,8 @@ fn opening_the_filter_row_focuses_it_and_enter_returns_to_the_rows() {
     harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"], "a closed filter row hides nothing");
     harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
-    assert_eq!(harness.symbols(), ["AAA", "BBB"]);
+    harness.text("<15");
+    assert_eq!(harness.symbols(), ["CCC"], "the closed filter is gone");
     harness.key(Key::Escape);
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"], "Esc clears the filter");
 }
@@ -155,7 +157,7 @@ fn rows_are_inserted_duplicated_moved_and_removed() {
     harness.text("NEW");
     harness.key(Key::Enter);
     assert_eq!(harness.symbols(), ["NEW", "AAA", "BBB", "CCC"]);
-    harness.keys(Modifiers::COMMAND, Key::Enter);
+    harness.keys(Modifiers::ALT, Key::Insert);
     harness.text("MID");
     harness.key(Key::Enter);
     assert_eq!(harness.symbols(), ["NEW", "AAA", "MID", "BBB", "CCC"]);
@@ -209,7 +211,7 @@ fn removing_very_many_rows_needs_confirmation_and_cancelling_keeps_them() {
     harness.keys(Modifiers::COMMAND, Key::A);
     harness.keys(Modifiers::COMMAND, Key::Delete);
     harness.0.get_by_label(
-        "10,050 changes exceed the limit of one edit. They will be sent and undone as 2 edits.",
+        "10,050 changes are too many for one step: they are sent as 2 edits, and undo takes as many steps.",
     );
     harness.0.get_by_label("Cancel").click();
     harness.frames();
@@ -232,4 +234,120 @@ fn density_sets_the_row_height() {
     harness.app().grid.density = desktop::theme::Density::Comfortable;
     harness.frames();
     assert!((height(&harness) - 28.0).abs() < 0.1);
+}
+
+/// The view never scrolls by itself, and the pointer does not hold the order for ever.
+#[test]
+fn live_sorting_waits_for_the_pointer_and_is_taken_up_a_second_after_it_rests() {
+    let rows: Vec<(String, String)> =
+        (0..200).map(|number| (format!("S{number:03}"), (number + 1).to_string())).collect();
+    let rows: Vec<(&str, &str, &str)> =
+        rows.iter().map(|(symbol, price)| (&**symbol, &**price, "")).collect();
+    let mut harness = harness(&rows);
+    let sort = SortKey { column: "price".into(), descending: false };
+    harness.app().grid.config.sort = vec![sort];
+    harness.app().grid.scroll.row = 100.0;
+    harness.frames();
+    let first = |harness: &super::desk::GridHarness| harness.symbols().into_iter().next().unwrap();
+    assert_eq!(first(&harness), "S100");
+    let pointed = harness.0.get_by_label("Price of S110").rect().center();
+    harness.0.hover_at(pointed);
+    harness.frames();
+    let waits = |harness: &super::desk::GridHarness| {
+        let header = harness.0.get_by_label("Price");
+        header.accesskit_node().description().is_some_and(|text| text.contains("waits for the pointer"))
+    };
+    assert!(!waits(&harness));
+    harness.others(&[Change::set(super::desk::row(111), &"price".into(), Literal::from("0"))]);
+    assert!(harness.symbols().contains(&"S110".to_owned()), "the row under the pointer stays");
+    assert!(waits(&harness));
+    harness.0.run_steps(80);
+    assert!(!harness.symbols().contains(&"S110".to_owned()), "a second later it has gone to its place");
+    assert!((harness.app().grid.scroll.row - 100.0).abs() < 0.01, "and the view has not followed");
+    assert!(!waits(&harness));
+}
+
+#[test]
+fn closing_the_filter_row_clears_it_and_a_filter_without_matches_says_so() {
+    let mut harness = three_rows();
+    harness.go(0, 2);
+    let toggle = Modifiers::COMMAND | Modifiers::SHIFT;
+    harness.keys(toggle, Key::L);
+    harness.text(">25");
+    harness.frames();
+    assert_eq!(harness.symbols(), ["AAA"]);
+    harness.key(Key::Enter);
+    harness.keys(toggle, Key::L);
+    harness.frames();
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"]);
+    harness.keys(toggle, Key::L);
+    harness.text(">99");
+    harness.frames();
+    harness.0.get_by_label("No row matches the filters.");
+    harness.0.get_by_label("Clear filters").click();
+    harness.frames();
+    harness.frames();
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"]);
+}
+
+#[test]
+fn the_cursor_returns_to_its_row_when_the_filter_that_hides_it_is_cleared() {
+    let mut harness = three_rows();
+    harness.go(1, 2);
+    harness.app().grid.config.has_filters = true;
+    for (filter, waits_on) in
+        [(">25", "Price of AAA"), ("<15", "Price of CCC"), (">99", "Price of the new row")]
+    {
+        harness.app().grid.config.filters.insert("price".into(), filter.to_owned());
+        harness.frames();
+        harness.frames();
+        assert_eq!(harness.focused().as_deref(), Some(waits_on), "{filter}");
+    }
+    harness.app().grid.config.filters.clear();
+    harness.frames();
+    harness.frames();
+    assert_eq!(harness.focused().as_deref(), Some("Price of BBB"));
+    harness.app().grid.config.filters.insert("price".into(), ">25".to_owned());
+    harness.frames();
+    harness.key(Key::ArrowLeft);
+    harness.key(Key::ArrowDown);
+    harness.key(Key::ArrowUp);
+    harness.app().grid.config.filters.clear();
+    harness.frames();
+    harness.frames();
+    assert_eq!(harness.focused().as_deref(), Some("Company of AAA"), "unless it has been moved");
+}
+
+#[test]
+fn hiding_a_column_moves_the_cursor_to_its_neighbour() {
+    let mut harness = three_rows();
+    harness.go(1, 2);
+    harness.app().grid.queue_command(desktop::command::ColumnCommand::Hide);
+    harness.frames();
+    assert_eq!(harness.focused().as_deref(), Some("Change of BBB"));
+}
+
+#[test]
+fn a_row_that_a_later_filter_hides_is_not_called_new() {
+    let mut harness = three_rows();
+    harness.go(1, 0);
+    harness.key(Key::Insert);
+    harness.text("NEW");
+    harness.key(Key::Enter);
+    harness.app().grid.config.has_filters = true;
+    harness.app().grid.config.filters.insert("price".into(), ">15".to_owned());
+    harness.frames();
+    harness.frames();
+    assert_eq!(harness.symbols(), ["AAA", "BBB"]);
+    assert_eq!(harness.app().notices, [""; 0]);
+}
+
+#[test]
+fn a_section_is_not_inserted_into_a_sorted_list() {
+    let mut harness = three_rows();
+    harness.0.get_by_label("Price").click();
+    harness.frames();
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    assert!(harness.app().edits.is_empty());
+    assert!(harness.app().notices[0].contains("Clear the sort first"), "{:?}", harness.app().notices);
 }

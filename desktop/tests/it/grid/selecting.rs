@@ -138,6 +138,7 @@ fn a_block_is_pasted_as_one_edit_and_a_single_value_fills_the_selection() {
         ["AAA", "BBB", "CCC"].map(|name| harness.cell(&format!("Price of {name}"))),
         ["1.00", "2.00", "3.00"]
     );
+    harness.go(0, PRICE);
     harness.keys(Modifiers::SHIFT, Key::ArrowDown);
     harness.paste("9.5");
     assert_eq!(
@@ -152,7 +153,7 @@ fn pasting_new_rows_needs_confirmation() {
     harness.go(2, 0);
     harness.paste("CCC\nDDD\nEEE\n");
     assert!(harness.app().edits.is_empty(), "confirmation comes first");
-    harness.0.get_by_label("2 rows will be added at the end of the list.");
+    harness.0.get_by_label("This adds 2 rows at the end.");
     harness.0.get_by_role_and_label(egui::accesskit::Role::Button, "Paste");
     harness.key(Key::Enter);
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC", "DDD", "EEE"]);
@@ -201,6 +202,8 @@ fn ctrl_x_copies_and_clears_and_ctrl_space_selects_the_column() {
     assert_eq!(harness.app().grid.sums().get().map(|sums| sums.numbers), Some(3));
     harness.event(Event::Cut);
     assert_eq!(harness.app().copied, "30\n20\n10\n");
+    // It is every row, so it asks.
+    harness.key(Key::Enter);
     assert_eq!(["AAA", "BBB", "CCC"].map(|name| harness.cell(&format!("Price of {name}"))), ["", "", ""]);
     assert_eq!(harness.app().edits.len(), 1);
 }
@@ -211,9 +214,9 @@ fn a_paste_over_the_limits_needs_confirmation_and_is_sent_in_order() {
     harness.go(3, 0);
     let lines: String = (0..12_000).map(|number| format!("N{number}\n")).collect();
     harness.paste(&lines);
-    harness.0.get_by_label("12,000 rows will be added at the end of the list.");
+    harness.0.get_by_label("This adds 12,000 rows at the end.");
     harness.0.get_by_label(
-        "12,000 changes exceed the limit of one edit. They will be sent and undone as 2 edits.",
+        "12,000 changes are too many for one step: they are sent as 2 edits, and undo takes as many steps.",
     );
     harness.key(Key::Enter);
     let edits: Vec<usize> = harness.app().edits.iter().map(Vec::len).collect();
@@ -281,8 +284,7 @@ fn f3_and_enter_find_while_the_find_bar_has_focus() {
         let mut harness = harness(&[("AAA", "1", "x"), ("BBB", "2", "x"), ("CCC", "3", "x")]);
         harness.keys(Modifiers::COMMAND, Key::F);
         harness.text("x");
-        harness.key(key);
-        assert_eq!(harness.focused().as_deref(), Some("Note of AAA"));
+        assert_eq!(harness.focused().as_deref(), Some("Note of AAA"), "it jumps while typing");
         harness.key(key);
         assert_eq!(harness.focused().as_deref(), Some("Note of BBB"));
         harness.keys(Modifiers::SHIFT, key);
@@ -323,4 +325,101 @@ fn copying_several_blocks_leaves_unselected_cells_empty() {
     assert_eq!(app.grid.selection.rows(&app.grid.table(&app.watchlist)), [row(1), row(2)]);
     harness.event(Event::Copy);
     assert_eq!(harness.app().copied, "30\t\n\ty\n");
+}
+
+/// Pastes five columns of text into two new rows; two of the columns are computed.
+#[test]
+fn a_paste_says_what_it_leaves_out_and_selects_what_it_pasted() {
+    let mut harness = three_rows();
+    harness.go(3, 0);
+    harness.paste("NEW\tNew Corp\t70\t1\t2\nNXT\tNext Corp\t80\t1\t2\n");
+    harness.0.get_by_label("This adds 2 rows at the end.");
+    harness.0.get_by_label("Change, Change % are computed from other columns and not pasted.");
+    harness.key(Key::Enter);
+    harness.frames();
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC", "NEW", "NXT"]);
+    let app = harness.app_ref();
+    let table = app.grid.table(&app.watchlist);
+    let rows = app.grid.selection.rows(&table);
+    let columns = app.grid.selection.columns(&table);
+    assert_eq!(rows, [table.id_at(3).unwrap(), table.id_at(4).unwrap()]);
+    assert_eq!(columns.len(), 5);
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of NEW"));
+    harness.go(0, 2);
+    harness.paste("7\t8\n");
+    assert_eq!(harness.app().notices, ["Change is computed from other columns and not pasted."]);
+    assert_eq!(harness.cell("Price of AAA"), "7.00");
+}
+
+#[test]
+fn clearing_or_removing_every_row_asks_first() {
+    let mut harness = three_rows();
+    harness.keys(Modifiers::COMMAND, Key::A);
+    harness.keys(Modifiers::COMMAND, Key::Delete);
+    harness.0.get_by_label("This removes all 3 rows for everyone.");
+    harness.key(Key::Escape);
+    harness.go(0, 2);
+    harness.keys(Modifiers::COMMAND, Key::Space);
+    harness.key(Key::Delete);
+    harness.0.get_by_label("This clears 3 cells in all 3 rows for everyone.");
+    harness.key(Key::Escape);
+    assert!(harness.app().edits.is_empty());
+    harness.go(1, 0);
+    harness.keys(Modifiers::COMMAND, Key::Delete);
+    assert_eq!(harness.symbols(), ["AAA", "CCC"], "a single row is removed at once");
+}
+
+#[test]
+fn tab_and_enter_go_round_a_selection() {
+    let mut harness = three_rows();
+    harness.go(0, 2);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.text("1");
+    harness.key(Key::Enter);
+    assert_eq!(harness.focused().as_deref(), Some("Price of BBB"));
+    harness.text("2");
+    harness.key(Key::Enter);
+    assert_eq!(harness.focused().as_deref(), Some("Price of AAA"), "from the last cell to the first");
+    harness.key(Key::Tab);
+    assert_eq!(harness.focused().as_deref(), Some("Price of BBB"));
+    harness.keys(Modifiers::SHIFT, Key::Tab);
+    assert_eq!(harness.focused().as_deref(), Some("Price of AAA"));
+    assert_eq!((harness.cell("Price of AAA"), harness.cell("Price of BBB")), ("1.00".into(), "2.00".into()));
+    harness.text("+1");
+    harness.keys(Modifiers::COMMAND, Key::Enter);
+    let prices = ["AAA", "BBB", "CCC"].map(|symbol| harness.cell(&format!("Price of {symbol}")));
+    assert_eq!(prices, ["2.00", "3.00", "10.00"], "Ctrl+Enter changes every selected cell by one");
+    assert_eq!(harness.app().edits.len(), 3);
+}
+
+#[test]
+fn enter_after_tabs_returns_to_the_column_in_which_they_began() {
+    let mut harness = three_rows();
+    harness.go(0, 0);
+    for text in ["A", "Alpha"] {
+        harness.text(text);
+        harness.key(Key::Tab);
+    }
+    harness.text("31");
+    harness.key(Key::Enter);
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of BBB"));
+    harness.go(0, 2);
+    harness.text("32");
+    harness.key(Key::Enter);
+    assert_eq!(harness.focused().as_deref(), Some("Price of BBB"), "without a Tab it stays in its column");
+}
+
+#[test]
+fn the_find_bar_counts_and_jumps_while_typing() {
+    let mut harness = three_rows();
+    harness.keys(Modifiers::COMMAND, Key::F);
+    harness.text("BB");
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of BBB"));
+    harness.0.get_by_label("1 match");
+    harness.key(Key::Escape);
+    harness.keys(Modifiers::COMMAND, Key::F);
+    harness.text("0.0");
+    harness.0.get_by_label("3 matches");
+    harness.text("x");
+    harness.0.get_by_label("No matches");
 }

@@ -1,0 +1,191 @@
+//! Figures: how they are typed, and that none is painted in part.
+
+use desktop::region::separators;
+use egui::{Key, Modifiers, Rect, Shape, Vec2};
+use egui_kittest::{Harness, kittest::Queryable};
+use shared::{
+    column::{Column, ColumnKey, ColumnKind},
+    edit::Change,
+    limits::Limits,
+    position::Position,
+    value::Literal,
+    watchlist::{Watchlist, apply::Mode},
+};
+
+use super::desk::{GridHarness, Look, TestApp, row, three_rows};
+
+const PRICE: usize = 2;
+const PREVIOUS_CLOSE: usize = 6;
+
+#[test]
+fn a_sign_typed_over_a_number_is_relative_and_the_result_is_shown_before_it_is_committed() {
+    for (typed, shown, value) in [
+        ("-0.5", "30.00 \u{2212} 0.50 = 29.50", "29.50"),
+        ("+0.5", "30.00 + 0.50 = 30.50", "30.50"),
+        ("-2%", "30.00 \u{2212} 0.60 = 29.40", "29.40"),
+        ("=-0.5", "= \u{2212}0.50", "\u{2212}0.50"),
+        ("1.2k", "= 1,200.00", "1,200.00"),
+        ("99 1/4", "= 99.25", "99.25"),
+        ("30.126", "= 30.126, shown as 30.13", "30.13"),
+    ] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        harness.text(typed);
+        harness.0.get_by_label(shown);
+        harness.key(Key::Enter);
+        assert_eq!(harness.cell("Price of AAA"), value, "{typed}");
+    }
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.text("-0.5");
+    harness.0.get_by_label("Type =-0.5 for \u{2212}0.50");
+    harness.others(&[Change::set(row(1), &"price".into(), Literal::from("40"))]);
+    harness.key(Key::Enter);
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of AAA"), "39.50", "relative to the value in the question");
+}
+
+#[test]
+fn a_sign_is_part_of_the_number_in_an_empty_cell_and_in_a_text_that_is_edited() {
+    let mut harness = three_rows();
+    harness.go(0, PREVIOUS_CLOSE);
+    harness.text("-5");
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Previous close of AAA"), "\u{2212}5.00");
+    harness.go(0, PREVIOUS_CLOSE);
+    harness.key(Key::F2);
+    harness.text("0");
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Previous close of AAA"), "\u{2212}50.00");
+    harness.go(0, PREVIOUS_CLOSE);
+    harness.text("+1");
+    harness.keys(Modifiers::COMMAND, Key::ArrowDown);
+    assert_eq!(harness.editor().as_deref(), Some("-49.01"), "the result, one step down");
+    harness.key(Key::Enter);
+    assert_eq!(
+        harness.cell("Previous close of AAA"),
+        "\u{2212}49.01",
+        "the text is the number itself by now"
+    );
+}
+
+#[test]
+fn a_separator_where_the_locale_has_none_is_refused_with_the_reason() {
+    for (locale, typed, reason) in [
+        ("en-GB", "1,23", "\"1,23\": ',' separates groups of digits here; the decimal separator is '.'"),
+        ("de-DE", "71.80", "\"71.80\": '.' separates groups of digits here; the decimal separator is ','"),
+    ] {
+        let mut harness = three_rows();
+        harness.app().separators = separators(locale);
+        harness.go(0, PRICE);
+        harness.text(typed);
+        harness.key(Key::Enter);
+        harness.0.get_by_label(reason);
+        assert_eq!(harness.editor().as_deref(), Some(typed), "nothing is sent and the text is kept");
+        assert!(harness.app().edits.is_empty());
+    }
+}
+
+/// A grid of many columns with numbers of different lengths and signs, some of them times and derived.
+fn many_columns() -> GridHarness {
+    let limits = Limits::default();
+    let mut columns = shared::column::standard_columns();
+    for number in 0..60 {
+        let kind = ColumnKind::Number { decimals: (number % 4) as u8 };
+        columns.push(Column::new(&format!("n{number}"), &format!("Number {number}"), kind));
+    }
+    let mut watchlist = Watchlist::new("Figures", columns, &limits).unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    for (number, position) in (1..=80).zip(&Position::between(None, None, 80).unwrap()) {
+        let figure = |random: &mut fastrand::Rng| {
+            let digits = 10_i64.pow(random.u32(1..10));
+            Literal::from(&*format!("{}.{:03}", random.i64(-digits..digits), random.u32(0..1_000)))
+        };
+        let mut cells = std::collections::BTreeMap::from([
+            (ColumnKey::from("symbol"), Literal::from(&*format!("S{number}"))),
+            ("price".into(), figure(&mut random)),
+            ("previousClose".into(), figure(&mut random)),
+        ]);
+        cells.extend((0..60).map(|number| (ColumnKey(format!("n{number}").into()), figure(&mut random))));
+        let insert = Change::insert(row(number), position, cells);
+        watchlist.apply(&[insert], &Mode::Pending { limits: &limits }).unwrap();
+    }
+    let look = Look { theme: egui::Theme::Dark, colour_blind: false, is_picture: true };
+    GridHarness::at(TestApp::of(watchlist, look), Harness::builder().with_size(Vec2::new(900.0, 500.0)))
+}
+
+/// Returns each painted text with its visible extent and the rectangle that clips it.
+fn painted_texts(harness: &GridHarness) -> Vec<(String, Rect, Rect)> {
+    fn collect(shape: &Shape, clip: Rect, into: &mut Vec<(String, Rect, Rect)>) {
+        match shape {
+            Shape::Text(text) => {
+                let extent = text.galley.mesh_bounds.translate(text.pos.to_vec2());
+                let glyphs = text.galley.rows.iter().flat_map(|row| row.glyphs.iter());
+                into.push((glyphs.map(|glyph| glyph.chr).collect(), extent, clip));
+            }
+            Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, clip, into)),
+            _ => {}
+        }
+    }
+    let mut texts = Vec::new();
+    harness
+        .0
+        .output()
+        .shapes
+        .iter()
+        .for_each(|clipped| collect(&clipped.shape, clipped.clip_rect, &mut texts));
+    texts
+}
+
+fn is_figure(text: &str) -> bool {
+    let of_figures = |c: char| c.is_ascii_digit() || "+\u{2212}-.,:#\u{2026}".contains(c);
+    text.chars().all(of_figures) && text.chars().any(|c| c.is_ascii_digit())
+}
+
+/// At any width, scroll position and zoom.
+#[test]
+fn no_figure_is_painted_in_part() {
+    let mut harness = many_columns();
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut seen = 0;
+    for round in 0..120 {
+        harness.0.set_size(Vec2::new(200.0 + random.f32() * 1_000.0, 150.0 + random.f32() * 500.0));
+        harness.0.ctx.set_zoom_factor([0.7, 1.0, 1.1, 1.5, 2.0][random.usize(0..5)]);
+        let app = harness.app();
+        let keys: Vec<ColumnKey> =
+            app.watchlist.columns().iter().map(|entry| entry.column.key.clone()).collect();
+        for key in keys {
+            if random.bool() {
+                app.grid.config.widths.insert(key, 36.0 + random.f32() * 140.0);
+            }
+        }
+        app.grid.config.frozen = random.usize(0..4);
+        app.grid.scroll.x = random.f32() * 6_000.0;
+        app.grid.scroll.row = random.f64() * 80.0;
+        harness.0.run_steps(2);
+        for (text, extent, clip) in painted_texts(&harness) {
+            if is_figure(&text) {
+                seen += 1;
+                assert!(!text.contains('\u{2026}'), "round {round}: {text} is truncated");
+                let is_whole = clip.expand(0.5).contains_rect(extent);
+                assert!(is_whole, "round {round}: {text} at {extent} is clipped by {clip}");
+            }
+        }
+    }
+    assert!(seen > 5_000, "{seen} figures were painted");
+}
+
+/// Columns are scrolled to as a whole, so that no sign is under the frozen column.
+#[test]
+fn columns_that_the_cursor_goes_to_are_shown_whole() {
+    let mut harness = many_columns();
+    harness.keys(Modifiers::COMMAND, Key::Home);
+    for _ in 0..50 {
+        harness.key(Key::ArrowRight);
+        let name = harness.focused().unwrap();
+        let cell = harness.0.get_by_label(&name).rect();
+        let frozen = harness.0.get_by_label("Symbol of S1").rect();
+        assert!(cell.left() >= frozen.right() - 0.5, "{name} at {cell} is under {frozen}");
+        assert!(cell.right() <= 900.0, "{name} at {cell}");
+    }
+}
