@@ -12,7 +12,7 @@ use shared::time::{MILLIS_PER_DAY, Timestamp};
 
 use crate::{
     stored::{StoredList, note, reopen, row, sender},
-    support::{pass_a_day, room_context, settable_clock, wait_for},
+    support::{pass_days_until, room_context, settable_clock, wait_for},
 };
 
 #[tokio::test]
@@ -89,10 +89,12 @@ async fn answers_expire_while_the_server_runs() {
     };
     for day in 10..13 {
         now.store(day * MILLIS_PER_DAY, Ordering::SeqCst);
-        if day > 10 {
-            pass_a_day().await;
+        let is_recorded = async || (recorded() == day).then_some(());
+        if day == 10 {
+            wait_for("the first day to be recorded", is_recorded).await;
+        } else {
+            pass_days_until("the day to be recorded", is_recorded).await;
         }
-        wait_for("the day to be recorded", async || (recorded() == day).then_some(())).await;
         if day < 12 {
             assert_eq!(answers().await, 1, "on day {day}");
         }

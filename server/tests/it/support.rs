@@ -220,11 +220,20 @@ pub fn settable_clock(millis: i64) -> (Arc<AtomicI64>, Clock) {
     (set, Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst))))
 }
 
-/// Lets the timers of a day expire.
-pub async fn pass_a_day() {
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(24 * 60 * 60 + 1)).await;
-    tokio::time::resume();
+/// Lets the timers of days expire until `poll` returns a value: what is done once a day may still be under way at the end of
+/// one, and then waits for the next.
+pub async fn pass_days_until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(24 * 60 * 60 + 1)).await;
+        tokio::time::resume();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if let Some(value) = poll().await {
+            return value;
+        }
+        assert!(started.elapsed() < PATIENCE, "timed out waiting for {what}");
+    }
 }
 
 /// Returns a caller that may do everything.

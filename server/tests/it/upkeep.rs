@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use crate::{
     program::{Served, program},
     stored::{StoredList, newest, note, row, sender},
-    support::{PATIENCE, admin, pass_a_day, room_context, settable_clock, wait_for},
+    support::{PATIENCE, admin, pass_days_until, room_context, settable_clock, wait_for},
 };
 
 const FILE: &str = "journal.sqlite";
@@ -311,8 +311,8 @@ async fn watchlists_that_were_deleted_long_ago_are_purged_while_the_server_runs(
     hub.delete(&admin(), list).await.unwrap();
     assert_eq!(hub.deleted(&admin()).len(), 1);
     now.store(31 * MILLIS_PER_DAY, Ordering::SeqCst);
-    pass_a_day().await;
-    wait_for("the watchlist to be purged", async || hub.deleted(&admin()).is_empty().then_some(())).await;
+    pass_days_until("the watchlist to be purged", async || hub.deleted(&admin()).is_empty().then_some(()))
+        .await;
     assert!(journal.watchlists().await.unwrap().is_empty());
     assert!(hub.restore(&admin(), list).await.is_err());
 }
