@@ -1,4 +1,4 @@
-//! Work that may take milliseconds: other tasks of its worker thread go on meanwhile.
+//! Runs work that may take milliseconds without delaying the other tasks of its thread.
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},

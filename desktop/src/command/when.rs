@@ -25,7 +25,7 @@ pub enum When {
     FrozenColumns,
     /// The rows are filtered.
     Filtered,
-    /// The rows are in list order, and the cursor may be anywhere.
+    /// The rows are in list order.
     ListOrder,
     /// The rows are sorted.
     Sorted,

@@ -177,9 +177,8 @@ impl Layout {
             return None;
         }
         let (end, pane) = (start(column) + column.width, self.body.right() - self.frozen_right);
-        let scrolled = self.columns.iter().filter(|column| !column.frozen);
-        let first = scrolled.map(start).find(|from| end - from <= pane + ROUNDING);
-        Some(first.map_or(start(column), |first| first.min(start(column))))
+        let starts = self.columns.iter().filter(|column| !column.frozen).map(start);
+        Some(offset_showing(starts, end, pane).map_or(start(column), |first| first.min(start(column))))
     }
 
     /// Returns the indices of the rows that are at least partly visible.
@@ -371,12 +370,17 @@ fn offsets(widths: &[f32], pane: f32, scrolled: f32) -> (f32, f32) {
         end - width
     });
     let starts: Vec<f32> = starts.collect();
-    let shows_last = |from: &&f32| end - **from <= pane + ROUNDING;
-    let last = starts.iter().find(shows_last).or(starts.last()).copied().unwrap_or_default();
+    let showing = offset_showing(starts.iter().copied(), end, pane);
+    let last = showing.or(starts.last().copied()).unwrap_or_default();
     let distance = |from: &f32| (from - scrolled).abs();
     let shown = starts.iter().copied().take_while(|from| *from <= last);
     let offset = shown.min_by(|one, other| distance(one).total_cmp(&distance(other)));
     (offset.unwrap_or_default(), last)
+}
+
+/// Returns the first of the columns' starts from which a pane shows everything up to `end`.
+fn offset_showing(mut starts: impl Iterator<Item = f32>, end: f32, pane: f32) -> Option<f32> {
+    starts.find(|from| end - from <= pane + ROUNDING)
 }
 
 /// Returns the width of the row numbers, in points: that of the largest.

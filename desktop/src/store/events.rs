@@ -102,7 +102,7 @@ impl Store {
                     self.notices.withdraw_undo(window);
                     let repeated = self.edits.undo.remove_rejected(window, edit);
                     let text = rejection_text(self.watchlist(watchlist), &rejection, &changes, repeated);
-                    // It contains what the person typed, so it must not expire, unless nobody has typed anything.
+                    // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
                     match repeated {
                         Some(_) => self.notify(text, now),
                         None => self.notify_until_dismissed(text),

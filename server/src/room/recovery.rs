@@ -30,12 +30,12 @@ impl Recovery {
         }
     }
 
-    /// Looks up what is stored some time after `now`, unless that is planned already.
+    /// Plans to look up what is stored, some time after `now`, unless that is planned already.
     pub(super) fn plan(&mut self, now: Instant) {
         self.resolve_at.get_or_insert(now + RESOLVE_INTERVAL);
     }
 
-    /// Returns when it is to be looked up what is stored.
+    /// Returns when to look up what is stored.
     pub(super) fn resolve_at(&self) -> Option<Instant> {
         self.resolve_at
     }

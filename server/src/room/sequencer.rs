@@ -75,7 +75,7 @@ impl Sequencer {
         self.is_superseded
     }
 
-    /// Whether the state may differ from the journal. Nothing more is judged until it was read again.
+    /// Whether the state may differ from the journal. No edit is judged until it has been read again.
     pub(super) fn is_suspect(&self) -> bool {
         self.is_suspect
     }

@@ -221,7 +221,7 @@ impl Room {
         let written = self.write(&mut judged).await;
         let sequenced = self.sequencer.finish(judged, written).await;
         if self.sequencer.is_suspect() {
-            // What may be stored is published even if nobody sends it again.
+            // An edit that was stored after all must be published even if its sender does not retry.
             self.recovery.plan(Instant::now());
         }
         // Before the answers, so that a connection that subscribes after an answer gets the edit.

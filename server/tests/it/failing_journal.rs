@@ -2,7 +2,7 @@
 
 pub mod journal;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use server::{
     access::Caller,
@@ -22,14 +22,11 @@ use shared::{
     },
 };
 use tempfile::TempDir;
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
 
 use self::journal::{FailingJournal, Fault, Faults};
-use crate::support::{PATIENCE, admin, room_context};
+use crate::support::{PATIENCE, admin, room_context, wait_for};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const CLIENT: ClientId = ClientId(Uuid::from_u128(9));
@@ -220,12 +217,8 @@ async fn an_edit_of_a_call_that_was_stored_after_all_is_published_though_nobody_
     assert!(!matches!(answered, Ok(Verdict::Accepted(_))), "{answered:?}");
     let refused = connected.hub.delete(&connected.caller, LIST).await.unwrap_err();
     assert_eq!(refused.code, Code::Unavailable, "{refused}");
-    let listed = async {
-        while connected.listed() != ("One".to_owned(), Revision(1)) {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, listed).await.expect("the edit is published");
+    let is_listed = async || (connected.listed() == ("One".to_owned(), Revision(1))).then_some(());
+    wait_for("the edit to be published", is_listed).await;
     connected.hub.delete(&connected.caller, LIST).await.unwrap();
 }
 

@@ -223,17 +223,13 @@ pub fn settable_clock(millis: i64) -> (Arc<AtomicI64>, Clock) {
 /// Lets the timers of days expire until `poll` returns a value: what is done once a day may still be under way at the end of
 /// one, and then waits for the next.
 pub async fn pass_days_until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
-    let started = std::time::Instant::now();
-    loop {
+    let pass_a_day = async || {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(24 * 60 * 60 + 1)).await;
         tokio::time::resume();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        if let Some(value) = poll().await {
-            return value;
-        }
-        assert!(started.elapsed() < PATIENCE, "timed out waiting for {what}");
-    }
+        poll().await
+    };
+    wait_for(what, pass_a_day).await
 }
 
 /// Returns a caller that may do everything.
@@ -251,12 +247,13 @@ pub fn insert(position: &str, cells: Value) -> (String, Value) {
 
 /// Polls until `poll` returns a value.
 pub async fn wait_for<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = tokio::time::Instant::now() + PATIENCE;
+    // `poll` may advance the clock of tokio.
+    let started = std::time::Instant::now();
     loop {
         if let Some(value) = poll().await {
             return value;
         }
-        assert!(tokio::time::Instant::now() < end, "timed out waiting for {what}");
+        assert!(started.elapsed() < PATIENCE, "timed out waiting for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

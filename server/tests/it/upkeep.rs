@@ -80,7 +80,8 @@ async fn batches_are_written_while_a_watchlist_is_pruned() {
         () = write_all => {}
     }
     assert_eq!(count(&journal, &old).await, 1);
-    // It takes at least one step for each megabyte. While a batch waits, at most one step ends, and at most one between two batches.
+    // Pruning takes at least one step for each megabyte. At most one step ends while a batch waits, and at most one between the
+    // answer to a batch and the next batch.
     assert!(written >= 9, "{written} batches were written");
 }
 

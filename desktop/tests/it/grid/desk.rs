@@ -9,7 +9,7 @@ use desktop::{
     store::{glow::Glow, history::CellHistory, sparklines::SparklineValues},
     theme::{self, Palette},
 };
-use egui::{Event, Key, Modifiers, OutputCommand, Panel, PointerButton, Pos2, Vec2};
+use egui::{Event, Key, Modifiers, OutputCommand, Panel, PointerButton, Pos2, Rect, Vec2};
 use egui_kittest::{
     Harness, HarnessBuilder,
     kittest::{NodeT, Queryable},
@@ -311,19 +311,36 @@ impl GridHarness {
     }
 }
 
-/// Returns all texts painted in the last frame.
-pub fn painted(harness: &GridHarness) -> Vec<String> {
-    fn texts(shape: &egui::Shape, into: &mut Vec<String>) {
+/// A text that was painted.
+pub struct PaintedText {
+    pub text: String,
+    /// The rectangle around its glyphs.
+    pub extent: Rect,
+    /// The rectangle that clips it.
+    pub clip: Rect,
+}
+
+/// Returns the texts painted in the last frame, with where they are.
+pub fn painted_texts(harness: &GridHarness) -> Vec<PaintedText> {
+    fn collect(shape: &egui::Shape, clip: Rect, into: &mut Vec<PaintedText>) {
         match shape {
-            egui::Shape::Text(text) => {
-                let rows = text.galley.rows.iter();
-                into.push(rows.flat_map(|row| row.glyphs.iter().map(|glyph| glyph.chr)).collect());
+            egui::Shape::Text(shape) => {
+                let extent = shape.galley.mesh_bounds.translate(shape.pos.to_vec2());
+                let glyphs = shape.galley.rows.iter().flat_map(|row| row.glyphs.iter());
+                into.push(PaintedText { text: glyphs.map(|glyph| glyph.chr).collect(), extent, clip });
             }
-            egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts(shape, into)),
+            egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, clip, into)),
             _ => {}
         }
     }
     let mut found = Vec::new();
-    harness.0.output().shapes.iter().for_each(|clipped| texts(&clipped.shape, &mut found));
+    for clipped in &harness.0.output().shapes {
+        collect(&clipped.shape, clipped.clip_rect, &mut found);
+    }
     found
+}
+
+/// Returns all texts painted in the last frame.
+pub fn painted(harness: &GridHarness) -> Vec<String> {
+    painted_texts(harness).into_iter().map(|painted| painted.text).collect()
 }

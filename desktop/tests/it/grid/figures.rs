@@ -1,7 +1,7 @@
-//! Figures: how they are typed, and that none is painted in part.
+//! How figures are typed, and that each is painted as a whole or not at all.
 
 use desktop::region::separators;
-use egui::{Key, Modifiers, Rect, Shape, Vec2};
+use egui::{Key, Modifiers, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use shared::{
     column::{Column, ColumnKey, ColumnKind},
@@ -12,7 +12,7 @@ use shared::{
     watchlist::{Watchlist, apply::Mode},
 };
 
-use super::desk::{GridHarness, Look, TestApp, row, three_rows};
+use super::desk::{GridHarness, Look, PaintedText, TestApp, painted_texts, row, three_rows};
 
 const PRICE: usize = 2;
 const PREVIOUS_CLOSE: usize = 6;
@@ -114,29 +114,6 @@ fn many_columns() -> GridHarness {
     GridHarness::at(TestApp::of(watchlist, look), Harness::builder().with_size(Vec2::new(900.0, 500.0)))
 }
 
-/// Returns each painted text with its visible extent and the rectangle that clips it.
-fn painted_texts(harness: &GridHarness) -> Vec<(String, Rect, Rect)> {
-    fn collect(shape: &Shape, clip: Rect, into: &mut Vec<(String, Rect, Rect)>) {
-        match shape {
-            Shape::Text(text) => {
-                let extent = text.galley.mesh_bounds.translate(text.pos.to_vec2());
-                let glyphs = text.galley.rows.iter().flat_map(|row| row.glyphs.iter());
-                into.push((glyphs.map(|glyph| glyph.chr).collect(), extent, clip));
-            }
-            Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, clip, into)),
-            _ => {}
-        }
-    }
-    let mut texts = Vec::new();
-    harness
-        .0
-        .output()
-        .shapes
-        .iter()
-        .for_each(|clipped| collect(&clipped.shape, clipped.clip_rect, &mut texts));
-    texts
-}
-
 fn is_figure(text: &str) -> bool {
     let of_figures = |c: char| c.is_ascii_digit() || "+\u{2212}-.,:#\u{2026}".contains(c);
     text.chars().all(of_figures) && text.chars().any(|c| c.is_ascii_digit())
@@ -163,7 +140,7 @@ fn no_figure_is_painted_in_part() {
         app.grid.scroll.x = random.f32() * 6_000.0;
         app.grid.scroll.row = random.f64() * 80.0;
         harness.0.run_steps(2);
-        for (text, extent, clip) in painted_texts(&harness) {
+        for PaintedText { text, extent, clip } in painted_texts(&harness) {
             if is_figure(&text) {
                 seen += 1;
                 assert!(!text.contains('\u{2026}'), "round {round}: {text} is truncated");
