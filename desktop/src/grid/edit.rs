@@ -230,7 +230,7 @@ fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
     let (min, max) = if kind.is_numeric() { (min - wider, max) } else { (min, max + wider) };
     let width = (max - min).min(room.width());
     let left = min.min(room.right() - width).max(room.left());
-    let top = layout.editor_top(editor.last_index).min(room.bottom() - layout.row).max(room.top());
+    let top = layout.editor_top(editor.last_row.index).min(room.bottom() - layout.row).max(room.top());
     Rect::from_min_size(pos2(left, top), vec2(width, layout.row))
 }
 

@@ -10,7 +10,7 @@ use shared::{
 };
 
 use super::{
-    editor::{Editing, Editor, Opening, Problem},
+    editor::{Editing, Editor, LastRow, Opening, Problem},
     picker::Picker,
 };
 use crate::{
@@ -74,9 +74,7 @@ pub(in crate::grid) fn open(
         problem: None,
         opening: Some(opening),
         picker,
-        row_cells: BTreeMap::new(),
-        last_index,
-        last_place,
+        last_row: LastRow { index: last_index, place: last_place, cells: BTreeMap::new() },
         last_column: Rangef::NOTHING,
     };
     editing.editor = Some(editor);
@@ -164,8 +162,8 @@ fn try_commit(
         if editor.problem != Some(Problem::RowRemoved) {
             return Err(Problem::RowRemoved);
         }
-        let removed = (row, editor.row_cells.clone());
-        return insert_typed_row(editor, &value, removed, editor.last_place, selection, frame).map(Some);
+        let removed = (row, editor.last_row.cells.clone());
+        return insert_typed_row(editor, &value, removed, editor.last_row.place, selection, frame).map(Some);
     }
     let current = view.watchlist.cell(row, &editor.column);
     let is_asked = editor.problem == Some(Problem::Changed(current.clone()));

@@ -42,6 +42,17 @@ pub(super) enum Problem {
     RowRemoved,
 }
 
+/// What was last known of the edited row, in case it is removed.
+#[derive(Clone, Debug)]
+pub(super) struct LastRow {
+    /// Its index among the shown rows.
+    pub(super) index: usize,
+    /// Its place in the list's own order.
+    pub(super) place: ListIndex,
+    /// Its values, to insert it again.
+    pub(super) cells: BTreeMap<ColumnKey, Literal>,
+}
+
 /// An open editor.
 #[derive(Clone, Debug)]
 pub struct Editor {
@@ -62,28 +73,24 @@ pub struct Editor {
     pub(super) problem: Option<Problem>,
     pub(super) opening: Option<Opening>,
     pub(super) picker: Option<Picker>,
-    /// The last values of the row, to insert it again if it is removed.
-    pub(super) row_cells: BTreeMap<ColumnKey, Literal>,
-    /// Last known index of the row.
-    pub(super) last_index: usize,
-    /// The last place of the row in the list's own order.
-    pub(super) last_place: ListIndex,
+    /// What was last known of the row.
+    pub(super) last_row: LastRow,
     /// Last known left and right edge of the column.
     pub(super) last_column: Rangef,
 }
 
 impl Editor {
-    /// Remembers where the row is and what it contains, in case it is removed.
+    /// Remembers where the row is and what it contains.
     pub(super) fn remember_row(&mut self, table: &Table<'_>) {
         let Some(id) = self.cursor.row else { return };
         if let Some(index) = table.index_of(id) {
-            self.last_index = index;
+            self.last_row.index = index;
         }
         if let Some(place) = ListIndex::of(table.watchlist, id) {
-            self.last_place = place;
+            self.last_row.place = place;
         }
         if let Some(row) = table.watchlist.rows().get(id) {
-            self.row_cells = cells_of(row, table.watchlist);
+            self.last_row.cells = cells_of(row, table.watchlist);
         }
     }
 
@@ -123,7 +130,7 @@ impl Editing {
     pub(in crate::grid) fn gap(&self, table: &Table<'_>) -> Option<usize> {
         let editor = self.editor.as_ref()?;
         editor.cursor.row.filter(|row| table.index_of(*row).is_none())?;
-        Some(editor.last_index.min(table.len()))
+        Some(editor.last_row.index.min(table.len()))
     }
 
     /// Returns the edited row.
