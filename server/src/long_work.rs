@@ -1,5 +1,8 @@
 //! Runs work that may take milliseconds without delaying the other tasks of its thread.
 
+use std::{num::NonZero, sync::LazyLock, thread::available_parallelism};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     task::block_in_place,
@@ -10,11 +13,30 @@ pub const LONG_BYTES: usize = 32 * 1024;
 /// Number of changes from which on judging or encoding them is long.
 pub const LONG_CHANGES: usize = 256;
 
-/// Does work. If it is long, another thread takes over the tasks of this worker thread; on a runtime with one thread they wait.
-pub fn run<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+/// Highest number of threads for long work.
+const MAX_THREADS: usize = 4;
+
+/// Threads for long work; none where the system gives none. They are always the same few, because an allocator keeps
+/// memory for each thread that ever needed much of it.
+static THREADS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    let count = available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
+    let pool =
+        ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("long-work-{index}")).build();
+    pool.inspect_err(|error| tracing::warn!(%error, "long work gets no threads of its own")).ok()
+});
+
+/// Does work. If it is long, a thread for long work does it, and another thread takes over the tasks of this worker thread; on a
+/// runtime with one thread they wait.
+pub fn run<T: Send>(is_long: bool, work: impl FnOnce() -> T + Send) -> T {
     let has_workers =
         || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if is_long && has_workers() { block_in_place(work) } else { work() }
+    if !is_long || !has_workers() {
+        return work();
+    }
+    block_in_place(|| match &*THREADS {
+        Some(threads) => threads.install(work),
+        None => work(),
+    })
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl CommitLog {
 }
 
 /// Encodes commits after `from`, conflated, as one message.
-pub(super) fn changes_frame<C: std::borrow::Borrow<Commit>>(
+pub(super) fn changes_frame<C: std::borrow::Borrow<Commit> + Sync>(
     watchlist: WatchlistId,
     from: Revision,
     commits: &[C],

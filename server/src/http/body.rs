@@ -44,7 +44,7 @@ impl RequestBody {
     }
 
     /// Parses the body as JSON.
-    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    pub(super) fn parse<T: DeserializeOwned + Send>(&self) -> Result<T, Problem> {
         let decode = || Encoding::Json.decode(&self.bytes);
         long_work::run(self.bytes.len() >= LONG_BYTES, decode).map_err(Problem::bad_message)
     }

@@ -285,7 +285,8 @@ impl Session {
         bytes: &[u8],
     ) -> Result<(), End> {
         self.pace.consume_message(Instant::now());
-        let decode = || socket.encoding().decode_client(bytes);
+        let encoding = socket.encoding();
+        let decode = || encoding.decode_client(bytes);
         let message = match long_work::run(bytes.len() >= LONG_BYTES, decode) {
             Ok(message) => message,
             Err(DecodeError::BadMessage(message)) => return Err(End::Error(ErrorCode::BadMessage, message)),
