@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -70,8 +70,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         "afterglow",
         options,
         Box::new(move |creation| {
-            let outbox = data_dir.join("outboxes").join(server);
-            let app = App::new(&args, &outbox, (file, workspace), (own_host, joining), &creation.egui_ctx)?;
+            let folders = Folders {
+                outbox: data_dir.join("outboxes").join(&server),
+                copies: data_dir.join("copies").join(server),
+            };
+            let app = App::new(&args, folders, (file, workspace), (own_host, joining), &creation.egui_ctx)?;
             app.add_start_notices(notice, error);
             Ok(Box::new(app))
         }),
@@ -136,6 +139,14 @@ fn with_program_defaults(builder: ViewportBuilder) -> ViewportBuilder {
         .with_drag_and_drop(true)
 }
 
+/// The folders of one server in the data folder.
+struct Folders {
+    /// Edits that the server has not answered.
+    outbox: PathBuf,
+    /// The last copies of its watchlists.
+    copies: PathBuf,
+}
+
 /// The eframe application.
 struct App {
     state: Shared<AppState>,
@@ -186,7 +197,7 @@ impl Clock {
 impl App {
     fn new(
         args: &Args,
-        outbox: &Path,
+        folders: Folders,
         (file, workspace): (WorkspaceFile, Workspace),
         (host, joining): (Host, Option<Joining>),
         ctx: &Context,
@@ -207,8 +218,10 @@ impl App {
                 }
             })
         };
-        let store = Store::open(outbox, Instant::now, write_atomically)
-            .with_context(|| format!("cannot open the outbox {}", outbox.display()))?;
+        let store = Store::open(&folders.outbox, Instant::now, write_atomically)
+            .with_context(|| format!("cannot open the outbox {}", folders.outbox.display()))?
+            .with_copies(folders.copies, write_atomically, wake.clone())
+            .context("cannot start the thread that keeps copies")?;
         let net = match &joining {
             Some(joining) => {
                 let Destination { base, token_file, .. } = joining.destination.clone();
@@ -346,6 +359,7 @@ impl eframe::App for App {
         if !state.windows.is_empty() {
             state.save_workspace(now, true);
         }
+        state.store.finish_copies(now);
     }
 }
 

@@ -16,16 +16,17 @@ mod when;
 mod window;
 
 pub use self::{
-    app::AppCommand,
+    app::{AppCommand, Export},
     entry::{Entry, Scope},
     grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, PickerCommand, Step},
     help::{HelpRow, help_rows, markdown},
     keymap::{TakenKey, consume, matching, pressed, take_first},
-    menu::menu_items,
+    menu::{menu_items, menu_keys, open_with_keys, release_keys},
     shortcut::Shortcut,
     table::{
-        DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN, entries, entry_of,
+        DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN,
+        entries, entry_of,
     },
     when::{Conditions, When},
-    window::{Command, DialogKind},
+    window::{Command, DialogKind, Menu},
 };

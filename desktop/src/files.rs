@@ -1,7 +1,39 @@
-//! The type of the server's `write_atomically`, which `app` passes to the modules that save files.
+//! Paths that a person types, and the type of the server's `write_atomically`, which `app` passes to the modules that save
+//! files.
 
-use std::{io, path::Path};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+};
 
 /// Replaces a file by one with the given bytes. After a crash it has either the old bytes or the new ones. No
 /// two processes may write the same file at once.
 pub type WriteFile = fn(&Path, &[u8]) -> io::Result<()>;
+
+/// Returns the path that a person has typed. `~` is their home folder.
+pub fn typed_path(text: &str) -> PathBuf {
+    let text = text.trim();
+    let in_home = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
+    match in_home.zip(env::home_dir()) {
+        Some((rest, home)) => home.join(rest.trim_start_matches(['/', '\\'])),
+        None => PathBuf::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_at_the_start_is_the_home_folder() {
+        let home = env::home_dir().unwrap();
+        for (text, path) in [
+            ("~/desk/core.csv", home.join("desk/core.csv")),
+            (" ~ ", home.clone()),
+            ("/tmp/~/core.csv", PathBuf::from("/tmp/~/core.csv")),
+            ("~ann/core.csv", PathBuf::from("~ann/core.csv")),
+        ] {
+            assert_eq!(typed_path(text), path, "{text}");
+        }
+    }
+}

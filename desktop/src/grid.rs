@@ -14,8 +14,10 @@ mod conditions;
 pub mod config;
 mod confirm;
 mod confirmation;
+mod counts;
 mod cursor;
 mod edit;
+mod export;
 pub mod filter;
 mod filters;
 mod find;
@@ -46,9 +48,12 @@ pub mod view_column;
 pub use cursor::Cursor;
 pub use edit::Editor;
 use egui::{
-    EventFilter, Id, Popup, PopupCloseBehavior, Pos2, Rect, Response, ScrollArea, Sense, SetOpenCommand, Ui,
+    EventFilter, Id, Key, Popup, PopupCloseBehavior, Pos2, Rect, Response, ScrollArea, Sense, SetOpenCommand,
+    Ui,
 };
 pub use header::new_column_kinds;
+pub use ops::MANY_ROWS;
+pub use scroll::ScrollPosition;
 pub use state::GridState;
 pub use view::{GridView, PersonAt};
 
@@ -64,7 +69,10 @@ use self::{
     table::Table,
     view::Frame,
 };
-use crate::command::{Command, GridCommand, When};
+use crate::{
+    command::{Command, GridCommand, When, menu_keys, open_with_keys},
+    focus::{self, Region},
+};
 
 /// Space that a context menu leaves at the top and bottom of a small window, in points.
 const MENU_MARGIN: f32 = 32.0;
@@ -76,6 +84,7 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
     let mut commands = confirmation::show(ui, &mut state.confirmation, view);
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();
+    focus::record(ui, Region::Grid, rect, id);
     let response = ui.interact(rect, id, Sense::click_and_drag());
     ui.advance_cursor_after_rect(rect);
     state.update_anchor(ui, view, rect);
@@ -97,7 +106,8 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
     if std::mem::take(&mut state.editing.reclaims_focus) && !state.editing.is_open() {
         response.request_focus();
     }
-    if state.has_keys(ui, id, view) {
+    state.had_keys = state.has_keys(ui, id, view);
+    if state.had_keys {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
@@ -144,7 +154,8 @@ impl GridState {
     /// Updates the order of the rows, if they may move.
     fn update_order(&mut self, ui: &Ui, view: &GridView<'_>, rect: Rect) {
         let spec = self.order_spec(view);
-        if spec.filters != self.arranger.spec().filters {
+        let shown = self.arranger.spec();
+        if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
             self.selection.forget_insertion();
         }
         let locale = Locale { separators: view.separators, zone: view.zone.clone() };
@@ -175,7 +186,7 @@ impl GridState {
         let sort = self.config.sort_of(view.watchlist);
         let filters =
             if self.config.has_filters { filters::active_filters(&self.config, view) } else { Vec::new() };
-        OrderSpec { sort, filters }
+        OrderSpec { sort, filters, quick: self.find.filter(self.table(view.watchlist).columns()) }
     }
 
     /// Keeps the cursor on a cell that exists, and moves it to a requested row once that is shown.
@@ -292,8 +303,10 @@ impl GridState {
             return false;
         }
         let focused = ui.memory(|memory| memory.focused());
-        focused.is_none_or(|focused| focused == id)
-            || ui.input(|input| keys::has_navigation_key(&input.events))
+        // The key that has just taken the focus from another widget is not for the grid.
+        let has_left_another = !self.had_keys && ui.input(|input| input.key_pressed(Key::Escape));
+        focused.is_none_or(|focused| focused == id) && !has_left_another
+            || self.had_keys && ui.input(|input| keys::has_navigation_key(&input.events))
     }
 
     fn context_menu(
@@ -326,31 +339,33 @@ impl GridState {
             self.menu.column = None;
             self.menu.position = self.cursor_corner(frame, response);
             menu = menu.open_memory(SetOpenCommand::Bool(true));
-            // The arrow keys move within the menu.
-            response.surrender_focus();
+            open_with_keys(&response.ctx);
         }
         if let Some(position) = self.menu.position {
             menu = menu.at_position(position);
         }
         let height = (response.ctx.content_rect().height() - MENU_MARGIN).max(0.0);
-        let show = |ui: &mut Ui| match self.menu.column.clone() {
-            Some(column) => {
-                let conditions = conditions(&self.config, frame.table, true, Some(&column));
-                match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
-                    Some((column, Command::Grid(GridCommand::Column(command)))) => {
-                        self.execute_on_column(ui, (frame, layout), &column, command, commands);
-                    }
-                    chosen => {
-                        self.execute_chosen(ui, (frame, layout), chosen.map(|(_, other)| other), commands)
+        let show = |ui: &mut Ui| {
+            menu_keys(ui);
+            match self.menu.column.clone() {
+                Some(column) => {
+                    let conditions = conditions(&self.config, frame.table, true, Some(&column));
+                    match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
+                        Some((column, Command::Grid(GridCommand::Column(command)))) => {
+                            self.execute_on_column(ui, (frame, layout), &column, command, commands);
+                        }
+                        chosen => {
+                            self.execute_chosen(ui, (frame, layout), chosen.map(|(_, other)| other), commands)
+                        }
                     }
                 }
-            }
-            None => {
-                let mut conditions = self.conditions(frame.view.watchlist);
-                conditions.add(When::Undo, frame.view.can_undo);
-                conditions.add(When::Redo, frame.view.can_redo);
-                let chosen = menu::show_row_menu(ui, &conditions);
-                self.execute_chosen(ui, (frame, layout), chosen, commands);
+                None => {
+                    let mut conditions = self.conditions(frame.view.watchlist);
+                    conditions.add(When::Undo, frame.view.can_undo);
+                    conditions.add(When::Redo, frame.view.can_redo);
+                    let chosen = menu::show_row_menu(ui, &conditions);
+                    self.execute_chosen(ui, (frame, layout), chosen, commands);
+                }
             }
         };
         // In a small window the menu scrolls.
@@ -386,6 +401,7 @@ impl GridState {
             needle: self.find.needle(),
             drag: self.pointer.drag.as_ref(),
             is_editing: self.editing.is_open(),
+            has_focus: ui.memory(|memory| memory.focused().is_none_or(|focused| focused == id)),
             sorting: match (self.config.is_sort_paused, self.arranger.is_waiting()) {
                 (true, _) => Sorting::Paused,
                 (false, true) => Sorting::Waiting,
@@ -397,11 +413,16 @@ impl GridState {
         let sorting = painted.sorting;
         access::describe(ui, id, &mut self.selection, (&self.config, sorting), frame, layout);
         if self.config.has_filters {
-            filters::show(ui, &mut self.filters, &mut self.config, frame, layout);
-            let is_filtered = !self.config.filters.is_empty() && !frame.view.watchlist.rows().is_empty();
-            if is_filtered && frame.table.is_empty() && filters::show_no_match(ui, frame, layout) {
-                self.config.filters.clear();
-            }
+            let cursor = self.selection.cursor.as_ref().map(|cursor| cursor.column.clone());
+            let cursor = cursor
+                .filter(|column| layout.column(column).is_some_and(|column| column.shown.data().is_some()));
+            filters::show(ui, &mut self.filters, &mut self.config, cursor.as_ref(), (frame, layout));
+        }
+        let is_filtered =
+            self.config.has_filters && !self.config.filters.is_empty() || self.find.is_filtering();
+        let has_no_match = is_filtered && frame.table.is_empty() && !frame.view.watchlist.rows().is_empty();
+        if has_no_match && filters::show_no_match(ui, frame, layout) {
+            self.clear_filters();
         }
         if self.editing.is_open() {
             self.show_editor(ui, id, frame, layout, commands);
@@ -410,6 +431,7 @@ impl GridState {
         let cursor = self.selection.cursor.as_ref();
         let at = (layout, response.hover_pos());
         commands.extend(card::show(ui, &mut self.card, cursor, is_busy, frame, at));
+        self.counts.update(frame.table, self.arranger.applied());
         let (config, selection) = (&self.config, &self.selection);
         if let Some(wait) = self.sums.update(selection, config, frame.table, frame.view.now, waker(ui)) {
             ui.request_repaint_after(wait);

@@ -6,6 +6,7 @@ pub mod args;
 pub mod command;
 pub mod destination;
 pub mod files;
+pub mod focus;
 pub mod follow;
 pub mod grid;
 pub mod host;

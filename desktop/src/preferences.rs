@@ -15,6 +15,8 @@ pub struct Preferences {
     pub colour_blind: bool,
     /// Settings of the glow.
     pub glow: GlowChoice,
+    /// Whether a screen reader announces changes by others.
+    pub announces: bool,
 }
 
 /// The glow settings.
@@ -23,8 +25,6 @@ pub struct Preferences {
 pub struct GlowChoice {
     /// Duration of the glow in seconds, 0 to 10; 0 disables it.
     pub seconds: f32,
-    /// Whether only the changed cell glows instead of its row.
-    pub cell_only: bool,
     /// Whether the glow fades.
     pub motion: Motion,
 }
@@ -47,8 +47,6 @@ pub enum Motion {
 pub enum GlowSetting {
     /// Duration in seconds; 0 disables the glow.
     Seconds(u8),
-    /// Whether only the changed cell glows.
-    CellOnly(bool),
     /// Whether the glow fades.
     Motion(Motion),
 }
@@ -62,14 +60,13 @@ impl GlowChoice {
             Motion::Still => true,
         };
         let duration = Duration::from_secs_f32(self.seconds.clamp(0.0, 10.0));
-        GlowStyle { duration, cell_only: self.cell_only, is_still }
+        GlowStyle { duration, is_still }
     }
 
     /// Returns the settings with one of them changed.
     pub fn with(self, setting: GlowSetting) -> Self {
         match setting {
             GlowSetting::Seconds(seconds) => Self { seconds: f32::from(seconds), ..self },
-            GlowSetting::CellOnly(cell_only) => Self { cell_only, ..self },
             GlowSetting::Motion(motion) => Self { motion, ..self },
         }
     }
@@ -77,6 +74,6 @@ impl GlowChoice {
 
 impl Default for GlowChoice {
     fn default() -> Self {
-        Self { seconds: 2.0, cell_only: false, motion: Motion::System }
+        Self { seconds: 2.0, motion: Motion::System }
     }
 }

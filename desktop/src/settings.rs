@@ -14,11 +14,11 @@ use tracing::warn;
 use crate::{
     files::WriteFile,
     follow::Group,
-    grid::{Cursor, config::GridConfig},
+    grid::{Cursor, ScrollPosition, config::GridConfig},
     placement::Placement,
     preferences::GlowChoice,
     servers::OWN,
-    theme::{Density, ThemeChoice},
+    theme::{Density, Flash, ThemeChoice},
 };
 
 /// Version of the file format; files of other versions are set aside.
@@ -35,6 +35,8 @@ pub struct SavedWindow {
     pub placement: Placement,
     /// Height of the rows.
     pub density: Density,
+    /// What glows when others change a cell.
+    pub flash: Flash,
     /// Whether it stays above the windows of other programs.
     pub on_top: bool,
     /// Colour that links it to other windows.
@@ -43,6 +45,8 @@ pub struct SavedWindow {
     pub grids: BTreeMap<WatchlistId, GridConfig>,
     /// Cursors by watchlist.
     pub cursors: BTreeMap<WatchlistId, Cursor>,
+    /// Scroll positions by watchlist.
+    pub scrolls: BTreeMap<WatchlistId, ScrollPosition>,
 }
 
 /// Content of a workspace file.
@@ -59,6 +63,9 @@ pub struct Workspace {
     /// Glow settings.
     #[serde(default)]
     pub glow: GlowChoice,
+    /// Whether a screen reader announces changes by others.
+    #[serde(default)]
+    pub announces: bool,
     /// Zoom factor.
     #[serde(default = "default_zoom")]
     pub zoom: f32,
@@ -74,6 +81,7 @@ impl Default for Workspace {
             theme: ThemeChoice::default(),
             colour_blind: false,
             glow: GlowChoice::default(),
+            announces: false,
             zoom: default_zoom(),
             windows: Vec::new(),
         }

@@ -1,8 +1,8 @@
 //! The state that all windows share, and what changes it: network events, and commands that concern no
 //! window's own state.
 
-mod imports;
 mod saver;
+mod transfers;
 mod windows;
 
 use std::{sync::Arc, time::Duration};
@@ -11,16 +11,17 @@ use egui::Context;
 use shared::{
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
+    sheet::csv::{Extent, Separator},
 };
 use uuid::Uuid;
 
 pub use self::windows::{OpenWindows, wake_root};
 use self::{
-    imports::{Import, Imports},
     saver::WorkspaceSaver,
+    transfers::{Finished, Import, Transfers},
 };
 use crate::{
-    command::AppCommand,
+    command::{AppCommand, Export, When},
     less_motion::ReducedMotion,
     net::{Net, NetEvent},
     preferences::Preferences,
@@ -59,7 +60,7 @@ pub struct AppState {
     pub updates: Option<Updates>,
     net: Net,
     saver: WorkspaceSaver,
-    imports: Imports,
+    transfers: Transfers,
     ctx: Context,
     wake: Wake,
 }
@@ -74,12 +75,12 @@ impl AppState {
         ctx: Context,
         wake: Wake,
     ) -> Self {
-        let Workspace { theme, colour_blind, glow, .. } = saved;
+        let Workspace { theme, colour_blind, glow, announces, .. } = saved;
         store.set_glow(glow.style(false));
         Self {
             store,
             windows: OpenWindows::default(),
-            preferences: Preferences { theme, colour_blind, glow },
+            preferences: Preferences { theme, colour_blind, glow, announces },
             region: Region::default(),
             reduced_motion: ReducedMotion::default(),
             cpu_time: None,
@@ -87,7 +88,7 @@ impl AppState {
             updates: None,
             net,
             saver: WorkspaceSaver::new(file, saved),
-            imports: Imports::default(),
+            transfers: Transfers::default(),
             ctx,
             wake,
         }
@@ -117,8 +118,12 @@ impl AppState {
                 }
             }
         }
-        while let Some(import) = self.imports.poll() {
-            self.create_imported(import);
+        while let Some(finished) = self.transfers.poll() {
+            match finished {
+                Finished::Import(import) => self.create_imported(import),
+                Finished::Export(Ok(done)) => self.store.notify(done, now),
+                Finished::Export(Err(error)) => self.store.notify_until_dismissed(error),
+            }
         }
         self.save_joined_server(now);
         if let Some(text) = self.updates.as_ref().and_then(Updates::take_notice) {
@@ -126,6 +131,7 @@ impl AppState {
         }
         self.store.set_glow(self.preferences.glow.style(self.reduced_motion.is_on()));
         self.store.tick(now);
+        self.store.keep_copies(false, now);
         self.store.expire_notices(now, NOTICE_DURATION);
         self.flush();
     }
@@ -156,7 +162,8 @@ impl AppState {
             .find_map(|notice| notice.at)
             .map(|at| (at + NOTICE_DURATION).saturating_sub(now));
         let delayed = self.store.has_delayed_edits().then_some(Duration::from_secs(1));
-        [retry, countdown, notice, delayed].into_iter().flatten().min()
+        let copy = self.store.next_copy_in(now);
+        [retry, countdown, notice, delayed, copy].into_iter().flatten().min()
     }
 
     /// Sends queued messages.
@@ -201,7 +208,8 @@ impl AppState {
                 let is_requested = self.store.restore(watchlist);
                 self.notify_offline_unless(is_requested, now);
             }
-            AppCommand::Import(path) => self.imports.start(window, path, self.wake.clone()),
+            AppCommand::Import(path) => self.transfers.import(window, path, self.wake.clone()),
+            AppCommand::Export(export) => self.export(export, now),
             AppCommand::Notify(text) => self.store.notify(text, now),
             AppCommand::Reconnect => self.net.retry_now(),
             AppCommand::Join => {
@@ -218,6 +226,10 @@ impl AppState {
             AppCommand::ToggleColourBlind => {
                 self.preferences.colour_blind = !self.preferences.colour_blind;
                 theme::set_palette(&self.ctx, self.preferences.colour_blind);
+                self.wake_windows();
+            }
+            AppCommand::ToggleAnnouncements => {
+                self.preferences.announces = !self.preferences.announces;
                 self.wake_windows();
             }
             AppCommand::SetGlow(setting) => {
@@ -253,11 +265,10 @@ impl AppState {
         }
     }
 
-    /// Returns the name of a watchlist as the server lists it.
+    /// Returns the name of a watchlist.
     pub fn list_name(&self, watchlist: WatchlistId) -> Arc<str> {
-        let summaries = self.store.replica().summaries().unwrap_or_default();
-        let found = summaries.iter().find(|summary| summary.watchlist == watchlist);
-        found.map_or_else(|| "watchlist".into(), |summary| summary.name.clone())
+        let known = self.store.known_lists().into_iter().find(|(known, _)| *known == watchlist);
+        known.map_or_else(|| "watchlist".into(), |(_, name)| name)
     }
 
     fn create_imported(&mut self, import: Import) {
@@ -268,12 +279,30 @@ impl AppState {
             let is_requested = self.store.create(window, id, &name, Some(table.columns), fill);
             is_requested.then_some(()).ok_or_else(|| OFFLINE.to_owned())
         });
-        self.imports.finish(window, made.err());
+        self.transfers.finish_import(window, made.err());
+    }
+
+    /// Writes rows and columns of a watchlist to a file.
+    fn export(&mut self, export: Export, now: Duration) {
+        let Export { watchlist, path, rows, columns } = export;
+        let Some(watchlist) = self.store.watchlist(watchlist) else {
+            return self.store.notify(When::List.reason(), now);
+        };
+        let frozen = watchlist.freeze();
+        let count = rows.as_ref().map_or(frozen.len(), Vec::len);
+        let count = self.region.separators.format_count(count, "row was", "rows were");
+        let done = format!("{count} exported to {}.", path.display());
+        let has_tabs = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
+        let extent =
+            Extent { rows, columns, separator: if has_tabs { Separator::Tab } else { Separator::Comma } };
+        if let Err(error) = self.transfers.export(path, (frozen, extent), done, self.wake.clone()) {
+            self.store.notify(format!("Cannot start the export: {error}."), now);
+        }
     }
 
     /// Takes the result of an import of a window: `Some(None)` on success, `Some(Some(error))` on failure.
     pub fn take_import_result(&mut self, window: WindowId) -> Option<Option<String>> {
-        self.imports.take_result(window)
+        self.transfers.take_result(window)
     }
 
     /// Opens another window, which shows this watchlist.

@@ -3,7 +3,9 @@
 
 mod act;
 mod actions;
+mod announcement;
 mod connection;
+mod copies;
 mod creations;
 mod edits;
 mod events;
@@ -21,6 +23,7 @@ mod words;
 
 pub use self::{
     act::Act,
+    announcement::Announcement,
     connection::Connection,
     list_view::SparklineColumns,
     notices::{Notice, Offer},

@@ -1,5 +1,6 @@
 //! The theme: colours, fonts and sizes. No other module uses raw colours.
 
+mod bidi;
 mod contrast;
 mod fonts;
 pub mod palette;
@@ -10,6 +11,7 @@ use egui::{
     style::{WidgetVisuals, Widgets},
 };
 
+pub use bidi::in_visual_order;
 pub use contrast::{mix, readable};
 pub use fonts::MEDIUM;
 pub use palette::Palette;
@@ -47,6 +49,17 @@ impl Density {
             Density::Comfortable => 28.0,
         }
     }
+}
+
+/// What glows when others change a cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Flash {
+    /// Its row.
+    #[default]
+    Row,
+    /// Only the cell.
+    Cell,
 }
 
 /// Height of the bar above the grid, in points.
@@ -151,7 +164,7 @@ fn visuals(palette: &Palette, theme: Theme) -> Visuals {
     let hairline = Stroke::new(1.0, palette.hairline);
     visuals.widgets = Widgets {
         noninteractive: widget(palette.bars, hairline, palette.text),
-        inactive: widget(palette.raised, hairline, palette.text),
+        inactive: widget(palette.raised, Stroke::new(1.0, palette.outline), palette.text),
         hovered: widget(palette.hover, Stroke::new(1.0, palette.muted), palette.text),
         active: widget(palette.hover, Stroke::new(1.0, palette.accent), palette.text),
         open: widget(palette.hover, hairline, palette.text),

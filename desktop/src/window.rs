@@ -5,6 +5,7 @@ mod keys;
 mod pacing;
 mod presence;
 mod show;
+mod speech;
 mod state;
 mod viewport;
 

@@ -80,6 +80,19 @@ pub struct Remove {
     /// Guard: the edit is rejected as a conflict if another client changed the row after this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Revision>,
+    /// In a history: what the row was. A client's edit has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Box<RemovedRow>>,
+}
+
+/// What a row was when it was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedRow {
+    /// The row's position; `None` if its edit removed so much that only the row's name is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// The row's cells that were not empty; without a position only its first text, shortened.
+    pub cells: BTreeMap<ColumnKey, Literal>,
 }
 
 /// See [`Change::AddColumn`].
@@ -149,7 +162,7 @@ impl Change {
 
     /// Returns a change that removes a row, unless another client changed it after `as_of`.
     pub fn remove(row: RowId, as_of: Option<Revision>) -> Self {
-        Change::Remove(Remove { row, as_of })
+        Change::Remove(Remove { row, as_of, was: None })
     }
 
     /// Returns a change that renames the watchlist.
@@ -186,11 +199,11 @@ impl Change {
         matches_row && matches_column
     }
 
-    /// Removes the guard: the changes of a commit are validated already.
+    /// Removes the guard, or what a history adds: the changes of a commit are validated already.
     pub fn without_guard(mut self) -> Self {
         match &mut self {
             Change::Set(set) => set.was = None,
-            Change::Remove(remove) => remove.as_of = None,
+            Change::Remove(remove) => (remove.as_of, remove.was) = (None, None),
             Change::Insert(_)
             | Change::Move(_)
             | Change::AddColumn(_)

@@ -142,6 +142,7 @@ fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<
         can_undo: false,
         can_redo: false,
         accepts_keyboard: true,
+        flash: state.flash,
     };
     state.config.widths =
         watchlist.columns().visible().map(|entry| (entry.column.key.clone(), 94.0)).collect();

@@ -15,7 +15,7 @@ pub(crate) fn run() {
     for rows in [1_000, 100_000, 1_000_000] {
         let watchlist = filled(rows);
         let sort = vec![SortKey { column: "c2".into(), descending: true }];
-        let spec = OrderSpec { sort, filters: Vec::new() };
+        let spec = OrderSpec { sort, ..OrderSpec::default() };
         let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let mut times: Vec<_> = (0..RUNS)
             .map(|_| {

@@ -10,6 +10,19 @@ use shared::{
 
 use crate::{preferences::GlowSetting, theme::ThemeChoice};
 
+/// What is written to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The watchlist.
+    pub watchlist: WatchlistId,
+    /// The file. Its extension chooses the format.
+    pub path: PathBuf,
+    /// The rows, in order; `None` for all of them.
+    pub rows: Option<Vec<RowId>>,
+    /// The columns, in order; `None` for all of them.
+    pub columns: Option<Vec<ColumnKey>>,
+}
+
 /// A command that the shared state executes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AppCommand {
@@ -44,6 +57,8 @@ pub enum AppCommand {
     Restore(WatchlistId),
     /// Creates a watchlist from a CSV file and shows it in the window.
     Import(PathBuf),
+    /// Writes rows and columns of a watchlist to a file.
+    Export(Export),
     /// Shows a notice.
     Notify(String),
     /// Dismisses the notice with this id.
@@ -60,6 +75,8 @@ pub enum AppCommand {
     ResetZoom,
     /// Chooses the theme.
     SetTheme(ThemeChoice),
+    /// Toggles whether a screen reader announces changes by others.
+    ToggleAnnouncements,
     /// Toggles the colour-blind palette.
     ToggleColourBlind,
     /// Changes a setting of the glow.

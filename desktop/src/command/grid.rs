@@ -1,5 +1,7 @@
 //! Commands of a grid.
 
+use std::path::PathBuf;
+
 use shared::edit::Change;
 
 /// A movement of the cursor.
@@ -106,6 +108,8 @@ pub enum GridCommand {
         /// Whether to move to the next one.
         is_next: bool,
     },
+    /// Shows only the rows that match the text in the find bar, or all again.
+    ToggleFindFilter,
     /// Closes the find bar.
     CloseFind,
     /// Leaves the filter row. Its fields execute this command.
@@ -114,6 +118,13 @@ pub enum GridCommand {
     ClearFilter,
     /// Clears all filters and keeps the filter row open.
     ClearFilters,
+    /// Writes the watchlist to a file.
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Whether to write only the shown rows and columns.
+        only_shown: bool,
+    },
     /// Opens the menu of the selected rows at the cursor.
     OpenMenu,
     /// Asks for confirmation before edits are sent.

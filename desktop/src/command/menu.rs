@@ -1,6 +1,6 @@
-//! Menu items of commands.
+//! Menu items of commands, and the keys that move within a menu.
 
-use egui::{Button, Ui};
+use egui::{Button, Context, EventFilter, FocusDirection, Id, Key, Modifiers, Popup, Ui};
 
 use super::{table::entry_of, when::Conditions, window::Command};
 
@@ -36,4 +36,63 @@ fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
         ui.close();
     }
     response.clicked()
+}
+
+/// Whether keys move within the open menus of a window. They do once a key has opened one, or an arrow key was pressed.
+fn keys_id(ctx: &Context) -> Id {
+    Id::unique("keys move within menus").with(ctx.viewport_id())
+}
+
+/// Gives the keys to the menu that a key opens.
+pub fn open_with_keys(ctx: &Context) {
+    let id = keys_id(ctx);
+    ctx.data_mut(|data| data.insert_temp(id, true));
+    ctx.memory_mut(|memory| {
+        if let Some(focused) = memory.focused() {
+            memory.surrender_focus(focused);
+        }
+    });
+}
+
+/// Takes the keys from the menus once all of them are closed. Call it before any menu is opened or shown in a frame.
+pub fn release_keys(ctx: &Context) {
+    if !Popup::is_any_open(ctx) {
+        let id = keys_id(ctx);
+        ctx.data_mut(|data| data.remove_temp::<bool>(id));
+    }
+}
+
+/// Lets the arrow keys move within a menu. Call it at the start of the menu's content.
+pub fn menu_keys(ui: &Ui) {
+    let (ctx, layer) = (ui.ctx(), ui.layer_id());
+    let pressed = |key| ui.input(|input| input.key_pressed(key));
+    let id = keys_id(ctx);
+    let has_keys = ctx.data(|data| data.get_temp(id).unwrap_or(false));
+    if !has_keys {
+        if pressed(Key::ArrowDown) || pressed(Key::ArrowUp) {
+            open_with_keys(ctx);
+        }
+        return;
+    }
+    let top = ctx.memory(|memory| memory.top_modal_layer());
+    ctx.memory_mut(|memory| memory.set_modal_layer(layer));
+    if top != Some(layer) {
+        // A submenu has the keys, or this menu has them from the next frame on.
+        ctx.request_repaint();
+        return;
+    }
+    let consume = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    let (down, up) = (consume(Key::ArrowDown), consume(Key::ArrowUp));
+    ctx.memory_mut(|memory| match memory.focused() {
+        None => memory.move_focus(FocusDirection::Next),
+        Some(focused) => {
+            let keeps_arrows = EventFilter { vertical_arrows: true, ..EventFilter::default() };
+            memory.set_focus_lock_filter(focused, keeps_arrows);
+            if down {
+                memory.move_focus(FocusDirection::Next);
+            } else if up {
+                memory.move_focus(FocusDirection::Previous);
+            }
+        }
+    });
 }

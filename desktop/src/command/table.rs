@@ -15,12 +15,12 @@ use super::{
     grid::{ColumnCommand, EditorCommand, GridCommand, PickerCommand, Step},
     shortcut::{Shortcut, alt, alt_shift, ctrl, ctrl_shift, modifiers_label, plain, shift},
     when::When,
-    window::{Command, DialogKind},
+    window::{Command, DialogKind, Menu},
 };
 use crate::{
     follow::Group,
     preferences::{GlowSetting, Motion},
-    theme::{Density, ThemeChoice},
+    theme::{Density, Flash, ThemeChoice},
 };
 
 /// Title of the commands that show a watchlist, whose name follows it.
@@ -33,6 +33,8 @@ pub const RESTORE_COLUMN: &str = "Restore column";
 pub const RESTORE_WATCHLIST: &str = "Restore watchlist";
 /// Title of a button that restores what its notice or its row describes.
 pub const RESTORE: &str = "Restore";
+/// Title of a button that restores what a whole edit replaced.
+pub const RESTORE_EDIT: &str = "Restore all";
 /// Title of the button that dismisses a notice.
 pub const DISMISS: &str = "Dismiss";
 
@@ -163,6 +165,7 @@ fn cells() -> Vec<Entry> {
         on_row("Fill right", [ctrl(Key::R)], G::FillRight),
         on_grid("Undo", [ctrl(Key::Z)], Command::Undo)
             .describe("Undoes and redoes your own edits in this window")
+            .also("revert, take back")
             .when(When::Undo),
         on_grid("Redo", [ctrl_shift(Key::Z), ctrl(Key::Y)], Command::Redo).when(When::Redo),
     ]
@@ -199,13 +202,13 @@ fn columns() -> Vec<Entry> {
             .describe("A click on its header does the same"),
         on_column("Add this column to the sort", [ctrl_alt_shift_s], C::CycleSort { keep_others: true })
             .describe("Shift and a click on its header do the same"),
-        on_column("Sort ascending", [], C::Sort { descending: false }),
-        on_column("Sort descending", [], C::Sort { descending: true }),
-        on_grid("Clear sort", [], G::ClearSort).when(When::Sorted),
+        on_column("Sort ascending", [], C::Sort { descending: false }).also("order, smallest first, A to Z"),
+        on_column("Sort descending", [], C::Sort { descending: true }).also("order, largest first, Z to A"),
+        on_grid("Clear sort", [], G::ClearSort).when(When::Sorted).also("reset order, list order, unsort"),
         on_grid("Sort again", [plain(Key::F5)], G::SortAgain)
             .describe("Sorts once while live sorting is paused")
             .when(When::PausedSort),
-        on_grid("Pause live sorting", [], G::PauseSort(true)).when(When::LiveSort),
+        on_grid("Pause live sorting", [], G::PauseSort(true)).when(When::LiveSort).also("hold, freeze order"),
         on_grid("Resume live sorting", [], G::PauseSort(false)).when(When::PausedSort),
         on_column("Filter rows", [ctrl_shift(Key::L)], C::ToggleFilters)
             .describe("By text, =text, !text, >70, 70..80 or empty"),
@@ -224,19 +227,23 @@ fn columns() -> Vec<Entry> {
             [plain(Key::Escape)],
             G::ClearFilter,
         ),
-        on_column("Hide column", [], C::Hide).when(When::OtherColumns),
+        on_column("Hide column", [], C::Hide).when(When::OtherColumns).also("remove column from this window"),
         on_grid("Show hidden columns", [], G::ShowAllColumns).when(When::HiddenColumns),
-        on_column("Freeze columns up to this one", [], C::Freeze),
+        on_column("Freeze columns up to this one", [], C::Freeze).also("pin, lock, split"),
         on_grid("Freeze only the first column", [], G::FreezeFirst).when(When::FrozenColumns),
-        on_column("Fit column to content", [], C::Fit),
+        on_column("Fit column to content", [], C::Fit).also("auto width, resize"),
         on_column("Widen column", [], C::Width { wider: true }),
         on_column("Narrow column", [], C::Width { wider: false }),
         on_column("Move column left", [], C::Move { right: false }),
         on_column("Move column right", [], C::Move { right: true }),
-        on_column("More decimals", [], C::Decimals { more: true }).when(When::Decimals),
+        on_column("More decimals", [], C::Decimals { more: true })
+            .when(When::Decimals)
+            .also("digits, precision"),
         on_column("Fewer decimals", [], C::Decimals { more: false }).when(When::Decimals),
-        on_column("Show or hide sparkline", [], C::ToggleSparkline).when(When::Sparkline),
-        on_column("Add column\u{2026}", [], C::Add),
+        on_column("Show or hide sparkline", [], C::ToggleSparkline)
+            .when(When::Sparkline)
+            .also("chart, trend"),
+        on_column("Add column\u{2026}", [], C::Add).also("new, insert column"),
         on_column("Rename column\u{2026}", [], C::Rename),
         on_column("Remove column for everyone", [], C::Remove).when(When::StoredColumn).also("delete column"),
     ]
@@ -246,7 +253,9 @@ fn reading() -> Vec<Entry> {
     use GridCommand as G;
     let (next, previous) = ("Find next", "Find previous");
     vec![
-        on_grid("Find", [ctrl(Key::F)], G::Find),
+        on_grid("Find", [ctrl(Key::F)], G::Find)
+            .also("search, quick filter, look for")
+            .describe("Finds text in all columns. A switch in the find bar shows only the rows that match"),
         on_grid(next, [plain(Key::F3)], G::FindAdjacent { is_next: true })
             .short("Next")
             .describe("Enter works in the find bar only"),
@@ -255,6 +264,7 @@ fn reading() -> Vec<Entry> {
             .short("Previous")
             .describe("Shift+Enter works in the find bar only"),
         in_field(Scope::FindBar, previous, [shift(Key::F3), shift(Key::Enter)], G::FindAdjacent { is_next: false }),
+        in_field(Scope::FindBar, "Show only matching rows", [alt(Key::F)], G::ToggleFindFilter),
         in_field(Scope::FindBar, "Close find bar", [plain(Key::Escape)], G::CloseFind).short("Close"),
         on_row("Show recent changes", [shift(Key::F2)], G::History).describe(
             "The last five changes of the cell: who, when, the old and the new value. Hovering over a cell also shows \
@@ -263,6 +273,7 @@ fn reading() -> Vec<Entry> {
         on_row("Show cell history", [], G::ShowHistory),
         in_scope(Scope::WindowWithoutText, "Show or hide history", [ctrl(Key::H)], Command::ToggleHistory)
             .short("History")
+            .also("log, audit, changes, who")
             .describe(
                 "All changes, or those of a row, a column or a person. Old values and removed rows have a Restore \
                  button",
@@ -281,12 +292,43 @@ fn window() -> Vec<Entry> {
             .when(When::OtherLists),
         in_window("Previous watchlist", [previous, previous_tab], Command::ShowAdjacent { is_next: false })
             .when(When::OtherLists),
-        in_window("New watchlist\u{2026}", [], Command::OpenDialog(DialogKind::NewWatchlist)),
-        in_window("Import CSV file\u{2026}", [], Command::OpenDialog(DialogKind::Import)),
+        in_window("Go to watchlist\u{2026}", [ctrl(Key::G)], Command::OpenListPicker)
+            .also("all watchlists, open, switch, tabs")
+            .when(When::OtherLists),
+        in_window("New watchlist\u{2026}", [], Command::OpenDialog(DialogKind::NewWatchlist))
+            .also("create, add tab"),
+        in_window("Import CSV file\u{2026}", [], Command::OpenDialog(DialogKind::Import))
+            .also("open file, load, Excel"),
+        in_window("Export to file\u{2026}", [ctrl(Key::E)], Command::OpenDialog(DialogKind::Export))
+            .also("save as CSV or TSV, download, Excel, backup")
+            .when(When::List),
         in_window("Rename watchlist\u{2026}", [], Command::RenameShownList).when(When::List),
-        in_window("Delete watchlist", [], Command::DeleteShownList).when(When::List),
+        in_window("Delete watchlist\u{2026}", [], Command::DeleteShownList)
+            .short("Delete watchlist")
+            .also("remove tab, close watchlist")
+            .when(When::List),
         in_window("Command palette", [ctrl(Key::K)], Command::OpenPalette).not_in_palette(),
-        in_window("Keyboard shortcuts", [plain(Key::F1)], Command::ShowShortcuts),
+        in_window("Keyboard shortcuts", [plain(Key::F1)], Command::ShowShortcuts).also("help, keys, manual"),
+        in_window(
+            "Move to the next part of the window",
+            [plain(Key::F6)],
+            Command::FocusRegion { is_next: true },
+        )
+        .describe("Tabs, bar, find bar, filter row, rows, history and notices. Esc returns to the rows")
+        .not_in_palette(),
+        in_window(
+            "Move to the previous part of the window",
+            [shift(Key::F6)],
+            Command::FocusRegion { is_next: false },
+        )
+        .not_in_palette(),
+        in_window("Settings", [plain(Key::F10), alt(Key::S)], Command::OpenMenu(Menu::Settings))
+            .also("options, preferences, configure"),
+        in_window("New, import or restore watchlist", [alt(Key::N)], Command::OpenMenu(Menu::New))
+            .not_in_palette(),
+        in_window("Link windows", [alt(Key::L)], Command::OpenMenu(Menu::Link))
+            .describe("Windows of the same colour follow each other's watchlist and row")
+            .also("group, colour, follow"),
         in_scope(
             Scope::WindowWithoutText,
             "Keyboard shortcuts",
@@ -294,16 +336,19 @@ fn window() -> Vec<Entry> {
             Command::ShowShortcuts,
         )
         .not_in_palette(),
-        in_scope(Scope::Program, "New window", [ctrl(Key::N)], Command::OpenWindow),
+        in_scope(Scope::Program, "New window", [ctrl(Key::N)], Command::OpenWindow).also("second, another"),
         in_window("Close window", [ctrl(Key::W)], Command::CloseWindow),
         in_window("Keep this window on top", [], Command::SetOnTop(true)).when(When::NotOnTop),
         in_window("Do not keep this window on top", [], Command::SetOnTop(false)).when(When::OnTop),
-        in_scope(Scope::Program, "Zoom in", [ctrl(Key::Plus), ctrl(Key::Equals)], AppCommand::Zoom(0.1)),
-        in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], AppCommand::Zoom(-0.1)),
-        in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], AppCommand::ResetZoom),
-        in_window("Reconnect now", [], AppCommand::Reconnect).when(When::Offline),
+        in_scope(Scope::Program, "Zoom in", [ctrl(Key::Plus), ctrl(Key::Equals)], AppCommand::Zoom(0.1))
+            .also("larger, bigger, font size"),
+        in_scope(Scope::Program, "Zoom out", [ctrl(Key::Minus)], AppCommand::Zoom(-0.1))
+            .also("smaller, font size"),
+        in_scope(Scope::Program, "Reset zoom", [ctrl(Key::Num0)], AppCommand::ResetZoom).also("100 %"),
+        in_window("Reconnect now", [], AppCommand::Reconnect).when(When::Offline).also("retry, connect"),
         in_window("Join", [], AppCommand::Join).not_in_palette(),
         in_scope(Scope::Program, "Quit", [ctrl(Key::Q)], AppCommand::Quit)
+            .also("exit, close program")
             .describe("All windows open again at the next start"),
     ]
 }
@@ -320,14 +365,21 @@ fn settings() -> Vec<Entry> {
         plain("System theme", AppCommand::SetTheme(ThemeChoice::System).into()),
         plain("Dark theme", AppCommand::SetTheme(ThemeChoice::Dark).into()),
         plain("Light theme", AppCommand::SetTheme(ThemeChoice::Light).into()),
-        plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into()),
+        plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into())
+            .also("settings, accessibility, red, green"),
+        plain("Announce changes by others", AppCommand::ToggleAnnouncements.into())
+            .also("settings, accessibility, screen reader"),
         glow("Glow: Off", "Off", GlowSetting::Seconds(0)),
         glow("Glow: 1 s", "1 s", GlowSetting::Seconds(1)),
         glow("Glow: 2 s", "2 s", GlowSetting::Seconds(2)),
         glow("Glow: 5 s", "5 s", GlowSetting::Seconds(5)),
         glow("Glow: 10 s", "10 s", GlowSetting::Seconds(10)),
-        glow("Glow: Highlight row", "Highlight row", GlowSetting::CellOnly(false)),
-        glow("Glow: Highlight cell only", "Highlight cell only", GlowSetting::CellOnly(true)),
+        plain("Glow: Highlight row in this window", Command::SetFlash(Flash::Row))
+            .short("Highlight row in this window")
+            .also("settings, flash"),
+        plain("Glow: Highlight cell only in this window", Command::SetFlash(Flash::Cell))
+            .short("Highlight cell only in this window")
+            .also("settings, flash"),
         glow(
             "Glow: Follow system motion setting",
             "Follow system motion setting",

@@ -9,7 +9,10 @@ use super::{
     app::AppCommand,
     grid::{ColumnCommand, GridCommand},
 };
-use crate::{follow::Group, theme::Density};
+use crate::{
+    follow::Group,
+    theme::{Density, Flash},
+};
 
 /// A command that a window executes or passes on.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +36,7 @@ pub enum Command {
     OpenDialog(DialogKind),
     /// Opens the dialog that renames the shown watchlist.
     RenameShownList,
-    /// Deletes the shown watchlist, which can be restored.
+    /// Asks whether to delete the shown watchlist, which can be restored.
     DeleteShownList,
     /// Opens or closes the history panel.
     ToggleHistory,
@@ -43,10 +46,21 @@ pub enum Command {
     DismissNewestNotice,
     /// Opens the command palette.
     OpenPalette,
+    /// Opens the list of all watchlists.
+    OpenListPicker,
+    /// Opens a menu of the top bar.
+    OpenMenu(Menu),
+    /// Moves the keyboard focus to the next or the previous region of the window.
+    FocusRegion {
+        /// Whether to move to the next one.
+        is_next: bool,
+    },
     /// Opens the table of keyboard shortcuts.
     ShowShortcuts,
     /// Sets the height of the rows.
     SetDensity(Density),
+    /// Sets what glows when others change a cell.
+    SetFlash(Flash),
     /// Sets whether the window stays on top.
     SetOnTop(bool),
     /// Links the window to others, or unlinks it.
@@ -57,6 +71,17 @@ pub enum Command {
     CloseWindow,
 }
 
+/// A menu of the top bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Menu {
+    /// Adds or restores a watchlist.
+    New,
+    /// Links the window with others.
+    Link,
+    /// The settings.
+    Settings,
+}
+
 /// A dialog that a command opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialogKind {
@@ -64,8 +89,12 @@ pub enum DialogKind {
     NewWatchlist,
     /// Renames a watchlist.
     Rename(WatchlistId),
+    /// Asks whether to delete a watchlist.
+    Delete(WatchlistId),
     /// Chooses a file to import.
     Import,
+    /// Chooses a file to export the shown watchlist to.
+    Export,
     /// Adds a column to a watchlist, after another one.
     AddColumn(WatchlistId, ColumnKey),
     /// Renames a column of a watchlist.

@@ -1,5 +1,5 @@
-//! The accessibility tree: the visible rows, with a name and a value for each cell, and the cursor. It is
-//! built only while a screen reader is active.
+//! The accessibility tree: the visible rows and cells, and the cursor. It is built only while a screen reader is active. The
+//! name of a cell says everything about it, because some systems pass only names on.
 
 use egui::{
     Id, Rect, Sense, Ui, UiBuilder,
@@ -49,15 +49,16 @@ pub(super) fn describe(
         let band =
             Rect::from_min_max(pos2(layout.rect.left(), top), pos2(layout.body.right(), top + layout.row));
         let key = row.map_or_else(|| "new".to_owned(), |row| row.to_string());
+        let name = name_of(frame, index);
         let row_ui = child(ui, id, ("row", &key), band, Role::Row);
         ui.ctx().accesskit_node_builder(row_ui.unique_id(), |node| {
+            node.set_label(name.clone());
             node.set_bounds(bounds(band));
             node.set_row_index(index + 1);
             if row.is_some_and(|row| selection.blocks.has_row(row)) {
                 node.set_selected(true);
             }
         });
-        let name = name_of(frame, index);
         for (place, column) in layout.columns.iter().enumerate() {
             let cell_id = id.with(("cell", &key, column.shown.key()));
             let target = Cursor { row, column: column.shown.key().clone() };
@@ -115,17 +116,12 @@ fn headers(ui: &mut Ui, id: Id, (config, sorting): (&GridConfig, Sorting), layou
 
 fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: &ColumnLayout, name: &str) {
     node.set_role(if place == 0 { Role::RowHeader } else { Role::GridCell });
-    node.set_label(format!("{} of {name}", column.shown.title()));
-    if let Some(row) = frame.table.row_at(index) {
-        node.set_value(match &column.shown {
-            ViewColumn::Sparkline { of, .. } => {
-                sparkline::accessible_value(frame.view.sparklines, row.id, of)
-            }
-            ViewColumn::Data(entry) => {
-                format_cell(&frame.table.value(row, &column.shown), entry, frame.view).0
-            }
-        });
-    }
+    let value = frame.table.row_at(index).map_or_else(String::new, |row| match &column.shown {
+        ViewColumn::Sparkline { of, .. } => sparkline::accessible_value(frame.view.sparklines, row.id, of),
+        ViewColumn::Data(entry) => format_cell(&frame.table.value(row, &column.shown), entry, frame.view).0,
+    });
+    let spoken = if value.is_empty() { "empty" } else { &value };
+    node.set_label(format!("{}, {spoken}, {name}", column.shown.title()));
     node.set_row_index(index + 1);
     node.set_column_index(place);
     node.add_action(Action::Focus);
@@ -139,11 +135,14 @@ fn cell(node: &mut Node, frame: &Frame<'_>, index: usize, place: usize, column: 
 fn name_of(frame: &Frame<'_>, index: usize) -> String {
     let first = frame.table.columns().first();
     match (frame.table.row_at(index), first) {
+        (Some(row), _) if frame.table.is_section(row) => {
+            format!("section {}", first.map(|first| frame.text(row, first)).unwrap_or_default())
+        }
         (Some(row), Some(first)) => {
             let text = frame.text(row, first);
-            if text.is_empty() { format!("row {}", index + 1) } else { text }
+            if text.is_empty() { format!("row {}", index + 1) } else { format!("row {text}") }
         }
-        _ => "the new row".to_owned(),
+        _ => "new row".to_owned(),
     }
 }
 

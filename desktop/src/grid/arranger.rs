@@ -222,7 +222,7 @@ mod tests {
                 .unwrap();
         }
         let sort = vec![SortKey { column: "price".into(), descending: false }];
-        let spec = OrderSpec { sort, filters: Vec::new() };
+        let spec = OrderSpec { sort, ..OrderSpec::default() };
         let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let mut arranger = Arranger::default();
         let mut update = |list: &Watchlist, may_move: bool, millis: u64| {

@@ -143,16 +143,19 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
         (Align2::LEFT_CENTER, PADDING)
     };
     let room = Rect::from_min_max(rect.min + vec2(PADDING, 0.0), rect.max - vec2(right, 0.0));
+    let is_first = frame.table.columns().first().is_some_and(|first| *first.key() == editor.cursor.column);
+    let font = if is_first { theme::strong() } else { theme::text() };
     let text_edit = TextEdit::singleline(&mut editor.text)
         .id(id)
         .frame(egui::Frame::NONE)
-        .font(theme::text())
+        .font(font)
         .align(align)
         // The grid handles Tab: it must not move the focus to the next widget.
         .lock_focus(true)
         .min_size(room.size())
         .desired_width(room.width());
-    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room));
+    // A text field centres its text half a point lower than a cell does.
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.translate(vec2(0.0, -1.0))));
     let mut output = text_edit.show(&mut child);
     let title = frame.table.column(&editor.cursor.column).map_or("", |column| &**column.title());
     ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));
@@ -237,5 +240,5 @@ fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {
     let palette = view.palette;
     let edge = if editor.problem.is_some() { palette.down } else { palette.accent };
-    ui.painter().rect(rect, 2, palette.background, Stroke::new(2.0, edge), StrokeKind::Outside);
+    ui.painter().rect(rect, 2, palette.background, Stroke::new(2.0, edge), StrokeKind::Inside);
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     command::{self, Command, GridCommand, Scope},
+    focus::{self, Region},
     text_field::select_all,
     theme,
 };
@@ -52,8 +53,8 @@ pub(super) fn show(
     ui: &mut Ui,
     filters: &mut Filters,
     config: &mut GridConfig,
-    frame: &Frame<'_>,
-    layout: &Layout,
+    cursor: Option<&ColumnKey>,
+    (frame, layout): (&Frame<'_>, &Layout),
 ) {
     if !config.has_filters {
         return;
@@ -77,15 +78,19 @@ pub(super) fn show(
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
         child.shrink_clip_rect(clip);
         let color = if error.is_some() { palette.down } else { palette.text };
-        let hint = if column.is_first { "Filter: text, >70, 70..80" } else { "" };
+        let hint = if column.is_first { "Filter" } else { "" };
         let field = TextEdit::singleline(&mut text)
             .id(id)
             .font(theme::small())
             .text_color(color)
             .hint_text(hint)
-            .margin(vec2(4.0, 2.0))
+            .margin(vec2(4.0, 0.0))
+            .align(egui::Align2::LEFT_CENTER)
             .desired_width(rect.width());
         let response = child.add_sized(rect.size(), field);
+        if cursor.is_none_or(|cursor| cursor == key) {
+            focus::record(ui, Region::Filters, layout.filters, id);
+        }
         if filters.focus_next.as_ref() == Some(key) {
             filters.focus_next = None;
             response.request_focus();

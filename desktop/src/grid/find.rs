@@ -5,9 +5,10 @@ use std::time::Duration;
 use egui::{TextEdit, Ui};
 use shared::watchlist::{Row, Version};
 
-use super::{selection::Selection, view::Frame, view_column::ViewColumn};
+use super::{order::QuickFilter, selection::Selection, view::Frame, view_column::ViewColumn};
 use crate::{
     command::{self, Command, GridCommand, Scope, entry_of},
+    focus::{self, Region},
     text_field::select_all,
     theme,
 };
@@ -20,6 +21,8 @@ pub(super) struct Find {
     wants_focus: bool,
     requested: Option<Search>,
     count: Count,
+    /// Whether only matching rows are shown.
+    is_filter: bool,
 }
 
 /// Which match to move to.
@@ -88,9 +91,31 @@ impl Find {
         self.is_open
     }
 
-    /// Closes the find bar and keeps its text.
+    /// Closes the find bar and keeps its text. All rows are shown again.
     pub(super) fn close(&mut self) {
-        self.is_open = false;
+        (self.is_open, self.is_filter) = (false, false);
+    }
+
+    /// Shows only the matching rows, or all again.
+    pub(super) fn toggle_filter(&mut self) {
+        self.is_filter = self.is_open && !self.is_filter;
+    }
+
+    /// Shows all rows.
+    pub(super) fn stop_filtering(&mut self) {
+        self.is_filter = false;
+    }
+
+    /// Whether rows that do not match are hidden.
+    pub(super) fn is_filtering(&self) -> bool {
+        self.is_filter && self.is_open && !self.text.is_empty()
+    }
+
+    /// Returns the filter across the shown columns, if only matching rows are shown.
+    pub(super) fn filter(&self, columns: &[ViewColumn]) -> Option<QuickFilter> {
+        let columns =
+            || columns.iter().filter_map(ViewColumn::data).map(|entry| entry.clone().into()).collect();
+        self.is_filtering().then(|| QuickFilter { text: self.text.to_lowercase(), columns: columns() })
     }
 
     /// Executes a command of the find bar.
@@ -99,6 +124,7 @@ impl Find {
             Command::Grid(GridCommand::FindAdjacent { is_next }) => {
                 self.requested = Some(if *is_next { Search::Next } else { Search::Previous });
             }
+            Command::Grid(GridCommand::ToggleFindFilter) => self.toggle_filter(),
             command if is_close(command) => self.close(),
             _ => {}
         }
@@ -122,12 +148,14 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, grid: &Frame<'_>) -> Option<Sea
         ui.request_repaint_after(wait);
     }
     let frame = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 4));
+    ui.spacing_mut().item_spacing.y = 0.0;
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.set_min_width(ui.available_width());
             let title = entry_of(&GridCommand::Find.into()).title;
             let field = TextEdit::singleline(&mut find.text).hint_text(title).desired_width(240.0);
             let response = ui.add(field);
+            focus::record(ui, Region::Find, ui.max_rect(), response.id);
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(title));
             if std::mem::take(&mut find.wants_focus) {
                 response.request_focus();
@@ -147,6 +175,11 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, grid: &Frame<'_>) -> Option<Sea
             }
             for is_next in [true, false] {
                 commands.extend(button(ui, GridCommand::FindAdjacent { is_next }));
+            }
+            let entry = entry_of(&GridCommand::ToggleFindFilter.into());
+            let mut is_filter = find.is_filter;
+            if ui.checkbox(&mut is_filter, entry.title).on_hover_text(entry.key()).clicked() {
+                commands.push(entry.command.clone());
             }
             commands.extend(button(ui, GridCommand::CloseFind));
             if !find.text.is_empty() {

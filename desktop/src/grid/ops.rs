@@ -15,7 +15,7 @@ use super::{
     config::GridConfig,
     confirm::edit_or_confirm,
     cursor::Cursor,
-    place::{ListIndex, cells_of, insert_changes, move_changes},
+    place::{ListIndex, insert_changes, move_changes},
     selection::Selection,
     table::guarded_set,
     view::Frame,
@@ -24,7 +24,7 @@ use super::{
 use crate::command::{Command, GridCommand, When, entry_of};
 
 /// Number of rows above which a person is asked before they are removed or cleared.
-const MANY_ROWS: usize = 100;
+pub const MANY_ROWS: usize = 100;
 
 /// Clears the selected cells for a command that does this.
 pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridCommand) -> Vec<Command> {
@@ -197,7 +197,9 @@ pub(super) fn duplicate(selection: &mut Selection, frame: &Frame<'_>) -> Vec<Com
     let Some(last) = last else { return Vec::new() };
     let copies: Vec<(RowId, BTreeMap<ColumnKey, Literal>)> = selected
         .iter()
-        .filter_map(|row| Some(((frame.view.new_row)(), cells_of(rows.get(*row)?, frame.view.watchlist))))
+        .filter_map(|row| {
+            Some(((frame.view.new_row)(), rows.get(*row)?.stored_cells(frame.view.watchlist.columns())))
+        })
         .collect();
     let first = copies.first().map(|(row, _)| *row);
     let Some(changes) = insert_changes(frame.view.watchlist, last.plus(1), copies) else { return Vec::new() };

@@ -18,7 +18,7 @@ use shared::{
 
 pub use self::sort::SortKey;
 use self::sort::SortKeys;
-use super::filter::{Filter, ValueFormat};
+use super::filter::{Filter, ValueFormat, display_text};
 
 /// The sort keys and filters that define an [`Order`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,12 +27,34 @@ pub struct OrderSpec {
     pub sort: Vec<SortKey>,
     /// Filters by column. A row is shown if it matches all of them.
     pub filters: Vec<(ColumnKey, Filter)>,
+    /// Text that one of the shown columns has to contain.
+    pub quick: Option<QuickFilter>,
+}
+
+/// A filter across columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuickFilter {
+    /// The text in lower case.
+    pub text: String,
+    /// The columns, as the window shows them.
+    pub columns: Vec<Arc<ColumnEntry>>,
+}
+
+impl QuickFilter {
+    /// Whether a row has the text in one of the columns.
+    fn matches(&self, row: &Row, list: &Frozen, locale: &Locale) -> bool {
+        self.columns.iter().any(|entry| {
+            let kind = &entry.column.kind;
+            let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
+            display_text(&list.value(row, entry), format).to_lowercase().contains(&self.text)
+        })
+    }
 }
 
 impl OrderSpec {
     /// Whether all rows are shown in list order.
     pub fn is_plain(&self) -> bool {
-        self.sort.is_empty() && self.filters.is_empty()
+        self.sort.is_empty() && self.filters.is_empty() && self.quick.is_none()
     }
 }
 
@@ -78,19 +100,23 @@ impl Order {
             .collect();
         let is_shown = |row: &Row| {
             exempt == Some(row.id)
-                || filters.iter().all(|(entry, filter)| {
-                    let kind = &entry.column.kind;
-                    let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
-                    filter.matches(&row.value(entry, columns), format)
-                })
+                || spec.quick.as_ref().is_none_or(|quick| quick.matches(row, list, locale))
+                    && filters.iter().all(|(entry, filter)| {
+                        let kind = &entry.column.kind;
+                        let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
+                        filter.matches(&row.value(entry, columns), format)
+                    })
         };
         let sections = columns.sections();
         let is_section = |index: usize| list.row(index).section(sections).is_some();
         let is_exempt = |index: usize| exempt.is_some_and(|exempt| list.row(index).id == exempt);
-        let (mut shown, filtered_out) =
-            partition_rows(list.len(), filters.is_empty(), is_section, is_exempt, |index| {
-                is_shown(list.row(index))
-            });
+        let (mut shown, filtered_out) = partition_rows(
+            list.len(),
+            filters.is_empty() && spec.quick.is_none(),
+            is_section,
+            is_exempt,
+            |index| is_shown(list.row(index)),
+        );
         let filtered_out = filtered_out.into_iter().map(|index| list.row(index).id).collect();
         let keys = SortKeys::new(list, &spec.sort);
         if sections.is_none() {
@@ -267,7 +293,7 @@ mod tests {
     fn numbers_sort_numerically_empty_cells_last_and_ties_keep_list_order() {
         let list = watchlist(&[("B", "9"), ("A", "10.0"), ("", ""), ("C", "-3"), ("D", "10")]);
         let sorted = |sort: &[SortKey]| {
-            let spec = OrderSpec { sort: sort.to_vec(), filters: Vec::new() };
+            let spec = OrderSpec { sort: sort.to_vec(), ..OrderSpec::default() };
             shown(&arrange(&list, &spec), &list)
         };
         assert_eq!(sorted(&[by("price", false)]), [4, 1, 2, 5, 3]);
@@ -281,7 +307,7 @@ mod tests {
     fn added_and_removed_rows_are_applied_without_sorting_again() {
         let mut list = watchlist(&[("A", "3"), ("B", "2"), ("C", "1")]);
         let limits = Limits::default();
-        let spec = OrderSpec { sort: vec![by("price", false)], filters: Vec::new() };
+        let spec = OrderSpec { sort: vec![by("price", false)], ..OrderSpec::default() };
         let mut order = arrange(&list, &spec);
         assert_eq!(shown(&order, &list), [3, 2, 1]);
         let between = (&list.rows().at(0).unwrap().position, &list.rows().at(1).unwrap().position);
@@ -302,7 +328,7 @@ mod tests {
     fn a_row_that_reuses_a_handle_is_not_mistaken_for_the_removed_row() {
         let mut list = watchlist(&[("A", "3"), ("B", "2"), ("C", "1")]);
         let limits = Limits::default();
-        let spec = OrderSpec { sort: vec![by("price", false)], filters: Vec::new() };
+        let spec = OrderSpec { sort: vec![by("price", false)], ..OrderSpec::default() };
         let mut order = arrange(&list, &spec);
         let handle = list.rows().handle(row(2));
         let place =
@@ -322,7 +348,7 @@ mod tests {
             super::super::filter::Bound::Exclusive(25.into()),
             super::super::filter::Bound::Unbounded,
         );
-        let spec = OrderSpec { sort: Vec::new(), filters: vec![("price".into(), filter)] };
+        let spec = OrderSpec { filters: vec![("price".into(), filter)], ..OrderSpec::default() };
         let mut order = arrange(&list, &spec);
         assert_eq!(shown(&order, &list), [1]);
         order.sync_rows(&list);

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     store::glow::{Direction, RowGlow},
-    theme::{self, Palette, mix, readable},
+    theme::{self, Palette, in_visual_order, mix, readable},
 };
 
 /// Share of the accent colour in the background of a cell that matches the find text, 0 to 1.
@@ -41,6 +41,8 @@ pub(super) struct Painted<'a> {
     pub(super) needle: Option<String>,
     pub(super) drag: Option<&'a Drag>,
     pub(super) is_editing: bool,
+    /// Whether no other widget has the keyboard focus.
+    pub(super) has_focus: bool,
     pub(super) sorting: Sorting,
     pub(super) pointer: Option<Pos2>,
 }
@@ -89,7 +91,7 @@ fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout:
         let top = layout.row_top(index);
         let band = Rect::from_min_max(pos2(clip.left(), top), pos2(clip.right(), top + layout.row));
         let row = table.row_at(index);
-        let glow = row.and_then(|row| view.glow?.row(row.id, view.window, view.now));
+        let glow = row.and_then(|row| view.row_glow(row.id));
         let strength = glow.as_ref().map_or(0.0, |glow| glow.strength);
         let background = mix(view.palette.background, view.palette.glow, strength);
         if strength > 0.0 {
@@ -152,7 +154,8 @@ fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout:
         && let Some(column) = layout.column(&cursor.column).filter(|column| is_section || column.frozen == frozen)
     {
         let rect = if is_section { layout.band(index) } else { layout.cell_rect(index, column) };
-        painter.rect_stroke(rect, 2, Stroke::new(2.0, view.palette.accent), StrokeKind::Inside);
+        let color = if state.has_focus { view.palette.accent } else { view.palette.muted };
+        painter.rect_stroke(rect, 2, Stroke::new(2.0, color), StrokeKind::Inside);
     }
 }
 
@@ -212,7 +215,7 @@ fn paint_row_numbers(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, 
             painter.rect_filled(cell, 0, mix(palette.background, palette.accent, SELECTION_TINT));
         }
         let color = if is_selected || cursor == Some(index) { palette.text } else { palette.muted };
-        let glow = frame.view.glow.and_then(|glow| glow.row(row, frame.view.window, frame.view.now));
+        let glow = frame.view.row_glow(row);
         let background = mix(palette.background, palette.glow, glow.map_or(0.0, |glow| glow.strength));
         let color = readable(color, background);
         paint_text(&painter, inner(cell), &(index + 1).to_string(), Align::RIGHT, color, theme::number());
@@ -261,7 +264,7 @@ fn paint_cell(
         let edge = mix(background, palette.glow_edge, *strength);
         painter.rect_stroke(rect.shrink(1.0), 2, Stroke::new(1.5, edge), StrokeKind::Inside);
         if let Some(direction) = direction {
-            paint_arrow(painter, rect, *direction, palette, background, *strength);
+            paint_arrow(painter, rect, *direction, palette, background);
         }
     }
     let value = view.watchlist.value(row, entry);
@@ -307,28 +310,21 @@ fn paint_galley(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align
 }
 
 fn lay_out(painter: &Painter, text: &str, font: egui::FontId, width: f32) -> Arc<Galley> {
-    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, Color32::PLACEHOLDER);
+    let text = in_visual_order(text).into_owned();
+    let mut job = LayoutJob::simple_singleline(text, font, Color32::PLACEHOLDER);
     job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
     painter.layout_job(job)
 }
 
-fn paint_arrow(
-    painter: &Painter,
-    rect: Rect,
-    direction: Direction,
-    palette: &Palette,
-    background: Color32,
-    strength: f32,
-) {
+fn paint_arrow(painter: &Painter, rect: Rect, direction: Direction, palette: &Palette, background: Color32) {
     let (color, tip) = match direction {
         Direction::Up => (palette.up, -4.0),
         Direction::Down => (palette.down, 4.0),
     };
     let center = pos2(rect.right() - ARROW / 2.0 - 4.0, rect.center().y);
     let points = vec![center + vec2(-4.0, -tip), center + vec2(4.0, -tip), center + vec2(0.0, tip)];
-    // The arrow fades later than the row: the direction takes longer to read than the change itself.
-    let color = mix(background, readable(color, background), strength.sqrt());
-    painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
+    // The arrow does not fade: it stays readable as long as the cell glows.
+    painter.add(Shape::convex_polygon(points, readable(color, background), Stroke::NONE));
 }
 
 /// Outlines the cell that another user is on and labels it with their initials.

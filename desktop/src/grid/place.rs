@@ -14,8 +14,6 @@ use shared::{
     watchlist::{Row, Watchlist},
 };
 
-use super::table::is_editable;
-
 /// The place of a row in the list's own order. The places among the rows that a window shows are plain
 /// numbers, because sorting and filters change them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +39,6 @@ impl ListIndex {
     pub(super) fn previous(self) -> Option<Self> {
         self.0.checked_sub(1).map(Self)
     }
-}
-
-/// Returns the values of a row that are not computed, to insert it again.
-pub(super) fn cells_of(row: &Row, watchlist: &Watchlist) -> BTreeMap<ColumnKey, Literal> {
-    let stored = watchlist.columns().iter().filter(|entry| is_editable(entry));
-    let cells = stored.map(|entry| (entry.column.key.clone(), row.stored(entry.slot).to_literal()));
-    cells.filter(|(_, literal)| *literal != Literal::Empty).collect()
 }
 
 /// Returns the changes that insert rows at a place of the list, or at its end if the list is shorter. If

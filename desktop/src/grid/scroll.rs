@@ -1,8 +1,18 @@
 //! The scroll position, and the row that keeps its place on screen when rows move.
 
+use serde::{Deserialize, Serialize};
 use shared::ids::RowId;
 
 use super::table::Table;
+
+/// A scroll position, as it is kept for the next start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScrollPosition {
+    /// Index of the first visible row, with the part of it that is scrolled out.
+    pub row: f64,
+    /// Horizontal offset, in points.
+    pub x: f32,
+}
 
 /// The scroll position of a grid.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +33,17 @@ pub struct Scroll {
 }
 
 impl Scroll {
+    /// Starts at a kept position, or at the cursor without one.
+    pub(super) fn at(kept: Option<ScrollPosition>, has_cursor: bool) -> Self {
+        let ScrollPosition { row, x } = kept.unwrap_or_default();
+        Self { row, x, reveal_next: kept.is_none() && has_cursor, ..Self::default() }
+    }
+
+    /// Returns the position to keep for the next start.
+    pub fn position(&self) -> ScrollPosition {
+        ScrollPosition { row: self.row, x: self.x }
+    }
+
     /// Records a row's position on screen before rows move; `None` removes the anchor.
     pub(super) fn set_anchor(&mut self, row: Option<RowId>, table: &Table<'_>) {
         match (row, &self.anchor) {

@@ -420,7 +420,7 @@ mod tests {
         let frozen = watchlist.freeze();
         let by_symbol = OrderSpec {
             sort: vec![SortKey { column: "symbol".into(), descending: true }],
-            filters: Vec::new(),
+            ..OrderSpec::default()
         };
         let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let order = Order::arrange(&frozen, &by_symbol, &locale, None);

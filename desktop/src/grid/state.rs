@@ -9,8 +9,10 @@ use super::{
     columns,
     conditions::conditions,
     config::GridConfig,
+    counts::Counts,
     cursor::Cursor,
     edit::{self, Editing, Editor, Opening},
+    export,
     filters::Filters,
     find::{self, Find, Search},
     keys,
@@ -19,15 +21,15 @@ use super::{
     ops, paste,
     pointer::Pointer,
     reveal::reveal,
-    scroll::Scroll,
+    scroll::{Scroll, ScrollPosition},
     selection::Selection,
     sums::Sums,
     table::Table,
     view::Frame,
 };
 use crate::{
-    command::{ColumnCommand, Command, Conditions, Confirmation, GridCommand, Step},
-    theme::Density,
+    command::{ColumnCommand, Command, Conditions, Confirmation, GridCommand, Step, When},
+    theme::{Density, Flash},
 };
 
 /// The state of one window's grid: one field for each part.
@@ -37,6 +39,8 @@ pub struct GridState {
     pub config: GridConfig,
     /// Row height preset.
     pub density: Density,
+    /// What glows when others change a cell.
+    pub flash: Flash,
     /// The active cell and the selected blocks.
     pub selection: Selection,
     /// The scroll position.
@@ -51,18 +55,21 @@ pub struct GridState {
     pub(super) confirmation: Option<Confirmation>,
     /// Count, sum, average, minimum and maximum of the selection.
     pub(super) sums: Sums,
+    pub(super) counts: Counts,
     pub(super) arranger: Arranger,
     /// Commands for the next frame.
     pub(super) queued: Vec<GridCommand>,
+    /// Whether keyboard input went to the grid in the last frame.
+    pub(super) had_keys: bool,
 }
 
 impl GridState {
-    /// Resets the grid for another watchlist, with that list's saved settings and cursor.
-    pub fn reset(&mut self, config: GridConfig, cursor: Option<Cursor>) {
-        let mut scroll = Scroll::default();
-        scroll.reveal_next = cursor.is_some();
+    /// Resets the grid for another watchlist, with that list's saved settings, cursor and scroll position.
+    pub fn reset(&mut self, config: GridConfig, cursor: Option<Cursor>, scrolled_to: Option<ScrollPosition>) {
+        let scroll = Scroll::at(scrolled_to, cursor.is_some());
         let selection = Selection::at(cursor);
-        *self = Self { config, selection, scroll, density: self.density, ..Self::default() };
+        let (density, flash) = (self.density, self.flash);
+        *self = Self { config, selection, scroll, density, flash, ..Self::default() };
     }
 
     /// Commits the open editor in the next frame if its text is valid.
@@ -90,6 +97,12 @@ impl GridState {
         self.confirmation.is_some()
     }
 
+    /// Shows all rows.
+    pub(super) fn clear_filters(&mut self) {
+        self.config.filters.clear();
+        self.find.stop_filtering();
+    }
+
     /// Whether switching to another watchlist would lose typed text or an open confirmation.
     pub fn is_busy(&self) -> bool {
         self.editing.is_open() || self.has_confirmation()
@@ -105,11 +118,19 @@ impl GridState {
         &self.sums
     }
 
+    /// Returns the number of all rows and of the shown ones, without sections.
+    pub fn row_counts(&self) -> (usize, usize) {
+        self.counts.get()
+    }
+
     /// Returns the conditions that hold at the cursor.
     pub fn conditions(&self, watchlist: &Watchlist) -> Conditions {
         let cursor = self.selection.cursor.as_ref();
         let has_row = cursor.is_some_and(|cursor| cursor.row.is_some());
-        conditions(&self.config, &self.table(watchlist), has_row, cursor.map(|cursor| &cursor.column))
+        let column = cursor.map(|cursor| &cursor.column);
+        let mut conditions = conditions(&self.config, &self.table(watchlist), has_row, column);
+        conditions.add(When::Filtered, self.find.is_filtering());
+        conditions
     }
 
     pub(super) fn layout(&self, rect: Rect, table: &Table<'_>) -> Layout {
@@ -282,7 +303,7 @@ impl GridState {
             GridCommand::SortAgain => self.arranger.refresh(),
             GridCommand::ClearSort => self.config.sort.clear(),
             GridCommand::PauseSort(is_paused) => self.config.is_sort_paused = is_paused,
-            GridCommand::ClearFilters => self.config.filters.clear(),
+            GridCommand::ClearFilters => self.clear_filters(),
             GridCommand::ShowAllColumns => self.config.hidden.clear(),
             GridCommand::FreezeFirst => self.config.frozen = 1,
             GridCommand::Column(command) => {
@@ -296,6 +317,10 @@ impl GridState {
             }
             GridCommand::Confirm(confirmation) => self.confirmation = Some(confirmation),
             GridCommand::CloseFind => self.find.close(),
+            GridCommand::ToggleFindFilter => self.find.toggle_filter(),
+            GridCommand::Export { path, only_shown } => {
+                commands.push(export::command(path, only_shown, frame));
+            }
             GridCommand::OpenMenu => self.menu.is_requested = true,
             // The open editor and the filter row handle their own keys.
             GridCommand::Editor(_) | GridCommand::LeaveFilter | GridCommand::ClearFilter => {}

@@ -18,8 +18,12 @@ use super::{
 };
 use crate::{
     command::{AppCommand, Command},
-    store::{glow::Glow, history::CellHistory, sparklines::SparklineValues},
-    theme::Palette,
+    store::{
+        glow::{Glow, RowGlow},
+        history::CellHistory,
+        sparklines::SparklineValues,
+    },
+    theme::{Flash, Palette},
 };
 
 /// The input of a grid for one frame: one field for each thing that it shows but does not own.
@@ -60,12 +64,23 @@ pub struct GridView<'a> {
     pub can_redo: bool,
     /// Whether the grid may have keyboard focus: false while a dialog is open.
     pub accepts_keyboard: bool,
+    /// What glows when others change a cell.
+    pub flash: Flash,
 }
 
 impl<'a> GridView<'a> {
     /// Returns the command that changes the watchlist in one edit.
     pub(super) fn edit(&self, changes: Vec<Change>) -> Command {
         Command::App(AppCommand::Edit { watchlist: self.id, changes })
+    }
+
+    /// Returns the glow of a row in this window.
+    pub(super) fn row_glow(&self, row: RowId) -> Option<RowGlow<'a>> {
+        let mut glow = self.glow?.row(row, self.window, self.now)?;
+        if self.flash == Flash::Cell && !glow.cells.is_empty() {
+            glow.strength = 0.0;
+        }
+        Some(glow)
     }
 
     /// Returns how the values of a column are parsed and shown.

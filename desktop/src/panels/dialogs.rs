@@ -1,14 +1,9 @@
-//! The modal dialogs: naming watchlists and columns, adding a column, importing a file, and a message.
+//! The modal dialogs: naming watchlists and columns, adding a column, importing and exporting a file, and messages.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        mpsc::{Receiver, TryRecvError, sync_channel},
-    },
-    thread,
-    time::Duration,
-};
+mod browse;
+mod messages;
+
+use std::{sync::Arc, time::Duration};
 
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
@@ -19,26 +14,29 @@ use shared::{
     rejection::Code,
 };
 
+pub use self::messages::Deleted;
+use self::{
+    browse::{Browse, Purpose},
+    messages::Answer,
+};
 use crate::{
-    command::{AppCommand, ColumnCommand, Command, DialogKind, RESTORE_WATCHLIST, entry_of},
+    command::{AppCommand, ColumnCommand, Command, DialogKind, GridCommand, entry_of},
+    files::typed_path,
     grid::new_column_kinds,
     store::sentence,
     text_field::select_all,
 };
-
-/// Time after which keys close a message that has interrupted typing.
-const READING_TIME: Duration = Duration::from_secs(1);
 
 /// An open dialog.
 pub struct Dialog {
     kind: Kind,
     text: String,
     is_new: bool,
-    browsing: Option<Receiver<Option<PathBuf>>>,
+    browse: Browse,
     /// The file is being read.
     is_reading: bool,
-    /// Why the last file could not be imported.
-    import_error: Option<String>,
+    /// Why the last file could not be imported, or none can be chosen.
+    file_error: Option<String>,
 }
 
 enum Kind {
@@ -47,19 +45,15 @@ enum Kind {
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
     Import,
+    Export {
+        only_shown: bool,
+        /// Whether there is a file of the typed name.
+        exists: bool,
+    },
+    /// Asks whether to delete a watchlist; the question.
+    Delete(WatchlistId, String),
     /// A watchlist was deleted while a text for it was typed.
     Deleted(Deleted),
-}
-
-/// A watchlist that was deleted.
-#[derive(Clone, Debug)]
-pub struct Deleted {
-    /// The watchlist.
-    pub watchlist: WatchlistId,
-    /// Its name, if it was known.
-    pub name: Option<Arc<str>>,
-    /// When the window learnt of it, on the clock of the windows.
-    pub at: Duration,
 }
 
 impl Kind {
@@ -71,6 +65,8 @@ impl Kind {
             Self::AddColumn(..) => ColumnCommand::Add.into(),
             Self::RenameColumn(..) => ColumnCommand::Rename.into(),
             Self::Import => Command::OpenDialog(DialogKind::Import),
+            Self::Export { .. } => Command::OpenDialog(DialogKind::Export),
+            Self::Delete(..) => Command::DeleteShownList,
             Self::Deleted(..) => return "Watchlist deleted",
         };
         entry_of(&command).dialog_title()
@@ -159,14 +155,32 @@ impl Dialog {
         Self::with(Kind::Import, "")
     }
 
+    /// Creates a dialog that asks for the file to export a watchlist to.
+    pub fn export(name: &str) -> Self {
+        let name: String =
+            name.chars().map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c }).collect();
+        let path = format!("~/{name}.csv");
+        let exists = typed_path(&path).exists();
+        Self::with(Kind::Export { only_shown: true, exists }, &path)
+    }
+
+    /// Creates a question whether to delete a watchlist, with the number of its rows in words.
+    pub fn delete(watchlist: WatchlistId, name: &str, rows: String) -> Self {
+        let question = format!(
+            "This deletes \u{201c}{name}\u{201d} with {rows} for everyone. A deleted watchlist can be restored for \
+             some time."
+        );
+        Self::with(Kind::Delete(watchlist, question), "")
+    }
+
     fn with(kind: Kind, text: &str) -> Self {
         Self {
             kind,
             text: text.to_owned(),
             is_new: true,
-            browsing: None,
+            browse: Browse::default(),
             is_reading: false,
-            import_error: None,
+            file_error: None,
         }
     }
 
@@ -177,16 +191,27 @@ impl Dialog {
 
     /// Reports that the file could not be imported and lets the person choose another one.
     pub fn with_import_error(self, error: String) -> Self {
-        Self { is_reading: false, is_new: true, import_error: Some(error), ..self }
+        Self { is_reading: false, is_new: true, file_error: Some(error), ..self }
     }
 
     /// Draws the dialog; returns it while it stays open, and the confirmed command.
-    pub fn show(mut self, ui: &Ui, now: Duration) -> (Option<Self>, Option<AppCommand>) {
-        if let Kind::Deleted(deleted) = &self.kind {
-            let deleted = deleted.clone();
-            return self.show_deleted(ui, &deleted, now);
+    pub fn show(self, ui: &Ui, now: Duration) -> (Option<Self>, Option<Command>) {
+        let title = self.kind.title();
+        let answer = match &self.kind {
+            Kind::Deleted(deleted) => messages::show_deleted(ui, title, deleted, &self.text, now),
+            Kind::Delete(watchlist, question) => messages::show_delete(ui, title, *watchlist, question),
+            _ => return self.show_field(ui),
+        };
+        match answer {
+            None => (Some(self), None),
+            Some(Answer::Close) => (None, None),
+            Some(Answer::Execute(command)) => (None, Some(command.into())),
         }
-        self.poll_browsed();
+    }
+
+    /// Draws a dialog with a text field.
+    fn show_field(mut self, ui: &Ui) -> (Option<Self>, Option<Command>) {
+        self.take_browsed();
         let title = self.kind.title();
         let (hint, done) = match self.kind {
             Kind::NewWatchlist => ("Name", "Create"),
@@ -194,7 +219,9 @@ impl Dialog {
             Kind::AddColumn(..) => ("Title", "Add"),
             Kind::RenameColumn(..) => ("Title", "Rename"),
             Kind::Import => ("Path to a CSV file with a header row", "Import"),
-            Kind::Deleted(..) => ("", "Close"),
+            Kind::Export { exists: true, .. } => ("Path of the file", "Replace"),
+            Kind::Export { .. } => ("Path of the file", "Export"),
+            Kind::Delete(..) | Kind::Deleted(..) => ("", ""),
         };
         let error = self.title_error();
         let is_kind_valid = match &self.kind {
@@ -219,10 +246,10 @@ impl Dialog {
                     select_all(ui, field.id, &self.text);
                 }
                 if field.changed() {
-                    self.import_error = None;
+                    self.text_changed();
                 }
-                if let Some(import_error) = &self.import_error {
-                    ui.colored_label(ui.visuals().error_fg_color, import_error);
+                if let Some(file_error) = &self.file_error {
+                    ui.colored_label(ui.visuals().error_fg_color, file_error);
                 }
                 if self.is_reading {
                     ui.label("Reading\u{2026}");
@@ -232,6 +259,7 @@ impl Dialog {
                 }
                 let has_kind_focus = match &mut self.kind {
                     Kind::AddColumn(_, _, kind) => kind.show(ui),
+                    Kind::Export { only_shown, exists } => show_extent(ui, only_shown, *exists),
                     _ => false,
                 };
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
@@ -239,8 +267,15 @@ impl Dialog {
                 let has_no_focus = ui.memory(|memory| memory.focused().is_none());
                 confirmed = enter && (field.lost_focus() || has_kind_focus || has_no_focus);
                 ui.horizontal(|ui| {
-                    if matches!(self.kind, Kind::Import) && ui.button("Browse…").clicked() {
-                        self.browse(ui);
+                    let purpose = match self.kind {
+                        Kind::Import => Some(Purpose::Read),
+                        Kind::Export { .. } => Some(Purpose::Write(typed_path(&self.text))),
+                        _ => None,
+                    };
+                    if let Some(purpose) = purpose
+                        && ui.button("Browse…").clicked()
+                    {
+                        self.browse.start(ui, purpose);
                     }
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         confirmed |= ui.add_enabled(is_ready, egui::Button::new(done)).clicked();
@@ -253,8 +288,8 @@ impl Dialog {
         if confirmed && is_ready {
             if matches!(self.kind, Kind::Import) {
                 self.is_reading = true;
-                let command = AppCommand::Import(PathBuf::from(self.text.trim()));
-                return (Some(self), Some(command));
+                let command = AppCommand::Import(typed_path(&self.text));
+                return (Some(self), Some(command.into()));
             }
             return (None, self.command());
         }
@@ -264,7 +299,7 @@ impl Dialog {
     /// Returns why the typed name is invalid, if it is.
     fn title_error(&self) -> Option<String> {
         match self.kind {
-            Kind::Import | Kind::Deleted(..) => None,
+            Kind::Import | Kind::Export { .. } | Kind::Delete(..) | Kind::Deleted(..) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 let rejection = check_title("the name", self.text.trim()).err()?;
                 Some(match rejection.code {
@@ -275,42 +310,29 @@ impl Dialog {
         }
     }
 
-    /// Says that a watchlist was deleted, and offers to keep the typed text and to restore the watchlist. Keys close
-    /// the message once the person has had the time to see it: they may still be typing.
-    fn show_deleted(self, ui: &Ui, deleted: &Deleted, now: Duration) -> (Option<Self>, Option<AppCommand>) {
-        let (mut is_read, mut command) = (false, None);
-        let name = deleted.name.as_ref().map(|name| format!(" \u{201c}{name}\u{201d}")).unwrap_or_default();
-        Modal::new(Id::unique("message"))
-            .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
-            .show(ui, |ui| {
-                ui.set_width(400.0);
-                ui.heading(self.kind.title());
-                let text = format!(
-                    "Watchlist{name} was deleted while you were typing \u{201c}{}\u{201d}.",
-                    self.text
-                );
-                ui.add(egui::Label::new(text).selectable(true).wrap());
-                ui.horizontal(|ui| {
-                    if ui.button("Copy text").clicked() {
-                        ui.copy_text(self.text.clone());
-                    }
-                    if ui.button(RESTORE_WATCHLIST).clicked() {
-                        (is_read, command) = (true, Some(AppCommand::Restore(deleted.watchlist)));
-                    }
-                    is_read |= ui.button("Close").clicked();
-                });
-                let may_close = now.saturating_sub(deleted.at) >= READING_TIME;
-                let keys = ui.input_mut(|input| {
-                    [Key::Enter, Key::Escape].map(|key| input.consume_key(egui::Modifiers::NONE, key))
-                });
-                is_read |= may_close && keys.contains(&true);
-            });
-        ((!is_read).then_some(self), command)
+    /// Handles another text in the field.
+    fn text_changed(&mut self) {
+        self.file_error = None;
+        if let Kind::Export { exists, .. } = &mut self.kind {
+            *exists = typed_path(&self.text).exists();
+        }
     }
 
-    fn command(self) -> Option<AppCommand> {
+    /// Takes the file that was chosen in the system's dialog.
+    fn take_browsed(&mut self) {
+        match self.browse.take() {
+            None => {}
+            Some(Ok(file)) => {
+                self.text = file.to_string_lossy().into_owned();
+                self.text_changed();
+            }
+            Some(Err(error)) => self.file_error = Some(error),
+        }
+    }
+
+    fn command(self) -> Option<Command> {
         let text = self.text.trim().to_owned();
-        Some(match self.kind {
+        let command = match self.kind {
             Kind::NewWatchlist => AppCommand::Create(text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
@@ -328,38 +350,26 @@ impl Dialog {
                 let set = SetColumn { key, title, kind: None, after: None };
                 AppCommand::Edit { watchlist, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::Import | Kind::Deleted(..) => return None,
-        })
-    }
-
-    /// Opens the system's file dialog on a thread, because it blocks until a file is chosen.
-    fn browse(&mut self, ui: &Ui) {
-        let (sender, receiver) = sync_channel(1);
-        let ctx = ui.ctx().clone();
-        let viewport = ctx.viewport_id();
-        let ask = move || {
-            let file = rfd::FileDialog::new().add_filter("CSV", &["csv", "CSV", "txt"]).pick_file();
-            // Fails if the dialog was closed in the meantime.
-            drop(sender.send(file));
-            ctx.request_repaint_of(viewport);
-        };
-        let started = thread::Builder::new().name("afterglow-browse".to_owned()).spawn(ask);
-        self.browsing = started.is_ok().then_some(receiver);
-    }
-
-    fn poll_browsed(&mut self) {
-        match self.browsing.as_ref().map(Receiver::try_recv) {
-            Some(Ok(file)) => {
-                self.text = file.map_or_else(
-                    || std::mem::take(&mut self.text),
-                    |file| file.to_string_lossy().into_owned(),
-                );
-                self.browsing = None;
+            Kind::Export { only_shown, .. } => {
+                return Some(GridCommand::Export { path: typed_path(&text), only_shown }.into());
             }
-            Some(Err(TryRecvError::Disconnected)) => self.browsing = None,
-            Some(Err(TryRecvError::Empty)) | None => {}
-        }
+            Kind::Import | Kind::Delete(..) | Kind::Deleted(..) => return None,
+        };
+        Some(command.into())
     }
+}
+
+/// Asks what is exported. Returns whether one of the choices has the focus.
+fn show_extent(ui: &mut Ui, only_shown: &mut bool, exists: bool) -> bool {
+    let mut has_focus = false;
+    for (value, text) in [(true, "Shown rows and columns, in their order"), (false, "Everything")] {
+        has_focus |= ui.radio_value(only_shown, value, text).has_focus();
+    }
+    ui.weak("A name that ends in .tsv is written with tabs, any other as CSV.");
+    if exists {
+        ui.colored_label(ui.visuals().warn_fg_color, "This file exists. It will be replaced.");
+    }
+    has_focus
 }
 
 /// Returns a column key that starts with the title's letters and has a random suffix to be unique.

@@ -1,30 +1,37 @@
-//! The history panel beside the grid: who changed which cell, when, from which value to which. Earlier values
-//! and removed rows can be restored.
+//! The history panel beside the grid: who changed which cell, when, from which value to which. Earlier values,
+//! removed rows and whole edits can be restored.
 
-use egui::{Align, ComboBox, Label, Layout, Panel, RichText, Ui};
+mod describe;
+mod restore;
+mod view;
+
+use std::{collections::BTreeSet, ops::Range};
+
+use egui::{
+    Align, ComboBox, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon, vec2,
+};
 use egui_extras::{Column, TableBuilder, TableRow};
-use jiff::tz::TimeZone;
 use shared::{
     column::ColumnKey,
-    edit::{Change, Set},
-    ids::{RowId, WatchlistId},
-    limits::Limits,
-    number::Separators,
-    value::{Literal, Value},
-    watchlist::{ColumnEntry, Watchlist},
+    edit::Change,
+    ids::{Revision, RowId, WatchlistId},
+    watchlist::Watchlist,
 };
 
+pub use self::view::View;
+use self::{
+    describe::{column_name, describe, describe_edit, row_name},
+    restore::{Restore, restore_edit, restore_of},
+};
 use crate::{
-    command::{AppCommand, Command, RESTORE, entry_of},
-    grid::{
-        Cursor,
-        filter::{self, ValueFormat},
-    },
+    command::{AppCommand, Command, Confirmation, GridCommand, RESTORE, RESTORE_EDIT, entry_of},
+    focus::{self, Region},
+    grid::MANY_ROWS,
     store::{
         history::RequestState,
         log::{Entry, Log, LogQuery},
     },
-    theme::{self, Palette},
+    theme,
 };
 
 /// Default width in points.
@@ -36,6 +43,12 @@ const MAX_SHARE: f32 = 0.6;
 const ROW: f32 = 24.0;
 /// Minimum width in points for full dates and wider names.
 const WIDE: f32 = 380.0;
+/// Width of the buttons, in points.
+const BUTTONS: f32 = 76.0;
+/// Distance of the changes of an edit from its left edge, in points.
+const INDENT: f32 = 18.0;
+/// Maximum number of changes of an edit that are shown at first.
+const FEW_CHANGES: usize = 5;
 
 /// Filters and state of a window's history panel.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +59,20 @@ pub struct HistoryPanel {
     column: Option<ColumnKey>,
     /// Shows only changes by this account.
     user: Option<shared::ids::UserId>,
+    /// Edits of several changes that the person has opened or closed.
+    toggled: BTreeSet<Revision>,
     /// Whether new entries are held back, because the pointer is over the entries or they are scrolled.
     pub is_paused: bool,
+}
+
+/// A line of the panel.
+enum Line {
+    /// The heading of an edit of several changes.
+    Edit(Range<usize>),
+    /// The change at an index, and whether it is below such a heading.
+    Change(usize, bool),
+    /// The button that requests older changes.
+    Older,
 }
 
 impl HistoryPanel {
@@ -57,44 +82,51 @@ impl HistoryPanel {
         Self { row: Some(row), column, ..Self::default() }
     }
 
+    /// Whether the changes of an edit are shown below its heading.
+    fn is_open(&self, revision: Revision, changes: usize) -> bool {
+        (changes <= FEW_CHANGES) != self.toggled.contains(&revision)
+    }
+
+    /// Returns the lines of the loaded history.
+    fn lines(&self, log: &Log) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for edit in log.edits() {
+            let has_heading = edit.len() > 1;
+            let is_open = !has_heading || self.is_open(log.entries()[edit.start].revision, edit.len());
+            if has_heading {
+                lines.push(Line::Edit(edit.clone()));
+            }
+            if is_open {
+                lines.extend(edit.clone().map(|index| Line::Change(index, has_heading)));
+            }
+        }
+        if log.has_older {
+            lines.push(Line::Older);
+        }
+        lines
+    }
+
     /// Returns the query for the filters.
     pub fn query(&self, watchlist: WatchlistId) -> LogQuery {
         LogQuery { watchlist, row: self.row, column: self.column.clone(), user: self.user }
     }
 }
 
-/// Inputs of the panel for one frame.
-pub struct View<'a> {
-    /// The watchlist's id.
-    pub id: WatchlistId,
-    /// Current state of the watchlist.
-    pub watchlist: &'a Watchlist,
-    /// The loaded changes.
-    pub log: Option<&'a Log>,
-    /// The grid's cursor.
-    pub cursor: Option<&'a Cursor>,
-    /// Time zone in which times are shown.
-    pub zone: &'a TimeZone,
-    /// Current date in that zone.
-    pub today: jiff::civil::Date,
-    /// Number format.
-    pub separators: Separators,
-    /// Colours of the current theme.
-    pub palette: &'a Palette,
-}
-
 /// Draws the panel; returns false if it was closed.
-pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mut Vec<AppCommand>) -> bool {
+pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mut Vec<Command>) -> bool {
     let mut is_open = true;
     let frame = egui::Frame::new().fill(view.palette.bars).inner_margin(egui::Margin::symmetric(12, 8));
     let max_width = (ui.available_width() * MAX_SHARE).max(MIN_WIDTH);
     let side = Panel::right("history").default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
     side.frame(frame).show(ui, |ui| {
+        let area = ui.max_rect();
         ui.horizontal(|ui| {
             let entry = entry_of(&Command::ToggleHistory);
             ui.heading(entry.short);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                is_open = !ui.button("Close").on_hover_text(entry.key()).clicked();
+                let close = ui.button("Close").on_hover_text(entry.key());
+                focus::record(ui, Region::History, area, close.id);
+                is_open = !close.clicked();
             });
         });
         filters(ui, panel, view);
@@ -135,7 +167,7 @@ fn has_history(watchlist: &Watchlist, column: &ColumnKey) -> bool {
     watchlist.columns().get(column).is_some_and(|entry| entry.column.derive.is_none())
 }
 
-fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mut Vec<AppCommand>) {
+fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mut Vec<Command>) {
     let quiet = |text: &str| RichText::new(text).font(theme::small()).color(view.palette.muted);
     let Some(log) = view.log else { return };
     match log.request {
@@ -153,7 +185,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
     if log.is_stale && (panel.is_paused || log.shows_older()) {
         commands.extend(log_button(ui, false));
     }
-    let rows = log.entries().len() + usize::from(log.has_older);
+    let lines = panel.lines(log);
     let is_wide = ui.available_width() >= WIDE;
     let is_today = |entry: &Entry| entry.at.to_jiff().to_zoned(view.zone.clone()).date() == view.today;
     // The last entry is the oldest; if it is of today, no entry needs room for a date.
@@ -162,47 +194,41 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
     ui.add_space(4.0);
     // New entries must not move the buttons under the pointer.
     let is_pointed_at = ui.rect_contains_pointer(ui.available_rect_before_wrap());
+    ui.spacing_mut().item_spacing.y = 0.0;
     let table = TableBuilder::new(ui)
         .id_salt("history")
+        .cell_layout(Layout::left_to_right(Align::Center))
         .column(Column::exact(when))
         .column(Column::exact(who).clip(true))
         .column(Column::remainder().clip(true))
-        .column(Column::exact(64.0))
+        .column(Column::exact(BUTTONS))
         .auto_shrink([false, false]);
     let shown = table.body(|body| {
-        body.rows(ROW, rows, |mut row| {
-            if row.index() < log.entries().len() {
-                show_entry(&mut row, (log, is_wide), panel, view, commands);
-                return;
+        body.rows(ROW, lines.len(), |mut row| match &lines[row.index()] {
+            Line::Edit(edit) => show_edit(&mut row, (log, is_wide), edit.clone(), panel, view, commands),
+            Line::Change(index, is_below) => {
+                show_change(&mut row, (log, is_wide), (*index, *is_below), panel, view, commands);
             }
-            row.col(|_| {});
-            row.col(|_| {});
-            row.col(|ui| {
-                commands.extend(log_button(ui, true));
-            });
-            row.col(|_| {});
+            Line::Older => {
+                row.col(|_| {});
+                row.col(|_| {});
+                row.col(|ui| commands.extend(log_button(ui, true)));
+                row.col(|_| {});
+            }
         });
     });
     panel.is_paused = shown.state.clamped_offset().y > 0.0 || is_pointed_at;
 }
 
 /// Draws the button that requests older changes, or the newest ones. Returns the command if it was clicked.
-fn log_button(ui: &mut Ui, older: bool) -> Option<AppCommand> {
-    let command = AppCommand::RequestLog { older };
-    ui.button(entry_of(&command.clone().into()).title).clicked().then_some(command)
+fn log_button(ui: &mut Ui, older: bool) -> Option<Command> {
+    let command = Command::from(AppCommand::RequestLog { older });
+    ui.button(entry_of(&command).title).clicked().then_some(command)
 }
 
-fn show_entry(
-    row: &mut TableRow<'_, '_>,
-    (log, is_wide): (&Log, bool),
-    panel: &mut HistoryPanel,
-    view: &View<'_>,
-    commands: &mut Vec<AppCommand>,
-) {
-    let index = row.index();
-    let entry = &log.entries()[index];
-    let small = |text: String, color| RichText::new(text).font(theme::small()).color(color);
-    let (muted, text) = (view.palette.muted, view.palette.text);
+/// Shows when and by whom an edit was made.
+fn show_origin(row: &mut TableRow<'_, '_>, entry: &Entry, is_wide: bool, view: &View<'_>) {
+    let small = |text: String| RichText::new(text).font(theme::small()).color(view.palette.muted);
     let local = entry.at.to_jiff().to_zoned(view.zone.clone());
     row.col(|ui| {
         let is_today = local.date() == view.today;
@@ -212,21 +238,88 @@ fn show_entry(
             (false, false) => "%y-%m-%d",
         };
         let full = local.strftime("%A %-d %B %Y, %H:%M:%S UTC%:z").to_string();
-        ui.add(Label::new(small(local.strftime(pattern).to_string(), muted)))
+        ui.add(Label::new(small(local.strftime(pattern).to_string())))
             .on_hover_text(format!("{full}, revision {}", entry.revision));
     });
     row.col(|ui| {
-        ui.add(Label::new(small(entry.by.to_string(), muted)).truncate()).on_hover_text(&*entry.by);
+        ui.add(Label::new(small(entry.by.to_string())).truncate()).on_hover_text(&*entry.by);
     });
+}
+
+/// Shows the heading of an edit of several changes, which opens and closes them.
+fn show_edit(
+    row: &mut TableRow<'_, '_>,
+    (log, is_wide): (&Log, bool),
+    edit: Range<usize>,
+    panel: &mut HistoryPanel,
+    view: &View<'_>,
+    commands: &mut Vec<Command>,
+) {
+    let entries = &log.entries()[edit.clone()];
+    let revision = entries[0].revision;
+    show_origin(row, &entries[0], is_wide, view);
+    let text = describe_edit(entries, view);
+    row.col(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let (_, icon) = ui.allocate_exact_size(vec2(INDENT - 4.0, INDENT - 4.0), Sense::hover());
+        let openness = if panel.is_open(revision, edit.len()) { 1.0 } else { 0.0 };
+        paint_default_icon(ui, openness, &icon);
+        let label = RichText::new(&text).font(theme::small()).color(view.palette.text);
+        let label = ui.add(Label::new(label).truncate().sense(Sense::click())).on_hover_text(&text);
+        if label.clicked() && !panel.toggled.remove(&revision) {
+            panel.toggled.insert(revision);
+        }
+    });
+    row.col(|ui| {
+        let changes = restore_edit(log, edit, view);
+        if changes.is_empty() {
+            return;
+        }
+        let (by, at) = (&entries[0].by, entries[0].at.to_jiff().to_zoned(view.zone.clone()));
+        let what = format!("Restore what this edit of {by} at {} replaced", at.strftime("%H:%M:%S"));
+        if ui.small_button(RESTORE_EDIT).on_hover_text(what).clicked() {
+            commands.push(edit_command(changes, view));
+        }
+    });
+}
+
+/// Returns the command that makes an edit, which asks first if the edit removes many rows.
+fn edit_command(changes: Vec<Change>, view: &View<'_>) -> Command {
+    let removed = changes.iter().filter(|change| matches!(change, Change::Remove(_))).count();
+    if removed <= MANY_ROWS {
+        return AppCommand::Edit { watchlist: view.id, changes }.into();
+    }
+    let rows = view.separators.format_count(removed, "row", "rows");
+    let lines = vec![format!("This edit added {rows}, which restoring removes for everyone.")];
+    let (title, confirm_label) = (RESTORE_EDIT, RESTORE);
+    GridCommand::Confirm(Confirmation { title, lines, confirm_label, edits: vec![changes] }).into()
+}
+
+fn show_change(
+    row: &mut TableRow<'_, '_>,
+    (log, is_wide): (&Log, bool),
+    (index, is_below): (usize, bool),
+    panel: &mut HistoryPanel,
+    view: &View<'_>,
+    commands: &mut Vec<Command>,
+) {
+    if is_below {
+        row.col(|_| {});
+        row.col(|_| {});
+    } else {
+        show_origin(row, &log.entries()[index], is_wide, view);
+    }
     let description = describe(log, index, view);
     row.col(|ui| {
-        ui.add(Label::new(small(description.clone(), text)).truncate()).on_hover_text(description);
+        ui.spacing_mut().item_spacing.x = 0.0;
+        ui.add_space(if is_below { INDENT } else { 0.0 });
+        let text = RichText::new(&description).font(theme::small()).color(view.palette.text);
+        ui.add(Label::new(text).truncate()).on_hover_text(&description);
     });
     row.col(|ui| match restore_of(log, index, view) {
         Restore::Edit(change, what) => {
             if ui.small_button(RESTORE).on_hover_text(what).clicked() {
-                let changes = vec![change];
-                commands.push(AppCommand::Edit { watchlist: view.id, changes });
+                commands.push(AppCommand::Edit { watchlist: view.id, changes: vec![change] }.into());
             }
         }
         Restore::Unknown(row) => {
@@ -236,128 +329,4 @@ fn show_entry(
         }
         Restore::Nothing => {}
     });
-}
-
-/// Describes a change in words.
-fn describe(log: &Log, index: usize, view: &View<'_>) -> String {
-    let row_name = |row| row_name(row, view);
-    match &log.entries()[index].change {
-        Change::Set(Set { row, column, value, was }) => {
-            let from = was.as_ref().map_or_else(|| "?".to_owned(), |from| formatted(from, column, view));
-            let (name, to) = (column_name(column, view), formatted(value, column, view));
-            format!("{} {name}: {from} \u{203a} {to}", row_name(*row))
-        }
-        Change::Insert(insert) => {
-            let asked = log.query.column.as_ref().and_then(|key| Some((key, insert.cells.get(key)?)));
-            let with = match (asked, insert.cells.len()) {
-                (Some((key, value)), _) => {
-                    format!("{} {}", column_name(key, view), formatted(value, key, view))
-                }
-                (None, cells) => view.separators.format_count(cells, "cell", "cells"),
-            };
-            format!("{} added with {with}", row_name(insert.row))
-        }
-        Change::Move(moved) => format!("{} moved", row_name(moved.row)),
-        Change::Remove(removed) => format!("{} removed", row_name(removed.row)),
-        Change::AddColumn(add) => format!("Column {} added", column_name(&add.key, view)),
-        Change::SetColumn(set) => format!("Column {} changed", column_name(&set.key, view)),
-        Change::RemoveColumn(named) => format!("Column {} removed", column_name(&named.key, view)),
-        Change::RestoreColumn(named) => {
-            format!("Column {} restored", column_name(&named.key, view))
-        }
-        Change::Rename(rename) => match log.name_before(index) {
-            Some(before) => format!("Watchlist renamed from {before} to {}", rename.name),
-            None => format!("Watchlist named {}", rename.name),
-        },
-    }
-}
-
-/// How the state before a change can be restored.
-enum Restore {
-    /// An edit restores it; the text describes the edit.
-    Edit(Change, String),
-    /// The row's values are in older changes, which are not loaded.
-    Unknown(RowId),
-    /// It is current already, or is unknown.
-    Nothing,
-}
-
-fn restore_of(log: &Log, index: usize, view: &View<'_>) -> Restore {
-    match &log.entries()[index].change {
-        Change::Set(Set { row, column, was: Some(was), .. }) => {
-            restore_value(*row, column, was, view).unwrap_or(Restore::Nothing)
-        }
-        Change::Remove(removed) if view.watchlist.rows().get(removed.row).is_none() => {
-            match log.restoring_change(index) {
-                Some(Change::Insert(mut insert)) => {
-                    // Only values that their columns accept today.
-                    let columns = view.watchlist.columns();
-                    insert.cells.retain(|key, value| {
-                        let entry = columns.get(key);
-                        entry.is_some_and(|entry| entry.column.kind.read(value, &Limits::default()).is_ok())
-                    });
-                    let what = format!("Restore {} at its former position", row_name(removed.row, view));
-                    Restore::Edit(Change::Insert(insert), what)
-                }
-                _ if log.query
-                    == LogQuery { row: Some(removed.row), column: None, user: None, ..log.query } =>
-                {
-                    Restore::Nothing
-                }
-                _ => Restore::Unknown(removed.row),
-            }
-        }
-        _ => Restore::Nothing,
-    }
-}
-
-/// Returns the edit that restores a value, unless the cell has that value already.
-fn restore_value(row: RowId, column: &ColumnKey, was: &Literal, view: &View<'_>) -> Option<Restore> {
-    view.watchlist.rows().get(row)?;
-    let kind = &view.watchlist.columns().visible_column(column).ok()?.column.kind;
-    let value = kind.read(was, &Limits::default()).ok()?;
-    let present = view.watchlist.cell(row, column);
-    (value != present).then(|| {
-        let (was, column_name) = (formatted(was, column, view), column_name(column, view));
-        let what = format!("Restore {column_name} of {} to {was}", row_name(row, view));
-        Restore::Edit(Change::set_guarded(row, column, value.to_literal(), present.to_literal()), what)
-    })
-}
-
-/// Returns a row's first text as its name; for a removed row, the last known text.
-fn row_name(row: RowId, view: &View<'_>) -> String {
-    let columns = view.watchlist.columns();
-    let current = view.watchlist.rows().get(row);
-    let value = |entry: &ColumnEntry| match current {
-        Some(row) => Some(row.value(entry, columns)),
-        None => {
-            let last = view.log?.last_value(row, &entry.column.key)?;
-            entry.column.kind.read(last, &Limits::default()).ok()
-        }
-    };
-    let mut texts = columns.iter().filter(|entry| !entry.column.removed);
-    let first = texts.find_map(|entry| match value(entry)? {
-        Value::Text(text) if !text.is_empty() => Some(text.to_string()),
-        _ => None,
-    });
-    let nameless = if current.is_some() { "Unnamed row" } else { "Unknown row" };
-    first.unwrap_or_else(|| nameless.to_owned())
-}
-
-fn column_name(key: &ColumnKey, view: &View<'_>) -> String {
-    view.watchlist.columns().get(key).map_or_else(|| key.to_string(), |entry| entry.column.title.to_string())
-}
-
-/// Formats a value as its cell would show it.
-fn formatted(literal: &Literal, key: &ColumnKey, view: &View<'_>) -> String {
-    let Some(entry) = view.watchlist.columns().get(key) else { return literal.to_string() };
-    let kind = &entry.column.kind;
-    match kind.read(literal, &Limits::default()) {
-        Ok(Value::Empty) => "empty".to_owned(),
-        Ok(value) => {
-            filter::display_text(&value, ValueFormat { kind, separators: view.separators, zone: view.zone })
-        }
-        // The column had another kind at that time.
-        Err(_) => literal.to_string(),
-    }
 }

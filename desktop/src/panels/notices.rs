@@ -1,10 +1,11 @@
 //! Notices at the lower right of the grid, shown until they are dismissed or expire.
 
-use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, vec2};
+use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, accesskit::Live, vec2};
 use shared::ids::WindowId;
 
 use crate::{
     command::{AppCommand, Command, DISMISS, RESTORE, entry_of},
+    focus::{self, Region},
     state::AppState,
     store::{Notice, Offer},
     theme::{self, Palette},
@@ -44,9 +45,11 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
         return commands;
     }
     let corner = vec2(right - ui.ctx().content_rect().right() - 20.0, -theme::STATUS_BAR - 16.0);
-    Area::new(Id::unique("notices")).order(Order::Foreground).anchor(Align2::RIGHT_BOTTOM, corner).show(
-        ui,
-        |ui| {
+    let mut newest = None;
+    let area = Area::new(Id::unique("notices"))
+        .order(Order::Foreground)
+        .anchor(Align2::RIGHT_BOTTOM, corner)
+        .show(ui, |ui| {
             for notice in shown {
                 let frame = Frame::new()
                     .fill(palette.raised)
@@ -55,29 +58,44 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
                     .inner_margin(12);
                 frame.show(ui, |ui| {
                     ui.set_width(WIDTH);
-                    ui.label(&notice.text);
-                    ui.horizontal(|ui| commands.extend(show_buttons(ui, notice)));
+                    let text = ui.label(&notice.text);
+                    // A screen reader reads it when it appears.
+                    ui.ctx().accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
+                    ui.horizontal(|ui| {
+                        let (first, chosen) = show_buttons(ui, notice);
+                        newest = Some(first);
+                        commands.extend(chosen);
+                    });
                 });
             }
-        },
-    );
+        });
+    if let Some(first) = newest {
+        focus::record(ui, Region::Notices, area.response.rect, first);
+    }
     commands
 }
 
-/// Shows what a notice offers, and the button that dismisses it.
-fn show_buttons(ui: &mut Ui, notice: &Notice) -> Vec<Command> {
+/// Shows what a notice offers, and the button that dismisses it. Returns the first button and what was chosen.
+fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
     let mut commands = Vec::new();
-    match &notice.offer {
-        Some(Offer::Restore(watchlist)) if ui.button(RESTORE).clicked() => {
-            commands.push(AppCommand::Restore(*watchlist).into());
+    let offer = match &notice.offer {
+        None => None,
+        Some(Offer::Restore(watchlist)) => Some((RESTORE, vec![AppCommand::Restore(*watchlist).into()])),
+        Some(Offer::Undo { steps, .. }) => {
+            Some((entry_of(&Command::Undo).title, vec![Command::Undo; *steps]))
         }
-        Some(Offer::Undo { steps, .. }) if ui.button(entry_of(&Command::Undo).title).clicked() => {
-            commands.extend(std::iter::repeat_n(Command::Undo, *steps));
+    };
+    let mut first = None;
+    if let Some((title, accepted)) = offer {
+        let button = ui.button(title);
+        first = Some(button.id);
+        if button.clicked() {
+            commands = accepted;
         }
-        _ => {}
     }
-    if ui.button(DISMISS).clicked() || !commands.is_empty() {
+    let dismiss = ui.button(DISMISS);
+    if dismiss.clicked() || !commands.is_empty() {
         commands.push(AppCommand::DismissNotice(notice.id).into());
     }
-    commands
+    (first.unwrap_or(dismiss.id), commands)
 }

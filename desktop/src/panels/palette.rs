@@ -1,6 +1,6 @@
-//! The command palette: every command, found by typing parts of its title.
+//! The command palette: every command, found by typing parts of its title; and the list of all watchlists, by their names.
 
-use egui::{Button, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Button, Id, Key, Label, Modal, RichText, ScrollArea, TextEdit, Ui};
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
@@ -32,12 +32,25 @@ pub struct CommandPalette {
     /// Why the command that Enter chose cannot run.
     refusal: Option<&'static str>,
     is_new: bool,
+    /// Whether it lists the watchlists only.
+    is_of_watchlists: bool,
 }
 
 impl CommandPalette {
     /// Creates a palette with an empty query.
     pub fn new() -> Self {
-        Self { text: String::new(), selected: 0, refusal: None, is_new: true }
+        Self { text: String::new(), selected: 0, refusal: None, is_new: true, is_of_watchlists: false }
+    }
+
+    /// Creates a list of all watchlists.
+    pub fn of_watchlists() -> Self {
+        Self { is_of_watchlists: true, ..Self::new() }
+    }
+}
+
+impl CommandPalette {
+    fn nothing_found(&self) -> &'static str {
+        if self.is_of_watchlists { "No matching watchlist" } else { "No matching command" }
     }
 }
 
@@ -54,7 +67,8 @@ pub fn show(
     window: &WindowView<'_>,
     state: &AppState,
 ) -> (Option<CommandPalette>, Option<Command>) {
-    let mut found = search(items(window, state), &palette.text);
+    let items = if palette.is_of_watchlists { list_items(state, "") } else { items(window, state) };
+    let mut found = search(items, &palette.text);
     let last = found.len().saturating_sub(1);
     palette.selected = palette.selected.min(last);
     let mut run = None;
@@ -75,9 +89,6 @@ pub fn show(
             } else if up || down {
                 palette.refusal = None;
             }
-            if let Some(reason) = palette.refusal {
-                ui.label(RichText::new(reason).font(theme::small()));
-            }
             if down {
                 palette.selected = (palette.selected + 1).min(last);
             } else if up {
@@ -95,10 +106,17 @@ pub fn show(
                         }
                     }
                     if found.is_empty() {
-                        ui.label(RichText::new("No matching command").font(theme::small()));
+                        ui.label(RichText::new(palette.nothing_found()).font(theme::small()));
                     }
                 },
             );
+            // The line is there even if it is empty, so that the palette keeps its place.
+            let selected = found.get(palette.selected);
+            let (refusal, description) = (palette.refusal, selected.map(|item| item.description));
+            let remark = refusal.or(description).filter(|remark| !remark.is_empty()).unwrap_or(" ");
+            let color =
+                if refusal.is_some() { ui.visuals().warn_fg_color } else { ui.visuals().weak_text_color() };
+            ui.add(Label::new(RichText::new(remark).font(theme::small()).color(color)).truncate());
         });
     match run {
         Some(index) => (None, Some(found.swap_remove(index).command)),
@@ -107,10 +125,14 @@ pub fn show(
 }
 
 fn show_query(ui: &mut Ui, palette: &mut CommandPalette) {
-    let field =
-        TextEdit::singleline(&mut palette.text).hint_text("Type a command").desired_width(f32::INFINITY);
+    let (hint, label) = if palette.is_of_watchlists {
+        ("Type the name of a watchlist", "Watchlist")
+    } else {
+        ("Type a command", "Command")
+    };
+    let field = TextEdit::singleline(&mut palette.text).hint_text(hint).desired_width(f32::INFINITY);
     let response = ui.add(field);
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Command"));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(label));
     if std::mem::take(&mut palette.is_new) || !response.has_focus() {
         response.request_focus();
     }
@@ -139,10 +161,11 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool
 
 /// Returns the items that match a query, the best match first: titles that start with it, then titles that
 /// contain it, then titles that contain its letters in order, then other words. The words of a query may be
-/// in any order.
-fn search(items: Vec<Item>, query: &str) -> Vec<Item> {
+/// in any order. Among those that match in the same way, commands that cannot run come last.
+fn search(mut items: Vec<Item>, query: &str) -> Vec<Item> {
     let query = query.trim().to_lowercase();
     if query.is_empty() {
+        items.sort_by_key(|item| item.refusal.is_some());
         return items;
     }
     let pattern = Pattern::new(&query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
@@ -153,7 +176,7 @@ fn search(items: Vec<Item>, query: &str) -> Vec<Item> {
         let (title, words) = (score(&item.title), score(item.also));
         let shown = item.title.to_lowercase();
         let rank = (shown.starts_with(&query), shown.contains(&query), title.is_some());
-        Some(((rank, title.max(words)?), item))
+        Some(((rank, item.refusal.is_none(), title.max(words)?), item))
     });
     let mut scored: Vec<_> = scored.collect();
     scored.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
@@ -184,15 +207,24 @@ fn named_items(conditions: &Conditions) -> Vec<Item> {
     items.collect()
 }
 
+/// Returns an item that shows each watchlist, with its number of rows if that is known.
+fn list_items(state: &AppState, prefix: &str) -> Vec<Item> {
+    let summaries = state.store.replica().summaries().unwrap_or_default();
+    let lists = state.store.known_lists().into_iter().map(|(watchlist, name)| {
+        let summary = summaries.iter().find(|summary| summary.watchlist == watchlist);
+        let rows = summary.map(|summary| state.region.separators.format_count(summary.rows, "row", "rows"));
+        let shown = item(format!("{prefix}{name}"), Command::Show(watchlist));
+        Item { keys: rows.unwrap_or_default(), ..shown }
+    });
+    lists.collect()
+}
+
+/// Returns an item that is not in the table of commands.
+fn item(title: String, command: Command) -> Item {
+    Item { title, keys: String::new(), description: "", also: "", refusal: None, command }
+}
+
 fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
-    let item = |title: String, command| Item {
-        title,
-        keys: String::new(),
-        description: "",
-        also: "",
-        refusal: None,
-        command,
-    };
     let mut items = Vec::new();
     if let Some((list, watchlist)) = window.list.and_then(|list| Some((list, state.store.watchlist(list)?))) {
         for entry in watchlist.columns().iter().filter(|entry| entry.column.removed) {
@@ -201,9 +233,7 @@ fn watchlist_items(window: &WindowView<'_>, state: &AppState) -> Vec<Item> {
             items.push(item(title, AppCommand::Edit { watchlist: list, changes }.into()));
         }
     }
-    for summary in state.store.replica().summaries().unwrap_or_default() {
-        items.push(item(format!("{GO_TO} {}", summary.name), Command::Show(summary.watchlist)));
-    }
+    items.extend(list_items(state, &format!("{GO_TO} ")));
     for deleted in state.store.deleted() {
         let title = format!("{RESTORE_WATCHLIST} {}", deleted.name);
         items.push(item(title, AppCommand::Restore(deleted.watchlist).into()));
@@ -216,8 +246,15 @@ mod tests {
     use super::*;
     use crate::command::When;
 
+    /// Conditions under which every command can run.
+    fn all_conditions() -> Conditions {
+        let mut conditions = Conditions::default();
+        entries().iter().for_each(|entry| conditions.add(entry.when, true));
+        conditions
+    }
+
     fn found(query: &str) -> Vec<String> {
-        let all = named_items(&Conditions::default());
+        let all = named_items(&all_conditions());
         search(all, query).into_iter().map(|item| item.title).collect()
     }
 
@@ -230,6 +267,15 @@ mod tests {
         assert_eq!(found("add column")[0], "Add column\u{2026}");
         assert!(found("delete").contains(&"Remove selected rows".to_owned()), "{:?}", found("delete"));
         assert!(!found("settings").is_empty() && !found("restore").contains(&"Quit".to_owned()));
+        for (query, first) in [
+            ("help", "Keyboard shortcuts"),
+            ("zoom", "Zoom in"),
+            ("bigger", "Zoom in"),
+            ("options", "Settings"),
+        ] {
+            assert_eq!(found(query)[0], first, "{query}");
+        }
+        assert!(found("clear").contains(&"Clear filters".to_owned()), "{:?}", found("clear"));
         assert!(found("qqq").is_empty());
         assert_eq!(found(" ").len(), named_items(&Conditions::default()).len());
     }
@@ -245,5 +291,16 @@ mod tests {
         let items = named_items(&conditions);
         let refusal = |title: &str| items.iter().find(|item| item.title == title).unwrap().refusal;
         assert_eq!(refusal("Remove selected rows"), Some("The cursor is not on a row."));
+    }
+
+    #[test]
+    fn commands_that_cannot_run_come_last() {
+        let none = Conditions::default();
+        let refused = |query| -> Vec<bool> {
+            search(named_items(&none), query).iter().map(|item| item.refusal.is_some()).collect()
+        };
+        let all = refused("");
+        assert!(!all[0] && all.is_sorted(), "{all:?}");
+        assert!(refused("redo")[0], "unless they match better");
     }
 }

@@ -12,11 +12,16 @@ use crate::{
 
 use super::view::WindowView;
 
+/// Distance between the parts of the bar, in points.
+const DISTANCE: f32 = 16.0;
+
 /// Content of the status bar.
 #[derive(Clone, Debug)]
 pub struct Status<'a> {
-    /// Total and visible number of rows; `None` without a loaded watchlist.
+    /// Total and visible number of rows without sections; `None` without a loaded watchlist.
     pub rows: Option<(usize, usize)>,
+    /// When the rows were copied, if they are those of an earlier run, in words.
+    pub copied_at: Option<String>,
     /// Summary of the selection, if it has more than one cell.
     pub sums: Option<&'a Summary>,
     /// Why the server cannot serve the watchlist, if it cannot; the rows shown are then out of date.
@@ -38,7 +43,11 @@ impl<'a> Status<'a> {
         let list = window.list.and_then(|list| replica.list(list));
         let watchlist = list.and_then(|list| list.state());
         Self {
-            rows: watchlist.map(|list| (list.rows().len(), window.grid.table(list).len())),
+            rows: watchlist.map(|_| window.grid.row_counts()),
+            copied_at: window.list.and_then(|list| state.store.copied_at(list)).map(|at| {
+                let local = at.to_jiff().to_zoned(state.region.zone.clone());
+                local.strftime("%-d %B %Y, %H:%M").to_string()
+            }),
             sums: window.grid.sums().get(),
             unavailable_reason: window.list.and_then(|list| state.store.unavailable_reason(list)),
             is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
@@ -52,18 +61,28 @@ impl<'a> Status<'a> {
 /// Draws the status bar.
 pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
     let quiet = |text: String| RichText::new(text).font(theme::small()).color(palette.muted);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = 16.0;
-        if let Some(revision) = status.revision {
-            ui.label(quiet(format!("Revision {revision}")));
-        }
-        if status.waiting > 0 {
-            let text = format!("{} pending", status.separators.format_count(status.waiting, "edit", "edits"));
-            ui.label(RichText::new(text).font(theme::small()).color(palette.accent));
-        }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+    let strong = |text: String| RichText::new(text).font(theme::small()).color(palette.text);
+    let waiting = (status.waiting > 0)
+        .then(|| format!("{} pending", status.separators.format_count(status.waiting, "edit", "edits")));
+    let revision = status.revision.map(|revision| format!("Revision {revision}"));
+    let width =
+        |text: &String| ui.painter().layout_no_wrap(text.clone(), theme::small(), palette.text).size().x;
+    // What is at the right end is drawn last: screen readers follow that order.
+    let right: f32 = waiting.iter().chain(&revision).map(|text| width(text) + DISTANCE).sum();
+    ui.horizontal_centered(|ui| {
+        ui.spacing_mut().item_spacing.x = DISTANCE;
+        let left = egui::vec2((ui.available_width() - right).max(0.0), ui.available_height());
+        ui.allocate_ui_with_layout(left, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(left.x);
             if let Some((all, shown)) = status.rows {
                 ui.label(quiet(row_count(status.separators, all, shown)));
+                if let Some(copied_at) = &status.copied_at {
+                    let text = format!("Offline copy of {copied_at}");
+                    let hint =
+                        "The server has not been reached yet. You can edit: your edits are sent when it is.";
+                    let text = RichText::new(text).font(theme::small()).color(palette.down);
+                    ui.add(Label::new(text).truncate()).on_hover_text(hint);
+                }
                 if let Some(why) = status.unavailable_reason {
                     let text = RichText::new(format!("Not up to date. {why}")).font(theme::small());
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
@@ -77,6 +96,8 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
                 }
             }
         });
+        waiting.map(|text| ui.label(strong(text)));
+        revision.map(|text| ui.label(quiet(text)));
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
-    command::{Conditions, When},
+    command::{Conditions, Menu, When},
     follow::Group,
     grid::GridState,
     state::AppState,
@@ -27,6 +27,8 @@ pub struct WindowView<'a> {
     pub group: Option<Group>,
     /// Whether it stays on top.
     pub on_top: bool,
+    /// The menu that a key opens in this frame.
+    pub menu: Option<Menu>,
 }
 
 impl WindowView<'_> {
@@ -34,7 +36,7 @@ impl WindowView<'_> {
     pub fn conditions(&self, state: &AppState) -> Conditions {
         let watchlist = self.list.and_then(|list| state.store.watchlist(list));
         let mut conditions = watchlist.map_or_else(Conditions::default, |list| self.grid.conditions(list));
-        let lists = state.store.replica().summaries().unwrap_or_default().len();
+        let lists = state.store.known_lists().len();
         for (when, holds) in [
             (When::Undo, state.store.can_undo(self.id)),
             (When::Redo, state.store.can_redo(self.id)),

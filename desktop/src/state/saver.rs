@@ -43,10 +43,11 @@ impl WorkspaceSaver {
             // The last window was saved when it closed, and may be drawn once more.
             return None;
         }
-        let Preferences { theme, colour_blind, glow } = *preferences;
+        let Preferences { theme, colour_blind, glow, announces } = *preferences;
         let saved = &self.saved;
         self.is_unsaved |= windows.take_changed()
-            || (saved.theme, saved.colour_blind, saved.glow) != (theme, colour_blind, glow)
+            || (saved.theme, saved.colour_blind, saved.glow, saved.announces)
+                != (theme, colour_blind, glow, announces)
             || saved.zoom.to_bits() != zoom.to_bits();
         if !self.is_unsaved {
             return None;
@@ -56,6 +57,7 @@ impl WorkspaceSaver {
         }
         let mut workspace = self.saved.clone();
         (workspace.theme, workspace.colour_blind, workspace.glow) = (theme, colour_blind, glow);
+        workspace.announces = announces;
         (workspace.zoom, workspace.windows) = (zoom, windows.saved().cloned().collect());
         if workspace != self.saved {
             if let Err(error) = self.file.write(&workspace) {

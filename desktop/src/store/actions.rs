@@ -13,6 +13,7 @@ use shared::{
 
 use super::{
     act::Act,
+    copies::{Copies, NewCopy},
     creations::Fill,
     state::Store,
     undo::{Direction, Spot, UndoStep},
@@ -22,10 +23,39 @@ impl Store {
     /// Subscribes to a watchlist. Over the limit of a connection, the least recently shown watchlist is
     /// closed.
     pub fn open_list(&mut self, watchlist: WatchlistId) {
+        self.copies.request(watchlist);
         self.replica.open(watchlist);
         if let Some(evicted) = self.lists.open(watchlist) {
             self.replica.close(evicted);
         }
+    }
+
+    /// Keeps copies of the watchlists whose last one is old: of all that have changed if `at_once`, as before the end of the
+    /// program.
+    pub fn keep_copies(&mut self, at_once: bool, now: Duration) {
+        let mut next: Option<Duration> = None;
+        for watchlist in self.lists.opened().to_vec() {
+            let Some(at) = self.replica.list(watchlist).and_then(|list| list.at()) else { continue };
+            let Some(due_at) = self.copies.due_at(watchlist, at, now) else { continue };
+            if now < due_at && !at_once {
+                next = Some(next.map_or(due_at, |next| next.min(due_at)));
+            } else if let Some((frozen, at)) = self.replica.confirmed(watchlist) {
+                let sparklines = self.sparklines(watchlist).cloned().unwrap_or_default();
+                self.copies.write(NewCopy { watchlist, frozen, at, sparklines }, now);
+            }
+        }
+        self.copies.set_next(next);
+    }
+
+    /// Returns the time until the next copy is due.
+    pub fn next_copy_in(&self, now: Duration) -> Option<Duration> {
+        Some(self.copies.next()?.saturating_sub(now))
+    }
+
+    /// Ends the keeping of copies, once those that wait are written.
+    pub fn finish_copies(&mut self, now: Duration) {
+        self.keep_copies(true, now);
+        self.copies = Copies::default();
     }
 
     /// Reports the cursor of a window to the others.

@@ -14,6 +14,8 @@ use shared::{
 use uuid::Uuid;
 
 use super::{
+    connection::Connection,
+    copies::Copy,
     notices::Offer,
     state::Store,
     words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, sentence},
@@ -38,6 +40,9 @@ impl Store {
 
     /// Handles the loss of the connection or a failed attempt.
     pub fn disconnected(&mut self, reason: String, retry_at: Duration, now: Duration) {
+        if matches!(self.connection.shown(), Connection::Up { .. }) {
+            self.keep_copies(true, now);
+        }
         self.connection.lost(reason, retry_at);
         self.lists.disconnected();
         self.replica.disconnected();
@@ -52,6 +57,10 @@ impl Store {
 
     /// Advances time: resends edits, removes faded glow and reports faults of the outbox.
     pub fn tick(&mut self, now: Duration) {
+        while let Some(Copy { watchlist, state, at, sparklines, saved_at }) = self.copies.take() {
+            let is_shown = self.replica.restore_copy(watchlist, state, at);
+            self.lists.restored(watchlist, sparklines, is_shown.then_some(saved_at));
+        }
         self.replica.tick(millis(now));
         self.lists.fade(now);
         for watchlist in self.creations.delayed() {
@@ -95,6 +104,9 @@ impl Store {
             Event::Committed { watchlist, window, effects, by, .. } => {
                 self.windows.committed(watchlist, &by.name, &effects);
                 self.lists.committed(watchlist, &effects, window, now);
+                if window.is_none() {
+                    self.announcements.record(watchlist, &by.name, &effects, now);
+                }
             }
             Event::EditAnswered { watchlist, edit, window, outcome, changes } => {
                 self.edits.outbox.remove(edit);
@@ -142,7 +154,11 @@ impl Store {
             Event::Restored { watchlist, .. } => {
                 self.deleted.retain(|deleted| deleted.watchlist != watchlist);
             }
-            Event::Watchlists | Event::Pending { .. } | Event::People { .. } => {}
+            Event::Watchlists => {
+                let listed = self.replica.summaries().unwrap_or_default();
+                self.copies.retain(|copied| listed.iter().any(|summary| summary.watchlist == copied));
+            }
+            Event::Pending { .. } | Event::People { .. } => {}
         }
     }
 

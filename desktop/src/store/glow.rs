@@ -41,15 +41,13 @@ pub struct RowGlow<'a> {
 pub struct GlowStyle {
     /// Duration of a glow; zero disables it.
     pub duration: Duration,
-    /// Whether only the changed cell glows instead of its row.
-    pub cell_only: bool,
     /// Whether the strength stays constant for the whole duration.
     pub is_still: bool,
 }
 
 impl Default for GlowStyle {
     fn default() -> Self {
-        Self { duration: DURATION, cell_only: false, is_still: false }
+        Self { duration: DURATION, is_still: false }
     }
 }
 
@@ -149,11 +147,7 @@ impl Glow {
                 }
             }
         }
-        let is_glowing = glow.strength > 0.0;
-        if self.style.cell_only && !glow.cells.is_empty() {
-            glow.strength = 0.0;
-        }
-        is_glowing.then_some(glow)
+        (glow.strength > 0.0).then_some(glow)
     }
 
     /// Returns the rows that glow in a window at `now` with their strength, once per change, the latest

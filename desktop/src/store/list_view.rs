@@ -11,6 +11,7 @@ use shared::{
     column::ColumnKey,
     ids::{WatchlistId, WindowId},
     replica::Effect,
+    time::Timestamp,
 };
 
 use super::{
@@ -31,6 +32,8 @@ pub(super) struct ListView {
     pub(super) sparklines: SparklineValues,
     /// Why the server cannot serve the watchlist now, if it cannot.
     pub(super) unavailable_reason: Option<Arc<str>>,
+    /// When the shown state was copied, if it is a copy of an earlier run.
+    pub(super) copied_at: Option<Timestamp>,
 }
 
 impl ListView {
@@ -61,6 +64,7 @@ impl ListViews {
             glow: Glow::new(self.style),
             sparklines: SparklineValues::default(),
             unavailable_reason: None,
+            copied_at: None,
         })
     }
 
@@ -95,14 +99,26 @@ impl ListViews {
     /// Handles a watchlist that was replaced by a snapshot.
     pub(super) fn loaded(&mut self, watchlist: WatchlistId) {
         let view = self.view(watchlist);
-        view.unavailable_reason = None;
+        (view.unavailable_reason, view.copied_at) = (None, None);
         view.glow.clear();
+    }
+
+    /// Handles the copy of an earlier run, with its time if the watchlist is shown as it was then.
+    pub(super) fn restored(
+        &mut self,
+        watchlist: WatchlistId,
+        sparklines: SparklineValues,
+        copied_at: Option<Timestamp>,
+    ) {
+        let view = self.view(watchlist);
+        view.copied_at = copied_at;
+        view.sparklines.restore(sparklines);
     }
 
     /// Handles a watchlist that continues from the revision that this client has.
     pub(super) fn resumed(&mut self, watchlist: WatchlistId) {
         if let Some(view) = self.views.get_mut(&watchlist) {
-            view.unavailable_reason = None;
+            (view.unavailable_reason, view.copied_at) = (None, None);
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
 
 use shared::{
     column::ColumnKey,
-    edit::{Change, Commit},
+    edit::{Change, Commit, Remove, RemovedRow},
     ids::{RequestId, Revision, RowId, UserId, WatchlistId},
     time::Timestamp,
     value::Literal,
@@ -71,6 +72,8 @@ pub struct Log {
     /// State of the last request.
     pub request: RequestState,
     entries: Vec<Entry>,
+    /// The entries of each edit.
+    edits: Vec<Range<usize>>,
     /// Whether the server may have older changes.
     pub has_older: bool,
     /// Whether the server has newer changes.
@@ -94,6 +97,7 @@ impl Log {
             query,
             request: RequestState::Offline,
             entries: Vec::new(),
+            edits: Vec::new(),
             has_older: false,
             is_stale: false,
             people: BTreeMap::new(),
@@ -154,7 +158,7 @@ impl Log {
         self.record_values(here);
     }
 
-    /// Records the cell values of the entries from an index on; entries before it are newer and take
+    /// Records the edits, and the cell values of the entries from an index on; entries before it are newer and take
     /// precedence.
     fn record_values(&mut self, from: usize) {
         for entry in &self.entries[from..] {
@@ -167,14 +171,25 @@ impl Log {
                 Change::Insert(insert) => {
                     insert.cells.iter().for_each(|(column, value)| note(insert.row, column, value));
                 }
+                Change::Remove(Remove { row, was: Some(was), .. }) => {
+                    was.cells.iter().for_each(|(column, value)| note(*row, column, value));
+                }
                 _ => {}
             }
         }
+        let revisions = |one: &Entry, next: &Entry| one.revision == next.revision;
+        let mut end = 0;
+        let edits = self.entries.chunk_by(revisions).map(|edit| {
+            end += edit.len();
+            end - edit.len()..end
+        });
+        self.edits = edits.collect();
     }
 
     /// Drops all entries, which may belong to another history.
     pub(super) fn reset(&mut self) {
         self.entries.clear();
+        self.edits.clear();
         self.last.clear();
         (self.has_older, self.before, self.request, self.is_stale) =
             (false, None, RequestState::Offline, false);
@@ -185,6 +200,11 @@ impl Log {
     /// Returns the loaded changes, newest first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Returns the indices of the entries of each loaded edit.
+    pub fn edits(&self) -> &[Range<usize>] {
+        &self.edits
     }
 
     /// Returns whether pages older than the newest one are loaded.
@@ -209,10 +229,13 @@ impl Log {
         })
     }
 
-    /// Returns the change that restores the row removed by the entry at an index, if all its changes are
-    /// loaded.
+    /// Returns the change that restores the row removed by the entry at an index, if the entry says what the row was or all its
+    /// changes are loaded.
     pub fn restoring_change(&self, index: usize) -> Option<Change> {
         let Change::Remove(removed) = &self.entries.get(index)?.change else { return None };
+        if let Some(RemovedRow { position: Some(position), cells }) = removed.was.as_deref() {
+            return Some(Change::insert(removed.row, position, cells.clone()));
+        }
         if self.query.column.is_some() || self.query.user.is_some() {
             return None;
         }

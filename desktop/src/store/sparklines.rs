@@ -1,15 +1,17 @@
 //! The last values of the cells that windows draw as sparklines, recorded since a window started to draw
-//! them.
+//! them, and kept for the next start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
 use shared::{column::ColumnKey, ids::RowId, replica::Effect, value::Value};
 
 /// Maximum number of values per cell.
 pub const MAX_VALUES: usize = 60;
 
 /// The recorded values of one watchlist.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SparklineValues {
     columns: BTreeMap<ColumnKey, HashMap<RowId, Vec<f32>>>,
 }
@@ -20,6 +22,16 @@ impl SparklineValues {
         self.columns.retain(|column, _| columns.contains(column));
         for column in columns {
             self.columns.entry(column.clone()).or_default();
+        }
+    }
+
+    /// Adds values that an earlier run has recorded, for cells that have none.
+    pub(super) fn restore(&mut self, earlier: Self) {
+        for (column, rows) in earlier.columns {
+            let recorded = self.columns.entry(column).or_default();
+            for (row, values) in rows {
+                recorded.entry(row).or_insert(values);
+            }
         }
     }
 

@@ -1,6 +1,10 @@
 //! The parts of the shared state, and what the windows read of it.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use shared::{
     column::ColumnKey,
@@ -8,13 +12,16 @@ use shared::{
     limits::Limits,
     number::Separators,
     replica::Replica,
+    time::Timestamp,
     watchlist::Watchlist,
     wire::server::DeletedSummary,
 };
 
 use super::{
     act::Act,
+    announcement::{Announcement, Announcements},
     connection::{Connection, ConnectionState},
+    copies::Copies,
     creations::Creations,
     edits::Edits,
     glow::{Glow, GlowStyle},
@@ -26,7 +33,7 @@ use super::{
     sparklines::SparklineValues,
     window_reads::WindowReads,
 };
-use crate::files::WriteFile;
+use crate::{files::WriteFile, wake::Wake};
 
 /// The state that all windows of this process share.
 pub struct Store {
@@ -40,6 +47,9 @@ pub struct Store {
     pub(super) deleted: Vec<DeletedSummary>,
     /// Watchlists that are being created here.
     pub(super) creations: Creations,
+    /// The last copies of the watchlists on this computer.
+    pub(super) copies: Copies,
+    pub(super) announcements: Announcements,
 }
 
 impl Store {
@@ -62,7 +72,42 @@ impl Store {
             notices: Notices::default(),
             deleted: Vec::new(),
             creations: Creations::default(),
+            copies: Copies::default(),
+            announcements: Announcements::default(),
         })
+    }
+
+    /// Keeps copies of the watchlists in a folder, and shows them until the server has sent newer ones.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn with_copies(self, folder: PathBuf, write_file: WriteFile, wake: Wake) -> std::io::Result<Self> {
+        Ok(Self { copies: Copies::open(folder, write_file, wake)?, ..self })
+    }
+
+    /// Returns the watchlists with their names, oldest first: those of the server, or as long as they are unknown, those that
+    /// were copied in an earlier run.
+    pub fn known_lists(&self) -> Vec<(WatchlistId, Arc<str>)> {
+        // A watchlist has a rename made here before the server's list of watchlists does.
+        let name =
+            |id, listed: &Arc<str>| self.watchlist(id).map_or(listed, |watchlist| watchlist.name()).clone();
+        match self.replica.summaries() {
+            Some(summaries) => summaries
+                .iter()
+                .map(|summary| (summary.watchlist, name(summary.watchlist, &summary.name)))
+                .collect(),
+            None => self.copies.names().map(|(id, copied)| (id, name(id, copied))).collect(),
+        }
+    }
+
+    /// Returns when the shown state of a watchlist was copied, if it is a copy of an earlier run.
+    pub fn copied_at(&self, watchlist: WatchlistId) -> Option<Timestamp> {
+        self.lists.get(watchlist)?.copied_at
+    }
+
+    /// Returns the change by somebody else that a screen reader announces now.
+    pub fn announcement(&mut self, now: Duration) -> Option<&Announcement> {
+        self.announcements.update(now)
     }
 
     /// Returns the replica of the server's state.

@@ -6,8 +6,12 @@ use egui::Color32;
 
 /// Minimum contrast between text and background (WCAG 2.2, success criterion 1.4.3).
 const MIN_CONTRAST: f32 = 4.5;
-/// Contrast that an adjusted colour aims for, if black or white reach it.
-const TARGET_CONTRAST: f32 = 7.0;
+/// Contrast that adjusted text without a hue aims for, if black or white reach it.
+const NEUTRAL_CONTRAST: f32 = 7.0;
+/// Maximum difference between the channels of a colour without a hue.
+const MAX_NEUTRAL: u8 = 40;
+/// Number of steps in which a colour is darkened or lightened.
+const STEPS: u8 = 32;
 
 /// Interpolates between two colours in sRGB: a share of 0 is `from`, 1 is `to`.
 pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
@@ -27,8 +31,16 @@ pub fn readable(color: Color32, background: Color32) -> Color32 {
     } else {
         Color32::WHITE
     };
-    let steps = (1..=8).map(|step| mix(color, end, step as f32 / 8.0));
-    steps.into_iter().find(|mixed| contrast(*mixed, background) >= TARGET_CONTRAST).unwrap_or(end)
+    // As little as possible, so that the colour keeps its hue throughout a glow.
+    let [least, .., most] = sorted([color.r(), color.g(), color.b()]);
+    let target = if most - least <= MAX_NEUTRAL { NEUTRAL_CONTRAST } else { MIN_CONTRAST };
+    let mut steps = (1..=STEPS).map(|step| mix(color, end, f32::from(step) / f32::from(STEPS)));
+    steps.find(|mixed| contrast(*mixed, background) >= target).unwrap_or(end)
+}
+
+fn sorted(mut channels: [u8; 3]) -> [u8; 3] {
+    channels.sort_unstable();
+    channels
 }
 
 fn contrast(a: Color32, b: Color32) -> f32 {

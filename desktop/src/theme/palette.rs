@@ -15,6 +15,8 @@ pub struct Palette {
     pub hover: Color32,
     /// Lines below rows and at the edge of the frozen columns.
     pub hairline: Color32,
+    /// Outlines of buttons and choices.
+    pub outline: Color32,
     /// Text.
     pub text: Color32,
     /// Secondary text: headers and hints.
@@ -45,6 +47,7 @@ const DARK: Palette = Palette {
     raised: rgb(0x1E_25_2E),
     hover: rgb(0x27_30_3B),
     hairline: rgb(0x20_26_2E),
+    outline: rgb(0x4A_54_60),
     text: rgb(0xD8_DE_E6),
     muted: rgb(0x8A_95_A2),
     accent: rgb(0x4C_9B_E8),
@@ -70,6 +73,7 @@ const LIGHT: Palette = Palette {
     raised: rgb(0xFF_FF_FF),
     hover: rgb(0xE7_EC_F1),
     hairline: rgb(0xE4_E8_EC),
+    outline: rgb(0xB4_BD_C7),
     text: rgb(0x1B_22_2A),
     muted: rgb(0x5F_6A_76),
     accent: rgb(0x1F_6F_C4),

@@ -1,6 +1,6 @@
 //! Executes the commands of a window, and passes those of the grid and of the program on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::state::{AfterEditor, Window};
 use crate::{
@@ -35,7 +35,7 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         }
         Command::DeleteShownList => {
             if let Some(list) = window.list() {
-                state.execute(AppCommand::Delete(list), window.id(), now);
+                open_dialog(DialogKind::Delete(list), window, state);
             }
         }
         Command::ToggleHistory => window.toggle_history(),
@@ -51,8 +51,15 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
             state.execute(AppCommand::RequestDeleted, window.id(), now);
             window.overlays.palette = Some(CommandPalette::new());
         }
+        Command::OpenListPicker => window.overlays.palette = Some(CommandPalette::of_watchlists()),
+        Command::OpenMenu(menu) => window.keyboard.menu = Some(menu),
+        Command::FocusRegion { is_next } if window.grid.editor().is_some() => {
+            window.leave_editor_then(AfterEditor::FocusRegion { is_next });
+        }
+        Command::FocusRegion { is_next } => window.keyboard.next_region = Some(is_next),
         Command::ShowShortcuts => window.overlays.is_keys_open = true,
         Command::SetDensity(density) => window.grid.density = density,
+        Command::SetFlash(flash) => window.grid.flash = flash,
         Command::SetOnTop(on_top) => window.viewport.on_top = on_top,
         Command::Link(group) => window.link = Link::new(group),
         Command::OpenWindow => state.open_window(window.list()),
@@ -67,15 +74,28 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
     state.flush();
 }
 
+/// Returns the name of the shown watchlist.
+fn shown_name(window: &Window, state: &AppState) -> Arc<str> {
+    window.list().map(|list| state.list_name(list)).unwrap_or_default()
+}
+
 fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
     window.overlays.dialog = Some(match kind {
         DialogKind::NewWatchlist => Dialog::new_watchlist(),
         DialogKind::Import => Dialog::import(),
-        DialogKind::Rename(list) => {
-            // The watchlist has a rename made here before the server's list of watchlists does.
-            let name = state.store.watchlist(list).map(|watchlist| watchlist.name().clone());
-            Dialog::rename(list, &name.unwrap_or_else(|| state.list_name(list)))
+        DialogKind::Export => Dialog::export(&shown_name(window, state)),
+        DialogKind::Delete(list) => {
+            let summaries = state.store.replica().summaries().unwrap_or_default();
+            let summary = summaries.iter().find(|summary| summary.watchlist == list);
+            let loaded = state.store.watchlist(list).map(|watchlist| watchlist.rows().len());
+            let rows = loaded.or(summary.map(|summary| summary.rows)).unwrap_or_default();
+            Dialog::delete(
+                list,
+                &state.list_name(list),
+                state.region.separators.format_count(rows, "row", "rows"),
+            )
         }
+        DialogKind::Rename(list) => Dialog::rename(list, &state.list_name(list)),
         DialogKind::AddColumn(list, after) => Dialog::add_column(list, after),
         DialogKind::RenameColumn(list, key) => {
             let columns = state.store.watchlist(list).map(|watchlist| watchlist.columns());

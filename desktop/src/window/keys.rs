@@ -13,7 +13,7 @@ impl Window {
         let is_typing = ui.text_edit_focused();
         // The overlays cover an open editor, which keeps its text.
         let is_covered = !self.is_grid_uncovered() || self.grid.has_confirmation();
-        let delayed = std::mem::take(&mut self.delayed);
+        let delayed = std::mem::take(&mut self.keyboard.delayed);
         let taken = ui.input_mut(|input| {
             input.events.splice(0..0, delayed);
             command::take_first(&mut input.events, |entry| match entry.scope {
@@ -29,13 +29,13 @@ impl Window {
                 | Scope::FilterRow => false,
             })
         })?;
-        self.delayed = taken.following;
+        self.keyboard.delayed = taken.following;
         if taken.follows_input {
-            self.delayed.insert(0, taken.event);
+            self.keyboard.delayed.insert(0, taken.event);
             ui.request_repaint();
             return None;
         }
-        if !self.delayed.is_empty() {
+        if !self.keyboard.delayed.is_empty() {
             ui.request_repaint();
         }
         Some(taken.command)

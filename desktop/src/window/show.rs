@@ -9,10 +9,12 @@ use uuid::Uuid;
 use super::{
     dispatch::dispatch,
     presence::{Report, people_at},
+    speech,
     state::{AfterEditor, Window},
 };
 use crate::{
-    command::{AppCommand, Command},
+    command::{AppCommand, Command, release_keys},
+    focus,
     follow::{LinkUpdate, Place},
     grid::{self, GridView},
     panels::{
@@ -30,6 +32,8 @@ impl Window {
     /// Draws the window and executes its commands.
     pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, now: Duration, today: jiff::Timestamp) {
         state.drain(now);
+        let regions = focus::take_regions(ui.ctx());
+        release_keys(ui.ctx());
         self.update_list(state, now);
         self.finish_import(state);
         let mut commands = self.dropped_files(ui);
@@ -39,6 +43,9 @@ impl Window {
             // The window is drawn as the command leaves it.
             dispatch(command, self, state, now);
         }
+        if let Some(is_next) = self.keyboard.next_region.take() {
+            regions.move_focus(ui.ctx(), is_next);
+        }
         let palette = Palette::of(ui.theme(), state.preferences().colour_blind);
         let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
         Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
@@ -47,6 +54,7 @@ impl Window {
                 commands.extend(top_bar::show(ui, &self.view(now), state, palette));
             },
         );
+        self.keyboard.menu = None;
         Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
             ui,
             |ui| {
@@ -58,6 +66,7 @@ impl Window {
             CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut commands));
         match self.next.take().filter(|_| self.grid.editor().is_none()) {
             Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
+            Some(AfterEditor::FocusRegion { is_next }) => regions.move_focus(ui.ctx(), is_next),
             Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
             Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
             None => {}
@@ -66,7 +75,7 @@ impl Window {
         if let Some(dialog) = self.overlays.dialog.take() {
             let (dialog, asked) = dialog.show(ui, now);
             self.overlays.dialog = dialog;
-            commands.extend(asked.map(Command::from));
+            commands.extend(asked);
         }
         if let Some(joining) = state.joining.as_ref().filter(|joining| joining.needs_consent()) {
             commands.extend(joining::show(ui, &joining.destination).map(Command::from));
@@ -77,6 +86,7 @@ impl Window {
             commands.extend(chosen);
         }
         self.overlays.is_keys_open = self.overlays.is_keys_open && shortcuts::show(ui);
+        focus::paint(ui, &regions);
         for command in commands {
             dispatch(command, self, state, now);
             ui.request_repaint();
@@ -100,6 +110,7 @@ impl Window {
         }
         self.follow(ui, state);
         let title = self.title(state);
+        speech::describe(ui, &title, state, now);
         self.viewport.sync(ui, title);
         let changed = state.windows.saved_of(self.id).and_then(|saved| self.changed_since(saved));
         state.windows.record(self.id, changed, self.grid.editor().is_some());
@@ -129,11 +140,9 @@ impl Window {
             separators: state.region.separators,
             palette,
         };
-        let mut asked = Vec::new();
-        if !history::show(ui, panel, &view, &mut asked) {
+        if !history::show(ui, panel, &view, commands) {
             self.history = None;
         }
-        commands.extend(asked.into_iter().map(Command::from));
     }
 
     fn body(
@@ -184,6 +193,7 @@ impl Window {
             can_undo: state.store.can_undo(self.id),
             can_redo: state.store.can_redo(self.id),
             accepts_keyboard: self.is_grid_uncovered(),
+            flash: self.grid.flash,
         };
         commands.extend(grid::show(ui, &mut self.grid, &view));
     }

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{pacing::Pacing, presence::Presence, viewport::Viewport};
 use crate::{
+    command::Menu,
     follow::Link,
-    grid::{Cursor, GridState, config::GridConfig},
+    grid::{Cursor, GridState, ScrollPosition, config::GridConfig},
     panels::{
         dialogs::{Deleted, Dialog},
         history::HistoryPanel,
@@ -36,8 +37,7 @@ pub struct Window {
     pub overlays: Overlays,
     /// Open history panel.
     pub history: Option<HistoryPanel>,
-    /// Input that follows a shortcut in the same frame, for the next frame.
-    pub(super) delayed: Vec<egui::Event>,
+    pub(super) keyboard: Keyboard,
     pub(super) pacing: Pacing,
     /// What to do once the open editor is committed.
     pub(super) next: Option<AfterEditor>,
@@ -45,6 +45,17 @@ pub struct Window {
     pub(super) presence: Presence,
     /// The newest notice when the window was opened.
     last_notice: u64,
+}
+
+/// What keys have requested.
+#[derive(Debug, Default)]
+pub(super) struct Keyboard {
+    /// Input that follows a shortcut in the same frame, for the next frame.
+    pub(super) delayed: Vec<egui::Event>,
+    /// The menu to open in this frame.
+    pub(super) menu: Option<Menu>,
+    /// Whether the focus moves to the next region in this frame, or to the previous one.
+    pub(super) next_region: Option<bool>,
 }
 
 /// Dialogs and panels that cover the grid of a window.
@@ -73,12 +84,30 @@ pub(super) struct Lists {
     pub(super) grids: BTreeMap<WatchlistId, GridConfig>,
     /// Cursors in the watchlists shown before.
     pub(super) cursors: BTreeMap<WatchlistId, Cursor>,
+    /// Scroll positions in the watchlists shown before.
+    pub(super) scrolls: BTreeMap<WatchlistId, ScrollPosition>,
+}
+
+impl Lists {
+    /// Shows a watchlist in a grid as it was left.
+    fn show_in(&self, grid: &mut GridState) {
+        let list = self.shown;
+        grid.reset(
+            list.and_then(|list| self.grids.get(&list)).cloned().unwrap_or_default(),
+            list.and_then(|list| self.cursors.get(&list)).cloned(),
+            list.and_then(|list| self.scrolls.get(&list)).copied(),
+        );
+    }
 }
 
 /// An operation that waits until the open editor is committed, and is dropped if its text is invalid.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AfterEditor {
     Show(WatchlistId),
+    /// Moves the focus to the next or the previous region.
+    FocusRegion {
+        is_next: bool,
+    },
     Close,
     Quit,
 }
@@ -87,22 +116,21 @@ impl Window {
     /// Adds a window that shows what is saved of it, or the oldest watchlist once the server's list is known.
     pub fn new(windows: &mut OpenWindows, saved: SavedWindow) -> Self {
         let id = windows.add(saved.clone());
-        let SavedWindow { watchlist: list, placement, density, on_top, group, grids, cursors } = saved;
+        let SavedWindow { watchlist, placement, density, flash, on_top, group, grids, cursors, scrolls } =
+            saved;
+        let lists = Lists { shown: watchlist, grids, cursors, scrolls, ..Lists::default() };
         let mut grid = GridState::default();
-        grid.reset(
-            list.and_then(|list| grids.get(&list)).cloned().unwrap_or_default(),
-            list.and_then(|list| cursors.get(&list)).cloned(),
-        );
-        grid.density = density;
+        (grid.density, grid.flash) = (density, flash);
+        lists.show_in(&mut grid);
         Self {
             id,
-            lists: Lists { shown: list, grids, cursors, ..Lists::default() },
+            lists,
             grid,
             link: Link::new(group),
             viewport: Viewport::new(placement, on_top),
             overlays: Overlays::default(),
             history: None,
-            delayed: Vec::new(),
+            keyboard: Keyboard::default(),
             pacing: Pacing::default(),
             next: None,
             presence: Presence::default(),
@@ -144,6 +172,7 @@ impl Window {
             grid: &self.grid,
             group: self.link.group(),
             on_top: self.viewport.on_top,
+            menu: self.keyboard.menu,
         }
     }
 
@@ -205,6 +234,7 @@ impl Window {
         if let Some(left) = self.lists.shown {
             self.lists.grids.insert(left, self.grid.config.clone());
             self.lists.cursors.extend(self.grid.selection.cursor.clone().map(|cursor| (left, cursor)));
+            self.lists.scrolls.insert(left, self.grid.scroll.position());
         }
         if self.lists.shown != list {
             // The filters name a row and a column of the previous watchlist.
@@ -212,10 +242,7 @@ impl Window {
         }
         self.lists.shown = list;
         self.lists.name = None;
-        self.grid.reset(
-            list.and_then(|list| self.lists.grids.get(&list)).cloned().unwrap_or_default(),
-            list.and_then(|list| self.lists.cursors.get(&list)).cloned(),
-        );
+        self.lists.show_in(&mut self.grid);
     }
 
     /// Opens or closes the history panel.
@@ -234,35 +261,28 @@ impl Window {
 
     /// Returns the state that is saved for the next start, if it differs from what was saved before.
     pub fn changed_since(&self, saved: &SavedWindow) -> Option<SavedWindow> {
-        let grids = || {
-            let shown = self.lists.shown.map(|list| (list, &self.grid.config));
-            let others = self.lists.grids.iter().map(|(list, config)| (*list, config));
-            let others = others.filter(|(list, _)| Some(*list) != self.lists.shown);
-            others.chain(shown).filter(|(_, config)| **config != GridConfig::default())
-        };
-        let cursors = || {
-            let shown = self.lists.shown.zip(self.grid.selection.cursor.as_ref());
-            let others = self.lists.cursors.iter().map(|(list, cursor)| (*list, cursor));
-            let is_replaced = move |list| shown.is_some_and(|(shown, _)| shown == list);
-            others.filter(move |(list, _)| !is_replaced(*list)).chain(shown)
-        };
-        let has_same_grids = grids().count() == saved.grids.len()
-            && grids().all(|(list, config)| saved.grids.get(&list) == Some(config));
-        let has_same_cursors = cursors().count() == saved.cursors.len()
-            && cursors().all(|(list, cursor)| saved.cursors.get(&list) == Some(cursor));
-        let is_same = has_same_grids
-            && has_same_cursors
-            && (saved.watchlist, saved.density) == (self.lists.shown, self.grid.density)
+        let shown = self.lists.shown;
+        let scroll = self.grid.scroll.position();
+        let config = &self.grid.config;
+        let grids = || not_default(with_shown(&self.lists.grids, shown.map(|list| (list, config))));
+        let cursors = || with_shown(&self.lists.cursors, shown.zip(self.grid.selection.cursor.as_ref()));
+        let scrolls = || not_default(with_shown(&self.lists.scrolls, shown.map(|list| (list, &scroll))));
+        let is_same = is_saved(grids(), &saved.grids)
+            && is_saved(cursors(), &saved.cursors)
+            && is_saved(scrolls(), &saved.scrolls)
+            && (saved.watchlist, saved.density, saved.flash) == (shown, self.grid.density, self.grid.flash)
             && (saved.on_top, saved.group) == (self.viewport.on_top, self.link.group())
             && saved.placement == self.viewport.placement;
         (!is_same).then(|| SavedWindow {
-            watchlist: self.lists.shown,
+            watchlist: shown,
             placement: self.viewport.placement.clone(),
             density: self.grid.density,
+            flash: self.grid.flash,
             on_top: self.viewport.on_top,
             group: self.link.group(),
             grids: grids().map(|(list, config)| (list, config.clone())).collect(),
             cursors: cursors().map(|(list, cursor)| (list, cursor.clone())).collect(),
+            scrolls: scrolls().map(|(list, scroll)| (list, *scroll)).collect(),
         })
     }
 
@@ -306,4 +326,35 @@ impl Window {
         let sparkline_columns = all.filter(|(_, config)| !config.sparklines.is_empty());
         sparkline_columns.map(|(list, config)| (list, config.sparklines.clone())).collect()
     }
+}
+
+/// Returns what is kept of each watchlist, with the shown one as it is now.
+fn with_shown<'a, T>(
+    kept: &'a BTreeMap<WatchlistId, T>,
+    shown: Option<(WatchlistId, &'a T)>,
+) -> impl Iterator<Item = (WatchlistId, &'a T)> {
+    let is_shown = move |list: WatchlistId| shown.is_some_and(|(shown, _)| shown == list);
+    let others = kept.iter().map(|(list, of)| (*list, of)).filter(move |(list, _)| !is_shown(*list));
+    others.chain(shown)
+}
+
+/// Leaves out what is as at first.
+fn not_default<'a, T: Default + PartialEq + 'a>(
+    kept: impl Iterator<Item = (WatchlistId, &'a T)>,
+) -> impl Iterator<Item = (WatchlistId, &'a T)> {
+    let first = T::default();
+    kept.filter(move |(_, of)| **of != first)
+}
+
+/// Whether exactly this is saved of the watchlists.
+fn is_saved<'a, T: PartialEq + 'a>(
+    now: impl Iterator<Item = (WatchlistId, &'a T)>,
+    saved: &BTreeMap<WatchlistId, T>,
+) -> bool {
+    let mut count = 0;
+    let is_same = now.into_iter().all(|(list, of)| {
+        count += 1;
+        saved.get(&list) == Some(of)
+    });
+    is_same && count == saved.len()
 }

@@ -115,6 +115,15 @@ impl Headless {
         Some(pos2((bounds.x0 + bounds.x1) as f32 / 2.0, (bounds.y0 + bounds.y1) as f32 / 2.0))
     }
 
+    /// Returns the name of what has the keyboard focus in the first window.
+    pub fn focused(&mut self) -> Option<String> {
+        self.ctx.enable_accesskit();
+        (0..2).for_each(|_| self.draw(RawInput::default()));
+        let tree = self.tree.as_ref()?;
+        let (_, node) = tree.nodes.iter().find(|(id, _)| *id == tree.focus)?;
+        node.label().or(node.value()).map(str::to_owned)
+    }
+
     /// Clicks what the first window shows under this name.
     pub fn click(&mut self, name: &str) {
         let at = wait_for(name, || self.find(name));

@@ -1,7 +1,7 @@
 //! The history panel: its texts, its queries and the edits that restore values.
 
 use desktop::{
-    command::AppCommand,
+    command::{AppCommand, Command, GridCommand},
     grid::Cursor,
     panels::history::{self, HistoryPanel, View},
     store::log::Log,
@@ -11,7 +11,7 @@ use egui::{Theme, Vec2};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable};
 use shared::{
     column::standard_columns,
-    edit::{Author, Change, ColumnRef, Commit, Set},
+    edit::{Author, Change, ColumnRef, Commit, Remove, RemovedRow, Set},
     ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId},
     limits::Limits,
     number::Separators,
@@ -40,7 +40,7 @@ struct Desk {
     log: Log,
     panel: HistoryPanel,
     cursor: Cursor,
-    commands: Vec<AppCommand>,
+    commands: Vec<Command>,
     is_open: bool,
     has_theme: bool,
 }
@@ -138,8 +138,8 @@ fn entries_describe_who_changed_what() {
     ] {
         desk.get_by_label(text);
     }
-    assert_eq!(desk.get_all_by_label("Bob Ross").count(), 4);
-    assert_eq!(desk.get_all_by_label("14:05:23").count(), 2);
+    assert_eq!(desk.get_all_by_label("Bob Ross").count(), 3);
+    assert_eq!(desk.get_all_by_label("14:05:23").count(), 1, "an edit has one heading");
 }
 
 #[test]
@@ -166,12 +166,14 @@ fn the_filters_narrow_the_query_to_a_row_a_column_and_a_person() {
 #[test]
 fn a_value_is_restored_by_a_guarded_edit() {
     let mut desk = desk();
-    // The third button belongs to the newest change that replaced a known value: 71.72 by 72.50.
+    // The fourth button belongs to the newest change that replaced a known value: 71.72 by 72.50.
     let restore: Vec<_> = desk.get_all_by_label("Restore").collect();
-    assert_eq!(restore.len(), 4, "current and unknown values cannot be restored");
-    restore[2].click();
+    assert_eq!(restore.len(), 5, "current and unknown values cannot be restored");
+    restore[3].click();
     desk.run_steps(3);
-    let Some(AppCommand::Edit { watchlist, changes, .. }) = desk.state().commands.first().cloned() else {
+    let Some(Command::App(AppCommand::Edit { watchlist, changes, .. })) =
+        desk.state().commands.first().cloned()
+    else {
         panic!("the first command is not an edit: {:?}", desk.state().commands)
     };
     let guarded = Change::set_guarded(row(1), &"price".into(), Literal::from("71.72"), Literal::from("72.5"));
@@ -199,14 +201,97 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     desk.run_steps(3);
     desk.get_by_label("OLD removed");
     assert!(desk.query_by_label("Show row").is_none());
-    desk.get_all_by_label("Restore").next().unwrap().click();
+    // The first one restores a column.
+    desk.get_all_by_label("Restore").nth(1).unwrap().click();
     desk.run_steps(3);
-    let Some(AppCommand::Edit { changes, .. }) = desk.state().commands.first().cloned() else {
+    let Some(Command::App(AppCommand::Edit { changes, .. })) = desk.state().commands.first().cloned() else {
         panic!("the first command is not an edit: {:?}", desk.state().commands)
     };
     let position = Position::between(None, None, 3).unwrap().remove(2);
     let cells = [("symbol".into(), Literal::from("OLD")), ("price".into(), Literal::from("1"))];
     assert_eq!(changes, [Change::insert(row(3), &position, cells.into())]);
+}
+
+#[test]
+fn a_removal_that_says_what_the_row_was_names_and_restores_it_without_older_changes() {
+    let mut desk = desk();
+    let position = Position::from_hex("c0").unwrap();
+    let cells = [("symbol".into(), Literal::from("OLD")), ("price".into(), Literal::from("1"))];
+    let was = RemovedRow { position: Some(position.clone()), cells: cells.clone().into() };
+    let name = RemovedRow { position: None, cells: [("symbol".into(), Literal::from("HUGE"))].into() };
+    let removal = |row, was| Change::Remove(Remove { row, as_of: None, was: Some(Box::new(was)) });
+    let Desk { commits, log, .. } = desk.state_mut();
+    let changes = vec![removal(row(3), was), removal(row(4), name)];
+    let newest = Commit { revision: Revision(9), changes, ..commits[0].clone() };
+    drop(log.next_request(false));
+    log.add_page(&[newest], None);
+    desk.run_steps(3);
+    desk.get_by_label("2 rows removed");
+    desk.get_by_label("OLD removed");
+    desk.get_by_label("HUGE removed");
+    assert_eq!(desk.get_all_by_label("Show row").count(), 1, "the cells of the other row are not known");
+    desk.get_by_label("Restore").click();
+    desk.run_steps(3);
+    let Some(Command::App(AppCommand::Edit { changes, .. })) = desk.state().commands.first().cloned() else {
+        panic!("the first command is not an edit: {:?}", desk.state().commands)
+    };
+    assert_eq!(changes, [Change::insert(row(3), &position, cells.into())]);
+}
+
+#[test]
+fn a_whole_edit_is_restored_and_its_changes_open_and_close() {
+    let mut desk = desk();
+    desk.get_by_label("3 rows added");
+    desk.get_by_label("2 cells changed").click();
+    desk.run_steps(3);
+    assert!(desk.query_by_label("AA Note: empty \u{203a} watch").is_none(), "closed");
+    assert_eq!(buttons_of(&desk).len(), 2, "of the newest edit, nothing that it replaced is known");
+    buttons_of(&desk)[0].click();
+    desk.run_steps(3);
+    buttons_of(&desk)[1].click();
+    desk.run_steps(3);
+    let edits: Vec<Vec<Change>> = desk.state().commands.iter().map(changes_of).collect();
+    let set = |row, column: &str, value: &str, was: &str| {
+        let literal = |text: &str| if text.is_empty() { Literal::Empty } else { Literal::from(text) };
+        Change::set_guarded(row, &column.into(), literal(value), literal(was))
+    };
+    assert_eq!(edits[0], [set(row(1), "price", "71.72", "72.5"), set(row(2), "note", "", "watch")]);
+    let added = Some(Revision(1));
+    assert_eq!(edits[1], [Change::remove(row(2), added), Change::remove(row(1), added)]);
+}
+
+fn buttons_of<'d>(desk: &'d Harness<'static, Desk>) -> Vec<egui_kittest::Node<'d>> {
+    desk.get_all_by_label("Restore all").collect()
+}
+
+fn changes_of(command: &Command) -> Vec<Change> {
+    match command {
+        Command::App(AppCommand::Edit { changes, .. }) => changes.clone(),
+        other => panic!("not an edit: {other:?}"),
+    }
+}
+
+#[test]
+fn the_restoration_of_an_edit_that_added_many_rows_is_asked_for() {
+    let mut desk = desk();
+    let limits = Limits::default();
+    let positions = Position::between(None, None, 101).unwrap();
+    let inserts =
+        (100..).zip(&positions).map(|(number, position)| Change::insert(row(number), position, [].into()));
+    let changes: Vec<Change> = inserts.collect();
+    let Desk { watchlist, commits, log, .. } = desk.state_mut();
+    watchlist.apply(&changes, &Mode::Pending { limits: &limits }).unwrap();
+    let newest = Commit { revision: Revision(9), changes, ..commits[0].clone() };
+    drop(log.next_request(false));
+    log.add_page(&[newest], None);
+    desk.run_steps(3);
+    assert!(desk.query_by_label_contains("Unnamed row").is_none(), "many changes are closed at first");
+    desk.get_by_label("Restore all").click();
+    desk.run_steps(3);
+    let Some(Command::Grid(GridCommand::Confirm(asked))) = desk.state().commands.first().cloned() else {
+        panic!("no question: {:?}", desk.state().commands)
+    };
+    assert_eq!(asked.lines, ["This edit added 101 rows, which restoring removes for everyone."]);
 }
 
 #[test]
@@ -219,8 +304,8 @@ fn a_search_that_the_server_ended_early_can_be_continued() {
     assert!(desk.query_by_label("No changes found").is_none());
     desk.get_by_label("Show older changes").click();
     desk.run_steps(3);
-    let is_older = |command: &AppCommand| matches!(command, AppCommand::RequestLog { older: true, .. });
-    assert!(desk.state().commands.iter().any(is_older));
+    let older = Command::from(AppCommand::RequestLog { older: true });
+    assert!(desk.state().commands.contains(&older));
     let log = &mut desk.state_mut().log;
     assert_eq!(log.next_request(true).before, Some(Revision(17)));
     log.add_page(&[], None);

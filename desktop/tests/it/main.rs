@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]
 
+mod assistive;
 mod calc;
 mod copied_outbox;
 mod dropped_file;
 mod embedded;
+mod focus;
 mod grid;
 mod headless;
 mod history;

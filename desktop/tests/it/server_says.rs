@@ -1,19 +1,23 @@
 //! Notices and states that messages of the server lead to.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use desktop::store::{Connection, Store};
 use shared::{
     account::{Role, User},
     column::standard_columns,
     edit::Change,
-    ids::{Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
+    ids::{At, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
     position::Position,
     time::Timestamp,
     wire::{
         client::ClientMessage,
         server::{Created, Error, ErrorCode, Resumed, ServerMessage, Summary, Watchlists, Welcome},
-        snapshot::Snapshot,
+        snapshot::{Snapshot, SnapshotRow},
     },
 };
 use tempfile::TempDir;
@@ -26,16 +30,26 @@ const NOW: Duration = Duration::from_secs(1);
 
 struct Desk {
     store: Store,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Desk {
+    /// Starts the program, which does not reach its server yet.
+    fn offline(folder: TempDir) -> Self {
+        let write = server::files::write_atomically;
+        let store = Store::open(&folder.path().join("outbox"), Instant::now, write).unwrap();
+        let store = store.with_copies(folder.path().join("copies"), write, Arc::new(|| {})).unwrap();
+        Self { store, folder }
+    }
+
+    /// Ends the program, which leaves its folder.
+    fn quit(mut self) -> TempDir {
+        self.store.finish_copies(NOW);
+        self.folder
+    }
+
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut desk = Self {
-            store: Store::open(folder.path(), Instant::now, server::files::write_atomically).unwrap(),
-            _folder: folder,
-        };
+        let mut desk = Self::offline(tempfile::tempdir().unwrap());
         desk.connect();
         desk.store.open_list(LIST);
         desk
@@ -64,6 +78,10 @@ impl Desk {
     }
 
     fn snapshot_of(&mut self, watchlist: WatchlistId, name: &str, epoch: u128) {
+        self.snapshot_with(watchlist, name, epoch, Vec::new());
+    }
+
+    fn snapshot_with(&mut self, watchlist: WatchlistId, name: &str, epoch: u128, rows: Vec<SnapshotRow>) {
         self.receive(ServerMessage::Snapshot(Snapshot {
             watchlist,
             name: name.into(),
@@ -72,13 +90,80 @@ impl Desk {
             revision: Revision(5),
             part: 1,
             parts: 1,
-            rows: Vec::new(),
+            rows,
         }));
     }
 
     fn notices(&self) -> Vec<&str> {
         self.store.notices().iter().map(|notice| &*notice.text).collect()
     }
+}
+
+fn row(number: u128) -> RowId {
+    RowId(Uuid::from_u128(number))
+}
+
+/// Returns the symbols of the watchlist, with the values of a column.
+fn cells(desk: &Desk, column: &str) -> Vec<(String, String)> {
+    let watchlist = desk.store.watchlist(LIST).unwrap();
+    let text =
+        |row, column: &str| watchlist.cell(row, &column.into()).to_literal().to_string().replace('"', "");
+    watchlist.rows().iter().map(|row| (text(row.id, "symbol"), text(row.id, column))).collect()
+}
+
+#[test]
+fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
+    let mut desk = Desk::new();
+    let at = At { epoch: Epoch(Uuid::from_u128(1)), revision: Revision(5) };
+    let positions = Position::between(None, None, 2).unwrap();
+    let rows =
+        [(1, "MMM"), (2, "AA")].into_iter().zip(positions).map(|((number, symbol), position)| SnapshotRow {
+            row: row(number),
+            position,
+            cells: [("symbol".into(), symbol.into()), ("price".into(), "70".into())].into(),
+            changed: BTreeMap::new(),
+        });
+    let rows = rows.collect();
+    desk.snapshot_with(LIST, "Core book", 1, rows);
+    let set = |number, value: &str| vec![Change::set(row(number), &"price".into(), value.into())];
+    desk.store.edit(LIST, WindowId(1), set(1, "71")).unwrap();
+
+    let mut desk = Desk::offline(desk.quit());
+    assert_eq!(desk.store.known_lists(), [(LIST, "Core book".into())], "its tab");
+    desk.store.open_list(LIST);
+    wait_for("the copy", || {
+        desk.store.tick(NOW);
+        desk.store.watchlist(LIST).map(drop)
+    });
+    assert!(desk.store.copied_at(LIST).is_some(), "marked with its age");
+    let shown = |price: &str| [("MMM".to_owned(), price.to_owned()), ("AA".to_owned(), "70".to_owned())];
+    assert_eq!(cells(&desk, "price"), shown("71"), "with the edit that was not answered");
+    desk.store.edit(LIST, WindowId(1), set(1, "72")).unwrap();
+    assert_eq!((cells(&desk, "price"), desk.store.replica().unanswered_count()), (shown("72").into(), 2));
+
+    desk.connect();
+    let sent: Vec<ClientMessage> = std::iter::from_fn(|| desk.store.poll_send()).collect();
+    let opens =
+        |message: &&ClientMessage| matches!(message, ClientMessage::Open(open) if open.at == Some(at));
+    assert!(sent.iter().any(|message| opens(&message)), "it continues where the copy ends: {sent:?}");
+    let edits = sent.iter().filter(|message| matches!(message, ClientMessage::Edit(_))).count();
+    assert_eq!(edits, 2, "both edits are sent");
+    let At { epoch, revision } = at;
+    desk.receive(ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision }));
+    assert_eq!(desk.store.copied_at(LIST), None);
+    assert_eq!(cells(&desk, "price"), shown("72"));
+}
+
+#[test]
+fn the_copy_of_a_watchlist_that_is_gone_is_removed() {
+    let mut desk = Desk::new();
+    desk.snapshot(1);
+    let mut desk = Desk::offline(desk.quit());
+    assert_eq!(desk.store.known_lists().len(), 1);
+    desk.store.connected();
+    desk.receive(ServerMessage::Watchlists(Watchlists { list: Vec::new() }));
+    let desk = Desk::offline(desk.quit());
+    assert_eq!(desk.store.known_lists(), []);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::{
 };
 
 use desktop::command::{
-    Command, DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN, Scope, entries,
-    markdown,
+    Command, DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN,
+    Scope, entries, markdown,
 };
 
 #[test]
@@ -62,10 +62,12 @@ const TABLE: [&str; 2] = ["command/table.rs", "command/shortcut.rs"];
 
 /// The only other files that name keys, each with the reason. These keys belong to no command: every list,
 /// dialog and scroll area of every program has them.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 8] = [
+    ("grid.rs", "Esc takes the focus from another widget"),
     ("grid/keys.rs", "the keys with which egui moves the focus"),
     ("grid/confirmation.rs", "Enter confirms a dialog"),
     ("panels/dialogs.rs", "Enter confirms a dialog"),
+    ("panels/dialogs/messages.rs", "Enter and Esc answer a question"),
     ("panels/joining.rs", "Esc closes a dialog"),
     ("panels/palette.rs", "the arrows and Enter choose from a list"),
     ("panels/shortcuts.rs", "the arrows, Home, End and so on scroll"),
@@ -92,7 +94,8 @@ fn only_the_table_has_the_text_of_a_shortcut() {
 
 #[test]
 fn only_the_table_has_the_title_of_a_command() {
-    let constants = [GO_TO, SHOW_HIDDEN_COLUMN, RESTORE_COLUMN, RESTORE_WATCHLIST, RESTORE, DISMISS];
+    let constants =
+        [GO_TO, RESTORE_EDIT, SHOW_HIDDEN_COLUMN, RESTORE_COLUMN, RESTORE_WATCHLIST, RESTORE, DISMISS];
     let titles: BTreeSet<&str> =
         entries().iter().flat_map(|entry| [entry.title, entry.dialog_title()]).chain(constants).collect();
     // A single word may be part of any sentence.
@@ -105,11 +108,12 @@ fn only_the_table_has_the_title_of_a_command() {
 }
 
 /// The variants of the command enums that have no entry in the table, each with the reason.
-const WITHOUT_ENTRY: [(&str, &str); 20] = [
+const WITHOUT_ENTRY: [(&str, &str); 22] = [
     ("AppCommand::Create", "confirms the dialog of `NewWatchlist`"),
-    ("AppCommand::Delete", "`DeleteShownList` for another watchlist"),
+    ("AppCommand::Delete", "confirms the dialog of `Delete`"),
     ("AppCommand::DismissNotice", "`DISMISS` is its title"),
     ("AppCommand::Edit", "the command that makes the edit has the title"),
+    ("AppCommand::Export", "`GridCommand::Export` with what is shown"),
     ("AppCommand::Import", "confirms the dialog of `Import`"),
     ("AppCommand::Notify", "answers a command that cannot run"),
     ("AppCommand::RequestCellHistory", "the pointer rests on a cell"),
@@ -125,6 +129,7 @@ const WITHOUT_ENTRY: [(&str, &str); 20] = [
     ("GridCommand::Column", "contains another command"),
     ("GridCommand::Confirm", "answers a command that needs a confirmation"),
     ("GridCommand::Editor", "contains another command"),
+    ("GridCommand::Export", "confirms the dialog of `Export`"),
     ("GridCommand::Paste", "the system sends the text of the clipboard"),
 ];
 
@@ -176,15 +181,15 @@ const BUTTONS: [(&str, &str); 12] = [
     ("grid/confirmation.rs: Cancel", "closes the dialog"),
     ("panels/dialogs.rs: Browse…", "opens the system's file dialog for the text field"),
     ("panels/dialogs.rs: Cancel", "closes the dialog"),
-    ("panels/dialogs.rs: Close", "closes the message"),
-    ("panels/dialogs.rs: Copy text", "copies the message's own text"),
+    ("panels/dialogs/messages.rs: Cancel", "closes the question"),
+    ("panels/dialogs/messages.rs: Close", "closes the message"),
+    ("panels/dialogs/messages.rs: Copy text", "copies the message's own text"),
     ("panels/history.rs: Close", "closes the panel that shows it"),
     ("panels/history.rs: Show row", "sets the panel's own filter"),
     ("panels/shortcuts.rs: Close", "closes the help"),
-    ("panels/top_bar.rs: +", "opens a menu"),
-    ("panels/top_bar.rs: Glow", "opens a menu"),
-    ("panels/top_bar.rs: Rows", "opens a menu"),
-    ("panels/top_bar.rs: Settings", "opens a menu"),
+    ("panels/top_bar/menus.rs: Glow", "opens a menu"),
+    ("panels/top_bar/menus.rs: Rows", "opens a menu"),
+    ("panels/top_bar/tabs.rs: +", "opens a menu"),
 ];
 
 #[test]

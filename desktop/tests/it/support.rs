@@ -39,14 +39,31 @@ impl Drop for Process {
     }
 }
 
+impl From<Child> for Process {
+    fn from(child: Child) -> Self {
+        Self(child)
+    }
+}
+
 /// Starts the desktop on a screen.
 pub fn desktop(screen: &Screen, data_dir: &Path, arguments: &[&str]) -> Process {
+    desktop_with(screen, data_dir, arguments, &[])
+}
+
+/// Starts the desktop on a screen with environment variables.
+pub fn desktop_with(
+    screen: &Screen,
+    data_dir: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Process {
     let child = Command::new(env!("CARGO_BIN_EXE_afterglow"))
         .args(arguments)
         .arg("--data-dir")
         .arg(data_dir)
         .env("DISPLAY", screen.display())
         .env("LIBGL_ALWAYS_SOFTWARE", "1")
+        .envs(variables.iter().copied())
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("AFTERGLOW_CONNECT")
         // Its warnings appear in the output of a failed test.

@@ -428,6 +428,11 @@ fn a_watchlist_that_one_desktop_deleted_is_restored_from_the_menu_of_another() {
     let list = two.ann.window.list().unwrap();
     let name = two.ann.shown().unwrap().name().to_string();
     two.ann.execute(Command::DeleteShownList);
+    assert!(two.ann.find(&format!("This deletes \u{201c}{name}\u{201d} with 20 rows for everyone. A deleted watchlist can be restored for some time.")).is_some());
+    two.ann.key(Modifiers::NONE, Key::Escape);
+    assert!(two.ann.window.overlays.dialog.is_none() && two.ann.shown().is_some(), "Esc keeps the watchlist");
+    two.ann.execute(Command::DeleteShownList);
+    two.ann.key(Modifiers::NONE, Key::Enter);
     wait_for("the watchlist to be deleted", || {
         [&mut two.ann, &mut two.bob]
             .iter_mut()

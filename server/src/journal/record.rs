@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use shared::{
     column::ColumnKey,
-    edit::Commit,
+    edit::{Commit, RemovedRow},
     ids::{ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId},
     rejection::Rejection,
     time::Timestamp,
@@ -68,6 +68,8 @@ pub struct NewCommit {
     pub commit: Arc<Commit>,
     /// Value that each `set` change replaces, in order; history shows it.
     pub replaced: Vec<Literal>,
+    /// What each row that a `remove` change removes was, in order; history shows it.
+    pub removed: Vec<RemovedRow>,
 }
 
 /// Contents of one atomic write.
@@ -112,7 +114,7 @@ pub struct HistoryFilter {
 /// Commits that were found in a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryPage {
-    /// The commits, newest first, with the replaced value of each `set` in `was`.
+    /// The commits, newest first, with the replaced value of each `set` and the removed row of each `remove` in `was`.
     pub commits: Vec<Commit>,
     /// Revision to continue before, if there may be more.
     pub next: Option<Revision>,

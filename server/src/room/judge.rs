@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use shared::{
-    edit::{Author, Change, Commit},
+    edit::{Author, Change, Commit, RemovedRow},
     ids::{EditId, Revision},
     limits::{Limits, SERVER_MESSAGE_BYTES},
     rejection::{Code, Rejection},
     time::Timestamp,
-    value::Value,
+    value::{Literal, Value},
     watchlist::{
-        Watchlist,
+        Columns, Row, Watchlist,
         apply::{Mode, Undo},
     },
 };
@@ -24,6 +24,11 @@ use crate::{
     access::{self, Action},
     journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict},
 };
+
+/// Maximum size of the rows that a commit removes, in bytes, up to which their cells are kept for the history.
+const MAX_REMOVED_BYTES: usize = 512 << 10;
+/// Maximum number of characters of the name of a row whose cells are not kept.
+const NAME_LENGTH: usize = 64;
 
 /// The state that edits are judged against.
 pub(super) struct Judge {
@@ -166,10 +171,11 @@ impl Judge {
             changes: changes.iter().cloned().map(Change::without_guard).collect(),
         };
         let replaced = undo.replaced().map(Value::to_literal).collect();
+        let removed = removed_rows(undo.removed(), self.watchlist.columns());
         unwritten.undo.push((undo, self.authorship.record(&commit), self.last_at));
         self.revision = commit.revision;
         self.last_at = at;
-        unwritten.batch().commits.push(NewCommit { commit: Arc::new(commit), replaced });
+        unwritten.batch().commits.push(NewCommit { commit: Arc::new(commit), replaced, removed });
         Ok(self.revision)
     }
 
@@ -198,18 +204,36 @@ impl Judge {
     }
 }
 
+/// Returns what a history tells of removed rows: all of their cells, as long as they do not take too much memory.
+fn removed_rows<'a>(rows: impl Iterator<Item = &'a Row>, columns: &Columns) -> Vec<RemovedRow> {
+    let mut bytes = 0;
+    let removed = rows.map(|row| {
+        bytes += row.approximate_bytes();
+        if bytes <= MAX_REMOVED_BYTES {
+            return RemovedRow { position: Some(row.position.clone()), cells: row.stored_cells(columns) };
+        }
+        let name = row.first_text(columns).map(|(key, text)| {
+            let shortened: String = text.chars().take(NAME_LENGTH).collect();
+            (key.clone(), Literal::from(shortened.as_str()))
+        });
+        RemovedRow { position: None, cells: name.into_iter().collect() }
+    });
+    removed.collect()
+}
+
 fn rejected(code: Code, message: String) -> Verdict {
     Verdict::Rejected(Rejection::new(code, message).into())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use shared::{
         account::{Role, User},
         column::standard_columns,
         ids::{ClientId, RowId, UserId, WatchlistId},
         position::Position,
-        value::Literal,
     };
     use tokio::sync::oneshot;
     use uuid::Uuid;
@@ -291,6 +315,37 @@ mod tests {
         let by = &batch.commits[1].commit.by;
         assert_eq!((&*by.name, by.edit, batch.commits[1].commit.at), ("bob", EditId(2), at(9)));
         assert_eq!((batch.answers.len(), judge.revision, shown(&judge)), (2, Revision(3), "71".into()));
+    }
+
+    #[test]
+    fn the_rows_that_an_edit_removes_are_kept_with_their_cells_or_their_names() {
+        let (mut judge, mut unwritten) = (judge(), Unwritten::default());
+        let position = Position::from_hex("a0").unwrap();
+        let cells = |name: &str, note: &str| {
+            BTreeMap::from([("symbol".into(), Literal::from(name)), ("note".into(), Literal::from(note))])
+        };
+        let large = "x".repeat(4_000);
+        let count = MAX_REMOVED_BYTES as u128 / 4_000 + 5;
+        judge.limits.changes = 10_000;
+        let row = |number: u128| RowId(Uuid::from_u128(100 + number));
+        let inserts =
+            (0..count).map(|number| Change::insert(row(number), &position, cells(&"S".repeat(100), &large)));
+        accept(&mut judge, BOB, 1, inserts.collect());
+        let removes = (0..count).map(|number| Change::remove(row(number), None)).collect();
+        judge.judge(&request(BOB, 2, Ok(removes)), at(9), &mut unwritten);
+        let removed = &unwritten.batch().commits[0].removed;
+        assert_eq!(removed.len() as u128, count);
+        let whole = RemovedRow { position: Some(position), cells: cells(&"S".repeat(100), &large) };
+        let name = BTreeMap::from([("symbol".into(), Literal::from("S".repeat(NAME_LENGTH).as_str()))]);
+        assert_eq!(
+            (&removed[0], removed.last()),
+            (&whole, Some(&RemovedRow { position: None, cells: name }))
+        );
+        let kept = removed.iter().filter(|row| row.position.is_some()).count();
+        assert!(
+            (MAX_REMOVED_BYTES / 4_500..=MAX_REMOVED_BYTES / 4_000).contains(&kept),
+            "{kept} rows are kept"
+        );
     }
 
     #[test]

@@ -36,6 +36,10 @@ async fn history_has_the_replaced_values_and_is_filtered_by_row_column_and_perso
     assert_eq!(all[1]["changes"][0]["set"]["was"], json!(null), "an empty cell was replaced");
     assert!(all[1]["changes"][0]["set"].as_object().unwrap().contains_key("was"));
 
+    let removed = &all[0]["changes"][0]["remove"];
+    let was = json!({ "position": "20", "cells": { "note": "price it", "target": "5" } });
+    assert_eq!((&removed["row"], &removed["was"]), (&json!(two), &was), "a removed row");
+
     assert_eq!(revisions(&history(&mut client, &list, json!({ "row": two })).await), [4, 3, 1]);
     assert_eq!(revisions(&history(&mut client, &list, json!({ "column": "price" })).await), [2, 1]);
     let both = json!({ "row": two, "column": "price" });

@@ -96,7 +96,7 @@ impl StoredList {
                 let replaced = sets.map(|_| Literal::from("before")).collect();
                 batch.rows += changes.iter().filter(|change| matches!(change, Change::Insert(_))).count();
                 let commit = Arc::new(Commit { revision, by, at, changes });
-                batch.commits.push(NewCommit { commit, replaced });
+                batch.commits.push(NewCommit { commit, replaced, removed: Vec::new() });
                 Verdict::Accepted(revision)
             };
             batch.answers.push(AnswerRecord { sender, edit, digest, verdict });

@@ -10,8 +10,9 @@ use super::{
 use crate::{
     column::Column,
     edit::{CellRef, Change},
-    ids::{RequestId, WatchlistId, WindowId},
+    ids::{At, RequestId, WatchlistId, WindowId},
     rejection::{Code, Rejection},
+    watchlist::{Frozen, Watchlist},
     wire::client::{self, ClientMessage},
 };
 
@@ -33,6 +34,17 @@ impl Replica {
         list.finish_accepted(watchlist, &mut self.events);
         list.clear_state();
         self.remove_if_unused(watchlist);
+    }
+
+    /// Returns the confirmed state of a watchlist, without pending edits, to keep it for [`Self::restore_copy`].
+    pub fn confirmed(&mut self, watchlist: WatchlistId) -> Option<(Frozen, At)> {
+        self.lists.get_mut(&watchlist)?.confirmed(&self.limits)
+    }
+
+    /// Shows a watchlist as it was confirmed in an earlier run, with the pending edits, until the server continues from there or
+    /// sends a snapshot. Returns false if a newer state is shown already.
+    pub fn restore_copy(&mut self, watchlist: WatchlistId, state: Watchlist, at: At) -> bool {
+        self.lists.entry(watchlist).or_default().restore_copy(state, at, &self.limits)
     }
 
     /// Adds a person's edit, which is shown at once and sent as soon as possible. Returns the edit, which the

@@ -14,7 +14,7 @@ use crate::{
     ids::{At, ClientId, EditId, Revision, RowId, WatchlistId, WindowId},
     limits::Limits,
     rejection::Rejection,
-    watchlist::{Watchlist, apply::Mode},
+    watchlist::{Frozen, Watchlist, apply::Mode},
     wire::{
         client::{ClientMessage, Open},
         server::{Changes, Person, Presence, Resumed},
@@ -197,6 +197,25 @@ impl ListReplica {
     /// Adds an edit kept by an earlier run. The server may know it. It is shown once the state is loaded.
     pub(super) fn push_kept(&mut self, id: (ClientId, EditId), changes: Vec<Change>) {
         self.pending.push(id, WindowId(0), changes, None, true);
+    }
+
+    /// Returns the confirmed state, without pending edits.
+    pub(super) fn confirmed(&mut self, limits: &Limits) -> Option<(Frozen, At)> {
+        let at = self.at?;
+        self.hide_pending();
+        let frozen = self.state.as_ref().map(Watchlist::freeze);
+        self.show_pending(limits);
+        frozen.map(|frozen| (frozen, at))
+    }
+
+    /// Shows a state that was confirmed in an earlier run, unless there is a newer one.
+    pub(super) fn restore_copy(&mut self, state: Watchlist, at: At, limits: &Limits) -> bool {
+        if self.state.is_some() {
+            return false;
+        }
+        (self.state, self.at) = (Some(state), Some(at));
+        self.show_pending(limits);
+        true
     }
 
     /// Handles a part of a snapshot.

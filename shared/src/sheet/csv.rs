@@ -1,12 +1,15 @@
 //! CSV files: reads one into a [`Table`], with errors that name the line, and writes a watchlist to one.
 
+use std::collections::HashMap;
+
 use super::table::{BadValue, Table};
 use crate::{
-    column::ColumnKind,
+    column::{ColumnKey, ColumnKind},
+    ids::RowId,
     limits::Limits,
     number,
     value::{Literal, Value},
-    watchlist::{Frozen, Row},
+    watchlist::{ColumnEntry, Frozen, Row},
 };
 
 /// Number of rows in a piece of a written file.
@@ -116,36 +119,79 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
     Ok(table)
 }
 
+/// Which part of a watchlist is written, and how. The default is everything, with commas.
+#[derive(Clone, Debug, Default)]
+pub struct Extent {
+    /// The rows, in order; `None` for all of them.
+    pub rows: Option<Vec<RowId>>,
+    /// The columns, in order; `None` for all that are visible.
+    pub columns: Option<Vec<ColumnKey>>,
+    /// What separates the fields of a row.
+    pub separator: Separator,
+}
+
+/// What separates the fields of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Separator {
+    /// CSV.
+    #[default]
+    Comma,
+    /// TSV.
+    Tab,
+}
+
 /// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
 /// section's title is written to the first text column of its row, if the cell there is empty. The file is returned in pieces
 /// of some rows each.
 pub fn write(watchlist: Frozen) -> impl Iterator<Item = Vec<u8>> + Send {
+    write_extent(watchlist, Extent::default())
+}
+
+/// Writes a part of a watchlist, as [`write`] does. Rows and columns that it does not have are left out.
+pub fn write_extent(watchlist: Frozen, extent: Extent) -> impl Iterator<Item = Vec<u8>> + Send {
+    let Extent { rows, columns, separator } = extent;
+    let columns: Vec<ColumnEntry> = match columns {
+        None => watchlist.columns.data().cloned().collect(),
+        Some(keys) => {
+            keys.iter().filter_map(|key| watchlist.columns.visible_column(key).ok()).cloned().collect()
+        }
+    };
+    let rows: Option<Vec<usize>> = rows.map(|rows| {
+        let indices: HashMap<RowId, usize> =
+            watchlist.rows().enumerate().map(|(index, row)| (row.id, index)).collect();
+        rows.iter().filter_map(|row| indices.get(row).copied()).collect()
+    });
+    let count = rows.as_ref().map_or(watchlist.len(), Vec::len);
+    let delimiter = match separator {
+        Separator::Comma => b',',
+        Separator::Tab => b'\t',
+    };
     let mut next = None;
     std::iter::from_fn(move || {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut row = match next {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+        let start = match next {
             None => {
-                let titles = watchlist.columns.data().map(|entry| entry.column.title.to_string());
+                let titles = columns.iter().map(|entry| &*entry.column.title);
                 writer.write_record(titles).expect("writing to memory does not fail");
                 0
             }
-            Some(row) if row < watchlist.len() => row,
+            Some(row) if row < count => row,
             Some(_) => return None,
         };
-        let end = watchlist.len().min(row + PIECE_ROWS);
-        while row < end {
-            write_row(&mut writer, &watchlist, watchlist.row(row));
-            row += 1;
+        let end = count.min(start + PIECE_ROWS);
+        for place in start..end {
+            let index = rows.as_ref().map_or(place, |rows| rows[place]);
+            write_row(&mut writer, &watchlist, &columns, watchlist.row(index));
         }
-        next = Some(row);
+        next = Some(end);
         Some(writer.into_inner().expect("writing to memory does not fail"))
     })
 }
 
-fn write_row(writer: &mut csv::Writer<Vec<u8>>, watchlist: &Frozen, row: &Row) {
+fn write_row(writer: &mut csv::Writer<Vec<u8>>, watchlist: &Frozen, columns: &[ColumnEntry], row: &Row) {
     let section = row.section(watchlist.columns.sections()).map(Value::to_literal);
     let mut is_titled = section.is_none();
-    let fields = watchlist.columns.data().map(|entry| {
+    let fields = columns.iter().map(|entry| {
         let literal = watchlist.value(row, entry).to_literal();
         // The title is written once, into the first text column.
         if !is_titled && entry.column.kind == ColumnKind::Text {
@@ -260,7 +306,12 @@ fn csv_error(error: &csv::Error, bytes: &[u8]) -> CsvError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::{ColumnKey, standard_columns};
+    use crate::{
+        column::standard_columns,
+        edit::Change,
+        position::Position,
+        watchlist::{Watchlist, apply::Mode},
+    };
 
     fn read(text: &str) -> Result<Table, CsvError> {
         super::read(text.as_bytes(), &Limits::default())
@@ -281,12 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_prices_has_only_its_own_columns() {
+        let keys = |text| -> Vec<String> {
+            read(text).unwrap().columns.iter().map(|column| column.key.to_string()).collect()
+        };
+        assert_eq!(keys("Symbol\nMMM\nAA\n"), ["symbol"]);
+        assert_eq!(keys("Code,Note,Change\nX,y,1\n"), ["note", "code"]);
+        assert_eq!(keys("Symbol,Price\nMMM,\n").len(), standard_columns().len());
+    }
+
+    #[test]
     fn other_headers_become_columns_of_the_narrowest_exact_kind() {
         let table = read(
             "\"\",Date,Founded,CIK,Code,Done\n1,2007-01-03,1902,66740.5,007,true\n2,,2013 (1888),7,1,false\n",
         )
         .unwrap();
-        let kinds: Vec<_> = table.columns[9..].iter().map(|column| column.kind.clone()).collect();
+        let kinds: Vec<_> = table.columns.iter().map(|column| column.kind.clone()).collect();
         let number = |decimals| ColumnKind::Number { decimals };
         assert_eq!(
             kinds,
@@ -314,6 +375,33 @@ mod tests {
             "a point is a group separator if the column has decimal commas"
         );
         assert!(read("Symbol;Price\nMMM;1.2.3,4\n").is_err());
+    }
+
+    #[test]
+    fn chosen_rows_and_columns_are_written_in_their_order() {
+        let limits = Limits::default();
+        let mut watchlist = Watchlist::new("List", standard_columns(), &limits).unwrap();
+        let positions = Position::between(None, None, 3).unwrap();
+        let row = |number| RowId(uuid::Uuid::from_u128(number));
+        for ((number, position), symbol) in (1..).zip(&positions).zip(["A", "B, Inc.", "C\tD"]) {
+            let cells = [("symbol".into(), Literal::from(symbol)), ("price".into(), Literal::from("1.50"))];
+            let insert = Change::insert(row(number), position, cells.into());
+            watchlist.apply(&[insert], &Mode::Pending { limits: &limits }).unwrap();
+        }
+        let written = |extent| {
+            let pieces: Vec<Vec<u8>> = write_extent(watchlist.freeze(), extent).collect();
+            String::from_utf8(pieces.concat()).unwrap()
+        };
+        let rows = Some(vec![row(3), row(9), row(2)]);
+        let columns = Some(vec!["price".into(), "gone".into(), "symbol".into()]);
+        let extent = Extent { rows, columns, separator: Separator::Comma };
+        assert_eq!(written(extent.clone()), "Price,Symbol\n1.50,C\tD\n1.50,\"B, Inc.\"\n");
+        let tabs = Extent { separator: Separator::Tab, ..extent };
+        assert_eq!(written(tabs), "Price\tSymbol\n1.50\t\"C\tD\"\n1.50\tB, Inc.\n");
+        let none =
+            Extent { rows: Some(Vec::new()), columns: Some(vec!["symbol".into()]), ..Extent::default() };
+        assert_eq!(written(none), "Symbol\n");
+        assert_eq!(written(Extent::default()).lines().count(), 4);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
 /// The columns of a new watchlist and the cells of its rows, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// The standard columns, then the file's own.
+    /// The standard columns, or if the file has no prices those that it has, then the file's own.
     pub columns: Vec<Column>,
     /// Cells by column. Empty cells are left out.
     pub rows: Vec<BTreeMap<ColumnKey, Literal>>,
@@ -71,6 +71,10 @@ impl Table {
             && !filled.contains(&close)
         {
             table.derive_close(&price, &close, change);
+        }
+        if !filled.contains(&price) {
+            // Without prices, the standard columns that the file does not have would stay empty.
+            table.columns.retain(|column| !is_standard(&column.key) || filled.contains(&column.key));
         }
         Ok(table)
     }
@@ -161,6 +165,10 @@ impl Table {
     }
 }
 
+fn is_standard(key: &ColumnKey) -> bool {
+    standard_columns().iter().any(|column| column.key == *key)
+}
+
 fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
     let key = folded(title);
     let aliases: &[(&str, &str)] = &[
@@ -234,7 +242,7 @@ mod tests {
     fn column(title: &str, fields: &[&str]) -> Column {
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
         let mut table = Table::fill(&[title.to_owned()], &[fields]).unwrap();
-        table.columns.remove(standard_columns().len())
+        table.columns.pop().unwrap()
     }
 
     #[test]
@@ -269,8 +277,8 @@ mod tests {
         let titles = ["Code", "Code", "Code", "Symbol", "Symbol"].map(str::to_owned);
         let fields = ["a", "b", "c", "MMM", "AA"].map(|field| vec![field.to_owned()]);
         let table = Table::fill(&titles, &fields).unwrap();
-        let keys: Vec<&str> = table.columns[9..].iter().map(|column| &*column.key.0).collect();
-        assert_eq!(keys, ["code", "code2", "code3", "symbol2"]);
+        let keys: Vec<&str> = table.columns.iter().map(|column| &*column.key.0).collect();
+        assert_eq!(keys, ["symbol", "code", "code2", "code3", "symbol2"]);
         let cells: Vec<(&str, &Literal)> = table.rows[0].iter().map(|(key, cell)| (&*key.0, cell)).collect();
         let expected = [("code", "a"), ("code2", "b"), ("code3", "c"), ("symbol", "MMM"), ("symbol2", "AA")];
         assert_eq!(

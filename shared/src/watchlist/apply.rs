@@ -52,6 +52,13 @@ impl Undo {
             .iter()
             .filter_map(|step| if let UndoStep::Cell { value, .. } = step { Some(value) } else { None })
     }
+
+    /// Returns the rows that the edit's `remove` changes removed, in their order.
+    pub fn removed(&self) -> impl Iterator<Item = &Row> {
+        self.steps
+            .iter()
+            .filter_map(|step| if let UndoStep::Removed(row) = step { Some(&**row) } else { None })
+    }
 }
 
 /// What one change replaced.

@@ -1,17 +1,13 @@
 //! The edit that undoes an edit: a new edit that restores what the first one replaced.
 
-use std::collections::BTreeMap;
-
 use super::{
     apply::{Undo, UndoStep},
     columns::Columns,
-    row::Row,
 };
 use crate::{
     column::{Column, ColumnKey},
     edit::{Change, ColumnRef, Rename, Set, SetColumn},
     ids::Revision,
-    value::Literal,
 };
 
 impl Undo {
@@ -40,9 +36,7 @@ fn inverse_of_one(
         })),
         (UndoStep::Inserted(row), _) => Some(Change::remove(*row, as_of)),
         (UndoStep::Moved { row, position }, _) => Some(Change::move_to(*row, position)),
-        (UndoStep::Removed(row), _) => {
-            Some(Change::insert(row.id, &row.position, filled_cells(row, columns)))
-        }
+        (UndoStep::Removed(row), _) => Some(Change::insert(row.id, &row.position, row.stored_cells(columns))),
         (UndoStep::ColumnAdded(key), _) => Some(Change::RemoveColumn(ColumnRef { key: key.clone() })),
         (UndoStep::ColumnReplaced { before, previous, .. }, change) => {
             inverse_of_replacement(&before.entry.column, previous, change)
@@ -69,12 +63,4 @@ fn inverse_of_replacement(before: &Column, previous: &Option<ColumnKey>, change:
         | Change::Remove(_)
         | Change::Rename(_) => None,
     }
-}
-
-fn filled_cells(row: &Row, columns: &Columns) -> BTreeMap<ColumnKey, Literal> {
-    let stored = columns.iter().filter(|entry| entry.column.derive.is_none());
-    stored
-        .map(|entry| (entry.column.key.clone(), row.stored(entry.slot).to_literal()))
-        .filter(|(_, literal)| *literal != Literal::Empty)
-        .collect()
 }

@@ -1,10 +1,19 @@
 //! One row of a watchlist: its cells by slot, and its value in a column.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use super::{
     columns::{ColumnEntry, Columns},
     size::{cell_bytes, text_bytes},
 };
-use crate::{column::ColumnKey, derive, ids::RowId, position::Position, time::Timestamp, value::Value};
+use crate::{
+    column::ColumnKey,
+    derive,
+    ids::RowId,
+    position::Position,
+    time::Timestamp,
+    value::{Literal, Value},
+};
 
 /// A row. Its cells are indexed by slot; those past the end are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +50,21 @@ impl Row {
                 derive::value(derive, &entry.column.kind, number, changed)
             }
         }
+    }
+
+    /// Returns the stored cells that are not empty, those of removed columns included.
+    pub fn stored_cells(&self, columns: &Columns) -> BTreeMap<ColumnKey, Literal> {
+        let stored = columns.iter().filter(|entry| entry.column.derive.is_none());
+        let cells = stored.map(|entry| (entry.column.key.clone(), self.stored(entry.slot).to_literal()));
+        cells.filter(|(_, literal)| *literal != Literal::Empty).collect()
+    }
+
+    /// Returns the row's first text, which names it: its key and its value.
+    pub fn first_text<'a>(&'a self, columns: &'a Columns) -> Option<(&'a ColumnKey, &'a Arc<str>)> {
+        columns.visible().find_map(|entry| match self.stored(entry.slot) {
+            Value::Text(text) if !text.is_empty() => Some((&entry.column.key, text)),
+            _ => None,
+        })
     }
 
     /// Returns when the slot was last set, if the column is tracked.

@@ -92,6 +92,27 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Converts a watchlist to a snapshot of one part, whatever its size.
+    pub fn whole(frozen: &Frozen, watchlist: WatchlistId, at: At) -> Self {
+        let mut parts = Self::parts(frozen, watchlist, at, usize::MAX);
+        parts.next().expect("there is at least one part")
+    }
+
+    /// Returns the watchlist of a snapshot of one part.
+    ///
+    /// # Errors
+    /// A column or a row that no watchlist can have.
+    pub fn load(&self) -> Result<(Watchlist, At), Rejection> {
+        let mut watchlist =
+            Watchlist::new(&self.name, self.columns.clone(), &Limits::default().for_stored())?;
+        for row in &self.rows {
+            row.load_into(&mut watchlist)?;
+        }
+        Ok((watchlist, At { epoch: self.epoch, revision: self.revision }))
+    }
+}
+
 impl SnapshotRow {
     /// Converts a row without its derived cells, as snapshots send it.
     pub fn stored(frozen: &Frozen, row: &Row) -> Self {

@@ -106,8 +106,14 @@ const EDGES: &[(&str, &[&str])] = &[
             "settings.rs",
             "store/outbox.rs",
             "store/outbox",
-            // A file that a person imports.
-            "state/imports.rs",
+            // Files that a person imports and exports.
+            "state/transfers.rs",
+            // The home folder in a path that a person types.
+            "files.rs",
+            // The system's dialog for files, and how long it was open.
+            "panels/dialogs/browse.rs",
+            // The last copies of the watchlists.
+            "store/copies.rs",
         ],
     ),
 ];

@@ -43,6 +43,14 @@ pub(in crate::grid) fn open(
         selection.cursor = Some(cursor.clone());
     }
     let column = frame.table.column(&cursor.column)?;
+    if cursor.row.is_none()
+        && let Some(first) = frame.table.columns().first().filter(|first| first.key() != column.key())
+        && frame.table.editable(None, first).is_some()
+    {
+        // Otherwise a typed figure would become a row that nobody can name.
+        selection.cursor = Some(Cursor { row: None, column: first.key().clone() });
+        return Some(Command::notify(format!("A new row starts with its {}.", first.title())));
+    }
     let Some((storage, value)) = frame.table.editable(cursor.row, column) else {
         return Some(Command::notify(format!("{} is computed from other columns.", column.title())));
     };

@@ -11,11 +11,7 @@ use shared::{
 };
 
 use super::picker::Picker;
-use crate::grid::{
-    cursor::Cursor,
-    place::{ListIndex, cells_of},
-    table::Table,
-};
+use crate::grid::{cursor::Cursor, place::ListIndex, table::Table};
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +86,7 @@ impl Editor {
             self.last_row.place = place;
         }
         if let Some(row) = table.watchlist.rows().get(id) {
-            self.last_row.cells = cells_of(row, table.watchlist);
+            self.last_row.cells = row.stored_cells(table.watchlist.columns());
         }
     }
 

@@ -9,6 +9,7 @@ use super::calendar;
 use crate::{
     command::{PickerCommand, Scope},
     grid::view::GridView,
+    theme,
 };
 
 /// Maximum height of the popup, in points: the height of a month.
@@ -123,9 +124,9 @@ impl Picker {
             .show(ui.ctx(), |ui| {
                 egui::Frame::popup(&ui.global_style()).inner_margin(4).show(ui, |ui| match self {
                     Picker::Options(chosen) => {
-                        ui.set_min_width(editor.width() - 8.0);
-                        ui.spacing_mut().item_spacing.y = 0.0;
                         let ColumnKind::Choice(options) = kind else { return };
+                        ui.set_width(list_width(ui, options).max(editor.width() - 8.0));
+                        ui.spacing_mut().item_spacing.y = 0.0;
                         egui::ScrollArea::vertical().max_height(HEIGHT).show(ui, |ui| {
                             for (index, option) in options.iter().enumerate() {
                                 let button = Button::selectable(*chosen == Some(index), &**option)
@@ -151,6 +152,15 @@ impl Picker {
             });
         is_chosen
     }
+}
+
+/// Returns the width of the list of options, in points: that of the longest.
+fn list_width(ui: &Ui, options: &[std::sync::Arc<str>]) -> f32 {
+    let width = |option: &std::sync::Arc<str>| {
+        ui.painter().layout_no_wrap(option.to_string(), theme::text(), egui::Color32::PLACEHOLDER).size().x
+    };
+    let padding = 2.0 * ui.spacing().button_padding.x + ui.spacing().scroll.allocated_width();
+    options.iter().map(width).fold(0.0, f32::max).ceil() + padding
 }
 
 /// Returns the index of the option that equals the text, or else of the first one that starts with it.

@@ -154,10 +154,11 @@ impl TestApp {
             can_undo: false,
             can_redo: false,
             accepts_keyboard: true,
+            flash: app.grid.flash,
         };
         if app.look.is_picture {
             ui.painter().rect_filled(ui.ctx().content_rect(), 0, palette.bars);
-            status_bar(ui, &app.watchlist, &app.grid, palette);
+            status_bar(ui, &app.grid, palette);
         } else {
             // Another widget that could have focus.
             drop(ui.button("Elsewhere"));
@@ -188,12 +189,13 @@ impl TestApp {
     }
 }
 
-fn status_bar(ui: &mut egui::Ui, watchlist: &Watchlist, grid: &GridState, palette: &Palette) {
+fn status_bar(ui: &mut egui::Ui, grid: &GridState, palette: &Palette) {
     let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
     let panel = Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false);
     let status = Status {
         unavailable_reason: None,
-        rows: Some((watchlist.rows().len(), grid.table(watchlist).len())),
+        rows: Some(grid.row_counts()),
+        copied_at: None,
         sums: grid.sums().get(),
         is_sort_paused: false,
         waiting: 0,
@@ -282,16 +284,28 @@ impl GridHarness {
         self.repeat(columns, Key::ArrowRight);
     }
 
-    /// Returns the accessible value of a cell.
-    pub fn cell(&self, name: &str) -> String {
-        self.0.get_by_label(name).value().unwrap_or_default()
+    /// Returns a cell, as "Price of MMM".
+    pub fn node(&self, cell: &str) -> egui_kittest::Node<'_> {
+        let cell = cell.to_owned();
+        let is_cell = move |node: &egui_kittest::kittest::AccessKitNode<'_>| {
+            node.label().is_some_and(|label| value_in(&label, &cell).is_some())
+        };
+        self.0.get(egui_kittest::kittest::By::new().predicate(is_cell))
+    }
+
+    /// Returns the value of a cell, as "Price of MMM", from its accessible name.
+    pub fn cell(&self, cell: &str) -> String {
+        let label = self.node(cell).accesskit_node().label().unwrap();
+        value_in(&label, cell).unwrap().to_owned()
     }
 
     /// Returns the symbols from top to bottom, from the accessibility tree.
     pub fn symbols(&self) -> Vec<String> {
         let mut headers: Vec<_> = self.0.get_all_by_role(egui::accesskit::Role::RowHeader).collect();
         headers.sort_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
-        headers.iter().filter_map(|header| header.value()).collect()
+        let labels = headers.iter().filter_map(|header| header.accesskit_node().label());
+        let values = labels.filter_map(|label| Some(label.split(", ").nth(1)?.to_owned()));
+        values.filter(|value| value != "empty").collect()
     }
 
     /// Returns the text of the open editor.
@@ -303,12 +317,22 @@ impl GridHarness {
         self.0.state()
     }
 
-    /// Returns the accessible name of the cursor's cell.
+    /// Returns the cursor's cell, as "Price of MMM", from its accessible name.
     pub fn focused(&self) -> Option<String> {
         let grid = self.0.get_by_role(egui::accesskit::Role::Grid);
-        let active = grid.accesskit_node().active_descendant()?;
-        active.label()
+        let label = grid.accesskit_node().active_descendant()?.label()?;
+        let (title, row) = (label.split(", ").next()?, label.rsplit(", ").next()?);
+        Some(format!("{title} of {}", row.trim_start_matches("row ").trim_start_matches("section ")))
     }
+}
+
+/// Returns the value in the accessible name of a cell, such as "Price, 71.72, row MMM", if it is this one, as "Price of MMM".
+fn value_in<'l>(label: &'l str, cell: &str) -> Option<&'l str> {
+    let (title, row) = cell.split_once(" of ")?;
+    let rest = label.strip_prefix(title)?.strip_prefix(", ")?;
+    let (value, place) = rest.rsplit_once(", ")?;
+    let is_row = ["row ", "section ", ""].iter().any(|kind| place.strip_prefix(kind) == Some(row));
+    is_row.then_some(if value == "empty" { "" } else { value })
 }
 
 /// A text that was painted.

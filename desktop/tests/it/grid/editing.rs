@@ -5,7 +5,7 @@ use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{edit::Change, number::Separators, value::Literal};
 
-use super::desk::{GridHarness, row, three_rows};
+use super::desk::{GridHarness, painted_texts, row, three_rows};
 
 const PRICE: usize = 2;
 
@@ -90,7 +90,7 @@ fn f2_opens_the_editor_with_the_caret_at_the_end() {
 #[test]
 fn a_double_click_opens_the_editor() {
     let mut harness = three_rows();
-    let at = harness.0.get_by_label("Price of BBB").rect().center();
+    let at = harness.node("Price of BBB").rect().center();
     for _ in 0..2 {
         for pressed in [true, false] {
             let button = egui::PointerButton::Primary;
@@ -148,7 +148,7 @@ fn a_click_elsewhere_commits_valid_text_and_keeps_invalid_text_open() {
     let mut harness = three_rows();
     harness.go(0, PRICE);
     harness.text("31");
-    harness.0.get_by_label("Note of CCC").click();
+    harness.node("Note of CCC").click();
     harness.frames();
     assert_eq!(
         (harness.cell("Price of AAA"), harness.focused()),
@@ -156,7 +156,7 @@ fn a_click_elsewhere_commits_valid_text_and_keeps_invalid_text_open() {
     );
     harness.go(1, PRICE);
     harness.text("1.2.3");
-    harness.0.get_by_label("Note of CCC").click();
+    harness.node("Note of CCC").click();
     harness.frames();
     assert_eq!(harness.editor().as_deref(), Some("1.2.3"), "invalid text is neither sent nor lost");
     assert_eq!(harness.cell("Price of BBB"), "20.00");
@@ -373,6 +373,42 @@ fn typed_text_is_kept_while_its_cell_changes() {
 }
 
 #[test]
+fn the_text_of_a_cell_does_not_move_when_its_editor_opens() {
+    let mut harness = three_rows();
+    for (column, text) in [(0, "BBB"), (8, "second")] {
+        harness.go(1, column);
+        let place = |harness: &super::desk::GridHarness| {
+            let painted = painted_texts(harness);
+            painted.into_iter().find(|painted| painted.text == text).map(|painted| painted.extent).unwrap()
+        };
+        let before = place(&harness);
+        harness.key(Key::F2);
+        assert_eq!(harness.editor().as_deref(), Some(text));
+        let after = place(&harness);
+        assert!(
+            (before.min - after.min).length() < 0.6 && (before.max - after.max).length() < 0.6,
+            "{before} {after}"
+        );
+        harness.key(Key::Escape);
+    }
+}
+
+#[test]
+fn a_new_row_starts_with_its_first_column() {
+    let mut harness = three_rows();
+    harness.keys(Modifiers::COMMAND, Key::End);
+    harness.key(Key::ArrowDown);
+    harness.key(Key::ArrowLeft);
+    harness.text("7");
+    assert_eq!((harness.editor(), harness.app().edits.len()), (None, 0), "a row without a name");
+    assert_eq!(harness.app().notices, ["A new row starts with its Symbol."]);
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of new row"));
+    harness.text("D");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC", "D"]);
+}
+
+#[test]
 fn typed_text_is_kept_if_its_row_is_removed_or_a_column_is_added() {
     let mut harness = three_rows();
     harness.go(1, PRICE);
@@ -386,7 +422,7 @@ fn typed_text_is_kept_if_its_row_is_removed_or_a_column_is_added() {
     harness.others(&[Change::AddColumn(add)]);
     assert_eq!(harness.editor().as_deref(), Some("21"));
     // The new column is the first and is empty, so rows are named by number.
-    let place = |harness: &super::desk::GridHarness, name: &str| harness.0.get_by_label(name).rect();
+    let place = |harness: &super::desk::GridHarness, name: &str| harness.node(name).rect();
     let below = place(&harness, "Price of row 3");
     harness.others(&[Change::remove(row(2), None)]);
     assert_eq!(place(&harness, "Price of row 2"), below, "its slot stays free and covers no other row");
@@ -399,7 +435,7 @@ fn typed_text_is_kept_if_its_row_is_removed_or_a_column_is_added() {
         (None, "21.00".to_owned()),
         "a new row takes its place"
     );
-    assert_eq!(harness.focused().as_deref(), Some("Price of row 2"), "the cursor is on the new row");
+    assert_eq!(harness.focused().as_deref(), Some("Price of 2"), "the cursor is on the new row");
     assert_eq!(place(&harness, "Price of row 3"), below);
 }
 

@@ -160,8 +160,8 @@ fn columns_that_the_cursor_goes_to_are_shown_whole() {
     for _ in 0..50 {
         harness.key(Key::ArrowRight);
         let name = harness.focused().unwrap();
-        let cell = harness.0.get_by_label(&name).rect();
-        let frozen = harness.0.get_by_label("Symbol of S1").rect();
+        let cell = harness.node(&name).rect();
+        let frozen = harness.node("Symbol of S1").rect();
         assert!(cell.left() >= frozen.right() - 0.5, "{name} at {cell} is under {frozen}");
         assert!(cell.right() <= 900.0, "{name} at {cell}");
     }

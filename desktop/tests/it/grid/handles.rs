@@ -24,7 +24,7 @@ use super::desk::{GridHarness, LIST, harness, row, three_rows};
 
 /// Returns a point on a row's number.
 fn number(harness: &GridHarness, name: &str) -> Pos2 {
-    let symbol = harness.0.get_by_label(&format!("Symbol of {name}")).rect();
+    let symbol = harness.node(&format!("Symbol of {name}")).rect();
     pos2(symbol.left() - 8.0, symbol.center().y)
 }
 
@@ -52,10 +52,7 @@ fn a_click_on_a_rows_number_selects_the_row() {
     let (a, b, d) = (number(&harness, "A"), number(&harness, "B"), number(&harness, "D"));
     press(&mut harness, b, Modifiers::NONE);
     assert_eq!(selected(&harness), [row(2)]);
-    assert!(
-        harness.0.get_by_label("Note of B").accesskit_node().is_selected().unwrap_or(false),
-        "the whole row"
-    );
+    assert!(harness.node("Note of B").accesskit_node().is_selected().unwrap_or(false), "the whole row");
     press(&mut harness, d, Modifiers::SHIFT);
     assert_eq!(selected(&harness), [row(2), row(3), row(4)]);
     press(&mut harness, a, Modifiers::NONE);
@@ -218,7 +215,7 @@ fn known(number: u128, column: &str, changes: &[(&str, &str, &str)]) -> CellHist
 #[test]
 fn resting_the_pointer_on_a_cell_shows_its_latest_changes() {
     let mut harness = three_rows();
-    let at = harness.0.get_by_label("Price of BBB").rect().center();
+    let at = harness.node("Price of BBB").rect().center();
     harness.0.hover_at(at);
     harness.0.step();
     assert!(harness.app().notices.is_empty(), "not immediately");

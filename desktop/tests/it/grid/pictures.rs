@@ -9,7 +9,7 @@ use desktop::{
         history::{CellChange, CellHistory, RequestState},
         sparklines::SparklineValues,
     },
-    theme::Palette,
+    theme::{Flash, Palette},
 };
 use egui::{Key, Modifiers, Theme, Vec2};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
@@ -183,7 +183,8 @@ fn a_row_glows_and_fades() {
 fn a_single_cell_can_glow() {
     let mut pictures = SnapshotResults::new();
     let mut harness = harness(Theme::Dark, false);
-    harness.app().glow = Some(Glow::new(GlowStyle { cell_only: true, ..GlowStyle::default() }));
+    harness.app().grid.flash = Flash::Cell;
+    harness.app().glow = Some(Glow::new(GlowStyle::default()));
     harness.ticked(3, "70", "71", 0.3);
     harness.picture("glow_cell", &mut pictures);
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use egui::Vec2;
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::Harness;
 use shared::{
     column::standard_columns,
     edit::Change,
@@ -59,7 +59,7 @@ fn rows_do_not_move_under_a_moving_pointer_while_a_hundred_thousand_tick() {
     harness.frames();
     let symbol = symbols(&harness)[9].clone();
     let anchored_row = row(symbol[1..].parse().unwrap());
-    let place = harness.0.get_by_label(&format!("Price of {symbol}")).rect();
+    let place = harness.node(&format!("Price of {symbol}")).rect();
     harness.0.hover_at(place.center());
     harness.0.step();
     let (mut chance, mut orders) = (1_u64, std::collections::HashSet::new());
@@ -86,7 +86,7 @@ fn rows_do_not_move_under_a_moving_pointer_while_a_hundred_thousand_tick() {
             harness.0.hover_at(place.center() + Vec2::new((frame % 40) as f32 / 20.0, 0.0));
         }
         harness.0.step();
-        let now = harness.0.get_by_label(&format!("Price of {symbol}")).rect();
+        let now = harness.node(&format!("Price of {symbol}")).rect();
         assert!((now.top() - place.top()).abs() < 0.5, "frame {frame}: {} and {}", now.top(), place.top());
     }
     // Once the pointer rests, the rows are sorted and the view stays. Orders are built in real time; frames are drawn as

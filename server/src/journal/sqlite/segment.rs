@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use shared::{
     column::ColumnKey,
-    edit::{Author, Change, Commit, Set},
+    edit::{Author, Change, Commit, Remove, Set},
     ids::{ClientId, EditId, Revision, RowId, UserId, WatchlistId},
     time::Timestamp,
     wire::codec::Encoding,
@@ -66,7 +66,7 @@ pub(super) struct Segment {
     pub(super) name: Arc<str>,
     /// Number of rows after the segment.
     pub(super) rows: usize,
-    /// The commits, with the replaced value of each `set` in `was`.
+    /// The commits, with the replaced value of each `set` and the removed row of each `remove` in `was`.
     pub(super) commits: Vec<Commit>,
     /// Answers to the edits.
     pub(super) answers: Vec<(Sender, StoredAnswer)>,
@@ -240,11 +240,15 @@ fn encode_piece(
     NewSegment { before, last, data: encoder.0, index }
 }
 
-/// Returns the stored form of a commit's changes, with the replaced value in each `set`.
+/// Returns the stored form of a commit's changes, with the replaced value in each `set` and the removed row in each `remove`.
 fn stored_changes(new: &NewCommit) -> Vec<u8> {
     let mut replaced = new.replaced.iter();
+    let mut removed = new.removed.iter();
     let with_replaced = |change: &Change| match change {
         Change::Set(set) => Change::Set(Set { was: replaced.next().cloned(), ..set.clone() }),
+        Change::Remove(remove) => {
+            Change::Remove(Remove { was: removed.next().cloned().map(Box::new), ..remove.clone() })
+        }
         other => other.clone(),
     };
     let changes: Vec<Change> = new.commit.changes.iter().map(with_replaced).collect();
@@ -344,7 +348,7 @@ mod tests {
             let changes = vec![Change::rename(&"x".repeat(bytes))];
             let at = Timestamp::from_millis(100 + i64::try_from(number).unwrap());
             let commit = Arc::new(Commit { revision, by, at, changes });
-            batch.commits.push(NewCommit { commit, replaced: Vec::new() });
+            batch.commits.push(NewCommit { commit, replaced: Vec::new(), removed: Vec::new() });
             let verdict = Verdict::Accepted(revision);
             batch.answers.push(AnswerRecord { sender, edit: EditId(number), digest: [1; 16], verdict });
         }

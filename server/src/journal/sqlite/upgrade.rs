@@ -181,7 +181,7 @@ impl Moved<'_> {
             });
             // Version 1 did not record the replaced values.
             let replaced = sets.collect::<Option<Vec<_>>>().unwrap_or_default();
-            NewCommit { commit: Arc::new(commit), replaced }
+            NewCommit { commit: Arc::new(commit), replaced, removed: Vec::new() }
         });
         let batch = Batch { expected, commits: commits.collect(), ..Batch::default() };
         for segment in encode(&batch) {

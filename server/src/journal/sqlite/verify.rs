@@ -184,7 +184,7 @@ mod tests {
             let (revision, at) = (Revision(number + 1), Timestamp::default());
             let commit =
                 Arc::new(Commit { revision, by, at, changes: vec![Change::rename(&"x".repeat(bytes))] });
-            let commits = vec![NewCommit { commit, replaced: Vec::new() }];
+            let commits = vec![NewCommit { commit, replaced: Vec::new(), removed: Vec::new() }];
             let batch =
                 Batch { expected: Revision(number), commits, name: "List".into(), ..Batch::default() };
             let segment = encode(&batch).remove(0);

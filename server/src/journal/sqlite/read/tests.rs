@@ -65,7 +65,11 @@ impl Written {
             let changes = vec![Change::set(row(self.revision), &"note".into(), note)];
             let (revision, at) = (Revision(self.revision), Timestamp::default());
             let commit = Arc::new(Commit { revision, by, at, changes });
-            batch.commits.push(NewCommit { commit, replaced: vec![Literal::from("before")] });
+            batch.commits.push(NewCommit {
+                commit,
+                replaced: vec![Literal::from("before")],
+                removed: Vec::new(),
+            });
             let verdict = Verdict::Accepted(revision);
             batch.answers.push(AnswerRecord { sender, edit, digest: [1; 16], verdict });
         }

@@ -1,0 +1,90 @@
+//! Questions and messages without a text field: whether to delete a watchlist, and that one was deleted.
+
+use std::{sync::Arc, time::Duration};
+
+use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
+use shared::ids::WatchlistId;
+
+use crate::command::{AppCommand, Command, RESTORE_WATCHLIST, entry_of};
+
+/// Time after which keys close a message that has interrupted typing.
+const READING_TIME: Duration = Duration::from_secs(1);
+
+/// A watchlist that was deleted while a text for it was typed.
+#[derive(Clone, Debug)]
+pub struct Deleted {
+    /// The watchlist.
+    pub watchlist: WatchlistId,
+    /// Its name, if it was known.
+    pub name: Option<Arc<str>>,
+    /// When the window learnt of it, on the clock of the windows.
+    pub at: Duration,
+}
+
+/// What a person answers to a question or a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answer {
+    /// Executes a command and closes the dialog.
+    Execute(AppCommand),
+    /// Closes the dialog.
+    Close,
+}
+
+/// Asks whether to delete a watchlist.
+pub(super) fn show_delete(ui: &Ui, title: &str, watchlist: WatchlistId, question: &str) -> Option<Answer> {
+    let (mut is_confirmed, mut is_cancelled) = (false, false);
+    let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
+    let modal = Modal::new(Id::unique("dialog")).frame(frame).show(ui, |ui| {
+        ui.set_width(400.0);
+        ui.heading(title);
+        ui.label(question);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            is_confirmed = ui.button(entry_of(&Command::DeleteShownList).short).clicked();
+            is_cancelled = ui.button("Cancel").clicked();
+        });
+        let has_no_focus = ui.memory(|memory| memory.focused().is_none());
+        is_confirmed |= has_no_focus && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
+    });
+    if is_confirmed {
+        return Some(Answer::Execute(AppCommand::Delete(watchlist)));
+    }
+    (is_cancelled || modal.should_close()).then_some(Answer::Close)
+}
+
+/// Says that a watchlist was deleted while `typed` was typed, and offers to keep the text and to restore the watchlist. Keys
+/// close the message once the person has had the time to see it: they may still be typing.
+pub(super) fn show_deleted(
+    ui: &Ui,
+    title: &str,
+    deleted: &Deleted,
+    typed: &str,
+    now: Duration,
+) -> Option<Answer> {
+    let mut answer = None;
+    let name = deleted.name.as_ref().map(|name| format!(" \u{201c}{name}\u{201d}")).unwrap_or_default();
+    let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
+    Modal::new(Id::unique("message")).frame(frame).show(ui, |ui| {
+        ui.set_width(400.0);
+        ui.heading(title);
+        let text = format!("Watchlist{name} was deleted while you were typing \u{201c}{typed}\u{201d}.");
+        ui.add(egui::Label::new(text).selectable(true).wrap());
+        ui.horizontal(|ui| {
+            if ui.button("Copy text").clicked() {
+                ui.copy_text(typed.to_owned());
+            }
+            if ui.button(RESTORE_WATCHLIST).clicked() {
+                answer = Some(Answer::Execute(AppCommand::Restore(deleted.watchlist)));
+            }
+            if ui.button("Close").clicked() {
+                answer = Some(Answer::Close);
+            }
+        });
+        let may_close = now.saturating_sub(deleted.at) >= READING_TIME;
+        let keys = ui
+            .input_mut(|input| [Key::Enter, Key::Escape].map(|key| input.consume_key(Modifiers::NONE, key)));
+        if may_close && keys.contains(&true) {
+            answer.get_or_insert(Answer::Close);
+        }
+    });
+    answer
+}

@@ -1,0 +1,122 @@
+//! Windows by keyboard alone: the focus moves between their parts, and menus open and are used.
+
+use desktop::{
+    command::{AppCommand, Command},
+    theme::ThemeChoice,
+};
+use egui::{Event, Key, Modifiers};
+
+use crate::{
+    headless::Headless,
+    windows::{create, go_to_price},
+};
+
+#[test]
+fn f6_goes_round_the_parts_of_the_window_and_escape_returns_to_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let name = headless.shown().unwrap().name().to_string();
+    headless.execute(Command::ToggleHistory);
+    headless.key(Modifiers::COMMAND, Key::F);
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.execute(AppCommand::Notify("Something happened.".to_owned()));
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    headless.key(Modifiers::NONE, Key::Escape);
+    let rows = headless.focused();
+    let round = ["Close", "Dismiss", &name, "Link windows", "Filter Symbol"];
+    let mut seen = Vec::new();
+    for _ in 0..round.len() {
+        headless.key(Modifiers::NONE, Key::F6);
+        seen.push(headless.focused().unwrap());
+    }
+    assert_eq!(seen, round);
+    headless.key(Modifiers::NONE, Key::F6);
+    assert_eq!(headless.focused(), rows, "the rows");
+    for part in round.iter().rev() {
+        headless.key(Modifiers::SHIFT, Key::F6);
+        assert_eq!(headless.focused().as_deref(), Some(*part));
+    }
+    headless.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(headless.focused(), rows);
+    headless.stop();
+}
+
+#[test]
+fn arrows_and_enter_work_in_the_bar_and_do_not_move_the_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    create(&mut headless, "Other");
+    headless.execute(Command::Show(companies));
+    go_to_price(&mut headless, 3);
+    let cursor = headless.window.grid.selection.cursor.clone();
+    headless.key(Modifiers::NONE, Key::F6);
+    headless.key(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(headless.focused().as_deref(), Some("Other"));
+    assert_eq!(headless.window.grid.selection.cursor, cursor);
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert_ne!(headless.window.list(), Some(companies), "Enter shows the watchlist of the tab");
+    headless.stop();
+}
+
+#[test]
+fn keys_open_the_menus_of_the_bar_and_choose_from_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    for (modifiers, key) in [(Modifiers::NONE, Key::F10), (Modifiers::ALT, Key::S)] {
+        headless.key(modifiers, key);
+        assert_eq!(headless.focused().as_deref(), Some("System theme"), "{key:?}");
+        headless.key(Modifiers::NONE, Key::ArrowDown);
+        headless.key(Modifiers::NONE, Key::ArrowDown);
+        assert_eq!(headless.focused().as_deref(), Some("Light theme"));
+        headless.key(Modifiers::NONE, Key::ArrowUp);
+        assert_eq!(headless.focused().as_deref(), Some("Dark theme"));
+        headless.key(Modifiers::NONE, Key::Escape);
+        assert_eq!(headless.find("Dark theme"), None, "Esc closes the menu");
+    }
+    headless.key(Modifiers::ALT, Key::S);
+    headless.key(Modifiers::NONE, Key::ArrowDown);
+    headless.key(Modifiers::NONE, Key::ArrowDown);
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(headless.state.preferences().theme, ThemeChoice::Light);
+    headless.key(Modifiers::ALT, Key::N);
+    assert_eq!(headless.focused().as_deref().map(str::trim_end), Some("New watchlist\u{2026}"));
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.key(Modifiers::ALT, Key::L);
+    assert_eq!(headless.focused().as_deref(), Some("Not linked"));
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.typed(vec![Event::Text("7".to_owned())]);
+    assert!(headless.window.grid.editor().is_some(), "the rows have the keys again");
+    headless.stop();
+}
+
+#[test]
+fn a_watchlist_is_found_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let rates = create(&mut headless, "Rates");
+    create(&mut headless, "Metals");
+    headless.key(Modifiers::COMMAND, Key::G);
+    assert!(headless.find("Metals").is_some());
+    headless.typed(vec![Event::Text("rat".to_owned())]);
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(headless.window.list(), Some(rates));
+    headless.stop();
+}
+
+#[test]
+fn the_list_of_keys_scrolls() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    headless.key(Modifiers::NONE, Key::F1);
+    let first = |headless: &mut Headless| headless.find("any printable key").map(|at| at.y);
+    let before = first(&mut headless).unwrap();
+    headless.key(Modifiers::NONE, Key::PageDown);
+    let after = first(&mut headless);
+    assert!(after.is_none_or(|after| after < before), "{after:?} {before}");
+    headless.key(Modifiers::NONE, Key::Home);
+    assert_eq!(first(&mut headless), Some(before));
+    headless.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(headless.find("any printable key"), None);
+    headless.stop();
+}
