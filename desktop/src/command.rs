@@ -20,7 +20,7 @@ pub use self::{
     entry::{Entry, Scope},
     grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, PickerCommand, Step},
     help::{HelpRow, help_rows, markdown},
-    keymap::{TakenKey, consume, matching, pressed, take_first},
+    keymap::{TakenKey, consume, matching, pressed, remove_menu_characters, take_first},
     menu::{menu_items, menu_keys, open_with_keys, release_keys},
     shortcut::Shortcut,
     table::{

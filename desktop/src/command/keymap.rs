@@ -37,6 +37,23 @@ pub fn consume(input: &mut InputState, is_wanted: impl Fn(&Entry) -> bool) -> Ve
     commands
 }
 
+/// Removes the characters that keys pressed with Alt type. Such keys open menus, except on macOS; Ctrl and Alt together are AltGr
+/// on Windows.
+pub fn remove_menu_characters(events: &mut Vec<Event>) {
+    if cfg!(target_os = "macos") {
+        return;
+    }
+    let mut is_menu_key = false;
+    events.retain(|event| match event {
+        Event::Key { pressed: true, modifiers, .. } => {
+            is_menu_key = modifiers.alt && !modifiers.ctrl;
+            true
+        }
+        Event::Text(_) => !is_menu_key,
+        _ => true,
+    });
+}
+
 /// A key that was taken from the events of a frame.
 pub struct TakenKey {
     /// The command of the key.
@@ -98,6 +115,27 @@ fn best(key: Key, modifiers: Modifiers, is_wanted: &dyn Fn(&Entry) -> bool) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_with_alt_types_nothing_and_other_keys_do() {
+        let press =
+            |key, modifiers| Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
+        let text = |text: &str| Event::Text(text.to_owned());
+        let kept = |modifiers| {
+            let mut events = vec![
+                text("a"),
+                press(Key::F, modifiers),
+                text("f"),
+                press(Key::G, Modifiers::NONE),
+                text("g"),
+            ];
+            remove_menu_characters(&mut events);
+            events.into_iter().filter(|event| matches!(event, Event::Text(_))).count()
+        };
+        let of_alt = if cfg!(target_os = "macos") { 3 } else { 2 };
+        assert_eq!((kept(Modifiers::ALT), kept(Modifiers::SHIFT)), (of_alt, 3));
+        assert_eq!(kept(Modifiers::ALT | Modifiers::CTRL), 3, "AltGr");
+    }
 
     #[test]
     fn the_character_of_a_shortcut_is_not_typed_and_what_follows_is() {

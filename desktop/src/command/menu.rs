@@ -32,6 +32,10 @@ fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
     if !entry.description.is_empty() {
         response = response.on_hover_text(&*entry.description);
     }
+    if response.gained_focus() {
+        // The menu of a small window scrolls.
+        response.scroll_to_me(None);
+    }
     if response.clicked() {
         ui.close();
     }

@@ -79,7 +79,7 @@ fn editing() -> Vec<Entry> {
         in_editor(previous, [shift(Key::Tab)], E::Commit(Step::Previous)),
         on_grid(previous, [shift(Key::Tab)], G::Move(Step::Previous)).not_in_palette(),
         in_editor("Discard the edit", [plain(Key::Escape)], E::Discard),
-        on_grid("Toggle checkbox", [plain(Key::Space)], G::Type(" ".to_owned())).not_in_palette(),
+        on_grid("Toggle yes/no", [plain(Key::Space)], G::Type(" ".to_owned())).not_in_palette(),
         on_grid("Open list or calendar", [alt(Key::ArrowDown)], G::OpenList),
         in_editor("Open list or calendar", [alt(Key::ArrowDown)], E::OpenList),
         in_editor("Close list or calendar", [alt(Key::ArrowUp)], E::CloseList),
@@ -231,7 +231,7 @@ fn columns() -> Vec<Entry> {
         on_grid("Show hidden columns", [], G::ShowAllColumns).when(When::HiddenColumns),
         on_column("Freeze columns up to this one", [], C::Freeze).also("pin, lock, split"),
         on_grid("Freeze only the first column", [], G::FreezeFirst).when(When::FrozenColumns),
-        on_column("Fit column to content", [], C::Fit).also("auto width, resize"),
+        on_column("Auto-fit column width", [], C::Fit).also("fit to content, resize"),
         on_column("Widen column", [], C::Width { wider: true }),
         on_column("Narrow column", [], C::Width { wider: false }),
         on_column("Move column left", [], C::Move { right: false }),
@@ -327,7 +327,7 @@ fn window() -> Vec<Entry> {
         in_window("New, import or restore watchlist", [alt(Key::N)], Command::OpenMenu(Menu::New))
             .not_in_palette(),
         in_window("Link windows", [alt(Key::L)], Command::OpenMenu(Menu::Link))
-            .describe("Windows of the same colour follow each other's watchlist and row")
+            .describe("Windows of the same colour follow each other's list and row")
             .also("group, colour, follow"),
         in_scope(
             Scope::WindowWithoutText,
@@ -366,6 +366,7 @@ fn settings() -> Vec<Entry> {
         plain("Dark theme", AppCommand::SetTheme(ThemeChoice::Dark).into()),
         plain("Light theme", AppCommand::SetTheme(ThemeChoice::Light).into()),
         plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into())
+            .short("Colour-blind palette")
             .also("settings, accessibility, red, green"),
         plain("Announce changes by others", AppCommand::ToggleAnnouncements.into())
             .also("settings, accessibility, screen reader"),

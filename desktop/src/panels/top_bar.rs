@@ -88,7 +88,7 @@ fn connection(
                 if needed > width {
                     ui.label(&text);
                 }
-                ui.label("Connection to the server and its round-trip time");
+                ui.label("Server connection and round-trip time");
             });
         });
     });

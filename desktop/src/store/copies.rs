@@ -41,7 +41,6 @@ const MAX_WAITING: usize = 256;
 struct Header {
     version: u32,
     name: Arc<str>,
-    saved_at: Timestamp,
 }
 
 /// The rest of a file.
@@ -70,7 +69,7 @@ pub(super) struct NewCopy {
 
 enum Operation {
     Read(WatchlistId),
-    Write(Box<NewCopy>, Timestamp),
+    Write(Box<NewCopy>),
     Remove(WatchlistId),
 }
 
@@ -118,8 +117,8 @@ impl Copies {
                         }
                         wake();
                     }
-                    Operation::Write(copy, now) => {
-                        if let Err(error) = write(&folder, &copy, now, write_file) {
+                    Operation::Write(copy) => {
+                        if let Err(error) = write(&folder, &copy, write_file) {
                             tracing::warn!(%error, watchlist = %copy.watchlist, "failed to keep a copy of a watchlist");
                         }
                     }
@@ -176,8 +175,7 @@ impl Copies {
         let intervals = copy.frozen.len() / ROWS_PER_INTERVAL + 1;
         let next = now + INTERVAL * u32::try_from(intervals).unwrap_or(u32::MAX);
         self.saved.insert(copy.watchlist, Saved { at: Some(copy.at), next });
-        let time = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
-        self.send(Operation::Write(Box::new(copy), time));
+        self.send(Operation::Write(Box::new(copy)));
     }
 
     /// Removes the copies of all other watchlists.
@@ -237,7 +235,9 @@ fn read_header(file: &mut impl Read) -> Option<Header> {
 
 fn read(folder: &Path, watchlist: WatchlistId) -> Option<Copy> {
     let mut file = fs::File::open(path_of(folder, watchlist)).ok()?;
-    let Header { saved_at, .. } = read_header(&mut file)?;
+    read_header(&mut file)?;
+    let saved_at = jiff::Timestamp::try_from(file.metadata().ok()?.modified().ok()?).ok()?;
+    let saved_at = Timestamp::from_millis(saved_at.as_millisecond());
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     let Body { snapshot, sparklines } = Encoding::MessagePack.decode(&bytes).ok()?;
@@ -245,9 +245,9 @@ fn read(folder: &Path, watchlist: WatchlistId) -> Option<Copy> {
     Some(Copy { watchlist, state, at, sparklines, saved_at })
 }
 
-fn write(folder: &Path, copy: &NewCopy, saved_at: Timestamp, write_file: WriteFile) -> io::Result<()> {
+fn write(folder: &Path, copy: &NewCopy, write_file: WriteFile) -> io::Result<()> {
     let NewCopy { watchlist, frozen, at, sparklines } = copy;
-    let header = Header { version: VERSION, name: frozen.name.clone(), saved_at };
+    let header = Header { version: VERSION, name: frozen.name.clone() };
     let header = Encoding::MessagePack.encode(&header);
     let length = u32::try_from(header.len()).map_err(io::Error::other)?;
     let snapshot = Snapshot::whole(frozen, *watchlist, *at);

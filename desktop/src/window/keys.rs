@@ -16,6 +16,7 @@ impl Window {
         let delayed = std::mem::take(&mut self.keyboard.delayed);
         let taken = ui.input_mut(|input| {
             input.events.splice(0..0, delayed);
+            command::remove_menu_characters(&mut input.events);
             command::take_first(&mut input.events, |entry| match entry.scope {
                 Scope::Program => true,
                 Scope::Window => !is_covered,

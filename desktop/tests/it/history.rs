@@ -134,7 +134,7 @@ fn entries_describe_who_changed_what() {
         "AA Note: empty \u{203a} watch",
         "MMM Price: 71.72 \u{203a} 72.50",
         "MMM Price: 70.00 \u{203a} 71.72",
-        "MMM added with 2 cells",
+        "MMM added",
     ] {
         desk.get_by_label(text);
     }

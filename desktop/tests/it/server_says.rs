@@ -10,13 +10,13 @@ use desktop::store::{Connection, Store};
 use shared::{
     account::{Role, User},
     column::standard_columns,
-    edit::Change,
-    ids::{At, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
+    edit::{Author, Change, Commit},
+    ids::{At, ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
     position::Position,
     time::Timestamp,
     wire::{
         client::ClientMessage,
-        server::{Created, Error, ErrorCode, Resumed, ServerMessage, Summary, Watchlists, Welcome},
+        server::{Changes, Created, Error, ErrorCode, Resumed, ServerMessage, Summary, Watchlists, Welcome},
         snapshot::{Snapshot, SnapshotRow},
     },
 };
@@ -152,6 +152,46 @@ fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
     desk.receive(ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision }));
     assert_eq!(desk.store.copied_at(LIST), None);
     assert_eq!(cells(&desk, "price"), shown("72"));
+}
+
+#[test]
+fn sparklines_are_kept_across_a_restart() {
+    let mut desk = Desk::new();
+    let columns = || [(LIST, ["price".into()].into())].into();
+    desk.store.set_sparkline_columns(WindowId(1), columns());
+    let position = Position::from_hex("80").unwrap();
+    let cells = [("price".into(), "70".into())].into();
+    let rows = vec![SnapshotRow { row: row(1), position, cells, changed: BTreeMap::new() }];
+    desk.snapshot_with(LIST, "Core book", 1, rows);
+    let user = UserId(Uuid::nil());
+    for (revision, price) in [(6, "71"), (7, "72.5")] {
+        let by = Author { user, name: "bob".into(), client: ClientId(Uuid::nil()), edit: EditId(revision) };
+        let changes = vec![Change::set(row(1), &"price".into(), price.into())];
+        let at = Timestamp::from_millis(0);
+        let commits = vec![Commit { revision: Revision(revision), by, at, changes }];
+        let (from, to) = (Revision(revision - 1), Revision(revision));
+        desk.receive(ServerMessage::Changes(Changes {
+            watchlist: LIST,
+            from,
+            to,
+            conflated: false,
+            commits,
+        }));
+    }
+    let values = |desk: &Desk| {
+        let sparklines = desk.store.sparklines(LIST)?;
+        sparklines.get(row(1), &"price".into()).map(<[f32]>::to_vec)
+    };
+    let before = values(&desk);
+    assert_eq!(before.as_ref().map(Vec::len), Some(3));
+    let mut desk = Desk::offline(desk.quit());
+    desk.store.set_sparkline_columns(WindowId(1), columns());
+    desk.store.open_list(LIST);
+    wait_for("the copy", || {
+        desk.store.tick(NOW);
+        desk.store.watchlist(LIST).map(drop)
+    });
+    assert_eq!(values(&desk), before);
 }
 
 #[test]

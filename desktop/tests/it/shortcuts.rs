@@ -177,7 +177,7 @@ fn variant_of(command: &Command) -> String {
 }
 
 /// The only buttons whose text is written where they are shown, each with the reason. They run no command.
-const BUTTONS: [(&str, &str); 12] = [
+const BUTTONS: [(&str, &str); 10] = [
     ("grid/confirmation.rs: Cancel", "closes the dialog"),
     ("panels/dialogs.rs: Browse…", "opens the system's file dialog for the text field"),
     ("panels/dialogs.rs: Cancel", "closes the dialog"),
@@ -187,8 +187,6 @@ const BUTTONS: [(&str, &str); 12] = [
     ("panels/history.rs: Close", "closes the panel that shows it"),
     ("panels/history.rs: Show row", "sets the panel's own filter"),
     ("panels/shortcuts.rs: Close", "closes the help"),
-    ("panels/top_bar/menus.rs: Glow", "opens a menu"),
-    ("panels/top_bar/menus.rs: Rows", "opens a menu"),
     ("panels/top_bar/tabs.rs: +", "opens a menu"),
 ];
 

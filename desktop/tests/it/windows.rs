@@ -397,6 +397,97 @@ fn the_last_window_that_closes_is_opened_again_at_the_next_start() {
 }
 
 #[test]
+fn a_watchlist_deleted_while_typing_is_named_and_the_text_can_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = headless.window.list().unwrap();
+    let name = headless.shown().unwrap().name().to_string();
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![Event::Text("77.5".to_owned())]);
+    headless.execute(AppCommand::Delete(list));
+    wait_for("the message", || {
+        headless.frame(Vec::new());
+        headless.window.overlays.dialog.is_some().then_some(())
+    });
+    let text =
+        format!("Watchlist \u{201c}{name}\u{201d} was deleted while you were typing \u{201c}77.5\u{201d}.");
+    assert!(headless.find(&text).is_some());
+    assert!(headless.find("Copy text").is_some());
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert!(headless.window.overlays.dialog.is_some(), "a key that was meant for the editor");
+    std::thread::sleep(Duration::from_millis(1_100));
+    headless.key(Modifiers::NONE, Key::Escape);
+    assert!(headless.window.overlays.dialog.is_none());
+    headless.stop();
+}
+
+#[test]
+fn scroll_positions_are_kept_across_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.csv");
+    let rows: String = (0..300).map(|number| format!("S{number},1\n")).collect();
+    std::fs::write(&file, format!("Symbol,Price\n{rows}")).unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    headless.execute(AppCommand::Import(file));
+    let many = wait_for("the import", || {
+        headless.frame(Vec::new());
+        headless.shown().filter(|list| list.rows().len() == 300)?;
+        headless.window.list()
+    });
+    headless.key(Modifiers::COMMAND, Key::End);
+    headless.key(Modifiers::NONE, Key::ArrowUp);
+    let position = headless.window.grid.scroll.position();
+    assert!(position.row > 200.0, "{position:?}");
+    headless.settle();
+    headless.execute(Command::Show(companies));
+    (0..3).for_each(|_| headless.frame(Vec::new()));
+    headless.stop();
+    let mut headless = Headless::start(folder.path());
+    headless.execute(Command::Show(many));
+    wait_for("the rows", || {
+        headless.frame(Vec::new());
+        headless.shown().filter(|list| list.rows().len() == 300).map(drop)
+    });
+    headless.frame(Vec::new());
+    assert_eq!(headless.window.grid.scroll.position(), position);
+    headless.stop();
+}
+
+#[test]
+fn shown_rows_are_exported_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    let file = folder.path().join("shown.tsv");
+    headless.key(Modifiers::COMMAND, Key::E);
+    assert!(headless.find("Shown rows and columns, in their order").is_some());
+    headless.typed(vec![Event::Text(file.display().to_string())]);
+    headless.key(Modifiers::NONE, Key::Enter);
+    let written = wait_for("the file", || {
+        headless.frame(Vec::new());
+        std::fs::read_to_string(&file).ok()
+    });
+    let lines: Vec<Vec<&str>> = written.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(lines[0][..3], ["Symbol", "Company", "Price"]);
+    assert_eq!((lines.len(), lines[1][2]), (21, "71.72"), "the highest price first");
+    wait_for("the notice", || {
+        headless.frame(Vec::new());
+        notices(&headless).iter().any(|text| text.starts_with("20 rows were exported to")).then_some(())
+    });
+    // The folder of the file does not exist.
+    let none = folder.path().join("none").join("shown.csv");
+    headless.execute(GridCommand::Export { path: none, only_shown: false });
+    wait_for("the error", || {
+        headless.frame(Vec::new());
+        notices(&headless).iter().any(|text| text.ends_with("the folder does not exist.")).then_some(())
+    });
+    headless.stop();
+}
+
+#[test]
 fn a_watchlist_that_anyone_deleted_is_offered_and_restored() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());

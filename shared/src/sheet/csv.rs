@@ -23,7 +23,8 @@ pub enum CsvError {
     Empty,
     /// A line with more or fewer fields than the header.
     #[error(
-        "line {line} has {found} fields and the first line names {expected} columns; fix that line (a field that contains a comma needs quotes)"
+        "line {line} has {found} {fields}; {expected} expected, as in the first line (a field that contains a comma needs quotes)",
+        fields = if *found == 1 { "field" } else { "fields" }
     )]
     Ragged {
         /// Number of the line, from 1.

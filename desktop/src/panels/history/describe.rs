@@ -26,13 +26,10 @@ pub(super) fn describe(log: &Log, index: usize, view: &View<'_>) -> String {
         }
         Change::Insert(insert) => {
             let asked = log.query.column.as_ref().and_then(|key| Some((key, insert.cells.get(key)?)));
-            let with = match (asked, insert.cells.len()) {
-                (Some((key, value)), _) => {
-                    format!("{} {}", column_name(key, view), formatted(value, key, view))
-                }
-                (None, cells) => view.separators.format_count(cells, "cell", "cells"),
-            };
-            format!("{} added with {with}", row_name(insert.row))
+            let with = asked.map(|(key, value)| {
+                format!(" with {} {}", column_name(key, view), formatted(value, key, view))
+            });
+            format!("{} added{}", row_name(insert.row), with.unwrap_or_default())
         }
         Change::Move(moved) => format!("{} moved", row_name(moved.row)),
         Change::Remove(removed) => format!("{} removed", row_name(removed.row)),

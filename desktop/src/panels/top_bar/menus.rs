@@ -78,7 +78,7 @@ pub(super) fn show_settings(
         choice(ui, preferences.colour_blind, None, AppCommand::ToggleColourBlind, commands);
         ui.separator();
         glow_menu(ui, window, state, commands);
-        ui.menu_button("Rows", |ui| {
+        ui.menu_button((check(false), "Rows"), |ui| {
             menu_keys(ui);
             for density in [Density::Compact, Density::Comfortable] {
                 let is_chosen = window.grid.density == density;
@@ -101,7 +101,7 @@ pub(super) fn show_settings(
 
 /// Draws the submenu of the glow settings: duration, extent and motion.
 fn glow_menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut Vec<Command>) {
-    ui.menu_button("Glow", |ui| {
+    ui.menu_button((check(false), "Glow"), |ui| {
         menu_keys(ui);
         let current = state.preferences().glow;
         let mut setting = |ui: &mut Ui, setting| {
@@ -119,6 +119,17 @@ fn glow_menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &
     });
 }
 
+/// Returns a check mark, or its empty place.
+fn check(is_chosen: bool) -> Atom<'static> {
+    Atom::paint(vec2(14.0, 14.0), move |ui, args| {
+        if is_chosen {
+            let center = args.rect.center();
+            let points = [vec2(-4.5, 0.0), vec2(-1.5, 3.5), vec2(4.5, -4.0)].map(|by| center + by);
+            ui.painter().add(Shape::line(points.into(), Stroke::new(1.5, args.fallback_text_color)));
+        }
+    })
+}
+
 /// Draws a command of the table as a menu item that is checked if it is chosen, and may have a colour.
 fn choice(
     ui: &mut Ui,
@@ -128,13 +139,6 @@ fn choice(
     commands: &mut Vec<Command>,
 ) {
     let command = command.into();
-    let check = Atom::paint(vec2(14.0, 14.0), move |ui, args| {
-        if is_chosen {
-            let center = args.rect.center();
-            let points = [vec2(-4.5, 0.0), vec2(-1.5, 3.5), vec2(4.5, -4.0)].map(|by| center + by);
-            ui.painter().add(Shape::line(points.into(), Stroke::new(1.5, args.fallback_text_color)));
-        }
-    });
     let dot = color.map(|color| {
         Atom::paint(vec2(14.0, 14.0), move |ui, args| {
             ui.painter().circle_filled(args.rect.center(), 5.0, color);
@@ -143,8 +147,8 @@ fn choice(
     // The menu has the name of the setting already.
     let title = entry_of(&command).short;
     let button = match dot {
-        Some(dot) => Button::new((check, dot, title)),
-        None => Button::new((check, title)),
+        Some(dot) => Button::new((check(is_chosen), dot, title)),
+        None => Button::new((check(is_chosen), title)),
     };
     let response = ui.add(button.min_size(vec2(110.0, 0.0)));
     let toggled = if is_chosen { Toggled::True } else { Toggled::False };

@@ -39,6 +39,19 @@ fn inserting_a_section_is_one_edit_and_its_title_is_edited_like_a_cell() {
 }
 
 #[test]
+fn sections_are_not_counted_as_rows() {
+    let mut harness = in_sections();
+    assert_eq!(harness.app().grid.row_counts(), (4, 4));
+    harness.app().grid.config.has_filters = true;
+    harness.app().grid.config.filters.insert("price".into(), "<2".to_owned());
+    harness.frames();
+    assert_eq!(
+        (harness.symbols(), harness.app().grid.row_counts()),
+        (vec!["Banks".to_owned(), "A".to_owned()], (4, 1))
+    );
+}
+
+#[test]
 fn rows_are_sorted_within_their_sections() {
     let mut harness = in_sections();
     harness.0.get_by_label("Symbol").click();

@@ -244,6 +244,30 @@ fn totals_of_very_many_cells_are_computed_on_another_thread() {
 }
 
 #[test]
+fn the_find_bar_shows_only_matching_rows_if_asked_to() {
+    let mut harness = three_rows();
+    harness.keys(Modifiers::COMMAND, Key::F);
+    harness.text("sec");
+    assert_eq!(harness.symbols().len(), 3, "finding hides nothing");
+    harness.keys(Modifiers::ALT, Key::F);
+    assert_eq!(harness.symbols(), ["BBB"], "whatever the column");
+    harness.others(&[Change::set(row(1), &"note".into(), "a second one".into())]);
+    assert_eq!(harness.symbols(), ["AAA", "BBB"]);
+    assert_eq!(harness.app().grid.row_counts(), (3, 2));
+    harness.text("x");
+    assert_eq!(harness.symbols().len(), 0);
+    harness.0.get_by_label("Clear filters").click();
+    harness.frames();
+    assert_eq!(harness.symbols().len(), 3);
+    harness.keys(Modifiers::COMMAND, Key::F);
+    harness.text("sec");
+    harness.keys(Modifiers::ALT, Key::F);
+    assert_eq!(harness.symbols(), ["AAA", "BBB"]);
+    harness.key(Key::Escape);
+    assert_eq!(harness.symbols().len(), 3, "closing the bar shows all rows");
+}
+
+#[test]
 fn a_click_within_one_frame_counts() {
     let mut harness = three_rows();
     let center = |harness: &super::desk::GridHarness, name: &str| harness.node(name).rect().center();
