@@ -267,16 +267,7 @@ impl Dialog {
                 let has_no_focus = ui.memory(|memory| memory.focused().is_none());
                 confirmed = enter && (field.lost_focus() || has_kind_focus || has_no_focus);
                 ui.horizontal(|ui| {
-                    let purpose = match self.kind {
-                        Kind::Import => Some(Purpose::Read),
-                        Kind::Export { .. } => Some(Purpose::Write(typed_path(&self.text))),
-                        _ => None,
-                    };
-                    if let Some(purpose) = purpose
-                        && ui.button("Browse…").clicked()
-                    {
-                        self.browse.start(ui, purpose);
-                    }
+                    self.show_browse(ui);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         confirmed |= ui.add_enabled(is_ready, egui::Button::new(done)).clicked();
                         if ui.button("Cancel").clicked() {
@@ -307,6 +298,18 @@ impl Dialog {
                     _ => sentence(&rejection.message),
                 })
             }
+        }
+    }
+
+    /// Draws the button that opens the system's file dialog, if the dialog asks for a file.
+    fn show_browse(&mut self, ui: &mut Ui) {
+        let purpose = match self.kind {
+            Kind::Import => Purpose::Read,
+            Kind::Export { .. } => Purpose::Write(typed_path(&self.text)),
+            _ => return,
+        };
+        if ui.button("Browse…").clicked() {
+            self.browse.start(ui, purpose);
         }
     }
 

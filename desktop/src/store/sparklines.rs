@@ -27,11 +27,10 @@ impl SparklineValues {
 
     /// Adds values that an earlier run has recorded, for cells that have none.
     pub(super) fn restore(&mut self, earlier: Self) {
-        for (column, rows) in earlier.columns {
+        for (column, mut rows) in earlier.columns {
             let recorded = self.columns.entry(column).or_default();
-            for (row, values) in rows {
-                recorded.entry(row).or_insert(values);
-            }
+            rows.extend(std::mem::take(recorded));
+            *recorded = rows;
         }
     }
 

@@ -47,20 +47,7 @@ impl Window {
             regions.move_focus(ui.ctx(), is_next);
         }
         let palette = Palette::of(ui.theme(), state.preferences().colour_blind);
-        let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
-        Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
-            ui,
-            |ui| {
-                commands.extend(top_bar::show(ui, &self.view(now), state, palette));
-            },
-        );
-        self.keyboard.menu = None;
-        Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
-            ui,
-            |ui| {
-                status::show(ui, &Status::of(&self.view(now), state), palette);
-            },
-        );
+        self.show_bars(ui, state, now, palette, &mut commands);
         self.show_history(ui, state, today, palette, &mut commands);
         let shown =
             CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut commands));
@@ -118,6 +105,31 @@ impl Window {
             ui.request_repaint_after(wait);
         }
         self.schedule_repaint(ui, state, now);
+    }
+
+    /// Draws the bars above and below the grid.
+    fn show_bars(
+        &mut self,
+        ui: &mut Ui,
+        state: &AppState,
+        now: Duration,
+        palette: &Palette,
+        commands: &mut Vec<Command>,
+    ) {
+        let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
+        Panel::top("top bar").exact_size(theme::TOP_BAR).show_separator_line(false).frame(bar).show(
+            ui,
+            |ui| {
+                commands.extend(top_bar::show(ui, &self.view(now), state, palette));
+            },
+        );
+        self.keyboard.menu = None;
+        Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false).frame(bar).show(
+            ui,
+            |ui| {
+                status::show(ui, &Status::of(&self.view(now), state), palette);
+            },
+        );
     }
 
     fn show_history(
