@@ -10,13 +10,15 @@ use std::{
 /// two processes may write the same file at once.
 pub type WriteFile = fn(&Path, &[u8]) -> io::Result<()>;
 
-/// Returns the path that a person has typed. `~` is their home folder.
+/// Returns the path that a person has typed. `~` is their home folder, and a relative path starts there.
 pub fn typed_path(text: &str) -> PathBuf {
     let text = text.trim();
     let in_home = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
-    match in_home.zip(env::home_dir()) {
-        Some((rest, home)) => home.join(rest.trim_start_matches(['/', '\\'])),
-        None => PathBuf::from(text),
+    let path = in_home.map_or(text, |rest| rest.trim_start_matches(['/', '\\']));
+    match env::home_dir() {
+        // An absolute path replaces the folder that it is joined to.
+        Some(home) => home.join(path),
+        None => PathBuf::from(path),
     }
 }
 
@@ -31,7 +33,8 @@ mod tests {
             ("~/desk/core.csv", home.join("desk/core.csv")),
             (" ~ ", home.clone()),
             ("/tmp/~/core.csv", PathBuf::from("/tmp/~/core.csv")),
-            ("~ann/core.csv", PathBuf::from("~ann/core.csv")),
+            ("~ann/core.csv", home.join("~ann/core.csv")),
+            ("core.csv", home.join("core.csv")),
         ] {
             assert_eq!(typed_path(text), path, "{text}");
         }

@@ -60,9 +60,9 @@ impl Regions {
     /// Moves the focus to the next or previous region.
     pub fn move_focus(&self, ctx: &Context, is_next: bool) {
         let focused = ctx.memory(|memory| memory.focused());
-        let present = self.region_of(ctx, focused).unwrap_or(Region::Grid);
-        let later = || self.0.range(present..).filter(|(region, _)| **region != present);
-        let earlier = || self.0.range(..present);
+        let current = self.region_of(ctx, focused).unwrap_or(Region::Grid);
+        let later = || self.0.range(current..).filter(|(region, _)| **region != current);
+        let earlier = || self.0.range(..current);
         let found = if is_next {
             later().chain(earlier()).next()
         } else {
@@ -80,9 +80,9 @@ impl Regions {
     /// Returns the region of a widget. Those that cover the rows come first.
     fn region_of(&self, ctx: &Context, widget: Option<Id>) -> Option<Region> {
         let center = ctx.read_response(widget?)?.rect.center();
-        let holds = |(region, shown): (&Region, &Shown)| shown.area.contains(center).then_some(*region);
+        let containing = |(region, shown): (&Region, &Shown)| shown.area.contains(center).then_some(*region);
         let covering = self.0.iter().rev().filter(|(region, _)| **region != Region::Grid);
-        covering.chain(self.0.get_key_value(&Region::Grid)).find_map(holds)
+        covering.chain(self.0.get_key_value(&Region::Grid)).find_map(containing)
     }
 
     fn is_grid(&self, widget: Id) -> bool {

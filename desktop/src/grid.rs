@@ -45,6 +45,7 @@ mod typed;
 mod view;
 pub mod view_column;
 
+pub use confirm::edits_or_question;
 pub use cursor::Cursor;
 pub use edit::Editor;
 use egui::{
@@ -52,7 +53,7 @@ use egui::{
     Ui,
 };
 pub use header::new_column_kinds;
-pub use ops::MANY_ROWS;
+pub use ops::is_many_rows;
 pub use scroll::ScrollPosition;
 pub use state::GridState;
 pub use view::{GridView, PersonAt};
@@ -129,7 +130,7 @@ impl GridState {
         }
         let table = self.table(view.watchlist);
         let frame = Frame { view, table: &table };
-        if let Some(search) = find::show(ui, &mut self.find, &frame) {
+        if let Some(search) = find::show(ui, &mut self.find, self.arranger.applied(), &frame) {
             self.go_to_match(search, &frame);
             self.scroll.reveal_next = true;
         }
@@ -431,7 +432,10 @@ impl GridState {
         let cursor = self.selection.cursor.as_ref();
         let at = (layout, response.hover_pos());
         commands.extend(card::show(ui, &mut self.card, cursor, is_busy, frame, at));
-        self.counts.update(frame.table, self.arranger.applied());
+        if self.counts.update(frame.table, self.arranger.applied()) {
+            // The status bar is drawn before.
+            ui.request_repaint();
+        }
         let (config, selection) = (&self.config, &self.selection);
         if let Some(wait) = self.sums.update(selection, config, frame.table, frame.view.now, waker(ui)) {
             ui.request_repaint_after(wait);

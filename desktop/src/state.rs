@@ -130,6 +130,7 @@ impl AppState {
             self.store.notify_until_dismissed(text);
         }
         self.store.set_glow(self.preferences.glow.style(self.reduced_motion.is_on()));
+        self.store.set_announcing(self.preferences.announces);
         self.store.tick(now);
         self.store.keep_copies(false, now);
         self.store.expire_notices(now, NOTICE_DURATION);
@@ -162,8 +163,8 @@ impl AppState {
             .find_map(|notice| notice.at)
             .map(|at| (at + NOTICE_DURATION).saturating_sub(now));
         let delayed = self.store.has_delayed_edits().then_some(Duration::from_secs(1));
-        let copy = self.store.next_copy_in(now);
-        [retry, countdown, notice, delayed, copy].into_iter().flatten().min()
+        let (copy, announcement) = (self.store.next_copy_in(now), self.store.next_announcement_in(now));
+        [retry, countdown, notice, delayed, copy, announcement].into_iter().flatten().min()
     }
 
     /// Sends queued messages.

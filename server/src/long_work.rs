@@ -16,13 +16,13 @@ pub const LONG_CHANGES: usize = 256;
 /// Highest number of threads for long work.
 const MAX_THREADS: usize = 4;
 
-/// Threads for long work; none where the system gives none. They are always the same few, because an allocator keeps
+/// Threads for long work; `None` if the system cannot start any. They are few and stay the same, because an allocator keeps
 /// memory for each thread that ever needed much of it.
 static THREADS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let count = available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
     let pool =
         ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("long-work-{index}")).build();
-    pool.inspect_err(|error| tracing::warn!(%error, "long work gets no threads of its own")).ok()
+    pool.inspect_err(|error| tracing::warn!(%error, "cannot start threads for long work")).ok()
 });
 
 /// Does work. If it is long, a thread for long work does it, and another thread takes over the tasks of this worker thread; on a

@@ -93,7 +93,7 @@ impl Feed {
         let user = User { id: UserId(Uuid::nil()), name: "feed".into(), role: Role::Editor };
         let welcome = Welcome { protocol: 1, server: "0".into(), user, now: Timestamp::from_millis(0) };
         store.receive(ServerMessage::Welcome(welcome), Duration::ZERO);
-        store.open_list(LIST);
+        store.open_list(LIST, Duration::ZERO);
         while store.poll_send().is_some() {}
         let watchlist = filled(ROWS);
         let columns = watchlist.columns();

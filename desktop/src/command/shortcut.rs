@@ -28,6 +28,12 @@ pub(super) fn alt(key: Key) -> Shortcut {
     Shortcut { modifiers: Modifiers::ALT, key }
 }
 
+/// Returns the shortcut of a letter with Alt. On macOS, where such keys type characters, it also takes Cmd.
+pub(super) fn alt_letter(key: Key) -> Shortcut {
+    let command = if cfg!(target_os = "macos") { Modifiers::COMMAND } else { Modifiers::NONE };
+    Shortcut { modifiers: Modifiers::ALT | command, key }
+}
+
 /// Returns the shortcut of a key with Alt and Shift.
 pub(super) fn alt_shift(key: Key) -> Shortcut {
     Shortcut { modifiers: Modifiers::ALT | Modifiers::SHIFT, key }

@@ -13,7 +13,7 @@ use super::{
         on_row,
     },
     grid::{ColumnCommand, EditorCommand, GridCommand, PickerCommand, Step},
-    shortcut::{Shortcut, alt, alt_shift, ctrl, ctrl_shift, modifiers_label, plain, shift},
+    shortcut::{Shortcut, alt, alt_letter, alt_shift, ctrl, ctrl_shift, modifiers_label, plain, shift},
     when::When,
     window::{Command, DialogKind, Menu},
 };
@@ -264,7 +264,7 @@ fn reading() -> Vec<Entry> {
             .short("Previous")
             .describe("Shift+Enter works in the find bar only"),
         in_field(Scope::FindBar, previous, [shift(Key::F3), shift(Key::Enter)], G::FindAdjacent { is_next: false }),
-        in_field(Scope::FindBar, "Show only matching rows", [alt(Key::F)], G::ToggleFindFilter),
+        in_field(Scope::FindBar, "Show only matching rows", [alt_letter(Key::F)], G::ToggleFindFilter),
         in_field(Scope::FindBar, "Close find bar", [plain(Key::Escape)], G::CloseFind).short("Close"),
         on_row("Show recent changes", [shift(Key::F2)], G::History).describe(
             "The last five changes of the cell: who, when, the old and the new value. Hovering over a cell also shows \
@@ -322,11 +322,11 @@ fn window() -> Vec<Entry> {
             Command::FocusRegion { is_next: false },
         )
         .not_in_palette(),
-        in_window("Settings", [plain(Key::F10), alt(Key::S)], Command::OpenMenu(Menu::Settings))
+        in_window("Settings", [plain(Key::F10), alt_letter(Key::S)], Command::OpenMenu(Menu::Settings))
             .also("options, preferences, configure"),
-        in_window("New, import or restore watchlist", [alt(Key::N)], Command::OpenMenu(Menu::New))
+        in_window("New, import or restore watchlist", [alt_letter(Key::N)], Command::OpenMenu(Menu::New))
             .not_in_palette(),
-        in_window("Link windows", [alt(Key::L)], Command::OpenMenu(Menu::Link))
+        in_window("Link windows", [alt_letter(Key::L)], Command::OpenMenu(Menu::Link))
             .describe("Windows of the same colour follow each other's list and row")
             .also("group, colour, follow"),
         in_scope(
@@ -368,7 +368,7 @@ fn settings() -> Vec<Entry> {
         plain("Toggle colour-blind palette", AppCommand::ToggleColourBlind.into())
             .short("Colour-blind palette")
             .also("settings, accessibility, red, green"),
-        plain("Announce changes by others", AppCommand::ToggleAnnouncements.into())
+        plain("Announce cells changed by others", AppCommand::ToggleAnnouncements.into())
             .also("settings, accessibility, screen reader"),
         glow("Glow: Off", "Off", GlowSetting::Seconds(0)),
         glow("Glow: 1 s", "1 s", GlowSetting::Seconds(1)),

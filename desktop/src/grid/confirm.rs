@@ -1,9 +1,9 @@
 //! Turns changes into edits, with a confirmation where needed.
 
-use shared::{edit::Change, limits::Limits, wire::codec::Encoding};
+use shared::{edit::Change, ids::WatchlistId, limits::Limits, number::Separators, wire::codec::Encoding};
 
 use super::view::GridView;
-use crate::command::{Command, Confirmation, GridCommand, entry_of};
+use crate::command::{AppCommand, Command, Confirmation, GridCommand, entry_of};
 
 /// Bytes reserved in an edit's message for everything but the changes.
 const ENVELOPE_BYTES: usize = 4 * 1024;
@@ -12,25 +12,37 @@ const ENVELOPE_BYTES: usize = 4 * 1024;
 /// the changes are too many for one edit.
 pub(super) fn edit_or_confirm(
     command: &GridCommand,
-    mut lines: Vec<String>,
+    lines: Vec<String>,
     changes: Vec<Change>,
     view: &GridView<'_>,
+) -> Vec<Command> {
+    let entry = entry_of(&command.clone().into());
+    edits_or_question((entry.title, entry.short), lines, changes, (view.id, view.separators))
+}
+
+/// Returns the edits of changes, or a command that asks for confirmation, with a title and the text of its button, if there are
+/// messages or the changes are too many for one edit.
+pub fn edits_or_question(
+    (title, confirm_label): (&'static str, &'static str),
+    mut lines: Vec<String>,
+    changes: Vec<Change>,
+    (watchlist, separators): (WatchlistId, Separators),
 ) -> Vec<Command> {
     let edits = split_into_edits(changes);
     if edits.len() > 1 {
         let changes: usize = edits.iter().map(Vec::len).sum();
         lines.push(format!(
             "{} changes are too many for one step: they are sent as {} edits, and undo takes as many steps.",
-            view.separators.format(changes.into(), 0),
+            separators.format(changes.into(), 0),
             edits.len()
         ));
     }
     if lines.is_empty() {
-        return edits.into_iter().map(|changes| view.edit(changes)).collect();
+        let edit = |changes| AppCommand::Edit { watchlist, changes }.into();
+        return edits.into_iter().map(edit).collect();
     }
-    let entry = entry_of(&command.clone().into());
-    let confirm_label = if edits.is_empty() { "Close" } else { entry.short };
-    let confirmation = Confirmation { title: entry.title, lines, confirm_label, edits };
+    let confirm_label = if edits.is_empty() { "Close" } else { confirm_label };
+    let confirmation = Confirmation { title, lines, confirm_label, edits };
     vec![GridCommand::Confirm(confirmation).into()]
 }
 

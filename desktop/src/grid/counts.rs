@@ -13,13 +13,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts the rows in an order, which is identified by a number.
-    pub(super) fn update(&mut self, table: &Table<'_>, order: u64) {
+    /// Counts the rows in an order, which is identified by a number. Returns whether the numbers have changed.
+    pub(super) fn update(&mut self, table: &Table<'_>, order: u64) -> bool {
         let watchlist = table.watchlist;
         let of = Some((watchlist.version(), order));
         if self.of == of {
-            return;
+            return false;
         }
+        let before = self.get();
         self.of = of;
         (self.all, self.shown) = (watchlist.rows().len(), table.len());
         if watchlist.columns().sections().is_some() {
@@ -27,6 +28,7 @@ impl Counts {
             self.all -= watchlist.rows().iter().filter(|row| table.is_section(row)).count();
             self.shown -= shown.filter(|row| table.is_section(row)).count();
         }
+        self.get() != before
     }
 
     /// Returns the number of all rows and of the shown ones.

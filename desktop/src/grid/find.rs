@@ -37,8 +37,8 @@ pub(super) enum Search {
 /// The number of matching cells, counted over several frames in a large list.
 #[derive(Clone, Debug, Default)]
 struct Count {
-    /// What is counted: the text in lower case, and the state of the list.
-    of: (String, Version),
+    /// What is counted: the text in lower case, the state of the list, and the number of the order of the rows.
+    of: (String, Version, u64),
     /// Number of rows that are counted.
     rows: usize,
     matches: usize,
@@ -52,14 +52,14 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Count {
     /// Counts on. Returns when to continue, unless every row is counted and none has changed.
-    fn update(&mut self, needle: &str, frame: &Frame<'_>) -> Option<Duration> {
+    fn update(&mut self, needle: &str, order: u64, frame: &Frame<'_>) -> Option<Duration> {
         let (table, now) = (frame.table, frame.view.now);
         let version = table.watchlist.version();
         let is_done = self.rows >= table.len();
         let is_behind = is_done && self.of.1 != version;
         let due_in = (self.started_at + COUNT_INTERVAL).saturating_sub(now);
-        if self.of.0 != needle || is_behind && due_in.is_zero() {
-            *self = Self { of: (needle.to_owned(), version), started_at: now, ..Self::default() };
+        if self.of.0 != needle || self.of.2 != order || is_behind && due_in.is_zero() {
+            *self = Self { of: (needle.to_owned(), version, order), started_at: now, ..Self::default() };
         } else if is_done {
             return is_behind.then_some(due_in);
         }
@@ -136,14 +136,14 @@ impl Find {
     }
 }
 
-/// Shows the find bar if it is open. Returns the requested search.
-pub(super) fn show(ui: &mut Ui, find: &mut Find, grid: &Frame<'_>) -> Option<Search> {
+/// Shows the find bar if it is open. `order` identifies the order of the rows. Returns the requested search.
+pub(super) fn show(ui: &mut Ui, find: &mut Find, order: u64, grid: &Frame<'_>) -> Option<Search> {
     if !find.is_open {
         return None;
     }
     let palette = grid.view.palette;
     if let Some(needle) = find.needle()
-        && let Some(wait) = find.count.update(&needle, grid)
+        && let Some(wait) = find.count.update(&needle, order, grid)
     {
         ui.request_repaint_after(wait);
     }

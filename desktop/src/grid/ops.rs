@@ -8,7 +8,7 @@ use shared::{
     ids::RowId,
     limits::Limits,
     value::{Literal, Value},
-    watchlist::{ColumnEntry, section},
+    watchlist::{ColumnEntry, Watchlist, section},
 };
 
 use super::{
@@ -24,7 +24,7 @@ use super::{
 use crate::command::{Command, GridCommand, When, entry_of};
 
 /// Number of rows above which a person is asked before they are removed or cleared.
-pub const MANY_ROWS: usize = 100;
+const MANY_ROWS: usize = 100;
 
 /// Clears the selected cells for a command that does this.
 pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridCommand) -> Vec<Command> {
@@ -290,15 +290,17 @@ pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<C
     commands
 }
 
-/// Returns how many rows these are, if they are so many that a person is asked before they are removed or
-/// cleared: all of several, or more than a hundred.
+/// Whether so many rows are affected that a person is asked before they are removed or cleared: all of several, or more than a
+/// hundred.
+pub fn is_many_rows(count: usize, watchlist: &Watchlist) -> bool {
+    count > MANY_ROWS || count > 1 && count == watchlist.rows().len()
+}
+
+/// Returns how many rows these are, if they are so many that a person is asked first.
 fn many_rows(count: usize, frame: &Frame<'_>) -> Option<String> {
-    let all = frame.view.watchlist.rows().len();
     let counted = frame.view.separators.format_count(count, "row", "rows");
-    if count == all && all > 1 {
-        return Some(format!("all {counted}"));
-    }
-    (count > MANY_ROWS).then_some(counted)
+    let all = if count == frame.view.watchlist.rows().len() { "all " } else { "" };
+    is_many_rows(count, frame.view.watchlist).then(|| format!("{all}{counted}"))
 }
 
 fn selected_in_list_order(selection: &Selection, frame: &Frame<'_>) -> Vec<RowId> {

@@ -3,7 +3,7 @@
 mod browse;
 mod messages;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
@@ -47,8 +47,8 @@ enum Kind {
     Import,
     Export {
         only_shown: bool,
-        /// Whether there is a file of the typed name.
-        exists: bool,
+        /// The existing file that may be replaced, once the person knows of it.
+        replaced: Option<PathBuf>,
     },
     /// Asks whether to delete a watchlist; the question.
     Delete(WatchlistId, String),
@@ -160,8 +160,7 @@ impl Dialog {
         let name: String =
             name.chars().map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c }).collect();
         let path = format!("~/{name}.csv");
-        let exists = typed_path(&path).exists();
-        Self::with(Kind::Export { only_shown: true, exists }, &path)
+        Self::with(Kind::Export { only_shown: true, replaced: None }, &path)
     }
 
     /// Creates a question whether to delete a watchlist, with the number of its rows in words.
@@ -195,11 +194,13 @@ impl Dialog {
     }
 
     /// Draws the dialog; returns it while it stays open, and the confirmed command.
-    pub fn show(self, ui: &Ui, now: Duration) -> (Option<Self>, Option<Command>) {
+    pub fn show(mut self, ui: &Ui, now: Duration) -> (Option<Self>, Option<Command>) {
         let title = self.kind.title();
         let answer = match &self.kind {
             Kind::Deleted(deleted) => messages::show_deleted(ui, title, deleted, &self.text, now),
-            Kind::Delete(watchlist, question) => messages::show_delete(ui, title, *watchlist, question),
+            Kind::Delete(watchlist, question) => {
+                messages::show_delete(ui, title, std::mem::take(&mut self.is_new), (*watchlist, question))
+            }
             _ => return self.show_field(ui),
         };
         match answer {
@@ -219,7 +220,7 @@ impl Dialog {
             Kind::AddColumn(..) => ("Title", "Add"),
             Kind::RenameColumn(..) => ("Title", "Rename"),
             Kind::Import => ("Path to a CSV file with a header row", "Import"),
-            Kind::Export { exists: true, .. } => ("Path of the file", "Replace"),
+            Kind::Export { replaced: Some(_), .. } => ("Path of the file", "Replace"),
             Kind::Export { .. } => ("Path of the file", "Export"),
             Kind::Delete(..) | Kind::Deleted(..) => ("", ""),
         };
@@ -259,7 +260,7 @@ impl Dialog {
                 }
                 let has_kind_focus = match &mut self.kind {
                     Kind::AddColumn(_, _, kind) => kind.show(ui),
-                    Kind::Export { only_shown, exists } => show_extent(ui, only_shown, *exists),
+                    Kind::Export { only_shown, replaced } => show_extent(ui, only_shown, replaced.is_some()),
                     _ => false,
                 };
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
@@ -281,6 +282,9 @@ impl Dialog {
                 self.is_reading = true;
                 let command = AppCommand::Import(typed_path(&self.text));
                 return (Some(self), Some(command.into()));
+            }
+            if self.would_replace_file() {
+                return (Some(self), None);
             }
             return (None, self.command());
         }
@@ -313,11 +317,24 @@ impl Dialog {
         }
     }
 
+    /// Whether the export would replace a file that the person does not know of. The dialog says so from then on.
+    fn would_replace_file(&mut self) -> bool {
+        let path = typed_path(&self.text);
+        match &mut self.kind {
+            Kind::Export { replaced, .. } if replaced.as_ref() != Some(&path) && path.is_file() => {
+                *replaced = Some(path);
+                self.is_new = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Handles another text in the field.
     fn text_changed(&mut self) {
         self.file_error = None;
-        if let Kind::Export { exists, .. } = &mut self.kind {
-            *exists = typed_path(&self.text).exists();
+        if let Kind::Export { replaced, .. } = &mut self.kind {
+            *replaced = None;
         }
     }
 

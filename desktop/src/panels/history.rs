@@ -21,12 +21,12 @@ use shared::{
 pub use self::view::View;
 use self::{
     describe::{column_name, describe, describe_edit, row_name},
-    restore::{Restore, restore_edit, restore_of},
+    restore::{Restoration, Restore, can_restore_edit, restore_edit, restore_of},
 };
 use crate::{
-    command::{AppCommand, Command, Confirmation, GridCommand, RESTORE, RESTORE_EDIT, entry_of},
+    command::{AppCommand, Command, RESTORE, RESTORE_EDIT, entry_of},
     focus::{self, Region},
-    grid::MANY_ROWS,
+    grid::{edits_or_question, is_many_rows},
     store::{
         history::RequestState,
         log::{Entry, Log, LogQuery},
@@ -266,33 +266,51 @@ fn show_edit(
         paint_default_icon(ui, openness, &icon);
         let label = RichText::new(&text).font(theme::small()).color(view.palette.text);
         let label = ui.add(Label::new(label).truncate().sense(Sense::click())).on_hover_text(&text);
+        ui.ctx().accesskit_node_builder(label.id, |node| {
+            node.set_role(egui::accesskit::Role::Button);
+            node.set_label(text.clone());
+            node.set_expanded(openness > 0.0);
+        });
         if label.clicked() && !panel.toggled.remove(&revision) {
             panel.toggled.insert(revision);
         }
     });
     row.col(|ui| {
-        let changes = restore_edit(log, edit, view);
-        if changes.is_empty() {
+        if !can_restore_edit(log, edit.clone(), view) {
             return;
         }
         let (by, at) = (&entries[0].by, entries[0].at.to_jiff().to_zoned(view.zone.clone()));
         let what = format!("Restore what this edit of {by} at {} replaced", at.strftime("%H:%M:%S"));
-        if ui.small_button(RESTORE_EDIT).on_hover_text(what).clicked() {
-            commands.push(edit_command(changes, view));
+        if restore_button(ui, RESTORE_EDIT, what) {
+            commands.extend(restoration_commands(restore_edit(log, edit, view), view));
         }
     });
 }
 
-/// Returns the command that makes an edit, which asks first if the edit removes many rows.
-fn edit_command(changes: Vec<Change>, view: &View<'_>) -> Command {
-    let removed = changes.iter().filter(|change| matches!(change, Change::Remove(_))).count();
-    if removed <= MANY_ROWS {
-        return AppCommand::Edit { watchlist: view.id, changes }.into();
+/// Shows a button whose purpose a screen reader reads, too. Returns whether it was clicked.
+fn restore_button(ui: &mut Ui, title: &str, what: String) -> bool {
+    let button = ui.small_button(title);
+    ui.ctx().accesskit_node_builder(button.id, |node| node.set_description(what.clone()));
+    button.on_hover_text(what).clicked()
+}
+
+/// Returns the commands that restore an edit, or one that asks first: if not everything can be restored, if many rows would be
+/// removed, or if it takes several edits.
+fn restoration_commands(restoration: Restoration, view: &View<'_>) -> Vec<Command> {
+    let Restoration { changes, left_out } = restoration;
+    let mut lines = Vec::new();
+    if left_out > 0 {
+        let changes = view.separators.format_count(left_out, "change", "changes");
+        lines.push(format!(
+            "{changes} of this edit cannot be restored, or somebody has changed the same since."
+        ));
     }
-    let rows = view.separators.format_count(removed, "row", "rows");
-    let lines = vec![format!("This edit added {rows}, which restoring removes for everyone.")];
-    let (title, confirm_label) = (RESTORE_EDIT, RESTORE);
-    GridCommand::Confirm(Confirmation { title, lines, confirm_label, edits: vec![changes] }).into()
+    let removed = changes.iter().filter(|change| matches!(change, Change::Remove(_))).count();
+    if is_many_rows(removed, view.watchlist) {
+        let rows = view.separators.format_count(removed, "row", "rows");
+        lines.push(format!("This edit added {rows}, which are removed for everyone."));
+    }
+    edits_or_question((RESTORE_EDIT, RESTORE), lines, changes, (view.id, view.separators))
 }
 
 fn show_change(
@@ -318,7 +336,7 @@ fn show_change(
     });
     row.col(|ui| match restore_of(log, index, view) {
         Restore::Edit(change, what) => {
-            if ui.small_button(RESTORE).on_hover_text(what).clicked() {
+            if restore_button(ui, RESTORE, what) {
                 commands.push(AppCommand::Edit { watchlist: view.id, changes: vec![change] }.into());
             }
         }

@@ -77,9 +77,8 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
             if let Some((all, shown)) = status.rows {
                 ui.label(quiet(row_count(status.separators, all, shown)));
                 if let Some(copied_at) = &status.copied_at {
-                    let text = format!("Offline copy of {copied_at}");
-                    let hint =
-                        "The server has not been reached yet. You can edit: your edits are sent when it is.";
+                    let text = format!("Offline copy from {copied_at}");
+                    let hint = "Not connected yet. Your edits will be sent once the server responds.";
                     let text = RichText::new(text).font(theme::small()).color(palette.down);
                     ui.add(Label::new(text).truncate()).on_hover_text(hint);
                 }

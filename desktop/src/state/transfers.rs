@@ -17,6 +17,7 @@ use shared::{
     },
     watchlist::Frozen,
 };
+use uuid::Uuid;
 
 use crate::wake::Wake;
 
@@ -136,15 +137,19 @@ impl Transfers {
     }
 }
 
-/// Writes a file beside the one that it replaces, so that an error leaves that as it was.
+/// Writes a file beside the one that it replaces, so that an error leaves that as it was. A link to a file stays a link.
 fn write_file(path: &Path, watchlist: Frozen, extent: Extent) -> io::Result<()> {
     if path.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
+    let path = &fs::canonicalize(path).unwrap_or_else(|_missing| path.to_owned());
     let mut part = path.as_os_str().to_owned();
-    part.push(".part");
+    part.push(format!(".{}.part", Uuid::new_v4()));
     let part = PathBuf::from(part);
-    let written = fs::File::create(&part).and_then(|file| {
+    let written = fs::File::create_new(&part).and_then(|file| {
+        if let Ok(replaced) = fs::metadata(path) {
+            file.set_permissions(replaced.permissions())?;
+        }
         let mut file = BufWriter::new(file);
         csv::write_extent(watchlist, extent).try_for_each(|piece| file.write_all(&piece))?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()

@@ -22,10 +22,12 @@ use super::{
 impl Store {
     /// Subscribes to a watchlist. Over the limit of a connection, the least recently shown watchlist is
     /// closed.
-    pub fn open_list(&mut self, watchlist: WatchlistId) {
+    pub fn open_list(&mut self, watchlist: WatchlistId, now: Duration) {
         self.copies.request(watchlist);
         self.replica.open(watchlist);
         if let Some(evicted) = self.lists.open(watchlist) {
+            self.keep_copy(evicted, now);
+            self.copies.closed(evicted);
             self.replica.close(evicted);
         }
     }
@@ -39,12 +41,18 @@ impl Store {
             let Some(due_at) = self.copies.due_at(watchlist, at, now) else { continue };
             if now < due_at && !at_once {
                 next = Some(next.map_or(due_at, |next| next.min(due_at)));
-            } else if let Some((frozen, at)) = self.replica.confirmed(watchlist) {
-                let sparklines = self.sparklines(watchlist).cloned().unwrap_or_default();
-                self.copies.write(NewCopy { watchlist, frozen, at, sparklines }, now);
+            } else {
+                self.keep_copy(watchlist, now);
             }
         }
         self.copies.set_next(next);
+    }
+
+    fn keep_copy(&mut self, watchlist: WatchlistId, now: Duration) {
+        if let Some((frozen, at)) = self.replica.confirmed(watchlist) {
+            let sparklines = self.sparklines(watchlist).cloned().unwrap_or_default();
+            self.copies.write(NewCopy { watchlist, frozen, at, sparklines }, now);
+        }
     }
 
     /// Returns the time until the next copy is due.

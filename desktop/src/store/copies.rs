@@ -27,6 +27,8 @@ use crate::{files::WriteFile, wake::Wake};
 const VERSION: u32 = 1;
 /// Extension of the files.
 const EXTENSION: &str = "copy";
+/// Extension of files that are being written.
+const HALF_WRITTEN: &str = "new";
 /// Delay before the first copy of a watchlist is written.
 const FIRST_DELAY: Duration = Duration::from_secs(5);
 /// Minimum time between two copies of a small watchlist.
@@ -73,10 +75,19 @@ enum Operation {
     Remove(WatchlistId),
 }
 
-/// When a watchlist was last copied, and what it was then.
+/// What the thread has done.
+enum Done {
+    Read(Box<Copy>),
+    /// A copy could not be written.
+    Failed(WatchlistId),
+}
+
+/// The last copy of a watchlist.
 #[derive(Debug)]
 struct Saved {
+    /// The state that was copied; `None` if the copy has to be written.
     at: Option<At>,
+    /// Earliest time of the next copy.
     next: Duration,
 }
 
@@ -84,7 +95,7 @@ struct Saved {
 #[derive(Default)]
 pub(super) struct Copies {
     thread: Option<CopyThread>,
-    /// Names of the copied watchlists, as found at the start.
+    /// Names of the copied watchlists.
     names: BTreeMap<WatchlistId, Arc<str>>,
     saved: BTreeMap<WatchlistId, Saved>,
     /// When the next copy is due.
@@ -92,9 +103,9 @@ pub(super) struct Copies {
 }
 
 struct CopyThread {
-    /// `None` once the thread is to end.
+    /// Dropped to end the thread.
     operations: Option<mpsc::SyncSender<Operation>>,
-    copies: mpsc::Receiver<Copy>,
+    done: mpsc::Receiver<Done>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -104,22 +115,23 @@ impl Copies {
     /// # Errors
     /// The thread cannot be started.
     pub(super) fn open(folder: PathBuf, write_file: WriteFile, wake: Wake) -> io::Result<Self> {
+        remove_half_written(&folder);
         let names = names(&folder);
         let (operations, receiver) = mpsc::sync_channel(MAX_WAITING);
-        let (sender, copies) = mpsc::sync_channel(MAX_WAITING);
+        let (sender, done) = mpsc::sync_channel(MAX_WAITING);
         let work = move || {
             for operation in receiver {
                 match operation {
                     Operation::Read(watchlist) => {
                         let Some(copy) = read(&folder, watchlist) else { continue };
-                        if sender.send(copy).is_err() {
-                            return;
-                        }
+                        // Fails only if the program is ending.
+                        drop(sender.send(Done::Read(Box::new(copy))));
                         wake();
                     }
                     Operation::Write(copy) => {
                         if let Err(error) = write(&folder, &copy, write_file) {
                             tracing::warn!(%error, watchlist = %copy.watchlist, "failed to keep a copy of a watchlist");
+                            drop(sender.send(Done::Failed(copy.watchlist)));
                         }
                     }
                     Operation::Remove(watchlist) => drop(fs::remove_file(path_of(&folder, watchlist))),
@@ -127,29 +139,43 @@ impl Copies {
             }
         };
         let thread = thread::Builder::new().name("afterglow-copies".to_owned()).spawn(work)?;
-        let thread = CopyThread { operations: Some(operations), copies, thread: Some(thread) };
+        let thread = CopyThread { operations: Some(operations), done, thread: Some(thread) };
         Ok(Self { thread: Some(thread), names, ..Self::default() })
     }
 
-    /// Returns the copied watchlists, as found at the start.
+    /// Returns the copied watchlists.
     pub(super) fn names(&self) -> impl Iterator<Item = (WatchlistId, &Arc<str>)> {
         self.names.iter().map(|(watchlist, name)| (*watchlist, name))
     }
 
-    /// Requests the copy of a watchlist, once.
+    /// Requests the copy of a watchlist that is opened, once.
     pub(super) fn request(&mut self, watchlist: WatchlistId) {
         if self.names.contains_key(&watchlist) && !self.saved.contains_key(&watchlist) {
             self.saved.insert(watchlist, Saved { at: None, next: FIRST_DELAY });
-            self.send(Operation::Read(watchlist));
+            let _is_sent = self.send(Operation::Read(watchlist));
         }
     }
 
-    /// Takes a copy that was read.
+    /// Handles a watchlist that is closed: its copy is read again when it is opened.
+    pub(super) fn closed(&mut self, watchlist: WatchlistId) {
+        self.saved.remove(&watchlist);
+    }
+
+    /// Returns the next copy that was read.
     pub(super) fn take(&mut self) -> Option<Copy> {
-        let copy = self.thread.as_ref()?.copies.try_recv().ok()?;
-        let saved = self.saved.entry(copy.watchlist).or_insert(Saved { at: None, next: Duration::ZERO });
-        saved.at = Some(copy.at);
-        Some(copy)
+        loop {
+            match self.thread.as_ref()?.done.try_recv().ok()? {
+                Done::Read(copy) => {
+                    let first = Saved { at: None, next: Duration::ZERO };
+                    self.saved.entry(copy.watchlist).or_insert(first).at = Some(copy.at);
+                    return Some(*copy);
+                }
+                // It is written again at the next time.
+                Done::Failed(watchlist) => {
+                    self.saved.get_mut(&watchlist).into_iter().for_each(|saved| saved.at = None);
+                }
+            }
+        }
     }
 
     /// Returns when a watchlist of a number of rows is to be copied, unless its copy is up to date.
@@ -174,8 +200,10 @@ impl Copies {
     pub(super) fn write(&mut self, copy: NewCopy, now: Duration) {
         let intervals = copy.frozen.len() / ROWS_PER_INTERVAL + 1;
         let next = now + INTERVAL * u32::try_from(intervals).unwrap_or(u32::MAX);
-        self.saved.insert(copy.watchlist, Saved { at: Some(copy.at), next });
-        self.send(Operation::Write(Box::new(copy)));
+        let (watchlist, name, at) = (copy.watchlist, copy.frozen.name.clone(), copy.at);
+        let is_sent = self.send(Operation::Write(Box::new(copy)));
+        self.saved.insert(watchlist, Saved { at: Some(at).filter(|_| is_sent), next });
+        self.names.insert(watchlist, name);
     }
 
     /// Removes the copies of all other watchlists.
@@ -185,15 +213,14 @@ impl Copies {
         for watchlist in removed {
             self.names.remove(&watchlist);
             self.saved.remove(&watchlist);
-            self.send(Operation::Remove(watchlist));
+            let _is_sent = self.send(Operation::Remove(watchlist));
         }
     }
 
-    fn send(&self, operation: Operation) {
-        if let Some(operations) = self.thread.as_ref().and_then(|thread| thread.operations.as_ref()) {
-            // If too many wait, the copy stays as it is until the next one.
-            drop(operations.try_send(operation));
-        }
+    /// Passes an operation to the thread. Returns false if too many wait.
+    fn send(&self, operation: Operation) -> bool {
+        let operations = self.thread.as_ref().and_then(|thread| thread.operations.as_ref());
+        operations.is_some_and(|operations| operations.try_send(operation).is_ok())
     }
 }
 
@@ -209,6 +236,15 @@ impl Drop for CopyThread {
 
 fn path_of(folder: &Path, watchlist: WatchlistId) -> PathBuf {
     folder.join(format!("{watchlist}.{EXTENSION}"))
+}
+
+/// Removes what processes that crashed have left. A process that is writing at this moment fails and repeats that later.
+fn remove_half_written(folder: &Path) {
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if file.path().extension().is_some_and(|extension| extension == HALF_WRITTEN) {
+            drop(fs::remove_file(file.path()));
+        }
+    }
 }
 
 /// Returns the names of the watchlists that have a copy in a folder.
@@ -255,7 +291,7 @@ fn write(folder: &Path, copy: &NewCopy, write_file: WriteFile) -> io::Result<()>
     let bytes = [&length.to_le_bytes()[..], &header, &body].concat();
     fs::create_dir_all(folder)?;
     // Several processes may keep a copy of the same watchlist.
-    let own = path_of(folder, *watchlist).with_extension(format!("{}.new", process::id()));
+    let own = path_of(folder, *watchlist).with_extension(format!("{}.{HALF_WRITTEN}", process::id()));
     write_file(&own, &bytes)?;
     fs::rename(&own, path_of(folder, *watchlist))
 }

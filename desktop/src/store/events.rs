@@ -58,8 +58,10 @@ impl Store {
     /// Advances time: resends edits, removes faded glow and reports faults of the outbox.
     pub fn tick(&mut self, now: Duration) {
         while let Some(Copy { watchlist, state, at, sparklines, saved_at }) = self.copies.take() {
-            let is_shown = self.replica.restore_copy(watchlist, state, at);
-            self.lists.restored(watchlist, sparklines, is_shown.then_some(saved_at));
+            if self.lists.opened().contains(&watchlist) {
+                let is_shown = self.replica.restore_copy(watchlist, state, at);
+                self.lists.restored(watchlist, sparklines, is_shown.then_some(saved_at));
+            }
         }
         self.replica.tick(millis(now));
         self.lists.fade(now);

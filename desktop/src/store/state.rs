@@ -105,9 +105,19 @@ impl Store {
         self.lists.get(watchlist)?.copied_at
     }
 
-    /// Returns the change by somebody else that a screen reader announces now.
-    pub fn announcement(&mut self, now: Duration) -> Option<&Announcement> {
-        self.announcements.update(now)
+    /// Sets whether changes by others are announced.
+    pub fn set_announcing(&mut self, is_on: bool) {
+        self.announcements.set_on(is_on);
+    }
+
+    /// Returns the change by somebody else that a screen reader announces of a watchlist now.
+    pub fn announcement(&mut self, watchlist: WatchlistId, now: Duration) -> Option<&Announcement> {
+        self.announcements.update(watchlist, now)
+    }
+
+    /// Returns the time until the next announcement.
+    pub fn next_announcement_in(&self, now: Duration) -> Option<Duration> {
+        self.announcements.next_in(now)
     }
 
     /// Returns the replica of the server's state.

@@ -6,7 +6,7 @@ use shared::{
     edit::{Change, Set},
     ids::RowId,
     rejection::{Code, Rejection},
-    value::{Literal, Value},
+    value::Literal,
     watchlist::Watchlist,
 };
 
@@ -56,7 +56,7 @@ fn plain(literal: &Literal) -> String {
     }
 }
 
-/// Returns the name of a cell: the text in the first column of its row, and the title of its column.
+/// Returns the name of a cell: the first text of its row, and the title of its column.
 fn cell_name(state: &Watchlist, Set { row, column, .. }: &Set) -> String {
     let title = state.columns().get(column);
     let title = title.map_or_else(|| column.to_string(), |entry| entry.column.title.to_string());
@@ -66,13 +66,10 @@ fn cell_name(state: &Watchlist, Set { row, column, .. }: &Set) -> String {
     }
 }
 
-/// Returns the text in the first column of a row.
+/// Returns the first text of a row.
 pub(super) fn row_name(state: &Watchlist, row: RowId) -> Option<Arc<str>> {
-    let first = state.columns().visible().next()?;
-    match state.cell(row, &first.column.key) {
-        Value::Text(text) => Some(text),
-        _ => None,
-    }
+    let row = state.rows().get(row)?;
+    row.first_text(state.columns()).map(|(_, text)| text.clone())
 }
 
 /// Describes edits that cannot be written to this machine's disk.

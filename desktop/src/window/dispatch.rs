@@ -52,6 +52,9 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
             window.overlays.palette = Some(CommandPalette::new());
         }
         Command::OpenListPicker => window.overlays.palette = Some(CommandPalette::of_watchlists()),
+        Command::OpenMenu(menu) if window.grid.editor().is_some() => {
+            window.leave_editor_then(AfterEditor::OpenMenu(menu));
+        }
         Command::OpenMenu(menu) => window.keyboard.menu = Some(menu),
         Command::FocusRegion { is_next } if window.grid.editor().is_some() => {
             window.leave_editor_then(AfterEditor::FocusRegion { is_next });

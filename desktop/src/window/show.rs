@@ -53,6 +53,10 @@ impl Window {
             CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut commands));
         match self.next.take().filter(|_| self.grid.editor().is_none()) {
             Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
+            Some(AfterEditor::OpenMenu(menu)) => {
+                self.keyboard.menu = Some(menu);
+                ui.request_repaint();
+            }
             Some(AfterEditor::FocusRegion { is_next }) => regions.move_focus(ui.ctx(), is_next),
             Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
             Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
@@ -97,7 +101,7 @@ impl Window {
         }
         self.follow(ui, state);
         let title = self.title(state);
-        speech::describe(ui, &title, state, now);
+        speech::describe(ui, &title, self.lists.shown, state, now);
         self.viewport.sync(ui, title);
         let changed = state.windows.saved_of(self.id).and_then(|saved| self.changed_since(saved));
         state.windows.record(self.id, changed, self.grid.editor().is_some());
@@ -246,7 +250,7 @@ impl Window {
             }
         }
         if let Some(list) = self.lists.shown {
-            state.store.open_list(list);
+            state.store.open_list(list, now);
         }
     }
 

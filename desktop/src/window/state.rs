@@ -104,6 +104,7 @@ impl Lists {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AfterEditor {
     Show(WatchlistId),
+    OpenMenu(Menu),
     /// Moves the focus to the next or the previous region.
     FocusRegion {
         is_next: bool,
@@ -338,7 +339,7 @@ fn with_shown<'a, T>(
     others.chain(shown)
 }
 
-/// Leaves out what is as at first.
+/// Leaves out default values.
 fn not_default<'a, T: Default + PartialEq + 'a>(
     kept: impl Iterator<Item = (WatchlistId, &'a T)>,
 ) -> impl Iterator<Item = (WatchlistId, &'a T)> {
@@ -346,7 +347,7 @@ fn not_default<'a, T: Default + PartialEq + 'a>(
     kept.filter(move |(_, of)| **of != first)
 }
 
-/// Whether exactly this is saved of the watchlists.
+/// Whether the saved values are the present ones.
 fn is_saved<'a, T: PartialEq + 'a>(
     now: impl Iterator<Item = (WatchlistId, &'a T)>,
     saved: &BTreeMap<WatchlistId, T>,

@@ -1,5 +1,7 @@
 //! Windows by keyboard alone: the focus moves between their parts, and menus open and are used.
 
+use std::time::Duration;
+
 use desktop::{
     command::{AppCommand, Command},
     theme::ThemeChoice,
@@ -8,6 +10,7 @@ use egui::{Event, Key, Modifiers};
 
 use crate::{
     headless::Headless,
+    screen::wait_for,
     windows::{create, go_to_price},
 };
 
@@ -87,6 +90,11 @@ fn keys_open_the_menus_of_the_bar_and_choose_from_them() {
     headless.key(Modifiers::NONE, Key::Escape);
     headless.typed(vec![Event::Text("7".to_owned())]);
     assert!(headless.window.grid.editor().is_some(), "the rows have the keys again");
+    headless.key(Modifiers::NONE, Key::F10);
+    assert!(headless.window.grid.editor().is_none(), "the editor is committed first");
+    headless.key(Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(headless.focused().as_deref(), Some("Dark theme"));
+    headless.key(Modifiers::NONE, Key::Escape);
     headless.stop();
 }
 
@@ -112,11 +120,34 @@ fn the_list_of_keys_scrolls() {
     let first = |headless: &mut Headless| headless.find("any printable key").map(|at| at.y);
     let before = first(&mut headless).unwrap();
     headless.key(Modifiers::NONE, Key::PageDown);
-    let after = first(&mut headless);
-    assert!(after.is_none_or(|after| after < before), "{after:?} {before}");
+    wait_for("the scrolled list", || {
+        first(&mut headless).is_none_or(|after| after < before - 100.0).then_some(())
+    });
     headless.key(Modifiers::NONE, Key::Home);
-    assert_eq!(first(&mut headless), Some(before));
+    wait_for("the start of the list", || (first(&mut headless) == Some(before)).then_some(()));
     headless.key(Modifiers::NONE, Key::Escape);
     assert_eq!(headless.find("any printable key"), None);
+    headless.stop();
+}
+
+#[test]
+fn nothing_in_the_bar_moves_with_the_round_trip_and_the_palette_keeps_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let mut places = Vec::new();
+    for micros in [300, 1_000, 12_000, 250_000] {
+        headless.state.store.set_round_trip(Duration::from_micros(micros));
+        places.push(headless.find("Settings").unwrap());
+    }
+    assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+    headless.key(Modifiers::COMMAND, Key::K);
+    let before = headless.find("Command").unwrap();
+    for text in ["r", "e", "do"] {
+        headless.typed(vec![Event::Text(text.to_owned())]);
+        assert_eq!(headless.find("Command"), Some(before), "{text}");
+    }
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert!(headless.find("Nothing to redo in this window.").is_some());
+    assert_eq!(headless.find("Command"), Some(before), "with the reason");
     headless.stop();
 }

@@ -250,14 +250,49 @@ fn a_whole_edit_is_restored_and_its_changes_open_and_close() {
     desk.run_steps(3);
     buttons_of(&desk)[1].click();
     desk.run_steps(3);
-    let edits: Vec<Vec<Change>> = desk.state().commands.iter().map(changes_of).collect();
+    let edits: Vec<Vec<Change>> = desk.state().commands.iter().take(1).map(changes_of).collect();
     let set = |row, column: &str, value: &str, was: &str| {
         let literal = |text: &str| if text.is_empty() { Literal::Empty } else { Literal::from(text) };
         Change::set_guarded(row, &column.into(), literal(value), literal(was))
     };
-    assert_eq!(edits[0], [set(row(1), "price", "71.72", "72.5"), set(row(2), "note", "", "watch")]);
+    assert_eq!(edits, [vec![set(row(1), "price", "71.72", "72.5"), set(row(2), "note", "", "watch")]]);
+    let Command::Grid(GridCommand::Confirm(asked)) = &desk.state().commands[1] else {
+        panic!("no question: {:?}", desk.state().commands)
+    };
+    assert_eq!(asked.lines, ["This edit added 2 rows, which are removed for everyone."], "all rows");
     let added = Some(Revision(1));
-    assert_eq!(edits[1], [Change::remove(row(2), added), Change::remove(row(1), added)]);
+    assert_eq!(asked.edits, [[Change::remove(row(2), added), Change::remove(row(1), added)]]);
+}
+
+#[test]
+fn a_restored_edit_leaves_out_what_others_have_changed_since_and_says_so() {
+    let mut desk = desk();
+    let Desk { watchlist, .. } = desk.state_mut();
+    let limits = Limits::default();
+    watchlist.apply(&[set(row(1), "price", "75", None)], &Mode::Pending { limits: &limits }).unwrap();
+    desk.run_steps(3);
+    buttons_of(&desk)[0].click();
+    desk.run_steps(3);
+    let Some(Command::Grid(GridCommand::Confirm(asked))) = desk.state().commands.first().cloned() else {
+        panic!("no question: {:?}", desk.state().commands)
+    };
+    assert_eq!(
+        asked.lines,
+        ["1 change of this edit cannot be restored, or somebody has changed the same since."]
+    );
+    assert_eq!(asked.edits[0].len(), 1, "the note");
+    desk.get_by_label("Only MMM").click();
+    desk.run_steps(3);
+    let query = desk.state().panel.query(LIST);
+    let log = &mut desk.state_mut().log;
+    *log = Log::new(query);
+    drop(log.next_request(false));
+    desk.run_steps(3);
+    assert_eq!(
+        desk.query_all_by_label("Restore all").count(),
+        0,
+        "a filtered history has only a part of each edit"
+    );
 }
 
 fn buttons_of<'d>(desk: &'d Harness<'static, Desk>) -> Vec<egui_kittest::Node<'d>> {
@@ -291,7 +326,7 @@ fn the_restoration_of_an_edit_that_added_many_rows_is_asked_for() {
     let Some(Command::Grid(GridCommand::Confirm(asked))) = desk.state().commands.first().cloned() else {
         panic!("no question: {:?}", desk.state().commands)
     };
-    assert_eq!(asked.lines, ["This edit added 101 rows, which restoring removes for everyone."]);
+    assert_eq!(asked.lines, ["This edit added 101 rows, which are removed for everyone."]);
 }
 
 #[test]

@@ -32,6 +32,18 @@ fn command(window: &Window<'_>, name: &str) {
     window.keys(&["Return"]);
 }
 
+#[test]
+fn a_key_closes_one_of_two_windows() {
+    let Some(screen) = Screen::open() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = desktop(&screen, folder.path(), &[]);
+    let window = screen.place(program.id(), PLACE);
+    window.keys(&["ctrl+n"]);
+    wait_for("the second window", || (screen.windows_of(program.id()) == 2).then_some(()));
+    window.keys(&["ctrl+w"]);
+    wait_for("one window", || (screen.windows_of(program.id()) == 1).then_some(()));
+}
+
 fn make_list(window: &Window<'_>, name: &str) {
     command(window, "new watchlist");
     window.text(name);

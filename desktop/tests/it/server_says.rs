@@ -51,7 +51,7 @@ impl Desk {
     fn new() -> Self {
         let mut desk = Self::offline(tempfile::tempdir().unwrap());
         desk.connect();
-        desk.store.open_list(LIST);
+        desk.store.open_list(LIST, NOW);
         desk
     }
 
@@ -130,7 +130,7 @@ fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
 
     let mut desk = Desk::offline(desk.quit());
     assert_eq!(desk.store.known_lists(), [(LIST, "Core book".into())], "its tab");
-    desk.store.open_list(LIST);
+    desk.store.open_list(LIST, NOW);
     wait_for("the copy", || {
         desk.store.tick(NOW);
         desk.store.watchlist(LIST).map(drop)
@@ -186,7 +186,7 @@ fn sparklines_are_kept_across_a_restart() {
     assert_eq!(before.as_ref().map(Vec::len), Some(3));
     let mut desk = Desk::offline(desk.quit());
     desk.store.set_sparkline_columns(WindowId(1), columns());
-    desk.store.open_list(LIST);
+    desk.store.open_list(LIST, NOW);
     wait_for("the copy", || {
         desk.store.tick(NOW);
         desk.store.watchlist(LIST).map(drop)
@@ -239,7 +239,7 @@ fn a_restored_backup_adds_one_notice_for_all_open_watchlists() {
         (WatchlistId(Uuid::from_u128(9)), "FX"),
     ];
     let mut desk = Desk::new();
-    lists.into_iter().for_each(|(list, _)| desk.store.open_list(list));
+    lists.into_iter().for_each(|(list, _)| desk.store.open_list(list, NOW));
     let restore = |desk: &mut Desk, epoch| {
         desk.connect();
         lists.into_iter().for_each(|(list, name)| desk.snapshot_of(list, name, epoch));
@@ -295,7 +295,7 @@ fn an_unavailable_list_does_not_delay_edits_of_another() {
     let mut desk = Desk::new();
     desk.snapshot(1);
     let bad = WatchlistId(Uuid::from_u128(8));
-    desk.store.open_list(bad);
+    desk.store.open_list(bad, NOW);
     while desk.store.poll_send().is_some() {}
     let mut requests = 0;
     for second in 0..60 {
@@ -347,7 +347,7 @@ fn a_large_import_waits_for_the_disk_and_loses_nothing() {
     desk.receive(ServerMessage::Created(Created { request, watchlist: list }));
     assert_eq!(desk.store.take_created(WindowId(2)), []);
     assert_eq!(desk.store.take_created(WindowId(1)), [list]);
-    desk.store.open_list(list);
+    desk.store.open_list(list, NOW);
     desk.snapshot_of(list, "Imported", 1);
     wait_for("every row of the import", || {
         desk.store.tick(NOW);

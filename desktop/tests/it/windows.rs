@@ -524,6 +524,11 @@ fn a_watchlist_that_one_desktop_deleted_is_restored_from_the_menu_of_another() {
     assert!(two.ann.window.overlays.dialog.is_none() && two.ann.shown().is_some(), "Esc keeps the watchlist");
     two.ann.execute(Command::DeleteShownList);
     two.ann.key(Modifiers::NONE, Key::Enter);
+    assert!(two.ann.window.overlays.dialog.is_none() && two.ann.shown().is_some(), "Enter keeps it, too");
+    two.ann.execute(Command::DeleteShownList);
+    two.ann.frame(Vec::new());
+    two.ann.key(Modifiers::NONE, Key::ArrowRight);
+    two.ann.key(Modifiers::NONE, Key::Enter);
     wait_for("the watchlist to be deleted", || {
         [&mut two.ann, &mut two.bob]
             .iter_mut()

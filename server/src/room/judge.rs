@@ -25,9 +25,9 @@ use crate::{
     journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict},
 };
 
-/// Maximum size of the rows that a commit removes, in bytes, up to which their cells are kept for the history.
+/// Maximum size of the removed rows that a commit is stored with, in bytes.
 const MAX_REMOVED_BYTES: usize = 512 << 10;
-/// Maximum number of characters of the name of a row whose cells are not kept.
+/// Maximum number of characters of the name of a removed row that is stored without its cells.
 const NAME_LENGTH: usize = 64;
 
 /// The state that edits are judged against.
@@ -204,7 +204,7 @@ impl Judge {
     }
 }
 
-/// Returns what a history tells of removed rows: all of their cells, as long as they do not take too much memory.
+/// Returns removed rows as a history shows them: with all of their cells, or only with their names past [`MAX_REMOVED_BYTES`].
 fn removed_rows<'a>(rows: impl Iterator<Item = &'a Row>, columns: &Columns) -> Vec<RemovedRow> {
     let mut bytes = 0;
     let removed = rows.map(|row| {

@@ -42,9 +42,10 @@ impl Replica {
     }
 
     /// Shows a watchlist as it was confirmed in an earlier run, with the pending edits, until the server continues from there or
-    /// sends a snapshot. Returns false if a newer state is shown already.
+    /// sends a snapshot. Returns false if a newer state is shown already, or the watchlist is not open.
     pub fn restore_copy(&mut self, watchlist: WatchlistId, state: Watchlist, at: At) -> bool {
-        self.lists.entry(watchlist).or_default().restore_copy(state, at, &self.limits)
+        let list = self.lists.get_mut(&watchlist).filter(|list| list.is_wanted());
+        list.is_some_and(|list| list.restore_copy(state, at, &self.limits))
     }
 
     /// Adds a person's edit, which is shown at once and sent as soon as possible. Returns the edit, which the

@@ -47,8 +47,7 @@ pub(in crate::grid) fn open(
         && let Some(first) = frame.table.columns().first().filter(|first| first.key() != column.key())
         && frame.table.editable(None, first).is_some()
     {
-        // Otherwise a typed figure would become a row that nobody can name.
-        selection.cursor = Some(Cursor { row: None, column: first.key().clone() });
+        // A figure typed here would become a row without a name. The cursor stays, so that no later key is typed elsewhere.
         return Some(Command::notify(format!("A new row starts with its {}.", first.title())));
     }
     let Some((storage, value)) = frame.table.editable(cursor.row, column) else {

@@ -9,7 +9,7 @@ use std::{
 
 use egui::Ui;
 
-/// Nobody closes a dialog in so short a time: the system has none.
+/// A dialog that ends within this time was not shown: the system has none.
 const UNSEEN: Duration = Duration::from_millis(250);
 
 /// What a file is chosen for.
@@ -21,7 +21,15 @@ pub(super) enum Purpose {
 
 /// The open dialog, if there is one.
 #[derive(Default)]
-pub(super) struct Browse(Option<Receiver<Result<Option<PathBuf>, ()>>>);
+pub(super) struct Browse(Option<Receiver<Chosen>>);
+
+/// What became of a dialog.
+enum Chosen {
+    /// The chosen file; `None` if the dialog was cancelled.
+    File(Option<PathBuf>),
+    /// The system has no dialog.
+    NoDialog,
+}
 
 impl Browse {
     /// Opens the dialog.
@@ -34,7 +42,7 @@ impl Browse {
             let chosen = choose(purpose);
             let was_seen = chosen.is_some() || started.elapsed() > UNSEEN;
             // Fails if the dialog was closed in the meantime.
-            drop(sender.send(if was_seen { Ok(chosen) } else { Err(()) }));
+            drop(sender.send(if was_seen { Chosen::File(chosen) } else { Chosen::NoDialog }));
             ctx.request_repaint_of(viewport);
         };
         let started = thread::Builder::new().name("afterglow-browse".to_owned()).spawn(ask);
@@ -45,11 +53,11 @@ impl Browse {
     pub(super) fn take(&mut self) -> Option<Result<PathBuf, String>> {
         match self.0.as_ref()?.try_recv() {
             Err(TryRecvError::Empty) => return None,
-            Ok(Ok(file)) => {
+            Ok(Chosen::File(file)) => {
                 self.0 = None;
                 return file.map(Ok);
             }
-            Ok(Err(())) | Err(TryRecvError::Disconnected) => self.0 = None,
+            Ok(Chosen::NoDialog) | Err(TryRecvError::Disconnected) => self.0 = None,
         }
         Some(Err("This system has no dialog for files. Type the path instead.".to_owned()))
     }

@@ -17,7 +17,7 @@ pub struct Deleted {
     pub watchlist: WatchlistId,
     /// Its name, if it was known.
     pub name: Option<Arc<str>>,
-    /// When the window learnt of it, on the clock of the windows.
+    /// When the window was told, on the clock of the windows.
     pub at: Duration,
 }
 
@@ -31,7 +31,12 @@ pub(super) enum Answer {
 }
 
 /// Asks whether to delete a watchlist.
-pub(super) fn show_delete(ui: &Ui, title: &str, watchlist: WatchlistId, question: &str) -> Option<Answer> {
+pub(super) fn show_delete(
+    ui: &Ui,
+    title: &str,
+    is_new: bool,
+    (watchlist, question): (WatchlistId, &str),
+) -> Option<Answer> {
     let (mut is_confirmed, mut is_cancelled) = (false, false);
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let modal = Modal::new(Id::unique("dialog")).frame(frame).show(ui, |ui| {
@@ -40,10 +45,13 @@ pub(super) fn show_delete(ui: &Ui, title: &str, watchlist: WatchlistId, question
         ui.label(question);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             is_confirmed = ui.button(entry_of(&Command::DeleteShownList).short).clicked();
-            is_cancelled = ui.button("Cancel").clicked();
+            let cancel = ui.button("Cancel");
+            if is_new {
+                // The key that has opened the dialog may be pressed again by mistake.
+                cancel.request_focus();
+            }
+            is_cancelled = cancel.clicked();
         });
-        let has_no_focus = ui.memory(|memory| memory.focused().is_none());
-        is_confirmed |= has_no_focus && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
     });
     if is_confirmed {
         return Some(Answer::Execute(AppCommand::Delete(watchlist)));

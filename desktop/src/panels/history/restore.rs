@@ -22,7 +22,7 @@ pub(super) enum Restore {
     Edit(Change, String),
     /// The row's values are in older changes, which are not loaded.
     Unknown(RowId),
-    /// It is current already, or is unknown.
+    /// The present state is the same, or the former one is unknown.
     Nothing,
 }
 
@@ -52,34 +52,97 @@ pub(super) fn restore_of(log: &Log, index: usize, view: &View<'_>) -> Restore {
     }
 }
 
-/// Returns the changes that restore what a whole edit replaced, as far as it is known and not current already. Rows that the edit
-/// added are removed, unless others have changed them since.
-pub(super) fn restore_edit(log: &Log, edit: Range<usize>, view: &View<'_>) -> Vec<Change> {
-    let (mut columns, mut inserts, mut removals, mut rename) = (Vec::new(), Vec::new(), Vec::new(), None);
-    // The entries are the newest first, so the last value of a cell is the one before the edit.
-    let mut cells: BTreeMap<(RowId, &ColumnKey), &Literal> = BTreeMap::new();
+/// The restoration of a whole edit.
+pub(super) struct Restoration {
+    pub(super) changes: Vec<Change>,
+    /// Number of the edit's changes that are not restored: what they replaced is unknown, or somebody has changed it since.
+    pub(super) left_out: usize,
+}
+
+/// Whether anything of a whole edit can be restored. A filtered history does not have all of its changes.
+pub(super) fn can_restore_edit(log: &Log, edit: Range<usize>, view: &View<'_>) -> bool {
+    let is_whole = log.query.row.is_none() && log.query.column.is_none();
+    is_whole && edit.into_iter().any(|index| is_restorable(log, index, view))
+}
+
+fn is_restorable(log: &Log, index: usize, view: &View<'_>) -> bool {
+    let columns = view.watchlist.columns();
+    match &log.entries()[index].change {
+        Change::Set(Set { row, column, value, was: Some(was) }) => {
+            has_value(*row, column, value, view) && restored_cell(*row, column, was, view).is_some()
+        }
+        Change::Remove(removed) => view.watchlist.rows().get(removed.row).is_none(),
+        Change::Insert(insert) => view.watchlist.rows().get(insert.row).is_some(),
+        Change::RemoveColumn(named) => restored_column(named, view).is_some(),
+        Change::AddColumn(add) => columns.visible_column(&add.key).is_ok(),
+        Change::Rename(_) => log.name_before(index).is_some_and(|before| *before != **view.watchlist.name()),
+        _ => false,
+    }
+}
+
+/// Restores what a whole edit replaced, as far as it is known and nobody has changed it since. The server rejects the restoration
+/// if somebody has changed a row that the edit added.
+pub(super) fn restore_edit(log: &Log, edit: Range<usize>, view: &View<'_>) -> Restoration {
+    let (mut restored_columns, mut removed_columns) = (Vec::new(), Vec::new());
+    let (mut inserts, mut removals, mut rename) = (BTreeMap::new(), Vec::new(), None);
+    // The entries are the newest first: the first value of a cell is the one that the edit left, the last `was` the one before it.
+    let mut cells: BTreeMap<(RowId, &ColumnKey), (&Literal, &Literal)> = BTreeMap::new();
+    let mut left_out = 0;
     for index in edit {
         let Entry { revision, change, .. } = &log.entries()[index];
+        let is_shown = |row| view.watchlist.rows().get(row).is_some();
         match change {
-            Change::Set(Set { row, column, was: Some(was), .. }) => drop(cells.insert((*row, column), was)),
-            Change::Remove(removed) if view.watchlist.rows().get(removed.row).is_none() => {
-                inserts.extend(restored_row(log, index, view));
+            Change::Set(Set { row, column, value, was: Some(was) }) => {
+                cells.entry((*row, column)).or_insert((value, was)).1 = was;
             }
-            Change::Insert(insert) if view.watchlist.rows().get(insert.row).is_some() => {
+            Change::Remove(removed) if is_shown(removed.row) => {}
+            Change::Remove(removed) => match restored_row(log, index, view) {
+                Some(insert) => drop(inserts.insert(removed.row, insert)),
+                None => left_out += 1,
+            },
+            // A row that the edit itself removed again was not there before.
+            Change::Insert(insert) if inserts.remove(&insert.row).is_some() => {}
+            Change::Insert(insert) if is_shown(insert.row) => {
                 removals.push(Change::remove(insert.row, Some(*revision)));
             }
-            Change::RemoveColumn(named) => columns.extend(restored_column(named, view)),
+            Change::RemoveColumn(named) => restored_columns.extend(restored_column(named, view)),
             Change::AddColumn(add) if view.watchlist.columns().visible_column(&add.key).is_ok() => {
-                columns.push(Change::RemoveColumn(ColumnRef { key: add.key.clone() }));
+                removed_columns.push(add.key.clone());
             }
-            Change::Rename(_) => rename = log.name_before(index).map(Change::rename).or(rename),
-            _ => {}
+            Change::Rename(_) if log.name_before(index).is_some() => {
+                rename = log.name_before(index).map(Change::rename)
+            }
+            Change::Insert(_) | Change::AddColumn(_) => {}
+            Change::Set(_)
+            | Change::Move(_)
+            | Change::SetColumn(_)
+            | Change::RestoreColumn(_)
+            | Change::Rename(_) => left_out += 1,
         }
     }
-    let removed: Vec<RowId> = removals.iter().filter_map(Change::row).collect();
-    let cells = cells.into_iter().filter(|((row, _), _)| !removed.contains(row));
-    let sets = cells.filter_map(|((row, column), was)| restored_cell(row, column, was, view));
-    columns.into_iter().chain(inserts).chain(sets).chain(removals).chain(rename).collect()
+    let gone: Vec<RowId> = removals.iter().filter_map(Change::row).collect();
+    let mut sets = Vec::new();
+    for ((row, column), (value, was)) in cells {
+        if let Some(Change::Insert(insert)) = inserts.get_mut(&row) {
+            insert.cells.insert(column.clone(), was.clone());
+        } else if gone.contains(&row) || removed_columns.contains(column) {
+            // It goes with its row or its column.
+        } else if has_value(row, column, value, view) {
+            sets.extend(restored_cell(row, column, was, view));
+        } else {
+            left_out += 1;
+        }
+    }
+    let removed_columns = removed_columns.into_iter().map(|key| Change::RemoveColumn(ColumnRef { key }));
+    let rows = restored_columns.into_iter().chain(inserts.into_values()).chain(sets).chain(removals);
+    Restoration { changes: rows.chain(removed_columns).chain(rename).collect(), left_out }
+}
+
+/// Whether a cell still has a value that an edit set.
+fn has_value(row: RowId, column: &ColumnKey, value: &Literal, view: &View<'_>) -> bool {
+    let entry = view.watchlist.columns().visible_column(column);
+    let read = entry.ok().and_then(|entry| entry.column.kind.read(value, &Limits::default()).ok());
+    view.watchlist.rows().get(row).is_some() && read == Some(view.watchlist.cell(row, column))
 }
 
 /// Returns the change that restores a value, unless the cell has that value already.

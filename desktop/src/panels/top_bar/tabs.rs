@@ -98,7 +98,10 @@ fn tab(
     let text = text.color(if is_shown { palette.text } else { palette.muted });
     let fill = if is_shown { palette.background } else { Color32::TRANSPARENT };
     let tab = ui.add(Button::new(text).fill(fill).stroke(egui::Stroke::NONE).min_size(vec2(0.0, 26.0)));
-    ui.ctx().accesskit_node_builder(tab.id, |node| node.set_selected(is_shown));
+    ui.ctx().accesskit_node_builder(tab.id, |node| {
+        node.set_selected(is_shown);
+        node.set_label(name);
+    });
     if is_shown {
         let line = tab.rect.with_min_y(tab.rect.bottom() - 2.0);
         ui.painter().rect_filled(line, 1, palette.accent);

@@ -217,3 +217,13 @@ fn text_typed_after_picking_a_day_is_appended() {
     harness.text(" 14:30");
     assert_eq!(harness.editor().as_deref(), Some("2026-11-23 14:30"));
 }
+
+#[test]
+fn the_list_of_choices_is_about_as_wide_as_its_cell() {
+    let mut harness = three_rows();
+    harness.go(0, SIDE);
+    harness.keys(Modifiers::ALT, Key::ArrowDown);
+    let option = harness.0.get_by_label("hold").rect();
+    let cell = harness.node("Side of BBB").rect();
+    assert!(option.width() <= cell.width() + 8.0, "{option} {cell}");
+}

@@ -399,10 +399,15 @@ fn a_new_row_starts_with_its_first_column() {
     harness.keys(Modifiers::COMMAND, Key::End);
     harness.key(Key::ArrowDown);
     harness.key(Key::ArrowLeft);
-    harness.text("7");
+    let before = harness.focused();
+    for text in ["7", "1", ".", "5"] {
+        harness.text(text);
+    }
+    harness.key(Key::F2);
     assert_eq!((harness.editor(), harness.app().edits.len()), (None, 0), "a row without a name");
-    assert_eq!(harness.app().notices, ["A new row starts with its Symbol."]);
-    assert_eq!(harness.focused().as_deref(), Some("Symbol of new row"));
+    assert_eq!(harness.app().notices[0], "A new row starts with its Symbol.");
+    assert_eq!(harness.focused(), before);
+    harness.key(Key::Home);
     harness.text("D");
     harness.key(Key::Enter);
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC", "D"]);

@@ -8,7 +8,7 @@ use shared::{
     value::Literal,
 };
 
-use super::desk::{harness, row, three_rows};
+use super::desk::{harness, painted_texts, row, three_rows};
 
 const PRICE: usize = 2;
 
@@ -241,6 +241,18 @@ fn totals_of_very_many_cells_are_computed_on_another_thread() {
         harness.frames();
         (sum(&mut harness) == Some(12_502_501.into())).then_some(())
     });
+}
+
+#[test]
+fn the_text_of_a_filter_is_in_the_middle_of_its_field() {
+    let mut harness = three_rows();
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    harness.text("xx");
+    let field = harness.0.get_by_label("Filter Symbol").rect();
+    let painted = painted_texts(&harness);
+    let text = painted.iter().find(|painted| painted.text == "xx").unwrap().extent;
+    // The letters have no ascenders, so their middle is a little lower.
+    assert!((text.center().y - field.center().y).abs() < 3.0, "{text} in {field}");
 }
 
 #[test]

@@ -220,7 +220,7 @@ impl Editor {
     }
 
     fn run(&mut self, commands: &mpsc::Receiver<String>) {
-        self.store.open_list(self.given.list);
+        self.store.open_list(self.given.list, Duration::ZERO);
         let (mut edits, mut is_state_requested) = (false, false);
         loop {
             match commands.try_recv().as_deref() {
