@@ -24,8 +24,8 @@ pub use self::{
     menu::{menu_items, menu_keys, open_with_keys, release_keys},
     shortcut::Shortcut,
     table::{
-        DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN,
-        entries, entry_of,
+        DISMISS, GO_TO, OVERWRITE, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST,
+        SHOW_HIDDEN_COLUMN, entries, entry_of,
     },
     when::{Conditions, When},
     window::{Command, DialogKind, Menu},

@@ -53,7 +53,6 @@ use egui::{
     Ui,
 };
 pub use header::new_column_kinds;
-pub use ops::is_many_rows;
 pub use scroll::ScrollPosition;
 pub use state::GridState;
 pub use view::{GridView, PersonAt};
@@ -370,7 +369,8 @@ impl GridState {
             }
         };
         // In a small window the menu scrolls.
-        let shown = menu.show(|ui| ScrollArea::vertical().max_height(height).show(ui, show));
+        let shown = menu
+            .show(|ui| ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, show));
         let is_open = shown.is_some_and(|shown| !shown.response.should_close());
         if !is_open && self.menu.position.take().is_some() {
             response.request_focus();

@@ -121,8 +121,10 @@ impl AppState {
         while let Some(finished) = self.transfers.poll() {
             match finished {
                 Finished::Import(import) => self.create_imported(import),
-                Finished::Export(Ok(done)) => self.store.notify(done, now),
-                Finished::Export(Err(error)) => self.store.notify_until_dismissed(error),
+                Finished::Export(window, result) => {
+                    let error = result.map(|done| self.store.notify_in(window, done, now)).err();
+                    self.transfers.finish(window, error);
+                }
             }
         }
         self.save_joined_server(now);
@@ -186,7 +188,7 @@ impl AppState {
             AppCommand::Edit { watchlist, changes } => match self.store.edit(watchlist, window, changes) {
                 Ok(act) => self.store.offer_undo(window, act, self.region.separators, now),
                 Err(rejection) => {
-                    self.store.notify(format!("Cannot apply this edit: {rejection}."), now);
+                    self.store.notify_in(window, format!("Cannot apply this edit: {rejection}."), now);
                 }
             },
             AppCommand::Quit => self.quit(window, now),
@@ -210,8 +212,8 @@ impl AppState {
                 self.notify_offline_unless(is_requested, now);
             }
             AppCommand::Import(path) => self.transfers.import(window, path, self.wake.clone()),
-            AppCommand::Export(export) => self.export(export, now),
-            AppCommand::Notify(text) => self.store.notify(text, now),
+            AppCommand::Export(export) => self.export(export, window),
+            AppCommand::Notify(text) => self.store.notify_in(window, text, now),
             AppCommand::Reconnect => self.net.retry_now(),
             AppCommand::Join => {
                 self.joining.iter().for_each(Joining::give_consent);
@@ -280,14 +282,14 @@ impl AppState {
             let is_requested = self.store.create(window, id, &name, Some(table.columns), fill);
             is_requested.then_some(()).ok_or_else(|| OFFLINE.to_owned())
         });
-        self.transfers.finish_import(window, made.err());
+        self.transfers.finish(window, made.err());
     }
 
     /// Writes rows and columns of a watchlist to a file.
-    fn export(&mut self, export: Export, now: Duration) {
+    fn export(&mut self, export: Export, window: WindowId) {
         let Export { watchlist, path, rows, columns } = export;
         let Some(watchlist) = self.store.watchlist(watchlist) else {
-            return self.store.notify(When::List.reason(), now);
+            return self.transfers.finish(window, Some(When::List.reason().to_owned()));
         };
         let frozen = watchlist.freeze();
         let count = rows.as_ref().map_or(frozen.len(), Vec::len);
@@ -296,13 +298,11 @@ impl AppState {
         let has_tabs = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
         let extent =
             Extent { rows, columns, separator: if has_tabs { Separator::Tab } else { Separator::Comma } };
-        if let Err(error) = self.transfers.export(path, (frozen, extent), done, self.wake.clone()) {
-            self.store.notify(format!("Cannot start the export: {error}."), now);
-        }
+        self.transfers.export(window, path, (frozen, extent), done, self.wake.clone());
     }
 
-    /// Takes the result of an import of a window: `Some(None)` on success, `Some(Some(error))` on failure.
-    pub fn take_import_result(&mut self, window: WindowId) -> Option<Option<String>> {
+    /// Takes the result of an import or an export of a window: `Some(None)` on success, `Some(Some(error))` on failure.
+    pub fn take_transfer_result(&mut self, window: WindowId) -> Option<Option<String>> {
         self.transfers.take_result(window)
     }
 

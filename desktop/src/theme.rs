@@ -77,6 +77,15 @@ pub const NUMBER: f32 = 11.0;
 /// Font size of marks on cells and headers, in points.
 pub const TINY: f32 = 9.0;
 
+/// Space that a dialog leaves on each side of a small window, with its own margin, in points.
+const DIALOG_MARGIN: f32 = 24.0;
+
+/// Sets the width of a dialog, in points, or less if the window is too small.
+pub fn fit_width(ui: &mut egui::Ui, width: f32) {
+    let room = ui.ctx().content_rect().width() - 2.0 * DIALOG_MARGIN;
+    ui.set_width(width.min(room.max(0.0)));
+}
+
 /// Font of text in the grid.
 pub fn text() -> FontId {
     FontId::proportional(TEXT)
@@ -145,6 +154,7 @@ fn style(palette: &Palette, theme: Theme) -> Style {
     style.spacing.menu_margin = Margin::same(4);
     style.spacing.interact_size.y = 24.0;
     style.interaction.selectable_labels = false;
+    style.interaction.resize_grab_radius_side = 8.0;
     style
 }
 

@@ -34,7 +34,9 @@ pub const RESTORE_WATCHLIST: &str = "Restore watchlist";
 /// Title of a button that restores what its notice or its row describes.
 pub const RESTORE: &str = "Restore";
 /// Title of a button that restores what a whole edit replaced.
-pub const RESTORE_EDIT: &str = "Restore all";
+pub const RESTORE_EDIT: &str = "Revert edit";
+/// Title of a button that replaces a value that somebody else has set.
+pub const OVERWRITE: &str = "Overwrite";
 /// Title of the button that dismisses a notice.
 pub const DISMISS: &str = "Dismiss";
 

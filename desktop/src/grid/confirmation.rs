@@ -3,7 +3,10 @@
 use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
 
 use super::view::GridView;
-use crate::command::{Command, Confirmation};
+use crate::{
+    command::{Command, Confirmation},
+    theme::fit_width,
+};
 
 /// Shows the open confirmation, if there is one. Returns its edits once the user confirms.
 pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView<'_>) -> Vec<Command> {
@@ -12,7 +15,7 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
     let modal = Modal::new(Id::unique("confirmation"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
-            ui.set_width(440.0);
+            fit_width(ui, 440.0);
             ui.heading(confirmation.title);
             for line in &confirmation.lines {
                 ui.label(line);

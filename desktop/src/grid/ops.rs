@@ -292,7 +292,7 @@ pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<C
 
 /// Whether so many rows are affected that a person is asked before they are removed or cleared: all of several, or more than a
 /// hundred.
-pub fn is_many_rows(count: usize, watchlist: &Watchlist) -> bool {
+fn is_many_rows(count: usize, watchlist: &Watchlist) -> bool {
     count > MANY_ROWS || count > 1 && count == watchlist.rows().len()
 }
 

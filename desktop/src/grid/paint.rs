@@ -193,7 +193,7 @@ fn paint_section(
         fill = mix(fill, palette.accent, SELECTION_TINT);
     }
     painter.rect_filled(band, 0, fill);
-    painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.hairline));
+    painter.hline(band.x_range(), band.bottom() - 0.5, Stroke::new(1.0, palette.outline));
     let title = frame.table.columns().first().map(|first| frame.table.value(row, first));
     if let Some(Value::Text(title)) = title {
         let (shown, color) = (sanitized(&title), readable(palette.text, fill));
@@ -208,7 +208,8 @@ fn paint_row_numbers(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, 
     let painter = painter.with_clip_rect(strip.intersect(painter.clip_rect()));
     let cursor = state.selection.cursor_index(frame.table);
     for index in layout.visible_rows() {
-        let Some(row) = frame.table.id_at(index) else { continue };
+        let Some(row) = frame.table.row_at(index) else { continue };
+        let (is_section, row) = (frame.table.is_section(row), row.id);
         let cell = layout.band(index).with_max_x(layout.left);
         let is_selected = !state.selection.blocks.is_single() && state.selection.blocks.has_row(row);
         if is_selected {
@@ -218,7 +219,9 @@ fn paint_row_numbers(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, 
         let glow = frame.view.row_glow(row);
         let background = mix(palette.background, palette.glow, glow.map_or(0.0, |glow| glow.strength));
         let color = readable(color, background);
-        paint_text(&painter, inner(cell), &(index + 1).to_string(), Align::RIGHT, color, theme::number());
+        // A section is not a row of data.
+        let number = if is_section { String::new() } else { (index + 1).to_string() };
+        paint_text(&painter, inner(cell), &number, Align::RIGHT, color, theme::number());
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     grid::new_column_kinds,
     store::sentence,
     text_field::select_all,
+    theme::fit_width,
 };
 
 /// An open dialog.
@@ -33,9 +34,9 @@ pub struct Dialog {
     text: String,
     is_new: bool,
     browse: Browse,
-    /// The file is being read.
-    is_reading: bool,
-    /// Why the last file could not be imported, or none can be chosen.
+    /// The file is being read or written.
+    is_transferring: bool,
+    /// Why the last file could not be read or written, or none can be chosen.
     file_error: Option<String>,
 }
 
@@ -178,19 +179,19 @@ impl Dialog {
             text: text.to_owned(),
             is_new: true,
             browse: Browse::default(),
-            is_reading: false,
+            is_transferring: false,
             file_error: None,
         }
     }
 
-    /// Returns whether a file is being read.
-    pub fn is_importing(&self) -> bool {
-        self.is_reading
+    /// Returns whether a file is being read or written.
+    pub fn is_transferring(&self) -> bool {
+        self.is_transferring
     }
 
-    /// Reports that the file could not be imported and lets the person choose another one.
-    pub fn with_import_error(self, error: String) -> Self {
-        Self { is_reading: false, is_new: true, file_error: Some(error), ..self }
+    /// Reports that the file could not be read or written and lets the person choose another one.
+    pub fn with_file_error(self, error: String) -> Self {
+        Self { is_transferring: false, is_new: true, file_error: Some(error), ..self }
     }
 
     /// Draws the dialog; returns it while it stays open, and the confirmed command.
@@ -229,12 +230,13 @@ impl Dialog {
             Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
             _ => true,
         };
-        let is_ready = is_kind_valid && error.is_none() && !self.text.trim().is_empty() && !self.is_reading;
+        let is_ready =
+            is_kind_valid && error.is_none() && !self.text.trim().is_empty() && !self.is_transferring;
         let mut confirmed = false;
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
             .show(ui, |ui| {
-                ui.set_width(400.0);
+                fit_width(ui, 400.0);
                 ui.heading(title);
                 let field = ui.add(
                     TextEdit::singleline(&mut self.text)
@@ -252,8 +254,9 @@ impl Dialog {
                 if let Some(file_error) = &self.file_error {
                     ui.colored_label(ui.visuals().error_fg_color, file_error);
                 }
-                if self.is_reading {
-                    ui.label("Reading\u{2026}");
+                if self.is_transferring {
+                    let is_import = matches!(self.kind, Kind::Import);
+                    ui.label(if is_import { "Reading\u{2026}" } else { "Writing\u{2026}" });
                 }
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error);
@@ -278,15 +281,14 @@ impl Dialog {
                 });
             });
         if confirmed && is_ready {
-            if matches!(self.kind, Kind::Import) {
-                self.is_reading = true;
-                let command = AppCommand::Import(typed_path(&self.text));
-                return (Some(self), Some(command.into()));
-            }
             if self.would_replace_file() {
                 return (Some(self), None);
             }
-            return (None, self.command());
+            let command = self.command();
+            // The dialog stays open until the file is read or written.
+            self.is_transferring = matches!(self.kind, Kind::Import | Kind::Export { .. });
+            let kept = self.is_transferring.then_some(self);
+            return (kept, command);
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
     }
@@ -350,30 +352,31 @@ impl Dialog {
         }
     }
 
-    fn command(self) -> Option<Command> {
+    fn command(&self) -> Option<Command> {
         let text = self.text.trim().to_owned();
-        let command = match self.kind {
+        let command = match &self.kind {
             Kind::NewWatchlist => AppCommand::Create(text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
-                AppCommand::Edit { watchlist, changes }
+                AppCommand::Edit { watchlist: *watchlist, changes }
             }
             Kind::AddColumn(watchlist, after, kind) => {
                 let kind = kind.kind();
                 let key = ColumnKey(slug(&text).into());
                 let title = text.as_str().into();
-                let add = AddColumn { key, title, kind, after: Some(Some(after)) };
-                AppCommand::Edit { watchlist, changes: vec![Change::AddColumn(add)] }
+                let add = AddColumn { key, title, kind, after: Some(Some(after.clone())) };
+                AppCommand::Edit { watchlist: *watchlist, changes: vec![Change::AddColumn(add)] }
             }
             Kind::RenameColumn(watchlist, key) => {
                 let title = Some(text.as_str().into());
-                let set = SetColumn { key, title, kind: None, after: None };
-                AppCommand::Edit { watchlist, changes: vec![Change::SetColumn(set)] }
+                let set = SetColumn { key: key.clone(), title, kind: None, after: None };
+                AppCommand::Edit { watchlist: *watchlist, changes: vec![Change::SetColumn(set)] }
             }
+            Kind::Import => AppCommand::Import(typed_path(&text)),
             Kind::Export { only_shown, .. } => {
-                return Some(GridCommand::Export { path: typed_path(&text), only_shown }.into());
+                return Some(GridCommand::Export { path: typed_path(&text), only_shown: *only_shown }.into());
             }
-            Kind::Import | Kind::Delete(..) | Kind::Deleted(..) => return None,
+            Kind::Delete(..) | Kind::Deleted(..) => return None,
         };
         Some(command.into())
     }

@@ -8,7 +8,8 @@ mod view;
 use std::{collections::BTreeSet, ops::Range};
 
 use egui::{
-    Align, ComboBox, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon, vec2,
+    Align, ComboBox, Id, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon,
+    vec2,
 };
 use egui_extras::{Column, TableBuilder, TableRow};
 use shared::{
@@ -26,7 +27,7 @@ use self::{
 use crate::{
     command::{AppCommand, Command, RESTORE, RESTORE_EDIT, entry_of},
     focus::{self, Region},
-    grid::{edits_or_question, is_many_rows},
+    grid::edits_or_question,
     store::{
         history::RequestState,
         log::{Entry, Log, LogQuery},
@@ -44,7 +45,7 @@ const ROW: f32 = 24.0;
 /// Minimum width in points for full dates and wider names.
 const WIDE: f32 = 380.0;
 /// Width of the buttons, in points.
-const BUTTONS: f32 = 76.0;
+const BUTTONS: f32 = 82.0;
 /// Distance of the changes of an edit from its left edge, in points.
 const INDENT: f32 = 18.0;
 /// Maximum number of changes of an edit that are shown at first.
@@ -117,7 +118,9 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &m
     let mut is_open = true;
     let frame = egui::Frame::new().fill(view.palette.bars).inner_margin(egui::Margin::symmetric(12, 8));
     let max_width = (ui.available_width() * MAX_SHARE).max(MIN_WIDTH);
-    let side = Panel::right("history").default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
+    // A window that was small does not leave the panel narrow: its width is kept apart.
+    let id = Id::unique("history").with(max_width < WIDTH);
+    let side = Panel::right(id).default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
     side.frame(frame).show(ui, |ui| {
         let area = ui.max_rect();
         ui.horizontal(|ui| {
@@ -127,6 +130,10 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &m
                 let close = ui.button("Close").on_hover_text(entry.key());
                 focus::record(ui, Region::History, area, close.id);
                 is_open = !close.clicked();
+                // In the title, so that the entries do not move under the pointer.
+                if view.log.is_some_and(|log| log.is_stale && (panel.is_paused || log.shows_older())) {
+                    commands.extend(log_button(ui, false));
+                }
             });
         });
         filters(ui, panel, view);
@@ -181,9 +188,6 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
             ui.label(quiet("No changes found"));
         }
         RequestState::Waiting(_) | RequestState::Answered => {}
-    }
-    if log.is_stale && (panel.is_paused || log.shows_older()) {
-        commands.extend(log_button(ui, false));
     }
     let lines = panel.lines(log);
     let is_wide = ui.available_width() >= WIDE;
@@ -306,7 +310,7 @@ fn restoration_commands(restoration: Restoration, view: &View<'_>) -> Vec<Comman
         ));
     }
     let removed = changes.iter().filter(|change| matches!(change, Change::Remove(_))).count();
-    if is_many_rows(removed, view.watchlist) {
+    if removed > 0 {
         let rows = view.separators.format_count(removed, "row", "rows");
         lines.push(format!("This edit added {rows}, which are removed for everyone."));
     }

@@ -5,6 +5,7 @@ use egui::{Align, Id, Key, Label, Layout, Modal, Ui};
 use crate::{
     command::{AppCommand, entry_of},
     destination::Destination,
+    theme::fit_width,
 };
 
 const SCHEME: &str = "http://";
@@ -15,7 +16,7 @@ pub fn show(ui: &Ui, destination: &Destination) -> Option<AppCommand> {
     let mut chosen = None;
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let shown = Modal::new(Id::unique("join")).frame(frame).show(ui, |ui| {
-        ui.set_width(440.0);
+        fit_width(ui, 440.0);
         ui.heading("Join this server?");
         ui.add_space(4.0);
         ui.add(Label::new(question(destination)).selectable(true).wrap());

@@ -4,7 +4,7 @@ use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, accesskit::Live, vec2};
 use shared::ids::WindowId;
 
 use crate::{
-    command::{AppCommand, Command, DISMISS, RESTORE, entry_of},
+    command::{AppCommand, Command, DISMISS, OVERWRITE, RESTORE, entry_of},
     focus::{self, Region},
     state::AppState,
     store::{Notice, Offer},
@@ -81,6 +81,10 @@ fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
     let offer = match &notice.offer {
         None => None,
         Some(Offer::Restore(watchlist)) => Some((RESTORE, vec![AppCommand::Restore(*watchlist).into()])),
+        Some(Offer::Overwrite(watchlist, change)) => {
+            let edit = AppCommand::Edit { watchlist: *watchlist, changes: vec![change.clone()] };
+            Some((OVERWRITE, vec![edit.into()]))
+        }
         Some(Offer::Undo { steps, .. }) => {
             Some((entry_of(&Command::Undo).title, vec![Command::Undo; *steps]))
         }

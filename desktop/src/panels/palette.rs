@@ -212,7 +212,9 @@ fn list_items(state: &AppState, prefix: &str) -> Vec<Item> {
     let summaries = state.store.replica().summaries().unwrap_or_default();
     let lists = state.store.known_lists().into_iter().map(|(watchlist, name)| {
         let summary = summaries.iter().find(|summary| summary.watchlist == watchlist);
-        let rows = summary.map(|summary| state.region.separators.format_count(summary.rows, "row", "rows"));
+        let loaded = state.store.watchlist(watchlist).map(|watchlist| watchlist.rows().len());
+        let rows = loaded.or(summary.map(|summary| summary.rows));
+        let rows = rows.map(|rows| state.region.separators.format_count(rows, "row", "rows"));
         let shown = item(format!("{prefix}{name}"), Command::Show(watchlist));
         Item { keys: rows.unwrap_or_default(), ..shown }
     });

@@ -25,15 +25,15 @@ use crate::wake::Wake;
 pub(super) struct Transfers {
     sender: mpsc::SyncSender<Finished>,
     receiver: mpsc::Receiver<Finished>,
-    /// Results of imports that their windows have not taken yet: `None` on success, or the error.
+    /// Results that their windows have not taken yet: `None` on success, or the error.
     results: Vec<(WindowId, Option<String>)>,
 }
 
 /// A file that was read or written.
 pub(super) enum Finished {
     Import(Import),
-    /// The text to show, and whether the file was written.
-    Export(Result<String, String>),
+    /// The window that exports, and the text to show once the file is written, or the error.
+    Export(WindowId, Result<String, String>),
 }
 
 /// A file that was read.
@@ -75,20 +75,21 @@ impl Transfers {
             Finished::Import(Import { window, name, table })
         };
         if let Err(error) = self.start("afterglow-import", read, wake) {
-            self.finish_import(window, Some(format!("Cannot start the import: {error}.")));
+            self.finish(window, Some(format!("Cannot start the import: {error}.")));
         }
     }
 
     /// Starts to write a file. `done` is the text to show once it is written.
     pub(super) fn export(
         &mut self,
+        window: WindowId,
         path: PathBuf,
         (watchlist, extent): (Frozen, Extent),
         done: String,
         wake: Wake,
-    ) -> io::Result<()> {
+    ) {
         let write = move || {
-            Finished::Export(match write_file(&path, watchlist, extent) {
+            let result = match write_file(&path, watchlist, extent) {
                 Ok(()) => Ok(done),
                 Err(error) => Err(match error.kind() {
                     ErrorKind::NotFound => {
@@ -100,9 +101,12 @@ impl Transfers {
                     ErrorKind::IsADirectory => format!("{} is a folder.", path.display()),
                     _ => format!("Cannot write {}: {error}.", path.display()),
                 }),
-            })
+            };
+            Finished::Export(window, result)
         };
-        self.start("afterglow-export", write, wake)
+        if let Err(error) = self.start("afterglow-export", write, wake) {
+            self.finish(window, Some(format!("Cannot start the export: {error}.")));
+        }
     }
 
     fn start(
@@ -125,12 +129,12 @@ impl Transfers {
         self.receiver.try_recv().ok()
     }
 
-    /// Records the result of an import for its window.
-    pub(super) fn finish_import(&mut self, window: WindowId, error: Option<String>) {
+    /// Records the result for its window.
+    pub(super) fn finish(&mut self, window: WindowId, error: Option<String>) {
         self.results.push((window, error));
     }
 
-    /// Takes the result of an import of a window: `Some(None)` on success, `Some(Some(error))` on failure.
+    /// Takes the result of a window: `Some(None)` on success, `Some(Some(error))` on failure.
     pub(super) fn take_result(&mut self, window: WindowId) -> Option<Option<String>> {
         let index = self.results.iter().position(|(of, _)| *of == window)?;
         Some(self.results.remove(index).1)

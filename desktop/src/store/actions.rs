@@ -127,7 +127,7 @@ impl Store {
         self.notices.withdraw_undo(window);
         let (spot, rejection) = self.edits.repeat(&mut self.replica, window, direction)?;
         if let Some(rejection) = rejection {
-            self.notify(format!("Cannot {direction}: {rejection}."), now);
+            self.notify_in(window, format!("Cannot {direction}: {rejection}."), now);
         }
         Some(spot)
     }
@@ -152,6 +152,8 @@ impl Store {
 
     /// Requests the deletion of a watchlist. Returns false if offline.
     pub fn delete(&mut self, watchlist: WatchlistId) -> bool {
+        let name = self.known_lists().into_iter().find(|(known, _)| *known == watchlist);
+        self.deleting.extend(name);
         self.replica.delete(watchlist).is_some()
     }
 

@@ -32,9 +32,9 @@ const HALF_WRITTEN: &str = "new";
 /// Delay before the first copy of a watchlist is written.
 const FIRST_DELAY: Duration = Duration::from_secs(5);
 /// Minimum time between two copies of a small watchlist.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(15);
 /// Number of rows by which the time between two copies grows by another interval.
-const ROWS_PER_INTERVAL: usize = 20_000;
+const ROWS_PER_INTERVAL: usize = 5_000;
 /// Maximum number of operations that wait for the thread.
 const MAX_WAITING: usize = 256;
 

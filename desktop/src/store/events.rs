@@ -1,10 +1,10 @@
 //! What the network and time do to the shared state: messages of the server, the loss of the connection, and
 //! the events of the replica that follow from them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use shared::{
-    ids::{ClientId, WatchlistId},
+    ids::{ClientId, RowId, WatchlistId},
     replica::{Event, Outcome},
     wire::{
         client::ClientMessage,
@@ -18,7 +18,9 @@ use super::{
     copies::Copy,
     notices::Offer,
     state::Store,
-    words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, sentence},
+    words::{
+        deletion_text, outbox_fault_text, overwriting, rejection_text, renewal_text, row_name, sentence,
+    },
 };
 
 impl Store {
@@ -115,11 +117,17 @@ impl Store {
                 if let Outcome::Rejected(rejection) = outcome {
                     self.notices.withdraw_undo(window);
                     let repeated = self.edits.undo.remove_rejected(window, edit);
-                    let text = rejection_text(self.watchlist(watchlist), &rejection, &changes, repeated);
+                    let name = |row| self.row_name(watchlist, row);
+                    let text =
+                        rejection_text(self.watchlist(watchlist), &name, &rejection, &changes, repeated);
                     // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
                     match repeated {
                         Some(_) => self.notify(text, now),
-                        None => self.notify_until_dismissed(text),
+                        None => {
+                            let overwrite = overwriting(&rejection, &changes);
+                            let offer = overwrite.map(|change| Offer::Overwrite(watchlist, change));
+                            self.notices.add(text, offer, None);
+                        }
                     }
                 }
             }
@@ -132,7 +140,7 @@ impl Store {
             Event::NumbersReused => self.renew_client(now),
             Event::Created { request, watchlist } => self.creations.created(request, watchlist),
             Event::Deleted { watchlist, .. } => {
-                let text = deletion_text(self.watchlist(watchlist).map(|watchlist| &**watchlist.name()));
+                let text = deletion_text(self.deleting.remove(&watchlist).as_deref());
                 self.notices.add(text, Some(Offer::Restore(watchlist)), Some(now));
             }
             Event::RequestFailed { request, message, .. } => {
@@ -162,6 +170,12 @@ impl Store {
             }
             Event::Pending { .. } | Event::People { .. } => {}
         }
+    }
+
+    /// Returns the name of a row, also of one that was removed not long ago.
+    fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
+        let shown = self.watchlist(watchlist).and_then(|watchlist| row_name(watchlist, row));
+        shown.or_else(|| self.lists.get(watchlist)?.removed_name(row).cloned())
     }
 
     /// Handles a watchlist that was replaced by a snapshot.

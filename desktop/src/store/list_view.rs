@@ -2,14 +2,14 @@
 //! and why the server cannot serve it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use shared::{
     column::ColumnKey,
-    ids::{WatchlistId, WindowId},
+    ids::{RowId, WatchlistId, WindowId},
     replica::Effect,
     time::Timestamp,
 };
@@ -21,6 +21,9 @@ use super::{
 
 /// Maximum number of subscribed watchlists; greater than the maximum number of windows.
 const OPEN_LISTS: usize = 32;
+
+/// Maximum number of removed rows whose names are remembered.
+const MAX_REMOVED: usize = 1_000;
 
 /// Columns that a window draws as sparklines, by watchlist.
 pub type SparklineColumns = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
@@ -34,6 +37,8 @@ pub(super) struct ListView {
     pub(super) unavailable_reason: Option<Arc<str>>,
     /// When the shown state was copied, if it is a copy of an earlier run.
     pub(super) copied_at: Option<Timestamp>,
+    /// Names of the rows that were removed last.
+    removed: HashMap<RowId, Arc<str>>,
 }
 
 impl ListView {
@@ -41,6 +46,19 @@ impl ListView {
     fn committed(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
         self.sparklines.record(effects);
         self.glow.record(effects, origin, now);
+        for effect in effects {
+            if let Effect::Removed { row, name: Some(name), .. } = effect {
+                if self.removed.len() >= MAX_REMOVED {
+                    self.removed.clear();
+                }
+                self.removed.insert(*row, name.clone());
+            }
+        }
+    }
+
+    /// Returns the name of a row that was removed not long ago.
+    pub(super) fn removed_name(&self, row: RowId) -> Option<&Arc<str>> {
+        self.removed.get(&row)
     }
 }
 
@@ -65,6 +83,7 @@ impl ListViews {
             sparklines: SparklineValues::default(),
             unavailable_reason: None,
             copied_at: None,
+            removed: HashMap::new(),
         })
     }
 

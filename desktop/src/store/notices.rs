@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::{
+    edit::Change,
     ids::{WatchlistId, WindowId},
     number::Separators,
 };
@@ -29,6 +30,8 @@ pub struct Notice {
 pub enum Offer {
     /// Restores a deleted watchlist.
     Restore(WatchlistId),
+    /// Sets a cell although somebody else has changed it.
+    Overwrite(WatchlistId, Change),
     /// Undoes the last steps of the notice's window.
     Undo {
         /// The number of steps.
@@ -58,9 +61,20 @@ impl Notices {
     }
 
     pub(super) fn add(&mut self, text: String, offer: Option<Offer>, at: Option<Duration>) {
+        self.add_in(None, text, offer, at);
+    }
+
+    /// Adds a notice that only one window shows, or all of them.
+    pub(super) fn add_in(
+        &mut self,
+        window: Option<WindowId>,
+        text: String,
+        offer: Option<Offer>,
+        at: Option<Duration>,
+    ) {
         // A repetition of the last notice is dropped.
-        if self.notices.last().is_none_or(|last| last.text != text) {
-            self.push(text, offer, None, at);
+        if self.notices.last().is_none_or(|last| last.text != text || last.window != window) {
+            self.push(text, offer, window, at);
         }
     }
 

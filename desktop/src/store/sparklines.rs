@@ -107,7 +107,7 @@ mod tests {
             (MAX_VALUES, 41_f32.to_bits(), 100_f32.to_bits())
         );
         assert_eq!(sparklines.get(row, &"target".into()), None);
-        sparklines.record(&[Effect::Removed { row, index: 0 }]);
+        sparklines.record(&[Effect::Removed { row, index: 0, name: None }]);
         assert_eq!(sparklines.get(row, &"price".into()), None);
         sparklines.set_columns(&BTreeSet::new());
         assert!(sparklines.is_empty());

@@ -1,6 +1,7 @@
 //! The parts of the shared state, and what the windows read of it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -47,6 +48,8 @@ pub struct Store {
     pub(super) deleted: Vec<DeletedSummary>,
     /// Watchlists that are being created here.
     pub(super) creations: Creations,
+    /// Names of the watchlists whose deletion was requested here.
+    pub(super) deleting: BTreeMap<WatchlistId, Arc<str>>,
     /// The last copies of the watchlists on this computer.
     pub(super) copies: Copies,
     pub(super) announcements: Announcements,
@@ -72,6 +75,7 @@ impl Store {
             notices: Notices::default(),
             deleted: Vec::new(),
             creations: Creations::default(),
+            deleting: BTreeMap::new(),
             copies: Copies::default(),
             announcements: Announcements::default(),
         })
@@ -243,6 +247,11 @@ impl Store {
     /// Adds a notice that expires.
     pub fn notify(&mut self, text: impl Into<String>, now: Duration) {
         self.notices.add(text.into(), None, Some(now));
+    }
+
+    /// Adds a notice that only one window shows and that expires.
+    pub fn notify_in(&mut self, window: WindowId, text: impl Into<String>, now: Duration) {
+        self.notices.add_in(Some(window), text.into(), None, Some(now));
     }
 
     /// Adds a notice that offers to undo what a window has just done, if that is worth one.

@@ -12,20 +12,28 @@ use shared::{
 
 use super::undo::Direction;
 
-/// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step.
+/// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step. `row_name` also knows
+/// the names of removed rows.
 pub(super) fn rejection_text(
     state: Option<&Watchlist>,
+    row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
     rejection: &Rejection,
     changes: &[Change],
     repeated: Option<Direction>,
 ) -> String {
     let change = rejection.change.and_then(|index| changes.get(index));
     let set = match change {
-        Some(Change::Set(set)) => state.map(|state| (set, cell_name(state, set))),
+        Some(Change::Set(set)) => state.map(|state| (set, cell_name(state, row_name, set))),
         _ => None,
     };
     let by = rejection.by.as_deref().unwrap_or("someone else");
     let current = rejection.current.as_ref().filter(|_| rejection.code == Code::Conflict).map(plain);
+    let name = change.and_then(Change::row).and_then(row_name);
+    let why = match (rejection.code, change, &name) {
+        (Code::UnknownRow, ..) => "the row was removed".to_owned(),
+        (Code::Conflict, Some(Change::Remove(_)), Some(name)) => format!("{by} has changed {name} since"),
+        _ => rejection.message.to_string(),
+    };
     if let Some(direction) = repeated {
         let done = match direction {
             Direction::Undo => "undone",
@@ -33,7 +41,7 @@ pub(super) fn rejection_text(
         };
         return match (set, current) {
             (Some((_, cell)), Some(current)) => format!("Not {done}: {by} changed {cell} to {current}."),
-            _ => format!("Not {done}: {}.", rejection.message),
+            _ => format!("Not {done}: {why}."),
         };
     }
     let place = set.map_or_else(
@@ -42,7 +50,17 @@ pub(super) fn rejection_text(
     );
     match current {
         Some(current) => format!("{place} was rejected: {by} changed it to {current} first."),
-        None => format!("{place} was rejected: {}.", rejection.message),
+        None => format!("{place} was rejected: {why}."),
+    }
+}
+
+/// Returns the change that sets the cell of a rejected edit of one cell although somebody else has changed it.
+pub(super) fn overwriting(rejection: &Rejection, changes: &[Change]) -> Option<Change> {
+    match (changes, &rejection.current) {
+        ([Change::Set(set)], Some(current)) if rejection.code == Code::Conflict => {
+            Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
+        }
+        _ => None,
     }
 }
 
@@ -57,10 +75,14 @@ fn plain(literal: &Literal) -> String {
 }
 
 /// Returns the name of a cell: the first text of its row, and the title of its column.
-fn cell_name(state: &Watchlist, Set { row, column, .. }: &Set) -> String {
+fn cell_name(
+    state: &Watchlist,
+    row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
+    Set { row, column, .. }: &Set,
+) -> String {
     let title = state.columns().get(column);
     let title = title.map_or_else(|| column.to_string(), |entry| entry.column.title.to_string());
-    match row_name(state, *row) {
+    match row_name(*row) {
         Some(name) => format!("{name} {title}"),
         None => title,
     }

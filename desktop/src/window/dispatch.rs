@@ -15,11 +15,11 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
     match command.into() {
         Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),
-            None => state.store.notify(When::Undo.reason(), now),
+            None => state.store.notify_in(window.id(), When::Undo.reason(), now),
         },
         Command::Redo => match state.store.redo(window.id(), now) {
             Some(spot) => window.go_to(spot),
-            None => state.store.notify(When::Redo.reason(), now),
+            None => state.store.notify_in(window.id(), When::Redo.reason(), now),
         },
         Command::Show(watchlist) => window.show_list(watchlist),
         Command::ShowAdjacent { is_next } => {

@@ -35,7 +35,7 @@ impl Window {
         let regions = focus::take_regions(ui.ctx());
         release_keys(ui.ctx());
         self.update_list(state, now);
-        self.finish_import(state);
+        self.finish_transfer(state);
         let mut commands = self.dropped_files(ui);
         // The question about joining blocks the window's shortcuts.
         let needs_consent = state.joining.as_ref().is_some_and(Joining::needs_consent);
@@ -214,12 +214,12 @@ impl Window {
         commands.extend(grid::show(ui, &mut self.grid, &view));
     }
 
-    /// Handles the result of an import: the dialog closes, or shows the error.
-    fn finish_import(&mut self, state: &mut AppState) {
-        let Some(error) = state.take_import_result(self.id) else { return };
+    /// Handles the result of an import or an export: the dialog closes, or shows the error.
+    fn finish_transfer(&mut self, state: &mut AppState) {
+        let Some(error) = state.take_transfer_result(self.id) else { return };
         match (self.overlays.dialog.take(), error) {
-            (Some(dialog), error) if dialog.is_importing() => {
-                self.overlays.dialog = error.map(|error| dialog.with_import_error(error))
+            (Some(dialog), error) if dialog.is_transferring() => {
+                self.overlays.dialog = error.map(|error| dialog.with_file_error(error))
             }
             (dialog, error) => {
                 self.overlays.dialog = dialog;

@@ -289,14 +289,14 @@ fn a_restored_edit_leaves_out_what_others_have_changed_since_and_says_so() {
     drop(log.next_request(false));
     desk.run_steps(3);
     assert_eq!(
-        desk.query_all_by_label("Restore all").count(),
+        desk.query_all_by_label("Revert edit").count(),
         0,
         "a filtered history has only a part of each edit"
     );
 }
 
 fn buttons_of<'d>(desk: &'d Harness<'static, Desk>) -> Vec<egui_kittest::Node<'d>> {
-    desk.get_all_by_label("Restore all").collect()
+    desk.get_all_by_label("Revert edit").collect()
 }
 
 fn changes_of(command: &Command) -> Vec<Change> {
@@ -321,7 +321,7 @@ fn the_restoration_of_an_edit_that_added_many_rows_is_asked_for() {
     log.add_page(&[newest], None);
     desk.run_steps(3);
     assert!(desk.query_by_label_contains("Unnamed row").is_none(), "many changes are closed at first");
-    desk.get_by_label("Restore all").click();
+    desk.get_by_label("Revert edit").click();
     desk.run_steps(3);
     let Some(Command::Grid(GridCommand::Confirm(asked))) = desk.state().commands.first().cloned() else {
         panic!("no question: {:?}", desk.state().commands)

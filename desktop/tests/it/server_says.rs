@@ -6,17 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use desktop::store::{Connection, Store};
+use desktop::store::{Connection, Offer, Store};
 use shared::{
     account::{Role, User},
     column::standard_columns,
     edit::{Author, Change, Commit},
     ids::{At, ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
     position::Position,
+    rejection::{Code, Rejection},
     time::Timestamp,
     wire::{
         client::ClientMessage,
-        server::{Changes, Created, Error, ErrorCode, Resumed, ServerMessage, Summary, Watchlists, Welcome},
+        server::{
+            Changes, Created, Error, ErrorCode, Rejected, Resumed, ServerMessage, Summary, Watchlists,
+            Welcome,
+        },
         snapshot::{Snapshot, SnapshotRow},
     },
 };
@@ -152,6 +156,62 @@ fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
     desk.receive(ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision }));
     assert_eq!(desk.store.copied_at(LIST), None);
     assert_eq!(cells(&desk, "price"), shown("72"));
+}
+
+#[test]
+fn rejected_edits_name_their_rows_and_can_overwrite() {
+    let mut desk = Desk::new();
+    let positions = Position::between(None, None, 2).unwrap();
+    let rows =
+        [(1, "MMM"), (2, "T")].into_iter().zip(positions).map(|((number, symbol), position)| SnapshotRow {
+            row: row(number),
+            position,
+            cells: [("symbol".into(), symbol.into()), ("price".into(), "70".into())].into(),
+            changed: BTreeMap::new(),
+        });
+    let rows = rows.collect();
+    desk.snapshot_with(LIST, "Core book", 1, rows);
+    let set = |number, value: &str| {
+        vec![Change::set_guarded(row(number), &"price".into(), value.into(), "70".into())]
+    };
+    desk.store.edit(LIST, WindowId(1), set(1, "11.1")).unwrap();
+    desk.store.edit(LIST, WindowId(1), set(2, "22.2")).unwrap();
+    let edits: Vec<EditId> = std::iter::from_fn(|| desk.store.poll_send())
+        .filter_map(|message| match message {
+            ClientMessage::Edit(edit) => Some(edit.edit),
+            _ => None,
+        })
+        .collect();
+    let by = Author {
+        user: UserId(Uuid::nil()),
+        name: "bob".into(),
+        client: ClientId(Uuid::nil()),
+        edit: EditId(1),
+    };
+    let changes = vec![Change::set(row(1), &"price".into(), "55.55".into()), Change::remove(row(2), None)];
+    let commits = vec![Commit { revision: Revision(6), by, at: Timestamp::from_millis(0), changes }];
+    let (from, to) = (Revision(5), Revision(6));
+    desk.receive(ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits }));
+    let rejection = |code, current: Option<&str>| Rejection {
+        change: Some(0),
+        current: current.map(Into::into),
+        by: Some("bob".into()),
+        ..Rejection::new(code, format!("unknown row {}", row(2)))
+    };
+    let rejections = [rejection(Code::Conflict, Some("55.55")), rejection(Code::UnknownRow, None)];
+    for (edit, rejection) in edits.into_iter().zip(rejections) {
+        desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit, rejection }));
+    }
+    assert_eq!(
+        desk.notices(),
+        [
+            "Your 11.1 for MMM Price was rejected: bob changed it to 55.55 first.",
+            "Your 22.2 for T Price was rejected: the row was removed."
+        ]
+    );
+    let offers: Vec<Option<Offer>> = desk.store.notices().iter().map(|notice| notice.offer.clone()).collect();
+    let again = Change::set_guarded(row(1), &"price".into(), "11.1".into(), "55.55".into());
+    assert_eq!(offers, [Some(Offer::Overwrite(LIST, again)), None]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::{
 };
 
 use desktop::command::{
-    Command, DISMISS, GO_TO, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST, SHOW_HIDDEN_COLUMN,
-    Scope, entries, markdown,
+    Command, DISMISS, GO_TO, OVERWRITE, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST,
+    SHOW_HIDDEN_COLUMN, Scope, entries, markdown,
 };
 
 #[test]
@@ -94,8 +94,16 @@ fn only_the_table_has_the_text_of_a_shortcut() {
 
 #[test]
 fn only_the_table_has_the_title_of_a_command() {
-    let constants =
-        [GO_TO, RESTORE_EDIT, SHOW_HIDDEN_COLUMN, RESTORE_COLUMN, RESTORE_WATCHLIST, RESTORE, DISMISS];
+    let constants = [
+        GO_TO,
+        OVERWRITE,
+        RESTORE_EDIT,
+        SHOW_HIDDEN_COLUMN,
+        RESTORE_COLUMN,
+        RESTORE_WATCHLIST,
+        RESTORE,
+        DISMISS,
+    ];
     let titles: BTreeSet<&str> =
         entries().iter().flat_map(|entry| [entry.title, entry.dialog_title()]).chain(constants).collect();
     // A single word may be part of any sentence.

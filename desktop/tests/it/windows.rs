@@ -279,7 +279,7 @@ fn the_import_dialog_stays_open_after_an_error() {
         headless.key(Modifiers::NONE, Key::Enter);
         wait_for("the file to be read", || {
             headless.frame(Vec::new());
-            (!headless.window.overlays.dialog.as_ref().is_some_and(Dialog::is_importing)).then_some(())
+            (!headless.window.overlays.dialog.as_ref().is_some_and(Dialog::is_transferring)).then_some(())
         });
     };
     import(&mut headless);
@@ -477,12 +477,22 @@ fn shown_rows_are_exported_in_their_order() {
         headless.frame(Vec::new());
         notices(&headless).iter().any(|text| text.starts_with("20 rows were exported to")).then_some(())
     });
-    // The folder of the file does not exist.
+    assert!(headless.window.overlays.dialog.is_none());
+    // The dialog says what is wrong, and asks before it replaces a file.
     let none = folder.path().join("none").join("shown.csv");
-    headless.execute(GridCommand::Export { path: none, only_shown: false });
-    wait_for("the error", || {
+    headless.key(Modifiers::COMMAND, Key::E);
+    headless.typed(vec![Event::Text(none.display().to_string())]);
+    headless.key(Modifiers::NONE, Key::Enter);
+    let error = format!("Cannot write {}: the folder does not exist.", none.display());
+    wait_for("the error", || headless.find(&error));
+    headless.key(Modifiers::COMMAND, Key::A);
+    headless.typed(vec![Event::Text(file.display().to_string())]);
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert!(headless.find("This file exists. It will be replaced.").is_some());
+    headless.key(Modifiers::NONE, Key::Enter);
+    wait_for("the end of the dialog", || {
         headless.frame(Vec::new());
-        notices(&headless).iter().any(|text| text.ends_with("the folder does not exist.")).then_some(())
+        headless.window.overlays.dialog.is_none().then_some(())
     });
     headless.stop();
 }
@@ -608,7 +618,8 @@ fn a_removal_says_what_it_removed_and_offers_to_undo_it() {
 fn a_new_window_does_not_show_what_others_were_told_before() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
-    headless.execute(AppCommand::Notify("Told before.".to_owned()));
+    let now = headless.now();
+    headless.state.store.notify("Told before.", now);
     assert!(headless.find("Told before.").is_some());
     headless.open_window();
     let shown = |headless: &Headless| {
@@ -616,7 +627,10 @@ fn a_new_window_does_not_show_what_others_were_told_before() {
         notices.map(|notice| notice.text.clone()).collect::<Vec<_>>()
     };
     assert_eq!(shown(&headless), [""; 0]);
-    headless.execute(AppCommand::Notify("Told to all.".to_owned()));
+    let now = headless.now();
+    headless.state.store.notify("Told to all.", now);
+    headless.execute(AppCommand::Notify("Told to the window of the command.".to_owned()));
     assert_eq!(shown(&headless), ["Told to all."]);
+    assert!(headless.find("Told to the window of the command.").is_some());
     headless.stop();
 }

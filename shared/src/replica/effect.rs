@@ -1,12 +1,15 @@
 //! Determines the effect of one change of a commit from the state before and after it.
 
+use std::sync::Arc;
+
 use super::event::Effect;
 use crate::{edit::Change, value::Value, watchlist::Watchlist};
 
 /// The state that a change replaces.
 pub(super) enum Before {
     Cell(Value),
-    Index(usize),
+    /// The index and the name of a row.
+    Row(usize, Option<Arc<str>>),
     Nothing,
 }
 
@@ -15,9 +18,13 @@ impl Before {
     pub(super) fn of(change: &Change, state: &Watchlist) -> Self {
         match change {
             Change::Set(set) => Before::Cell(state.cell(set.row, &set.column)),
-            Change::Remove(remove) => {
-                state.rows().index_of(remove.row).map_or(Before::Nothing, Before::Index)
-            }
+            Change::Remove(remove) => match (state.rows().index_of(remove.row), state.rows().get(remove.row))
+            {
+                (Some(index), Some(row)) => {
+                    Before::Row(index, row.first_text(state.columns()).map(|(_, text)| text.clone()))
+                }
+                _ => Before::Nothing,
+            },
             Change::Insert(_)
             | Change::Move(_)
             | Change::AddColumn(_)
@@ -35,7 +42,9 @@ impl Before {
                 let after = state.cell(set.row, &set.column);
                 Effect::Cell { row: set.row, column: set.column.clone(), before, after }
             }
-            (Change::Remove(remove), Before::Index(index)) => Effect::Removed { row: remove.row, index },
+            (Change::Remove(remove), Before::Row(index, name)) => {
+                Effect::Removed { row: remove.row, index, name }
+            }
             (Change::Insert(insert), _) => Effect::Inserted { row: insert.row },
             (Change::Move(moved), _) => Effect::Moved { row: moved.row },
             _ => Effect::Structure,

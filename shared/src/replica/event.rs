@@ -79,8 +79,8 @@ pub enum Effect {
     Cell { row: RowId, column: ColumnKey, before: Value, after: Value },
     /// A row was inserted.
     Inserted { row: RowId },
-    /// A row was removed. `index` is its index before.
-    Removed { row: RowId, index: usize },
+    /// A row was removed. `index` is its index before, and `name` the row's first text.
+    Removed { row: RowId, index: usize, name: Option<Arc<str>> },
     /// A row was moved.
     Moved { row: RowId },
     /// The columns or the name changed.

@@ -6,7 +6,7 @@ use shared::value::Value;
 
 use super::editor::{Editor, Problem};
 use crate::{
-    command::{EditorCommand, GridCommand, Step, entry_of},
+    command::{EditorCommand, GridCommand, OVERWRITE, Step, entry_of},
     grid::{
         filter,
         metrics::{ARROW, PADDING},
@@ -59,7 +59,7 @@ const COMMIT: Option<EditorCommand> = Some(EditorCommand::Commit(Step::Down));
 const DISCARD: Option<EditorCommand> = Some(EditorCommand::Discard);
 
 const CHANGED: &[Choice] =
-    &[("Overwrite", COMMIT, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
+    &[(OVERWRITE, COMMIT, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
 const ROW_REMOVED: &[Choice] = &[
     ("Bring it back", COMMIT, Answer::BringBack),
     ("Copy text", None, Answer::Copy),

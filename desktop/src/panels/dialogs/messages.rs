@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
 use shared::ids::WatchlistId;
 
-use crate::command::{AppCommand, Command, RESTORE_WATCHLIST, entry_of};
+use crate::{
+    command::{AppCommand, Command, RESTORE_WATCHLIST, entry_of},
+    theme::fit_width,
+};
 
 /// Time after which keys close a message that has interrupted typing.
 const READING_TIME: Duration = Duration::from_secs(1);
@@ -40,7 +43,7 @@ pub(super) fn show_delete(
     let (mut is_confirmed, mut is_cancelled) = (false, false);
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let modal = Modal::new(Id::unique("dialog")).frame(frame).show(ui, |ui| {
-        ui.set_width(400.0);
+        fit_width(ui, 400.0);
         ui.heading(title);
         ui.label(question);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -72,7 +75,7 @@ pub(super) fn show_deleted(
     let name = deleted.name.as_ref().map(|name| format!(" \u{201c}{name}\u{201d}")).unwrap_or_default();
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     Modal::new(Id::unique("message")).frame(frame).show(ui, |ui| {
-        ui.set_width(400.0);
+        fit_width(ui, 400.0);
         ui.heading(title);
         let text = format!("Watchlist{name} was deleted while you were typing \u{201c}{typed}\u{201d}.");
         ui.add(egui::Label::new(text).selectable(true).wrap());

@@ -62,7 +62,7 @@ fn a_commit_is_reported_with_the_effect_of_each_change() {
             Effect::Inserted { row: new },
             Effect::Moved { row: ROW },
             Effect::Structure,
-            Effect::Removed { row: ROW, index: 1 },
+            Effect::Removed { row: ROW, index: 1, name: Some("AA".into()) },
         ],
     };
     assert_eq!(replica.take_events(), [committed]);
