@@ -66,6 +66,7 @@ impl Store {
             }
         }
         self.replica.tick(millis(now));
+        self.sparkline_history.request(&mut self.replica, &self.windows.sparkline_columns());
         self.lists.fade(now);
         for watchlist in self.creations.delayed() {
             self.fill(watchlist, now);
@@ -147,7 +148,10 @@ impl Store {
                 self.creations.failed(request);
                 self.notify(sentence(&message), now);
             }
-            Event::HistoryFailed { request } => self.windows.failed(request),
+            Event::HistoryFailed { request } => {
+                self.sparkline_history.failed(request);
+                self.windows.failed(request);
+            }
             // The top bar shows the state of the connection.
             Event::ServerError { code: ErrorCode::Restarting, .. } => {}
             Event::ServerError { code: ErrorCode::Unavailable, message, watchlist: Some(watchlist) } => {
@@ -158,7 +162,10 @@ impl Store {
                 self.lists.closed(watchlist);
                 self.edits.undo.forget_watchlist(watchlist);
             }
-            Event::History { request, commits, next } => self.windows.answered(request, &commits, next),
+            Event::History { request, commits, next } => match self.sparkline_history.answered(request) {
+                Some((watchlist, column)) => self.lists.fill_sparkline(watchlist, &column, &commits),
+                None => self.windows.answered(request, &commits, next),
+            },
             Event::Resumed { watchlist } => self.lists.resumed(watchlist),
             Event::DeletedLists { list, .. } => self.deleted = list,
             Event::Restored { watchlist, .. } => {

@@ -9,6 +9,7 @@ use std::{
 
 use shared::{
     column::ColumnKey,
+    edit::Commit,
     ids::{RowId, WatchlistId, WindowId},
     replica::Effect,
     time::Timestamp,
@@ -132,6 +133,11 @@ impl ListViews {
         let view = self.view(watchlist);
         view.copied_at = copied_at;
         view.sparklines.restore(sparklines);
+    }
+
+    /// Adds past values of a column that is drawn as a sparkline.
+    pub(super) fn fill_sparkline(&mut self, watchlist: WatchlistId, column: &ColumnKey, commits: &[Commit]) {
+        self.view(watchlist).sparklines.fill(column, commits);
     }
 
     /// Handles a watchlist that continues from the revision that this client has.

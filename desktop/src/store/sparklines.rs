@@ -1,10 +1,16 @@
-//! The last values of the cells that windows draw as sparklines, recorded since a window started to draw
-//! them, and kept for the next start.
+//! The last values of the cells that windows draw as sparklines: from the history, then as they change. They are kept
+//! for the next start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use shared::{column::ColumnKey, ids::RowId, replica::Effect, value::Value};
+use shared::{
+    column::ColumnKey,
+    edit::{Change, Commit},
+    ids::RowId,
+    replica::Effect,
+    value::{Literal, Value},
+};
 
 /// Maximum number of values per cell.
 pub const MAX_VALUES: usize = 60;
@@ -34,6 +40,35 @@ impl SparklineValues {
         }
     }
 
+    /// Adds the values of a recorded column from its history, whose commits are ordered newest first. A cell keeps the values that
+    /// it has if the history has fewer.
+    pub(super) fn fill(&mut self, column: &ColumnKey, commits: &[Commit]) {
+        let Some(recorded) = self.columns.get_mut(column) else { return };
+        let mut filled: HashMap<RowId, Vec<f32>> = HashMap::new();
+        for change in commits.iter().rev().flat_map(|commit| &commit.changes) {
+            let (row, before, after) = match change {
+                Change::Set(set) if set.column == *column => (set.row, set.was.as_ref(), Some(&set.value)),
+                Change::Insert(insert) => (insert.row, None, insert.cells.get(column)),
+                Change::Remove(remove) => {
+                    filled.remove(&remove.row);
+                    continue;
+                }
+                _ => continue,
+            };
+            let values = filled.entry(row).or_default();
+            let before = before.filter(|_| values.is_empty());
+            for value in before.into_iter().chain(after).filter_map(number_of) {
+                push(values, value);
+            }
+        }
+        for (row, values) in recorded.iter_mut() {
+            if filled.get(row).is_some_and(|filled| filled.len() < values.len()) {
+                filled.remove(row);
+            }
+        }
+        recorded.extend(filled);
+    }
+
     /// Returns whether no column is recorded.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
@@ -50,10 +85,7 @@ impl SparklineValues {
                     let before = plotted(before)
                         .filter(|before| !values.last().is_some_and(|last| same(*last, *before)));
                     for value in before.into_iter().chain(plotted(after)) {
-                        if values.len() == MAX_VALUES {
-                            values.remove(0);
-                        }
-                        values.push(value);
+                        push(values, value);
                     }
                 }
                 Effect::Removed { row, .. } => {
@@ -67,6 +99,22 @@ impl SparklineValues {
     /// Returns a cell's values, oldest first.
     pub fn get(&self, row: RowId, column: &ColumnKey) -> Option<&[f32]> {
         self.columns.get(column)?.get(&row).map(Vec::as_slice)
+    }
+}
+
+/// Adds a value, and drops the oldest one past the maximum.
+fn push(values: &mut Vec<f32>, value: f32) {
+    if values.len() == MAX_VALUES {
+        values.remove(0);
+    }
+    values.push(value);
+}
+
+/// Returns the number that a value of the wire is, if it is one.
+fn number_of(literal: &Literal) -> Option<f32> {
+    match literal {
+        Literal::Text(text) => text.parse().ok().filter(|number: &f32| number.is_finite()),
+        Literal::Empty | Literal::Flag(_) | Literal::Foreign(_) => None,
     }
 }
 

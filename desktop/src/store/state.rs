@@ -31,6 +31,7 @@ use super::{
     log::{Log, LogQuery},
     notices::{Notice, Notices},
     outbox::Clock,
+    sparkline_history::SparklineHistory,
     sparklines::SparklineValues,
     window_reads::WindowReads,
 };
@@ -53,6 +54,7 @@ pub struct Store {
     /// The last copies of the watchlists on this computer.
     pub(super) copies: Copies,
     pub(super) announcements: Announcements,
+    pub(super) sparkline_history: SparklineHistory,
 }
 
 impl Store {
@@ -78,6 +80,7 @@ impl Store {
             deleting: BTreeMap::new(),
             copies: Copies::default(),
             announcements: Announcements::default(),
+            sparkline_history: SparklineHistory::default(),
         })
     }
 

@@ -16,10 +16,10 @@ use shared::{
     rejection::{Code, Rejection},
     time::Timestamp,
     wire::{
-        client::ClientMessage,
+        client::{self, ClientMessage},
         server::{
-            Changes, Created, Error, ErrorCode, Rejected, Resumed, ServerMessage, Summary, Watchlists,
-            Welcome,
+            Changes, Created, Error, ErrorCode, History as HistoryAnswer, Rejected, Resumed, ServerMessage,
+            Summary, Watchlists, Welcome,
         },
         snapshot::{Snapshot, SnapshotRow},
     },
@@ -107,6 +107,25 @@ fn row(number: u128) -> RowId {
     RowId(Uuid::from_u128(number))
 }
 
+/// Returns rows 1 and 2, with these symbols and the price 70.
+fn rows_of(symbols: [&str; 2]) -> Vec<SnapshotRow> {
+    let positions = Position::between(None, None, 2).unwrap();
+    let rows = (1..).zip(symbols).zip(positions).map(|((number, symbol), position)| SnapshotRow {
+        row: row(number),
+        position,
+        cells: [("symbol".into(), symbol.into()), ("price".into(), "70".into())].into(),
+        changed: BTreeMap::new(),
+    });
+    rows.collect()
+}
+
+/// Returns a commit of bob.
+fn commit(revision: u64, changes: Vec<Change>) -> Commit {
+    let (user, client) = (UserId(Uuid::nil()), ClientId(Uuid::nil()));
+    let by = Author { user, name: "bob".into(), client, edit: EditId(revision) };
+    Commit { revision: Revision(revision), by, at: Timestamp::from_millis(0), changes }
+}
+
 /// Returns the symbols of the watchlist, with the values of a column.
 fn cells(desk: &Desk, column: &str) -> Vec<(String, String)> {
     let watchlist = desk.store.watchlist(LIST).unwrap();
@@ -119,16 +138,7 @@ fn cells(desk: &Desk, column: &str) -> Vec<(String, String)> {
 fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
     let mut desk = Desk::new();
     let at = At { epoch: Epoch(Uuid::from_u128(1)), revision: Revision(5) };
-    let positions = Position::between(None, None, 2).unwrap();
-    let rows =
-        [(1, "MMM"), (2, "AA")].into_iter().zip(positions).map(|((number, symbol), position)| SnapshotRow {
-            row: row(number),
-            position,
-            cells: [("symbol".into(), symbol.into()), ("price".into(), "70".into())].into(),
-            changed: BTreeMap::new(),
-        });
-    let rows = rows.collect();
-    desk.snapshot_with(LIST, "Core book", 1, rows);
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "AA"]));
     let set = |number, value: &str| vec![Change::set(row(number), &"price".into(), value.into())];
     desk.store.edit(LIST, WindowId(1), set(1, "71")).unwrap();
 
@@ -161,16 +171,7 @@ fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
 #[test]
 fn rejected_edits_name_their_rows_and_can_overwrite() {
     let mut desk = Desk::new();
-    let positions = Position::between(None, None, 2).unwrap();
-    let rows =
-        [(1, "MMM"), (2, "T")].into_iter().zip(positions).map(|((number, symbol), position)| SnapshotRow {
-            row: row(number),
-            position,
-            cells: [("symbol".into(), symbol.into()), ("price".into(), "70".into())].into(),
-            changed: BTreeMap::new(),
-        });
-    let rows = rows.collect();
-    desk.snapshot_with(LIST, "Core book", 1, rows);
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
     let set = |number, value: &str| {
         vec![Change::set_guarded(row(number), &"price".into(), value.into(), "70".into())]
     };
@@ -182,14 +183,8 @@ fn rejected_edits_name_their_rows_and_can_overwrite() {
             _ => None,
         })
         .collect();
-    let by = Author {
-        user: UserId(Uuid::nil()),
-        name: "bob".into(),
-        client: ClientId(Uuid::nil()),
-        edit: EditId(1),
-    };
     let changes = vec![Change::set(row(1), &"price".into(), "55.55".into()), Change::remove(row(2), None)];
-    let commits = vec![Commit { revision: Revision(6), by, at: Timestamp::from_millis(0), changes }];
+    let commits = vec![commit(6, changes)];
     let (from, to) = (Revision(5), Revision(6));
     desk.receive(ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits }));
     let rejection = |code, current: Option<&str>| Rejection {
@@ -223,12 +218,8 @@ fn sparklines_are_kept_across_a_restart() {
     let cells = [("price".into(), "70".into())].into();
     let rows = vec![SnapshotRow { row: row(1), position, cells, changed: BTreeMap::new() }];
     desk.snapshot_with(LIST, "Core book", 1, rows);
-    let user = UserId(Uuid::nil());
     for (revision, price) in [(6, "71"), (7, "72.5")] {
-        let by = Author { user, name: "bob".into(), client: ClientId(Uuid::nil()), edit: EditId(revision) };
-        let changes = vec![Change::set(row(1), &"price".into(), price.into())];
-        let at = Timestamp::from_millis(0);
-        let commits = vec![Commit { revision: Revision(revision), by, at, changes }];
+        let commits = vec![commit(revision, vec![Change::set(row(1), &"price".into(), price.into())])];
         let (from, to) = (Revision(revision - 1), Revision(revision));
         desk.receive(ServerMessage::Changes(Changes {
             watchlist: LIST,
@@ -252,6 +243,30 @@ fn sparklines_are_kept_across_a_restart() {
         desk.store.watchlist(LIST).map(drop)
     });
     assert_eq!(values(&desk), before);
+}
+
+#[test]
+fn a_new_sparkline_has_the_values_of_the_history() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "AA"]));
+    desk.store.set_sparkline_columns(WindowId(1), [(LIST, ["price".into()].into())].into());
+    desk.store.tick(NOW);
+    let asked: Vec<client::History> = std::iter::from_fn(|| desk.store.poll_send())
+        .filter_map(|message| match message {
+            ClientMessage::History(history) => Some(history),
+            _ => None,
+        })
+        .collect();
+    desk.store.tick(NOW);
+    assert_eq!(asked.len(), 1, "once");
+    assert_eq!((asked[0].watchlist, asked[0].column.clone()), (LIST, Some("price".into())));
+    let set = |value: &str, was: &str| Change::set_guarded(row(1), &"price".into(), value.into(), was.into());
+    let commits = vec![commit(5, vec![set("70", "69.5")]), commit(3, vec![set("69.5", "68")])];
+    let answer = HistoryAnswer { request: asked[0].request, commits, next: None };
+    desk.receive(ServerMessage::History(answer));
+    let sparklines = desk.store.sparklines(LIST).unwrap();
+    let values = |number| sparklines.get(row(number), &"price".into()).map(<[f32]>::to_vec);
+    assert_eq!((values(1), values(2)), (Some(vec![68.0, 69.5, 70.0]), None));
 }
 
 #[test]
