@@ -1,11 +1,14 @@
 //! The table of keyboard shortcuts (F1).
 
-use egui::{Id, Key, Modal, Modifiers, RichText, ScrollArea, Ui, vec2};
+use egui::{Id, Key, Label, Modal, Modifiers, RichText, ScrollArea, Ui, vec2};
 
 use crate::{
     command::{Command, entry_of, help_rows},
     theme,
 };
+
+/// Maximum width of the keys, in points. Longer lists of keys are wrapped.
+const MAX_KEYS: f32 = 280.0;
 
 /// Draws the table of keyboard shortcuts. Returns whether it stays open.
 pub fn show(ui: &Ui) -> bool {
@@ -20,9 +23,10 @@ pub fn show(ui: &Ui) -> bool {
             let height = room.y.clamp(60.0, 420.0);
             ScrollArea::both().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 ui.scroll_with_delta(vec2(0.0, -scrolled_by_keys(ui, height)));
-                egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
+                let table = egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]);
+                table.max_col_width(MAX_KEYS.min(room.x / 2.0)).show(ui, |ui| {
                     for row in help_rows() {
-                        ui.label(RichText::new(row.keys).font(theme::strong()));
+                        ui.add(Label::new(RichText::new(row.keys).font(theme::strong())).wrap());
                         ui.horizontal(|ui| {
                             let title = ui.label(row.title);
                             if !row.description.is_empty() {

@@ -139,8 +139,7 @@ impl Log {
             self.last.clear();
         }
         let here = self.entries.len();
-        // The server may shorten an answer, so only an empty one is the last.
-        self.has_older = next.is_some() || !commits.is_empty();
+        self.has_older = next.is_some();
         self.continues = next;
         self.request = RequestState::Answered;
         for Commit { revision, by, at, changes } in commits {
