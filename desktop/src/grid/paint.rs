@@ -279,7 +279,11 @@ fn paint_cell(
             room.max.x -= ARROW;
         }
         let mut galley = lay_out(painter, &shown, font.clone(), room.width());
-        if galley.elided && align == Align::RIGHT {
+        let is_figure_cut = galley.elided && align == Align::RIGHT;
+        if is_figure_cut && column.room < column.width {
+            // At the edge of the window, the figure is shown once there is room for it.
+            galley = lay_out(painter, "", font, room.width());
+        } else if is_figure_cut {
             // A truncated number would be read as a different one.
             let mut signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
             signs.wrap =
