@@ -81,7 +81,9 @@ const MENU_MARGIN: f32 = 32.0;
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let id = ui.scope_id().with("grid");
     state.restore_typed_ahead(ui);
+    let had_question = state.confirmation.is_some();
     let mut commands = confirmation::show(ui, &mut state.confirmation, view);
+    let is_answered = had_question && state.confirmation.is_none();
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();
     focus::record(ui, Region::Grid, rect, id);
@@ -106,7 +108,9 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
     if std::mem::take(&mut state.editing.reclaims_focus) && !state.editing.is_open() {
         response.request_focus();
     }
-    state.had_keys = state.has_keys(ui, id, view);
+    // The key that answered the question is not for the grid; those of the next frame are.
+    state.editing.reclaims_focus |= is_answered;
+    state.had_keys = state.has_keys(ui, id, view) && !is_answered;
     if state.had_keys {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };

@@ -274,8 +274,17 @@ impl AppState {
         known.map_or_else(|| "watchlist".into(), |(_, name)| name)
     }
 
+    /// Returns a name that no watchlist has: this one, or with a number.
+    fn unused_name(&self, name: String) -> String {
+        let known = self.store.known_lists();
+        let is_known = |name: &str| known.iter().any(|(_, known)| &**known == name);
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        std::iter::once(name.clone()).chain(numbered).find(|name| !is_known(name)).unwrap_or(name)
+    }
+
     fn create_imported(&mut self, import: Import) {
         let Import { window, name, table } = import;
+        let name = self.unused_name(name);
         let made = table.and_then(|table| {
             let fill = table.inserts(&Limits::default(), || RowId(Uuid::now_v7()));
             let id = WatchlistId(Uuid::now_v7());

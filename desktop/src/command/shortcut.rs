@@ -50,13 +50,13 @@ pub(super) fn ctrl_shift(key: Key) -> Shortcut {
 }
 
 impl Shortcut {
-    /// Whether a pressed key is this shortcut, or this shortcut with Shift.
+    /// Whether a pressed key is this shortcut, or this shortcut with Shift. A function key with Shift is another key.
     pub(super) fn accepts(self, key: Key, modifiers: Modifiers) -> bool {
         let own = self.modifiers;
         self.key == key
             && own.command == modifiers.command
             && own.alt == modifiers.alt
-            && (modifiers.shift || !own.shift)
+            && (modifiers.shift == own.shift || modifiers.shift && !is_function_key(key))
     }
 
     /// Returns the shortcut as people read it, such as "Ctrl+Shift+Enter".
@@ -88,6 +88,11 @@ pub(super) fn modifiers_label(modifiers: Modifiers) -> String {
     let command = if cfg!(target_os = "macos") { "Cmd+" } else { "Ctrl+" };
     let parts = [(modifiers.command, command), (modifiers.alt, "Alt+"), (modifiers.shift, "Shift+")];
     parts.into_iter().filter_map(|(is_on, label)| is_on.then_some(label)).collect()
+}
+
+fn is_function_key(key: Key) -> bool {
+    let number = key.name().strip_prefix('F');
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn key_label(key: Key) -> &'static str {

@@ -1,6 +1,6 @@
 //! The confirmation dialog that is shown before edits are sent.
 
-use egui::{Align, Id, Key, Layout, Modal, Modifiers, Ui};
+use egui::{Align, Id, Layout, Modal, Ui};
 
 use super::view::GridView;
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
 pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView<'_>) -> Vec<Command> {
     let Some(confirmation) = open.take() else { return Vec::new() };
     let (mut confirmed, mut cancelled) = (false, false);
+    let opened = ui.scope_id().with("confirmation opened");
     let modal = Modal::new(Id::unique("confirmation"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
@@ -22,18 +23,23 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
             }
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    confirmed = ui.button(confirmation.confirm_label).clicked();
+                    let confirm = ui.button(confirmation.confirm_label);
+                    if !ui.data(|data| data.get_temp(opened).unwrap_or(false)) {
+                        confirm.request_focus();
+                        ui.data_mut(|data| data.insert_temp(opened, true));
+                    }
+                    confirmed = confirm.clicked();
                     cancelled = ui.button("Cancel").clicked();
                 });
             });
-            // Consumes the key so that the grid behind the dialog does not handle it.
-            confirmed |= ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         });
-    if confirmed {
-        return confirmation.edits.into_iter().map(|changes| view.edit(changes)).collect();
-    }
-    if !cancelled && !modal.should_close() {
+    if !confirmed && !cancelled && !modal.should_close() {
         *open = Some(confirmation);
+        return Vec::new();
     }
-    Vec::new()
+    ui.data_mut(|data| data.remove_temp::<bool>(opened));
+    if !confirmed {
+        return Vec::new();
+    }
+    confirmation.edits.into_iter().map(|changes| view.edit(changes)).collect()
 }

@@ -21,7 +21,9 @@ pub fn show(ui: &Ui) -> bool {
             ui.heading(entry_of(&Command::ShowShortcuts).title);
             // Keeps the title and the button visible.
             let height = room.y.clamp(60.0, 420.0);
-            ScrollArea::both().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            let scrolled =
+                ScrollArea::both().auto_shrink(false).max_height(height).min_scrolled_height(height);
+            scrolled.show(ui, |ui| {
                 ui.scroll_with_delta(vec2(0.0, -scrolled_by_keys(ui, height)));
                 let table = egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]);
                 table.max_col_width(MAX_KEYS.min(room.x / 2.0)).show(ui, |ui| {

@@ -90,7 +90,7 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
                     let key = entry_of(&GridCommand::SortAgain.into()).key();
                     ui.label(quiet(format!("Sorting paused. Press {key} to sort.")));
                 }
-                if let Some(summary) = status.sums {
+                if let Some(summary) = status.sums.filter(|summary| summary.cells > 0) {
                     sums(ui, summary, status.separators, palette);
                 }
             }

@@ -170,6 +170,7 @@ impl Store {
             Event::DeletedLists { list, .. } => self.deleted = list,
             Event::Restored { watchlist, .. } => {
                 self.deleted.retain(|deleted| deleted.watchlist != watchlist);
+                self.notices.withdraw_restoration(watchlist);
             }
             Event::Watchlists => {
                 let listed = self.replica.summaries().unwrap_or_default();

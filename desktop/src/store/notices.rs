@@ -97,6 +97,11 @@ impl Notices {
         }
     }
 
+    /// Removes the notice that offers to restore a watchlist, which is restored.
+    pub(super) fn withdraw_restoration(&mut self, watchlist: WatchlistId) {
+        self.notices.retain(|notice| notice.offer != Some(Offer::Restore(watchlist)));
+    }
+
     /// Removes the notice that offers to undo a window's last act, because that is not the last any more.
     pub(super) fn withdraw_undo(&mut self, window: WindowId) -> Option<Notice> {
         let is_undo = |notice: &Notice| {

@@ -61,11 +61,7 @@ impl SparklineValues {
                 push(values, value);
             }
         }
-        for (row, values) in recorded.iter_mut() {
-            if filled.get(row).is_some_and(|filled| filled.len() < values.len()) {
-                filled.remove(row);
-            }
-        }
+        filled.retain(|row, values| recorded.get(row).is_none_or(|known| known.len() <= values.len()));
         recorded.extend(filled);
     }
 

@@ -99,6 +99,43 @@ fn keys_open_the_menus_of_the_bar_and_choose_from_them() {
 }
 
 #[test]
+fn shift_and_f10_open_the_menu_of_what_has_the_focus() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    headless.key(Modifiers::SHIFT, Key::F10);
+    assert!(headless.focused().unwrap().starts_with("Edit cell"), "of the rows");
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.key(Modifiers::NONE, Key::F6);
+    headless.key(Modifiers::SHIFT, Key::F10);
+    assert_eq!(
+        headless.focused().as_deref().map(str::trim_end),
+        Some("Rename watchlist\u{2026}"),
+        "of the tab"
+    );
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.key(Modifiers::NONE, Key::F10);
+    assert_eq!(headless.focused().as_deref(), Some("System theme"));
+    headless.stop();
+}
+
+#[test]
+fn the_focused_button_of_a_question_is_what_enter_chooses() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let rows = |headless: &Headless| headless.shown().unwrap().rows().len();
+    for (keys, left) in [(vec![Key::ArrowLeft, Key::Enter], 20), (vec![Key::Enter], 0)] {
+        headless.key(Modifiers::COMMAND, Key::A);
+        headless.key(Modifiers::COMMAND, Key::Delete);
+        assert_eq!((headless.focused().as_deref(), rows(&headless)), (Some("Remove rows"), 20));
+        keys.into_iter().for_each(|key| headless.key(Modifiers::NONE, key));
+        (0..3).for_each(|_| headless.frame(Vec::new()));
+        assert_eq!(rows(&headless), left);
+    }
+    headless.stop();
+}
+
+#[test]
 fn a_watchlist_is_found_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());

@@ -1,12 +1,17 @@
 //! The tabs of the watchlists, the list of all of them, and the menu that adds one.
 
-use egui::{Button, Color32, Popup, RichText, ScrollArea, Ui, scroll_area::ScrollBarVisibility, vec2};
+use egui::{
+    Button, Color32, Popup, RichText, ScrollArea, SetOpenCommand, Ui, scroll_area::ScrollBarVisibility, vec2,
+};
 use jiff::tz::TimeZone;
 use shared::{ids::WatchlistId, number::Separators, wire::server::DeletedSummary};
 
 use super::menus::with_keys;
 use crate::{
-    command::{AppCommand, Command, DialogKind, Menu, RESTORE_WATCHLIST, entry_of, menu_items, menu_keys},
+    command::{
+        AppCommand, Command, DialogKind, GridCommand, Menu, RESTORE_WATCHLIST, Scope, entry_of, menu_items,
+        menu_keys, open_with_keys, pressed,
+    },
     focus::{self, Region},
     panels::view::WindowView,
     state::AppState,
@@ -112,7 +117,14 @@ fn tab(
     if tab.double_clicked() {
         commands.push(Command::OpenDialog(DialogKind::Rename(watchlist)));
     }
-    tab.context_menu(|ui| {
+    let menu_key = Command::from(GridCommand::OpenMenu);
+    let has_key = tab.has_focus() && ui.input(|input| pressed(input, Scope::Grid) == Some(&menu_key));
+    let mut menu = Popup::context_menu(&tab).at_position(tab.rect.left_bottom());
+    if has_key {
+        open_with_keys(ui.ctx());
+        menu = menu.open_memory(SetOpenCommand::Bool(true));
+    }
+    menu.show(|ui| {
         menu_keys(ui);
         for (same, dialog) in [
             (Command::RenameShownList, DialogKind::Rename(watchlist)),
