@@ -244,6 +244,7 @@ impl Dialog {
                         .desired_width(f32::INFINITY)
                         .margin(6.0),
                 );
+                ui.ctx().accesskit_node_builder(field.id, |node| node.set_label(hint));
                 if std::mem::take(&mut self.is_new) {
                     field.request_focus();
                     select_all(ui, field.id, &self.text);

@@ -1,6 +1,6 @@
 //! The command palette: every command, found by typing parts of its title; and the list of all watchlists, by their names.
 
-use egui::{Button, Id, Key, Label, Modal, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Button, Id, Key, Label, Modal, Response, RichText, ScrollArea, TextEdit, Ui};
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
@@ -83,7 +83,7 @@ pub fn show(
                 let mut consume = |key| input.consume_key(egui::Modifiers::NONE, key);
                 (consume(Key::ArrowUp), consume(Key::ArrowDown), consume(Key::Enter))
             });
-            show_query(ui, &mut palette);
+            let query = show_query(ui, &mut palette);
             if enter {
                 palette.refusal = found.get(palette.selected).and_then(|item| item.refusal);
             } else if up || down {
@@ -100,8 +100,14 @@ pub fn show(
                     ui.spacing_mut().item_spacing.y = 2.0;
                     for (index, item) in found.iter().enumerate() {
                         let is_selected = index == palette.selected;
-                        let clicked = show_item(ui, item, is_selected, is_selected && (up || down));
-                        if clicked || enter && is_selected && item.refusal.is_none() {
+                        let shown = show_item(ui, item, is_selected, is_selected && (up || down));
+                        if is_selected {
+                            // A screen reader reads the selected item, though the keys go to the field.
+                            ui.ctx().accesskit_node_builder(query, |node| {
+                                node.set_active_descendant(shown.id.accesskit_id());
+                            });
+                        }
+                        if shown.clicked() || enter && is_selected && item.refusal.is_none() {
                             run = Some(index);
                         }
                     }
@@ -124,7 +130,8 @@ pub fn show(
     }
 }
 
-fn show_query(ui: &mut Ui, palette: &mut CommandPalette) {
+/// Draws the field and returns its id.
+fn show_query(ui: &mut Ui, palette: &mut CommandPalette) -> Id {
     let (hint, label) = if palette.is_of_watchlists {
         ("Type the name of a watchlist", "Watchlist")
     } else {
@@ -139,10 +146,10 @@ fn show_query(ui: &mut Ui, palette: &mut CommandPalette) {
     if response.changed() {
         (palette.selected, palette.refusal) = (0, None);
     }
+    response.id
 }
 
-/// Returns whether the item was clicked.
-fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool {
+fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> Response {
     let button = Button::selectable(is_selected, &item.title)
         .shortcut_text(item.keys.as_str())
         .min_size(egui::vec2(ui.available_width(), 0.0));
@@ -156,7 +163,7 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> bool
     if !item.description.is_empty() {
         response = response.on_hover_text(item.description);
     }
-    response.clicked()
+    response
 }
 
 /// Returns the items that match a query, the best match first: titles that start with it, then titles that

@@ -1,12 +1,13 @@
 //! Windows by keyboard alone: the focus moves between their parts, and menus open and are used.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use desktop::{
-    command::{AppCommand, Command},
+    command::{AppCommand, Command, DialogKind},
     theme::ThemeChoice,
 };
 use egui::{Event, Key, Modifiers};
+use shared::column::ColumnKey;
 
 use crate::{
     headless::Headless,
@@ -131,6 +132,95 @@ fn the_focused_button_of_a_question_is_what_enter_chooses() {
         keys.into_iter().for_each(|key| headless.key(Modifiers::NONE, key));
         (0..3).for_each(|_| headless.frame(Vec::new()));
         assert_eq!(rows(&headless), left);
+    }
+    headless.stop();
+}
+
+/// Opens a part of the window, and walks through it with a key: every control that appeared has a name and gets the
+/// focus.
+fn walk(headless: &mut Headless, part: &str, step: Key, open: impl FnOnce(&mut Headless)) {
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.key(Modifiers::COMMAND, Key::Home);
+    let before = headless.controls();
+    open(headless);
+    (0..3).for_each(|_| headless.frame(Vec::new()));
+    let mut left: BTreeMap<_, _> = headless.controls();
+    left.retain(|control, _| !before.contains_key(control));
+    assert!(!left.is_empty(), "{part} opens");
+    assert!(left.values().all(|name| !name.is_empty()), "{part}: every control has a name: {left:?}");
+    for _ in 0..2 * left.len() + before.len() {
+        for focused in headless.focused_controls() {
+            left.remove(&focused);
+        }
+        if left.is_empty() {
+            break;
+        }
+        headless.key(Modifiers::NONE, step);
+    }
+    assert!(left.is_empty(), "{part}: out of reach of the keys: {left:?}");
+    headless.key(Modifiers::NONE, Key::Escape);
+}
+
+#[test]
+fn every_control_of_every_part_is_reached_by_keys_and_has_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = create(&mut headless, "Other");
+    let companies = headless.state.store.known_lists()[0].0;
+    headless.execute(Command::Show(companies));
+    let price = ColumnKey::from("price");
+    for dialog in [
+        DialogKind::NewWatchlist,
+        DialogKind::Rename(list),
+        DialogKind::Delete(list),
+        DialogKind::Import,
+        DialogKind::Export,
+        DialogKind::AddColumn(companies, price.clone()),
+        DialogKind::RenameColumn(companies, price),
+    ] {
+        let name = format!("{dialog:?}");
+        walk(&mut headless, &name, Key::Tab, |headless| headless.execute(Command::OpenDialog(dialog)));
+    }
+    for (part, step, modifiers, key) in [
+        ("settings", Key::ArrowDown, Modifiers::ALT, Key::S),
+        ("new", Key::ArrowDown, Modifiers::ALT, Key::N),
+        ("link", Key::ArrowDown, Modifiers::ALT, Key::L),
+        ("row menu", Key::ArrowDown, Modifiers::SHIFT, Key::F10),
+        ("history", Key::Tab, Modifiers::COMMAND, Key::H),
+        ("palette", Key::ArrowDown, Modifiers::COMMAND, Key::K),
+        ("list of watchlists", Key::ArrowDown, Modifiers::COMMAND, Key::G),
+        ("find", Key::Tab, Modifiers::COMMAND, Key::F),
+        ("filters", Key::Tab, Modifiers::COMMAND | Modifiers::SHIFT, Key::L),
+        ("question", Key::Tab, Modifiers::COMMAND, Key::Delete),
+    ] {
+        walk(&mut headless, part, step, |headless| {
+            if part == "question" {
+                headless.key(Modifiers::COMMAND, Key::A);
+            }
+            headless.key(modifiers, key);
+            if part == "history" {
+                headless.key(Modifiers::SHIFT, Key::F6);
+            }
+        });
+    }
+    headless.stop();
+}
+
+#[test]
+fn the_items_of_a_menu_are_aligned() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    for key in [Key::L, Key::N, Key::S] {
+        let before = headless.controls();
+        headless.key(Modifiers::ALT, key);
+        let mut items = headless.controls();
+        items.retain(|control, _| !before.contains_key(control));
+        let places: Vec<_> = items
+            .values()
+            .map(|name| (headless.find(name.trim_end_matches([' ', '\u{23f5}'])).unwrap().x, name))
+            .collect();
+        assert!(places.windows(2).all(|pair| (pair[0].0 - pair[1].0).abs() < 0.5), "{places:?}");
+        headless.key(Modifiers::NONE, Key::Escape);
     }
     headless.stop();
 }

@@ -1,6 +1,7 @@
 //! Windows without a display, with the real store, network and embedded server behind them.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,7 +19,8 @@ use desktop::{
     window::{Window, dispatch},
 };
 use egui::{
-    Context, DroppedFile, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, accesskit::TreeUpdate,
+    Context, DroppedFile, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect,
+    accesskit::{Action, Node, NodeId, Role, TreeUpdate},
     pos2, vec2,
 };
 use shared::{value::Value, watchlist::Watchlist};
@@ -122,6 +124,30 @@ impl Headless {
         let tree = self.tree.as_ref()?;
         let (_, node) = tree.nodes.iter().find(|(id, _)| *id == tree.focus)?;
         node.label().or(node.value()).map(str::to_owned)
+    }
+
+    /// Returns every control of the first window that can have the keyboard focus, with its name. What is typed into
+    /// a field is not its name.
+    pub fn controls(&mut self) -> BTreeMap<NodeId, String> {
+        self.ctx.enable_accesskit();
+        (0..3).for_each(|_| self.draw(RawInput::default()));
+        let nodes = self.tree.iter().flat_map(|tree| &tree.nodes);
+        let controls = nodes.filter(|(_, node)| node.supports_action(Action::Focus) && !node.is_disabled());
+        let name = |node: &Node| {
+            let value = node.value().filter(|_| node.role() != Role::TextInput);
+            node.label().or(value).unwrap_or_default().to_owned()
+        };
+        controls.map(|(id, node)| (*id, name(node))).collect()
+    }
+
+    /// Returns what has the keyboard focus in the first window, and what is selected in it, which a screen reader
+    /// takes for focused.
+    pub fn focused_controls(&mut self) -> Vec<NodeId> {
+        self.focused();
+        let Some(tree) = &self.tree else { return Vec::new() };
+        let focused = tree.nodes.iter().find(|(id, _)| *id == tree.focus);
+        let selected = focused.and_then(|(_, node)| node.active_descendant());
+        [Some(tree.focus), selected].into_iter().flatten().collect()
     }
 
     /// Clicks what the first window shows under this name.

@@ -551,6 +551,10 @@ fn a_watchlist_that_one_desktop_deleted_is_restored_from_the_menu_of_another() {
     });
     assert_eq!(two.ann.others[0].0.list(), None);
     two.bob.click("+");
+    wait_for("the deleted watchlists", || {
+        two.bob.frame(Vec::new());
+        (!two.bob.state.store.deleted().is_empty()).then_some(())
+    });
     two.bob.click("Restore watchlist");
     two.bob.click(&name);
     let shows = |desktop: &Headless, window: &Window| {

@@ -148,7 +148,7 @@ pub fn write(watchlist: Frozen) -> impl Iterator<Item = Vec<u8>> + Send {
     write_extent(watchlist, Extent::default())
 }
 
-/// Writes a part of a watchlist, as [`write`] does. Rows and columns that it does not have are left out.
+/// Writes a part of a watchlist, as [`write()`] does. Rows and columns that it does not have are left out.
 pub fn write_extent(watchlist: Frozen, extent: Extent) -> impl Iterator<Item = Vec<u8>> + Send {
     let Extent { rows, columns, separator } = extent;
     let columns: Vec<ColumnEntry> = match columns {
