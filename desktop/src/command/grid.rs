@@ -180,6 +180,8 @@ pub struct Confirmation {
     pub confirm_label: &'static str,
     /// The edits, in order.
     pub edits: Vec<Vec<Change>>,
+    /// Whether the button that confirms requests focus in the next frame.
+    pub is_new: bool,
 }
 
 /// A command for one column.

@@ -42,7 +42,7 @@ pub fn edits_or_question(
         return edits.into_iter().map(edit).collect();
     }
     let confirm_label = if edits.is_empty() { "Close" } else { confirm_label };
-    let confirmation = Confirmation { title, lines, confirm_label, edits };
+    let confirmation = Confirmation { title, lines, confirm_label, edits, is_new: true };
     vec![GridCommand::Confirm(confirmation).into()]
 }
 

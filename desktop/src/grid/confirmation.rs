@@ -10,9 +10,8 @@ use crate::{
 
 /// Shows the open confirmation, if there is one. Returns its edits once the user confirms.
 pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView<'_>) -> Vec<Command> {
-    let Some(confirmation) = open.take() else { return Vec::new() };
+    let Some(mut confirmation) = open.take() else { return Vec::new() };
     let (mut confirmed, mut cancelled) = (false, false);
-    let opened = ui.scope_id().with("confirmation opened");
     let modal = Modal::new(Id::unique("confirmation"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
@@ -24,9 +23,8 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let confirm = ui.button(confirmation.confirm_label);
-                    if !ui.data(|data| data.get_temp(opened).unwrap_or(false)) {
+                    if std::mem::take(&mut confirmation.is_new) {
                         confirm.request_focus();
-                        ui.data_mut(|data| data.insert_temp(opened, true));
                     }
                     confirmed = confirm.clicked();
                     cancelled = ui.button("Cancel").clicked();
@@ -37,7 +35,6 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
         *open = Some(confirmation);
         return Vec::new();
     }
-    ui.data_mut(|data| data.remove_temp::<bool>(opened));
     if !confirmed {
         return Vec::new();
     }

@@ -108,7 +108,7 @@ mod tests {
         let at = Duration::from_millis;
         let mut announcements = Announcements::default();
         announcements.record(list, &"ann".into(), &[change(1, "price")], at(0));
-        assert_eq!(announcements.update(list, at(0)), None, "nobody wants to hear it");
+        assert_eq!(announcements.update(list, at(0)), None, "announcements are off");
         announcements.set_on(true);
         announcements.record(list, &"ann".into(), &[change(1, "price")], at(10));
         let first = announcements.update(list, at(10)).unwrap().clone();

@@ -1,6 +1,6 @@
 //! Windows by keyboard alone: the focus moves between their parts, and menus open and are used.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use desktop::{
     command::{AppCommand, Command, DialogKind},
@@ -144,8 +144,7 @@ fn walk(headless: &mut Headless, part: &str, step: Key, open: impl FnOnce(&mut H
     let before = headless.controls();
     open(headless);
     (0..3).for_each(|_| headless.frame(Vec::new()));
-    let mut left: BTreeMap<_, _> = headless.controls();
-    left.retain(|control, _| !before.contains_key(control));
+    let mut left = headless.controls_since(&before);
     assert!(!left.is_empty(), "{part} opens");
     assert!(left.values().all(|name| !name.is_empty()), "{part}: every control has a name: {left:?}");
     for _ in 0..2 * left.len() + before.len() {
@@ -213,8 +212,7 @@ fn the_items_of_a_menu_are_aligned() {
     for key in [Key::L, Key::N, Key::S] {
         let before = headless.controls();
         headless.key(Modifiers::ALT, key);
-        let mut items = headless.controls();
-        items.retain(|control, _| !before.contains_key(control));
+        let items = headless.controls_since(&before);
         let places: Vec<_> = items
             .values()
             .map(|name| (headless.find(name.trim_end_matches([' ', '\u{23f5}'])).unwrap().x, name))

@@ -140,6 +140,13 @@ impl Headless {
         controls.map(|(id, node)| (*id, name(node))).collect()
     }
 
+    /// Returns the controls that have appeared since `before` was read.
+    pub fn controls_since(&mut self, before: &BTreeMap<NodeId, String>) -> BTreeMap<NodeId, String> {
+        let mut controls = self.controls();
+        controls.retain(|control, _| !before.contains_key(control));
+        controls
+    }
+
     /// Returns what has the keyboard focus in the first window, and what is selected in it, which a screen reader
     /// takes for focused.
     pub fn focused_controls(&mut self) -> Vec<NodeId> {

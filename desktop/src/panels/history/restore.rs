@@ -80,8 +80,8 @@ fn is_restorable(log: &Log, index: usize, view: &View<'_>) -> bool {
     }
 }
 
-/// Restores what a whole edit replaced, as far as it is known and nobody has changed it since. The server rejects the restoration
-/// if somebody has changed a row that the edit added.
+/// Returns the changes that restore what a whole edit replaced, without what is unknown or was changed since. The server rejects
+/// them if another client has changed a row that the edit added.
 pub(super) fn restore_edit(log: &Log, edit: Range<usize>, view: &View<'_>) -> Restoration {
     let (mut restored_columns, mut removed_columns) = (Vec::new(), Vec::new());
     let (mut inserts, mut removals, mut rename) = (BTreeMap::new(), Vec::new(), None);
@@ -109,15 +109,14 @@ pub(super) fn restore_edit(log: &Log, edit: Range<usize>, view: &View<'_>) -> Re
             Change::AddColumn(add) if view.watchlist.columns().visible_column(&add.key).is_ok() => {
                 removed_columns.push(add.key.clone());
             }
-            Change::Rename(_) if log.name_before(index).is_some() => {
-                rename = log.name_before(index).map(Change::rename)
-            }
+            Change::Rename(_) => match log.name_before(index) {
+                Some(before) => rename = Some(Change::rename(before)),
+                None => left_out += 1,
+            },
             Change::Insert(_) | Change::AddColumn(_) => {}
-            Change::Set(_)
-            | Change::Move(_)
-            | Change::SetColumn(_)
-            | Change::RestoreColumn(_)
-            | Change::Rename(_) => left_out += 1,
+            Change::Set(_) | Change::Move(_) | Change::SetColumn(_) | Change::RestoreColumn(_) => {
+                left_out += 1
+            }
         }
     }
     let gone: Vec<RowId> = removals.iter().filter_map(Change::row).collect();
