@@ -79,7 +79,12 @@ impl Regions {
 
     /// Returns the region of a widget. Those that cover the rows come first.
     fn region_of(&self, ctx: &Context, widget: Option<Id>) -> Option<Region> {
-        let center = ctx.read_response(widget?)?.rect.center();
+        let widget = widget?;
+        if self.is_grid(widget) {
+            // In their first frame, notices may lie over its center.
+            return Some(Region::Grid);
+        }
+        let center = ctx.read_response(widget)?.rect.center();
         let containing = |(region, shown): (&Region, &Shown)| shown.area.contains(center).then_some(*region);
         let covering = self.0.iter().rev().filter(|(region, _)| **region != Region::Grid);
         covering.chain(self.0.get_key_value(&Region::Grid)).find_map(containing)

@@ -50,7 +50,7 @@ pub use cursor::Cursor;
 pub use edit::Editor;
 use egui::{
     EventFilter, Id, Key, Popup, PopupCloseBehavior, Pos2, Rect, Response, ScrollArea, Sense, SetOpenCommand,
-    Ui,
+    Ui, pos2,
 };
 pub use header::new_column_kinds;
 pub use scroll::ScrollPosition;
@@ -340,8 +340,7 @@ impl GridState {
         // Items with several steps keep the menu open; all others close it.
         let mut menu = Popup::context_menu(response).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         if std::mem::take(&mut self.menu.is_requested) {
-            self.menu.column = None;
-            self.menu.position = self.cursor_corner(frame, response);
+            self.menu.position = self.menu_corner(frame, response);
             menu = menu.open_memory(SetOpenCommand::Bool(true));
             open_with_keys(&response.ctx);
         }
@@ -381,11 +380,15 @@ impl GridState {
         }
     }
 
-    /// Returns the lower left corner of the cursor's cell, or of the grid without a cursor.
-    fn cursor_corner(&self, frame: &Frame<'_>, response: &Response) -> Option<Pos2> {
+    /// Returns where a menu opened by a key is: at the lower left corner of the column's header or of the cursor's cell, or
+    /// of the grid without a cursor.
+    fn menu_corner(&self, frame: &Frame<'_>, response: &Response) -> Option<Pos2> {
         // The key has scrolled to the cursor.
         let layout = self.layout(response.rect, frame.table);
         let column = self.selection.cursor.as_ref().and_then(|cursor| layout.column(&cursor.column));
+        if let Some(column) = column.filter(|_| self.menu.column.is_some()) {
+            return Some(pos2(column.left, layout.header.bottom()));
+        }
         let cell = self.selection.cursor_index(frame.table).zip(column);
         Some(cell.map_or(response.rect, |(index, column)| layout.cell_rect(index, column)).left_bottom())
     }

@@ -190,6 +190,7 @@ fn rows() -> Vec<Entry> {
             .short("Remove rows")
             .also("delete rows"),
         on_grid("Open the menu of the selected rows", [shift(Key::F10), plain(Key::Menu)], G::OpenMenu)
+            .describe("If entire columns are selected, the menu of the column")
             .not_in_palette(),
     ]
 }
@@ -200,6 +201,9 @@ fn columns() -> Vec<Entry> {
     let ctrl_alt_shift_s =
         Shortcut { modifiers: egui::Modifiers::ALT | ctrl_shift(Key::S).modifiers, key: Key::S };
     vec![
+        on_grid("Open the menu of the column", [alt_letter(Key::C)], G::OpenColumnMenu)
+            .when(When::Column)
+            .not_in_palette(),
         on_column("Sort by this column", [ctrl_shift(Key::S)], C::CycleSort { keep_others: false })
             .describe("A click on its header does the same"),
         on_column("Add this column to the sort", [ctrl_alt_shift_s], C::CycleSort { keep_others: true })

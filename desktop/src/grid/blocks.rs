@@ -168,6 +168,12 @@ impl Blocks {
         self.blocks.iter().any(|block| block.columns == Span::All && block.rows.contains(&row))
     }
 
+    /// Whether entire columns are selected, and this is one of them.
+    pub fn has_whole_column(&self, column: &ColumnKey) -> bool {
+        let is_whole = |block: &Block| matches!(block.columns, Span::Some(_)) && block.rows == Span::All;
+        self.blocks.iter().any(|block| is_whole(block) && block.columns.contains(column))
+    }
+
     /// Whether any cell of a column is selected.
     pub fn has_column(&self, column: &ColumnKey) -> bool {
         self.blocks.iter().any(|block| block.columns.contains(column))

@@ -20,8 +20,15 @@ pub(super) struct Menu {
     pub(super) column: Option<ColumnKey>,
     /// Position of a menu opened by a key; `None` if it was opened by the pointer.
     pub(super) position: Option<Pos2>,
-    /// A key has requested the menu of the selected rows.
+    /// A key has requested the menu.
     pub(super) is_requested: bool,
+}
+
+impl Menu {
+    /// Opens the menu of a column, or of the selected rows, in this frame.
+    pub(super) fn request(&mut self, column: Option<ColumnKey>) {
+        (self.column, self.is_requested) = (column, true);
+    }
 }
 
 /// Shows the menu of the selected rows. Returns the chosen command.

@@ -307,6 +307,16 @@ impl Selection {
         self.cursor.as_ref().map(|cursor| self.blocks.moving_corner(cursor))
     }
 
+    /// Returns the column of the cursor.
+    pub(super) fn column(&self) -> Option<ColumnKey> {
+        self.cursor.as_ref().map(|cursor| cursor.column.clone())
+    }
+
+    /// Returns the column of the cursor if entire columns are selected, and it is one of them.
+    pub(super) fn whole_column(&self) -> Option<ColumnKey> {
+        self.column().filter(|column| self.blocks.has_whole_column(column))
+    }
+
     /// Returns the inserted row while the cursor is on it: the filters ignore it.
     pub(super) fn inserted_at_cursor(&self) -> Option<RowId> {
         let at_cursor = self.cursor.as_ref().and_then(|cursor| cursor.row);

@@ -321,7 +321,8 @@ impl GridState {
             GridCommand::Export { path, only_shown } => {
                 commands.push(export::command(path, only_shown, frame));
             }
-            GridCommand::OpenMenu => self.menu.is_requested = true,
+            GridCommand::OpenMenu => self.menu.request(self.selection.whole_column()),
+            GridCommand::OpenColumnMenu => self.menu.request(self.selection.column()),
             // The open editor and the filter row handle their own keys.
             GridCommand::Editor(_) | GridCommand::LeaveFilter | GridCommand::ClearFilter => {}
             changing => self.execute_change(ui, frame, changing, commands),

@@ -1,9 +1,9 @@
 //! Windows by keyboard alone: the focus moves between their parts, and menus open and are used.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use desktop::{
-    command::{AppCommand, Command, DialogKind},
+    command::{AppCommand, Command, DialogKind, RESTORE_WATCHLIST},
     theme::ThemeChoice,
 };
 use egui::{Event, Key, Modifiers};
@@ -185,11 +185,13 @@ fn every_control_of_every_part_is_reached_by_keys_and_has_a_name() {
         ("new", Key::ArrowDown, Modifiers::ALT, Key::N),
         ("link", Key::ArrowDown, Modifiers::ALT, Key::L),
         ("row menu", Key::ArrowDown, Modifiers::SHIFT, Key::F10),
+        ("column menu", Key::ArrowDown, Modifiers::ALT, Key::C),
         ("history", Key::Tab, Modifiers::COMMAND, Key::H),
         ("palette", Key::ArrowDown, Modifiers::COMMAND, Key::K),
         ("list of watchlists", Key::ArrowDown, Modifiers::COMMAND, Key::G),
         ("find", Key::Tab, Modifiers::COMMAND, Key::F),
         ("filters", Key::Tab, Modifiers::COMMAND | Modifiers::SHIFT, Key::L),
+        ("list of keys", Key::Tab, Modifiers::NONE, Key::F1),
         ("question", Key::Tab, Modifiers::COMMAND, Key::Delete),
     ] {
         walk(&mut headless, part, step, |headless| {
@@ -202,6 +204,47 @@ fn every_control_of_every_part_is_reached_by_keys_and_has_a_name() {
             }
         });
     }
+    walk(&mut headless, "notices", Key::ArrowUp, |headless| {
+        headless.execute(AppCommand::Notify("Something happened.".to_owned()));
+        headless.execute(AppCommand::Notify("Something else happened.".to_owned()));
+        // The history, which is still open, comes before them.
+        (0..2).for_each(|_| headless.key(Modifiers::NONE, Key::F6));
+    });
+    headless.execute(Command::Show(list));
+    headless.typed(vec![Event::Text("7".to_owned())]);
+    headless.execute(AppCommand::Delete(list));
+    wait_for("the message about the deletion", || {
+        headless.frame(Vec::new());
+        headless.find("Copy text").map(drop)
+    });
+    // Nothing behind the message has the keys.
+    let mut seen = BTreeSet::new();
+    for _ in 0..4 {
+        headless.key(Modifiers::NONE, Key::Tab);
+        seen.extend(headless.focused());
+    }
+    assert_eq!(seen, ["Close", "Copy text", RESTORE_WATCHLIST].map(str::to_owned).into());
+    headless.stop();
+}
+
+#[test]
+fn keys_open_the_menu_of_a_column_and_choose_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    headless.key(Modifiers::ALT, Key::C);
+    assert!(headless.focused().unwrap().starts_with("Sort ascending"));
+    let first = headless.symbols();
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(headless.window.grid.config.sort[0].column, ColumnKey::from("price"));
+    assert_eq!(headless.symbols(), first, "the order of the list is not changed");
+    headless.key(Modifiers::COMMAND, Key::Space);
+    headless.key(Modifiers::SHIFT, Key::F10);
+    assert!(headless.focused().unwrap().starts_with("Sort ascending"), "of the selected column");
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.key(Modifiers::COMMAND, Key::A);
+    headless.key(Modifiers::SHIFT, Key::F10);
+    assert!(headless.focused().unwrap().starts_with("Edit cell"), "of the rows");
     headless.stop();
 }
 

@@ -190,6 +190,11 @@ impl Headless {
         });
     }
 
+    /// Advances its clock.
+    pub fn advance(&mut self, by: Duration) {
+        self.started -= by;
+    }
+
     /// Returns the current time of its clock.
     pub fn now(&self) -> Duration {
         self.started.elapsed()

@@ -62,3 +62,20 @@ fn declining_quits() {
     harness.run_steps(3);
     assert_eq!(harness.state().commands, [AppCommand::Quit]);
 }
+
+#[test]
+fn both_answers_are_reached_by_keys() {
+    for (answer, command) in [("Join", AppCommand::Join), ("Quit", AppCommand::Quit)] {
+        let mut harness = harness();
+        for _ in 0..4 {
+            if harness.get_by_label(answer).is_focused() {
+                break;
+            }
+            harness.key_press(Key::Tab);
+            harness.run_steps(2);
+        }
+        harness.key_press(Key::Enter);
+        harness.run_steps(3);
+        assert_eq!(harness.state().commands, [command]);
+    }
+}

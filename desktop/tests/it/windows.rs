@@ -415,7 +415,7 @@ fn a_watchlist_deleted_while_typing_is_named_and_the_text_can_be_kept() {
     assert!(headless.find("Copy text").is_some());
     headless.key(Modifiers::NONE, Key::Enter);
     assert!(headless.window.overlays.dialog.is_some(), "a key that was meant for the editor");
-    std::thread::sleep(Duration::from_millis(1_100));
+    headless.advance(Duration::from_millis(1_100));
     headless.key(Modifiers::NONE, Key::Escape);
     assert!(headless.window.overlays.dialog.is_none());
     headless.stop();
