@@ -21,7 +21,7 @@ pub use self::{
     grid::{ColumnCommand, Confirmation, EditorCommand, GridCommand, PickerCommand, Step},
     help::{HelpRow, help_rows, markdown},
     keymap::{TakenKey, consume, matching, pressed, remove_menu_characters, take_first},
-    menu::{menu_items, menu_keys, open_with_keys, release_keys},
+    menu::{menu_items, menu_keys, open_with_keys, release_keys, scroll_to_focus, scrolling_menu},
     shortcut::Shortcut,
     table::{
         DISMISS, GO_TO, OVERWRITE, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST,

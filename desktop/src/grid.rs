@@ -49,8 +49,7 @@ pub use confirm::edits_or_question;
 pub use cursor::Cursor;
 pub use edit::Editor;
 use egui::{
-    EventFilter, Id, Key, Popup, PopupCloseBehavior, Pos2, Rect, Response, ScrollArea, Sense, SetOpenCommand,
-    Ui, pos2,
+    EventFilter, Id, Key, Popup, PopupCloseBehavior, Pos2, Rect, Response, Sense, SetOpenCommand, Ui, pos2,
 };
 pub use header::new_column_kinds;
 pub use scroll::ScrollPosition;
@@ -70,12 +69,9 @@ use self::{
     view::Frame,
 };
 use crate::{
-    command::{Command, GridCommand, When, menu_keys, open_with_keys},
+    command::{Command, GridCommand, When, open_with_keys, scrolling_menu},
     focus::{self, Region},
 };
-
-/// Space that a context menu leaves at the top and bottom of a small window, in points.
-const MENU_MARGIN: f32 = 32.0;
 
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
@@ -210,8 +206,19 @@ impl GridState {
         }
     }
 
+    /// Scrolls to the cursor if it was in view until the grid became smaller, as when a panel opens beside it.
+    fn keep_cursor_in_view(&mut self, rect: Rect, table: &Table<'_>) {
+        let Some(last) = self.last_rect.replace(rect).filter(|last| last.size() != rect.size()) else {
+            return;
+        };
+        let mut scroll = self.scroll.clone();
+        reveal(&mut scroll, &self.selection, table, &self.layout(last, table));
+        self.scroll.reveal_next |= scroll.position() == self.scroll.position();
+    }
+
     /// Returns the layout at the scroll position that the anchor and the cursor require.
     fn scrolled_layout(&mut self, rect: Rect, table: &Table<'_>) -> Layout {
+        self.keep_cursor_in_view(rect, table);
         let layout = self.layout(rect, table);
         self.scroll.follow_anchor(table, layout.last_scroll_row(), self.editing.is_open());
         if std::mem::take(&mut self.scroll.reveal_next) {
@@ -347,33 +354,27 @@ impl GridState {
         if let Some(position) = self.menu.position {
             menu = menu.at_position(position);
         }
-        let height = (response.ctx.content_rect().height() - MENU_MARGIN).max(0.0);
-        let show = |ui: &mut Ui| {
-            menu_keys(ui);
-            match self.menu.column.clone() {
-                Some(column) => {
-                    let conditions = conditions(&self.config, frame.table, true, Some(&column));
-                    match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
-                        Some((column, Command::Grid(GridCommand::Column(command)))) => {
-                            self.execute_on_column(ui, (frame, layout), &column, command, commands);
-                        }
-                        chosen => {
-                            self.execute_chosen(ui, (frame, layout), chosen.map(|(_, other)| other), commands)
-                        }
+        let show = |ui: &mut Ui| match self.menu.column.clone() {
+            Some(column) => {
+                let conditions = conditions(&self.config, frame.table, true, Some(&column));
+                match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
+                    Some((column, Command::Grid(GridCommand::Column(command)))) => {
+                        self.execute_on_column(ui, (frame, layout), &column, command, commands);
+                    }
+                    chosen => {
+                        self.execute_chosen(ui, (frame, layout), chosen.map(|(_, other)| other), commands)
                     }
                 }
-                None => {
-                    let mut conditions = self.conditions(frame.view.watchlist);
-                    conditions.add(When::Undo, frame.view.can_undo);
-                    conditions.add(When::Redo, frame.view.can_redo);
-                    let chosen = menu::show_row_menu(ui, &conditions);
-                    self.execute_chosen(ui, (frame, layout), chosen, commands);
-                }
+            }
+            None => {
+                let mut conditions = self.conditions(frame.view.watchlist);
+                conditions.add(When::Undo, frame.view.can_undo);
+                conditions.add(When::Redo, frame.view.can_redo);
+                let chosen = menu::show_row_menu(ui, &conditions);
+                self.execute_chosen(ui, (frame, layout), chosen, commands);
             }
         };
-        // In a small window the menu scrolls.
-        let shown = menu
-            .show(|ui| ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, show));
+        let shown = menu.show(|ui| scrolling_menu(ui, show));
         let is_open = shown.is_some_and(|shown| !shown.response.should_close());
         if !is_open && self.menu.position.take().is_some() {
             response.request_focus();
@@ -424,7 +425,11 @@ impl GridState {
             let cursor = self.selection.cursor.as_ref().map(|cursor| cursor.column.clone());
             let cursor = cursor
                 .filter(|column| layout.column(column).is_some_and(|column| column.shown.data().is_some()));
-            filters::show(ui, &mut self.filters, &mut self.config, cursor.as_ref(), (frame, layout));
+            let (own, at) = ((&mut self.filters, &mut self.config), (frame, layout));
+            let next = filters::show(ui, own.0, own.1, cursor.as_ref(), at);
+            if let Some(x) = next.and_then(|column| layout.scroll_x_showing(&column)) {
+                self.scroll.x = x;
+            }
         }
         let is_filtered =
             self.config.has_filters && !self.config.filters.is_empty() || self.find.is_filtering();

@@ -36,8 +36,8 @@ use crate::{
 
 /// Maximum number of network events per frame, so that the windows stay responsive.
 const MAX_EVENTS_PER_FRAME: usize = 2_000;
-/// Notice for a command that needs a connection.
-const OFFLINE: &str = "Not available offline. Try again when connected.";
+/// Why a request that needs the server is refused.
+pub const OFFLINE: &str = "Not available offline. Try again when connected.";
 /// How long a notice is shown.
 const NOTICE_DURATION: Duration = Duration::from_secs(12);
 

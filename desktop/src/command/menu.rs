@@ -1,8 +1,13 @@
 //! Menu items of commands, and the keys that move within a menu.
 
-use egui::{Button, Context, EventFilter, FocusDirection, Id, Key, Modifiers, Popup, Ui};
+use egui::{
+    Button, Context, EventFilter, FocusDirection, Id, Key, Modifiers, Popup, Response, ScrollArea, Ui,
+};
 
 use super::{table::entry_of, when::Conditions, window::Command};
+
+/// Height that a menu leaves free in its window, in points.
+const MENU_MARGIN: f32 = 32.0;
 
 /// Shows groups of commands with a line between them. Returns the command that was clicked.
 pub fn menu_items(ui: &mut Ui, groups: &[&[Command]], conditions: &Conditions) -> Option<Command> {
@@ -32,14 +37,27 @@ fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
     if !entry.description.is_empty() {
         response = response.on_hover_text(&*entry.description);
     }
-    if response.gained_focus() {
-        // The menu of a small window scrolls.
-        response.scroll_to_me(None);
-    }
+    scroll_to_focus(&response);
     if response.clicked() {
         ui.close();
     }
     response.clicked()
+}
+
+/// Scrolls the menu of a small window to an item that the keys have moved to.
+pub fn scroll_to_focus(item: &Response) {
+    if item.gained_focus() {
+        item.scroll_to_me(None);
+    }
+}
+
+/// Shows the content of a menu, which scrolls in a small window.
+pub fn scrolling_menu(ui: &mut Ui, add_items: impl FnOnce(&mut Ui)) {
+    let height = (ui.ctx().content_rect().height() - MENU_MARGIN).max(0.0);
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+        menu_keys(ui);
+        add_items(ui);
+    });
 }
 
 /// Whether keys move within the open menus of a window. They do once a key has opened one, or an arrow key was pressed.

@@ -261,7 +261,7 @@ fn reading() -> Vec<Entry> {
     vec![
         on_grid("Find", [ctrl(Key::F)], G::Find)
             .also("search, quick filter, look for")
-            .describe("Finds text in all columns. A switch in the find bar shows only the rows that match"),
+            .describe("Finds text in all columns, or =text in whole cells. A switch in the find bar shows only the rows that match"),
         on_grid(next, [plain(Key::F3)], G::FindAdjacent { is_next: true })
             .short("Next")
             .describe("Enter works in the find bar only"),

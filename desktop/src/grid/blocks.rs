@@ -158,6 +158,16 @@ impl Blocks {
         self.blocks.iter().any(|block| block.contains(row, column))
     }
 
+    /// Whether there are no blocks, or one contains a cell, which may be in the empty last row.
+    pub fn include(&self, cell: &Cursor) -> bool {
+        let has_row = |block: &Block| match cell.row {
+            Some(row) => block.rows.contains(&row),
+            None => block.rows == Span::All || block.anchor.row.is_none() || block.end.row.is_none(),
+        };
+        self.blocks.is_empty()
+            || self.blocks.iter().any(|block| has_row(block) && block.columns.contains(&cell.column))
+    }
+
     /// Whether any cell of a row is selected.
     pub fn has_row(&self, row: RowId) -> bool {
         self.blocks.iter().any(|block| block.rows.contains(&row))

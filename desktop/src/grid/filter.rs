@@ -23,6 +23,29 @@ pub enum Filter {
     Not(Box<Filter>),
 }
 
+/// A text to find in cells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needle {
+    /// The text in lower case.
+    text: String,
+    /// Whether a cell has to equal the text, and not only to contain it.
+    is_whole: bool,
+}
+
+impl Needle {
+    /// Reads a text, or `=text`.
+    pub fn new(text: &str) -> Self {
+        let whole = text.strip_prefix('=').map(str::trim).filter(|rest| !rest.is_empty());
+        Self { text: whole.unwrap_or(text).to_lowercase(), is_whole: whole.is_some() }
+    }
+
+    /// Whether the text of a cell matches.
+    pub fn matches(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        if self.is_whole { text == self.text } else { text.contains(&self.text) }
+    }
+}
+
 /// One end of a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {

@@ -1,6 +1,6 @@
 //! The filter row below the header.
 
-use egui::{Rect, RichText, TextEdit, Ui, UiBuilder, pos2, vec2};
+use egui::{Key, Rect, RichText, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
 use super::{
@@ -48,20 +48,20 @@ pub(super) fn active_filters(config: &GridConfig, view: &GridView<'_>) -> Vec<(C
     typed.collect()
 }
 
-/// Shows the filter row if it is open.
+/// Shows the filter row if it is open. Returns the column to scroll to, whose field gets the focus.
 pub(super) fn show(
     ui: &mut Ui,
     filters: &mut Filters,
     config: &mut GridConfig,
     cursor: Option<&ColumnKey>,
     (frame, layout): (&Frame<'_>, &Layout),
-) {
+) -> Option<ColumnKey> {
     if !config.has_filters {
-        return;
+        return None;
     }
     let palette = frame.view.palette;
     ui.painter().rect_filled(layout.filters, 0, palette.bars);
-    let mut should_leave = false;
+    let (mut should_leave, mut left_with_tab) = (false, None);
     for column in &layout.columns {
         let left = if column.frozen { layout.left } else { layout.frozen_right };
         let clip = Rect::from_x_y_ranges(left..=layout.body.right(), layout.filters.y_range());
@@ -108,6 +108,10 @@ pub(super) fn show(
             }
             should_leave |= pressed.is_some();
         }
+        let tab = ui.input(|input| input.key_pressed(Key::Tab).then_some(!input.modifiers.shift));
+        if let Some(is_next) = tab.filter(|_| ui.memory(|memory| memory.had_focus_last_frame(id))) {
+            left_with_tab = Some((key.clone(), is_next));
+        }
         if text.is_empty() {
             config.filters.remove(key);
         } else {
@@ -122,6 +126,24 @@ pub(super) fn show(
     if should_leave {
         ui.memory_mut(egui::Memory::stop_text_input);
     }
+    // Fields that are out of view are not drawn, so that egui cannot move the focus to them.
+    if let Some(next) = left_with_tab.and_then(|(key, is_next)| neighbor(layout, &key, is_next)) {
+        filters.focus_next = Some(next);
+    }
+    filters.focus_next.take_if(|next| layout.column(next).is_none());
+    if filters.focus_next.is_some() {
+        ui.request_repaint();
+    }
+    filters.focus_next.clone()
+}
+
+/// Returns the next or the previous column that can be filtered.
+fn neighbor(layout: &Layout, key: &ColumnKey, is_next: bool) -> Option<ColumnKey> {
+    let keys = layout.columns.iter().filter_map(|column| column.shown.data()).map(|entry| &entry.column.key);
+    let keys: Vec<_> = keys.collect();
+    let index = keys.iter().position(|other| *other == key)?;
+    let found = if is_next { keys.get(index + 1) } else { keys.get(index.checked_sub(1)?) };
+    found.map(|key| (*key).clone())
 }
 
 /// Says that no row matches, with a button that clears the filters. Returns whether it was clicked.

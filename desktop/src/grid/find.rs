@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::{TextEdit, Ui};
 use shared::watchlist::{Row, Version};
 
-use super::{order::QuickFilter, selection::Selection, view::Frame, view_column::ViewColumn};
+use super::{filter::Needle, order::QuickFilter, selection::Selection, view::Frame, view_column::ViewColumn};
 use crate::{
     command::{self, Command, GridCommand, Scope, entry_of},
     focus::{self, Region},
@@ -37,8 +37,8 @@ pub(super) enum Search {
 /// The number of matching cells, counted over several frames in a large list.
 #[derive(Clone, Debug, Default)]
 struct Count {
-    /// What is counted: the text in lower case, the state of the list, and the number of the order of the rows.
-    of: (String, Version, u64),
+    /// What is counted: the text, the state of the list, and the number of the order of the rows.
+    of: (Needle, Version, u64),
     /// Number of rows that are counted.
     rows: usize,
     matches: usize,
@@ -47,19 +47,21 @@ struct Count {
 
 /// Number of cells that are looked at in a frame.
 const CELLS_PER_FRAME: usize = 4_000;
+/// Width of the number of matches, in points.
+const COUNT_WIDTH: f32 = 84.0;
 /// Minimum time between two counts while rows change.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Count {
     /// Counts on. Returns when to continue, unless every row is counted and none has changed.
-    fn update(&mut self, needle: &str, order: u64, frame: &Frame<'_>) -> Option<Duration> {
+    fn update(&mut self, needle: &Needle, order: u64, frame: &Frame<'_>) -> Option<Duration> {
         let (table, now) = (frame.table, frame.view.now);
         let version = table.watchlist.version();
         let is_done = self.rows >= table.len();
         let is_behind = is_done && self.of.1 != version;
         let due_in = (self.started_at + COUNT_INTERVAL).saturating_sub(now);
-        if self.of.0 != needle || self.of.2 != order || is_behind && due_in.is_zero() {
-            *self = Self { of: (needle.to_owned(), version, order), started_at: now, ..Self::default() };
+        if self.of.0 != *needle || self.of.2 != order || is_behind && due_in.is_zero() {
+            *self = Self { of: (needle.clone(), version, order), started_at: now, ..Self::default() };
         } else if is_done {
             return is_behind.then_some(due_in);
         }
@@ -115,7 +117,7 @@ impl Find {
     pub(super) fn filter(&self, columns: &[ViewColumn]) -> Option<QuickFilter> {
         let columns =
             || columns.iter().filter_map(ViewColumn::data).map(|entry| entry.clone().into()).collect();
-        self.is_filtering().then(|| QuickFilter { text: self.text.to_lowercase(), columns: columns() })
+        self.is_filtering().then(|| QuickFilter { needle: Needle::new(&self.text), columns: columns() })
     }
 
     /// Executes a command of the find bar.
@@ -130,9 +132,9 @@ impl Find {
         }
     }
 
-    /// Returns the text to find in lower case, if the bar is open and not empty.
-    pub(super) fn needle(&self) -> Option<String> {
-        (self.is_open && !self.text.is_empty()).then(|| self.text.to_lowercase())
+    /// Returns what to find, if the bar is open and not empty.
+    pub(super) fn needle(&self) -> Option<Needle> {
+        (self.is_open && !self.text.is_empty()).then(|| Needle::new(&self.text))
     }
 }
 
@@ -164,6 +166,7 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, order: u64, grid: &Frame<'_>) -
             if response.changed() {
                 find.requested = Some(Search::First);
             }
+            show_count(ui, find, grid);
             let mut commands = Vec::new();
             if response.has_focus() || response.lost_focus() {
                 commands =
@@ -182,21 +185,24 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, order: u64, grid: &Frame<'_>) -
                 commands.push(entry.command.clone());
             }
             commands.extend(button(ui, GridCommand::CloseFind));
-            if !find.text.is_empty() {
-                let (text, color) = match find.count.matches {
-                    0 if find.count.rows < grid.table.len() => ("Counting\u{2026}".to_owned(), palette.muted),
-                    0 => ("No matches".to_owned(), palette.down),
-                    matches => {
-                        let separators = grid.view.separators;
-                        (separators.format_count(matches, "match", "matches"), palette.muted)
-                    }
-                };
-                ui.label(egui::RichText::new(text).font(theme::small()).color(color));
-            }
             commands.iter().for_each(|command| find.execute(command));
         });
     });
     find.requested.take()
+}
+
+/// Shows the number of matches. The buttons after it keep their places.
+fn show_count(ui: &mut Ui, find: &Find, grid: &Frame<'_>) {
+    let palette = grid.view.palette;
+    let (text, color) = match find.count.matches {
+        _ if find.text.is_empty() => return,
+        0 if find.count.rows < grid.table.len() => ("Counting\u{2026}".to_owned(), palette.muted),
+        0 => ("No matches".to_owned(), palette.down),
+        matches => (grid.view.separators.format_count(matches, "match", "matches"), palette.muted),
+    };
+    let label = egui::Label::new(egui::RichText::new(text).font(theme::small()).color(color));
+    let size = egui::vec2(COUNT_WIDTH, ui.spacing().interact_size.y);
+    ui.add_sized(size, label);
 }
 
 /// Shows the button of a command. Returns the command if it was clicked.
@@ -211,11 +217,11 @@ fn is_close(command: &Command) -> bool {
 
 /// Moves the cursor to a matching cell, wrapping at the end. Returns whether there is one.
 pub(super) fn go_to_match(find: &Find, selection: &mut Selection, frame: &Frame<'_>, search: Search) -> bool {
-    let needle = find.text.to_lowercase();
+    let needle = Needle::new(&find.text);
     let table = frame.table;
     let (rows, columns) = (table.len(), table.columns().len());
     let cells = rows * columns;
-    if needle.is_empty() || cells == 0 {
+    if find.text.is_empty() || cells == 0 {
         return false;
     }
     let row = selection.cursor_index(table).unwrap_or(0).min(rows - 1);
@@ -237,7 +243,7 @@ pub(super) fn go_to_match(find: &Find, selection: &mut Selection, frame: &Frame<
     found.is_some()
 }
 
-/// Whether a cell contains `needle`, which is in lower case.
-pub(super) fn cell_matches(needle: &str, row: &Row, column: &ViewColumn, frame: &Frame<'_>) -> bool {
-    frame.text(row, column).to_lowercase().contains(needle)
+/// Whether the text of a cell matches.
+pub(super) fn cell_matches(needle: &Needle, row: &Row, column: &ViewColumn, frame: &Frame<'_>) -> bool {
+    needle.matches(&frame.text(row, column))
 }

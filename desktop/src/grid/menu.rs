@@ -10,7 +10,7 @@ use shared::{
 use super::{config::GridConfig, view::Frame};
 use crate::command::{
     ColumnCommand, Command, Conditions, GridCommand, RESTORE_COLUMN, SHOW_HIDDEN_COLUMN, When, entry_of,
-    menu_items,
+    menu_items, scroll_to_focus, scrolling_menu,
 };
 
 /// The state of the context menu.
@@ -130,12 +130,16 @@ fn submenu<'a>(
     let mut chosen = None;
     if !columns.is_empty() {
         ui.menu_button(title, |ui| {
-            for entry in columns {
-                if ui.button(&*entry.column.title).clicked() {
-                    chosen = Some(entry.column.key.clone());
-                    ui.close();
+            scrolling_menu(ui, |ui| {
+                for entry in columns {
+                    let item = ui.button(&*entry.column.title);
+                    scroll_to_focus(&item);
+                    if item.clicked() {
+                        chosen = Some(entry.column.key.clone());
+                        ui.close();
+                    }
                 }
-            }
+            });
         });
     }
     chosen

@@ -18,7 +18,7 @@ use shared::{
 
 pub use self::sort::SortKey;
 use self::sort::SortKeys;
-use super::filter::{Filter, ValueFormat, display_text};
+use super::filter::{Filter, Needle, ValueFormat, display_text};
 
 /// The sort keys and filters that define an [`Order`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,8 +34,8 @@ pub struct OrderSpec {
 /// A filter across columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuickFilter {
-    /// The text in lower case.
-    pub text: String,
+    /// The text.
+    pub needle: Needle,
     /// The columns, as the window shows them.
     pub columns: Vec<Arc<ColumnEntry>>,
 }
@@ -46,7 +46,7 @@ impl QuickFilter {
         self.columns.iter().any(|entry| {
             let kind = &entry.column.kind;
             let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
-            display_text(&list.value(row, entry), format).to_lowercase().contains(&self.text)
+            self.needle.matches(&display_text(&list.value(row, entry), format))
         })
     }
 }

@@ -12,6 +12,7 @@ use shared::{value::Value, watchlist::Row};
 use super::{
     cell::{cell_font, format_cell, sanitized},
     config::GridConfig,
+    filter::Needle,
     find::cell_matches,
     layout::{ColumnLayout, Layout},
     metrics::{ARROW, inner},
@@ -37,8 +38,8 @@ const SELECTION_TINT: f32 = 0.16;
 pub(super) struct Painted<'a> {
     pub(super) config: &'a GridConfig,
     pub(super) selection: &'a Selection,
-    /// The text to find, in lower case.
-    pub(super) needle: Option<String>,
+    /// The text to find.
+    pub(super) needle: Option<Needle>,
     pub(super) drag: Option<&'a Drag>,
     pub(super) is_editing: bool,
     /// Whether no other widget has the keyboard focus.
@@ -84,7 +85,7 @@ pub(super) fn paint(ui: &Ui, state: &Painted<'_>, frame: &Frame<'_>, layout: &La
 
 fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout: &Layout, frozen: bool) {
     let (view, table) = (frame.view, frame.table);
-    let needle = state.needle.as_deref();
+    let needle = state.needle.as_ref();
     let clip = painter.clip_rect();
     let hovered = state.pointer.and_then(|pointer| layout.cell_at(pointer)).map(|(index, _)| index);
     for index in layout.visible_rows() {
@@ -303,14 +304,17 @@ fn paint_text(painter: &Painter, room: Rect, text: &str, align: Align, color: Co
     paint_galley(painter, room, lay_out(painter, text, font, room.width()), align, color);
 }
 
-/// Paints a line of text. A figure, which is aligned to the right, is not painted in part: another one would be
-/// read.
+/// Paints a line of text in a part of a cell, unless that part is too narrow for any. A figure, which is aligned to the right, is
+/// not painted in part: another one would be read.
 fn paint_galley(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align, color: Color32) {
     let x = if align == Align::RIGHT { room.right() - galley.size().x } else { room.left() };
     let y = room.center().y - galley.size().y / 2.0;
     let at = pos2(x, y.round());
-    if align == Align::RIGHT && !painter.clip_rect().contains_rect(galley.mesh_bounds.translate(at.to_vec2()))
-    {
+    let is_cut = || {
+        let bounds = galley.mesh_bounds.translate(at.to_vec2());
+        !painter.clip_rect().contains_rect(bounds) || bounds.left() < room.left() - 1.0
+    };
+    if !room.is_positive() || align == Align::RIGHT && is_cut() {
         return;
     }
     painter.galley_with_override_text_color(at, galley, color);

@@ -257,8 +257,11 @@ impl Plan {
 fn read_pasted(text: &str, format: ValueFormat<'_>) -> Result<Value, String> {
     let trimmed = text.trim();
     match format.kind {
+        ColumnKind::Number { .. } if trimmed.ends_with('%') => {
+            Err(format!("{trimmed:?} is a percentage, and the column has plain numbers"))
+        }
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
-            let text = trimmed.strip_prefix('+').unwrap_or(trimmed).trim_end_matches('%');
+            let text = trimmed.strip_prefix('+').unwrap_or(trimmed);
             format.kind.parse_typed(text, None, format.separators)
         }
         ColumnKind::Time if !trimmed.is_empty() => parse_timestamp(trimmed, format.zone)

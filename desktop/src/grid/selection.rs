@@ -96,9 +96,17 @@ impl Selection {
     }
 
     /// Moves the cursor to a valid cell if it has none, or if its row or column is gone. If a filter hides its
-    /// row, the cursor waits on the nearest shown row and returns to its own once that is shown again. Returns
-    /// whether the cursor went to another row because of a filter.
+    /// row, the cursor waits on the nearest shown row and returns to its own once that is shown again. A selection that the
+    /// cursor has left is cleared. Returns whether the cursor went to another row because of a filter.
     pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) -> bool {
+        let has_moved = self.place_cursor(table);
+        if self.cursor.as_ref().is_none_or(|cursor| !self.blocks.include(cursor)) {
+            self.blocks.clear();
+        }
+        has_moved
+    }
+
+    fn place_cursor(&mut self, table: &Table<'_>) -> bool {
         let Some(first) = table.columns().first() else {
             self.cursor = None;
             return false;

@@ -61,6 +61,8 @@ pub struct GridState {
     pub(super) queued: Vec<GridCommand>,
     /// Whether keyboard input went to the grid in the last frame.
     pub(super) had_keys: bool,
+    /// The rectangle of the last frame.
+    pub(super) last_rect: Option<Rect>,
 }
 
 impl GridState {

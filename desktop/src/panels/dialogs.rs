@@ -37,7 +37,7 @@ pub struct Dialog {
     /// The file is being read or written.
     is_transferring: bool,
     /// Why the last file could not be read or written, or none can be chosen.
-    file_error: Option<String>,
+    error: Option<String>,
 }
 
 enum Kind {
@@ -180,7 +180,7 @@ impl Dialog {
             is_new: true,
             browse: Browse::default(),
             is_transferring: false,
-            file_error: None,
+            error: None,
         }
     }
 
@@ -190,19 +190,20 @@ impl Dialog {
     }
 
     /// Reports that the file could not be read or written and lets the person choose another one.
-    pub fn with_file_error(self, error: String) -> Self {
-        Self { is_transferring: false, is_new: true, file_error: Some(error), ..self }
+    pub fn with_error(self, error: String) -> Self {
+        Self { is_transferring: false, is_new: true, error: Some(error), ..self }
     }
 
-    /// Draws the dialog; returns it while it stays open, and the confirmed command.
-    pub fn show(mut self, ui: &Ui, now: Duration) -> (Option<Self>, Option<Command>) {
+    /// Draws the dialog; returns it while it stays open, and the confirmed command. `offline` says why nothing can be created, if
+    /// the server is not connected.
+    pub fn show(mut self, ui: &Ui, now: Duration, offline: Option<&str>) -> (Option<Self>, Option<Command>) {
         let title = self.kind.title();
         let answer = match &self.kind {
             Kind::Deleted(deleted) => messages::show_deleted(ui, title, deleted, &self.text, now),
             Kind::Delete(watchlist, question) => {
                 messages::show_delete(ui, title, std::mem::take(&mut self.is_new), (*watchlist, question))
             }
-            _ => return self.show_field(ui),
+            _ => return self.show_field(ui, offline),
         };
         match answer {
             None => (Some(self), None),
@@ -212,7 +213,7 @@ impl Dialog {
     }
 
     /// Draws a dialog with a text field.
-    fn show_field(mut self, ui: &Ui) -> (Option<Self>, Option<Command>) {
+    fn show_field(mut self, ui: &Ui, offline: Option<&str>) -> (Option<Self>, Option<Command>) {
         self.take_browsed();
         let title = self.kind.title();
         let (hint, done) = match self.kind {
@@ -252,8 +253,8 @@ impl Dialog {
                 if field.changed() {
                     self.text_changed();
                 }
-                if let Some(file_error) = &self.file_error {
-                    ui.colored_label(ui.visuals().error_fg_color, file_error);
+                if let Some(error) = &self.error {
+                    ui.colored_label(ui.visuals().error_fg_color, error);
                 }
                 if self.is_transferring {
                     let is_import = matches!(self.kind, Kind::Import);
@@ -282,6 +283,10 @@ impl Dialog {
                 });
             });
         if confirmed && is_ready {
+            if let (Kind::NewWatchlist, Some(reason)) = (&self.kind, offline) {
+                // The name is kept.
+                return (Some(self.with_error(reason.to_owned())), None);
+            }
             if self.would_replace_file() {
                 return (Some(self), None);
             }
@@ -335,7 +340,7 @@ impl Dialog {
 
     /// Handles another text in the field.
     fn text_changed(&mut self) {
-        self.file_error = None;
+        self.error = None;
         if let Kind::Export { replaced, .. } = &mut self.kind {
             *replaced = None;
         }
@@ -349,7 +354,7 @@ impl Dialog {
                 self.text = file.to_string_lossy().into_owned();
                 self.text_changed();
             }
-            Some(Err(error)) => self.file_error = Some(error),
+            Some(Err(error)) => self.error = Some(error),
         }
     }
 

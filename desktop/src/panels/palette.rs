@@ -167,8 +167,8 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> Resp
 }
 
 /// Returns the items that match a query, the best match first: titles that start with it, then titles that
-/// contain it, then titles that contain its letters in order, then other words. The words of a query may be
-/// in any order. Among those that match in the same way, commands that cannot run come last.
+/// contain it, then other words that contain it, then titles that contain its letters in order, then other words. The words of a
+/// query may be in any order. Among those that match in the same way, commands that cannot run come last.
 fn search(mut items: Vec<Item>, query: &str) -> Vec<Item> {
     let query = query.trim().to_lowercase();
     if query.is_empty() {
@@ -182,7 +182,8 @@ fn search(mut items: Vec<Item>, query: &str) -> Vec<Item> {
         let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
         let (title, words) = (score(&item.title), score(item.also));
         let shown = item.title.to_lowercase();
-        let rank = (shown.starts_with(&query), shown.contains(&query), title.is_some());
+        let is_synonym = item.also.to_lowercase().contains(&query);
+        let rank = (shown.starts_with(&query), shown.contains(&query), is_synonym, title.is_some());
         Some(((rank, item.refusal.is_none(), title.max(words)?), item))
     });
     let mut scored: Vec<_> = scored.collect();
@@ -281,6 +282,9 @@ mod tests {
             ("zoom", "Zoom in"),
             ("bigger", "Zoom in"),
             ("options", "Settings"),
+            ("delete row", "Remove selected rows"),
+            ("delete rows", "Remove selected rows"),
+            ("delete column", "Remove column for everyone"),
         ] {
             assert_eq!(found(query)[0], first, "{query}");
         }

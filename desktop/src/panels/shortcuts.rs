@@ -1,6 +1,6 @@
 //! The table of keyboard shortcuts (F1).
 
-use egui::{Id, Key, Label, Modal, Modifiers, RichText, ScrollArea, Ui, vec2};
+use egui::{Id, Key, Label, LayerId, Modal, Modifiers, Order, RichText, ScrollArea, Ui, vec2};
 
 use crate::{
     command::{Command, entry_of, help_rows},
@@ -12,17 +12,21 @@ const MAX_KEYS: f32 = 280.0;
 
 /// Draws the table of keyboard shortcuts. Returns whether it stays open.
 pub fn show(ui: &Ui) -> bool {
-    let modal = Modal::new(Id::unique("keys"))
-        .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
-        .show(ui, |ui| {
+    let id = Id::unique("keys");
+    let is_new = !ui.memory(|memory| memory.areas().visible_last_frame(&LayerId::new(Order::Foreground, id)));
+    let modal =
+        Modal::new(id).frame(egui::Frame::popup(&ui.global_style()).inner_margin(16)).show(ui, |ui| {
             // Fits into a small window with a large zoom.
             let room = ui.ctx().content_rect().size() - vec2(64.0, 140.0);
             ui.set_width(680.0_f32.min(room.x));
             ui.heading(entry_of(&Command::ShowShortcuts).title);
             // Keeps the title and the button visible.
             let height = room.y.clamp(60.0, 420.0);
-            let scrolled =
+            let mut scrolled =
                 ScrollArea::both().auto_shrink(false).max_height(height).min_scrolled_height(height);
+            if is_new {
+                scrolled = scrolled.vertical_scroll_offset(0.0);
+            }
             scrolled.show(ui, |ui| {
                 ui.scroll_with_delta(vec2(0.0, -scrolled_by_keys(ui, height)));
                 let table = egui::Grid::new("keys").num_columns(2).spacing([24.0, 4.0]);
@@ -42,7 +46,11 @@ pub fn show(ui: &Ui) -> bool {
                     }
                 });
             });
-            if ui.button("Close").clicked() {
+            let close = ui.button("Close");
+            if is_new {
+                close.request_focus();
+            }
+            if close.clicked() {
                 ui.close();
             }
         });

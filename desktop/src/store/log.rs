@@ -163,7 +163,10 @@ impl Log {
         for entry in &self.entries[from..] {
             let mut note = |row, column: &ColumnKey, value: &Literal| {
                 let cells = self.last.entry(row).or_default();
-                cells.entry(column.clone()).or_insert_with(|| value.clone());
+                // An undone row was emptied before it was removed.
+                if *value != Literal::Empty {
+                    cells.entry(column.clone()).or_insert_with(|| value.clone());
+                }
             };
             match &entry.change {
                 Change::Set(set) => note(set.row, &set.column, &set.value),
@@ -211,7 +214,7 @@ impl Log {
         self.before.is_some()
     }
 
-    /// Returns the latest value of a cell in the loaded changes.
+    /// Returns the latest value of a cell in the loaded changes that is not empty.
     pub fn last_value(&self, row: RowId, column: &ColumnKey) -> Option<&Literal> {
         self.last.get(&row)?.get(column)
     }

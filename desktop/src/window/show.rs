@@ -23,7 +23,7 @@ use crate::{
         top_bar,
     },
     servers::Joining,
-    state::AppState,
+    state::{AppState, OFFLINE},
     store::Connection,
     theme::{self, Palette},
 };
@@ -64,7 +64,8 @@ impl Window {
         }
         commands.extend(notices::show(ui, shown.response.rect.right(), state, self.addressee(), palette));
         if let Some(dialog) = self.overlays.dialog.take() {
-            let (dialog, asked) = dialog.show(ui, now);
+            let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);
+            let (dialog, asked) = dialog.show(ui, now, offline);
             self.overlays.dialog = dialog;
             commands.extend(asked);
         }
@@ -219,7 +220,7 @@ impl Window {
         let Some(error) = state.take_transfer_result(self.id) else { return };
         match (self.overlays.dialog.take(), error) {
             (Some(dialog), error) if dialog.is_transferring() => {
-                self.overlays.dialog = error.map(|error| dialog.with_file_error(error))
+                self.overlays.dialog = error.map(|error| dialog.with_error(error))
             }
             (dialog, error) => {
                 self.overlays.dialog = dialog;

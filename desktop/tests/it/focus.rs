@@ -6,7 +6,7 @@ use desktop::{
     command::{AppCommand, Command, DialogKind, RESTORE_WATCHLIST},
     theme::ThemeChoice,
 };
-use egui::{Event, Key, Modifiers};
+use egui::{Event, Key, Modifiers, vec2};
 use shared::column::ColumnKey;
 
 use crate::{
@@ -267,6 +267,21 @@ fn the_items_of_a_menu_are_aligned() {
 }
 
 #[test]
+fn the_menus_of_a_small_window_scroll_to_what_the_keys_have_moved_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    headless.size = vec2(640.0, 400.0);
+    headless.key(Modifiers::NONE, Key::F10);
+    headless.key(Modifiers::NONE, Key::ArrowUp);
+    wait_for("the last item", || {
+        let focused = headless.focused()?;
+        let at = headless.find(focused.trim_end())?;
+        (focused.starts_with("Keyboard shortcuts") && at.y < 400.0).then_some(())
+    });
+    headless.stop();
+}
+
+#[test]
 fn a_watchlist_is_found_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
@@ -285,6 +300,7 @@ fn the_list_of_keys_scrolls() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     headless.key(Modifiers::NONE, Key::F1);
+    assert_eq!(headless.focused().as_deref(), Some("Close"));
     let first = |headless: &mut Headless| headless.find("any printable key").map(|at| at.y);
     let before = first(&mut headless).unwrap();
     headless.key(Modifiers::NONE, Key::PageDown);

@@ -19,7 +19,7 @@ use desktop::{
     window::{Window, dispatch},
 };
 use egui::{
-    Context, DroppedFile, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect,
+    Context, DroppedFile, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2,
     accesskit::{Action, Node, NodeId, Role, TreeUpdate},
     pos2, vec2,
 };
@@ -32,6 +32,8 @@ pub struct Headless {
     pub window: Window,
     /// Additional windows of the same process.
     pub others: Vec<(Window, Context)>,
+    /// The size of its windows.
+    pub size: Vec2,
     ctx: Context,
     /// The accessibility tree of the first window, once a test has read it.
     tree: Option<TreeUpdate>,
@@ -53,8 +55,16 @@ impl Headless {
         let saved = workspace.windows.first().cloned();
         let mut state = AppState::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
         let window = Window::new(&mut state.windows, saved.unwrap_or_default());
-        let mut headless =
-            Self { state, window, others: Vec::new(), ctx, tree: None, host, started: Instant::now() };
+        let mut headless = Self {
+            state,
+            window,
+            others: Vec::new(),
+            size: vec2(1200.0, 800.0),
+            ctx,
+            tree: None,
+            host,
+            started: Instant::now(),
+        };
         wait_for("the starting list", || {
             headless.frame(Vec::new());
             headless.shown().filter(|list| list.rows().len() == 20).map(drop)
@@ -173,7 +183,7 @@ impl Headless {
 
     fn draw(&mut self, input: RawInput) {
         let now = self.started.elapsed();
-        let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1200.0, 800.0)));
+        let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), self.size));
         let input = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..input };
         let quiet = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..RawInput::default() };
         self.tree = show(&mut self.window, &self.ctx, &mut self.state, input, now);

@@ -22,7 +22,8 @@ pub struct Typed {
 }
 
 /// Parses a number that a person typed: with grouping (`1,234.50`, `1 234,50`, `1,23,456` where that is usual), a suffix
-/// (`1.2k`, `3m`, `2b`), an exponent (`5e3`), a fraction (`99 1/4`), or a currency sign (`$5`, `5 €`).
+/// (`1.2k`, `3m`, `2b`), an exponent (`5e3`), a fraction (`99 1/4`), a currency sign (`$5`, `5 €`), or in parentheses if it is
+/// negative (`(5)`).
 ///
 /// With a current value, text that starts with a sign is relative to it: `+0.5`, `-0.5`, `-2%`. After `=` it is the number
 /// itself: `=-0.5`. Without a current value a sign is always part of the number.
@@ -37,6 +38,11 @@ pub fn parse_typed(
     let trimmed = text.trim();
     let shown = || trimmed.chars().take(64).collect::<String>();
     let normal: String = trimmed.chars().map(|c| if c == MINUS { '-' } else { c }).collect();
+    // Accountants write negative numbers in parentheses.
+    let normal = match normal.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        Some(inner) if !inner.contains(['-', '+', '%', '=', '(']) => format!("=-{}", inner.trim()),
+        _ => normal,
+    };
     let (is_value, rest) = match normal.strip_prefix('=') {
         Some(rest) => (true, rest.trim_start()),
         None => (false, &*normal),
@@ -322,6 +328,8 @@ mod tests {
             ("=5", "5"),
             ("=-0.5", "-0.5"),
             ("-5", "-5"),
+            ("(5)", "-5"),
+            ("( $1,234.50 )", "-1234.50"),
             ("\u{2212}5.25", "-5.25"),
             (".5", "0.5"),
             ("-.5", "-0.5"),

@@ -5,7 +5,10 @@ use egui::{
 };
 
 use crate::{
-    command::{AppCommand, Command, DialogKind, Menu, entry_of, menu_items, menu_keys, open_with_keys},
+    command::{
+        AppCommand, Command, DialogKind, Menu, entry_of, menu_items, open_with_keys, scroll_to_focus,
+        scrolling_menu,
+    },
     follow::Group,
     panels::view::WindowView,
     preferences::{GlowSetting, Motion},
@@ -49,12 +52,13 @@ pub(super) fn show_link(
     let hint = format!("{} ({})", entry.description, entry.key());
     let response = response.on_hover_text(hint);
     with_keys(Popup::menu(&response), Menu::Link, window, ui).show(|ui| {
-        menu_keys(ui);
-        choice(ui, group.is_none(), None, Command::Link(None), commands);
-        for other in Group::ALL {
-            let color = palette.user_color(other.shade());
-            choice(ui, group == Some(other), Some(color), Command::Link(Some(other)), commands);
-        }
+        scrolling_menu(ui, |ui| {
+            choice(ui, group.is_none(), None, Command::Link(None), commands);
+            for other in Group::ALL {
+                let color = palette.user_color(other.shade());
+                choice(ui, group == Some(other), Some(color), Command::Link(Some(other)), commands);
+            }
+        });
     });
     response.id
 }
@@ -68,54 +72,58 @@ pub(super) fn show_settings(
 ) {
     let entry = entry_of(&Command::OpenMenu(Menu::Settings));
     let button = ui.add(Button::new(entry.title).frame_when_inactive(false)).on_hover_text(entry.key());
-    with_keys(Popup::menu(&button), Menu::Settings, window, ui).show(|ui| {
-        menu_keys(ui);
-        ui.set_min_width(200.0);
-        let preferences = state.preferences();
-        for theme in [ThemeChoice::System, ThemeChoice::Dark, ThemeChoice::Light] {
-            choice(ui, preferences.theme == theme, None, AppCommand::SetTheme(theme), commands);
-        }
-        choice(ui, preferences.colour_blind, None, AppCommand::ToggleColourBlind, commands);
-        ui.separator();
-        glow_menu(ui, window, state, commands);
-        ui.menu_button((check(false), "Rows"), |ui| {
-            menu_keys(ui);
+    let popup = with_keys(Popup::menu(&button), Menu::Settings, window, ui);
+    popup.show(|ui| scrolling_menu(ui, |ui| settings_menu(ui, window, state, commands)));
+}
+
+fn settings_menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut Vec<Command>) {
+    ui.set_min_width(200.0);
+    let preferences = state.preferences();
+    for theme in [ThemeChoice::System, ThemeChoice::Dark, ThemeChoice::Light] {
+        choice(ui, preferences.theme == theme, None, AppCommand::SetTheme(theme), commands);
+    }
+    choice(ui, preferences.colour_blind, None, AppCommand::ToggleColourBlind, commands);
+    ui.separator();
+    glow_menu(ui, window, state, commands);
+    ui.menu_button((check(false), "Rows"), |ui| {
+        scrolling_menu(ui, |ui| {
             for density in [Density::Compact, Density::Comfortable] {
                 let is_chosen = window.grid.density == density;
                 choice(ui, is_chosen, None, Command::SetDensity(density), commands);
             }
         });
-        choice(ui, window.on_top, None, Command::SetOnTop(!window.on_top), commands);
-        choice(ui, preferences.announces, None, AppCommand::ToggleAnnouncements, commands);
-        ui.separator();
-        let others = [
-            Command::OpenWindow,
-            Command::OpenDialog(DialogKind::Import),
-            Command::OpenDialog(DialogKind::Export),
-            Command::OpenPalette,
-            Command::ShowShortcuts,
-        ];
-        commands.extend(menu_items(ui, &[&others], &window.conditions(state)));
     });
+    choice(ui, window.on_top, None, Command::SetOnTop(!window.on_top), commands);
+    choice(ui, preferences.announces, None, AppCommand::ToggleAnnouncements, commands);
+    ui.separator();
+    let others = [
+        Command::OpenWindow,
+        Command::OpenDialog(DialogKind::Import),
+        Command::OpenDialog(DialogKind::Export),
+        Command::OpenPalette,
+        Command::ShowShortcuts,
+    ];
+    commands.extend(menu_items(ui, &[&others], &window.conditions(state)));
 }
 
 /// Draws the submenu of the glow settings: duration, extent and motion.
 fn glow_menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut Vec<Command>) {
     ui.menu_button((check(false), "Glow"), |ui| {
-        menu_keys(ui);
-        let current = state.preferences().glow;
-        let mut setting = |ui: &mut Ui, setting| {
-            let is_chosen = current.with(setting) == current;
-            choice(ui, is_chosen, None, AppCommand::SetGlow(setting), commands);
-        };
-        [0, 1, 2, 5, 10].map(GlowSetting::Seconds).into_iter().for_each(|seconds| setting(ui, seconds));
-        ui.separator();
-        let motions = [Motion::System, Motion::Fade, Motion::Still];
-        motions.map(GlowSetting::Motion).into_iter().for_each(|motion| setting(ui, motion));
-        ui.separator();
-        for flash in [Flash::Row, Flash::Cell] {
-            choice(ui, window.grid.flash == flash, None, Command::SetFlash(flash), commands);
-        }
+        scrolling_menu(ui, |ui| {
+            let current = state.preferences().glow;
+            let mut setting = |ui: &mut Ui, setting| {
+                let is_chosen = current.with(setting) == current;
+                choice(ui, is_chosen, None, AppCommand::SetGlow(setting), commands);
+            };
+            [0, 1, 2, 5, 10].map(GlowSetting::Seconds).into_iter().for_each(|seconds| setting(ui, seconds));
+            ui.separator();
+            let motions = [Motion::System, Motion::Fade, Motion::Still];
+            motions.map(GlowSetting::Motion).into_iter().for_each(|motion| setting(ui, motion));
+            ui.separator();
+            for flash in [Flash::Row, Flash::Cell] {
+                choice(ui, window.grid.flash == flash, None, Command::SetFlash(flash), commands);
+            }
+        })
     });
 }
 
@@ -153,6 +161,7 @@ fn choice(
     let response = ui.add(button.min_size(vec2(110.0, 0.0)));
     let toggled = if is_chosen { Toggled::True } else { Toggled::False };
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_toggled(toggled));
+    scroll_to_focus(&response);
     if response.clicked() {
         commands.push(command);
         ui.close();

@@ -10,7 +10,7 @@ use super::menus::with_keys;
 use crate::{
     command::{
         AppCommand, Command, DialogKind, GridCommand, Menu, RESTORE_WATCHLIST, Scope, entry_of, menu_items,
-        menu_keys, open_with_keys, pressed,
+        menu_keys, open_with_keys, pressed, scroll_to_focus, scrolling_menu,
     },
     focus::{self, Region},
     panels::view::WindowView,
@@ -80,10 +80,11 @@ pub(super) fn show(
     let entry = entry_of(&Command::OpenMenu(Menu::New));
     let plus = plus.on_hover_text(entry.hint());
     with_keys(Popup::menu(&plus), Menu::New, window, ui).show(|ui| {
-        menu_keys(ui);
-        let new = [DialogKind::NewWatchlist, DialogKind::Import].map(Command::OpenDialog);
-        commands.extend(menu_items(ui, &[&new], &window.conditions(state)));
-        restore_menu(ui, state, commands);
+        scrolling_menu(ui, |ui| {
+            let new = [DialogKind::NewWatchlist, DialogKind::Import].map(Command::OpenDialog);
+            commands.extend(menu_items(ui, &[&new], &window.conditions(state)));
+            restore_menu(ui, state, commands);
+        });
     });
 }
 
@@ -152,17 +153,19 @@ fn restore_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let deleted = state.store.deleted();
     ui.add_enabled_ui(!deleted.is_empty(), |ui| {
         let menu = ui.menu_button(RESTORE_WATCHLIST, |ui| {
-            menu_keys(ui);
-            for deleted in deleted {
-                let entry = ui.button(&*deleted.name);
-                if entry
-                    .on_hover_text(deletion(deleted, &state.region.zone, state.region.separators))
-                    .clicked()
-                {
-                    commands.push(AppCommand::Restore(deleted.watchlist).into());
-                    ui.close();
+            scrolling_menu(ui, |ui| {
+                for deleted in deleted {
+                    let entry = ui.button(&*deleted.name);
+                    scroll_to_focus(&entry);
+                    if entry
+                        .on_hover_text(deletion(deleted, &state.region.zone, state.region.separators))
+                        .clicked()
+                    {
+                        commands.push(AppCommand::Restore(deleted.watchlist).into());
+                        ui.close();
+                    }
                 }
-            }
+            });
         });
         menu.response.on_disabled_hover_text("There are no deleted watchlists.");
     });

@@ -119,6 +119,16 @@ fn is_figure(text: &str) -> bool {
     text.chars().all(of_figures) && text.chars().any(|c| c.is_ascii_digit())
 }
 
+/// Returns two texts of which one is painted over the other.
+fn overlapping(texts: &[PaintedText]) -> Option<(&str, &str)> {
+    let visible = |text: &PaintedText| text.extent.intersect(text.clip).shrink(1.0);
+    let shown: Vec<_> = texts.iter().filter(|text| visible(text).is_positive()).collect();
+    shown.iter().enumerate().find_map(|(index, one)| {
+        let covers = |other: &&&PaintedText| visible(one).intersect(visible(other)).is_positive();
+        shown[index + 1..].iter().find(covers).map(|other| (&*one.text, &*other.text))
+    })
+}
+
 /// At any width, scroll position and zoom.
 #[test]
 fn no_figure_is_painted_in_part() {
@@ -140,7 +150,11 @@ fn no_figure_is_painted_in_part() {
         app.grid.scroll.x = random.f32() * 6_000.0;
         app.grid.scroll.row = random.f64() * 80.0;
         harness.0.run_steps(2);
-        for PaintedText { text, extent, clip } in painted_texts(&harness) {
+        let texts = painted_texts(&harness);
+        if let Some((one, other)) = overlapping(&texts) {
+            panic!("round {round}: {one:?} and {other:?} overlap");
+        }
+        for PaintedText { text, extent, clip } in texts {
             if is_figure(&text) {
                 seen += 1;
                 assert!(!text.contains('\u{2026}'), "round {round}: {text} is truncated");

@@ -5,7 +5,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use shared::{edit::Change, value::Literal};
 
-use super::desk::{harness, row, three_rows};
+use super::desk::{GridHarness, harness, row, three_rows};
 
 const PRICE: usize = 2;
 
@@ -16,7 +16,7 @@ fn price(number: u128, text: &str) -> Change {
 #[test]
 fn clicks_on_a_header_sort_ascending_descending_and_not_at_all() {
     let mut harness = three_rows();
-    let click = |harness: &mut super::desk::GridHarness| {
+    let click = |harness: &mut GridHarness| {
         harness.0.get_by_label("Price").click();
         harness.frames();
         harness.symbols()
@@ -66,7 +66,7 @@ fn the_edited_row_keeps_its_position_on_screen_while_others_are_sorted_past_it()
     (0..4).for_each(|_| harness.key(Key::PageDown));
     let name = harness.focused().unwrap();
     harness.text("5");
-    let top = |harness: &super::desk::GridHarness| harness.node(&name).rect().top();
+    let top = |harness: &GridHarness| harness.node(&name).rect().top();
     let before = top(&harness);
     let moved: Vec<Change> = (150..180).map(|n| price(n + 1, &format!("{}", n - 100))).collect();
     harness.others(&moved);
@@ -127,6 +127,49 @@ fn opening_the_filter_row_focuses_it_and_enter_returns_to_the_rows() {
     assert_eq!(harness.symbols(), ["CCC"], "the closed filter is gone");
     harness.key(Key::Escape);
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"], "Esc clears the filter");
+}
+
+#[test]
+fn tab_goes_through_the_whole_filter_row_and_scrolls_it() {
+    let mut harness = three_rows();
+    let focused = |harness: &mut GridHarness| {
+        (0..3).for_each(|_| harness.frames());
+        let mut fields = harness.0.get_all_by_role(egui::accesskit::Role::TextInput);
+        fields.find(|field| field.is_focused()).and_then(|field| field.accesskit_node().label())
+    };
+    harness.0.set_size(egui::Vec2::new(500.0, 400.0));
+    harness.go(0, 0);
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    let columns = harness.app().watchlist.columns().visible().count();
+    let mut seen = vec![focused(&mut harness).unwrap()];
+    for _ in 1..columns {
+        harness.key(Key::Tab);
+        seen.push(focused(&mut harness).unwrap());
+    }
+    assert_eq!(
+        (seen[0].as_str(), seen.last().unwrap().as_str()),
+        ("Filter Symbol", "Filter Due"),
+        "{seen:?}"
+    );
+    for field in seen.iter().rev().skip(1) {
+        harness.keys(Modifiers::SHIFT, Key::Tab);
+        assert_eq!(focused(&mut harness).as_ref(), Some(field));
+    }
+}
+
+#[test]
+fn the_cursor_stays_in_view_when_the_grid_becomes_smaller() {
+    let mut harness = three_rows();
+    harness.go(0, 0);
+    harness.key(Key::End);
+    harness.0.set_size(egui::Vec2::new(500.0, 400.0));
+    (0..2).for_each(|_| harness.frames());
+    assert!(harness.node("Due of AAA").rect().right() <= 500.0);
+    harness.app().grid.scroll.x = 0.0;
+    harness.frames();
+    harness.0.set_size(egui::Vec2::new(450.0, 400.0));
+    (0..2).for_each(|_| harness.frames());
+    assert!(harness.app().grid.scroll.x < 0.5, "a person has scrolled away from it");
 }
 
 #[test]
@@ -215,7 +258,7 @@ fn removing_very_many_rows_needs_confirmation_and_cancelling_keeps_them() {
     );
     harness.0.get_by_label("Cancel").click();
     harness.frames();
-    let selected = |harness: &super::desk::GridHarness| {
+    let selected = |harness: &GridHarness| {
         let app = harness.app_ref();
         app.grid.selection.rows(&app.grid.table(&app.watchlist)).len()
     };
@@ -229,7 +272,7 @@ fn removing_very_many_rows_needs_confirmation_and_cancelling_keeps_them() {
 #[test]
 fn density_sets_the_row_height() {
     let mut harness = three_rows();
-    let height = |harness: &super::desk::GridHarness| harness.node("Price of AAA").rect().height();
+    let height = |harness: &GridHarness| harness.node("Price of AAA").rect().height();
     assert!((height(&harness) - 22.0).abs() < 0.1);
     harness.app().grid.density = desktop::theme::Density::Comfortable;
     harness.frames();
@@ -248,12 +291,12 @@ fn live_sorting_waits_for_the_pointer_and_is_taken_up_a_second_after_it_rests() 
     harness.app().grid.config.sort = vec![sort];
     harness.app().grid.scroll.row = 100.0;
     harness.frames();
-    let first = |harness: &super::desk::GridHarness| harness.symbols().into_iter().next().unwrap();
+    let first = |harness: &GridHarness| harness.symbols().into_iter().next().unwrap();
     assert_eq!(first(&harness), "S100");
     let pointed = harness.node("Price of S110").rect().center();
     harness.0.hover_at(pointed);
     harness.frames();
-    let waits = |harness: &super::desk::GridHarness| {
+    let waits = |harness: &GridHarness| {
         let header = harness.0.get_by_label("Price");
         header.accesskit_node().description().is_some_and(|text| text.contains("waits for the pointer"))
     };

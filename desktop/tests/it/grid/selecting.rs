@@ -1,5 +1,6 @@
 //! Moving the cursor, selecting, copying and pasting.
 
+use desktop::command::ColumnCommand;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{
@@ -455,4 +456,73 @@ fn the_find_bar_counts_and_jumps_while_typing() {
     harness.0.get_by_label("3 matches");
     harness.text("x");
     harness.0.get_by_label("No matches");
+}
+
+/// Whatever removes the selected cells from view, what is typed next is for the cursor's cell, and nothing is changed elsewhere.
+#[test]
+fn a_selection_whose_cells_are_gone_is_cleared() {
+    for case in ["hidden column", "removed rows", "filtered rows"] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+        match case {
+            "hidden column" => harness.app().grid.queue_command(ColumnCommand::Hide),
+            "removed rows" => {
+                harness.others(&[Change::remove(row(1), None), Change::remove(row(2), None)]);
+            }
+            _ => {
+                harness.app().grid.config.has_filters = true;
+                harness.app().grid.config.filters.insert("symbol".into(), "CCC".to_owned());
+            }
+        }
+        (0..3).for_each(|_| harness.frames());
+        assert!(harness.app().grid.selection.blocks.is_single(), "{case}");
+        harness.event(Event::Copy);
+        let copied = harness.app().copied.clone();
+        assert!(copied.lines().count() <= 1, "{case}: {copied:?}");
+        let edits = harness.app().edits.len();
+        harness.key(Key::End);
+        harness.key(Key::Delete);
+        harness.app().grid.config.hidden.clear();
+        harness.app().grid.config.filters.clear();
+        (0..3).for_each(|_| harness.frames());
+        assert!(harness.app().grid.selection.blocks.is_single(), "{case}: it does not come back");
+        assert_eq!(harness.app().edits.len(), edits, "{case}: an empty cell is cleared");
+    }
+}
+
+#[test]
+fn a_selection_that_loses_some_of_its_rows_keeps_the_others() {
+    let mut harness = harness(&[("AAA", "4", ""), ("BBB", "3", ""), ("CCC", "2", ""), ("DDD", "1", "")]);
+    harness.go(0, PRICE);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.others(&[Change::remove(row(1), None)]);
+    harness.key(Key::Delete);
+    let prices = ["BBB", "CCC", "DDD"].map(|name| harness.cell(&format!("Price of {name}")));
+    assert_eq!(prices, ["", "", "1.00"]);
+}
+
+#[test]
+fn a_pasted_percentage_is_not_a_plain_number() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.paste("4%\n-2%\n+10 %\n");
+    harness.0.get_by_label("3 cells are not valid and will be skipped:");
+    harness.0.get_by_label_contains("\u{201c}4%\u{201d}: \"4%\" is a percentage");
+    assert!(harness.app().edits.is_empty());
+    harness.key(Key::Escape);
+    harness.paste("(5)\n");
+    assert_eq!(harness.cell("Price of AAA"), "\u{2212}5.00");
+}
+
+#[test]
+fn find_looks_for_whole_cells_after_an_equals_sign() {
+    let mut harness = harness(&[("AT", "1", ""), ("T", "2", ""), ("TT", "3", "")]);
+    harness.keys(Modifiers::COMMAND, Key::F);
+    harness.text("=t");
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of T"));
+    harness.0.get_by_label("1 match");
+    harness.keys(Modifiers::ALT, Key::F);
+    assert_eq!(harness.symbols(), ["T"]);
 }
