@@ -12,7 +12,7 @@ use egui::{
 };
 
 pub use bidi::in_visual_order;
-pub use contrast::{mix, readable};
+pub use contrast::{is_readable_on, mix, readable};
 pub use fonts::MEDIUM;
 pub use palette::Palette;
 use serde::{Deserialize, Serialize};

@@ -1,28 +1,58 @@
-//! Who may do what. Pure: it decides from the caller, the action and the caller's role on the watchlist.
+//! Who may do what. Pure: it decides from the caller, the role of its account, and the role on the watchlist.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use shared::{
-    account::{Role, User},
+    account::{ListRole, Role},
+    column::ColumnKey,
     edit::Change,
+    ids::{UserId, WatchlistId},
     rejection::{Code, Rejection},
 };
+use uuid::Uuid;
 
-/// The account that makes a request, with its rights.
+/// What makes a request: an account, by the credential that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    user: Arc<User>,
+    /// Id of the account.
+    pub user: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// How the account was proved.
+    pub credential: Credential,
+    /// What a token is restricted to.
+    pub scope: Arc<Scope>,
 }
 
-/// What an account may do with one watchlist. Each role includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ListRole {
-    /// Reads it.
-    Viewer,
-    /// Changes its rows and cells.
-    Editor,
-    /// Changes its columns and name, deletes and restores it.
-    Owner,
+/// What proves an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Credential {
+    /// The token in the data folder.
+    Local,
+    /// A session that a person has signed in for, by its public id.
+    Session(Uuid),
+    /// The token of a program, by its public id.
+    Token(Uuid),
+}
+
+/// What a token is restricted to. The default is no restriction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The only watchlists, if any are named.
+    pub lists: Option<BTreeSet<WatchlistId>>,
+    /// Whether only prices may be sent, and nothing read.
+    pub ticks_only: bool,
+    /// The only columns that may be set, if any are named.
+    pub columns: Option<BTreeSet<ColumnKey>>,
+}
+
+/// What a caller may do with a watchlist that it sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// The role.
+    pub role: ListRole,
+    /// The scope of the caller.
+    scope: Arc<Scope>,
 }
 
 /// Something that a caller does with a watchlist.
@@ -36,43 +66,121 @@ pub enum Action {
     EditStructure,
     /// Deletes or restores the watchlist.
     Delete,
+    /// Reads and changes who may use the watchlist.
+    Share,
+}
+
+impl Scope {
+    /// Whether the scope restricts nothing.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Caller {
-    /// Creates the caller for an authenticated account.
-    pub fn new(user: Arc<User>) -> Self {
-        Self { user }
-    }
-
-    /// Returns the caller's account.
-    pub fn user(&self) -> &Arc<User> {
-        &self.user
-    }
-
-    /// Returns the caller's role on every watchlist. The local user of a data folder owns them all.
-    pub fn list_role(&self) -> ListRole {
-        match self.user.role {
-            Role::Viewer => ListRole::Viewer,
-            Role::Editor => ListRole::Editor,
+    /// Returns what the caller may do with a watchlist, given the role of its account on the server, which is `None` if the account
+    /// may not be used, and its role on the watchlist. `None` if the watchlist does not exist for the caller.
+    pub fn rights(
+        &self,
+        account: Option<Role>,
+        watchlist: WatchlistId,
+        role: Option<ListRole>,
+    ) -> Option<Rights> {
+        let role = match account? {
             Role::Admin => ListRole::Owner,
+            Role::User => role?,
+        };
+        let is_in_scope = self.scope.lists.as_ref().is_none_or(|lists| lists.contains(&watchlist));
+        if !is_in_scope || self.scope.ticks_only {
+            return None;
         }
+        let most = if self.scope.columns.is_some() { ListRole::Editor } else { ListRole::Owner };
+        Some(Rights { role: role.min(most), scope: self.scope.clone() })
     }
 
     /// Checks that the caller may create a watchlist, which it then owns.
     ///
     /// # Errors
     /// `forbidden`.
-    pub fn check_create(&self) -> Result<(), Rejection> {
-        match self.user.role {
-            Role::Editor | Role::Admin => Ok(()),
-            Role::Viewer => Err(forbidden("create a watchlist; ask an administrator")),
+    pub fn check_create(&self, account: Option<Role>) -> Result<(), Rejection> {
+        if account.is_some() && self.scope.is_whole() {
+            return Ok(());
         }
+        Err(forbidden("create a watchlist"))
+    }
+
+    /// Checks that the caller may manage the accounts and tokens of the server.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn check_administer(&self, account: Option<Role>) -> Result<(), Rejection> {
+        if account == Some(Role::Admin) && self.scope.is_whole() {
+            return Ok(());
+        }
+        Err(forbidden("manage accounts; ask an administrator"))
+    }
+
+    /// Checks that the caller may search the accounts, to share a watchlist with them.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn check_find_people(&self, account: Option<Role>) -> Result<(), Rejection> {
+        if account.is_some() && self.scope.is_whole() {
+            return Ok(());
+        }
+        Err(forbidden("see the other accounts"))
+    }
+}
+
+impl Rights {
+    /// Checks an action.
+    ///
+    /// # Errors
+    /// `forbidden`, naming what needs another role.
+    pub fn check(&self, action: Action) -> Result<(), Rejection> {
+        if self.role >= action.lowest_role() {
+            return Ok(());
+        }
+        Err(forbidden(match action {
+            Action::Read => "read this watchlist; ask an owner for access",
+            Action::EditRows => "edit this watchlist; ask an owner for access",
+            Action::EditStructure => {
+                "change the columns or the name of this watchlist; ask an owner for access"
+            }
+            Action::Delete => "delete or restore this watchlist; ask an owner for access",
+            Action::Share => "share this watchlist; ask an owner",
+        }))
+    }
+
+    /// Checks an edit: its most demanding change decides. A token that is restricted to columns may only set their cells.
+    ///
+    /// # Errors
+    /// `forbidden`, naming what is not allowed.
+    pub fn check_edit(&self, changes: &[Change]) -> Result<(), Rejection> {
+        self.check(Action::of_edit(changes))?;
+        let Some(columns) = &self.scope.columns else { return Ok(()) };
+        for change in changes {
+            match change {
+                Change::Set(set) if columns.contains(&set.column) => {}
+                Change::Set(set) => {
+                    let what =
+                        format!("set the column {:?}: this token is for other columns", &*set.column.0);
+                    return Err(forbidden(&what));
+                }
+                _ => {
+                    return Err(forbidden(
+                        "do this with this token: it may only set the cells of some columns",
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl Action {
     /// Returns the action that an edit is: that of the change that needs the highest role.
-    pub fn of_edit(changes: &[Change]) -> Self {
+    fn of_edit(changes: &[Change]) -> Self {
         changes.iter().map(Self::of_change).max().unwrap_or(Action::EditRows)
     }
 
@@ -92,31 +200,9 @@ impl Action {
         match self {
             Action::Read => ListRole::Viewer,
             Action::EditRows => ListRole::Editor,
-            Action::EditStructure | Action::Delete => ListRole::Owner,
+            Action::EditStructure | Action::Delete | Action::Share => ListRole::Owner,
         }
     }
-}
-
-/// Whether a caller with a role on a watchlist may do something with it. Admins may do everything regardless of the role; a caller
-/// without a role may do nothing.
-pub fn is_allowed(caller: &Caller, action: Action, role: Option<ListRole>) -> bool {
-    caller.user.role == Role::Admin || role.is_some_and(|role| role >= action.lowest_role())
-}
-
-/// Checks that a caller may do something with a watchlist that it sees.
-///
-/// # Errors
-/// `forbidden`, naming what needs another role.
-pub fn check(caller: &Caller, action: Action, role: ListRole) -> Result<(), Rejection> {
-    if is_allowed(caller, action, Some(role)) {
-        return Ok(());
-    }
-    Err(forbidden(match action {
-        Action::Read => "read this watchlist; ask an owner for access",
-        Action::EditRows => "edit this watchlist; ask an owner for access",
-        Action::EditStructure => "change the columns or the name of this watchlist; ask an owner for access",
-        Action::Delete => "delete or restore this watchlist; ask an owner for access",
-    }))
 }
 
 fn forbidden(what: &str) -> Rejection {
@@ -124,67 +210,4 @@ fn forbidden(what: &str) -> Rejection {
 }
 
 #[cfg(test)]
-mod tests {
-    use shared::{
-        column::ColumnKind,
-        edit::{AddColumn, ColumnRef},
-        ids::{RowId, UserId},
-    };
-    use uuid::Uuid;
-
-    use super::*;
-
-    const ACTIONS: [Action; 4] = [Action::Read, Action::EditRows, Action::EditStructure, Action::Delete];
-
-    fn caller(role: Role) -> Caller {
-        Caller::new(Arc::new(User { id: UserId(Uuid::nil()), name: "ann".into(), role }))
-    }
-
-    fn allowed(role: Role, list_role: Option<ListRole>) -> [bool; 4] {
-        ACTIONS.map(|action| is_allowed(&caller(role), action, list_role))
-    }
-
-    #[test]
-    fn each_role_may_do_what_it_includes_and_no_more() {
-        for role in [Role::Viewer, Role::Editor] {
-            assert_eq!(allowed(role, None), [false; 4]);
-            assert_eq!(allowed(role, Some(ListRole::Viewer)), [true, false, false, false]);
-            assert_eq!(allowed(role, Some(ListRole::Editor)), [true, true, false, false]);
-            assert_eq!(allowed(role, Some(ListRole::Owner)), [true; 4]);
-        }
-    }
-
-    #[test]
-    fn an_admin_may_do_everything_with_any_role_or_none() {
-        for role in [None, Some(ListRole::Viewer), Some(ListRole::Editor), Some(ListRole::Owner)] {
-            assert_eq!(allowed(Role::Admin, role), [true; 4]);
-        }
-        assert_eq!(caller(Role::Admin).list_role(), ListRole::Owner);
-    }
-
-    #[test]
-    fn an_edit_needs_the_role_of_its_most_demanding_change() {
-        let row = RowId(Uuid::nil());
-        let set = Change::set(row, &"price".into(), "1".into());
-        let add = Change::AddColumn(AddColumn {
-            key: "new".into(),
-            title: "New".into(),
-            kind: ColumnKind::Text,
-            after: None,
-        });
-        let columns = [Change::RemoveColumn(ColumnRef { key: "new".into() }), Change::rename("Other"), add];
-        assert_eq!(Action::of_edit(&[set.clone(), Change::remove(row, None)]), Action::EditRows);
-        for structural in columns {
-            assert_eq!(Action::of_edit(&[set.clone(), structural, set.clone()]), Action::EditStructure);
-        }
-    }
-
-    #[test]
-    fn a_refusal_says_what_is_not_allowed() {
-        let viewer = caller(Role::Viewer);
-        let refused = check(&viewer, Action::EditRows, ListRole::Viewer).unwrap_err();
-        assert_eq!(refused.code, Code::Forbidden);
-        assert!(refused.message.contains("edit this watchlist"), "{refused}");
-        assert!(viewer.check_create().is_err() && caller(Role::Editor).check_create().is_ok());
-    }
-}
+mod tests;

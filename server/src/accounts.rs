@@ -1,12 +1,34 @@
-//! Accounts: who a request comes from. Until there are accounts, everyone who can read the token file of the data folder acts
-//! as its local user.
+//! Accounts: who makes a request, and what they may use.
+//!
+//! The data folder's own user always has an account, proved by the token in the folder. Other accounts sign in with a password, which
+//! starts a session, or use a token. Everything is kept in memory; a change is stored first.
 
+pub mod audit;
+mod directory;
 mod local;
+mod manage;
+mod name;
+mod password;
 mod proof;
+mod record;
+mod refusal;
+mod secret;
+mod sharing;
+mod sign_in;
+mod state;
+mod store;
+mod throttle;
 mod token_file;
 
-pub use local::LocalAccount;
-pub use proof::{NONCE_BYTES, is_proof, prove};
-pub use token_file::read_token;
-
+pub use self::{
+    directory::Lifetimes,
+    local::LocalAccount,
+    manage::{AccountChange, NewToken},
+    proof::{NONCE_BYTES, is_proof, prove},
+    sharing::AccessList,
+    sign_in::{SignInError, SignedIn},
+    state::{Accounts, Origin, Presented},
+    store::StoreError,
+    token_file::read_token,
+};
 pub use crate::files::TOKEN_FILE;

@@ -1,28 +1,33 @@
 //! The command line of `afterglow-server`: its arguments and its sub-commands.
 
+mod accounts;
+mod connection;
+mod output;
+
 use std::{
     env, fs,
-    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::{
-    address::address,
     ids::WatchlistId,
     limits::Limits,
     sheet::{self, Table},
 };
-use tokio::runtime::Runtime;
 use uuid::Uuid;
 
+pub use self::output::printable;
+use self::{
+    accounts::{AuditArgs, TokenArgs, UserArgs, audit, token, user},
+    connection::{Folder, Missing, Target, default_data_dir_or_error, runtime, with_server},
+    output::print,
+};
 use crate::{
-    accounts::read_token,
-    client::{Client, ClientError, verify},
     clock,
-    folder::{DataFolder, ServeOrJoin, backup, default_data_dir, serve_or_join},
+    folder::{DataFolder, backup},
     journal::sqlite::CheckedList,
     settings::Settings,
     start::{start, system_user_name},
@@ -52,6 +57,12 @@ enum CliCommand {
     Backup(BackupArgs),
     /// Replace a data folder's journal with a backup; the replaced journal is kept.
     Restore(BackupArgs),
+    /// Add, list and change accounts.
+    User(UserArgs),
+    /// Add, list and revoke the tokens of programs.
+    Token(TokenArgs),
+    /// Print the audit log, a line for each entry, and verify that none is missing.
+    Audit(AuditArgs),
 }
 
 #[derive(Args, Debug)]
@@ -65,21 +76,6 @@ struct ServeArgs {
     /// TOML file with settings; each can also be set by an environment variable, such as AFTERGLOW_HISTORY_DAYS.
     #[arg(long, env = "AFTERGLOW_SETTINGS")]
     settings: Option<PathBuf>,
-}
-
-/// Source of the watchlists: a data folder or a server.
-#[derive(Args, Debug)]
-struct Target {
-    /// Data folder; if it is being served, the command connects to that server.
-    /// Without a flag AFTERGLOW_CONNECT or AFTERGLOW_DATA_DIR is used.
-    #[arg(long, conflicts_with = "connect")]
-    data_dir: Option<PathBuf>,
-    /// Address of a server, such as http://127.0.0.1:7878.
-    #[arg(long, requires = "token_file")]
-    connect: Option<String>,
-    /// File that holds the server's token.
-    #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -120,20 +116,6 @@ struct BackupArgs {
     folder: Folder,
 }
 
-/// Data folder on this machine.
-#[derive(Args, Debug)]
-struct Folder {
-    /// Data folder [default: this user's data folder]
-    #[arg(long, env = "AFTERGLOW_DATA_DIR")]
-    data_dir: Option<PathBuf>,
-}
-
-impl Folder {
-    fn path(&self) -> anyhow::Result<PathBuf> {
-        self.data_dir.clone().map_or_else(default_data_dir_or_error, Ok)
-    }
-}
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     Csv,
@@ -149,7 +131,10 @@ impl Cli {
             | CliCommand::List(_)
             | CliCommand::Check(_)
             | CliCommand::Backup(_)
-            | CliCommand::Restore(_) => "off",
+            | CliCommand::Restore(_)
+            | CliCommand::User(_)
+            | CliCommand::Token(_)
+            | CliCommand::Audit(_) => "off",
         }
     }
 }
@@ -184,6 +169,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             let lists = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
             print_checked(&args.file, &lists)
         }
+        CliCommand::User(args) => user(args),
+        CliCommand::Token(args) => token(args),
+        CliCommand::Audit(args) => audit(&args),
         CliCommand::Restore(args) => {
             let restored = runtime()?.block_on(backup::restore(&args.folder.path()?, &args.file))?;
             print_checked(&args.file, &restored.lists)?;
@@ -195,10 +183,6 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             }
         }
     }
-}
-
-fn runtime() -> anyhow::Result<Runtime> {
-    Runtime::new().context("the runtime cannot be started")
 }
 
 fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
@@ -219,17 +203,8 @@ fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
     print(format!("{lines}{} is undamaged\n", file.display()).as_bytes())
 }
 
-/// Replaces control characters, which a terminal would act on, by spaces.
-pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, " ")
-}
-
 fn pluralized(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-fn default_data_dir_or_error() -> anyhow::Result<PathBuf> {
-    default_data_dir().context("this user has no home folder; name a data folder with --data-dir")
 }
 
 fn serve(args: ServeArgs) -> anyhow::Result<()> {
@@ -254,6 +229,9 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
             stopped = &mut stop_signal => return stopped,
         };
         print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
+        if !running.accounts().has_accounts() {
+            tracing::info!("there are no accounts: only the user of the data folder can connect; add one with `afterglow-server user add NAME`");
+        }
         notify_systemd();
         stop_signal.await?;
         running.stop().await;
@@ -290,63 +268,6 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
     Ok(async { Ok(tokio::signal::ctrl_c().await?) })
 }
 
-/// Runs a call against the server of the target. A data folder that is not being served is served for this call.
-fn with_server(
-    target: &Target,
-    missing: Missing,
-    call: impl FnOnce(&Client) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    // A flag overrides the variables: with either flag the other's variable is ignored.
-    let variable = |name: &str, other: bool| std::env::var(name).ok().filter(|_| !other);
-    let connect = target.connect.clone();
-    let connect = connect.or_else(|| variable("AFTERGLOW_CONNECT", target.data_dir.is_some()));
-    if let Some(base) = connect {
-        let base = address(&base).map_err(anyhow::Error::msg)?;
-        let token_file = target.token_file.as_ref();
-        let token_file = token_file
-            .with_context(|| format!("{base} requires a token: name its file with --token-file"))?;
-        let token = read_token(token_file).map_err(anyhow::Error::msg)?;
-        let verified = verify(&base, &token).map_err(anyhow::Error::from);
-        let result = verified.and_then(|_instance| call(&Client::new(&base, &token)));
-        return result.map_err(|error| match error.downcast_ref() {
-            Some(ClientError::Unauthorized { .. } | ClientError::NotProved { .. }) => {
-                anyhow::anyhow!(
-                    "{base} does not accept the token in {}: name the file that holds this server's token",
-                    token_file.display()
-                )
-            }
-            _ => error,
-        });
-    }
-    let data_dir =
-        target.data_dir.clone().or_else(|| variable("AFTERGLOW_DATA_DIR", false).map(PathBuf::from));
-    let data_dir = data_dir.map_or_else(default_data_dir_or_error, Ok)?;
-    if missing == Missing::Rejected && !data_dir.is_dir() {
-        bail!("no data folder exists at {}; name another with --data-dir", data_dir.display());
-    }
-    let folder = match serve_or_join(&data_dir)? {
-        ServeOrJoin::Join(client) => return call(&client),
-        ServeOrJoin::Serve(folder) => folder,
-    };
-    let settings =
-        Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
-    let runtime = runtime()?;
-    let running = runtime.block_on(start(settings, folder, &system_user_name(), clock::system()))?;
-    let client = Client::new(&format!("http://{}", running.serving.address), running.token());
-    let result = call(&client);
-    runtime.block_on(running.stop());
-    result
-}
-
-/// What to do if the data folder does not exist.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    /// Create it.
-    Created,
-    /// Fail.
-    Rejected,
-}
-
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let table = read_table(&args.file)?;
     with_server(&args.target, Missing::Created, |client| {
@@ -359,14 +280,4 @@ fn read_table(file: &Path) -> anyhow::Result<Table> {
     let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     sheet::csv::read(&bytes, &Limits::default())
         .map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
-}
-
-fn print(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        // The reader, such as `head`, may close the pipe early.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => bail!("cannot write to stdout: {error}"),
-        Ok(()) => Ok(()),
-    }
 }

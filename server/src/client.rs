@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     column::Column,
     edit::Change,
@@ -14,7 +15,10 @@ use shared::{
         server::Summary,
     },
 };
-use ureq::{Agent, http::StatusCode};
+use ureq::{
+    Agent,
+    http::{Request, StatusCode},
+};
 use uuid::Uuid;
 
 use crate::accounts::is_proof;
@@ -95,7 +99,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn list(&self) -> Result<List<Summary>, ClientError> {
-        self.json(&self.call("GET", "/api/v1/watchlists", None)?)
+        self.get("/api/v1/watchlists")
     }
 
     /// Creates a watchlist.
@@ -103,8 +107,8 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn create(&self, name: &str, columns: &[Column]) -> Result<WatchlistId, ClientError> {
-        let body = Encoding::Json.encode(&Create { name: name.into(), columns: Some(columns.to_vec()) });
-        let created: Created = self.json(&self.call("POST", "/api/v1/watchlists", Some(&body))?)?;
+        let create = Create { name: name.into(), columns: Some(columns.to_vec()) };
+        let created: Created = self.send("POST", "/api/v1/watchlists", &create)?;
         Ok(created.watchlist)
     }
 
@@ -119,8 +123,8 @@ impl Client {
         edit: EditId,
         changes: &[Change],
     ) -> Result<(), ClientError> {
-        let body = Encoding::Json.encode(&Edit { client, edit, changes: changes.into() });
-        self.call("POST", &format!("/api/v1/watchlists/{id}/edits"), Some(&body)).map(drop)
+        let edit = Edit { client, edit, changes: changes.into() };
+        self.put("POST", &format!("/api/v1/watchlists/{id}/edits"), &edit)
     }
 
     /// Deletes a watchlist.
@@ -128,7 +132,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn delete(&self, id: WatchlistId) -> Result<(), ClientError> {
-        self.call("DELETE", &format!("/api/v1/watchlists/{id}"), None).map(drop)
+        self.remove(&format!("/api/v1/watchlists/{id}"))
     }
 
     /// Returns a watchlist as CSV.
@@ -139,17 +143,53 @@ impl Client {
         self.call("GET", &format!("/api/v1/watchlists/{id}?format=csv"), None)
     }
 
+    /// Makes a call with a body, and returns the answer.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        self.json(&self.call(method, path, Some(&Encoding::Json.encode(body)))?)
+    }
+
+    /// Makes a call with a body whose answer has none.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn put(&self, method: &str, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        self.call(method, path, Some(&Encoding::Json.encode(body))).map(drop)
+    }
+
+    /// Returns what is at a path.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.json(&self.call("GET", path, None)?)
+    }
+
+    /// Removes what is at a path.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn remove(&self, path: &str) -> Result<(), ClientError> {
+        self.call("DELETE", path, None).map(drop)
+    }
+
     fn call(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>, ClientError> {
-        let url = format!("{}{path}", self.base);
-        let bearer = format!("Bearer {}", self.token);
-        let answer = match body {
-            Some(body) => {
-                let post = self.agent.post(&url).header("Authorization", &bearer);
-                post.header("Content-Type", "application/json").send(body)
-            }
-            None if method == "DELETE" => self.agent.delete(&url).header("Authorization", &bearer).call(),
-            None => self.agent.get(&url).header("Authorization", &bearer).call(),
-        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("Authorization", format!("Bearer {}", self.token))
+            .header("Content-Type", "application/json");
+        let request = request.body(body.unwrap_or_default()).map_err(|error| {
+            ClientError::UnexpectedAnswer { base: self.base.clone(), message: error.to_string() }
+        })?;
+        let answer = self.agent.run(request);
         let unreachable =
             |source| ClientError::Unreachable { base: self.base.clone(), source: Box::new(source) };
         let mut answer = answer.map_err(unreachable)?;
@@ -166,7 +206,7 @@ impl Client {
         Err(ClientError::Rejected { base: self.base.clone(), message })
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
+    fn json<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(bytes).map_err(|error| ClientError::UnexpectedAnswer {
             base: self.base.clone(),
             message: error.to_string(),

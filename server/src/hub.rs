@@ -4,14 +4,16 @@
 mod history;
 mod lists;
 mod open_list;
+mod refusal;
 mod retention;
 mod source;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use shared::{
+    account::ListRole,
     column::{Column, standard_columns},
-    ids::WatchlistId,
+    ids::{UserId, WatchlistId},
     rejection::Rejection,
     wire::server::{DeletedSummary, Summary},
 };
@@ -19,10 +21,14 @@ use tokio::sync::watch;
 use tracing::error;
 use uuid::Uuid;
 
-use self::lists::{Deletion, Lists, unavailable, unknown};
 pub use self::open_list::OpenList;
+use self::{
+    lists::{Deletion, Lists},
+    refusal::{unavailable, unknown},
+};
 use crate::{
-    access::{self, Action, Caller},
+    access::{Action, Caller, Rights},
+    accounts::{AccessList, Accounts},
     journal::{HistoryFilter, HistoryPage, JournalError},
     room::RoomContext,
     unavailable::Unavailable,
@@ -31,6 +37,7 @@ use crate::{
 /// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
     lists: Arc<Lists>,
+    accounts: Arc<Accounts>,
 }
 
 impl Hub {
@@ -38,36 +45,36 @@ impl Hub {
     ///
     /// # Errors
     /// The journal cannot be read or written.
-    pub async fn open(context: RoomContext) -> Result<Self, JournalError> {
-        retention::purge(&context).await?;
+    pub async fn open(context: RoomContext, accounts: Arc<Accounts>) -> Result<Self, JournalError> {
+        let purged = retention::purge(&context).await?;
+        accounts.forget(&purged).await;
         let records = context.journal.watchlists().await?;
         let lists = Arc::new(Lists::new(context.clone(), records));
-        context.tasks.spawn(retention::run(context.clone(), Arc::downgrade(&lists)));
-        Ok(Self { lists })
+        context.tasks.spawn(retention::run(context.clone(), Arc::downgrade(&lists), accounts.clone()));
+        Ok(Self { lists, accounts })
     }
 
     /// Returns the watchlists that the caller sees, oldest first.
     pub fn list(&self, caller: &Caller) -> Vec<Summary> {
         let entries = self.lists.entries();
-        let shown = entries.iter().filter(|entry| entry.deleted.is_none() && is_visible(caller));
+        let shown = entries.iter().filter(|entry| entry.deleted.is_none());
         shown
-            .map(|entry| {
+            .filter_map(|entry| {
+                let role = Some(self.accounts.rights(caller, entry.id)?.role);
                 let (name, revision, rows) = entry.live.get();
-                Summary { watchlist: entry.id, name, revision, rows }
+                Some(Summary { watchlist: entry.id, name, revision, rows, role })
             })
             .collect()
     }
 
     /// Returns the deleted watchlists that the caller may restore, last deleted first.
     pub fn deleted(&self, caller: &Caller) -> Vec<DeletedSummary> {
-        if !access::is_allowed(caller, Action::Delete, Some(caller.list_role())) {
-            return Vec::new();
-        }
         let entries = self.lists.entries();
         let mut list: Vec<DeletedSummary> = entries
             .iter()
             .filter_map(|entry| {
                 let Deletion { at, by } = entry.deleted.clone()?;
+                self.accounts.rights(caller, entry.id)?.check(Action::Delete).ok()?;
                 let (name, _, rows) = entry.live.get();
                 Some(DeletedSummary { watchlist: entry.id, name, deleted_at: at, by, rows })
             })
@@ -81,18 +88,21 @@ impl Hub {
         self.lists.changed.subscribe()
     }
 
+    /// Returns the accounts, which say what callers may do.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
     /// Opens a watchlist that the caller sees, and starts it if it is not running.
     ///
     /// # Errors
     /// `unknownWatchlist`, also for a watchlist that the caller may not see, or `unavailable` while it is being deleted.
     pub fn connect(&self, caller: &Caller, id: WatchlistId) -> Result<OpenList, Rejection> {
-        if !is_visible(caller) {
-            return Err(unknown(id));
-        }
-        Ok(self.lists.run(id)?.open(caller))
+        self.rights(caller, id)?;
+        Ok(self.lists.run(id)?.open(caller, &self.accounts))
     }
 
-    /// Creates a watchlist. Nothing happens if there is one with that id: the request is a repeat.
+    /// Creates a watchlist, which the caller then owns. Nothing happens if there is one with that id: the request is a repeat.
     ///
     /// # Errors
     /// `forbidden`, a rejection of the name or the columns, or `unavailable` if it cannot be stored.
@@ -103,11 +113,16 @@ impl Hub {
         name: &str,
         columns: Option<Vec<Column>>,
     ) -> Result<WatchlistId, Rejection> {
-        caller.check_create()?;
+        caller.check_create(self.accounts.role(caller))?;
         let id = id.unwrap_or_else(|| WatchlistId(Uuid::now_v7()));
         let columns = columns.unwrap_or_else(standard_columns);
         let (lists, name) = (self.lists.clone(), name.to_owned());
-        self.run_to_completion(async move { lists.create(id, &name, columns).await }).await
+        let (accounts, caller) = (self.accounts.clone(), caller.clone());
+        self.run_to_completion(async move {
+            let is_visible = || accounts.rights(&caller, id).is_some();
+            lists.create(id, (&name, columns), is_visible, accounts.own(&caller, id)).await
+        })
+        .await
     }
 
     /// Deletes a watchlist. It can be restored for some days.
@@ -115,8 +130,8 @@ impl Hub {
     /// # Errors
     /// `unknownWatchlist`, `forbidden`, or `unavailable` if it cannot be stored.
     pub async fn delete(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
-        self.check_manage(caller, id)?;
-        let (lists, by) = (self.lists.clone(), caller.user().name.clone());
+        self.known_rights(caller, id)?.check(Action::Delete)?;
+        let (lists, by) = (self.lists.clone(), caller.name.clone());
         self.run_to_completion(async move { lists.delete(id, by).await }).await
     }
 
@@ -125,9 +140,34 @@ impl Hub {
     /// # Errors
     /// `unknownWatchlist`, `forbidden`, or `unavailable` if it cannot be stored.
     pub async fn restore(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
-        self.check_manage(caller, id)?;
+        self.known_rights(caller, id)?.check(Action::Delete)?;
         let lists = self.lists.clone();
         self.run_to_completion(async move { lists.restore(id).await }).await
+    }
+
+    /// Returns who may use a watchlist.
+    ///
+    /// # Errors
+    /// `unknownWatchlist`.
+    pub fn access(&self, caller: &Caller, id: WatchlistId) -> Result<AccessList, Rejection> {
+        self.rights(caller, id)?;
+        Ok(self.accounts.access_list(id))
+    }
+
+    /// Gives an account, or everyone who is signed in, a role on a watchlist, or takes it away.
+    ///
+    /// # Errors
+    /// `unknownWatchlist`, `forbidden`, `invalidValue` for an unknown account, `lastOwner`, or `unavailable`.
+    pub async fn share(
+        &self,
+        caller: &Caller,
+        id: WatchlistId,
+        with: (Option<UserId>, Option<ListRole>),
+        address: IpAddr,
+    ) -> Result<(), Rejection> {
+        self.rights(caller, id)?.check(Action::Share)?;
+        let (accounts, caller) = (self.accounts.clone(), caller.clone());
+        self.run_to_completion(async move { accounts.share(&caller, id, with, address).await }).await
     }
 
     /// Runs an operation as a task of the server and returns its result. The operation ends even if its caller has gone away, so
@@ -145,13 +185,16 @@ impl Hub {
         })
     }
 
-    /// Checks that the caller may delete and restore a watchlist.
-    fn check_manage(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
+    /// Returns the caller's rights on a watchlist that exists and that it sees, deleted or not.
+    fn known_rights(&self, caller: &Caller, id: WatchlistId) -> Result<Rights, Rejection> {
         let is_known = self.lists.entries().iter().any(|entry| entry.id == id);
-        if !is_known || !is_visible(caller) {
-            return Err(unknown(id));
-        }
-        access::check(caller, Action::Delete, caller.list_role())
+        self.accounts.rights(caller, id).filter(|_| is_known).ok_or_else(|| unknown(id))
+    }
+
+    /// Returns the caller's rights on a watchlist that is not deleted and that it sees.
+    fn rights(&self, caller: &Caller, id: WatchlistId) -> Result<Rights, Rejection> {
+        let is_known = self.lists.entries().iter().any(|entry| entry.id == id && entry.deleted.is_none());
+        self.accounts.rights(caller, id).filter(|_| is_known).ok_or_else(|| unknown(id))
     }
 
     /// Returns commits of a watchlist, newest first: up to 1 MiB of them. A long search ends early. If there may be more,
@@ -165,10 +208,7 @@ impl Hub {
         id: WatchlistId,
         filter: HistoryFilter,
     ) -> Result<HistoryPage, Rejection> {
-        let is_known = self.lists.entries().iter().any(|entry| entry.id == id && entry.deleted.is_none());
-        if !is_known || !is_visible(caller) {
-            return Err(unknown(id));
-        }
+        self.rights(caller, id)?;
         let found = history::read(&*self.lists.context.journal, id, filter).await;
         found.map_err(|error| unavailable(&error))
     }
@@ -180,9 +220,4 @@ impl Hub {
     pub async fn ready(&self) -> Result<(), JournalError> {
         self.lists.context.journal.ready().await
     }
-}
-
-/// Whether a caller sees watchlists. To one that does not, they do not exist.
-fn is_visible(caller: &Caller) -> bool {
-    access::is_allowed(caller, Action::Read, Some(caller.list_role()))
 }

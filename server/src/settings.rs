@@ -1,7 +1,7 @@
 //! Server settings: their defaults, the settings file and the environment variables.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -51,6 +51,12 @@ pub struct Settings {
     pub answers_days: u32,
     /// Maximum number of open connections of callers with a token.
     pub connections: usize,
+    /// Number of hours after which a session that is not used ends.
+    pub session_idle_hours: u32,
+    /// Number of days after a sign-in after which its session ends.
+    pub session_days: u32,
+    /// Addresses of the proxies before the server, which name the client in `X-Forwarded-For`. From other addresses the header is ignored.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Host names under which the server is reached, besides `localhost` and addresses of this machine. A request to another
     /// name is refused: a page of another site may have sent it.
     pub public_names: Vec<String>,
@@ -75,6 +81,9 @@ impl Default for Settings {
             history_bytes: 4 << 30,
             answers_days: 365,
             connections: 16_384,
+            session_idle_hours: 12,
+            session_days: 30,
+            trusted_proxies: Vec::new(),
             public_names: Vec::new(),
         }
     }

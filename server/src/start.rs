@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
-    accounts::LocalAccount,
+    accounts::{Accounts, Lifetimes, LocalAccount, StoreError},
     clock::Clock,
     descriptors,
     folder::{DataFolder, Serving},
@@ -47,6 +47,9 @@ pub enum StartError {
     /// The token could not be read or written.
     #[error("the data folder's token cannot be used")]
     Token(#[source] io::Error),
+    /// The accounts cannot be read.
+    #[error("the accounts of the data folder cannot be used")]
+    Accounts(#[from] StoreError),
     /// The address could not be written into the data folder.
     #[error("the data folder cannot be written")]
     Announce(#[source] io::Error),
@@ -59,7 +62,7 @@ pub enum StartError {
 pub struct Running {
     /// The address that it listens on, and the id of this run.
     pub serving: Serving,
-    account: Arc<LocalAccount>,
+    accounts: Arc<Accounts>,
     stop: CancellationToken,
     tasks: TaskTracker,
     journal: Arc<dyn Journal>,
@@ -87,7 +90,8 @@ pub async fn start(
     }
     // The journal first: an empty one next to a token was truncated.
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(folder.path()).await?);
-    let account = Arc::new(LocalAccount::open(folder.path(), user_name).map_err(StartError::Token)?);
+    let local = LocalAccount::open(folder.path(), user_name).map_err(StartError::Token)?;
+    let accounts = Arc::new(Accounts::open(folder.path(), local, lifetimes(&settings), clock.clone())?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let settings = Arc::new(settings);
     let context = RoomContext {
@@ -98,7 +102,7 @@ pub async fn start(
         stop: stop.clone(),
         renamed: watch::channel(0).0,
     };
-    let hub = Arc::new(Hub::open(context).await?);
+    let hub = Arc::new(Hub::open(context, accounts.clone()).await?);
     let address = settings.listen;
     let listener =
         TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
@@ -109,7 +113,7 @@ pub async fn start(
     let session = SessionContext { hub, lists: Arc::default(), settings, clock, stop: stop.clone() };
     let http = HttpContext {
         session,
-        account: account.clone(),
+        is_encrypted: false,
         budgets,
         address,
         instance: serving.instance,
@@ -117,9 +121,17 @@ pub async fn start(
         next_connection: Arc::new(AtomicU64::new(1)),
     };
     tasks.spawn(serve(listener, router(http), limit, tasks.clone(), stop.clone()));
+    tasks.spawn(accounts.clone().run(stop.clone()));
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%address, "listening");
-    Ok(Running { serving, account, stop, tasks, journal, folder })
+    Ok(Running { serving, accounts, stop, tasks, journal, folder })
+}
+
+/// Returns how long sessions last.
+fn lifetimes(settings: &Settings) -> Lifetimes {
+    let hours = |hours: u32| Duration::from_secs(60 * 60) * hours.max(1);
+    let absolute = hours(settings.session_days.saturating_mul(24));
+    Lifetimes { idle: hours(settings.session_idle_hours).min(absolute), absolute }
 }
 
 /// Returns how many connections may be open, which is fewer than configured if the system does not allow as many files.
@@ -132,9 +144,14 @@ fn allowed_connections(configured: usize) -> usize {
 }
 
 impl Running {
+    /// Returns the accounts.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
     /// Returns the token of the local account.
     pub fn token(&self) -> &str {
-        self.account.token()
+        self.accounts.local().token()
     }
 
     /// Notifies every client, waits for writes to complete, and closes the journal. Another process may lock the data folder

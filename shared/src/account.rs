@@ -13,18 +13,28 @@ pub struct User {
     pub id: UserId,
     /// The name that others see.
     pub name: Arc<str>,
-    /// The account's permissions.
+    /// The account's permissions on the server.
     pub role: Role,
 }
 
-/// The permissions of an account.
+/// The permissions of an account on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
-    /// May view watchlists.
-    Viewer,
-    /// May view and edit watchlists.
-    Editor,
-    /// May view, edit and manage watchlists.
+    /// May create watchlists, and use those that are shared with the account.
+    User,
+    /// May use every watchlist, and manage the accounts.
     Admin,
+}
+
+/// What an account may do with one watchlist. Each role includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ListRole {
+    /// Reads it.
+    Viewer,
+    /// Changes its rows and cells.
+    Editor,
+    /// Changes its columns and name, shares, deletes and restores it.
+    Owner,
 }

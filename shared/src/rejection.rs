@@ -29,6 +29,10 @@ pub enum Code {
     EditReused,
     TooOld,
     Unavailable,
+    /// Of calls over HTTP only: the name or the password is wrong.
+    BadCredentials,
+    /// Of calls over HTTP only: the role of the last owner of a watchlist would be taken away.
+    LastOwner,
 }
 
 /// A rejected edit or value, with the reason.

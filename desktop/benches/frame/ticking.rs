@@ -90,7 +90,7 @@ struct Feed {
 impl Feed {
     fn start(mut store: Store) -> Self {
         store.connected();
-        let user = User { id: UserId(Uuid::nil()), name: "feed".into(), role: Role::Editor };
+        let user = User { id: UserId(Uuid::nil()), name: "feed".into(), role: Role::User }.into();
         let welcome = Welcome { protocol: 1, server: "0".into(), user, now: Timestamp::from_millis(0) };
         store.receive(ServerMessage::Welcome(welcome), Duration::ZERO);
         store.open_list(LIST, Duration::ZERO);
@@ -114,6 +114,7 @@ impl Feed {
             revision: Revision(0),
             part: 1,
             parts: 1,
+            role: None,
             rows: rows.collect(),
         };
         store.receive(ServerMessage::Snapshot(snapshot), Duration::ZERO);

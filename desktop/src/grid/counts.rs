@@ -22,10 +22,9 @@ impl Counts {
         }
         let before = self.get();
         self.of = of;
-        (self.all, self.shown) = (watchlist.rows().len(), table.len());
+        (self.all, self.shown) = (watchlist.row_count(), table.len());
         if watchlist.columns().sections().is_some() {
             let shown = (0..table.len()).filter_map(|index| table.row_at(index));
-            self.all -= watchlist.rows().iter().filter(|row| table.is_section(row)).count();
             self.shown -= shown.filter(|row| table.is_section(row)).count();
         }
         self.get() != before

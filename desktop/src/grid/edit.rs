@@ -154,8 +154,9 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
         .lock_focus(true)
         .min_size(room.size())
         .desired_width(room.width());
-    // A text field centres its text half a point lower than a cell does.
-    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.translate(vec2(0.0, -1.0))));
+    // A text field centres its text half a point lower than a cell does, and aligns it half a point further to the right.
+    let offset = vec2(if kind.is_numeric() { -1.0 } else { 0.0 }, -1.0);
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.translate(offset)));
     let mut output = text_edit.show(&mut child);
     let title = frame.table.column(&editor.cursor.column).map_or("", |column| &**column.title());
     ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));

@@ -152,7 +152,7 @@ pub(super) fn show(ui: &mut Ui, find: &mut Find, order: u64, grid: &Frame<'_>) -
     let frame = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 4));
     ui.spacing_mut().item_spacing.y = 0.0;
     frame.show(ui, |ui| {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.set_min_width(ui.available_width());
             let title = entry_of(&GridCommand::Find.into()).title;
             let field = TextEdit::singleline(&mut find.text).hint_text(title).desired_width(240.0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egui::{
-    Align, Color32, Galley, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, pos2,
+    Align, Color32, Galley, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, pos2,
     text::{LayoutJob, TextWrapping},
     vec2,
 };
@@ -24,13 +24,16 @@ use super::{
 };
 use crate::{
     store::glow::{Direction, RowGlow},
-    theme::{self, Palette, in_visual_order, mix, readable},
+    theme::{self, Palette, in_visual_order, is_readable_on, mix, readable},
 };
 
 /// Share of the accent colour in the background of a cell that matches the find text, 0 to 1.
 const MATCH_TINT: f32 = 0.35;
 /// Maximum number of recent changes that are marked on the scroll bar. More would fill it.
 const MAX_MARKED_CHANGES: usize = 2_000;
+/// Distance of the plate behind a coloured number from the edges of its cell, in points.
+const PLATE_MARGIN: Vec2 = vec2(3.0, 3.0);
+const PLATE_RADIUS: u8 = 4;
 /// Share of the accent colour in the background of a selected cell, 0 to 1.
 const SELECTION_TINT: f32 = 0.16;
 
@@ -264,16 +267,21 @@ fn paint_cell(
         }
     };
     let changed = glow.and_then(|glow| glow.cells.iter().find(|(key, _, _)| **key == entry.column.key));
+    let value = view.watchlist.value(row, entry);
+    let formatted = (!value.is_empty()).then(|| format_cell(&value, entry, view));
+    let is_colored = formatted.as_ref().is_some_and(|(_, color, _)| is_direction(*color, palette));
+    let plate = rect.shrink2(PLATE_MARGIN);
+    let background = if is_colored { paint_plate(painter, plate, background, palette) } else { background };
     if let Some((_, strength, direction)) = changed {
         let edge = mix(background, palette.glow_edge, *strength);
         painter.rect_stroke(rect.shrink(1.0), 2, Stroke::new(1.5, edge), StrokeKind::Inside);
         if let Some(direction) = direction {
+            let plate = plate.with_min_x(plate.right() - ARROW - 2.0);
+            let background = paint_plate(painter, plate, background, palette);
             paint_arrow(painter, rect, *direction, palette, background);
         }
     }
-    let value = view.watchlist.value(row, entry);
-    if !value.is_empty() {
-        let (shown, color, align) = format_cell(&value, entry, view);
+    if let Some((shown, color, align)) = formatted {
         let font = cell_font(column);
         let mut room = inner(rect);
         if entry.column.kind.is_numeric() {
@@ -281,10 +289,7 @@ fn paint_cell(
         }
         let mut galley = lay_out(painter, &shown, font.clone(), room.width());
         let is_figure_cut = galley.elided && align == Align::RIGHT;
-        if is_figure_cut && column.room < column.width {
-            // At the edge of the window, the figure is shown once there is room for it.
-            galley = lay_out(painter, "", font, room.width());
-        } else if is_figure_cut {
+        if is_figure_cut {
             // A truncated number would be read as a different one.
             let mut signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
             signs.wrap =
@@ -298,6 +303,22 @@ fn paint_cell(
         let points = vec![corner + vec2(-7.0, 0.0), corner, corner + vec2(0.0, 7.0)];
         painter.add(Shape::convex_polygon(points, palette.accent, Stroke::NONE));
     }
+}
+
+/// Whether a colour says that a number is up or down.
+fn is_direction(color: Color32, palette: &Palette) -> bool {
+    color == palette.up || color == palette.down
+}
+
+/// Paints the background without the glow behind the text of a cell, if the colours of directions are not readable on the glow: on
+/// its way from bright to dark, no colour is readable at every moment. Returns the background of the text.
+fn paint_plate(painter: &Painter, rect: Rect, background: Color32, palette: &Palette) -> Color32 {
+    let is_readable = |color| is_readable_on(color, palette.glow);
+    if background == palette.background || is_readable(palette.up) && is_readable(palette.down) {
+        return background;
+    }
+    painter.rect_filled(rect, PLATE_RADIUS, palette.background);
+    palette.background
 }
 
 fn paint_text(painter: &Painter, room: Rect, text: &str, align: Align, color: Color32, font: egui::FontId) {

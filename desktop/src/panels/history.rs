@@ -8,8 +8,8 @@ mod view;
 use std::{collections::BTreeSet, ops::Range};
 
 use egui::{
-    Align, ComboBox, Id, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon,
-    vec2,
+    Align, ComboBox, Id, Label, Layout, Panel, Response, RichText, Sense, Ui,
+    collapsing_header::paint_default_icon, vec2,
 };
 use egui_extras::{Column, TableBuilder, TableRow};
 use shared::{
@@ -227,7 +227,9 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
 /// Draws the button that requests older changes, or the newest ones. Returns the command if it was clicked.
 fn log_button(ui: &mut Ui, older: bool) -> Option<Command> {
     let command = Command::from(AppCommand::RequestLog { older });
-    ui.button(entry_of(&command).title).clicked().then_some(command)
+    let button = ui.button(entry_of(&command).title);
+    scroll_to_focus(ui, &button);
+    button.clicked().then_some(command)
 }
 
 /// Shows when and by whom an edit was made.
@@ -275,6 +277,7 @@ fn show_edit(
             node.set_label(text.clone());
             node.set_expanded(openness > 0.0);
         });
+        scroll_to_focus(ui, &label);
         if label.clicked() && !panel.toggled.remove(&revision) {
             panel.toggled.insert(revision);
         }
@@ -291,9 +294,17 @@ fn show_edit(
     });
 }
 
+/// Scrolls to an entry that the keys have moved to, and to its neighbors, which they move to next.
+fn scroll_to_focus(ui: &Ui, item: &Response) {
+    if item.gained_focus() {
+        ui.scroll_to_rect(item.rect.expand2(vec2(0.0, 1.5 * ROW)), None);
+    }
+}
+
 /// Shows a button whose purpose a screen reader reads, too. Returns whether it was clicked.
 fn restore_button(ui: &mut Ui, title: &str, what: String) -> bool {
     let button = ui.small_button(title);
+    scroll_to_focus(ui, &button);
     ui.ctx().accesskit_node_builder(button.id, |node| node.set_description(what.clone()));
     button.on_hover_text(what).clicked()
 }
@@ -345,7 +356,9 @@ fn show_change(
             }
         }
         Restore::Unknown(row) => {
-            if ui.small_button("Show row").on_hover_text("Show all changes of this row").clicked() {
+            let show = ui.small_button("Show row").on_hover_text("Show all changes of this row");
+            scroll_to_focus(ui, &show);
+            if show.clicked() {
                 (panel.row, panel.column, panel.user) = (Some(row), None, None);
             }
         }

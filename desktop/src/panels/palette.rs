@@ -220,7 +220,7 @@ fn list_items(state: &AppState, prefix: &str) -> Vec<Item> {
     let summaries = state.store.replica().summaries().unwrap_or_default();
     let lists = state.store.known_lists().into_iter().map(|(watchlist, name)| {
         let summary = summaries.iter().find(|summary| summary.watchlist == watchlist);
-        let loaded = state.store.watchlist(watchlist).map(|watchlist| watchlist.rows().len());
+        let loaded = state.store.watchlist(watchlist).map(|watchlist| watchlist.row_count());
         let rows = loaded.or(summary.map(|summary| summary.rows));
         let rows = rows.map(|rows| state.region.separators.format_count(rows, "row", "rows"));
         let shown = item(format!("{prefix}{name}"), Command::Show(watchlist));

@@ -22,6 +22,7 @@ const MAX_INITIALS: usize = 6;
 const ROUND_TRIP_WIDTH: f32 = 52.0;
 /// Maximum share of the bar that the state of the connection takes.
 const MAX_CONNECTION_SHARE: f32 = 0.4;
+const RECONNECTING: &str = "Reconnecting\u{2026}";
 /// Distance between the parts of the bar, in points.
 const DISTANCE: f32 = 12.0;
 
@@ -66,9 +67,16 @@ fn connection(
         Connection::Connecting => (palette.muted, "Connecting…".to_owned()),
         Connection::Down { reason, retry_at } => {
             let left = retry_at.saturating_sub(now).as_secs();
-            let next = if left == 0 { "Reconnecting…".to_owned() } else { format!("Retrying in {left} s") };
+            let next = if left == 0 { RECONNECTING.to_owned() } else { retrying_in(left) };
             (palette.down, format!("Offline: {reason}. {next}"))
         }
+    };
+    let longest = match connection {
+        // Whatever comes next moves nothing.
+        Connection::Down { reason, .. } => [RECONNECTING.to_owned(), retrying_in(59)]
+            .map(|next| format!("Offline: {reason}. {next}"))
+            .to_vec(),
+        Connection::Up { .. } | Connection::Connecting => vec![text.clone()],
     };
     let is_down = matches!(connection, Connection::Down { .. });
     let color_of_text = if is_down { palette.text } else { palette.muted };
@@ -76,8 +84,9 @@ fn connection(
         ui.spacing_mut().item_spacing.x = 6.0;
         let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
         ui.painter().circle_filled(dot.center(), 4.0, color);
-        let needed =
-            ui.painter().layout_no_wrap(text.clone(), theme::small(), color_of_text).size().x.ceil() + 1.0;
+        let width =
+            |text| ui.painter().layout_no_wrap(text, theme::small(), color_of_text).size().x.ceil() + 1.0;
+        let needed = longest.into_iter().map(width).fold(0.0, f32::max);
         let width = needed.clamp(ROUND_TRIP_WIDTH, (bar * MAX_CONNECTION_SHARE).max(ROUND_TRIP_WIDTH));
         let size = vec2(width, ui.spacing().interact_size.y);
         ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
@@ -96,6 +105,10 @@ fn connection(
     if is_down && ui.button(entry_of(&reconnect).title).clicked() {
         commands.push(reconnect);
     }
+}
+
+fn retrying_in(seconds: u64) -> String {
+    format!("Retrying in {seconds} s")
 }
 
 /// Draws the initials of the other people in the watchlist.

@@ -8,7 +8,7 @@ use shared::{
     replica::{Event, Outcome},
     wire::{
         client::ClientMessage,
-        server::{ErrorCode, ServerMessage},
+        server::{ClosedReason, ErrorCode, ServerMessage},
     },
 };
 use uuid::Uuid;
@@ -97,6 +97,18 @@ impl Store {
         }
     }
 
+    /// Closes a watchlist that no longer exists, or that this account may no longer see.
+    fn close(&mut self, watchlist: WatchlistId, reason: ClosedReason, now: Duration) {
+        if reason == ClosedReason::Forbidden {
+            let name = self.known_lists().into_iter().find(|(known, _)| *known == watchlist);
+            let name =
+                name.map_or_else(|| "a watchlist".to_owned(), |(_, name)| format!("\u{201c}{name}\u{201d}"));
+            self.notify(format!("You no longer have access to {name}."), now);
+        }
+        self.lists.closed(watchlist);
+        self.edits.undo.forget_watchlist(watchlist);
+    }
+
     fn handle_event(&mut self, event: Event, now: Duration) {
         match event {
             Event::Welcomed => {
@@ -158,10 +170,9 @@ impl Store {
                 self.set_unserved(watchlist, &message, now);
             }
             Event::ServerError { message, .. } => self.notify(sentence(&message), now),
-            Event::Closed { watchlist } => {
-                self.lists.closed(watchlist);
-                self.edits.undo.forget_watchlist(watchlist);
-            }
+            // The grid and the list of watchlists read the role when they are drawn.
+            Event::Access { .. } => {}
+            Event::Closed { watchlist, reason } => self.close(watchlist, reason, now),
             Event::History { request, commits, next } => match self.sparkline_history.answered(request) {
                 Some((watchlist, column)) => self.lists.fill_sparkline(watchlist, &column, &commits),
                 None => self.windows.answered(request, &commits, next),

@@ -20,9 +20,14 @@ pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     Color32::from_rgb(channel(from.r(), to.r()), channel(from.g(), to.g()), channel(from.b(), to.b()))
 }
 
+/// Whether text of a colour is readable on a background.
+pub fn is_readable_on(color: Color32, background: Color32) -> bool {
+    contrast(color, background) >= MIN_CONTRAST
+}
+
 /// Returns the colour, darkened or lightened as little as needed to be readable on `background`.
 pub fn readable(color: Color32, background: Color32) -> Color32 {
-    if contrast(color, background) >= MIN_CONTRAST {
+    if is_readable_on(color, background) {
         return color;
     }
     // Black or white always reaches 4.5.

@@ -90,7 +90,7 @@ fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
         DialogKind::Delete(list) => {
             let summaries = state.store.replica().summaries().unwrap_or_default();
             let summary = summaries.iter().find(|summary| summary.watchlist == list);
-            let loaded = state.store.watchlist(list).map(|watchlist| watchlist.rows().len());
+            let loaded = state.store.watchlist(list).map(|watchlist| watchlist.row_count());
             let rows = loaded.or(summary.map(|summary| summary.rows)).unwrap_or_default();
             Dialog::delete(
                 list,

@@ -7,7 +7,7 @@ use desktop::{
     theme::ThemeChoice,
 };
 use egui::{Event, Key, Modifiers, vec2};
-use shared::column::ColumnKey;
+use shared::{column::ColumnKey, edit::Change};
 
 use crate::{
     headless::Headless,
@@ -263,6 +263,31 @@ fn the_items_of_a_menu_are_aligned() {
         assert!(places.windows(2).all(|pair| (pair[0].0 - pair[1].0).abs() < 0.5), "{places:?}");
         headless.key(Modifiers::NONE, Key::Escape);
     }
+    headless.stop();
+}
+
+#[test]
+fn the_keys_go_through_the_whole_history_and_scroll_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = headless.window.list().unwrap();
+    let row = headless.shown().unwrap().rows().iter().next().unwrap().id;
+    for number in 0..60 {
+        let change = Change::set(row, &"price".into(), number.to_string().as_str().into());
+        headless.execute(AppCommand::Edit { watchlist: list, changes: vec![change] });
+    }
+    headless.settle();
+    headless.key(Modifiers::COMMAND, Key::H);
+    wait_for("the history", || headless.find("Restore").map(drop));
+    headless.key(Modifiers::NONE, Key::F6);
+    let mut restored = BTreeSet::new();
+    for _ in 0..90 {
+        headless.key(Modifiers::NONE, Key::Tab);
+        if headless.focused().as_deref() == Some("Restore") {
+            restored.extend(headless.focused_controls());
+        }
+    }
+    assert!(restored.len() >= 55, "{} buttons are reached", restored.len());
     headless.stop();
 }
 

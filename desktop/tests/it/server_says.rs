@@ -61,10 +61,11 @@ impl Desk {
 
     fn connect(&mut self) {
         self.store.connected();
-        let user = User { id: UserId(Uuid::nil()), name: "ann".into(), role: Role::Editor };
+        let user = User { id: UserId(Uuid::nil()), name: "ann".into(), role: Role::User }.into();
         let now = Timestamp::from_millis(0);
         self.receive(ServerMessage::Welcome(Welcome { protocol: 1, server: "1.0.0".into(), user, now }));
-        let summary = Summary { watchlist: LIST, name: "Core book".into(), revision: Revision(5), rows: 0 };
+        let revision = Revision(5);
+        let summary = Summary { watchlist: LIST, name: "Core book".into(), revision, rows: 0, role: None };
         self.receive(ServerMessage::Watchlists(Watchlists { list: vec![summary] }));
     }
 
@@ -94,6 +95,7 @@ impl Desk {
             revision: Revision(5),
             part: 1,
             parts: 1,
+            role: None,
             rows,
         }));
     }
@@ -163,7 +165,7 @@ fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
     let edits = sent.iter().filter(|message| matches!(message, ClientMessage::Edit(_))).count();
     assert_eq!(edits, 2, "both edits are sent");
     let At { epoch, revision } = at;
-    desk.receive(ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision }));
+    desk.receive(ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision, role: None }));
     assert_eq!(desk.store.copied_at(LIST), None);
     assert_eq!(cells(&desk, "price"), shown("72"));
 }
@@ -359,6 +361,7 @@ fn an_unavailable_list_shows_the_reason_until_it_is_available() {
         watchlist: LIST,
         epoch: Epoch(Uuid::from_u128(1)),
         revision: Revision(5),
+        role: None,
     }));
     assert_eq!(desk.store.unavailable_reason(LIST), None);
     desk.errs(ErrorCode::Unavailable, "the watchlist is temporarily unavailable", Some(LIST));

@@ -11,7 +11,8 @@ use std::{
 };
 
 use server::{
-    access::Caller,
+    access::{Caller, Credential},
+    accounts::{Accounts, Lifetimes, LocalAccount},
     clock,
     folder::backup,
     hub::Hub,
@@ -61,8 +62,17 @@ struct Client {
     edit: u64,
 }
 
+/// Returns accounts in memory, whose only one may do everything.
+fn accounts() -> Arc<Accounts> {
+    let user = User { id: UserId(Uuid::from_u128(8)), name: "ann".into(), role: Role::Admin };
+    let lifetimes = Lifetimes { idle: Duration::from_secs(3_600), absolute: Duration::from_secs(3_600) };
+    let local = LocalAccount::in_memory(user);
+    Arc::new(Accounts::in_memory(local, lifetimes, clock::system()).unwrap())
+}
+
 fn admin() -> Caller {
-    Caller::new(Arc::new(User { id: UserId(Uuid::from_u128(8)), name: "ann".into(), role: Role::Admin }))
+    let user = UserId(Uuid::from_u128(8));
+    Caller { user, name: "ann".into(), credential: Credential::Local, scope: Arc::default() }
 }
 
 impl Bench {
@@ -76,7 +86,7 @@ impl Bench {
             stop: CancellationToken::new(),
             renamed: watch::channel(0).0,
         };
-        let hub = Arc::new(Hub::open(context.clone()).await.unwrap());
+        let hub = Arc::new(Hub::open(context.clone(), accounts()).await.unwrap());
         Self { journal, hub, context }
     }
 
@@ -123,13 +133,19 @@ impl Client {
     async fn flood(mut self, end: Instant) -> u64 {
         let list = self.hub.connect(&admin(), self.list).unwrap();
         let answers = AnswerQueue::default();
-        let withheld = Arc::new(Withheld::new(Sender { user: admin().user().id, client: self.id }));
+        let withheld = Arc::new(Withheld::new(Sender { user: admin().user, client: self.id }));
         let (mut open, mut accepted) = (0, 0);
         loop {
             while open < IN_FLIGHT && Instant::now() < end {
                 self.edit += 1;
                 let reply = Reply::Connection(answers.clone(), withheld.clone());
-                list.edit((self.id, EditId(self.edit)), Ok(vec![self.price()]), reply).await;
+                list.edit(
+                    list.rights().unwrap(),
+                    (self.id, EditId(self.edit)),
+                    Ok(vec![self.price()]),
+                    reply,
+                )
+                .await;
                 open += 1;
             }
             if open == 0 {
@@ -145,7 +161,7 @@ impl Client {
     async fn feed(mut self, mut stop: watch::Receiver<bool>) -> u64 {
         let list = self.hub.connect(&admin(), self.list).unwrap();
         let answers = AnswerQueue::default();
-        let withheld = Arc::new(Withheld::new(Sender { user: admin().user().id, client: self.id }));
+        let withheld = Arc::new(Withheld::new(Sender { user: admin().user, client: self.id }));
         let interval = Duration::from_secs(1) * u32::try_from(FEED_CHANGES).unwrap() / 10_000;
         let mut ticks = tokio::time::interval(interval);
         let mut edits = 0;
@@ -158,7 +174,7 @@ impl Client {
                     edits += 1;
                     let changes = (0..FEED_CHANGES).map(|_| self.price()).collect();
                     let reply = Reply::Connection(answers.clone(), withheld.clone());
-                    list.edit((self.id, EditId(self.edit)), Ok(changes), reply).await;
+                    list.edit(list.rights().unwrap(), (self.id, EditId(self.edit)), Ok(changes), reply).await;
                 }
             }
         }

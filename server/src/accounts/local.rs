@@ -9,6 +9,7 @@ use shared::{
 };
 use uuid::Uuid;
 
+use super::secret::Secret;
 use crate::files::{TOKEN_FILE, write_atomically};
 
 const USER_FILE: &str = "local.user.json";
@@ -34,9 +35,7 @@ impl LocalAccount {
     /// A file cannot be read or written, or does not hold what it should.
     pub fn open(data_dir: &Path, user_name: &str) -> io::Result<Self> {
         let token_file = data_dir.join(TOKEN_FILE);
-        let token = read_or_write(&token_file, || {
-            format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple())
-        })?;
+        let token = read_or_write(&token_file, || format!("{}\n", new_token()))?;
         if token.trim().len() < TOKEN_LENGTH {
             let message = format!(
                 "{TOKEN_FILE} is too short to be a token (the disk may have been full): delete it, and the server creates a new one at its next start"
@@ -54,15 +53,29 @@ impl LocalAccount {
         Ok(Self { token: token.trim().to_owned(), user })
     }
 
-    /// Returns the user if the token is the account's.
-    pub fn authenticate(&self, token: &str) -> Option<Arc<User>> {
-        is_equal(token.as_bytes(), self.token.as_bytes()).then(|| self.user.clone())
+    /// Creates an account with a random token that is not stored.
+    pub fn in_memory(user: User) -> Self {
+        Self { token: new_token(), user: Arc::new(user) }
+    }
+
+    /// Returns the user.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// Returns whether a token is the account's.
+    pub fn is_token(&self, token: &str) -> bool {
+        is_equal(token.as_bytes(), self.token.as_bytes())
     }
 
     /// Returns the token, for the process that serves itself.
     pub fn token(&self) -> &str {
         &self.token
     }
+}
+
+fn new_token() -> String {
+    Secret::of_session().text().to_owned()
 }
 
 /// Checks that no other user can know the token: its file is this user's, and only this user can read or write it.
@@ -160,13 +173,13 @@ mod tests {
         let again = LocalAccount::open(folder.path(), "ann").unwrap();
         assert_eq!((account.token(), &account.user), (again.token(), &again.user));
         let token = account.token();
-        assert!(account.authenticate(token).is_some());
+        assert!(account.is_token(token));
         let same_length = "0".repeat(token.len());
         let same_characters: String = token.chars().rev().collect();
         let one_wrong = format!("{}-", &token[..token.len() - 1]);
         for wrong in ["", "x", &format!("{token}0"), &token[1..], &same_length, &same_characters, &one_wrong]
         {
-            assert_eq!(account.authenticate(wrong), None, "{wrong}");
+            assert!(!account.is_token(wrong), "{wrong}");
         }
         #[cfg(unix)]
         {

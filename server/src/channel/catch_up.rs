@@ -16,12 +16,10 @@ use tracing::error;
 use super::{
     log::{CUT_BYTES, conflated_bytes},
     outbox::SnapshotFrames,
+    snapshots::Form,
     source::Source,
 };
-use crate::{
-    dialect::{Dialect, frame::Frame},
-    unavailable::Unavailable,
-};
+use crate::{dialect::frame::Frame, unavailable::Unavailable};
 
 /// Size of a part of a snapshot as it is sent, in bytes.
 const PART_BYTES: usize = 16 * 1024;
@@ -64,14 +62,15 @@ impl Missed {
 pub(super) async fn encode_snapshot(
     source: &dyn Source,
     watchlist: WatchlistId,
-    dialect: Dialect,
+    Form { dialect, role }: Form,
 ) -> Result<Arc<SnapshotFrames>, Unavailable> {
     let (frozen, at) = source.state().await?;
     let bytes = || frozen.rows().map(|row| row.approximate_bytes()).sum::<usize>();
     let is_small = frozen.len() <= SMALL_ROWS && bytes() <= PART_BYTES;
     let encode = move || {
         let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
-        let frames = parts.map(|part| dialect.encode(&ServerMessage::Snapshot(part))).collect::<Vec<Frame>>();
+        let parts = parts.map(|part| ServerMessage::Snapshot(Snapshot { role: Some(role), ..part }));
+        let frames: Vec<Frame> = parts.map(|part| dialect.encode(&part)).collect();
         Ok(Arc::new(SnapshotFrames { revision: at.revision, frames }))
     };
     if is_small {

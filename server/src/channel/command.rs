@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    account::ListRole,
     edit::{CellRef, Commit},
     ids::{At, WindowId},
 };
@@ -10,9 +11,10 @@ use tokio::sync::mpsc;
 
 use super::{
     outbox::{ConnectionId, SnapshotFrames},
+    snapshots::Form,
     subscribers::Subscriber,
 };
-use crate::{dialect::Dialect, unavailable::Unavailable};
+use crate::unavailable::Unavailable;
 
 /// Maximum number of commands that wait for a channel. Senders wait beyond that.
 pub(super) const MAX_QUEUED: usize = 1024;
@@ -23,6 +25,8 @@ pub(super) enum Command {
     Subscribe { subscriber: Subscriber, at: Option<At> },
     /// Stops sending to a connection.
     Unsubscribe(ConnectionId),
+    /// Changes the role of a connection's caller.
+    SetRole { connection: ConnectionId, role: ListRole },
     /// Continues a connection that had fallen behind and has written everything.
     CatchUp(ConnectionId),
     /// Records where a window is.
@@ -30,7 +34,7 @@ pub(super) enum Command {
     /// Adds the commits that were read, or `None` if a snapshot is to be sent instead.
     CommitsRead(Result<Option<Vec<Commit>>, Unavailable>),
     /// Adds a snapshot that is encoded.
-    SnapshotEncoded { dialect: Dialect, frames: Result<Arc<SnapshotFrames>, Unavailable> },
+    SnapshotEncoded { form: Form, frames: Result<Arc<SnapshotFrames>, Unavailable> },
 }
 
 /// Sends requests to a channel. They wait while its queue is full.
@@ -58,6 +62,11 @@ impl ChannelSender {
     /// Stops sending to a connection, and removes its windows.
     pub async fn unsubscribe(&self, connection: ConnectionId) {
         self.send(Command::Unsubscribe(connection)).await;
+    }
+
+    /// Tells a connection its caller's new role.
+    pub async fn set_role(&self, connection: ConnectionId, role: ListRole) {
+        self.send(Command::SetRole { connection, role }).await;
     }
 
     /// Continues a connection that had fallen behind and has written everything.

@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use shared::{
+    account::ListRole,
     edit::{CellRef, Commit},
     ids::{At, Revision, WatchlistId, WindowId},
     watchlist::Columns,
-    wire::server::{self, ErrorCode, Resumed, ServerMessage},
+    wire::server::{self, Access, ErrorCode, Resumed, ServerMessage},
 };
 use tokio::time::Instant;
 
@@ -15,10 +16,10 @@ use super::{
     log::fitting_count,
     outbox::{ConnectionId, Outgoing, SnapshotFrames},
     presence::People,
-    snapshots::SnapshotCache,
+    snapshots::{Form, SnapshotCache},
     subscribers::{Need, Subscriber, Subscribers},
 };
-use crate::{dialect::Dialect, event::Published, unavailable::Unavailable};
+use crate::{event::Published, unavailable::Unavailable};
 
 /// Minimum time between two presence messages.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(100);
@@ -61,7 +62,7 @@ struct Reads {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Job {
     Read(Missed),
-    EncodeSnapshot(Dialect),
+    EncodeSnapshot(Form),
 }
 
 impl FanOut {
@@ -105,8 +106,8 @@ impl FanOut {
     pub(super) fn next_job(&mut self) -> Option<Job> {
         loop {
             // A connection that waits for commits may turn out to need a snapshot.
-            if let Some(dialect) = self.snapshots.start_encoding() {
-                return Some(Job::EncodeSnapshot(dialect));
+            if let Some(form) = self.snapshots.start_encoding() {
+                return Some(Job::EncodeSnapshot(form));
             }
             if self.reads.is_reading {
                 return self.reads.next.take().map(Job::Read);
@@ -215,12 +216,8 @@ impl FanOut {
     }
 
     /// Sends an encoded snapshot, or why there is none, to every subscriber that waits for it.
-    pub(super) fn snapshot_encoded(
-        &mut self,
-        dialect: Dialect,
-        frames: Result<Arc<SnapshotFrames>, Unavailable>,
-    ) {
-        for subscriber in self.snapshots.finish_encoding(dialect, frames.as_ref().ok()) {
+    pub(super) fn snapshot_encoded(&mut self, form: Form, frames: Result<Arc<SnapshotFrames>, Unavailable>) {
+        for subscriber in self.snapshots.finish_encoding(form, frames.as_ref().ok()) {
             match &frames {
                 Ok(frames) => self.push_snapshot(subscriber, frames),
                 Err(reason) => subscriber.send_always(&unavailable(self.watchlist, *reason)),
@@ -241,6 +238,15 @@ impl FanOut {
             let who = (subscriber.client, subscriber.name.clone());
             self.people.set_window((connection, window), who, (cell, editing));
             self.schedule_presence();
+        }
+    }
+
+    /// Changes the role of a connection's caller, and tells the connection.
+    pub(super) fn set_role(&mut self, connection: ConnectionId, role: ListRole) {
+        let waiting = self.snapshots.set_role(connection, role);
+        if let Some(subscriber) = self.subscribers.set_role(connection, role).or(waiting.as_ref()) {
+            let access = Access { watchlist: self.watchlist, role };
+            subscriber.send_always(&ServerMessage::Access(access));
         }
     }
 
@@ -268,7 +274,8 @@ impl FanOut {
 
     fn resume(&mut self, subscriber: Subscriber, from: Revision) {
         let At { epoch, revision } = self.state.at;
-        let resumed = Resumed { watchlist: self.watchlist, epoch, revision };
+        let role = Some(subscriber.role);
+        let resumed = Resumed { watchlist: self.watchlist, epoch, revision, role };
         let frame = subscriber.dialect.encode(&ServerMessage::Resumed(resumed));
         if subscriber.outbox.push(Outgoing::Frame(frame)) {
             self.subscribe_from(subscriber, from);
@@ -295,7 +302,7 @@ impl FanOut {
             frames.revision > log.head()
                 || log.bytes_since(frames.revision).is_some_and(|bytes| bytes <= whole)
         };
-        match self.snapshots.get(subscriber.dialect).filter(is_recent) {
+        match self.snapshots.get(Form::of(&subscriber)).filter(is_recent) {
             Some(frames) => self.push_snapshot(subscriber, &frames),
             None => self.snapshots.enqueue(subscriber),
         }

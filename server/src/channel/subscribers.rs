@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use shared::{
+    account::ListRole,
     edit::Commit,
     ids::{ClientId, Revision, WatchlistId},
     wire::server::ServerMessage,
@@ -26,6 +27,8 @@ pub struct Subscriber {
     pub name: Arc<str>,
     /// What the connection speaks.
     pub dialect: Dialect,
+    /// The caller's role on the watchlist.
+    pub role: ListRole,
     /// The queue to the connection.
     pub outbox: Outbox,
 }
@@ -124,6 +127,13 @@ impl Subscribers {
 
     pub(super) fn get(&self, connection: ConnectionId) -> Option<&Subscriber> {
         self.subscriptions.get(&connection).map(|subscription| &subscription.subscriber)
+    }
+
+    /// Changes the role of a connection's caller, and returns the connection.
+    pub(super) fn set_role(&mut self, connection: ConnectionId, role: ListRole) -> Option<&Subscriber> {
+        let subscription = self.subscriptions.get_mut(&connection)?;
+        subscription.subscriber.role = role;
+        Some(&subscription.subscriber)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Subscriber> {

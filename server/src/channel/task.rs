@@ -142,10 +142,10 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
                     let read = tasks.spawn(async move { missed.read(&*source).await });
                     Command::CommitsRead(result_of(watchlist, read).await)
                 }
-                Job::EncodeSnapshot(dialect) => {
+                Job::EncodeSnapshot(form) => {
                     let encoded =
-                        tasks.spawn(async move { encode_snapshot(&*source, watchlist, dialect).await });
-                    Command::SnapshotEncoded { dialect, frames: result_of(watchlist, encoded).await }
+                        tasks.spawn(async move { encode_snapshot(&*source, watchlist, form).await });
+                    Command::SnapshotEncoded { form, frames: result_of(watchlist, encoded).await }
                 }
             };
             if let Some(own) = own.upgrade() {
@@ -166,12 +166,13 @@ fn execute(fan_out: &mut FanOut, command: Command) {
     match command {
         Command::Subscribe { subscriber, at } => fan_out.subscribe(subscriber, at),
         Command::Unsubscribe(connection) => fan_out.leave(connection),
+        Command::SetRole { connection, role } => fan_out.set_role(connection, role),
         Command::CatchUp(connection) => fan_out.catch_up(connection),
         Command::Presence { connection, window, cell, editing } => {
             fan_out.set_presence(connection, window, (cell, editing));
         }
         Command::CommitsRead(commits) => fan_out.commits_read(commits),
-        Command::SnapshotEncoded { dialect, frames } => fan_out.snapshot_encoded(dialect, frames),
+        Command::SnapshotEncoded { form, frames } => fan_out.snapshot_encoded(form, frames),
     }
 }
 
@@ -184,6 +185,7 @@ mod tests {
 
     use futures_util::{FutureExt, future::BoxFuture, stream::poll_fn};
     use shared::{
+        account::ListRole,
         column::standard_columns,
         edit::{Author, Commit},
         ids::{At, ClientId, EditId, Epoch, Revision, UserId},
@@ -258,6 +260,7 @@ mod tests {
             client: ClientId(Uuid::nil()),
             name: "ann".into(),
             dialect: Dialect::WebSocket(Encoding::Json),
+            role: ListRole::Editor,
             outbox,
         };
         let at = At { epoch: Epoch(Uuid::nil()), revision: Revision(0) };

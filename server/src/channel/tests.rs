@@ -13,6 +13,7 @@ use futures_util::{
     stream::{self, Stream},
 };
 use shared::{
+    account::ListRole,
     column::standard_columns,
     edit::{Author, CellRef, Change, Commit},
     ids::{At, ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
@@ -174,6 +175,7 @@ impl Room {
             client: ClientId(Uuid::from_u128(self.connections.into())),
             name: "ann".into(),
             dialect: Dialect::WebSocket(Encoding::Json),
+            role: ListRole::Editor,
             outbox,
         };
         self.channel.subscribe(subscriber.clone(), from.map(at)).await.unwrap();

@@ -146,7 +146,7 @@ pub(super) async fn edit(
     let bytes = body.bytes();
     let (name, changes) = long_work::run(bytes.len() >= LONG_BYTES, || read_edit(bytes))?;
     budget.edit().await?;
-    match list.edit_answered(name, changes).await.map_err(Rejection::from)? {
+    match list.edit_answered(name, changes).await? {
         Verdict::Accepted(revision) => Ok(Json(Accepted { revision })),
         Verdict::Rejected(rejection) => Err((*rejection).into()),
     }
@@ -178,7 +178,7 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 }
 
 /// Id of the watchlist in the path of a request.
-pub(super) struct WatchlistPath(WatchlistId);
+pub(super) struct WatchlistPath(pub(super) WatchlistId);
 
 impl<S: Send + Sync> FromRequestParts<S> for WatchlistPath {
     type Rejection = Problem;

@@ -1,6 +1,9 @@
 //! Who sends a request: its token, and the site that it comes from.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Request, State},
@@ -9,10 +12,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{connection_limit::Place, context::HttpContext, problem::Problem};
-use crate::access::Caller;
+use super::{
+    connection_limit::Place,
+    context::HttpContext,
+    origin::{Client, RemoteAddress, client_of},
+    problem::Problem,
+};
+use crate::accounts::Presented;
 
-/// Passes a request on with its [`Caller`] and the caller's budget, or rejects it.
+/// Name of the cookie with the secret of a session.
+pub(super) const SESSION_COOKIE: &str = "afterglow_session";
+
+/// Passes a request on with its [`Caller`](crate::access::Caller) and the caller's budget, or rejects it.
 pub(super) async fn authenticate(
     State(context): State<HttpContext>,
     mut request: Request,
@@ -21,29 +32,42 @@ pub(super) async fn authenticate(
     if let Err(problem) = check_site(&context, &request) {
         return problem.into_response();
     }
-    let Some(user) = context.account.authenticate(bearer_token(request.headers())) else {
+    let client = client(&context, &request);
+    let presented =
+        Presented { bearer: bearer_token(request.headers()), session: session_cookie(request.headers()) };
+    let Some(caller) = context.session.hub.accounts().authenticate(presented, client.origin) else {
         return Problem::unauthorized().into_response();
     };
     let place = request.extensions().get::<Arc<Place>>();
     if place.is_some_and(|place| !place.authenticate()) {
         return Problem::too_many_connections(context.session.settings.connections).into_response();
     }
-    let budget = context.budgets.of(user.id);
+    let budget = context.budgets.of(caller.user);
     request.extensions_mut().insert(budget);
-    request.extensions_mut().insert(Caller::new(user));
+    request.extensions_mut().insert(client);
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
 /// Rejects requests that a page of another site sent.
 pub(super) async fn require_own_site(
     State(context): State<HttpContext>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match check_site(&context, &request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    if let Err(problem) = check_site(&context, &request) {
+        return problem.into_response();
     }
+    let client = client(&context, &request);
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
+/// Returns the client of a request. Without its address nothing is known of it.
+fn client(context: &HttpContext, request: &Request) -> Client {
+    let remote = request.extensions().get::<RemoteAddress>();
+    let remote = remote.map_or(Ipv4Addr::UNSPECIFIED.into(), |RemoteAddress(address)| *address);
+    client_of(remote, request.headers(), &context.session.settings.trusted_proxies, context.is_encrypted)
 }
 
 fn check_site(context: &HttpContext, request: &Request) -> Result<(), Problem> {
@@ -62,13 +86,24 @@ fn check_site(context: &HttpContext, request: &Request) -> Result<(), Problem> {
     if is_own_origin(headers) { Ok(()) } else { Err(Problem::foreign_origin()) }
 }
 
-fn bearer_token(headers: &HeaderMap) -> &str {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
+/// Returns the token of the `Authorization` header, if there is one. A header that has no token counts as an empty one.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    let token = value
+        .to_str()
+        .ok()
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map_or("", |(_, token)| token.trim())
+        .map_or("", |(_, token)| token.trim());
+    Some(token)
+}
+
+/// Returns the secret of the session cookie.
+pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut cookies =
+        values.flat_map(|value| value.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, secret)| secret)
 }
 
 /// Returns whether the `Host` header names this server. A foreign name that resolves to this machine (DNS rebinding) does not
@@ -116,9 +151,24 @@ mod tests {
         for (value, token) in
             [("", ""), ("Bearer", ""), ("Bearer x", "x"), ("bearer  x ", "x"), ("Basic x", ""), ("x", "")]
         {
-            assert_eq!(bearer_token(&headers(&[(header::AUTHORIZATION, value)])), token, "{value}");
+            assert_eq!(bearer_token(&headers(&[(header::AUTHORIZATION, value)])), Some(token), "{value}");
         }
-        assert_eq!(bearer_token(&HeaderMap::new()), "");
+        assert_eq!(bearer_token(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_secret_of_the_session_cookie_is_read() {
+        for (value, secret) in [
+            ("afterglow_session=x", Some("x")),
+            ("a=1; afterglow_session=x; b=2", Some("x")),
+            ("afterglow_session=", Some("")),
+            ("afterglow_sessions=x", None),
+            ("AFTERGLOW_SESSION=x", None),
+            ("afterglow_session", None),
+            ("", None),
+        ] {
+            assert_eq!(session_cookie(&headers(&[(header::COOKIE, value)])), secret, "{value}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ use crate::long_work::{self, LONG_BYTES};
 
 /// Maximum time that a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Maximum size of a small body, in bytes.
+const SMALL_BYTES: usize = 16 * 1024;
 /// Size after which a piece of a watchlist is sent, in bytes.
 const PIECE_BYTES: usize = 32 * 1024;
 
@@ -47,6 +49,29 @@ impl RequestBody {
     pub(super) fn parse<T: DeserializeOwned + Send>(&self) -> Result<T, Problem> {
         let decode = || Encoding::Json.decode(&self.bytes);
         long_work::run(self.bytes.len() >= LONG_BYTES, decode).map_err(Problem::bad_message)
+    }
+}
+
+/// The small body of a request that holds no place among the caller's: there may be no caller.
+pub(super) struct SmallBody(Bytes);
+
+impl SmallBody {
+    /// Parses the body as JSON.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        // The error does not quote the body, which may have a password.
+        Encoding::Json
+            .decode(&self.0)
+            .map_err(|_quoting| Problem::bad_message("the body is not the JSON of this call"))
+    }
+}
+
+impl FromRequest<HttpContext> for SmallBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &HttpContext) -> Result<Self, Problem> {
+        let read = timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), SMALL_BYTES)).await;
+        let read = read.map_err(|_elapsed| Problem::body_timeout(BODY_TIMEOUT))?;
+        read.map(Self).map_err(|_too_large_or_lost| Problem::too_large(SMALL_BYTES))
     }
 }
 

@@ -9,17 +9,17 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::budget::Budgets;
-use crate::{accounts::LocalAccount, session::SessionContext};
+use crate::session::SessionContext;
 
 /// Dependencies of the HTTP handlers.
 #[derive(Clone)]
 pub struct HttpContext {
     /// The watchlists, the limits and the clock.
     pub session: SessionContext,
-    /// The accounts that requests are checked against.
-    pub account: Arc<LocalAccount>,
     /// What each caller may use at once.
     pub budgets: Arc<Budgets>,
+    /// Whether connections are encrypted.
+    pub is_encrypted: bool,
     /// The address that the server listens on.
     pub address: SocketAddr,
     /// Id of this run of the process.

@@ -44,5 +44,5 @@ fn proof_of(context: &HttpContext, nonce: &str) -> Result<String, Problem> {
         let (least, most) = (NONCE_BYTES.start(), NONCE_BYTES.end());
         Problem::bad_message(format!("invalid nonce; use {least} to {most} bytes in hexadecimal"))
     };
-    Ok(hex::encode(prove(context.account.token(), &bytes.ok_or_else(invalid)?)))
+    Ok(hex::encode(prove(context.session.hub.accounts().local().token(), &bytes.ok_or_else(invalid)?)))
 }

@@ -56,9 +56,12 @@ impl Problem {
     }
 
     pub(super) fn unauthorized() -> Self {
-        let detail =
-            "send the token as `Authorization: Bearer …`; it is in local.token in the server's data folder";
+        let detail = "sign in, or send a token as `Authorization: Bearer …`; that of the server's own user is in local.token in its data folder, and works on the server's machine only";
         Self::new(StatusCode::UNAUTHORIZED, None, detail)
+    }
+
+    pub(super) fn bad_credentials() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, Some(Code::BadCredentials), "the name or the password is wrong")
     }
 
     pub(super) fn foreign_origin() -> Self {
@@ -102,7 +105,8 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let status = match rejection.code {
             Code::UnknownWatchlist => StatusCode::NOT_FOUND,
-            Code::Conflict => StatusCode::CONFLICT,
+            Code::Conflict | Code::LastOwner => StatusCode::CONFLICT,
+            Code::BadCredentials => StatusCode::UNAUTHORIZED,
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -130,7 +134,7 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(after) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }
         response
     }

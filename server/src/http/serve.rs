@@ -14,7 +14,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 use tracing::{debug, warn};
 
-use super::connection_limit::{ConnectionLimit, Place};
+use super::{
+    connection_limit::{ConnectionLimit, Place},
+    origin::RemoteAddress,
+};
 
 /// Maximum time that a client may take to send the head of a request, and that it may be idle between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,9 +47,10 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
                 let place = Arc::new(limit.admit());
-                tasks.spawn(serve_connection(stream, app.clone(), place, stop.clone()));
+                let remote = RemoteAddress(remote.ip());
+                tasks.spawn(serve_connection((stream, remote), app.clone(), place, stop.clone()));
             }
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
@@ -63,7 +67,12 @@ fn is_of_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn serve_connection(stream: TcpStream, app: Router, place: Arc<Place>, stop: CancellationToken) {
+async fn serve_connection(
+    (stream, remote): (TcpStream, RemoteAddress),
+    app: Router,
+    place: Arc<Place>,
+    stop: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true).and_then(|()| limit_unsent_bytes(&stream)) {
         debug!(%error, "failed to set the options of a connection");
     }
@@ -73,6 +82,7 @@ async fn serve_connection(stream: TcpStream, app: Router, place: Arc<Place>, sto
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(of_request.clone());
+        request.extensions_mut().insert(remote);
         let response = app.clone().call(request);
         async { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
     });

@@ -12,12 +12,14 @@ use shared::{
     wire::snapshot::Snapshot,
 };
 use tokio::sync::{self, watch};
-use tracing::error;
 use uuid::Uuid;
 
-use super::open_list::Running;
+use super::{
+    open_list::Running,
+    refusal::{unavailable, unknown},
+};
 use crate::{
-    journal::{JournalError, Record, StoredPart, confirm},
+    journal::{Record, StoredPart, confirm},
     room::{Live, RoomContext},
     unavailable::Unavailable,
 };
@@ -91,15 +93,20 @@ impl Lists {
         Ok(entry.running.insert(Arc::new(running)).clone())
     }
 
-    /// Creates a watchlist. Nothing happens if there is one with that id.
+    /// Creates a watchlist, once `claim` has made the caller its owner. Nothing happens if there is one with that id, and the caller
+    /// sees it.
     pub(super) async fn create(
         &self,
         id: WatchlistId,
-        name: &str,
-        columns: Vec<Column>,
+        (name, columns): (&str, Vec<Column>),
+        is_visible: impl Fn() -> bool + Send,
+        claim: impl Future<Output = Result<(), Rejection>> + Send,
     ) -> Result<WatchlistId, Rejection> {
         let _creating = self.creating.lock().await;
         match self.entries().iter().find(|entry| entry.id == id) {
+            Some(_) if !is_visible() => {
+                return Err(Rejection::new(Code::InvalidValue, format!("the id {id} is taken; use another")));
+            }
             Some(entry) if entry.deleted.is_some() => {
                 return Err(Rejection::new(
                     Code::UnknownWatchlist,
@@ -121,6 +128,7 @@ impl Lists {
         let record =
             Record { id, epoch, name: name.into(), revision: Revision(0), rows: 0, deleted_at: None };
         let first = StoredPart { snapshot, authors: Vec::new() };
+        claim.await?;
         let created = confirm::create(&*self.context.journal, record, first).await;
         created.map_err(|error| unavailable(&error))?;
         let live = Arc::new(Live::new(name.into(), Revision(0), 0));
@@ -188,21 +196,4 @@ impl Lists {
         let mut entries = self.entries();
         entries.iter_mut().find(|entry| entry.id == id).map(access).ok_or_else(|| unknown(id))
     }
-}
-
-/// Returns the rejection for a watchlist that does not exist.
-pub(super) fn unknown(id: WatchlistId) -> Rejection {
-    Rejection::new(Code::UnknownWatchlist, format!("there is no watchlist {id}"))
-}
-
-/// Returns the rejection of a request that failed in the journal, and logs why.
-pub(super) fn unavailable(error: &JournalError) -> Rejection {
-    error!(error = error as &dyn std::error::Error, "failed to use the journal");
-    let reason = match error {
-        JournalError::Damaged(_) => Unavailable::Damaged.message(),
-        JournalError::Store(_) | JournalError::Refused(_) | JournalError::NotOurs(_) => {
-            "the server's store is not available; try again later"
-        }
-    };
-    Rejection::new(Code::Unavailable, reason)
 }

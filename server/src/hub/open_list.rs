@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use shared::{
+    account::ListRole,
     edit::{CellRef, Change},
     ids::{At, ClientId, EditId, Epoch, WatchlistId, WindowId},
+    rejection::Rejection,
     time::Timestamp,
     watchlist::Frozen,
 };
 use tokio::sync::oneshot;
 
-use super::source::JournalAndRoom;
+use super::{refusal::unknown, source::JournalAndRoom};
 use crate::{
-    access::Caller,
+    access::{Caller, Rights},
+    accounts::Accounts,
     bus::local,
     channel::{self, ChannelContext, ChannelSender, ConnectionId, Subscriber},
     journal::{JournalError, Verdict},
@@ -32,6 +35,7 @@ pub(super) struct Running {
 pub struct OpenList {
     watchlist: WatchlistId,
     caller: Caller,
+    accounts: Arc<Accounts>,
     room: RoomSender,
     channel: ChannelSender,
 }
@@ -56,10 +60,11 @@ impl Running {
     }
 
     /// Returns the watchlist for a caller that sees it.
-    pub(super) fn open(&self, caller: &Caller) -> OpenList {
+    pub(super) fn open(&self, caller: &Caller, accounts: &Arc<Accounts>) -> OpenList {
         OpenList {
             watchlist: self.watchlist,
             caller: caller.clone(),
+            accounts: accounts.clone(),
             room: self.room.sender(),
             channel: self.channel.clone(),
         }
@@ -83,29 +88,39 @@ impl Running {
 }
 
 impl OpenList {
-    /// Sends an edit to be judged. Its answer goes to `reply`: `unavailable` if the room has ended.
+    /// Returns what the caller may do with the watchlist now.
+    ///
+    /// # Errors
+    /// `unknownWatchlist` if the watchlist no longer exists for the caller.
+    pub fn rights(&self) -> Result<Rights, Rejection> {
+        self.accounts.rights(&self.caller, self.watchlist).ok_or_else(|| unknown(self.watchlist))
+    }
+
+    /// Sends an edit to be judged by these rights of the caller. Its answer goes to `reply`: `unavailable` if the room has ended.
     pub async fn edit(
         &self,
+        rights: Rights,
         name: (ClientId, EditId),
         changes: Result<Vec<Change>, Unreadable>,
         reply: Reply,
     ) {
-        let by = (self.caller.clone(), self.caller.list_role());
+        let by = (self.caller.clone(), rights);
         self.room.edit(EditRequest::new(by, self.watchlist, name, changes, reply)).await;
     }
 
     /// Sends an edit to be judged, and returns its answer.
     ///
     /// # Errors
-    /// The room has ended. The edit may be stored nevertheless.
+    /// `unknownWatchlist` if the watchlist no longer exists for the caller; `unavailable` if the room has ended. The edit may be
+    /// stored nevertheless.
     pub async fn edit_answered(
         &self,
         name: (ClientId, EditId),
         changes: Result<Vec<Change>, Unreadable>,
-    ) -> Result<Verdict, Unavailable> {
+    ) -> Result<Verdict, Rejection> {
         let (reply, answer) = oneshot::channel();
-        self.edit(name, changes, Reply::Once(reply)).await;
-        answer.await.map_err(|_dropped| Unavailable::NotServed)
+        self.edit(self.rights()?, name, changes, Reply::Once(reply)).await;
+        answer.await.map_err(|_dropped| Unavailable::NotServed.into())
     }
 
     /// Returns the state, of which everything is durable.
@@ -137,6 +152,11 @@ impl OpenList {
     /// Stops sending to a connection, and removes its windows.
     pub async fn unsubscribe(&self, connection: ConnectionId) {
         self.channel.unsubscribe(connection).await;
+    }
+
+    /// Tells a connection its caller's new role.
+    pub async fn set_role(&self, connection: ConnectionId, role: ListRole) {
+        self.channel.set_role(connection, role).await;
     }
 
     /// Continues a connection that had fallen behind and has written everything.

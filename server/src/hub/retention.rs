@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::lists::Lists;
 use crate::{
+    accounts::Accounts,
     journal::JournalError,
     room::{RoomContext, prune},
 };
@@ -27,7 +28,7 @@ pub(super) async fn purge(context: &RoomContext) -> Result<Vec<WatchlistId>, Jou
 
 /// Prunes the commits of every watchlist, opened or not, and expires answers; once a day purges, prunes and expires again,
 /// until the server stops.
-pub(super) async fn run(context: RoomContext, lists: Weak<Lists>) {
+pub(super) async fn run(context: RoomContext, lists: Weak<Lists>, accounts: Arc<Accounts>) {
     loop {
         let Some(ids) = lists.upgrade().map(|lists| ids(&lists)) else { return };
         for id in ids {
@@ -39,7 +40,10 @@ pub(super) async fn run(context: RoomContext, lists: Weak<Lists>) {
             () = context.stop.cancelled() => return,
         }
         match purge(&context).await {
-            Ok(purged) => lists.upgrade().into_iter().for_each(|lists| lists.forget(&purged)),
+            Ok(purged) => {
+                lists.upgrade().into_iter().for_each(|lists| lists.forget(&purged));
+                accounts.forget(&purged).await;
+            }
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "failed to purge deleted watchlists");
             }

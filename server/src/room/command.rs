@@ -16,7 +16,7 @@ use super::{
     withheld::Withheld,
 };
 use crate::{
-    access::{Caller, ListRole},
+    access::{Caller, Rights},
     journal::{JournalError, Sender, Verdict},
     unavailable::Unavailable,
 };
@@ -45,8 +45,8 @@ pub(super) const NOT_STORED: &str = "the server cannot store edits right now; se
 /// fails, is withheld and answered `unavailable`.
 pub struct EditRequest {
     pub(super) caller: Caller,
-    /// The author's role on the watchlist.
-    pub(super) role: ListRole,
+    /// What the author may do with the watchlist.
+    pub(super) rights: Rights,
     pub(super) watchlist: WatchlistId,
     /// The outbox that the edit comes from.
     pub(super) client: ClientId,
@@ -173,20 +173,20 @@ async fn read(commands: &mpsc::Sender<Command>) -> Result<(Frozen, At), Unavaila
 }
 
 impl EditRequest {
-    /// Creates the request for an edit of a watchlist, on which the caller has a role.
+    /// Creates the request for an edit of a watchlist, for which the caller has these rights.
     pub fn new(
-        (caller, role): (Caller, ListRole),
+        (caller, rights): (Caller, Rights),
         watchlist: WatchlistId,
         (client, edit): (ClientId, EditId),
         changes: Result<Vec<Change>, Unreadable>,
         reply: Reply,
     ) -> Self {
-        Self { caller, role, watchlist, client, edit, changes, reply: Some(reply) }
+        Self { caller, rights, watchlist, client, edit, changes, reply: Some(reply) }
     }
 
     /// Returns the name under which the edit is numbered.
     pub(super) fn sender(&self) -> Sender {
-        Sender { user: self.caller.user().id, client: self.client }
+        Sender { user: self.caller.user, client: self.client }
     }
 
     /// Answers the edit.

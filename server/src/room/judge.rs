@@ -20,10 +20,7 @@ use super::{
     authorship::{Authorship, AuthorshipUndo},
     command::EditRequest,
 };
-use crate::{
-    access::{self, Action},
-    journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict},
-};
+use crate::journal::{AnswerRecord, Batch, NewCommit, Sender, Verdict};
 
 /// Maximum size of the removed rows that a commit is stored with, in bytes.
 const MAX_REMOVED_BYTES: usize = 512 << 10;
@@ -152,7 +149,7 @@ impl Judge {
                 format!("the edit has {} changes; the maximum is {}", changes.len(), self.limits.changes);
             return Err(Rejection::new(Code::TooLarge, message));
         }
-        access::check(&request.caller, Action::of_edit(changes), request.role)?;
+        request.rights.check_edit(changes)?;
         let at = now.max(self.last_at);
         let authorship = &self.authorship;
         let changed_since = |row, as_of| authorship.changed_since(row, request.client, as_of);
@@ -162,8 +159,8 @@ impl Judge {
         let commit = Commit {
             revision: self.revision.next(),
             by: Author {
-                user: request.caller.user().id,
-                name: request.caller.user().name.clone(),
+                user: request.caller.user,
+                name: request.caller.name.clone(),
                 client: request.client,
                 edit: request.edit,
             },
@@ -230,7 +227,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use shared::{
-        account::{Role, User},
+        account::{ListRole, Role},
         column::standard_columns,
         ids::{ClientId, RowId, UserId, WatchlistId},
         position::Position,
@@ -240,7 +237,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        access::{Caller, ListRole},
+        access::{Caller, Credential},
         room::command::{Reply, Unreadable},
     };
 
@@ -260,9 +257,16 @@ mod tests {
 
     fn request(who: u128, edit: u64, changes: Result<Vec<Change>, Unreadable>) -> EditRequest {
         let name = if who == ANN { "ann" } else { "bob" };
-        let user = User { id: UserId(Uuid::from_u128(who)), name: name.into(), role: Role::Editor };
-        let by = (Caller::new(Arc::new(user)), ListRole::Editor);
-        let (list, client) = (WatchlistId(Uuid::nil()), ClientId(Uuid::from_u128(who)));
+        let list = WatchlistId(Uuid::nil());
+        let caller = Caller {
+            user: UserId(Uuid::from_u128(who)),
+            name: name.into(),
+            credential: Credential::Local,
+            scope: Arc::default(),
+        };
+        let rights = caller.rights(Some(Role::User), list, Some(ListRole::Editor)).unwrap();
+        let by = (caller, rights);
+        let client = ClientId(Uuid::from_u128(who));
         EditRequest::new(by, list, (client, EditId(edit)), changes, Reply::Once(oneshot::channel().0))
     }
 

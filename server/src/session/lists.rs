@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    access::Caller,
+    access::{Caller, Credential},
     dialect::{Dialect, frame::Frame},
     hub::Hub,
     pace::Pace,
@@ -33,10 +33,11 @@ const BURST: u32 = 8;
 
 /// The lists that were encoded last.
 #[derive(Default)]
-pub struct EncodedLists(Mutex<HashMap<(UserId, Dialect), EncodedList>>);
+pub struct EncodedLists(Mutex<HashMap<(UserId, Credential, Dialect), EncodedList>>);
 
 struct EncodedList {
-    version: u64,
+    /// Versions of the list and of the callers' rights.
+    version: (u64, u64),
     at: Instant,
     frame: Frame,
 }
@@ -44,7 +45,8 @@ struct EncodedList {
 impl EncodedLists {
     /// Returns the list of the watchlists that a caller sees.
     pub(super) fn get(&self, hub: &Hub, caller: &Caller, dialect: Dialect) -> Frame {
-        let (now, version) = (Instant::now(), *hub.changes().borrow());
+        let version = (*hub.changes().borrow(), *hub.accounts().changes().borrow());
+        let now = Instant::now();
         let mut encoded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         encoded.retain(|_, list| now < list.at + MAX_AGE && list.version == version);
         let encode = || {
@@ -52,28 +54,43 @@ impl EncodedLists {
             debug_assert!(frame.bytes().len() <= SERVER_MESSAGE_BYTES, "the number of watchlists is limited");
             EncodedList { version, at: now, frame }
         };
-        encoded.entry((caller.user().id, dialect)).or_insert_with(encode).frame.clone()
+        // The tokens of an account may see different watchlists; its sessions all see the same.
+        let credential = match caller.credential {
+            Credential::Local | Credential::Session(_) => Credential::Local,
+            Credential::Token(id) => Credential::Token(id),
+        };
+        encoded.entry((caller.user, credential, dialect)).or_insert_with(encode).frame.clone()
     }
 }
 
 /// When a connection is sent the list again.
 pub(super) struct ListUpdates {
-    changes: watch::Receiver<u64>,
+    lists: watch::Receiver<u64>,
+    access: watch::Receiver<u64>,
     pace: Pace,
 }
 
 impl ListUpdates {
     /// Starts after a list that was sent just now.
     pub(super) fn new(hub: &Hub) -> Self {
-        Self { changes: hub.changes(), pace: Pace::new(PER_SECOND, BURST, Instant::now()) }
+        Self {
+            lists: hub.changes(),
+            access: hub.accounts().changes(),
+            pace: Pace::new(PER_SECOND, BURST, Instant::now()),
+        }
     }
 
     /// Waits until the list has changed and may be sent. The future may be dropped.
     pub(super) async fn due(&mut self) {
         // `changed` marks the change as seen, so it comes last: until then the future may be dropped.
-        if self.changes.has_changed().is_ok_and(|has_changed| !has_changed) {
-            let mut changes = self.changes.clone();
-            if changes.changed().await.is_err() {
+        let has_changed = |changes: &watch::Receiver<u64>| changes.has_changed().is_ok_and(|changed| changed);
+        if !has_changed(&self.lists) && !has_changed(&self.access) {
+            let (mut lists, mut access) = (self.lists.clone(), self.access.clone());
+            let changed = tokio::select! {
+                changed = lists.changed() => changed,
+                changed = access.changed() => changed,
+            };
+            if changed.is_err() {
                 return std::future::pending().await;
             }
         }
@@ -81,7 +98,8 @@ impl ListUpdates {
         if let Some(at) = self.pace.wait_until() {
             sleep_until(at).await;
         }
-        self.changes.mark_unchanged();
+        self.lists.mark_unchanged();
+        self.access.mark_unchanged();
         self.pace.consume(Instant::now());
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration}
 
 use futures_util::FutureExt;
 use shared::{
+    account::ListRole,
     edit::Change,
     ids::{ClientId, EditId, WatchlistId},
     limits::EDITS_IN_FLIGHT,
@@ -12,7 +13,7 @@ use shared::{
         PROTOCOL,
         client::{self, ClientMessage},
         codec::DecodeError,
-        server::{ErrorCode, ServerMessage, Welcome},
+        server::{Closed, ClosedReason, ErrorCode, ServerMessage, Welcome},
     },
 };
 use tokio::{
@@ -20,6 +21,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
@@ -32,6 +34,7 @@ use super::{
     writer::{Ready, Writer},
 };
 use crate::{
+    accounts::Accounts,
     channel::{Outbox, Subscriber},
     hub::OpenList,
     journal::Sender,
@@ -55,12 +58,13 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     peer: Peer,
     mut socket: Socket<S>,
 ) {
-    let end = match Box::pin(receive_hello(&context, &mut socket)).await {
+    let ended = context.hub.accounts().ended(&peer.caller);
+    let end = match Box::pin(receive_hello(&context, &ended, &mut socket)).await {
         Ok(client) => {
             let (outbox, items, state) = Outbox::new(context.settings.outbox_bytes);
             let answers = AnswerQueue::default();
             let writer = Writer::new(outbox.clone(), (items, state), answers.clone());
-            let mut session = Session::new(context, peer, client, (outbox, answers));
+            let mut session = Session::new(context, peer, client, (outbox, answers), ended);
             let end = session.serve(&mut socket, writer).await;
             session.leave().await;
             end
@@ -75,6 +79,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 
 async fn receive_hello<S: AsyncRead + AsyncWrite + Unpin>(
     context: &SessionContext,
+    ended: &CancellationToken,
     socket: &mut Socket<S>,
 ) -> Result<ClientId, End> {
     let expected = || {
@@ -94,12 +99,17 @@ async fn receive_hello<S: AsyncRead + AsyncWrite + Unpin>(
     let deadline = Duration::from_secs(context.settings.hello_seconds);
     let first: Result<ClientMessage, End> = tokio::select! {
         () = context.stop.cancelled() => return Err(restarting()),
+        () = ended.cancelled() => return Err(signed_out()),
         first = timeout(deadline, first) => first.map_err(|_elapsed| expected())?,
     };
     match first? {
         ClientMessage::Hello(hello) => Ok(hello.client),
         _ => Err(expected()),
     }
+}
+
+fn signed_out() -> End {
+    End::Error(ErrorCode::SignedOut, "your session has ended; sign in again".to_owned())
 }
 
 fn restarting() -> End {
@@ -115,10 +125,12 @@ struct Session {
     context: SessionContext,
     peer: Peer,
     client: ClientId,
+    /// Cancelled when the caller's session or token ends.
+    ended: CancellationToken,
     outbox: Outbox,
     answers: AnswerQueue,
     withheld: Arc<Withheld>,
-    lists: BTreeMap<WatchlistId, OpenList>,
+    lists: BTreeMap<WatchlistId, Opened>,
     in_flight: usize,
     pace: Pace,
     last_heard: Instant,
@@ -127,6 +139,13 @@ struct Session {
     /// The request that awaits a room, a channel or the journal. Later messages may refer to its result, so they are read after
     /// it.
     current: JoinSet<Finished>,
+}
+
+/// A watchlist that the connection has open.
+struct Opened {
+    list: OpenList,
+    /// The caller's role that the client knows.
+    role: ListRole,
 }
 
 /// Result of a request that later messages wait for.
@@ -145,15 +164,17 @@ impl Session {
         peer: Peer,
         client: ClientId,
         (outbox, answers): (Outbox, AnswerQueue),
+        ended: CancellationToken,
     ) -> Self {
         let settings = &context.settings;
         let now = Instant::now();
         Self {
             pace: Pace::new(settings.edits_per_second, settings.edits_burst, now),
-            withheld: Arc::new(Withheld::new(Sender { user: peer.caller.user().id, client })),
+            withheld: Arc::new(Withheld::new(Sender { user: peer.caller.user, client })),
             context,
             peer,
             client,
+            ended,
             outbox,
             answers,
             lists: BTreeMap::new(),
@@ -192,6 +213,9 @@ impl Session {
         let mut lists = ListUpdates::new(&self.context.hub);
         self.send_lists(socket).await?;
         let mut reads_first = false;
+        let mut access = self.accounts().changes();
+        // What has changed since the caller was authenticated shows now.
+        access.mark_changed();
         loop {
             self.pace.fill(Instant::now());
             let resume_at = self.pace.wait_until();
@@ -208,6 +232,8 @@ impl Session {
             tokio::select! {
                 biased;
                 () = self.context.stop.cancelled() => return Err(restarting()),
+                () = self.ended.cancelled() => return Err(signed_out()),
+                Ok(()) = access.changed() => Box::pin(self.check_access(socket)).await?,
                 Some(finished) = self.current.join_next() => {
                     Box::pin(self.send_result(socket, finished.map_err(|_ended| End::Gone)?)).await?;
                 }
@@ -256,7 +282,7 @@ impl Session {
         };
         if is_behind {
             let connection = self.peer.connection;
-            for list in self.lists.values().cloned().collect::<Vec<_>>() {
+            for list in self.lists.values().map(|opened| opened.list.clone()).collect::<Vec<_>>() {
                 let queued = async move { list.catch_up(connection).await };
                 self.run_request(socket, queued.map(|()| Finished::Queued)).await?;
             }
@@ -264,11 +290,48 @@ impl Session {
         Ok(())
     }
 
+    /// Tells the client which of its roles have changed, and closes the watchlists that the caller may no longer see.
+    async fn check_access<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut Socket<S>,
+    ) -> Result<(), End> {
+        if self.accounts().role(&self.peer.caller).is_none() {
+            return Err(signed_out());
+        }
+        let connection = self.peer.connection;
+        let ids: Vec<WatchlistId> = self.lists.keys().copied().collect();
+        for watchlist in ids {
+            let Some(opened) = self.lists.get_mut(&watchlist) else { continue };
+            match opened.list.rights() {
+                Ok(rights) if rights.role == opened.role => {}
+                Ok(rights) => {
+                    opened.role = rights.role;
+                    let list = opened.list.clone();
+                    let queued = async move { list.set_role(connection, rights.role).await };
+                    self.run_request(socket, queued.map(|()| Finished::Queued)).await?;
+                }
+                Err(_unknown) => {
+                    let list = opened.list.clone();
+                    self.lists.remove(&watchlist);
+                    let queued = async move { list.unsubscribe(connection).await };
+                    self.run_request(socket, queued.map(|()| Finished::Queued)).await?;
+                    let reason = ClosedReason::Forbidden;
+                    socket.send(&ServerMessage::Closed(Closed { watchlist, reason })).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn accounts(&self) -> &Accounts {
+        self.context.hub.accounts()
+    }
+
     fn welcome(&self) -> ServerMessage {
         ServerMessage::Welcome(Welcome {
             protocol: PROTOCOL,
             server: env!("CARGO_PKG_VERSION").into(),
-            user: (**self.peer.caller.user()).clone(),
+            user: self.accounts().user(&self.peer.caller).into(),
             now: (self.context.clock)(),
         })
     }
@@ -285,6 +348,7 @@ impl Session {
         bytes: &[u8],
     ) -> Result<(), End> {
         self.pace.consume_message(Instant::now());
+        self.accounts().record_use(&self.peer.caller);
         let encoding = socket.encoding();
         let decode = || encoding.decode_client(bytes);
         let message = match long_work::run(bytes.len() >= LONG_BYTES, decode) {
@@ -303,14 +367,16 @@ impl Session {
             }
             ClientMessage::Open(open) => self.open(socket, open).await,
             ClientMessage::Close(close) => {
-                let Some(list) = self.lists.remove(&close.watchlist) else { return Ok(()) };
+                let Some(Opened { list, .. }) = self.lists.remove(&close.watchlist) else { return Ok(()) };
                 let connection = self.peer.connection;
                 let queued = async move { list.unsubscribe(connection).await };
                 self.run_request(socket, queued.map(|()| Finished::Queued)).await
             }
             ClientMessage::Presence(presence) => {
                 let client::Presence { watchlist, window, cell, editing } = presence;
-                let Some(list) = self.lists.get(&watchlist).cloned() else { return Ok(()) };
+                let Some(list) = self.lists.get(&watchlist).map(|opened| opened.list.clone()) else {
+                    return Ok(());
+                };
                 let connection = self.peer.connection;
                 let queued = async move { list.set_presence(connection, window, cell, editing).await };
                 self.run_request(socket, queued.map(|()| Finished::Queued)).await
@@ -378,14 +444,15 @@ impl Session {
     ) -> Result<(), End> {
         self.pace.consume(Instant::now());
         self.withheld.mark_received(watchlist, edit);
-        let open = self.lists.get(&watchlist).filter(|list| !list.is_gone()).cloned();
+        let open = self.lists.get(&watchlist).map(|opened| opened.list.clone());
+        let open = open.filter(|list| !list.is_gone());
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
-        let rejection = match list {
-            Ok(list) => {
+        let rejection = match list.and_then(|list| Ok((list.rights()?, list))) {
+            Ok((rights, list)) => {
                 let reply = Reply::Connection(self.answers.clone(), self.withheld.clone());
                 self.in_flight += 1;
                 let client = self.client;
-                let queued = async move { list.edit((client, edit), changes, reply).await };
+                let queued = async move { list.edit(rights, (client, edit), changes, reply).await };
                 return self.run_request(socket, queued.map(|()| Finished::Queued)).await;
             }
             Err(unknown)
@@ -407,14 +474,15 @@ impl Session {
         open: client::Open,
     ) -> Result<(), End> {
         let watchlist = open.watchlist;
-        self.lists.retain(|_, list| !list.is_gone());
+        self.lists.retain(|_, opened| !opened.list.is_gone());
         let limit = self.context.settings.limits.open_watchlists;
         if !self.lists.contains_key(&watchlist) && self.lists.len() >= limit {
             let message = format!("a connection can have at most {limit} watchlists open");
             return socket.send(&watchlist_error(watchlist, ErrorCode::Forbidden, message)).await;
         }
-        let list = match self.context.hub.connect(&self.peer.caller, watchlist) {
-            Ok(list) => list,
+        let connected = self.context.hub.connect(&self.peer.caller, watchlist);
+        let (list, role) = match connected.and_then(|list| Ok((list.rights()?.role, list))) {
+            Ok((role, list)) => (list, role),
             Err(rejection) => {
                 let code = error_code(rejection.code);
                 return socket.send(&watchlist_error(watchlist, code, rejection.message)).await;
@@ -423,11 +491,12 @@ impl Session {
         let subscriber = Subscriber {
             connection: self.peer.connection,
             client: self.client,
-            name: self.peer.caller.user().name.clone(),
+            name: self.peer.caller.name.clone(),
             dialect: socket.dialect(),
+            role,
             outbox: self.outbox.clone(),
         };
-        self.lists.insert(watchlist, list.clone());
+        self.lists.insert(watchlist, Opened { list: list.clone(), role });
         let withheld = self.withheld.clone();
         let subscribing = async move { list.subscribe(subscriber, open.at, &withheld).await };
         self.run_request(socket, subscribing.map(move |result| Finished::Subscribed(watchlist, result))).await
@@ -436,7 +505,7 @@ impl Session {
     async fn leave(&mut self) {
         // First, so that it does not subscribe afterwards.
         self.current.shutdown().await;
-        for list in std::mem::take(&mut self.lists).into_values() {
+        for Opened { list, .. } in std::mem::take(&mut self.lists).into_values() {
             list.unsubscribe(self.peer.connection).await;
         }
     }

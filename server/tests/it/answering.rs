@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use server::{
-    access::ListRole,
     bus::local,
     event::Event,
     hub::Hub,
@@ -12,13 +11,14 @@ use server::{
     room::{self, EditRequest, Live, Reply},
 };
 use shared::{
+    account::Role,
     edit::Change,
     ids::{ClientId, EditId, Revision, WatchlistId},
 };
 use tokio::{sync::oneshot, time::timeout};
 use uuid::Uuid;
 
-use crate::support::{PATIENCE, admin, room_context};
+use crate::support::{PATIENCE, accounts, admin, room_context};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const EDITS: u64 = 200;
@@ -28,7 +28,12 @@ async fn answers_do_not_wait_for_a_channel_that_is_behind() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
     let context = room_context(journal.clone());
-    Hub::open(context.clone()).await.unwrap().create(&admin(), Some(LIST), "List", None).await.unwrap();
+    Hub::open(context.clone(), accounts())
+        .await
+        .unwrap()
+        .create(&admin(), Some(LIST), "List", None)
+        .await
+        .unwrap();
     let record = journal.watchlists().await.unwrap().remove(0);
     let live = Arc::new(Live::new(record.name, record.revision, record.rows));
     let (publisher, mut events) = local::bus();
@@ -37,7 +42,8 @@ async fn answers_do_not_wait_for_a_channel_that_is_behind() {
         let (reply, answer) = oneshot::channel();
         let changes = Ok(vec![Change::rename(&format!("Name {edit}"))]);
         let name = (ClientId(Uuid::nil()), EditId(edit));
-        let by = (admin(), ListRole::Owner);
+        let rights = admin().rights(Some(Role::Admin), LIST, None).unwrap();
+        let by = (admin(), rights);
         room.sender().edit(EditRequest::new(by, LIST, name, changes, Reply::Once(reply))).await;
         let verdict = timeout(PATIENCE, answer).await.expect("the answer does not wait").unwrap();
         assert_eq!(verdict, Verdict::Accepted(Revision(edit)));

@@ -12,7 +12,7 @@ use shared::time::{MILLIS_PER_DAY, Timestamp};
 
 use crate::{
     stored::{StoredList, note, reopen, row, sender},
-    support::{pass_days_until, room_context, settable_clock, wait_for},
+    support::{accounts, pass_days_until, room_context, settable_clock, wait_for},
 };
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn answers_expire_while_the_server_runs() {
     let (now, clock) = settable_clock(10 * MILLIS_PER_DAY);
     let settings = Arc::new(Settings { answers_days: 2, ..Settings::default() });
     let context = RoomContext { clock, settings, ..room_context(journal.clone()) };
-    let hub = Hub::open(context).await.unwrap();
+    let hub = Hub::open(context, accounts()).await.unwrap();
     let answers = async || journal.answers(list.id, sender(2)).await.unwrap().len();
     let recorded = || {
         let connection = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();

@@ -13,6 +13,7 @@ use server::{
     room::{AnswerQueue, Reply, Withheld},
 };
 use shared::{
+    account::ListRole,
     edit::Change,
     ids::{ClientId, EditId, Revision, WatchlistId},
     rejection::Code,
@@ -26,7 +27,7 @@ use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
 
 use self::journal::{FailingJournal, Fault, Faults};
-use crate::support::{PATIENCE, admin, room_context, wait_for};
+use crate::support::{PATIENCE, accounts, admin, room_context, wait_for};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const CLIENT: ClientId = ClientId(Uuid::from_u128(9));
@@ -46,8 +47,8 @@ impl Connected {
         let folder = tempfile::tempdir().unwrap();
         let journal = FailingJournal::open(folder.path()).await;
         let caller = admin();
-        let sender = Sender { user: caller.user().id, client: CLIENT };
-        let hub = Hub::open(room_context(journal.clone())).await.unwrap();
+        let sender = Sender { user: caller.user, client: CLIENT };
+        let hub = Hub::open(room_context(journal.clone()), accounts()).await.unwrap();
         hub.create(&caller, Some(LIST), "First", None).await.unwrap();
         let answers = AnswerQueue::default();
         let withheld = Arc::new(Withheld::new(sender));
@@ -65,7 +66,8 @@ impl Connected {
         for (edit, name) in names {
             self.withheld.mark_received(LIST, EditId(*edit));
             let reply = Reply::Connection(self.answers.clone(), self.withheld.clone());
-            list.edit((CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply).await;
+            list.edit(list.rights().unwrap(), (CLIENT, EditId(*edit)), Ok(vec![Change::rename(name)]), reply)
+                .await;
         }
         let mut accepted = Vec::new();
         for (edit, _) in names {
@@ -90,6 +92,7 @@ impl Connected {
             client: CLIENT,
             name: "ann".into(),
             dialect: Dialect::WebSocket(Encoding::Json),
+            role: ListRole::Owner,
             outbox,
         };
         let list = self.hub.connect(&self.caller, LIST).unwrap();
@@ -159,7 +162,7 @@ async fn a_withheld_edit_that_is_stored_is_released_before_its_connection_subscr
     connected.fail(|journal| &journal.snapshots, &[Fault::None, Fault::Panics]);
     let list = connected.hub.connect(&connected.caller, LIST).unwrap();
     let reply = Reply::Connection(connected.answers.clone(), connected.withheld.clone());
-    list.edit((CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await;
+    list.edit(list.rights().unwrap(), (CLIENT, EditId(1)), Ok(vec![Change::rename("One")]), reply).await;
     while !list.is_gone() {
         tokio::task::yield_now().await;
     }

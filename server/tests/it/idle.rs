@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     failing_journal::journal::{FailingJournal, Fault},
-    support::{admin, room_context},
+    support::{accounts, admin, room_context},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 async fn a_watchlist_that_is_open_nowhere_is_unloaded() {
     let folder = tempfile::tempdir().unwrap();
     let journal = FailingJournal::open(folder.path()).await;
-    let (hub, ann) = (Hub::open(room_context(journal.clone())).await.unwrap(), admin());
+    let (hub, ann) = (Hub::open(room_context(journal.clone()), accounts()).await.unwrap(), admin());
     let id = WatchlistId(Uuid::from_u128(1));
     hub.create(&ann, Some(id), "List", None).await.unwrap();
     let list = hub.connect(&ann, id).unwrap();

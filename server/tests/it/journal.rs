@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::{
     program::{Served, client_of, error_message, run, stdout},
-    support::{Client, PATIENCE, TestServer, admin, insert, room_context, settable_clock},
+    support::{Client, PATIENCE, TestServer, accounts, admin, insert, room_context, settable_clock},
 };
 
 /// Runs a statement on a journal's file, outside the program.
@@ -400,7 +400,7 @@ async fn the_number_of_kept_commits_is_limited() {
 async fn reads_do_not_wait_while_watchlists_are_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let hub = Hub::open(room_context(journal.clone())).await.unwrap();
+    let hub = Hub::open(room_context(journal.clone()), accounts()).await.unwrap();
     let list = hub.create(&admin(), None, "Loaded", None).await.unwrap();
     let mut loading = Vec::new();
     for _ in 0..8 {

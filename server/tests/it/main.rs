@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(unreachable_pub, reason = "a test binary has no public API")]
 
+mod accounts;
 mod answering;
 mod appending;
 mod checking;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     failing_journal::journal::{FailingJournal, Fault},
-    support::{PATIENCE, TestServer, admin, room_context, wait_for},
+    support::{PATIENCE, TestServer, accounts, admin, room_context, wait_for},
 };
 
 /// Ids of the watchlists that are served.
@@ -51,7 +51,7 @@ async fn abandon(call: impl Future, polls: usize) {
 async fn an_operation_ends_even_if_its_caller_drops_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let (hub, ann) = (Hub::open(room_context(journal.clone())).await.unwrap(), admin());
+    let (hub, ann) = (Hub::open(room_context(journal.clone()), accounts()).await.unwrap(), admin());
     let served = || hub.list(&ann).iter().map(|list| list.watchlist).collect::<Served>();
     for polls in 1..40 {
         let id = WatchlistId(Uuid::now_v7());
@@ -123,7 +123,7 @@ async fn a_request_that_hangs_up_is_done_completely_or_not_at_all() {
 async fn a_deletion_that_takes_long_delays_only_its_own_watchlist() {
     let folder = tempfile::tempdir().unwrap();
     let journal = FailingJournal::open(folder.path()).await;
-    let (hub, ann) = (Arc::new(Hub::open(room_context(journal.clone())).await.unwrap()), admin());
+    let (hub, ann) = (Arc::new(Hub::open(room_context(journal.clone()), accounts()).await.unwrap()), admin());
     let [slow, other] = [1, 2].map(|id| WatchlistId(Uuid::from_u128(id)));
     for id in [slow, other] {
         hub.create(&ann, Some(id), "List", None).await.unwrap();

@@ -11,7 +11,8 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use server::{
-    access::Caller,
+    access::{Caller, Credential},
+    accounts::{Accounts, Lifetimes, LocalAccount},
     clock::{self, Clock},
     folder::DataFolder,
     journal::Journal,
@@ -232,10 +233,19 @@ pub async fn pass_days_until<T>(what: &str, mut poll: impl AsyncFnMut() -> Optio
     wait_for(what, pass_a_day).await
 }
 
+/// Returns accounts in memory, whose only one may do everything.
+pub fn accounts() -> Arc<Accounts> {
+    let user = User { id: UserId(Uuid::from_u128(8)), name: "ann".into(), role: Role::Admin };
+    let day = Duration::from_secs(24 * 60 * 60);
+    let lifetimes = Lifetimes { idle: day, absolute: 30 * day };
+    let accounts = Accounts::in_memory(LocalAccount::in_memory(user), lifetimes, clock::system());
+    Arc::new(accounts.unwrap())
+}
+
 /// Returns a caller that may do everything.
 pub fn admin() -> Caller {
-    let id = UserId(Uuid::from_u128(8));
-    Caller::new(Arc::new(User { id, name: "ann".into(), role: Role::Admin }))
+    let user = UserId(Uuid::from_u128(8));
+    Caller { user, name: "ann".into(), credential: Credential::Local, scope: Arc::default() }
 }
 
 /// Returns the id of a new row, and the change that inserts it.

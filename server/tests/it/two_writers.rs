@@ -15,7 +15,7 @@ use shared::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::{admin, room_context, wait_for};
+use crate::support::{accounts, admin, room_context, wait_for};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const EDITS: u64 = 60;
@@ -24,9 +24,9 @@ const EDITS: u64 = 60;
 async fn two_writers() -> (Arc<SqliteJournal>, [Hub; 2], TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let first = Hub::open(room_context(journal.clone())).await.unwrap();
+    let first = Hub::open(room_context(journal.clone()), accounts()).await.unwrap();
     first.create(&admin(), Some(LIST), "Shared", None).await.unwrap();
-    let second = Hub::open(room_context(journal.clone())).await.unwrap();
+    let second = Hub::open(room_context(journal.clone()), accounts()).await.unwrap();
     (journal, [first, second], folder)
 }
 

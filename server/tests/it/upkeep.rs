@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use crate::{
     program::{Served, program},
     stored::{StoredList, newest, note, row, sender},
-    support::{PATIENCE, admin, pass_days_until, room_context, settable_clock, wait_for},
+    support::{PATIENCE, accounts, admin, pass_days_until, room_context, settable_clock, wait_for},
 };
 
 const FILE: &str = "journal.sqlite";
@@ -237,7 +237,7 @@ async fn a_short_history_does_not_wait_for_the_searches_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
     let list = searched(&journal).await;
-    let hub = Arc::new(Hub::open(room_context(journal)).await.unwrap());
+    let hub = Arc::new(Hub::open(room_context(journal), accounts()).await.unwrap());
     let finished = Arc::new(AtomicUsize::new(0));
     let searches: Vec<_> = (0..60)
         .map(|_| {
@@ -306,7 +306,7 @@ async fn watchlists_that_were_deleted_long_ago_are_purged_while_the_server_runs(
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
     let (now, clock) = settable_clock(0);
-    let hub = Hub::open(RoomContext { clock, ..room_context(journal.clone()) }).await.unwrap();
+    let hub = Hub::open(RoomContext { clock, ..room_context(journal.clone()) }, accounts()).await.unwrap();
     let list = hub.create(&admin(), None, "Old", None).await.unwrap();
     hub.delete(&admin(), list).await.unwrap();
     assert_eq!(hub.deleted(&admin()).len(), 1);
@@ -357,7 +357,7 @@ async fn a_search_gets_past_a_block_of_any_size() {
     }
     journal.close().await;
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let hub = Hub::open(room_context(journal)).await.unwrap();
+    let hub = Hub::open(room_context(journal), accounts()).await.unwrap();
     let (mut before, mut found) = (None, Vec::new());
     loop {
         let filter = HistoryFilter { before, limit: 1_000, ..HistoryFilter::default() };

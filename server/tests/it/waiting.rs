@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::{
     failing_journal::journal::{FailingJournal, Fault},
-    support::{Client, admin, room_context},
+    support::{Client, accounts, admin, room_context},
 };
 
 const SLOW: WatchlistId = WatchlistId(Uuid::from_u128(1));
@@ -46,7 +46,7 @@ impl Connected {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = FailingJournal::open(folder.path()).await;
-        let hub = Arc::new(Hub::open(room_context(journal.clone())).await.unwrap());
+        let hub = Arc::new(Hub::open(room_context(journal.clone()), accounts()).await.unwrap());
         for id in [SLOW, OTHER] {
             hub.create(&admin(), Some(id), "List", None).await.unwrap();
         }

@@ -9,7 +9,7 @@ use crate::{
     rejection::Rejection,
     time::Timestamp,
     value::Value,
-    wire::server::{DeletedSummary, ErrorCode},
+    wire::server::{ClosedReason, DeletedSummary, ErrorCode},
 };
 
 /// A change that may affect what a person sees.
@@ -51,8 +51,10 @@ pub enum Event {
     NumbersReused,
     /// The people in a watchlist changed.
     People { watchlist: WatchlistId },
-    /// A watchlist no longer exists.
-    Closed { watchlist: WatchlistId },
+    /// A watchlist no longer exists, or may no longer be seen.
+    Closed { watchlist: WatchlistId, reason: ClosedReason },
+    /// This client's role on a watchlist changed.
+    Access { watchlist: WatchlistId },
     /// A watchlist was created as requested.
     Created { request: RequestId, watchlist: WatchlistId },
     /// A watchlist was deleted as requested.

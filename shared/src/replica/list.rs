@@ -9,6 +9,7 @@ use super::{
     event::{Event, Outcome},
 };
 use crate::{
+    account::ListRole,
     column::ColumnKey,
     edit::{Change, Commit},
     ids::{At, ClientId, EditId, Revision, RowId, WatchlistId, WindowId},
@@ -54,6 +55,8 @@ pub struct ListReplica {
     /// Edits answered by commits that the caller has not yet taken.
     finished: Vec<EditId>,
     people: Vec<Person>,
+    /// This client's role, as the server last told it.
+    role: Option<ListRole>,
 }
 
 impl ListReplica {
@@ -86,6 +89,15 @@ impl ListReplica {
     /// Returns the window whose pending edit was the last to change a cell.
     pub fn pending_window(&self, row: RowId, column: &ColumnKey) -> Option<WindowId> {
         self.pending.window_of(row, column)
+    }
+
+    /// Returns this client's role on the watchlist; `None` if the server has not told it.
+    pub fn role(&self) -> Option<ListRole> {
+        self.role
+    }
+
+    pub(super) fn set_role(&mut self, role: Option<ListRole>) {
+        self.role = role;
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -228,6 +240,7 @@ impl ListReplica {
             Some(None) => Next::Continue,
             Some(Some((state, at))) => {
                 let is_other_history = self.replace_state(state, at);
+                self.role = part.role;
                 events.push(Event::Loaded { watchlist: part.watchlist, is_other_history });
                 self.finish_reached(part.watchlist, Some(at.revision), events);
                 self.show_pending(limits);
@@ -274,7 +287,7 @@ impl ListReplica {
             _ if self.sync != Sync::Requested => Next::Continue,
             Some(at) if at.epoch == resumed.epoch && self.state.is_some() => {
                 // The accepted edits are of later revisions.
-                self.sync = Sync::Live;
+                (self.sync, self.role) = (Sync::Live, resumed.role);
                 events.push(Event::Resumed { watchlist: resumed.watchlist });
                 Next::Continue
             }

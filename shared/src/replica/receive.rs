@@ -11,7 +11,7 @@ use crate::{
     ids::{EditId, RequestId, WatchlistId},
     limits::Limits,
     rejection::Code,
-    wire::server::{self, ErrorCode, ServerMessage},
+    wire::server::{self, ClosedReason, ErrorCode, ServerMessage},
 };
 
 /// Maximum delay before a client reopens a watchlist that the server cannot serve, in milliseconds. The delay
@@ -22,7 +22,7 @@ impl Replica {
     /// Handles a message from the server.
     pub fn handle(&mut self, message: ServerMessage, now_ms: u64) {
         match message {
-            ServerMessage::Welcome(welcome) => self.on_welcome(welcome.user),
+            ServerMessage::Welcome(welcome) => self.on_welcome(welcome.user.into()),
             ServerMessage::Watchlists(watchlists) => {
                 self.summaries = Some(watchlists.list);
                 self.events.push(Event::Watchlists);
@@ -42,8 +42,12 @@ impl Replica {
                 self.requests.finish(request);
                 self.events.push(Event::DeletedLists { request, list });
             }
-            ServerMessage::Closed(closed) => {
-                self.drop_watchlist(closed.watchlist);
+            ServerMessage::Closed(closed) => self.drop_watchlist(closed.watchlist, closed.reason),
+            ServerMessage::Access(server::Access { watchlist, role }) => {
+                if let Some(list) = self.lists.get_mut(&watchlist) {
+                    list.set_role(Some(role));
+                    self.events.push(Event::Access { watchlist });
+                }
             }
             ServerMessage::Snapshot(snapshot) => {
                 let watchlist = snapshot.watchlist;
@@ -112,7 +116,7 @@ impl Replica {
             return;
         }
         if let (Some(watchlist), ErrorCode::UnknownWatchlist) = (error.watchlist, error.code) {
-            self.drop_watchlist(watchlist);
+            self.drop_watchlist(watchlist, ClosedReason::Deleted);
             return;
         }
         if let (Some(watchlist), ErrorCode::Unavailable) = (error.watchlist, error.code) {
@@ -129,15 +133,15 @@ impl Replica {
         self.events.push(Event::ServerError { code, message, watchlist });
     }
 
-    /// Drops a watchlist that no longer exists on the server.
-    fn drop_watchlist(&mut self, watchlist: WatchlistId) {
+    /// Drops a watchlist that no longer exists on the server, or that the caller may no longer see.
+    fn drop_watchlist(&mut self, watchlist: WatchlistId, reason: ClosedReason) {
         if let Some(list) = self.lists.get_mut(&watchlist) {
             list.set_wanted(false);
             list.finish_accepted(watchlist, &mut self.events);
             list.clear_state();
         }
         self.remove_if_unused(watchlist);
-        self.events.push(Event::Closed { watchlist });
+        self.events.push(Event::Closed { watchlist, reason });
     }
 
     fn on_answer(&mut self, watchlist: WatchlistId, edit: EditId, outcome: Outcome) {

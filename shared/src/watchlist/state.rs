@@ -43,6 +43,13 @@ impl Watchlist {
         &self.columns
     }
 
+    /// Returns the number of rows, without sections.
+    pub fn row_count(&self) -> usize {
+        let sections = self.columns().sections();
+        let count = || self.rows().iter().filter(|row| row.section(sections).is_none()).count();
+        sections.map_or_else(|| self.rows().len(), |_| count())
+    }
+
     /// Returns the rows.
     pub fn rows(&self) -> &Rows {
         &self.rows

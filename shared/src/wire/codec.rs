@@ -125,6 +125,7 @@ impl Encoding {
             "deletedLists" => ServerMessage::DeletedLists(self.body(&kind, bytes)?),
             "history" => ServerMessage::History(self.body(&kind, bytes)?),
             "closed" => ServerMessage::Closed(self.body(&kind, bytes)?),
+            "access" => ServerMessage::Access(self.body(&kind, bytes)?),
             "snapshot" => ServerMessage::Snapshot(self.body(&kind, bytes)?),
             "resumed" => ServerMessage::Resumed(self.body(&kind, bytes)?),
             "changes" => ServerMessage::Changes(self.body(&kind, bytes)?),

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
 use crate::{
-    account::User,
+    account::{ListRole, Role, User},
     edit::{CellRef, Commit},
-    ids::{ClientId, EditId, Epoch, RequestId, Revision, WatchlistId, WindowId},
+    ids::{ClientId, EditId, Epoch, RequestId, Revision, UserId, WatchlistId, WindowId},
     rejection::Rejection,
     time::Timestamp,
 };
@@ -26,6 +26,7 @@ pub enum ServerMessage {
     DeletedLists(DeletedLists),
     History(History),
     Closed(Closed),
+    Access(Access),
     Snapshot(Snapshot),
     Resumed(Resumed),
     Changes(Changes),
@@ -43,9 +44,50 @@ pub struct Welcome {
     /// The version of the server.
     pub server: Arc<str>,
     /// The account that the connection belongs to.
-    pub user: User,
+    pub user: WelcomeUser,
     /// The server's current time.
     pub now: Timestamp,
+}
+
+/// The account of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WelcomeUser {
+    /// The account's id.
+    pub id: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// The account's permissions on the server.
+    pub role: WelcomeRole,
+}
+
+/// The permissions of an account on a server, as [`Welcome`] names them. What it may do with a watchlist depends on its role there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub enum WelcomeRole {
+    Viewer,
+    Editor,
+    Admin,
+}
+
+impl From<User> for WelcomeUser {
+    fn from(User { id, name, role }: User) -> Self {
+        let role = match role {
+            Role::User => WelcomeRole::Editor,
+            Role::Admin => WelcomeRole::Admin,
+        };
+        Self { id, name, role }
+    }
+}
+
+impl From<WelcomeUser> for User {
+    fn from(WelcomeUser { id, name, role }: WelcomeUser) -> Self {
+        let role = match role {
+            WelcomeRole::Viewer | WelcomeRole::Editor => Role::User,
+            WelcomeRole::Admin => Role::Admin,
+        };
+        Self { id, name, role }
+    }
 }
 
 /// All watchlists, oldest first.
@@ -66,6 +108,9 @@ pub struct Summary {
     pub revision: Revision,
     /// Number of rows when the message was sent.
     pub rows: usize,
+    /// The caller's role on the watchlist; left out by servers without accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<ListRole>,
 }
 
 /// A watchlist was created.
@@ -137,6 +182,17 @@ pub struct Closed {
 pub enum ClosedReason {
     /// The watchlist was deleted.
     Deleted,
+    /// The caller may no longer see the watchlist.
+    Forbidden,
+}
+
+/// The caller's role on a watchlist has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The watchlist.
+    pub watchlist: WatchlistId,
+    /// The new role.
+    pub role: ListRole,
 }
 
 /// Sent instead of a snapshot: the changes since the client's revision follow.
@@ -148,6 +204,9 @@ pub struct Resumed {
     pub epoch: Epoch,
     /// The watchlist's current revision.
     pub revision: Revision,
+    /// The caller's role on the watchlist; left out by servers without accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<ListRole>,
 }
 
 /// The commits of a range of revisions, possibly conflated.

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::ListRole,
     column::{Column, ColumnKey},
     ids::{At, Epoch, Revision, RowId, WatchlistId},
     limits::Limits,
@@ -33,6 +34,9 @@ pub struct Snapshot {
     pub part: usize,
     /// Number of parts of the whole snapshot.
     pub parts: usize,
+    /// The caller's role on the watchlist; left out where a snapshot is stored, and by servers without accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<ListRole>,
     /// The rows of this part, in order.
     pub rows: Vec<SnapshotRow>,
 }
@@ -84,6 +88,7 @@ impl Snapshot {
                 revision: at.revision,
                 part: part + 1,
                 parts,
+                role: None,
                 rows: (start..ends[part])
                     .map(|index| SnapshotRow::stored(frozen, frozen.row(index)))
                     .collect(),

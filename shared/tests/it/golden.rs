@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use shared::{
-    account::{Role, User},
+    account::ListRole,
     column::{ColumnKind, standard_columns},
     edit::{AddColumn, Author, CellRef, Change, ColumnRef, Commit, SetColumn},
     ids::{At, ClientId, EditId, Epoch, RequestId, Revision, RowId, UserId, WatchlistId, WindowId},
@@ -14,7 +14,7 @@ use shared::{
     wire::{
         client::{self, ClientMessage},
         codec::Encoding,
-        server::{self, ErrorCode, ServerMessage},
+        server::{self, ErrorCode, ServerMessage, WelcomeRole},
         snapshot,
     },
 };
@@ -138,8 +138,14 @@ fn server_wide_messages() -> Vec<(&'static str, ServerMessage)> {
     let watchlist = list();
     let request = RequestId(2);
     let time = "2026-11-22T20:00:00.000Z".parse().unwrap();
-    let user = User { id: UserId(id(8)), name: "ann".into(), role: Role::Editor };
-    let summary = server::Summary { watchlist, name: "Core book".into(), revision: Revision(44), rows: 503 };
+    let user = server::WelcomeUser { id: UserId(id(8)), name: "ann".into(), role: WelcomeRole::Editor };
+    let summary = server::Summary {
+        watchlist,
+        name: "Core book".into(),
+        revision: Revision(44),
+        rows: 503,
+        role: Some(ListRole::Owner),
+    };
     let deleted = server::DeletedSummary {
         watchlist,
         name: "Core book".into(),
@@ -176,6 +182,11 @@ fn server_wide_messages() -> Vec<(&'static str, ServerMessage)> {
             "closed",
             ServerMessage::Closed(server::Closed { watchlist, reason: server::ClosedReason::Deleted }),
         ),
+        (
+            "closedForbidden",
+            ServerMessage::Closed(server::Closed { watchlist, reason: server::ClosedReason::Forbidden }),
+        ),
+        ("access", ServerMessage::Access(server::Access { watchlist, role: ListRole::Viewer })),
     ]
 }
 
@@ -211,6 +222,7 @@ fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
                 revision: Revision(44),
                 part: 1,
                 parts: 3,
+                role: Some(ListRole::Editor),
                 rows,
             }),
         ),
@@ -220,6 +232,7 @@ fn watchlist_messages() -> Vec<(&'static str, ServerMessage)> {
                 watchlist,
                 epoch: Epoch(id(3)),
                 revision: Revision(44),
+                role: Some(ListRole::Viewer),
             }),
         ),
         (

@@ -36,7 +36,7 @@ const EPOCH: Epoch = Epoch(Uuid::from_u128(3));
 const ROW: RowId = RowId(Uuid::from_u128(1));
 
 fn user() -> User {
-    User { id: UserId(Uuid::from_u128(1)), name: "ann".into(), role: Role::Editor }
+    User { id: UserId(Uuid::from_u128(1)), name: "ann".into(), role: Role::User }
 }
 
 fn price(text: &str) -> Vec<Change> {
@@ -59,7 +59,7 @@ fn connect(replica: &mut Replica) {
 }
 
 fn welcome(replica: &mut Replica) {
-    let welcome = Welcome { protocol: 1, server: "0".into(), user: user(), now: Timestamp::default() };
+    let welcome = Welcome { protocol: 1, server: "0".into(), user: user().into(), now: Timestamp::default() };
     replica.handle(ServerMessage::Welcome(welcome), 0);
 }
 
@@ -77,6 +77,7 @@ fn snapshot() -> Snapshot {
         revision: Revision(1),
         part: 1,
         parts: 1,
+        role: None,
         rows: vec![snapshot_row(ROW)],
     }
 }

@@ -46,8 +46,9 @@ const CHANGES_STATE: &[&str] = &["app.rs", "state", "state.rs", "store", "store.
 /// Functions of the hub without a caller, each with the reason.
 const WITHOUT_CALLER: &[&str] = &[
     // Starts the server.
-    "open",    // Says that some list has changed, but not which.
-    "changes", // Whether the store works.
+    "open",     // Says that some list has changed, but not which.
+    "changes",  // Is asked with a caller in its turn.
+    "accounts", // Whether the store works.
     "ready",
 ];
 
@@ -78,6 +79,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "main.rs",
             // Reads the settings file and the environment for the sub-commands.
             "cli.rs",
+            // Reads the environment.
+            "cli/connection.rs",
             // Reads the name of the machine's user.
             "start.rs",
             // The wall clock that `start` is given.

@@ -9,7 +9,7 @@ use desktop::{
     store::{glow::Glow, history::CellHistory, sparklines::SparklineValues},
     theme::{self, Palette},
 };
-use egui::{Event, Key, Modifiers, OutputCommand, Panel, PointerButton, Pos2, Rect, Vec2};
+use egui::{Color32, Event, Key, Modifiers, OutputCommand, Panel, PointerButton, Pos2, Rect, Vec2};
 use egui_kittest::{
     Harness, HarnessBuilder,
     kittest::{NodeT, Queryable},
@@ -338,6 +338,8 @@ fn value_in<'l>(label: &'l str, cell: &str) -> Option<&'l str> {
 /// A text that was painted.
 pub struct PaintedText {
     pub text: String,
+    /// Its colour.
+    pub color: Option<Color32>,
     /// The rectangle around its glyphs.
     pub extent: Rect,
     /// The rectangle that clips it.
@@ -351,7 +353,8 @@ pub fn painted_texts(harness: &GridHarness) -> Vec<PaintedText> {
             egui::Shape::Text(shape) => {
                 let extent = shape.galley.mesh_bounds.translate(shape.pos.to_vec2());
                 let glyphs = shape.galley.rows.iter().flat_map(|row| row.glyphs.iter());
-                into.push(PaintedText { text: glyphs.map(|glyph| glyph.chr).collect(), extent, clip });
+                let (text, color) = (glyphs.map(|glyph| glyph.chr).collect(), shape.override_text_color);
+                into.push(PaintedText { text, color, extent, clip });
             }
             egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, clip, into)),
             _ => {}

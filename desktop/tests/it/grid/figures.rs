@@ -12,7 +12,7 @@ use shared::{
     watchlist::{Watchlist, apply::Mode},
 };
 
-use super::desk::{GridHarness, Look, PaintedText, TestApp, painted_texts, row, three_rows};
+use super::desk::{GridHarness, Look, PaintedText, TestApp, harness, painted_texts, row, three_rows};
 
 const PRICE: usize = 2;
 const PREVIOUS_CLOSE: usize = 6;
@@ -154,7 +154,7 @@ fn no_figure_is_painted_in_part() {
         if let Some((one, other)) = overlapping(&texts) {
             panic!("round {round}: {one:?} and {other:?} overlap");
         }
-        for PaintedText { text, extent, clip } in texts {
+        for PaintedText { text, extent, clip, .. } in texts {
             if is_figure(&text) {
                 seen += 1;
                 assert!(!text.contains('\u{2026}'), "round {round}: {text} is truncated");
@@ -178,5 +178,62 @@ fn columns_that_the_cursor_goes_to_are_shown_whole() {
         let frozen = harness.node("Symbol of S1").rect();
         assert!(cell.left() >= frozen.right() - 0.5, "{name} at {cell} is under {frozen}");
         assert!(cell.right() <= 900.0, "{name} at {cell}");
+    }
+}
+
+/// From the first to the last frame of the glow, in the row and in the changed cell.
+#[test]
+fn the_colours_of_directions_stay_while_a_row_glows() {
+    for theme in [egui::Theme::Dark, egui::Theme::Light] {
+        let mut harness = three_rows();
+        harness.app().look.theme = theme;
+        for (row_number, price, change) in [(1, "31", "+1.00"), (2, "15", "\u{2212}5.00")] {
+            harness.others(&[
+                Change::set(
+                    row(row_number),
+                    &"previousClose".into(),
+                    Literal::from(["30", "20"][row_number as usize - 1]),
+                ),
+                Change::set(row(row_number), &"price".into(), Literal::from(price)),
+            ]);
+            let mut colors = std::collections::BTreeSet::new();
+            for _ in 0..150 {
+                harness.0.step();
+                let texts = painted_texts(&harness);
+                let shown = texts.iter().filter(|painted| painted.text == change);
+                colors.extend(shown.filter_map(|painted| painted.color).map(|color| color.to_array()));
+            }
+            assert_eq!(colors.len(), 1, "{theme:?} {change}: {colors:?}");
+        }
+    }
+}
+
+#[test]
+fn a_number_stays_where_it_is_when_its_editor_opens() {
+    let mut harness = harness(&[("AAA", "30.25", ""), ("BBB", "20.5", "")]);
+    harness.go(0, 2);
+    let place = |harness: &GridHarness| {
+        let texts = painted_texts(harness);
+        let shown = texts.iter().find(|painted| painted.text == "30.25").expect("the price is painted");
+        (shown.extent.right(), shown.extent.center().y)
+    };
+    let before = place(&harness);
+    harness.key(Key::F2);
+    (0..3).for_each(|_| harness.frames());
+    let after = place(&harness);
+    assert!((before.0 - after.0).abs() < 0.6 && (before.1 - after.1).abs() < 0.6, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_number_that_the_edge_of_the_window_cuts_is_not_taken_for_an_empty_cell() {
+    let mut harness = harness(&[("AAA", "1234567.25", "")]);
+    let price = harness.node("Price of AAA").rect();
+    for cut in [20.0, 40.0] {
+        harness.0.set_size(Vec2::new(price.right() - cut, 400.0));
+        (0..3).for_each(|_| harness.frames());
+        let texts = painted_texts(&harness);
+        let is_signs =
+            |painted: &PaintedText| !painted.text.is_empty() && painted.text.chars().all(|c| c == '#');
+        assert!(texts.iter().any(is_signs), "{cut}");
     }
 }

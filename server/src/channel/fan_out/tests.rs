@@ -14,10 +14,14 @@ use tokio::{sync::mpsc, time::advance};
 use uuid::Uuid;
 
 use super::*;
-use crate::channel::outbox::{Outbox, OutboxState};
+use crate::{
+    channel::outbox::{Outbox, OutboxState},
+    dialect::Dialect,
+};
 
 const LIST: WatchlistId = WatchlistId(Uuid::from_u128(7));
 const DIALECT: Dialect = Dialect::WebSocket(Encoding::Json);
+const FORM: Form = Form { dialect: DIALECT, role: ListRole::Editor };
 /// Size of a snapshot.
 const WHOLE: usize = 10_000;
 
@@ -58,7 +62,8 @@ struct Queue {
 fn connection(number: u64) -> (Subscriber, Queue) {
     let (outbox, items, state) = Outbox::new(8 << 20);
     let (connection, client) = (ConnectionId(number), ClientId(Uuid::from_u128(number.into())));
-    let subscriber = Subscriber { connection, client, name: "ann".into(), dialect: DIALECT, outbox };
+    let (name, dialect, role) = ("ann".into(), DIALECT, ListRole::Editor);
+    let subscriber = Subscriber { connection, client, name, dialect, role, outbox };
     (subscriber.clone(), Queue { items, state, subscriber })
 }
 
@@ -92,15 +97,15 @@ fn written(fan_out: &mut FanOut, queue: &mut Queue) -> Vec<String> {
 fn subscribe_with_snapshot(fan_out: &mut FanOut, number: u64, revision: u64) -> Queue {
     let (subscriber, queue) = connection(number);
     fan_out.subscribe(subscriber, None);
-    assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(DIALECT)));
-    fan_out.snapshot_encoded(DIALECT, Ok(snapshot(revision)));
+    assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(FORM)));
+    fan_out.snapshot_encoded(FORM, Ok(snapshot(revision)));
     queue
 }
 
 #[tokio::test]
 async fn commits_larger_than_a_snapshot_are_replaced_by_one_unless_conflation_makes_them_smaller() {
     for (rows, job, sent) in
-        [(20, Some(Job::EncodeSnapshot(DIALECT)), &[][..]), (1, None, &["resumed", "0 to 20"])]
+        [(20, Some(Job::EncodeSnapshot(FORM)), &[][..]), (1, None, &["resumed", "0 to 20"])]
     {
         let mut fan_out = fan_out(0);
         let commits = (1..=20).map(|revision| commit(revision, revision % rows, 1_000)).collect();
@@ -119,7 +124,7 @@ async fn a_connection_of_another_epoch_or_a_later_revision_gets_a_snapshot() {
         let mut fan_out = fan_out(0);
         let (subscriber, mut queue) = connection(1);
         fan_out.subscribe(subscriber, Some(from));
-        assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(DIALECT)));
+        assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(FORM)));
         assert!(written(&mut fan_out, &mut queue).is_empty());
     }
 }
@@ -167,7 +172,7 @@ async fn a_snapshot_is_shared_until_the_commits_since_are_larger_than_another() 
     fan_out.publish(published(2, vec![commit(2, 2, WHOLE)]));
     let (third, mut queue) = connection(3);
     fan_out.subscribe(third, None);
-    assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(DIALECT)));
+    assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(FORM)));
     assert!(written(&mut fan_out, &mut queue).is_empty());
 }
 

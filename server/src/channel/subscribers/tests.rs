@@ -53,6 +53,7 @@ fn connection(number: u64) -> (Subscriber, Queue) {
         client: ClientId(Uuid::nil()),
         name: "ann".into(),
         dialect: Dialect::WebSocket(Encoding::Json),
+        role: ListRole::Editor,
         outbox: outbox.clone(),
     };
     (subscriber, Queue { outbox, items, state })

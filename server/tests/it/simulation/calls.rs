@@ -21,8 +21,8 @@ use super::{
     disk::{Disk, Name, rows_of},
     edits::random_changes,
     events::{Kind, count, record},
-    server::caller,
 };
+use crate::support::admin;
 
 /// Number of callers that send edits.
 const AUTHORS: u128 = 2;
@@ -89,8 +89,8 @@ impl Calls {
                 let deletes = if disk.is_living(id) { rng.bool() } else { rng.u8(..8) == 0 };
                 self.spawn(polls, async move {
                     let managed = match deletes {
-                        true => hub.delete(&caller(), id).await,
-                        false => hub.restore(&caller(), id).await,
+                        true => hub.delete(&admin(), id).await,
+                        false => hub.restore(&admin(), id).await,
                     };
                     Finished::Managed(id, managed)
                 });
@@ -99,7 +99,7 @@ impl Calls {
                 let id = self.request(rng);
                 let name = self.requested[&id].0.clone();
                 self.spawn(polls, async move {
-                    Finished::Created(id, hub.create(&caller(), Some(id), &name, None).await)
+                    Finished::Created(id, hub.create(&admin(), Some(id), &name, None).await)
                 });
             }
             60..85 => {
@@ -108,21 +108,21 @@ impl Calls {
                 let changes = self.sent[&name].clone();
                 self.spawn(polls, async move {
                     let verdict = async {
-                        let list = hub.connect(&caller(), id)?;
-                        Ok(list.edit_answered((client, edit), Ok(changes)).await?)
+                        let list = hub.connect(&admin(), id)?;
+                        list.edit_answered((client, edit), Ok(changes)).await
                     };
                     Finished::Edited(name, verdict.await)
                 });
             }
             85..93 => self.spawn(polls, async move {
-                let read = async { Ok(hub.connect(&caller(), id)?.read().await?) };
+                let read = async { Ok(hub.connect(&admin(), id)?.read().await?) };
                 Finished::Read(id, read.await)
             }),
             _ => {
                 let filter = HistoryFilter { limit: rng.usize(1..20), ..HistoryFilter::default() };
                 self.spawn(
                     polls,
-                    async move { Finished::History(id, hub.history(&caller(), id, filter).await) },
+                    async move { Finished::History(id, hub.history(&admin(), id, filter).await) },
                 );
             }
         }
@@ -243,10 +243,10 @@ impl Calls {
         for name in unanswered.into_iter().filter(|_| rng.bool()) {
             let (id, client, edit) = name;
             let changes = self.sent[&name].clone();
-            let Ok(list) = hub.connect(&caller(), id) else { continue };
+            let Ok(list) = hub.connect(&admin(), id) else { continue };
             let edited = list.edit_answered((client, edit), Ok(changes));
             let verdict = timeout(PATIENCE, edited).await.expect("it is answered");
-            self.check_edit(name, verdict.map_err(Rejection::from));
+            self.check_edit(name, verdict);
             assert!(self.answers.contains_key(&name), "an edit is answered if nothing fails");
         }
     }
@@ -256,7 +256,7 @@ impl Calls {
         for (id, (name, is_known)) in &self.requested {
             let is_stored = disk.records().iter().any(|record| record.id == *id);
             assert!(is_stored || !is_known || purges, "a created watchlist is there");
-            let Ok(list) = hub.connect(&caller(), *id) else {
+            let Ok(list) = hub.connect(&admin(), *id) else {
                 assert!(!is_stored, "a stored watchlist is served");
                 continue;
             };

@@ -10,29 +10,29 @@ use super::{
     calls::Calls,
     client::{SimulatedClient, is_unknown_watchlist},
     disk::{Disk, Name, rows_of},
-    server::caller,
 };
+use crate::support::admin;
 
 /// Checks that the watchlists served, and those that can be restored, are the ones that are stored.
 pub(super) fn assert_served(hub: &Hub, disk: &Disk) {
     let records = disk.records();
     let (living, deleted): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|record| record.deleted_at.is_none());
-    let served: Vec<WatchlistId> = hub.list(&caller()).iter().map(|list| list.watchlist).collect();
+    let served: Vec<WatchlistId> = hub.list(&admin()).iter().map(|list| list.watchlist).collect();
     assert_eq!(served, living.iter().map(|record| record.id).collect::<Vec<_>>(), "the watchlists served");
     for record in &deleted {
-        let opened = hub.connect(&caller(), record.id).err().map(|rejection| rejection.code);
+        let opened = hub.connect(&admin(), record.id).err().map(|rejection| rejection.code);
         assert_eq!(opened, Some(Code::UnknownWatchlist), "a deleted watchlist is not served");
     }
     let restorable: BTreeSet<_> =
-        hub.deleted(&caller()).iter().map(|list| (list.watchlist, list.deleted_at.as_millis())).collect();
+        hub.deleted(&admin()).iter().map(|list| (list.watchlist, list.deleted_at.as_millis())).collect();
     let stored = deleted.iter().filter_map(|record| Some((record.id, record.deleted_at?.as_millis())));
     assert_eq!(restorable, stored.collect(), "the deleted watchlists");
 }
 
 /// Checks that the list of watchlists shows the newest state of each.
 pub(super) fn assert_listed(hub: &Hub, disk: &Disk) {
-    let listed = hub.list(&caller());
+    let listed = hub.list(&admin());
     let listed: Vec<_> =
         listed.into_iter().map(|list| (list.watchlist, list.name, list.revision, list.rows)).collect();
     let stored: Vec<_> = disk

@@ -149,7 +149,7 @@ impl SimulatedClient {
                 Event::Committed { watchlist, revision, by, .. } => {
                     record(("seen", self.replica.client(), watchlist, revision, by.client, by.edit));
                 }
-                Event::Closed { watchlist } => self.closed(watchlist),
+                Event::Closed { watchlist, .. } => self.closed(watchlist),
                 Event::NumbersReused => self.renew(),
                 _ => {}
             }

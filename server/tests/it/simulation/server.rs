@@ -7,7 +7,6 @@ use std::sync::{
 
 use futures_util::FutureExt;
 use server::{
-    access::Caller,
     channel::ConnectionId,
     clock::Clock,
     hub::Hub,
@@ -16,16 +15,10 @@ use server::{
     settings::Settings,
     transport::Socket,
 };
-use shared::{
-    account::{Role, User},
-    ids::UserId,
-    time::Timestamp,
-    wire::codec::Encoding,
-};
+use shared::{time::Timestamp, wire::codec::Encoding};
 use tokio::{sync::watch, time::Instant};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role as SocketRole};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use super::{
     LISTS,
@@ -35,6 +28,7 @@ use super::{
     journal::SimulatedJournal,
     wire::Wire,
 };
+use crate::support::{accounts, admin};
 
 /// A server process.
 pub(super) struct SimulatedServer {
@@ -55,12 +49,6 @@ pub(super) struct Kept {
     pub(super) history_commits: u64,
     /// Number of days that deleted watchlists are kept.
     pub(super) deleted_days: u32,
-}
-
-/// Returns the account of all clients and callers.
-pub(super) fn caller() -> Caller {
-    let id = UserId(Uuid::from_u128(1));
-    Caller::new(Arc::new(User { id, name: "ann".into(), role: Role::Admin }))
 }
 
 impl SimulatedServer {
@@ -98,7 +86,7 @@ impl SimulatedServer {
             stop: stop.clone(),
             renamed: watch::channel(0).0,
         };
-        let hub = Arc::new(Hub::open(context).await.ok()?);
+        let hub = Arc::new(Hub::open(context, accounts()).await.ok()?);
         let context = SessionContext { hub: hub.clone(), lists: Arc::default(), settings, clock, stop };
         Some(Self { hub, upkeep_at: Instant::now() + DAY, context, tasks, connections: 0 })
     }
@@ -114,7 +102,7 @@ impl SimulatedServer {
         client.cut();
         self.connections += 1;
         let (connection, encoding) = (ConnectionId(self.connections), Encoding::MessagePack);
-        let peer = Peer { connection, caller: caller(), encoding };
+        let peer = Peer { connection, caller: admin(), encoding };
         let context = self.context.clone();
         self.tasks.spawn(async move {
             let socket = Socket::new(far, peer.encoding, 1 << 20, context.silence());

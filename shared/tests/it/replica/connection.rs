@@ -62,7 +62,8 @@ fn the_list_of_watchlists_is_the_last_that_the_server_sent() {
     let mut replica = replica(Vec::new());
     assert_eq!(replica.summaries(), None);
     for revision in 1..3 {
-        let summary = Summary { watchlist: LIST, name: "Test".into(), revision: Revision(revision), rows: 1 };
+        let revision = Revision(revision);
+        let summary = Summary { watchlist: LIST, name: "Test".into(), revision, rows: 1, role: None };
         let message = ServerMessage::Watchlists(Watchlists { list: vec![summary.clone()] });
         replica.handle(message, 0);
         assert_eq!(replica.take_events(), [Event::Watchlists]);
@@ -130,7 +131,7 @@ fn a_watchlist_that_no_longer_exists_is_dropped() {
     for message in [closed, error(ErrorCode::UnknownWatchlist, None, Some(LIST))] {
         let mut replica = replica(Vec::new());
         replica.handle(message, 0);
-        assert_eq!(replica.take_events(), [Event::Closed { watchlist: LIST }]);
+        assert_eq!(replica.take_events(), [Event::Closed { watchlist: LIST, reason: ClosedReason::Deleted }]);
         assert!(replica.list(LIST).is_none());
         outgoing(&mut replica);
         replica.disconnected();

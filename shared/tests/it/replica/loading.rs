@@ -42,7 +42,7 @@ fn loaded(is_other_history: bool) -> [Event; 1] {
 }
 
 fn resumed(epoch: Epoch) -> ServerMessage {
-    ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision: Revision(1) })
+    ServerMessage::Resumed(Resumed { watchlist: LIST, epoch, revision: Revision(1), role: None })
 }
 
 fn row_count(replica: &Replica) -> Option<usize> {

@@ -1,0 +1,297 @@
+//! What administrators do: accounts, tokens, and the audit log.
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+
+use shared::{
+    account::Role,
+    column::ColumnKey,
+    ids::{UserId, WatchlistId},
+    rejection::Rejection,
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+use super::{
+    audit::{Event, Stored},
+    name::{self, AccountName},
+    password::Password,
+    record::{Account, Change, Token},
+    refusal::{invalid, unavailable},
+    secret::Secret,
+    state::Accounts,
+    store::Store,
+};
+use crate::access::{Caller, Credential};
+
+/// Maximum number of accounts, and of tokens.
+const MAX_RECORDS: usize = 10_000;
+/// Maximum number of characters of a token's name.
+const NAME_CHARACTERS: usize = 64;
+
+/// A token to add.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its name.
+    pub name: String,
+    /// The account whose rights it gets.
+    pub account: UserId,
+    /// The only watchlists, if any are named.
+    pub lists: Option<BTreeSet<WatchlistId>>,
+    /// Whether it may only send prices.
+    pub ticks_only: bool,
+    /// The only columns that it may set, if any are named.
+    pub columns: Option<BTreeSet<ColumnKey>>,
+    /// When it ends, if it does.
+    pub expires: Option<Timestamp>,
+}
+
+/// What changes of an account. What is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChange {
+    /// The new password.
+    pub password: Option<String>,
+    /// Whether it may not be used.
+    pub is_disabled: Option<bool>,
+    /// Whether it is an administrator.
+    pub is_admin: Option<bool>,
+}
+
+impl Accounts {
+    fn check_administer(&self, caller: &Caller) -> Result<(), Rejection> {
+        caller.check_administer(self.role(caller))
+    }
+
+    /// Returns the accounts, oldest first, without their hashes.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn list(&self, caller: &Caller) -> Result<Vec<Account>, Rejection> {
+        self.check_administer(caller)?;
+        let without_hash = |account: &Account| Account { password: String::new(), ..account.clone() };
+        Ok(self.directory().accounts().into_iter().map(without_hash).collect())
+    }
+
+    /// Adds an account and returns its id.
+    ///
+    /// # Errors
+    /// `forbidden`, `invalidValue` for the name or the password, `unavailable`.
+    pub async fn add(
+        &self,
+        caller: &Caller,
+        (name, password): (&str, &str),
+        is_admin: bool,
+        address: IpAddr,
+    ) -> Result<UserId, Rejection> {
+        self.check_administer(caller)?;
+        let AccountName { name, key } =
+            AccountName::read(name).map_err(|error| invalid(error.to_string()))?;
+        let password = Password::new(password, &name).map_err(|error| invalid(error.to_string()))?;
+        let hash = self.hash(password).await;
+        let _changing = self.changing.lock().await;
+        let taken = {
+            let directory = self.directory();
+            let mut accounts = directory.accounts().into_iter().map(|account| account.name.clone());
+            accounts.find(|other| name::look_alike(other, &name))
+        };
+        if let Some(taken) = taken {
+            return Err(invalid(format!("the name {name:?} is taken, or looks like {taken:?}, which is")));
+        }
+        if self.directory().accounts().len() >= MAX_RECORDS {
+            return Err(invalid(format!("the limit of a server is {MAX_RECORDS} accounts")));
+        }
+        let account = Account {
+            id: UserId(Uuid::new_v4()),
+            name: name.clone(),
+            key,
+            role: role(is_admin),
+            password: hash,
+            is_disabled: false,
+            created: (self.clock)(),
+        };
+        let id = account.id;
+        let event = Event::AccountAdded { account: name.to_string(), is_admin };
+        self.record(vec![Change::Account(account)], caller, Some(address), event).await?;
+        Ok(id)
+    }
+
+    /// Changes an account. A new password and a disabled account end its sessions.
+    ///
+    /// # Errors
+    /// `forbidden`, `invalidValue` for an unknown account or the password, `unavailable`.
+    pub async fn change(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        change: AccountChange,
+        address: IpAddr,
+    ) -> Result<(), Rejection> {
+        self.check_administer(caller)?;
+        let account = self.directory().account(id).cloned();
+        let account = account.ok_or_else(|| invalid(format!("there is no account {id}")))?;
+        if let Some(text) = change.password {
+            let password = Password::new(&text, &account.name).map_err(|error| invalid(error.to_string()))?;
+            self.set_password(id, password, caller, Some(address)).await?;
+        }
+        if let Some(is_disabled) = change.is_disabled {
+            self.set_disabled(id, is_disabled, caller, address).await?;
+        }
+        if let Some(is_admin) = change.is_admin {
+            let _changing = self.changing.lock().await;
+            let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
+            let event = Event::AdminChanged { account: account.name.to_string(), is_admin };
+            let changes = vec![Change::Account(Account { role: role(is_admin), ..account })];
+            self.record(changes, caller, Some(address), event).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_disabled(
+        &self,
+        id: UserId,
+        is_disabled: bool,
+        caller: &Caller,
+        address: IpAddr,
+    ) -> Result<(), Rejection> {
+        let _changing = self.changing.lock().await;
+        let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
+        let name = account.name.to_string();
+        let event = match is_disabled {
+            true => Event::AccountDisabled { account: name },
+            false => Event::AccountEnabled { account: name },
+        };
+        let mut changes = vec![Change::Account(Account { is_disabled, ..account })];
+        if is_disabled {
+            changes.extend(self.sessions_to_end(id, None));
+        }
+        self.record(changes, caller, Some(address), event).await
+    }
+
+    /// Sets the password of an account and ends its sessions, except the caller's own.
+    pub(super) async fn set_password(
+        &self,
+        id: UserId,
+        password: Password,
+        caller: &Caller,
+        address: Option<IpAddr>,
+    ) -> Result<(), Rejection> {
+        let hash = self.hash(password).await;
+        let _changing = self.changing.lock().await;
+        let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
+        let event = Event::PasswordChanged { account: account.name.to_string() };
+        let mut changes = vec![Change::Account(Account { password: hash, ..account })];
+        let kept = match caller.credential {
+            Credential::Session(session) => Some(session),
+            Credential::Local | Credential::Token(_) => None,
+        };
+        changes.extend(self.sessions_to_end(id, kept));
+        self.record(changes, caller, address, event).await
+    }
+
+    fn sessions_to_end(&self, account: UserId, kept: Option<Uuid>) -> Vec<Change> {
+        let directory = self.directory();
+        let own = directory.sessions_of(account).into_iter().map(|live| live.session.id);
+        own.filter(|id| Some(*id) != kept).map(Change::EndSession).collect()
+    }
+
+    /// Hashes a password in its turn, on another thread.
+    async fn hash(&self, password: Password) -> String {
+        let _turn = self.hashing.acquire().await.expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(move || password.hash()).await.expect("hashing does not panic")
+    }
+
+    /// Returns the tokens, oldest first.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn tokens(&self, caller: &Caller) -> Result<Vec<Token>, Rejection> {
+        self.check_administer(caller)?;
+        let mut tokens: Vec<Token> = self.directory().tokens().map(|live| live.token.clone()).collect();
+        tokens.sort_by_key(|token| (token.created, token.id));
+        Ok(tokens)
+    }
+
+    /// Adds a token, and returns its id and its secret, which is not kept.
+    ///
+    /// # Errors
+    /// `forbidden`, `invalidValue`, `unavailable`.
+    pub async fn add_token(
+        &self,
+        caller: &Caller,
+        new: NewToken,
+        address: IpAddr,
+    ) -> Result<(Uuid, Secret), Rejection> {
+        self.check_administer(caller)?;
+        let name: Arc<str> = new.name.trim().into();
+        let is_name = !name.is_empty() && name.chars().count() <= NAME_CHARACTERS;
+        if !is_name || name.chars().any(char::is_control) {
+            return Err(invalid(format!("a token needs a name of at most {NAME_CHARACTERS} characters")));
+        }
+        let _changing = self.changing.lock().await;
+        let account = self.name_of(new.account);
+        let account = account.ok_or_else(|| invalid(format!("there is no account {}", new.account)))?;
+        if self.directory().tokens().count() >= MAX_RECORDS {
+            return Err(invalid(format!("the limit of a server is {MAX_RECORDS} tokens")));
+        }
+        let secret = Secret::of_token();
+        let token = Token {
+            id: Uuid::new_v4(),
+            name: name.clone(),
+            account: new.account,
+            digest: secret.digest(),
+            lists: new.lists,
+            ticks_only: new.ticks_only,
+            columns: new.columns,
+            created: (self.clock)(),
+            expires: new.expires,
+            last_used: None,
+        };
+        let id = token.id;
+        let event = Event::TokenAdded { token: name.to_string(), account: account.to_string() };
+        self.record(vec![Change::Token(token)], caller, Some(address), event).await?;
+        Ok((id, secret))
+    }
+
+    /// Revokes a token.
+    ///
+    /// # Errors
+    /// `forbidden`, `invalidValue` for an unknown token, `unavailable`.
+    pub async fn revoke_token(&self, caller: &Caller, id: Uuid, address: IpAddr) -> Result<(), Rejection> {
+        self.check_administer(caller)?;
+        let _changing = self.changing.lock().await;
+        let name = self.directory().token(id).map(|live| live.token.name.to_string());
+        let name = name.ok_or_else(|| invalid(format!("there is no token {id}")))?;
+        let event = Event::TokenRevoked { token: name };
+        self.record(vec![Change::RevokeToken(id)], caller, Some(address), event).await
+    }
+
+    /// Returns the audit log, oldest entry first.
+    ///
+    /// # Errors
+    /// `forbidden`, `unavailable`.
+    pub async fn audit(&self, caller: &Caller) -> Result<Vec<Stored>, Rejection> {
+        self.check_administer(caller)?;
+        let store = self.store.clone();
+        let read = move || {
+            let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            store.as_ref().map(Store::audit).transpose()
+        };
+        let read = tokio::task::spawn_blocking(read).await.expect("reading does not panic");
+        read.map(Option::unwrap_or_default).map_err(|error| unavailable(&error))
+    }
+
+    /// Stores and applies changes with an entry of the audit log. The caller has locked `changing`.
+    pub(super) async fn record(
+        &self,
+        changes: Vec<Change>,
+        caller: &Caller,
+        address: Option<IpAddr>,
+        event: Event,
+    ) -> Result<(), Rejection> {
+        let entry = self.entry(&caller.name, address, event);
+        self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))
+    }
+}
+
+fn role(is_admin: bool) -> Role {
+    if is_admin { Role::Admin } else { Role::User }
+}

@@ -1,0 +1,257 @@
+//! Signing in and out, and the sessions of an account.
+
+use std::{net::IpAddr, time::Duration};
+
+use shared::{
+    account::User,
+    rejection::{Code, Rejection},
+    time::Timestamp,
+};
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::{
+    audit::Event,
+    name,
+    password::{self, Password},
+    record::{Account, Change, Session},
+    refusal::{invalid, unavailable},
+    secret::{Digest, Secret},
+    state::Accounts,
+};
+use crate::access::{Caller, Credential};
+
+/// Maximum number of sessions of an account. A further sign-in ends the one that was not used for longest.
+const MAX_SESSIONS: usize = 100;
+/// How long a sign-in waits for others whose passwords are being compared.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum number of characters that are kept of a program's name.
+const APP_CHARACTERS: usize = 64;
+
+/// A person who has signed in.
+pub struct SignedIn {
+    /// The secret of the session, which only the client keeps.
+    pub secret: Secret,
+    /// The account.
+    pub user: User,
+    /// When the session ends if it is used.
+    pub expires: Timestamp,
+}
+
+/// Why a sign-in is refused.
+#[derive(Debug)]
+pub enum SignInError {
+    /// The name or the password is wrong, or the account is disabled: which of them is not said.
+    BadCredentials,
+    /// There were too many tries; the next may be made after this time.
+    TooMany(Duration),
+    /// The session cannot be stored.
+    Unavailable(Rejection),
+}
+
+/// A session as its account sees it.
+#[derive(Clone, Debug)]
+pub struct OwnSession {
+    /// What is stored of it.
+    pub session: Session,
+    /// Whether the request was made in it.
+    pub is_current: bool,
+}
+
+impl Accounts {
+    /// Signs in. The time that this takes does not depend on whether the account exists. A session whose secret the request
+    /// presents ends: nobody signs in into a session that somebody else has prepared.
+    ///
+    /// # Errors
+    /// See [`SignInError`].
+    pub async fn sign_in(
+        &self,
+        (name, password): (&str, &str),
+        (address, app): (IpAddr, &str),
+        previous: Option<&str>,
+    ) -> Result<SignedIn, SignInError> {
+        let key = name::key_of(&name.chars().take(256).collect::<String>());
+        let now = Instant::now();
+        {
+            let mut throttle = self.throttle();
+            if let Some(wait) = throttle.wait(&key, address, now) {
+                return Err(SignInError::TooMany(wait));
+            }
+            throttle.failed(&key, address, now);
+        }
+        let account = self.directory().account_named(&key).cloned();
+        let is_right = self.is_password(password, account.as_ref()).await;
+        let Some(is_right) = is_right else { return Err(SignInError::TooMany(TURN_TIMEOUT)) };
+        let _changing = self.changing.lock().await;
+        // It may have been changed while the password was compared.
+        let current = account.as_ref().and_then(|account| self.directory().account(account.id).cloned());
+        let is_same =
+            |current: &Account| account.as_ref().is_some_and(|before| before.password == current.password);
+        let Some(account) = current.filter(|current| is_right && !current.is_disabled && is_same(current))
+        else {
+            let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+            let entry = self.entry(&name, Some(address), Event::SignInFailed);
+            if let Err(error) = self.store(Vec::new(), vec![entry]).await {
+                drop(unavailable(&error));
+            }
+            return Err(SignInError::BadCredentials);
+        };
+        self.throttle().succeeded(&key, address);
+        let signed_in = self.start_session(account, password, (address, app), previous).await;
+        signed_in.map_err(SignInError::Unavailable)
+    }
+
+    /// Compares a password on another thread. Returns `None` if too many others are being compared.
+    async fn is_password(&self, password: &str, account: Option<&Account>) -> Option<bool> {
+        let turn = timeout(TURN_TIMEOUT, self.hashing.acquire()).await.ok()?;
+        let _turn = turn.expect("the semaphore is never closed");
+        let password = Password::read(password);
+        let hash = account.map(|account| account.password.clone());
+        let compare = move || password::verify(password.as_ref(), hash.as_deref());
+        Some(tokio::task::spawn_blocking(compare).await.expect("comparing does not panic"))
+    }
+
+    async fn start_session(
+        &self,
+        mut account: Account,
+        password: &str,
+        (address, app): (IpAddr, &str),
+        previous: Option<&str>,
+    ) -> Result<SignedIn, Rejection> {
+        let (secret, created) = (Secret::of_session(), (self.clock)());
+        let session = Session {
+            id: Uuid::new_v4(),
+            account: account.id,
+            digest: secret.digest(),
+            created,
+            last_used: created,
+            address: address.to_string(),
+            app: app.chars().filter(|c| !c.is_control()).take(APP_CHARACTERS).collect(),
+        };
+        let mut changes = Vec::new();
+        {
+            let directory = self.directory();
+            if let Some(previous) = previous.and_then(|secret| directory.session_by(&Digest::of(secret))) {
+                changes.push(Change::EndSession(previous.session.id));
+            }
+            let mut own = directory.sessions_of(account.id);
+            own.sort_by_key(|live| live.used_at);
+            let surplus = (own.len() + 1).saturating_sub(MAX_SESSIONS);
+            changes.extend(own[..surplus].iter().map(|live| Change::EndSession(live.session.id)));
+        }
+        let user = User { id: account.id, name: account.name.clone(), role: account.role };
+        let entry = self.entry(&account.name, Some(address), Event::SignedIn { app: session.app.clone() });
+        if password::needs_rehash(&account.password)
+            && let Some(password) = Password::read(password)
+        {
+            let hash = tokio::task::spawn_blocking(move || password.hash()).await;
+            account.password = hash.expect("hashing does not panic");
+            changes.push(Change::Account(account));
+        }
+        changes.push(Change::Session(session));
+        self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))?;
+        let absolute = i64::try_from(self.lifetimes.absolute.as_millis()).unwrap_or(i64::MAX);
+        let expires = Timestamp::from_millis(created.as_millis().saturating_add(absolute));
+        Ok(SignedIn { secret, user, expires })
+    }
+
+    /// Returns the sessions of the caller's account, oldest first. A token does not see them.
+    pub fn sessions(&self, caller: &Caller) -> Vec<OwnSession> {
+        if matches!(caller.credential, Credential::Token(_)) {
+            return Vec::new();
+        }
+        let directory = self.directory();
+        let own = directory.sessions_of(caller.user).into_iter();
+        own.map(|live| OwnSession {
+            is_current: caller.credential == Credential::Session(live.session.id),
+            session: live.session.clone(),
+        })
+        .collect()
+    }
+
+    /// Returns when the caller's session or token ends, if it ends.
+    pub fn expires(&self, caller: &Caller) -> Option<Timestamp> {
+        let directory = self.directory();
+        match caller.credential {
+            Credential::Local => None,
+            Credential::Token(id) => directory.token(id)?.token.expires,
+            Credential::Session(id) => {
+                let left = directory.session(id)?.ends_at.saturating_duration_since(Instant::now());
+                let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+                Some(Timestamp::from_millis((self.clock)().as_millis().saturating_add(left)))
+            }
+        }
+    }
+
+    /// Ends the caller's own session.
+    ///
+    /// # Errors
+    /// `forbidden` for a token, which is revoked and not signed out; `unavailable`.
+    pub async fn sign_out(&self, caller: &Caller, address: IpAddr) -> Result<(), Rejection> {
+        let Credential::Session(id) = caller.credential else {
+            return Err(Rejection::new(Code::Forbidden, "a token has no session to sign out of"));
+        };
+        self.end(caller, id, self.entry(&caller.name, Some(address), Event::SignedOut)).await
+    }
+
+    /// Ends a session of the caller's account. Nothing happens if there is none with this id.
+    ///
+    /// # Errors
+    /// `forbidden` for a token; `unavailable`.
+    pub async fn end_session(&self, caller: &Caller, id: Uuid, address: IpAddr) -> Result<(), Rejection> {
+        if matches!(caller.credential, Credential::Token(_)) {
+            return Err(Rejection::new(Code::Forbidden, "a token may not end sessions"));
+        }
+        self.end(caller, id, self.entry(&caller.name, Some(address), Event::SessionEnded)).await
+    }
+
+    async fn end(&self, caller: &Caller, id: Uuid, entry: super::audit::Entry) -> Result<(), Rejection> {
+        let _changing = self.changing.lock().await;
+        let is_own = self.directory().session(id).is_some_and(|live| live.session.account == caller.user);
+        if !is_own {
+            return Ok(());
+        }
+        let ended = self.store_and_apply(vec![Change::EndSession(id)], vec![entry]).await;
+        ended.map_err(|error| unavailable(&error))
+    }
+
+    /// Changes the caller's own password, and ends its other sessions.
+    ///
+    /// # Errors
+    /// `badCredentials` if the old one is wrong, `tooMany` like a sign-in, or a rejection of the new one.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        (old, new): (&str, &str),
+        address: IpAddr,
+    ) -> Result<Result<(), Rejection>, SignInError> {
+        let Some(account) = self.directory().account(caller.user).cloned() else {
+            return Ok(Err(Rejection::new(Code::Forbidden, "this account has no password")));
+        };
+        if !matches!(caller.credential, Credential::Session(_)) {
+            return Ok(Err(Rejection::new(Code::Forbidden, "a token may not change a password")));
+        }
+        let now = Instant::now();
+        {
+            let mut throttle = self.throttle();
+            if let Some(wait) = throttle.wait(&account.key, address, now) {
+                return Err(SignInError::TooMany(wait));
+            }
+            throttle.failed(&account.key, address, now);
+        }
+        match self.is_password(old, Some(&account)).await {
+            None => return Err(SignInError::TooMany(TURN_TIMEOUT)),
+            Some(false) => return Err(SignInError::BadCredentials),
+            Some(true) => self.throttle().succeeded(&account.key, address),
+        }
+        let password = match Password::new(new, &account.name) {
+            Ok(password) => password,
+            Err(error) => return Ok(Err(invalid(error.to_string()))),
+        };
+        Ok(self.set_password(account.id, password, caller, Some(address)).await)
+    }
+
+    pub(super) fn throttle(&self) -> std::sync::MutexGuard<'_, super::throttle::Throttle> {
+        self.throttle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,358 @@
+//! The accounts of a server: what is in memory, who a request comes from, and what that caller may do.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use shared::{
+    account::{Role, User},
+    ids::{UserId, WatchlistId},
+    time::Timestamp,
+};
+use tokio::{
+    sync::{self, Semaphore, watch},
+    time::{Instant, interval},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{
+    audit::{Entry, Event},
+    directory::{Directory, Lifetimes, LiveSession, LiveToken},
+    local::LocalAccount,
+    record::Change,
+    secret::Digest,
+    store::{Store, StoreError},
+    throttle::Throttle,
+};
+use crate::{
+    access::{Caller, Credential, Rights, Scope},
+    clock::Clock,
+};
+
+/// Interval at which sessions and tokens are checked for their end.
+const END_INTERVAL: Duration = Duration::from_secs(1);
+/// Number of those intervals after which it is stored when sessions and tokens were last used.
+const INTERVALS_PER_SAVE: u32 = 60;
+/// Maximum number of passwords that are compared at once, each with 19 MiB of memory.
+const MAX_HASHING: usize = 2;
+
+/// The accounts of a server.
+pub struct Accounts {
+    local: LocalAccount,
+    /// The data folder; `None` keeps everything in memory.
+    folder: Option<PathBuf>,
+    directory: RwLock<Directory>,
+    /// `None` until there is something to store.
+    pub(super) store: Arc<Mutex<Option<Store>>>,
+    /// Serialises changes: one is stored and applied before the next is judged.
+    pub(super) changing: sync::Mutex<()>,
+    /// Grows when what accounts may use has changed.
+    changed: watch::Sender<u64>,
+    pub(super) throttle: Mutex<Throttle>,
+    pub(super) hashing: Semaphore,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) clock: Clock,
+}
+
+/// What a request presents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Presented<'a> {
+    /// The token of its `Authorization` header.
+    pub bearer: Option<&'a str>,
+    /// The secret of its session cookie.
+    pub session: Option<&'a str>,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The address of the client.
+    pub address: IpAddr,
+    /// Whether another machine may have sent it: its address is not loopback, or a proxy has passed it on.
+    pub is_remote: bool,
+}
+
+impl Accounts {
+    /// Opens the accounts of a data folder.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn open(
+        folder: &Path,
+        local: LocalAccount,
+        lifetimes: Lifetimes,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let store = Store::open_existing(folder)?;
+        Self::with(Some(folder.to_owned()), store, local, lifetimes, clock)
+    }
+
+    /// Creates accounts that are kept in memory only.
+    ///
+    /// # Errors
+    /// SQLite cannot be used.
+    pub fn in_memory(local: LocalAccount, lifetimes: Lifetimes, clock: Clock) -> Result<Self, StoreError> {
+        Self::with(None, Some(Store::in_memory()?), local, lifetimes, clock)
+    }
+
+    fn with(
+        folder: Option<PathBuf>,
+        store: Option<Store>,
+        local: LocalAccount,
+        lifetimes: Lifetimes,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let mut directory = Directory::default();
+        let now = (clock(), Instant::now());
+        for change in store.as_ref().map(Store::load).transpose()?.unwrap_or_default() {
+            directory.apply(change, lifetimes, now);
+        }
+        Ok(Self {
+            local,
+            folder,
+            directory: RwLock::new(directory),
+            store: Arc::new(Mutex::new(store)),
+            changing: sync::Mutex::default(),
+            changed: watch::channel(0).0,
+            throttle: Mutex::default(),
+            hashing: Semaphore::new(MAX_HASHING),
+            lifetimes,
+            clock,
+        })
+    }
+
+    /// Returns the account of the data folder's user.
+    pub fn local(&self) -> &LocalAccount {
+        &self.local
+    }
+
+    /// Returns the caller that is the data folder's user.
+    pub fn local_caller(&self) -> Caller {
+        let user = self.local.user();
+        Caller {
+            user: user.id,
+            name: user.name.clone(),
+            credential: Credential::Local,
+            scope: Arc::default(),
+        }
+    }
+
+    /// Whether there are accounts besides that of the data folder's user.
+    pub fn has_accounts(&self) -> bool {
+        self.directory().has_accounts()
+    }
+
+    /// Returns a receiver of a number that grows when what accounts may use has changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Returns who makes a request, or `None` if it proves no account that may be used. A token counts before a cookie.
+    pub fn authenticate(&self, presented: Presented<'_>, origin: Origin) -> Option<Caller> {
+        let now = ((self.clock)(), Instant::now());
+        let caller = match (presented.bearer, presented.session) {
+            (Some(token), _) if self.local.is_token(token) => {
+                return (!origin.is_remote).then(|| self.local_caller());
+            }
+            (Some(token), _) => self.token_caller(&Digest::of(token))?,
+            (None, Some(secret)) => self.session_caller(&Digest::of(secret))?,
+            (None, None) => return None,
+        };
+        self.role(&caller)?;
+        self.touch(&caller, now);
+        Some(caller)
+    }
+
+    fn token_caller(&self, digest: &Digest) -> Option<Caller> {
+        let directory = self.directory();
+        let LiveToken { token, .. } = directory.token_by(digest)?;
+        let scope = Arc::new(token.scope());
+        Some(Caller {
+            user: token.account,
+            name: token.name.clone(),
+            credential: Credential::Token(token.id),
+            scope,
+        })
+    }
+
+    fn session_caller(&self, digest: &Digest) -> Option<Caller> {
+        let directory = self.directory();
+        let LiveSession { session, .. } = directory.session_by(digest)?;
+        let account = directory.account(session.account)?;
+        Some(Caller {
+            user: account.id,
+            name: account.name.clone(),
+            credential: Credential::Session(session.id),
+            scope: Arc::new(Scope::default()),
+        })
+    }
+
+    /// Returns the role of a caller's account on the server, or `None` if its session or token has ended, or its account is disabled.
+    pub fn role(&self, caller: &Caller) -> Option<Role> {
+        let directory = self.directory();
+        match caller.credential {
+            Credential::Local => return Some(Role::Admin),
+            Credential::Session(id) => {
+                directory.session(id).filter(|live| self.is_live(live, Instant::now()))?;
+            }
+            Credential::Token(id) => {
+                directory.token(id).filter(|live| is_valid(live, (self.clock)()))?;
+            }
+        }
+        if caller.user == self.local.user().id { Some(Role::Admin) } else { directory.role(caller.user) }
+    }
+
+    /// Returns the name of an account.
+    pub fn name_of(&self, id: UserId) -> Option<Arc<str>> {
+        let local = Some(self.local.user()).filter(|user| user.id == id).map(|user| user.name.clone());
+        local.or_else(|| self.directory().account(id).map(|account| account.name.clone()))
+    }
+
+    /// Returns what a caller may do with a watchlist, or `None` if the watchlist does not exist for it.
+    pub fn rights(&self, caller: &Caller, watchlist: WatchlistId) -> Option<Rights> {
+        let account = self.role(caller);
+        let role = self.directory().list_role(caller.user, watchlist);
+        caller.rights(account, watchlist, role)
+    }
+
+    /// Returns the caller's account as others see it, with its current role.
+    pub fn user(&self, caller: &Caller) -> User {
+        let role = self.role(caller).unwrap_or(Role::User);
+        User { id: caller.user, name: caller.name.clone(), role }
+    }
+
+    /// Returns a token that is cancelled when the caller's session or token ends.
+    pub fn ended(&self, caller: &Caller) -> CancellationToken {
+        let ended = || {
+            let ended = CancellationToken::new();
+            ended.cancel();
+            ended
+        };
+        let directory = self.directory();
+        match caller.credential {
+            Credential::Local => CancellationToken::new(),
+            Credential::Session(id) => directory.session(id).map_or_else(ended, |live| live.ended.clone()),
+            Credential::Token(id) => directory.token(id).map_or_else(ended, |live| live.ended.clone()),
+        }
+    }
+
+    /// Records that the person or program behind a caller has done something, so that its session does not end for want of use.
+    pub fn record_use(&self, caller: &Caller) {
+        self.touch(caller, ((self.clock)(), Instant::now()));
+    }
+
+    fn touch(&self, caller: &Caller, now: (Timestamp, Instant)) {
+        match caller.credential {
+            Credential::Local => {}
+            Credential::Session(id) => self.directory_mut().touch_session(id, now),
+            Credential::Token(id) => self.directory_mut().touch_token(id, now.0),
+        }
+    }
+
+    /// Ends the sessions and tokens whose time is over, and stores when the others were last used, until the server stops.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = interval(END_INTERVAL);
+        let mut tick: u32 = 0;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => break,
+            }
+            self.end_expired().await;
+            tick = tick.wrapping_add(1);
+            if tick.is_multiple_of(INTERVALS_PER_SAVE) {
+                self.save_uses().await;
+            }
+        }
+        self.save_uses().await;
+    }
+
+    async fn end_expired(&self) {
+        let (now, wall) = (Instant::now(), (self.clock)());
+        let changes: Vec<Change> = {
+            let directory = self.directory();
+            // An expired token is still listed, until it is revoked.
+            directory.tokens().filter(|live| !is_valid(live, wall)).for_each(|live| live.ended.cancel());
+            let over = directory.sessions().filter(|live| !self.is_live(live, now));
+            over.map(|live| Change::EndSession(live.session.id)).collect()
+        };
+        if changes.is_empty() {
+            return;
+        }
+        let _changing = self.changing.lock().await;
+        if let Err(error) = self.store_and_apply(changes, Vec::new()).await {
+            // They are not accepted in any case: see `role`.
+            warn!(error = &error as &dyn std::error::Error, "failed to store that sessions have ended");
+        }
+    }
+
+    async fn save_uses(&self) {
+        let changes: Vec<Change> = {
+            let directory = self.directory();
+            let sessions = directory.sessions().map(|live| Change::Session(live.session.clone()));
+            sessions.chain(directory.tokens().map(|live| Change::Token(live.token.clone()))).collect()
+        };
+        if changes.is_empty() {
+            return;
+        }
+        let _changing = self.changing.lock().await;
+        if let Err(error) = self.store(changes, Vec::new()).await {
+            warn!(error = &error as &dyn std::error::Error, "failed to store when sessions were last used");
+        }
+    }
+
+    fn is_live(&self, live: &LiveSession, now: Instant) -> bool {
+        now < live.ends_at && now < live.used_at + self.lifetimes.idle
+    }
+
+    pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates an entry of the audit log.
+    pub(super) fn entry(&self, by: &str, address: Option<IpAddr>, event: Event) -> Entry {
+        Entry { at: (self.clock)(), by: by.to_owned(), address, event }
+    }
+
+    /// Stores changes and then applies them. The caller has locked `changing`.
+    pub(super) async fn store_and_apply(
+        &self,
+        changes: Vec<Change>,
+        entries: Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        self.store(changes.clone(), entries).await?;
+        let now = ((self.clock)(), Instant::now());
+        {
+            let mut directory = self.directory_mut();
+            changes.into_iter().for_each(|change| directory.apply(change, self.lifetimes, now));
+        }
+        self.changed.send_modify(|version| *version += 1);
+        Ok(())
+    }
+
+    pub(super) async fn store(&self, changes: Vec<Change>, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let (store, folder) = (self.store.clone(), self.folder.clone());
+        let write = move || {
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            if store.is_none()
+                && let Some(folder) = &folder
+            {
+                *store = Some(Store::create(folder)?);
+            }
+            store.as_mut().map_or(Ok(()), |store| store.write(&changes, &entries))
+        };
+        tokio::task::spawn_blocking(write).await.expect("writing does not panic")
+    }
+}
+
+fn is_valid(live: &LiveToken, now: Timestamp) -> bool {
+    live.token.expires.is_none_or(|expires| now < expires)
+}

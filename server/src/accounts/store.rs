@@ -1,0 +1,295 @@
+//! Accounts on disk: an SQLite file in the data folder. It is read as a whole when it is opened, because the server keeps all of
+//! it in memory; the records are JSON.
+
+use std::{io, path::Path};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    audit::{self, Entry, Stored},
+    record::{Account, Change, Grant, Session, Token},
+};
+use crate::files::create_private;
+
+/// Name of the file in a data folder.
+pub(super) const FILE: &str = "accounts.sqlite";
+/// Version of the file's tables.
+const VERSION: i64 = 1;
+/// How long a write waits for another program that has locked the file, in milliseconds.
+const BUSY_MILLIS: u32 = 2_000;
+
+/// Why accounts cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be created.
+    #[error("the file of the accounts cannot be created")]
+    Create(#[source] io::Error),
+    /// SQLite reports an error.
+    #[error("the accounts cannot be read or written")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A record is not what this version writes.
+    #[error("the record {key} of the accounts is damaged")]
+    Damaged {
+        /// The record.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A newer version wrote the file.
+    #[error("the accounts were written by a newer version of Afterglow")]
+    Newer,
+}
+
+/// The open file.
+pub(super) struct Store {
+    connection: Connection,
+    /// Number and hash of the last entry of the audit log.
+    last: (i64, String),
+}
+
+impl Store {
+    /// Opens the file of a data folder, if it has one.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let file = folder.join(FILE);
+        if file.exists() { Self::open(&file).map(Some) } else { Ok(None) }
+    }
+
+    /// Creates the file of a data folder.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn create(folder: &Path) -> Result<Self, StoreError> {
+        let file = folder.join(FILE);
+        match create_private(&file) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::Create(error)),
+            Ok(_) | Err(_) => Self::open(&file),
+        }
+    }
+
+    /// Creates accounts that are kept in memory only.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
+        Self::prepare(Connection::open_in_memory()?)
+    }
+
+    fn open(file: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(file)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        Self::prepare(connection)
+    }
+
+    fn prepare(connection: Connection) -> Result<Self, StoreError> {
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS.into()))?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version > VERSION {
+            return Err(StoreError::Newer);
+        }
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, entry TEXT NOT NULL, hash TEXT NOT NULL);",
+        )?;
+        connection.pragma_update(None, "user_version", VERSION)?;
+        let last = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
+        let last = connection.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        Ok(Self { connection, last: last.unwrap_or((0, audit::START.to_owned())) })
+    }
+
+    /// Reads every record, as the changes that lead to it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn load(&self) -> Result<Vec<Change>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT key, body FROM record ORDER BY key")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        rows.map(|row| {
+            let (key, body) = row?;
+            match key.split('/').next() {
+                Some("account") => read(&key, &body).map(Change::Account),
+                Some("session") => read(&key, &body).map(Change::Session),
+                Some("token") => read(&key, &body).map(Change::Token),
+                _ => read(&key, &body).map(Change::Grant),
+            }
+        })
+        .collect()
+    }
+
+    /// Writes changes and entries of the audit log in one transaction, which is on disk when this returns.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. Nothing is written then.
+    pub(super) fn write(&mut self, changes: &[Change], entries: &[Entry]) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        for change in changes {
+            match row_of(change) {
+                (key, Some(body)) => {
+                    let put = "INSERT INTO record (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = ?2";
+                    transaction.prepare_cached(put)?.execute(params![key, body])?;
+                }
+                (key, None) => {
+                    transaction.prepare_cached("DELETE FROM record WHERE key = ?1")?.execute([key])?;
+                }
+            }
+        }
+        let mut last = self.last.clone();
+        for entry in entries {
+            let stored = Stored::after((last.0, &last.1), entry);
+            let insert = "INSERT INTO audit (number, entry, hash) VALUES (?1, ?2, ?3)";
+            transaction.prepare_cached(insert)?.execute(params![stored.number, stored.entry, stored.hash])?;
+            last = (stored.number, stored.hash);
+        }
+        transaction.commit()?;
+        self.last = last;
+        Ok(())
+    }
+
+    /// Reads the audit log, oldest entry first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn audit(&self) -> Result<Vec<Stored>, StoreError> {
+        let mut statement =
+            self.connection.prepare("SELECT number, entry, hash FROM audit ORDER BY number")?;
+        let rows = statement
+            .query_map([], |row| Ok(Stored { number: row.get(0)?, entry: row.get(1)?, hash: row.get(2)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn read<T: DeserializeOwned>(key: &str, body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body).map_err(|source| StoreError::Damaged { key: key.to_owned(), source })
+}
+
+/// Returns the key of the record that a change is about, and its new body; `None` if it is removed.
+fn row_of(change: &Change) -> (String, Option<String>) {
+    fn json<T: Serialize>(record: &T) -> Option<String> {
+        Some(serde_json::to_string(record).expect("a record is plain data"))
+    }
+    let grant_key = |watchlist, user: Option<_>| match user {
+        Some(user) => format!("grant/{watchlist}/{user}"),
+        None => format!("grant/{watchlist}/everyone"),
+    };
+    match change {
+        Change::Account(account) => (key::<Account>(account.id), json(account)),
+        Change::Session(session) => (key::<Session>(session.id), json(session)),
+        Change::EndSession(id) => (key::<Session>(id), None),
+        Change::Token(token) => (key::<Token>(token.id), json(token)),
+        Change::RevokeToken(id) => (key::<Token>(id), None),
+        Change::Grant(grant @ Grant { watchlist, user, .. }) => (grant_key(*watchlist, *user), json(grant)),
+        Change::Revoke(watchlist, user) => (grant_key(*watchlist, *user), None),
+    }
+}
+
+/// A record that has an id.
+trait Keyed {
+    const KIND: &'static str;
+}
+
+impl Keyed for Account {
+    const KIND: &'static str = "account";
+}
+
+impl Keyed for Session {
+    const KIND: &'static str = "session";
+}
+
+impl Keyed for Token {
+    const KIND: &'static str = "token";
+}
+
+fn key<T: Keyed>(id: impl std::fmt::Display) -> String {
+    format!("{}/{id}", T::KIND)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{
+        account::ListRole,
+        ids::{UserId, WatchlistId},
+        time::Timestamp,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::accounts::{
+        audit::{Event, first_broken},
+        secret::Secret,
+    };
+
+    fn changes() -> Vec<Change> {
+        let session = Session {
+            id: Uuid::from_u128(1),
+            account: UserId(Uuid::from_u128(2)),
+            digest: Secret::of_session().digest(),
+            created: Timestamp::from_millis(5),
+            last_used: Timestamp::from_millis(6),
+            address: "127.0.0.1".to_owned(),
+            app: "test/1".to_owned(),
+        };
+        let watchlist = WatchlistId(Uuid::from_u128(3));
+        let grant = |user| Change::Grant(Grant { watchlist, user, role: ListRole::Editor });
+        vec![grant(Some(session.account)), grant(None), Change::Session(session)]
+    }
+
+    fn entry() -> Entry {
+        Entry { at: Timestamp::from_millis(1), by: "ann".to_owned(), address: None, event: Event::SignedOut }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_the_log_continues() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Store::open_existing(folder.path()).unwrap().is_none());
+        let mut store = Store::create(folder.path()).unwrap();
+        store.write(&changes(), &[entry()]).unwrap();
+        let before = store.load().unwrap();
+        assert_eq!(before.len(), 3);
+        drop(store);
+        let mut store = Store::open_existing(folder.path()).unwrap().unwrap();
+        assert_eq!(store.load().unwrap(), before);
+        store.write(&[Change::EndSession(Uuid::from_u128(1))], &[entry(), entry()]).unwrap();
+        assert_eq!(store.load().unwrap().len(), 2);
+        let log = store.audit().unwrap();
+        assert_eq!((log.len(), first_broken(&log)), (3, None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_readable_by_its_user_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::create(folder.path()).unwrap());
+        let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_newer_or_damaged_file_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path()).unwrap();
+        store.connection.execute("INSERT INTO record VALUES ('token/x', '{}')", []).unwrap();
+        assert!(store.load().unwrap_err().to_string().contains("token/x"));
+        store.connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        drop(store);
+        assert!(matches!(Store::open_existing(folder.path()), Err(StoreError::Newer)));
+    }
+
+    #[test]
+    fn nothing_is_written_while_another_program_has_locked_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::create(folder.path()).unwrap();
+        store.connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let other = Connection::open(folder.path().join(FILE)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(store.write(&changes(), &[entry()]).is_err());
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(store.load().unwrap().is_empty() && store.audit().unwrap().is_empty());
+        store.write(&changes(), &[entry()]).unwrap();
+        assert_eq!(first_broken(&store.audit().unwrap()), None);
+    }
+}

@@ -1,0 +1,21 @@
+//! What the sub-commands print.
+
+use std::io::{self, Write};
+
+use anyhow::bail;
+
+/// Replaces control characters, which a terminal would act on, by spaces.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// Prints bytes to stdout.
+pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        // The reader, such as `head`, may close the pipe early.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => bail!("cannot write to stdout: {error}"),
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! Why the hub refuses a request.
+
+use shared::{
+    ids::WatchlistId,
+    rejection::{Code, Rejection},
+};
+use tracing::error;
+
+use crate::{journal::JournalError, unavailable::Unavailable};
+
+/// Returns the rejection for a watchlist that does not exist.
+pub(super) fn unknown(id: WatchlistId) -> Rejection {
+    Rejection::new(Code::UnknownWatchlist, format!("there is no watchlist {id}"))
+}
+
+/// Returns the rejection of a request that failed in the journal, and logs why.
+pub(super) fn unavailable(error: &JournalError) -> Rejection {
+    error!(error = error as &dyn std::error::Error, "failed to use the journal");
+    let reason = match error {
+        JournalError::Damaged(_) => Unavailable::Damaged.message(),
+        JournalError::Store(_) | JournalError::Refused(_) | JournalError::NotOurs(_) => {
+            "the server's store is not available; try again later"
+        }
+    };
+    Rejection::new(Code::Unavailable, reason)
+}

@@ -1,0 +1,7 @@
+//! Accounts over the network: signing in, what each account may do, and what ends when.
+
+mod commands;
+mod ending;
+mod people;
+mod rights;
+mod signing_in;

@@ -1,0 +1,131 @@
+//! The sub-commands about accounts, with and without a running server.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use crate::program::{Served, error_message, program, run, stdout};
+
+const PASSWORD: &str = "harbour lamp forty";
+
+/// Runs a sub-command that reads a password from stdin.
+fn with_password(arguments: &[&str], password: &str, data_dir: &Path) -> Output {
+    let mut command = program();
+    command.args(arguments).arg("--data-dir").arg(data_dir);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn accounts_are_added_listed_and_changed_with_and_without_a_running_server() {
+    for is_served in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let _server = is_served.then(|| Served::start(folder.path()));
+        let ann = stdout(&with_password(&["user", "add", "ann"], PASSWORD, folder.path()));
+        let bob = stdout(&with_password(&["user", "add", "bob", "--admin"], PASSWORD, folder.path()));
+        let list = || stdout(&run(&["user", "list"], folder.path()));
+        let line = |id: &str, rest: &str| format!("{}\t{rest}\n", id.trim_end());
+        assert_eq!(list(), line(&ann, "ann\tuser\tactive") + &line(&bob, "bob\tadmin\tactive"));
+        for (arguments, expected) in [
+            (&["user", "disable", "ann"][..], "ann\tuser\tdisabled"),
+            (&["user", "enable", "ann"], "ann\tuser\tactive"),
+            (&["user", "admin", "ann"], "ann\tadmin\tactive"),
+            (&["user", "admin", "ann", "--revoke"], "ann\tuser\tactive"),
+        ] {
+            assert_eq!(stdout(&run(arguments, folder.path())), "");
+            assert!(list().starts_with(&line(&ann, expected)), "{arguments:?}: {}", list());
+        }
+        assert_eq!(
+            stdout(&with_password(&["user", "passwd", "ann"], "quiet river ninety", folder.path())),
+            ""
+        );
+        let log = stdout(&run(&["audit"], folder.path()));
+        assert_eq!(log.lines().count(), 7, "{log}");
+        assert!(!log.contains(PASSWORD) && log.contains("\"passwordChanged\""), "{log}");
+    }
+}
+
+#[test]
+fn tokens_are_shown_once_listed_and_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = stdout(&run(
+        &[
+            "import",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv"),
+            "--name",
+            "Companies",
+        ],
+        folder.path(),
+    ));
+    let add = [
+        "token",
+        "add",
+        "--name",
+        "feed",
+        "--lists",
+        list.trim_end(),
+        "--ticks-only",
+        "--columns",
+        "price,volume",
+        "--expires",
+        "90d",
+    ];
+    let token = stdout(&run(&add, folder.path()));
+    assert!(token.starts_with("ag_") && token.trim_end().len() == 67, "{token}");
+    let listed = stdout(&run(&["token", "list"], folder.path()));
+    let fields: Vec<&str> = listed.trim_end().split('\t').collect();
+    assert_eq!((fields[1], fields[2]), ("feed", "ann"));
+    assert_eq!(fields[3], format!("lists {}; ticks only; columns price,volume", list.trim_end()));
+    assert!(!listed.contains(token.trim_end()) && fields[5] == "never", "{listed}");
+    assert_eq!(stdout(&run(&["token", "revoke", "feed"], folder.path())), "");
+    assert_eq!(stdout(&run(&["token", "list"], folder.path())), "");
+}
+
+#[test]
+fn an_error_says_what_is_wrong_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    stdout(&with_password(&["user", "add", "ann"], PASSWORD, folder.path()));
+    for (arguments, password, expected) in [
+        (&["user", "add", "bob"][..], "short", "fewer than 8 characters"),
+        (&["user", "add", "bob"], "password1", "guessed first"),
+        (&["user", "add", "ANN"], PASSWORD, "is taken"),
+        (&["user", "add", "a\u{202e}nn"], PASSWORD, "U+202E"),
+        (&["user", "add", ""], PASSWORD, "empty"),
+        (&["user", "passwd", "nobody"], PASSWORD, "no account \"nobody\""),
+    ] {
+        let error = error_message(&with_password(arguments, password, folder.path()));
+        assert!(error.contains(expected) && !error.contains(password), "{error}");
+    }
+    for (arguments, expected) in [
+        (&["user", "disable", "nobody"][..], "no account \"nobody\""),
+        (&["token", "revoke", "nothing"], "no token \"nothing\""),
+        (&["token", "add", "--name", "feed", "--user", "nobody"], "no account \"nobody\""),
+    ] {
+        let error = error_message(&run(arguments, folder.path()));
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(stdout(&run(&["user", "list"], folder.path())).lines().count(), 1);
+    assert_eq!(
+        run(&["token", "add", "--name", "x", "--expires", "soon"], folder.path()).status.code(),
+        Some(2)
+    );
+    let missing = folder.path().join("missing");
+    assert!(error_message(&run(&["user", "list"], &missing)).contains("no data folder"));
+}
+
+#[test]
+fn a_changed_audit_log_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ann", "bob", "eve"] {
+        stdout(&with_password(&["user", "add", name], PASSWORD, folder.path()));
+    }
+    assert!(run(&["audit"], folder.path()).status.success());
+    let file = rusqlite::Connection::open(folder.path().join("accounts.sqlite")).unwrap();
+    file.execute("DELETE FROM audit WHERE number = 2", []).unwrap();
+    let error = error_message(&run(&["audit"], folder.path()));
+    assert!(error.contains("broken at entry 2"), "{error}");
+}

@@ -1,0 +1,189 @@
+//! What ends with a session, a token or an account, and what changes while sockets are open.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::people::{Desk, PASSWORD, Proof, cookie, ended, until};
+use crate::support::{Client, insert, settable_clock};
+
+/// Sockets that have nothing to do with what ends.
+const OTHERS: usize = 1_000;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Opens sockets of a session.
+async fn sockets(desk: &Desk, proof: &Proof, count: usize) -> Vec<Client> {
+    let mut opened = Vec::new();
+    for _ in 0..count {
+        opened.push(desk.socket(proof).await.unwrap());
+    }
+    opened
+}
+
+/// Asserts that a socket still answers.
+async fn assert_open(client: &mut Client) {
+    client.send(&json!({ "type": "deletedLists", "request": 77 })).await;
+    assert_eq!(client.expect("deletedLists").await["request"], 77);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_closes_the_sockets_of_that_session_and_no_other() {
+    let desk = Desk::start().await;
+    let (_, bob) = desk.person("bob").await;
+    let mut others = sockets(&desk, &bob, OTHERS).await;
+    desk.add("ann", false).await;
+    let (first, second) = (desk.sign_in("ann").await, desk.sign_in("ann").await);
+    let closing = sockets(&desk, &first, 3).await;
+    others.extend(sockets(&desk, &second, 2).await);
+    assert_eq!(desk.call(&first, "DELETE", "/api/v1/session", None).await.0, 204);
+    for socket in closing {
+        let (code, took) = ended(socket).await;
+        assert!(code == "signedOut" && took < SECOND, "{code} after {took:?}");
+    }
+    for socket in &mut others {
+        assert_open(socket).await;
+    }
+    assert_eq!(desk.call(&first, "GET", "/api/v1/session", None).await.0, 401);
+    assert_eq!(desk.socket(&first).await.err(), Some(401));
+    assert_eq!(desk.call(&second, "GET", "/api/v1/session", None).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabling_an_account_reaches_its_windows_within_a_second() {
+    let desk = Desk::start().await;
+    let (_, bob) = desk.person("bob").await;
+    let mut others = sockets(&desk, &bob, OTHERS).await;
+    let (ann, first) = desk.person("ann").await;
+    let second = desk.sign_in("ann").await;
+    let (_, token) =
+        desk.call(&desk.local(), "POST", "/api/v1/tokens", json!({ "name": "hers", "user": ann })).await;
+    let token = Proof::Bearer(token["token"].as_str().unwrap().to_owned());
+    let mut windows = sockets(&desk, &first, 3).await;
+    windows.extend(sockets(&desk, &second, 2).await);
+    windows.extend(sockets(&desk, &token, 1).await);
+    desk.change(&ann, json!({ "disabled": true })).await;
+    for window in windows {
+        let (code, took) = ended(window).await;
+        assert!(code == "signedOut" && took < SECOND, "{code} after {took:?}");
+    }
+    for proof in [&first, &second, &token] {
+        assert_eq!(desk.call(proof, "GET", "/api/v1/watchlists", None).await.0, 401);
+    }
+    desk.change(&ann, json!({ "disabled": false })).await;
+    assert_eq!(desk.call(&first, "GET", "/api/v1/session", None).await.0, 401, "its sessions have ended");
+    assert_eq!(desk.call(&token, "GET", "/api/v1/watchlists", None).await.0, 200, "its token is valid again");
+    let again = desk.sign_in("ann").await;
+    sockets(&desk, &again, 1).await;
+    for socket in &mut others {
+        assert_open(socket).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_password_ends_the_other_sessions() {
+    const NEW: &str = "quiet river ninety";
+    let desk = Desk::start().await;
+    let (_, here) = desk.person("ann").await;
+    let elsewhere = desk.sign_in("ann").await;
+    let (mut kept, closing) = (desk.socket(&here).await.unwrap(), desk.socket(&elsewhere).await.unwrap());
+    let change = |old: &str, new: &str| json!({ "old": old, "new": new });
+    let path = "/api/v1/session/password";
+    let (status, answer) = desk.call(&here, "POST", path, change("wrong", NEW)).await;
+    assert_eq!((status, &answer["code"]), (401, &json!("badCredentials")));
+    let (status, answer) = desk.call(&here, "POST", path, change(PASSWORD, "password")).await;
+    assert_eq!((status, &answer["code"]), (422, &json!("invalidValue")), "a common one");
+    assert_eq!(desk.call(&here, "POST", path, change(PASSWORD, NEW)).await.0, 204);
+    assert_eq!(ended(closing).await.0, "signedOut");
+    assert_open(&mut kept).await;
+    assert_eq!(desk.call(&elsewhere, "GET", "/api/v1/session", None).await.0, 401);
+    assert_eq!(desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &[]).await.0, 401);
+    desk.sign_in_with("ann", NEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_ends_own_sessions_and_no_others() {
+    let desk = Desk::start().await;
+    let (_, here) = desk.person("ann").await;
+    let elsewhere = desk.sign_in("ann").await;
+    let (_, bob) = desk.person("bob").await;
+    let socket = desk.socket(&elsewhere).await.unwrap();
+    let sessions = desk.call(&here, "GET", "/api/v1/session", None).await.1;
+    let other = sessions["sessions"].as_array().unwrap().iter().find(|session| session["current"] == false);
+    let path = format!("/api/v1/session/{}", other.unwrap()["id"].as_str().unwrap());
+    assert_eq!(desk.call(&bob, "DELETE", &path, None).await.0, 204, "the answer does not tell");
+    assert_eq!(desk.call(&elsewhere, "GET", "/api/v1/session", None).await.0, 200);
+    assert_eq!(desk.call(&here, "DELETE", &path, None).await.0, 204);
+    assert_eq!(ended(socket).await.0, "signedOut");
+    assert_eq!(desk.call(&elsewhere, "GET", "/api/v1/session", None).await.0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_or_expired_token_proves_nothing() {
+    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let (time, clock) = settable_clock(1_000_000);
+    let server = crate::support::TestServer::at(folder, server::settings::Settings::default(), clock).await;
+    let desk = Desk { server };
+    let local = desk.local();
+    let add = |body| desk.call(&local, "POST", "/api/v1/tokens", body);
+    let (_, lasting) = add(json!({ "name": "one" })).await;
+    let (_, short) = add(json!({ "name": "two", "expires": "1970-01-01T00:20:00.000Z" })).await;
+    let proof = |added: &serde_json::Value| Proof::Bearer(added["token"].as_str().unwrap().to_owned());
+    let sockets = [desk.socket(&proof(&lasting)).await.unwrap(), desk.socket(&proof(&short)).await.unwrap()];
+    let [first, second] = sockets;
+    time.store(1_300_000, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(ended(second).await.0, "signedOut");
+    assert_eq!(desk.call(&proof(&short), "GET", "/api/v1/watchlists", None).await.0, 401);
+    assert_eq!(desk.call(&proof(&lasting), "GET", "/api/v1/watchlists", None).await.0, 200);
+    let path = format!("/api/v1/tokens/{}", lasting["id"].as_str().unwrap());
+    assert_eq!(desk.call(&desk.local(), "DELETE", &path, None).await.0, 204);
+    assert_eq!(ended(first).await.0, "signedOut");
+    assert_eq!(desk.call(&proof(&lasting), "GET", "/api/v1/watchlists", None).await.0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_role_is_told_and_a_lost_watchlist_is_closed() {
+    let desk = Desk::start().await;
+    let (ann, proof) = desk.person("ann").await;
+    let list = desk.list("Desk").await;
+    let mut socket = desk.socket(&proof).await.unwrap();
+    desk.share(&list, Some(&ann), Some("viewer")).await;
+    let lists = until(&mut socket, "watchlists", SECOND).await;
+    assert_eq!((&lists["list"][0]["watchlist"], &lists["list"][0]["role"]), (&json!(list), &json!("viewer")));
+    let snapshot = socket.open(&list).await;
+    assert_eq!(snapshot["role"], "viewer");
+    let (_, row) = insert("80", json!({ "symbol": "MMM" }));
+    let refused = socket.edit_answered(&list, json!([row])).await;
+    assert_eq!(refused["code"], "forbidden");
+    desk.share(&list, Some(&ann), Some("editor")).await;
+    let access = until(&mut socket, "access", SECOND).await;
+    assert_eq!((&access["watchlist"], &access["role"]), (&json!(list), &json!("editor")));
+    let accepted = socket.edit_answered(&list, json!([row])).await;
+    assert_eq!(accepted["type"], "accepted");
+    desk.share(&list, Some(&ann), None).await;
+    let closed = until(&mut socket, "closed", SECOND).await;
+    assert_eq!((&closed["watchlist"], &closed["reason"]), (&json!(list), &json!("forbidden")));
+    let answer = socket.edit_answered(&list, json!([row])).await;
+    assert_eq!(answer["code"], "unknownWatchlist");
+    desk.share(&list, None, Some("viewer")).await;
+    let lists = until(&mut socket, "watchlists", SECOND).await;
+    assert_eq!(lists["list"][0]["role"], "viewer", "everyone's role");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_tokens_and_roles_outlive_a_restart() {
+    let desk = Desk::start().await;
+    let (ann, proof) = desk.person("ann").await;
+    let list = desk.list("Desk").await;
+    desk.share(&list, Some(&ann), Some("editor")).await;
+    let (_, created) = desk.call(&proof, "POST", "/api/v1/watchlists", json!({ "name": "Hers" })).await;
+    let desk = Desk { server: desk.server.restart().await };
+    let (status, lists) = desk.call(&proof, "GET", "/api/v1/watchlists", None).await;
+    let roles: Vec<_> =
+        lists["list"].as_array().unwrap().iter().map(|entry| (&entry["watchlist"], &entry["role"])).collect();
+    assert_eq!(
+        (status, roles),
+        (200, vec![(&json!(list), &json!("editor")), (&created["watchlist"], &json!("owner"))])
+    );
+    let (_, response) = desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &[]).await;
+    cookie(&response);
+}

@@ -1,0 +1,189 @@
+//! Signing in: what it answers, what it refuses, and what it costs those who guess.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use server::settings::Settings;
+
+use super::people::{Desk, PASSWORD, Proof, cookie};
+
+fn parsed(body: &str) -> Value {
+    serde_json::from_str(body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_answers_as_specified_and_its_cookie_opens_everything_else() {
+    let desk = Desk::start().await;
+    let id = desk.add("ann", false).await;
+    let (status, response) =
+        desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &[("user-agent", "test/1")]).await;
+    assert_eq!(status, 200);
+    let answer = parsed(response.body());
+    assert_eq!(answer["user"], json!({ "id": id, "name": "ann", "role": "user" }));
+    let attributes = response.headers()["set-cookie"].to_str().unwrap().split_once(';').unwrap().1.to_owned();
+    assert_eq!(attributes, " HttpOnly; SameSite=Strict; Path=/");
+    let session = cookie(&response);
+    let (status, own) = desk.call(&session, "GET", "/api/v1/session", None).await;
+    assert_eq!((status, &own["user"]["name"]), (200, &json!("ann")));
+    let listed = &own["sessions"][0];
+    assert_eq!(
+        (&listed["app"], &listed["address"], &listed["current"]),
+        (&json!("test/1"), &json!("127.0.0.1"), &json!(true))
+    );
+    assert!(own.to_string().find(&session.header().unwrap().1[18..]).is_none(), "no secret is shown");
+    let mut socket = desk.socket(&session).await.unwrap();
+    socket.create("Hers").await;
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(response.headers()[name], value);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_names_wrong_passwords_and_disabled_accounts_get_the_same_answer() {
+    let desk = Desk::start().await;
+    desk.add("ann", false).await;
+    let disabled = desk.add("eve", false).await;
+    desk.change(&disabled, json!({ "disabled": true })).await;
+    let mut answers = Vec::new();
+    for (name, password) in
+        [("ann", "wrong lamp forty"), ("nobody", PASSWORD), ("eve", PASSWORD), ("", ""), ("ann", "x")]
+    {
+        let (status, response) = desk.try_sign_in(name, password, &Proof::Nothing, &[]).await;
+        assert_eq!((status, &parsed(response.body())["code"]), (401, &json!("badCredentials")), "{name}");
+        answers.push(response.into_body());
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_no_sign_in_are_refused_without_quoting_them() {
+    let desk = Desk::start().await;
+    for body in
+        [json!({ "name": "ann" }), json!({ "name": "ann", "password": 7 }), json!("s3cret-text"), json!(null)]
+    {
+        let (status, response) =
+            desk.raw(&Proof::Nothing, ("POST", "/api/v1/session"), Some(body), &[]).await;
+        assert_eq!((status, &parsed(response.body())["code"]), (400, &json!("badMessage")));
+        assert!(!response.body().contains("s3cret"));
+    }
+    let large = json!({ "name": "ann", "password": "x".repeat(40 << 10) });
+    let (status, _) = desk.raw(&Proof::Nothing, ("POST", "/api/v1/session"), Some(large), &[]).await;
+    assert_eq!(status, 413);
+    let foreign = [("origin", "https://evil.example")];
+    let (status, _) = desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &foreign).await;
+    assert_eq!(status, 403, "a page of another site cannot sign a person in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_prepared_by_somebody_else_is_not_signed_in() {
+    let desk = Desk::start().await;
+    desk.add("ann", false).await;
+    let before = desk.sign_in("ann").await;
+    let (_, response) = desk.try_sign_in("ann", PASSWORD, &before, &[]).await;
+    let after = cookie(&response);
+    assert_ne!(before, after);
+    assert_eq!(
+        desk.call(&before, "GET", "/api/v1/session", None).await.0,
+        401,
+        "the one presented has ended"
+    );
+    assert_eq!(desk.call(&after, "GET", "/api/v1/session", None).await.0, 200);
+    let made_up = Proof::Cookie("0".repeat(64));
+    let (_, response) = desk.try_sign_in("ann", PASSWORD, &made_up, &[]).await;
+    assert_ne!(cookie(&response), made_up);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_and_changed_secrets_prove_nothing() {
+    let desk = Desk::start().await;
+    let (_, session) = desk.person("ann").await;
+    let body = json!({ "name": "feed" });
+    let (_, token) = desk.call(&desk.local(), "POST", "/api/v1/tokens", body).await;
+    let token = token["token"].as_str().unwrap().to_owned();
+    let Proof::Cookie(secret) = &session else { unreachable!() };
+    let mut forged =
+        vec![Proof::Cookie(String::new()), Proof::Bearer(secret.clone()), Proof::Cookie(token.clone())];
+    for index in [0, 3, secret.len() - 1] {
+        let changed = |text: &str| {
+            let other = if &text[index..=index] == "a" { "b" } else { "a" };
+            format!("{}{other}{}", &text[..index], &text[index + 1..])
+        };
+        forged.extend([Proof::Cookie(changed(secret)), Proof::Bearer(changed(&token))]);
+    }
+    for proof in forged {
+        assert_eq!(desk.call(&proof, "GET", "/api/v1/watchlists", None).await.0, 401, "{proof:?}");
+        assert_eq!(desk.socket(&proof).await.err(), Some(401), "{proof:?}");
+    }
+    assert_eq!(desk.call(&Proof::Bearer(token), "GET", "/api/v1/watchlists", None).await.0, 200);
+}
+
+/// The one who guesses waits longer and longer. The account itself, from elsewhere, and others do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_slowed_for_the_address_that_guesses() {
+    let proxy = "127.0.0.1".parse().unwrap();
+    let desk = Desk::with(Settings { trusted_proxies: vec![proxy], ..Settings::default() }).await;
+    // The data folder's own user cannot come through a proxy.
+    let token = desk.server.running.token().to_owned();
+    assert_eq!(desk.call(&Proof::Bearer(token), "GET", "/api/v1/watchlists", None).await.0, 401);
+    let accounts = desk.server.running.accounts();
+    let local = accounts.local_caller();
+    for name in ["ann", "bob"] {
+        accounts.add(&local, (name, PASSWORD), false, proxy).await.unwrap();
+    }
+    let from = |address: &'static str| [("x-forwarded-for", address)];
+    let started = Instant::now();
+    let mut refused = 0;
+    let mut waits = Vec::new();
+    for _ in 0..1_000 {
+        let (status, response) =
+            desk.try_sign_in("ann", "wrong lamp", &Proof::Nothing, &from("10.0.0.66")).await;
+        match status {
+            401 => refused += 1,
+            429 => waits.push(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap()),
+            other => panic!("{other}"),
+        }
+    }
+    assert!(refused < 20 && waits.len() > 980, "{refused} guesses in {:?}", started.elapsed());
+    assert!(waits.iter().all(|wait| *wait >= 1));
+    let (status, _) = desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &from("10.0.0.66")).await;
+    assert_eq!(status, 429, "the right password from there waits, too");
+    for (name, address) in [("ann", "10.0.0.7"), ("bob", "10.0.0.66"), ("bob", "10.0.0.7")] {
+        let (status, _) = desk.try_sign_in(name, PASSWORD, &Proof::Nothing, &from(address)).await;
+        assert_eq!(status, 200, "{name} from {address}");
+    }
+}
+
+/// The time of a refusal does not tell whether there is such an account.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
+    const TRIES: usize = 60;
+    let proxy = "127.0.0.1".parse().unwrap();
+    let desk = Desk::with(Settings { trusted_proxies: vec![proxy], ..Settings::default() }).await;
+    let accounts = desk.server.running.accounts();
+    accounts.add(&accounts.local_caller(), ("ann", PASSWORD), false, proxy).await.unwrap();
+    let mut times = [Vec::new(), Vec::new()];
+    for index in 0..TRIES {
+        for (which, name) in ["ann", "nobody"].into_iter().enumerate() {
+            // Each try comes from another address, so that none is slowed.
+            let address = format!("10.1.{index}.{which}");
+            let started = Instant::now();
+            let (status, _) = desk
+                .try_sign_in(name, "wrong lamp forty", &Proof::Nothing, &[("x-forwarded-for", &address)])
+                .await;
+            assert_eq!(status, 401);
+            times[which].push(started.elapsed());
+        }
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[TRIES / 2]
+    };
+    let [known, unknown] = &mut times;
+    let (known, unknown) = (median(known), median(unknown));
+    let difference = known.abs_diff(unknown);
+    assert!(difference < known / 4 + Duration::from_millis(2), "{known:?} and {unknown:?}");
+}
