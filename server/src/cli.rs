@@ -3,6 +3,7 @@
 mod accounts;
 mod connection;
 mod output;
+mod tls;
 
 use std::{
     env, fs,
@@ -24,6 +25,7 @@ use self::{
     accounts::{AuditArgs, TokenArgs, UserArgs, audit, token, user},
     connection::{Folder, Missing, Target, default_data_dir_or_error, runtime, with_server},
     output::print,
+    tls::{TlsArgs, tls},
 };
 use crate::{
     clock,
@@ -57,6 +59,8 @@ enum CliCommand {
     Backup(BackupArgs),
     /// Replace a data folder's journal with a backup; the replaced journal is kept.
     Restore(BackupArgs),
+    /// Create certificates for a server that has none.
+    Tls(TlsArgs),
     /// Add, list and change accounts.
     User(UserArgs),
     /// Add, list and revoke the tokens of programs.
@@ -73,6 +77,15 @@ struct ServeArgs {
     /// Folder of the journal, the token and the lock [default: this user's data folder]
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// PEM file of the certificate with which connections are encrypted; with --tls-key.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file of the certificate's key.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen beyond this machine without encryption: everyone on the network can read passwords and prices.
+    #[arg(long)]
+    insecure_lan: bool,
     /// TOML file with settings; each can also be set by an environment variable, such as AFTERGLOW_HISTORY_DAYS.
     #[arg(long, env = "AFTERGLOW_SETTINGS")]
     settings: Option<PathBuf>,
@@ -132,6 +145,7 @@ impl Cli {
             | CliCommand::Check(_)
             | CliCommand::Backup(_)
             | CliCommand::Restore(_)
+            | CliCommand::Tls(_)
             | CliCommand::User(_)
             | CliCommand::Token(_)
             | CliCommand::Audit(_) => "off",
@@ -169,6 +183,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             let lists = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
             print_checked(&args.file, &lists)
         }
+        CliCommand::Tls(args) => tls(args),
         CliCommand::User(args) => user(args),
         CliCommand::Token(args) => token(args),
         CliCommand::Audit(args) => audit(&args),
@@ -215,6 +230,9 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     });
     let mut settings = Settings::read(file.transpose()?, |name| env::var(name).ok())?;
     settings.listen = args.listen.unwrap_or(settings.listen);
+    settings.tls_cert = args.tls_cert.unwrap_or(settings.tls_cert);
+    settings.tls_key = args.tls_key.unwrap_or(settings.tls_key);
+    settings.insecure_lan |= args.insecure_lan;
     settings.data_dir = args.data_dir.unwrap_or(settings.data_dir);
     if settings.data_dir.as_os_str().is_empty() {
         settings.data_dir = default_data_dir_or_error()?;
@@ -228,7 +246,7 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
             running = start(settings, folder, &user_name, clock::system()) => running?,
             stopped = &mut stop_signal => return stopped,
         };
-        print(format!("listening on http://{}\n", running.serving.address).as_bytes())?;
+        print(format!("listening on {}\n", running.url).as_bytes())?;
         if !running.accounts().has_accounts() {
             tracing::info!("there are no accounts: only the user of the data folder can connect; add one with `afterglow-server user add NAME`");
         }

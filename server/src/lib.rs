@@ -24,5 +24,6 @@ pub mod session;
 pub mod settings;
 pub mod start;
 pub mod timer;
+pub mod tls;
 pub mod transport;
 pub mod unavailable;

@@ -21,6 +21,13 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Folder that holds the journal, the token and the lock.
     pub data_dir: PathBuf,
+    /// PEM file of the server's certificate, followed by those of the authorities between it and a root. Empty: connections are not
+    /// encrypted.
+    pub tls_cert: PathBuf,
+    /// PEM file of the certificate's key.
+    pub tls_key: PathBuf,
+    /// Whether to listen beyond this machine without encryption: everyone on the network can read passwords and prices then.
+    pub insecure_lan: bool,
     /// Size limits of the protocol.
     pub limits: Limits,
     /// Minimum time between two batches of changes to a connection, in milliseconds.
@@ -67,6 +74,9 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
             data_dir: PathBuf::new(),
+            tls_cert: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            insecure_lan: false,
             limits: Limits::default(),
             flush_interval_ms: 16,
             edits_per_second: 200,
@@ -131,6 +141,9 @@ impl Settings {
                         invalid(format!("not a whole number ({error})"))
                     })?
                 }
+                toml::Value::Boolean(_) => text.parse().map(toml::Value::Boolean).map_err(
+                    |_not_a_boolean: std::str::ParseBoolError| invalid("use true or false".to_owned()),
+                )?,
                 toml::Value::Array(_) => {
                     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                     items.map(|item| toml::Value::String(item.to_owned())).collect::<Vec<_>>().into()

@@ -23,6 +23,7 @@ use crate::{
     room::RoomContext,
     session::SessionContext,
     settings::Settings,
+    tls::{Tls, TlsError, TlsFiles},
 };
 
 /// Number of files that the server itself has open at most: the journal, its copies, the log.
@@ -33,9 +34,18 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Without accounts a server must not be reachable from other machines.
-    #[error("{0} is not a loopback address: without accounts this server listens on 127.0.0.1 or [::1] only")]
-    NotLoopback(SocketAddr),
+    /// Without encryption a server must not be reachable from other machines.
+    #[error(
+        "{0} is not a loopback address: name a certificate with --tls-cert and --tls-key, or, if everyone on the network may \
+         read passwords and prices, use --insecure-lan"
+    )]
+    NotEncrypted(SocketAddr),
+    /// Only one of the two files is named.
+    #[error("a certificate needs both --tls-cert and --tls-key")]
+    HalfCertificate,
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The port is in use or not allowed.
     #[error("cannot listen on {address}; choose another port with --listen")]
     Listen {
@@ -60,8 +70,10 @@ pub enum StartError {
 
 /// A running server.
 pub struct Running {
-    /// The address that it listens on, and the id of this run.
+    /// The address for the user of the data folder, and the id of this run.
     pub serving: Serving,
+    /// Where clients reach it: `https://` if it has a certificate.
+    pub url: String,
     accounts: Arc<Accounts>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -85,8 +97,9 @@ pub async fn start(
     user_name: &str,
     clock: Clock,
 ) -> Result<Running, StartError> {
-    if !settings.listen.ip().is_loopback() {
-        return Err(StartError::NotLoopback(settings.listen));
+    let tls = tls_of(&settings)?;
+    if !settings.listen.ip().is_loopback() && tls.is_none() && !settings.insecure_lan {
+        return Err(StartError::NotEncrypted(settings.listen));
     }
     // The journal first: an empty one next to a token was truncated.
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(folder.path()).await?);
@@ -103,28 +116,56 @@ pub async fn start(
         renamed: watch::channel(0).0,
     };
     let hub = Arc::new(Hub::open(context, accounts.clone()).await?);
-    let address = settings.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-    let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    let listener = listen(settings.listen).await?;
+    let public = local_address(&listener)?;
+    // The user of the data folder connects without encryption, from this machine only.
+    let is_own = tls.is_none() && public.ip().is_loopback();
+    let own = if is_own { None } else { Some(listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?) };
+    let address = own.as_ref().map_or(Ok(public), local_address)?;
     let serving = Serving { address, instance: Uuid::new_v4() };
     let limit = Arc::new(ConnectionLimit::new(allowed_connections(settings.connections)));
     let budgets = Arc::new(Budgets::new(&settings));
     let session = SessionContext { hub, lists: Arc::default(), settings, clock, stop: stop.clone() };
     let http = HttpContext {
         session,
-        is_encrypted: false,
         budgets,
-        address,
+        tls: tls.clone(),
         instance: serving.instance,
         tasks: tasks.clone(),
         next_connection: Arc::new(AtomicU64::new(1)),
     };
-    tasks.spawn(serve(listener, router(http), limit, tasks.clone(), stop.clone()));
+    let app = router(http);
+    if let Some(own) = own {
+        tasks.spawn(serve(own, None, app.clone(), limit.clone(), tasks.clone(), stop.clone()));
+    }
+    if let Some(tls) = &tls {
+        tasks.spawn(tls.clone().run(stop.clone()));
+    }
+    let url = format!("{}://{public}", if tls.is_some() { "https" } else { "http" });
+    tasks.spawn(serve(listener, tls, app, limit, tasks.clone(), stop.clone()));
     tasks.spawn(accounts.clone().run(stop.clone()));
     folder.announce(&serving).map_err(StartError::Announce)?;
-    info!(%address, "listening");
-    Ok(Running { serving, accounts, stop, tasks, journal, folder })
+    info!(%url, "listening");
+    Ok(Running { serving, url, accounts, stop, tasks, journal, folder })
+}
+
+/// Reads the certificate of the settings, if they name one.
+fn tls_of(settings: &Settings) -> Result<Option<Arc<Tls>>, StartError> {
+    let (certificate, key) = (settings.tls_cert.clone(), settings.tls_key.clone());
+    match (certificate.as_os_str().is_empty(), key.as_os_str().is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(Arc::new(Tls::open(TlsFiles { certificate, key })?))),
+        (true, false) | (false, true) => Err(StartError::HalfCertificate),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+fn local_address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    listener.local_addr().map_err(|source| StartError::Listen { address: unknown, source })
 }
 
 /// Returns how long sessions last.

@@ -1,9 +1,6 @@
 //! Who sends a request: its token, and the site that it comes from.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -15,7 +12,7 @@ use axum::{
 use super::{
     connection_limit::Place,
     context::HttpContext,
-    origin::{Client, RemoteAddress, client_of},
+    origin::{Client, Connection, client_of},
     problem::Problem,
 };
 use crate::accounts::Presented;
@@ -63,23 +60,30 @@ pub(super) async fn require_own_site(
     next.run(request).await
 }
 
-/// Returns the client of a request. Without its address nothing is known of it.
+/// Returns the client of a request.
 fn client(context: &HttpContext, request: &Request) -> Client {
-    let remote = request.extensions().get::<RemoteAddress>();
-    let remote = remote.map_or(Ipv4Addr::UNSPECIFIED.into(), |RemoteAddress(address)| *address);
-    client_of(remote, request.headers(), &context.session.settings.trusted_proxies, context.is_encrypted)
+    client_of(connection(request), request.headers(), &context.session.settings.trusted_proxies)
+}
+
+fn connection(request: &Request) -> Connection {
+    request.extensions().get().copied().unwrap_or_else(Connection::unknown)
 }
 
 fn check_site(context: &HttpContext, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
-    let names = &context.session.settings.public_names;
+    let certified = context.tls.as_ref().map(|tls| tls.names()).unwrap_or_default();
+    let names = OwnNames {
+        address: connection(request).local,
+        public: &context.session.settings.public_names,
+        certified: &certified,
+    };
     // A target with a host replaces the header (RFC 9112, section 3.2.2).
     if let Some(target) = request.uri().authority()
-        && !is_own_name(target.host(), context.address.ip(), names)
+        && !names.contain(target.host())
     {
         return Err(Problem::foreign_host(target.host()));
     }
-    if !is_own_host(headers, context.address.ip(), names) {
+    if !is_own_host(headers, names) {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         return Err(Problem::foreign_host(host));
     }
@@ -108,21 +112,37 @@ pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// Returns whether the `Host` header names this server. A foreign name that resolves to this machine (DNS rebinding) does not
 /// count.
-fn is_own_host(headers: &HeaderMap, address: IpAddr, public_names: &[String]) -> bool {
+fn is_own_host(headers: &HeaderMap, names: OwnNames<'_>) -> bool {
     let mut hosts = headers.get_all(header::HOST).into_iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
         return false;
     };
-    is_own_name(authority.host(), address, public_names)
+    names.contain(authority.host())
 }
 
-fn is_own_name(name: &str, address: IpAddr, public_names: &[String]) -> bool {
-    match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback() || ip == address || public_names.iter().any(|own| own == name),
-        Err(_name) => {
-            name.eq_ignore_ascii_case("localhost")
-                || public_names.iter().any(|own| own.eq_ignore_ascii_case(name))
+/// The names of this server.
+#[derive(Clone, Copy)]
+struct OwnNames<'a> {
+    /// The address under which the connection has reached the server.
+    address: IpAddr,
+    /// The names and addresses of the settings.
+    public: &'a [String],
+    /// The names of the certificate.
+    certified: &'a [String],
+}
+
+impl OwnNames<'_> {
+    fn contain(self, name: &str) -> bool {
+        match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+            Ok(ip) => {
+                let is_reached = !self.address.is_unspecified() && ip == self.address.to_canonical();
+                ip.is_loopback() || is_reached || self.public.iter().any(|own| own == name)
+            }
+            Err(_name) => {
+                let mut own = self.public.iter().chain(self.certified);
+                name.eq_ignore_ascii_case("localhost") || own.any(|own| own.eq_ignore_ascii_case(name))
+            }
         }
     }
 }
@@ -173,7 +193,10 @@ mod tests {
 
     #[test]
     fn requests_to_other_names_are_rejected() {
-        let names = ["Desk.example".to_owned(), "10.0.0.9".to_owned()];
+        let (public, certified) =
+            (["Desk.example".to_owned(), "10.0.0.9".to_owned()], ["tls.example".to_owned()]);
+        let names =
+            |address: [u8; 4]| OwnNames { address: address.into(), public: &public, certified: &certified };
         for (host, is_own) in [
             ("127.0.0.1:7878", true),
             ("127.0.0.53", true),
@@ -183,6 +206,7 @@ mod tests {
             ("10.0.0.5:7878", true),
             ("10.0.0.9", true),
             ("desk.example:7878", true),
+            ("TLS.example", true),
             ("10.0.0.6", false),
             ("evil.example", false),
             ("localhost.evil.example", false),
@@ -193,12 +217,12 @@ mod tests {
             ("a b", false),
         ] {
             let given = headers(&[(header::HOST, host)]);
-            assert_eq!(is_own_host(&given, [10, 0, 0, 5].into(), &names), is_own, "{host}");
+            assert_eq!(is_own_host(&given, names([10, 0, 0, 5])), is_own, "{host}");
         }
-        assert!(!is_own_host(&HeaderMap::new(), [127, 0, 0, 1].into(), &names), "there is no host");
+        assert!(!is_own_host(&HeaderMap::new(), names([127, 0, 0, 1])), "there is no host");
         let mut two = headers(&[(header::HOST, "localhost")]);
         two.append(header::HOST, "evil.example".parse().unwrap());
-        assert!(!is_own_host(&two, [127, 0, 0, 1].into(), &names), "there are two hosts");
+        assert!(!is_own_host(&two, names([127, 0, 0, 1])), "there are two hosts");
     }
 
     #[test]

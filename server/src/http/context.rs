@@ -1,15 +1,12 @@
 //! Dependencies of the HTTP handlers.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::budget::Budgets;
-use crate::session::SessionContext;
+use crate::{session::SessionContext, tls::Tls};
 
 /// Dependencies of the HTTP handlers.
 #[derive(Clone)]
@@ -18,10 +15,8 @@ pub struct HttpContext {
     pub session: SessionContext,
     /// What each caller may use at once.
     pub budgets: Arc<Budgets>,
-    /// Whether connections are encrypted.
-    pub is_encrypted: bool,
-    /// The address that the server listens on.
-    pub address: SocketAddr,
+    /// The certificate, if the server has one. Its names are the server's.
+    pub tls: Option<Arc<Tls>>,
     /// Id of this run of the process.
     pub instance: Uuid,
     /// Owns the sessions' tasks.

@@ -1,14 +1,29 @@
 //! Where a request comes from: the address of the client, also behind a proxy.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::HeaderMap;
 
 use crate::accounts::Origin;
 
-/// The address of the other end of a connection.
+/// The connection that a request came over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RemoteAddress(pub(super) IpAddr);
+pub(super) struct Connection {
+    /// Address of the other end.
+    pub(super) remote: IpAddr,
+    /// Address of this end, under which the server was reached.
+    pub(super) local: IpAddr,
+    /// Whether it is encrypted.
+    pub(super) is_encrypted: bool,
+}
+
+impl Connection {
+    /// Returns a connection of which nothing is known.
+    pub(super) fn unknown() -> Self {
+        let unspecified = Ipv4Addr::UNSPECIFIED.into();
+        Self { remote: unspecified, local: unspecified, is_encrypted: false }
+    }
+}
 
 /// The client of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +35,8 @@ pub(super) struct Client {
 }
 
 /// Returns the client of a request. What a proxy says counts only if the proxy is named in the settings.
-pub(super) fn client_of(
-    remote: IpAddr,
-    headers: &HeaderMap,
-    trusted_proxies: &[IpAddr],
-    is_encrypted: bool,
-) -> Client {
+pub(super) fn client_of(connection: Connection, headers: &HeaderMap, trusted_proxies: &[IpAddr]) -> Client {
+    let Connection { remote, is_encrypted, .. } = connection;
     let is_trusted = |address: &IpAddr| trusted_proxies.contains(&address.to_canonical());
     let forwarded = || {
         let values = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
@@ -62,7 +73,8 @@ mod tests {
         for (name, value) in headers {
             given.append(*name, value.parse().unwrap());
         }
-        let Client { origin, is_encrypted } = client_of(remote.parse().unwrap(), &given, &proxies, false);
+        let connection = Connection { remote: remote.parse().unwrap(), ..Connection::unknown() };
+        let Client { origin, is_encrypted } = client_of(connection, &given, &proxies);
         (origin.address.to_string(), origin.is_remote, is_encrypted)
     }
 

@@ -6,6 +6,7 @@ use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
@@ -16,11 +17,14 @@ use tracing::{debug, warn};
 
 use super::{
     connection_limit::{ConnectionLimit, Place},
-    origin::RemoteAddress,
+    origin::Connection,
 };
+use crate::tls::Tls;
 
 /// Maximum time that a client may take to send the head of a request, and that it may be idle between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time that a client may take for the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time without progress while a response is written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Maximum size of a request's head, and of what is queued of a response, in bytes.
@@ -36,6 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves every connection until the server stops.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     app: Router,
     limit: Arc<ConnectionLimit>,
     tasks: TaskTracker,
@@ -47,10 +52,9 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, remote)) => {
+            Ok((stream, _)) => {
                 let place = Arc::new(limit.admit());
-                let remote = RemoteAddress(remote.ip());
-                tasks.spawn(serve_connection((stream, remote), app.clone(), place, stop.clone()));
+                tasks.spawn(accept(stream, tls.clone(), app.clone(), place, stop.clone()));
             }
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
@@ -67,8 +71,10 @@ fn is_of_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn serve_connection(
-    (stream, remote): (TcpStream, RemoteAddress),
+/// Serves a connection, encrypted if there is a certificate.
+async fn accept(
+    stream: TcpStream,
+    tls: Option<Arc<Tls>>,
     app: Router,
     place: Arc<Place>,
     stop: CancellationToken,
@@ -76,31 +82,55 @@ async fn serve_connection(
     if let Err(error) = stream.set_nodelay(true).and_then(|()| limit_unsent_bytes(&stream)) {
         debug!(%error, "failed to set the options of a connection");
     }
+    let (Ok(remote), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
+    let connection = Connection { remote: remote.ip(), local: local.ip(), is_encrypted: tls.is_some() };
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let stream = Box::pin(stream);
+    let Some(tls) = tls else { return serve_connection(stream, connection, app, place, stop).await };
+    let encrypted = tokio::select! {
+        encrypted = timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)) => encrypted,
+        () = place.evicted() => return,
+        () = stop.cancelled() => return,
+    };
+    match encrypted {
+        // On the heap, so that a plain connection has no room for it.
+        Ok(Ok(stream)) => Box::pin(serve_connection(stream, connection, app, place, stop)).await,
+        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+        Err(_elapsed) => debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    connection: Connection,
+    app: Router,
+    place: Arc<Place>,
+    stop: CancellationToken,
+) {
     let of_request = place.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(of_request.clone());
-        request.extensions_mut().insert(remote);
+        request.extensions_mut().insert(connection);
         let response = app.clone().call(request);
         async { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
     });
-    let connection = http1::Builder::new()
+    let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = pin!(connection);
+    let mut served = pin!(served);
     tokio::select! {
-        ended = &mut connection => return log_end(ended),
+        ended = &mut served => return log_end(ended),
         () = place.evicted() => return,
         () = stop.cancelled() => {}
     }
     if place.is_authenticated() {
-        connection.as_mut().graceful_shutdown();
-        if let Ok(ended) = timeout(STOP_TIMEOUT, connection).await {
+        served.as_mut().graceful_shutdown();
+        if let Ok(ended) = timeout(STOP_TIMEOUT, served).await {
             log_end(ended);
         }
     }

@@ -33,6 +33,7 @@ mod simulation;
 mod stored;
 mod subscribing;
 mod support;
+mod tls;
 mod token;
 mod two_writers;
 mod upgrading;

@@ -90,6 +90,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "folder",
             "accounts",
             "journal/sqlite/file.rs",
+            // Certificates.
+            "tls.rs",
+            "tls",
         ],
     ),
     (
