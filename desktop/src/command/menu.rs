@@ -2,6 +2,7 @@
 
 use egui::{
     Button, Context, EventFilter, FocusDirection, Id, Key, Modifiers, Popup, Response, ScrollArea, Ui,
+    style::ScrollAnimation,
 };
 
 use super::{table::entry_of, when::Conditions, window::Command};
@@ -47,7 +48,8 @@ fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
 /// Scrolls the menu of a small window to an item that the keys have moved to.
 pub fn scroll_to_focus(item: &Response) {
     if item.gained_focus() {
-        item.scroll_to_me(None);
+        // At once: the next key may come before an animation ends.
+        item.scroll_to_me_animation(None, ScrollAnimation::none());
     }
 }
 

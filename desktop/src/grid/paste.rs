@@ -226,7 +226,11 @@ impl Plan {
             ));
             lines.extend(invalid.iter().take(MAX_LISTED).map(|invalid| {
                 let InvalidCell { line, text, column, why } = invalid;
-                format!("Row {line}, {column}, \u{201c}{text}\u{201d}: {why}")
+                // Most reasons quote the text.
+                match why.contains(text.as_str()) {
+                    true => format!("Line {line}, {column}: {why}"),
+                    false => format!("Line {line}, {column}, \u{201c}{text}\u{201d}: {why}"),
+                }
             }));
             if invalid.len() > MAX_LISTED {
                 lines.push(format!(

@@ -45,6 +45,13 @@ impl Selection {
         self.target = Some((row, column));
     }
 
+    /// Moves the cursor to another column of its row, once that column exists.
+    pub fn move_to_column(&mut self, column: ColumnKey) {
+        if let Some(row) = self.cursor.as_ref().and_then(|cursor| cursor.row) {
+            self.move_to_row(row, Some(column));
+        }
+    }
+
     /// Whether the cursor has reached the row of the last [`move_to_row`](Self::move_to_row).
     pub fn has_reached_target(&self) -> bool {
         self.target.is_none()
@@ -158,8 +165,8 @@ impl Selection {
         }
     }
 
-    /// Moves the cursor after a commit: within the selection if there is one. After a run of Tabs, a step up or
-    /// down leads to the column in which it began.
+    /// Moves the cursor after a commit: within the selection if there is one, else past sections, whose titles the next figure would
+    /// replace. After a run of Tabs, or from the title of a section, a step up or down leads to the column in which it began.
     pub(super) fn step_after_commit(&mut self, table: &Table<'_>, step: Step, page: usize) {
         if self.go_round(table, step) {
             return;
@@ -171,6 +178,22 @@ impl Selection {
             cursor.column = from;
         }
         self.step(table, step, page);
+        while matches!(step, Step::Up | Step::Down)
+            && let Some(index) = self.cursor_index(table)
+            && table.row_at(index).is_some_and(|row| table.is_section(row))
+        {
+            self.step(table, step, page);
+            if self.cursor_index(table) == Some(index) {
+                break;
+            }
+        }
+    }
+
+    /// Moves the cursor to the title of the section that it is on. A step after the commit leads back to its column.
+    pub(super) fn go_to_title(&mut self, title: ColumnKey) {
+        if let Some(cursor) = self.cursor.as_mut().filter(|cursor| cursor.column != title) {
+            self.tabs_from = Some(std::mem::replace(&mut cursor.column, title));
+        }
     }
 
     /// Moves the cursor to the next cell of the selection, row by row, or column by column for a step up or

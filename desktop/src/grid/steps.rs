@@ -72,14 +72,18 @@ fn data_edge(from: usize, end: usize, is_filled: impl Fn(usize) -> bool) -> usiz
 /// Returns the next or previous editable cell, wrapping to the adjacent row.
 fn editable_neighbour(table: &Table<'_>, index: usize, column: usize, forward: bool) -> (usize, usize) {
     let columns = table.columns();
+    let is_section = |index: &usize| table.row_at(*index).is_some_and(|row| table.is_section(row));
     let (mut row, mut at) = (index, column);
     for _ in 0..=columns.len() {
-        match (forward, at + 1 < columns.len(), at > 0) {
-            (true, true, _) => at += 1,
-            (true, false, _) if row < table.len() => (row, at) = (row + 1, 0),
-            (false, _, true) => at -= 1,
-            (false, _, false) if row > 0 => (row, at) = (row - 1, columns.len() - 1),
-            _ => break,
+        // Past sections, whose titles the next figure would replace.
+        let below = || (row + 1..=table.len()).find(|index| !is_section(index));
+        let above = || (0..row).rev().find(|index| !is_section(index));
+        let is_in_row = if forward { at + 1 < columns.len() } else { at > 0 };
+        let next_row = if forward { below() } else { above() };
+        match next_row {
+            _ if is_in_row => at = if forward { at + 1 } else { at - 1 },
+            Some(next) => (row, at) = (next, if forward { 0 } else { columns.len() - 1 }),
+            None => break,
         }
         if table.editable(table.id_at(row), &columns[at]).is_some() {
             return (row, at);

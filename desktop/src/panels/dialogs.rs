@@ -72,6 +72,20 @@ impl Kind {
         };
         entry_of(&command).dialog_title()
     }
+
+    /// Returns the hint of the text field, and the title of the button that confirms.
+    fn texts(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NewWatchlist => ("Name", "Create"),
+            Self::Rename(_) => ("Name", "Rename"),
+            Self::AddColumn(..) => ("Title", "Add"),
+            Self::RenameColumn(..) => ("Title", "Rename"),
+            Self::Import => ("Path to a CSV file with a header row", "Import"),
+            Self::Export { replaced: Some(_), .. } => ("Path of the file", "Replace"),
+            Self::Export { .. } => ("Path of the file", "Export"),
+            Self::Delete(..) | Self::Deleted(..) => ("", ""),
+        }
+    }
 }
 
 /// The kind chosen for a new column.
@@ -215,17 +229,11 @@ impl Dialog {
     /// Draws a dialog with a text field.
     fn show_field(mut self, ui: &Ui, offline: Option<&str>) -> (Option<Self>, Option<Command>) {
         self.take_browsed();
+        if offline.is_none() && matches!(self.kind, Kind::NewWatchlist) {
+            self.error = None;
+        }
         let title = self.kind.title();
-        let (hint, done) = match self.kind {
-            Kind::NewWatchlist => ("Name", "Create"),
-            Kind::Rename(_) => ("Name", "Rename"),
-            Kind::AddColumn(..) => ("Title", "Add"),
-            Kind::RenameColumn(..) => ("Title", "Rename"),
-            Kind::Import => ("Path to a CSV file with a header row", "Import"),
-            Kind::Export { replaced: Some(_), .. } => ("Path of the file", "Replace"),
-            Kind::Export { .. } => ("Path of the file", "Export"),
-            Kind::Delete(..) | Kind::Deleted(..) => ("", ""),
-        };
+        let (hint, done) = self.kind.texts();
         let error = self.title_error();
         let is_kind_valid = match &self.kind {
             Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use egui::{
     Align, ComboBox, Id, Label, Layout, Panel, Response, RichText, Sense, Ui,
-    collapsing_header::paint_default_icon, vec2,
+    collapsing_header::paint_default_icon, style::ScrollAnimation, vec2,
 };
 use egui_extras::{Column, TableBuilder, TableRow};
 use shared::{
@@ -297,7 +297,9 @@ fn show_edit(
 /// Scrolls to an entry that the keys have moved to, and to its neighbors, which they move to next.
 fn scroll_to_focus(ui: &Ui, item: &Response) {
     if item.gained_focus() {
-        ui.scroll_to_rect(item.rect.expand2(vec2(0.0, 1.5 * ROW)), None);
+        // At once: the next key may come before an animation ends.
+        let shown = item.rect.expand2(vec2(0.0, 1.5 * ROW));
+        ui.scroll_to_rect_animation(shown, None, ScrollAnimation::none());
     }
 }
 
@@ -343,15 +345,22 @@ fn show_change(
         show_origin(row, &log.entries()[index], is_wide, view);
     }
     let description = describe(log, index, view);
+    let mut line = None;
     row.col(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         ui.add_space(if is_below { INDENT } else { 0.0 });
         let text = RichText::new(&description).font(theme::small()).color(view.palette.text);
-        ui.add(Label::new(text).truncate()).on_hover_text(&description);
+        // A stop of the keys: entries without a button are passed and read, too.
+        let label = Label::new(text).truncate().sense(Sense::focusable_noninteractive());
+        let label = ui.add(label).on_hover_text(&description);
+        scroll_to_focus(ui, &label);
+        line = Some(label.id);
     });
     row.col(|ui| match restore_of(log, index, view) {
         Restore::Edit(change, what) => {
             if restore_button(ui, RESTORE, what) {
+                // The button goes away: what follows is for the history, and not for the rows.
+                line.into_iter().for_each(|line| ui.memory_mut(|memory| memory.request_focus(line)));
                 commands.push(AppCommand::Edit { watchlist: view.id, changes: vec![change] }.into());
             }
         }

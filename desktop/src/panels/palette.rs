@@ -1,6 +1,8 @@
 //! The command palette: every command, found by typing parts of its title; and the list of all watchlists, by their names.
 
-use egui::{Button, Id, Key, Label, Modal, Response, RichText, ScrollArea, TextEdit, Ui};
+use egui::{
+    Button, Id, Key, Label, Modal, Response, RichText, ScrollArea, TextEdit, Ui, style::ScrollAnimation,
+};
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
@@ -158,7 +160,7 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> Resp
         response = response.on_disabled_hover_text(reason);
     }
     if scrolls {
-        response.scroll_to_me(None);
+        response.scroll_to_me_animation(None, ScrollAnimation::none());
     }
     if !item.description.is_empty() {
         response = response.on_hover_text(item.description);

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use egui::{CentralPanel, Panel, Ui};
-use shared::{column::ColumnKey, edit::CellRef, ids::RowId};
+use shared::{
+    column::ColumnKey,
+    edit::{CellRef, Change},
+    ids::RowId,
+};
 use uuid::Uuid;
 
 use super::{
@@ -27,6 +31,15 @@ use crate::{
     store::Connection,
     theme::{self, Palette},
 };
+
+/// Returns the column that a command adds.
+fn added_column(command: &Command) -> Option<ColumnKey> {
+    let Command::App(AppCommand::Edit { changes, .. }) = command else { return None };
+    changes.iter().find_map(|change| match change {
+        Change::AddColumn(add) => Some(add.key.clone()),
+        _ => None,
+    })
+}
 
 impl Window {
     /// Draws the window and executes its commands.
@@ -67,6 +80,9 @@ impl Window {
             let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);
             let (dialog, asked) = dialog.show(ui, now, offline);
             self.overlays.dialog = dialog;
+            if let Some(column) = asked.as_ref().and_then(added_column) {
+                self.grid.selection.move_to_column(column);
+            }
             commands.extend(asked);
         }
         if let Some(joining) = state.joining.as_ref().filter(|joining| joining.needs_consent()) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use desktop::{
-    command::{AppCommand, Command, DialogKind, RESTORE_WATCHLIST},
+    command::{AppCommand, Command, DialogKind, RESTORE_WATCHLIST, entry_of},
     theme::ThemeChoice,
 };
 use egui::{Event, Key, Modifiers, vec2};
@@ -272,22 +272,35 @@ fn the_keys_go_through_the_whole_history_and_scroll_it() {
     let mut headless = Headless::start(folder.path());
     let list = headless.window.list().unwrap();
     let row = headless.shown().unwrap().rows().iter().next().unwrap().id;
-    for number in 0..60 {
+    // Between two prices there are renames of the watchlist, which have no button.
+    for number in 0..30 {
         let change = Change::set(row, &"price".into(), number.to_string().as_str().into());
         headless.execute(AppCommand::Edit { watchlist: list, changes: vec![change] });
+        for name in 0..6 {
+            let rename = Change::rename(&format!("Name {number} {name}"));
+            headless.execute(AppCommand::Edit { watchlist: list, changes: vec![rename] });
+        }
     }
     headless.settle();
     headless.key(Modifiers::COMMAND, Key::H);
     wait_for("the history", || headless.find("Restore").map(drop));
     headless.key(Modifiers::NONE, Key::F6);
-    let mut restored = BTreeSet::new();
-    for _ in 0..90 {
+    let (mut entries, mut buttons) = (BTreeSet::new(), 0);
+    let older = entry_of(&AppCommand::RequestLog { older: true }.into()).title;
+    for _ in 0..300 {
         headless.key(Modifiers::NONE, Key::Tab);
-        if headless.focused().as_deref() == Some("Restore") {
-            restored.extend(headless.focused_controls());
+        let Some(focused) = headless.focused() else { continue };
+        if focused == older {
+            headless.key(Modifiers::NONE, Key::Enter);
         }
+        buttons += usize::from(focused == "Restore");
+        entries.extend(Some(focused).filter(|entry| entry.starts_with("MMM Price")));
     }
-    assert!(restored.len() >= 55, "{} buttons are reached", restored.len());
+    assert!(
+        entries.len() >= 28 && buttons >= 28,
+        "{} entries and {buttons} buttons are reached",
+        entries.len()
+    );
     headless.stop();
 }
 

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use rust_decimal::Decimal;
+
 use crate::{
     column::{Column, ColumnKey, ColumnKind, standard_columns},
     edit::Change,
@@ -145,6 +147,10 @@ impl Table {
         for (row, field) in self.rows.iter_mut().zip(fields).filter(|(_, field)| !field.is_empty()) {
             let literal = match kind {
                 ColumnKind::Flag => Literal::Flag(field == "true"),
+                ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
+                    let exact = Written::read(field).map(|written| written.number.to_string());
+                    Literal::from(exact.as_deref().unwrap_or(field))
+                }
                 _ => Literal::from(field.as_str()),
             };
             row.insert(key.clone(), literal);
@@ -191,7 +197,35 @@ fn folded(title: &str) -> String {
     title.chars().filter(|c| c.is_alphanumeric() || *c == '%').flat_map(char::to_lowercase).collect()
 }
 
-/// Returns the narrowest kind that represents every field exactly as written.
+/// A number as spreadsheets write it: with groups, a currency sign, a percent sign, or in parentheses.
+struct Written {
+    number: Decimal,
+    is_percent: bool,
+}
+
+impl Written {
+    /// Reads a field, unless it may be something else: a code with leading zeros, a fraction, a date, or a number with a letter.
+    fn read(field: &str) -> Option<Self> {
+        let (text, is_percent) = match field.trim().strip_suffix('%') {
+            Some(text) => (text.trim_end(), true),
+            None => (field.trim(), false),
+        };
+        let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let has_leading_zero =
+            digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit());
+        if has_leading_zero
+            || text.contains('/')
+            || text.contains(char::is_alphabetic)
+            || text.contains(['=', ':'])
+        {
+            return None;
+        }
+        let number = number::parse_typed(text, None, Separators::ENGLISH).ok()?.number;
+        Some(Self { number, is_percent })
+    }
+}
+
+/// Returns the narrowest kind that represents every field: exactly as written, or as a number that is written in another way.
 fn guess_kind(fields: &[String]) -> ColumnKind {
     let filled = || fields.iter().filter(|field| !field.is_empty());
     if filled().next().is_none() {
@@ -204,6 +238,17 @@ fn guess_kind(fields: &[String]) -> ColumnKind {
     {
         let decimals = scales.into_iter().max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
         return ColumnKind::Number { decimals: decimals.min(8) };
+    }
+    let written: Option<Vec<Written>> = filled().map(|field| Written::read(field)).collect();
+    if let Some(written) = written
+        && written.iter().all(|number| number.is_percent == written[0].is_percent)
+    {
+        let scales = written.iter().map(|written| written.number.scale());
+        let decimals = scales.max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0).min(8);
+        return match written[0].is_percent {
+            true => ColumnKind::Percent { decimals },
+            false => ColumnKind::Number { decimals },
+        };
     }
     if filled().all(|field| field == "true" || field == "false") {
         return ColumnKind::Flag;
@@ -225,6 +270,28 @@ mod tests {
     fn table(rows: usize) -> Table {
         let symbols = (0..rows).map(|row| format!("S{row}")).collect();
         Table::fill(&["Symbol".to_owned()], &[symbols]).unwrap()
+    }
+
+    #[test]
+    fn numbers_as_spreadsheets_write_them_are_numbers() {
+        let kind = |fields: &[&str]| guess_kind(&fields.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let (number, percent) =
+            (|decimals| ColumnKind::Number { decimals }, |decimals| ColumnKind::Percent { decimals });
+        assert_eq!(kind(&["9%", "10%", "", "-2.5%"]), percent(1));
+        assert_eq!(kind(&["$1,200.50", "$90.00", "$700", "(8)"]), number(2));
+        assert_eq!(kind(&["1,234", "+5", "7"]), number(0));
+        for fields in
+            [&["9%", "7"][..], &["007", "1"], &["1/4"], &["1.2k"], &["12:30"], &["n/a", "1"], &["1,23"]]
+        {
+            assert_eq!(kind(fields), ColumnKind::Text, "{fields:?}");
+        }
+        let fields = vec!["$1,200.50".to_owned(), "(8)".to_owned()];
+        let table = Table::fill(
+            &["Symbol".to_owned(), "Notional".to_owned()],
+            &[vec!["A".into(), "B".into()], fields],
+        );
+        let cells: Vec<_> = table.unwrap().rows.iter().map(|row| row[&"notional".into()].clone()).collect();
+        assert_eq!(cells, [Literal::from("1200.50"), Literal::from("-8")]);
     }
 
     fn inserts(table: &Table, limits: &Limits) -> Vec<Vec<Change>> {

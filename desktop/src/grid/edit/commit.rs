@@ -14,7 +14,7 @@ use super::{
     picker::Picker,
 };
 use crate::{
-    command::{Command, EditorCommand, GridCommand},
+    command::{Command, EditorCommand, GridCommand, entry_of},
     grid::{
         confirm::edit_or_confirm,
         cursor::Cursor,
@@ -39,8 +39,15 @@ pub(in crate::grid) fn open(
     if row.is_some_and(|row| frame.table.is_section(row))
         && let Some(first) = frame.table.columns().first()
     {
+        if matches!(opening, Opening::Typed(_)) && cursor.column != *first.key() {
+            // A figure typed here would become the title.
+            let key = entry_of(&GridCommand::Open.into()).key();
+            return Some(Command::notify(format!(
+                "This row is the title of a section. Press {key} to edit it."
+            )));
+        }
         cursor.column = first.key().clone();
-        selection.cursor = Some(cursor.clone());
+        selection.go_to_title(first.key().clone());
     }
     let column = frame.table.column(&cursor.column)?;
     if cursor.row.is_none()

@@ -135,3 +135,47 @@ fn an_edited_section_is_shown_until_the_editor_closes() {
     (0..3).for_each(|_| harness.frames());
     assert_eq!(harness.symbols(), Vec::<String>::new());
 }
+
+/// A trader types prices down or up a column, or along the rows: the titles stay, and so does the column.
+#[test]
+fn figures_typed_across_a_section_leave_its_title_alone() {
+    for (key, modifiers, from) in [(Key::Enter, Modifiers::NONE, 0), (Key::Enter, Modifiers::SHIFT, 4)] {
+        let mut harness = in_sections();
+        harness.go(from, PRICE);
+        for price in ["11", "12", "13", "14"] {
+            harness.text(price);
+            harness.keys(modifiers, key);
+        }
+        assert_eq!(harness.symbols(), ["D", "C", "Banks", "B", "A"]);
+        let mut prices = ["D", "C", "B", "A"].map(|symbol| harness.cell(&format!("Price of {symbol}")));
+        if from > 0 {
+            prices.reverse();
+        }
+        assert_eq!(prices, ["11.00", "12.00", "13.00", "14.00"]);
+    }
+    let mut harness = in_sections();
+    harness.go(1, PRICE);
+    harness.key(Key::End);
+    harness.key(Key::Tab);
+    assert_eq!(harness.focused().as_deref(), Some("Symbol of B"));
+    harness.keys(Modifiers::SHIFT, Key::Tab);
+    assert_eq!(harness.focused().as_deref(), Some("Due of C"));
+}
+
+#[test]
+fn a_figure_typed_on_a_section_is_not_its_title() {
+    let mut harness = in_sections();
+    harness.go(2, PRICE);
+    harness.text("13.3");
+    assert_eq!(harness.editor(), None);
+    assert_eq!(harness.app().notices, ["This row is the title of a section. Press F2 to edit it."]);
+    harness.key(Key::F2);
+    harness.text("!");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols()[2], "Banks!");
+    assert_eq!(harness.focused().as_deref(), Some("Price of B"), "the column in which the cursor was");
+    harness.go(2, 0);
+    harness.text("Metals");
+    harness.key(Key::Enter);
+    assert_eq!(harness.symbols()[2], "Metals", "typed on the title itself");
+}

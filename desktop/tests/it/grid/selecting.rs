@@ -509,7 +509,7 @@ fn a_pasted_percentage_is_not_a_plain_number() {
     harness.go(0, PRICE);
     harness.paste("4%\n-2%\n+10 %\n");
     harness.0.get_by_label("3 cells are not valid and will be skipped:");
-    harness.0.get_by_label_contains("\u{201c}4%\u{201d}: \"4%\" is a percentage");
+    harness.0.get_by_label_contains("Line 1, Price: \"4%\" is a percentage");
     assert!(harness.app().edits.is_empty());
     harness.key(Key::Escape);
     harness.paste("(5)\n");
