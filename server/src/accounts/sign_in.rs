@@ -255,3 +255,91 @@ impl Accounts {
         self.throttle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::Ipv4Addr,
+        sync::{
+            Arc,
+            atomic::{AtomicI64, Ordering},
+        },
+    };
+
+    use shared::{account::Role, ids::UserId};
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::accounts::{Lifetimes, LocalAccount, Origin, Presented};
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    const PASSWORD: &str = "harbour lamp forty";
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// Returns accounts with a person, and what sets their wall clock.
+    async fn with_ann() -> (Accounts, Arc<AtomicI64>) {
+        let wall = Arc::new(AtomicI64::new(1_000_000_000_000));
+        let read = wall.clone();
+        let clock = Arc::new(move || Timestamp::from_millis(read.load(Ordering::SeqCst)));
+        let local = User { id: UserId(Uuid::nil()), name: "local".into(), role: Role::Admin };
+        let lifetimes = Lifetimes { idle: 12 * HOUR, absolute: 30 * 24 * HOUR };
+        let accounts = Accounts::in_memory(LocalAccount::in_memory(local), lifetimes, clock).unwrap();
+        accounts.add(&accounts.local_caller(), ("ann", PASSWORD), false, HERE).await.unwrap();
+        (accounts, wall)
+    }
+
+    async fn sign_in(accounts: &Accounts) -> String {
+        let signed_in = accounts.sign_in(("ann", PASSWORD), (HERE, "test/1"), None).await;
+        signed_in
+            .map(|signed_in| signed_in.secret.text().to_owned())
+            .unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    fn is_signed_in(accounts: &Accounts, secret: &str) -> bool {
+        let presented = Presented { bearer: None, session: Some(secret) };
+        accounts.authenticate(presented, Origin { address: HERE, is_remote: false }).is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_without_use_and_in_any_case_after_its_absolute_lifetime() {
+        let (accounts, _) = with_ann().await;
+        let unused = sign_in(&accounts).await;
+        advance(12 * HOUR).await;
+        assert!(!is_signed_in(&accounts, &unused));
+        let used = sign_in(&accounts).await;
+        for _ in 0..(30 * 24 / 11) {
+            advance(11 * HOUR).await;
+            assert!(is_signed_in(&accounts, &used));
+        }
+        advance(11 * HOUR).await;
+        assert!(!is_signed_in(&accounts, &used), "however often it is used");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_that_jumps_ends_no_session_and_extends_none() {
+        let (accounts, wall) = with_ann().await;
+        let secret = sign_in(&accounts).await;
+        for jump in [24 * 3_600_000, -48 * 3_600_000] {
+            wall.fetch_add(jump, Ordering::SeqCst);
+            assert!(is_signed_in(&accounts, &secret));
+        }
+        advance(12 * HOUR).await;
+        assert!(!is_signed_in(&accounts, &secret));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_has_a_limited_number_of_sessions() {
+        let (accounts, _) = with_ann().await;
+        let first = sign_in(&accounts).await;
+        for _ in 1..MAX_SESSIONS {
+            advance(Duration::from_secs(1)).await;
+            sign_in(&accounts).await;
+        }
+        assert!(is_signed_in(&accounts, &first));
+        advance(Duration::from_secs(1)).await;
+        sign_in(&accounts).await;
+        let own = accounts.directory().account_named("ann").unwrap().id;
+        assert_eq!(accounts.directory().sessions_of(own).len(), MAX_SESSIONS);
+        assert!(is_signed_in(&accounts, &first), "the one that was not used for longest has ended");
+    }
+}
