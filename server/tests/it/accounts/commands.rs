@@ -6,7 +6,10 @@ use std::{
     process::{Output, Stdio},
 };
 
-use crate::program::{Served, error_message, program, run, stdout};
+use crate::{
+    http_calls::call,
+    program::{Served, client_of, error_message, program, run, stdout},
+};
 
 const PASSWORD: &str = "harbour lamp forty";
 
@@ -128,4 +131,41 @@ fn a_changed_audit_log_is_noticed() {
     file.execute("DELETE FROM audit WHERE number = 2", []).unwrap();
     let error = error_message(&run(&["audit"], folder.path()));
     assert!(error.contains("broken at entry 2"), "{error}");
+}
+
+/// Whatever is logged, and however much, no secret is.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_and_no_secret_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut server = program();
+    server.env("AFTERGLOW_LOG", "trace").stderr(std::fs::File::create(&log).unwrap());
+    let data = folder.path().join("data");
+    let served = Served::spawn(server, &data);
+    stdout(&with_password(&["user", "add", "ann"], PASSWORD, &data));
+    let token = stdout(&run(&["token", "add", "--name", "feed", "--user", "ann"], &data));
+    let url = |path: &str| format!("http://{}/api/v1/{path}", served.address);
+    let body = |password: &str| serde_json::json!({ "name": "ann", "password": password });
+    let (status, answer) = call("POST", url("session"), None, Some(body(PASSWORD))).await;
+    assert_eq!(status, 200);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    let session = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
+    let (status, _) = call("POST", url("session"), None, Some(body("another secret lamp"))).await;
+    assert_eq!(status, 401);
+    let bearer = format!("Bearer {}", token.trim());
+    assert_eq!(call("GET", url("watchlists"), Some(bearer), None).await.0, 200);
+    let local = std::fs::read_to_string(data.join("local.token")).unwrap();
+    drop(client_of(&served, &data).await);
+    drop(served);
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("listening"), "{text}");
+    for secret in [PASSWORD, "another secret lamp", token.trim(), &session, local.trim()] {
+        assert!(!text.contains(secret), "{secret} is logged");
+    }
+    let stored = std::fs::read(data.join("accounts.sqlite")).unwrap();
+    let wal = std::fs::read(data.join("accounts.sqlite-wal")).unwrap_or_default();
+    for secret in [PASSWORD, "another secret lamp", token.trim(), &session] {
+        let is_stored = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!is_stored(&stored) && !is_stored(&wal), "{secret} is stored");
+    }
 }
