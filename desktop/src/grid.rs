@@ -49,7 +49,8 @@ pub use confirm::edits_or_question;
 pub use cursor::Cursor;
 pub use edit::Editor;
 use egui::{
-    EventFilter, Id, Key, Popup, PopupCloseBehavior, Pos2, Rect, Response, Sense, SetOpenCommand, Ui, pos2,
+    EventFilter, FocusDirection, Id, Key, Popup, PopupCloseBehavior, Pos2, Rect, Response, Sense,
+    SetOpenCommand, Ui, pos2,
 };
 pub use header::new_column_kinds;
 pub use scroll::ScrollPosition;
@@ -83,6 +84,10 @@ pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Comm
     state.show_find(ui, view);
     let rect = ui.available_rect_before_wrap();
     focus::record(ui, Region::Grid, rect, id);
+    if (state.had_keys || state.editing.reclaims_focus) && !state.editing.is_open() {
+        // The arrows and Tab are for the rows. egui learns that only when they have had the focus for a frame.
+        ui.memory_mut(|memory| memory.move_focus(FocusDirection::None));
+    }
     let response = ui.interact(rect, id, Sense::click_and_drag());
     ui.advance_cursor_after_rect(rect);
     state.update_anchor(ui, view, rect);

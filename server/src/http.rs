@@ -29,7 +29,7 @@ pub use self::{
     budget::Budgets,
     connection_limit::{ConnectionLimit, MAX_UNAUTHENTICATED},
     context::HttpContext,
-    serve::serve,
+    serve::{Listening, serve},
 };
 
 /// A call: its method, its path, and what answers it.

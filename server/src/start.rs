@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     descriptors,
     folder::{DataFolder, Serving},
-    http::{Budgets, ConnectionLimit, HttpContext, MAX_UNAUTHENTICATED, router, serve},
+    http::{Budgets, ConnectionLimit, HttpContext, Listening, MAX_UNAUTHENTICATED, router, serve},
     hub::Hub,
     journal::{Journal, JournalError, sqlite::SqliteJournal},
     room::RoomContext,
@@ -119,7 +119,7 @@ pub async fn start(
     let listener = listen(settings.listen).await?;
     let public = local_address(&listener)?;
     // The user of the data folder connects without encryption, from this machine only.
-    let is_own = tls.is_none() && public.ip().is_loopback();
+    let is_own = tls.is_none() && public.ip().is_loopback() && settings.trusted_proxies.is_empty();
     let own = if is_own { None } else { Some(listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?) };
     let address = own.as_ref().map_or(Ok(public), local_address)?;
     let serving = Serving { address, instance: Uuid::new_v4() };
@@ -136,13 +136,20 @@ pub async fn start(
     };
     let app = router(http);
     if let Some(own) = own {
-        tasks.spawn(serve(own, None, app.clone(), limit.clone(), tasks.clone(), stop.clone()));
+        tasks.spawn(serve(
+            own,
+            Listening { tls: None, is_own: true },
+            app.clone(),
+            limit.clone(),
+            tasks.clone(),
+            stop.clone(),
+        ));
     }
     if let Some(tls) = &tls {
         tasks.spawn(tls.clone().run(stop.clone()));
     }
     let url = format!("{}://{public}", if tls.is_some() { "https" } else { "http" });
-    tasks.spawn(serve(listener, tls, app, limit, tasks.clone(), stop.clone()));
+    tasks.spawn(serve(listener, Listening { tls, is_own: false }, app, limit, tasks.clone(), stop.clone()));
     tasks.spawn(accounts.clone().run(stop.clone()));
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%url, "listening");

@@ -277,7 +277,7 @@ fn reading() -> Vec<Entry> {
              them, and a value that does not fit in its cell",
         ),
         on_row("Show cell history", [], G::ShowHistory),
-        in_scope(Scope::WindowWithoutText, "Show or hide history", [ctrl(Key::H)], Command::ToggleHistory)
+        in_window("Show or hide history", [ctrl(Key::H)], Command::ToggleHistory)
             .short("History")
             .also("log, audit, changes, who")
             .describe(

@@ -267,6 +267,18 @@ fn the_items_of_a_menu_are_aligned() {
 }
 
 #[test]
+fn ctrl_h_opens_the_history_while_a_cell_is_edited_and_deletes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![Event::Text("125".to_owned())]);
+    headless.key(Modifiers { ctrl: true, command: true, ..Modifiers::NONE }, Key::H);
+    assert_eq!(headless.window.grid.editor().map(|editor| editor.text.as_str()), Some("125"));
+    assert!(headless.find("History").is_some());
+    headless.stop();
+}
+
+#[test]
 fn the_keys_go_through_the_whole_history_and_scroll_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());

@@ -6,7 +6,7 @@ use shared::{
     account::Role,
     column::ColumnKey,
     ids::{UserId, WatchlistId},
-    rejection::Rejection,
+    rejection::{Code, Rejection},
     time::Timestamp,
 };
 use uuid::Uuid;
@@ -86,7 +86,7 @@ impl Accounts {
         let AccountName { name, key } =
             AccountName::read(name).map_err(|error| invalid(error.to_string()))?;
         let password = Password::new(password, &name).map_err(|error| invalid(error.to_string()))?;
-        let hash = self.hash(password).await;
+        let hash = self.hash_of(password).await?;
         let _changing = self.changing.lock().await;
         let taken = {
             let directory = self.directory();
@@ -174,7 +174,7 @@ impl Accounts {
         caller: &Caller,
         address: Option<IpAddr>,
     ) -> Result<(), Rejection> {
-        let hash = self.hash(password).await;
+        let hash = self.hash_of(password).await?;
         let _changing = self.changing.lock().await;
         let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
         let event = Event::PasswordChanged { account: account.name.to_string() };
@@ -193,10 +193,11 @@ impl Accounts {
         own.filter(|id| Some(*id) != kept).map(Change::EndSession).collect()
     }
 
-    /// Hashes a password in its turn, on another thread.
-    async fn hash(&self, password: Password) -> String {
-        let _turn = self.hashing.acquire().await.expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(move || password.hash()).await.expect("hashing does not panic")
+    async fn hash_of(&self, password: Password) -> Result<String, Rejection> {
+        let hash = self.hash(move |memory| password.hash(memory)).await;
+        hash.ok_or_else(|| {
+            Rejection::new(Code::Unavailable, "too many passwords are being compared; try again")
+        })
     }
 
     /// Returns the tokens, oldest first.

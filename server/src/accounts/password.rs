@@ -1,12 +1,11 @@
 //! Passwords: which are allowed, and how they are stored.
 
-use std::sync::LazyLock;
-
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
 use zxcvbn::zxcvbn;
 
 /// Number of characters of a password.
@@ -15,6 +14,8 @@ const CHARACTERS: std::ops::RangeInclusive<usize> = 8..=256;
 const MAX_BYTES: usize = 4 * 256 * 4;
 /// A password that is found with fewer guesses is among the commonest.
 const MIN_GUESSES: u64 = 10_000;
+/// Number of bytes of a hash.
+const HASH_BYTES: usize = 32;
 /// The parameters that the OWASP Password Storage Cheat Sheet names for Argon2id: memory in KiB, passes, lanes.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 
@@ -64,38 +65,70 @@ impl Password {
         Ok(Self(password))
     }
 
-    /// Returns the Argon2id hash with a new salt, as a PHC string. Takes some 20 ms and 19 MiB.
-    pub(super) fn hash(&self) -> String {
-        let hashed = hasher().hash_password(self.0.as_bytes());
-        hashed.expect("the parameters are valid and the system has random bytes").to_string()
+    /// Returns the Argon2id hash with a new salt, as a PHC string. Takes some 20 ms.
+    pub(super) fn hash(&self, memory: &mut HashingMemory) -> String {
+        let salt = *Uuid::new_v4().as_bytes();
+        let output = memory.compute(&current_params(), self.0.as_bytes(), &salt);
+        let params = ParamsString::try_from(&current_params()).expect("the parameters are valid");
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params,
+            salt: Salt::new(&salt).ok(),
+            hash: Output::new(&output).ok(),
+        };
+        hash.to_string()
+    }
+}
+
+/// The memory of Argon2, 19 MiB, which is kept from one hash to the next: an allocator may not return it.
+pub(super) struct HashingMemory(Vec<Block>);
+
+impl HashingMemory {
+    /// Allocates the memory with the first hash.
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn compute(&mut self, params: &Params, password: &[u8], salt: &[u8]) -> [u8; HASH_BYTES] {
+        let mut output = [0; HASH_BYTES];
+        self.0.resize(params.block_count().max(self.0.len()), Block::default());
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let computed = argon.hash_password_into_with_memory(password, salt, &mut output, &mut self.0);
+        computed.expect("passwords, salts and parameters have valid lengths");
+        output
     }
 }
 
 /// Returns whether a password has a hash. Without a hash or a password, a hash is computed all the same, so that the time does not
 /// tell whether the account exists.
-pub(super) fn verify(password: Option<&Password>, hash: Option<&str>) -> bool {
-    static DUMMY: LazyLock<String> = LazyLock::new(|| Password("no account has this one".to_owned()).hash());
-    let parsed = |hash: &str| PasswordHash::new(hash).ok().map(|hash| hash.to_string());
-    let known = hash.and_then(parsed);
+pub(super) fn verify(password: Option<&Password>, hash: Option<&str>, memory: &mut HashingMemory) -> bool {
+    let parsed = hash.and_then(parsed);
     let bytes = password.map_or(&b"x"[..], |password| password.0.as_bytes());
-    let compared = known.as_deref().unwrap_or(&DUMMY);
-    let compared = PasswordHash::new(compared).expect("it was parsed before");
-    let is_equal = hasher().verify_password(bytes, &compared).is_ok();
-    is_equal && password.is_some() && known.is_some()
+    let (params, salt, expected) = parsed.clone().unwrap_or((current_params(), vec![0; 16], [0; HASH_BYTES]));
+    let computed = memory.compute(&params, bytes, &salt);
+    let difference = computed.iter().zip(expected).fold(0, |difference, (a, b)| difference | (a ^ b));
+    difference == 0 && password.is_some() && parsed.is_some()
 }
 
 /// Returns whether a hash has other parameters than new ones have. It is replaced at the next sign-in.
 pub(super) fn needs_rehash(hash: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return true };
-    let params = Params::try_from(&hash).ok();
-    let is_current = params.is_some_and(|params| (params.m_cost(), params.t_cost(), params.p_cost()) == COST);
-    !is_current || hash.algorithm != Algorithm::Argon2id.ident()
+    let Some((params, ..)) = parsed(hash) else { return true };
+    (params.m_cost(), params.t_cost(), params.p_cost()) != COST
 }
 
-fn hasher() -> Argon2<'static> {
+/// Returns the parameters, the salt and the output of an Argon2id hash.
+fn parsed(hash: &str) -> Option<(Params, Vec<u8>, [u8; HASH_BYTES])> {
+    let hash = PasswordHash::new(hash).ok()?;
+    let params = Params::try_from(&hash).ok().filter(|params| params.m_cost() <= 4 * COST.0)?;
+    let output = hash.hash?.as_bytes().try_into().ok()?;
+    let is_argon2id = hash.algorithm == Algorithm::Argon2id.ident();
+    is_argon2id.then_some((params, hash.salt?.to_vec(), output))
+}
+
+fn current_params() -> Params {
     let (memory, passes, lanes) = COST;
-    let params = Params::new(memory, passes, lanes, None).expect("the parameters are valid");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    Params::new(memory, passes, lanes, None).expect("the parameters are valid")
 }
 
 /// Returns a password in normal form C (as RFC 8265, OpaqueString), which NFD input of some systems needs.
@@ -114,6 +147,8 @@ fn normalized(text: &str) -> Result<String, InvalidPassword> {
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+
     use super::*;
 
     #[test]
@@ -143,32 +178,36 @@ mod tests {
     #[test]
     fn a_password_is_the_same_in_every_normal_form() {
         let (composed, decomposed) = ("caf\u{e9} on the corner", "cafe\u{301} on the corner");
-        let hash = Password::new(composed, "ann").unwrap().hash();
-        assert!(verify(Password::read(decomposed).as_ref(), Some(&hash)));
-        assert!(!verify(Password::read("cafe on the corner").as_ref(), Some(&hash)));
+        let hash = Password::new(composed, "ann").unwrap().hash(&mut HashingMemory::new());
+        assert!(verify(Password::read(decomposed).as_ref(), Some(&hash), &mut HashingMemory::new()));
+        assert!(!verify(
+            Password::read("cafe on the corner").as_ref(),
+            Some(&hash),
+            &mut HashingMemory::new()
+        ));
     }
 
     #[test]
     fn a_hash_has_the_current_parameters_and_others_are_replaced() {
         let password = Password::new("harbour lamp forty", "ann").unwrap();
-        let hash = password.hash();
+        let hash = password.hash(&mut HashingMemory::new());
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_ne!(hash, password.hash(), "each has its own salt");
+        assert_ne!(hash, password.hash(&mut HashingMemory::new()), "each has its own salt");
         assert!(!needs_rehash(&hash));
         let weaker =
             Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8_192, 1, 1, None).unwrap());
-        let weaker = weaker.hash_password(b"harbour lamp forty").unwrap().to_string();
-        assert!(needs_rehash(&weaker) && verify(Some(&password), Some(&weaker)));
+        let weaker = PasswordHasher::hash_password(&weaker, b"harbour lamp forty").unwrap().to_string();
+        assert!(needs_rehash(&weaker) && verify(Some(&password), Some(&weaker), &mut HashingMemory::new()));
         assert!(needs_rehash("nonsense"));
     }
 
     #[test]
     fn nothing_matches_without_a_password_or_a_hash() {
         let password = Password::new("harbour lamp forty", "ann").unwrap();
-        assert!(!verify(None, Some(&password.hash())));
-        assert!(!verify(Some(&password), None));
-        assert!(!verify(Some(&password), Some("nonsense")));
-        assert!(!verify(Password::read("no account has this one").as_ref(), None));
+        assert!(!verify(None, Some(&password.hash(&mut HashingMemory::new())), &mut HashingMemory::new()));
+        assert!(!verify(Some(&password), None, &mut HashingMemory::new()));
+        assert!(!verify(Some(&password), Some("nonsense"), &mut HashingMemory::new()));
+        assert!(!verify(Password::read("no account has this one").as_ref(), None, &mut HashingMemory::new()));
         assert_eq!(format!("{password:?}"), "Password(..)");
     }
 }

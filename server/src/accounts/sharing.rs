@@ -96,7 +96,10 @@ impl Accounts {
             return Ok(());
         }
         let is_owner = |role: Option<ListRole>| role == Some(ListRole::Owner);
-        let has_other = grants.iter().any(|(other, role)| *other != user && is_owner(Some(*role)));
+        // An account that may not be used cannot manage the watchlist.
+        let is_active = |who: &Option<UserId>| who.is_none_or(|id| self.directory().role(id).is_some());
+        let has_other =
+            grants.iter().any(|(other, role)| *other != user && is_owner(Some(*role)) && is_active(other));
         if is_owner(grants.get(&user).copied()) && !is_owner(role) && !has_other {
             return Err(Rejection::new(
                 Code::LastOwner,

@@ -7,7 +7,7 @@ use shared::{
     rejection::{Code, Rejection},
     time::Timestamp,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -17,14 +17,12 @@ use super::{
     record::{Account, Change, Session},
     refusal::{invalid, unavailable},
     secret::{Digest, Secret},
-    state::Accounts,
+    state::{Accounts, TURN_TIMEOUT},
 };
 use crate::access::{Caller, Credential};
 
 /// Maximum number of sessions of an account. A further sign-in ends the one that was not used for longest.
 const MAX_SESSIONS: usize = 100;
-/// How long a sign-in waits for others whose passwords are being compared.
-const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of characters that are kept of a program's name.
 const APP_CHARACTERS: usize = 64;
 
@@ -89,8 +87,9 @@ impl Accounts {
             |current: &Account| account.as_ref().is_some_and(|before| before.password == current.password);
         let Some(account) = current.filter(|current| is_right && !current.is_disabled && is_same(current))
         else {
-            let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-            let entry = self.entry(&name, Some(address), Event::SignInFailed);
+            // A person may have typed the password into the field of the name.
+            let name = self.directory().account_named(&key).map(|known| known.name.clone());
+            let entry = self.entry(name.as_deref().unwrap_or("unknown"), Some(address), Event::SignInFailed);
             if let Err(error) = self.store(Vec::new(), vec![entry]).await {
                 drop(unavailable(&error));
             }
@@ -101,14 +100,11 @@ impl Accounts {
         signed_in.map_err(SignInError::Unavailable)
     }
 
-    /// Compares a password on another thread. Returns `None` if too many others are being compared.
+    /// Compares a password. Returns `None` if too many others are being compared.
     async fn is_password(&self, password: &str, account: Option<&Account>) -> Option<bool> {
-        let turn = timeout(TURN_TIMEOUT, self.hashing.acquire()).await.ok()?;
-        let _turn = turn.expect("the semaphore is never closed");
         let password = Password::read(password);
         let hash = account.map(|account| account.password.clone());
-        let compare = move || password::verify(password.as_ref(), hash.as_deref());
-        Some(tokio::task::spawn_blocking(compare).await.expect("comparing does not panic"))
+        self.hash(move |memory| password::verify(password.as_ref(), hash.as_deref(), memory)).await
     }
 
     async fn start_session(
@@ -144,9 +140,11 @@ impl Accounts {
         if password::needs_rehash(&account.password)
             && let Some(password) = Password::read(password)
         {
-            let hash = tokio::task::spawn_blocking(move || password.hash()).await;
-            account.password = hash.expect("hashing does not panic");
-            changes.push(Change::Account(account));
+            // If too many others wait, it is replaced another time.
+            if let Some(hash) = self.hash(move |memory| password.hash(memory)).await {
+                account.password = hash;
+                changes.push(Change::Account(account));
+            }
         }
         changes.push(Change::Session(session));
         self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))?;

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::{
     sync::{self, Semaphore, watch},
-    time::{Instant, interval},
+    time::{Instant, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -23,6 +23,7 @@ use super::{
     audit::{Entry, Event},
     directory::{Directory, Lifetimes, LiveSession, LiveToken},
     local::LocalAccount,
+    password::HashingMemory,
     record::Change,
     secret::Digest,
     store::{Store, StoreError},
@@ -37,8 +38,12 @@ use crate::{
 const END_INTERVAL: Duration = Duration::from_secs(1);
 /// Number of those intervals after which it is stored when sessions and tokens were last used.
 const INTERVALS_PER_SAVE: u32 = 60;
-/// Maximum number of passwords that are compared at once, each with 19 MiB of memory.
+/// Maximum number of passwords that are hashed at once, each with 19 MiB of memory.
 const MAX_HASHING: usize = 2;
+/// Maximum number of passwords that wait to be hashed.
+const MAX_WAITING: usize = 64;
+/// How long a password waits to be hashed.
+pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The accounts of a server.
 pub struct Accounts {
@@ -53,9 +58,30 @@ pub struct Accounts {
     /// Grows when what accounts may use has changed.
     changed: watch::Sender<u64>,
     pub(super) throttle: Mutex<Throttle>,
-    pub(super) hashing: Semaphore,
+    hashing: Arc<Hashing>,
     pub(super) lifetimes: Lifetimes,
     pub(super) clock: Clock,
+}
+
+/// What passwords are hashed with: a few threads at once, each with its memory.
+struct Hashing {
+    turns: Arc<Semaphore>,
+    waiting: Semaphore,
+    memory: Mutex<Vec<HashingMemory>>,
+}
+
+impl Hashing {
+    fn new() -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(MAX_HASHING)),
+            waiting: Semaphore::new(MAX_WAITING),
+            memory: Mutex::default(),
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Vec<HashingMemory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a request presents.
@@ -119,7 +145,7 @@ impl Accounts {
             changing: sync::Mutex::default(),
             changed: watch::channel(0).0,
             throttle: Mutex::default(),
-            hashing: Semaphore::new(MAX_HASHING),
+            hashing: Arc::new(Hashing::new()),
             lifetimes,
             clock,
         })
@@ -303,6 +329,27 @@ impl Accounts {
         if let Err(error) = self.store(changes, Vec::new()).await {
             warn!(error = &error as &dyn std::error::Error, "failed to store when sessions were last used");
         }
+    }
+
+    /// Hashes something in its turn, on another thread. The turn lasts until the thread is done, even if the caller has gone away.
+    /// Returns `None` if too many others wait.
+    pub(super) async fn hash<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut HashingMemory) -> T + Send + 'static,
+    ) -> Option<T> {
+        let hashing = self.hashing.clone();
+        let waiting = self.hashing.waiting.try_acquire().ok()?;
+        let turn = timeout(TURN_TIMEOUT, hashing.turns.clone().acquire_owned()).await.ok()?;
+        drop(waiting);
+        let turn = turn.expect("the semaphore is never closed");
+        let run = move || {
+            let _turn = turn;
+            let mut memory = hashing.memory().pop().unwrap_or_else(HashingMemory::new);
+            let result = job(&mut memory);
+            hashing.memory().push(memory);
+            result
+        };
+        Some(tokio::task::spawn_blocking(run).await.expect("hashing does not panic"))
     }
 
     fn is_live(&self, live: &LiveSession, now: Instant) -> bool {

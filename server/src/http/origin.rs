@@ -15,13 +15,15 @@ pub(super) struct Connection {
     pub(super) local: IpAddr,
     /// Whether it is encrypted.
     pub(super) is_encrypted: bool,
+    /// Whether it is to the listener for the user of the data folder, to which no proxy connects.
+    pub(super) is_own: bool,
 }
 
 impl Connection {
     /// Returns a connection of which nothing is known.
     pub(super) fn unknown() -> Self {
         let unspecified = Ipv4Addr::UNSPECIFIED.into();
-        Self { remote: unspecified, local: unspecified, is_encrypted: false }
+        Self { remote: unspecified, local: unspecified, is_encrypted: false, is_own: false }
     }
 }
 
@@ -42,7 +44,7 @@ pub(super) fn client_of(connection: Connection, headers: &HeaderMap, trusted_pro
         let values = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).map(str::trim).collect::<Vec<_>>()
     };
-    if !is_trusted(&remote) {
+    if connection.is_own || !is_trusted(&remote) {
         let is_forwarded =
             ["x-forwarded-for", "forwarded", "via"].iter().any(|name| headers.contains_key(*name));
         let is_remote = is_forwarded || !remote.to_canonical().is_loopback();

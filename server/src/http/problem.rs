@@ -84,7 +84,7 @@ impl Problem {
 
     /// Too many calls of one caller at once, or too many edits a second.
     pub(super) fn too_many(what: &str, retry_after: Duration) -> Self {
-        let detail = format!("too many {what}; try again in {} seconds", retry_after.as_secs());
+        let detail = format!("too many {what}; try again in {} s", retry_after.as_secs().max(1));
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, None, detail);
         Self { retry_after: Some(retry_after), ..problem }
     }

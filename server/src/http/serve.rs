@@ -37,10 +37,19 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause after a connection could not be accepted, for instance because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a listener is for.
+#[derive(Clone)]
+pub struct Listening {
+    /// The certificate, if connections are encrypted.
+    pub tls: Option<Arc<Tls>>,
+    /// Whether only the user of the data folder connects to it, and no proxy.
+    pub is_own: bool,
+}
+
 /// Serves every connection until the server stops.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
+    kind: Listening,
     app: Router,
     limit: Arc<ConnectionLimit>,
     tasks: TaskTracker,
@@ -54,7 +63,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 let place = Arc::new(limit.admit());
-                tasks.spawn(accept(stream, tls.clone(), app.clone(), place, stop.clone()));
+                tasks.spawn(accept(stream, kind.clone(), app.clone(), place, stop.clone()));
             }
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
@@ -74,7 +83,7 @@ fn is_of_client(error: &io::Error) -> bool {
 /// Serves a connection, encrypted if there is a certificate.
 async fn accept(
     stream: TcpStream,
-    tls: Option<Arc<Tls>>,
+    Listening { tls, is_own }: Listening,
     app: Router,
     place: Arc<Place>,
     stop: CancellationToken,
@@ -83,7 +92,8 @@ async fn accept(
         debug!(%error, "failed to set the options of a connection");
     }
     let (Ok(remote), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    let connection = Connection { remote: remote.ip(), local: local.ip(), is_encrypted: tls.is_some() };
+    let connection =
+        Connection { remote: remote.ip(), local: local.ip(), is_encrypted: tls.is_some(), is_own };
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let stream = Box::pin(stream);

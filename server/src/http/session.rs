@@ -26,9 +26,14 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Problem> {
     let SignIn { name, password } = body.parse()?;
     let app = headers.get(header::USER_AGENT).and_then(|app| app.to_str().ok()).unwrap_or_default();
-    let accounts = context.session.hub.accounts();
-    let previous = session_cookie(&headers);
-    let signed_in = accounts.sign_in((&name, &password.0), (client.origin.address, app), previous).await?;
+    let accounts = context.session.hub.accounts().clone();
+    let (app, previous) = (app.to_owned(), session_cookie(&headers).map(str::to_owned));
+    // It ends even if the client goes away, so that the try is counted and recorded.
+    let signing_in = context.tasks.spawn(async move {
+        let from = (client.origin.address, app.as_str());
+        accounts.sign_in((&name, &password.0), from, previous.as_deref()).await
+    });
+    let signed_in = signing_in.await.expect("a sign-in does not panic")?;
     let secure = if client.is_encrypted { "; Secure" } else { "" };
     let cookie =
         format!("{SESSION_COOKIE}={}; HttpOnly; SameSite=Strict; Path=/{secure}", signed_in.secret.text());

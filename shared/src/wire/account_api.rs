@@ -100,9 +100,11 @@ pub struct AccessEntry {
 /// Gives a role on a watchlist, or takes it away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAccess {
-    /// The account; null is everyone who is signed in.
+    /// The account; null is everyone who is signed in. It cannot be left out.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub user: Option<UserId>,
-    /// The role; null takes it away.
+    /// The role; null takes it away. It cannot be left out.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub role: Option<ListRole>,
 }
 

@@ -485,3 +485,41 @@ fn shown_and_edited_numbers_are_parsed_back_in_every_locale() {
         assert_eq!(set.value, Literal::from("1234567.68"), "{locale}");
     }
 }
+
+/// Keys in quick succession: the next one comes in the frame after the commit, before egui knows who has the keys.
+#[test]
+fn a_key_right_after_enter_moves_the_cursor_and_not_the_focus() {
+    for (key, modifiers, next) in [
+        (Key::ArrowUp, Modifiers::NONE, "Price of AAA"),
+        (Key::ArrowLeft, Modifiers::NONE, "Company of BBB"),
+        (Key::Tab, Modifiers::NONE, "Previous close of BBB"),
+        (Key::Tab, Modifiers::SHIFT, "Company of BBB"),
+    ] {
+        for frames in 1..4 {
+            let mut harness = three_rows();
+            harness.go(0, 2);
+            harness.text("31");
+            let press = |key, modifiers| Event::Key {
+                key,
+                physical_key: None,
+                pressed: true,
+                repeat: false,
+                modifiers,
+            };
+            harness.0.event(press(Key::Enter, Modifiers::NONE));
+            (0..frames).for_each(|_| harness.0.step());
+            harness.0.event(press(key, modifiers));
+            harness.0.step();
+            harness.0.step();
+            let place = (harness.focused(), harness.cell("Price of AAA"));
+            assert_eq!(place.0.as_deref(), Some(next), "{key:?} after {frames}");
+            assert_eq!(place.1, "31.00");
+            harness.text("7");
+            assert_eq!(
+                harness.editor().as_deref(),
+                Some("7"),
+                "{key:?} after {frames}: the rows have the keys"
+            );
+        }
+    }
+}

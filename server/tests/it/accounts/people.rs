@@ -58,7 +58,7 @@ impl Desk {
         headers: &[(&str, &str)],
     ) -> (u16, Response<String>) {
         let mut request = ureq::http::Request::builder().method(method);
-        request = request.uri(format!("{}{path}", self.server.base()));
+        request = request.uri(format!("{}{path}", self.server.running.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use server::settings::Settings;
 
 use super::people::{Desk, PASSWORD, Proof, cookie};
+use crate::program::{Served, program};
 
 fn parsed(body: &str) -> Value {
     serde_json::from_str(body).unwrap()
@@ -129,6 +130,9 @@ async fn guessing_is_slowed_for_the_address_that_guesses() {
     // The data folder's own user cannot come through a proxy.
     let token = desk.server.running.token().to_owned();
     assert_eq!(desk.call(&Proof::Bearer(token), "GET", "/api/v1/watchlists", None).await.0, 401);
+    // It connects to a listener of its own.
+    let own = format!("{}/api/v1/watchlists", desk.server.base());
+    assert_eq!(crate::http_calls::call("GET", own, Some(desk.server.bearer()), None).await.0, 200);
     let accounts = desk.server.running.accounts();
     let local = accounts.local_caller();
     for name in ["ann", "bob"] {
@@ -186,4 +190,37 @@ async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
     let (known, unknown) = (median(known), median(unknown));
     let difference = known.abs_diff(unknown);
     assert!(difference < known / 4 + Duration::from_millis(2), "{known:?} and {unknown:?}");
+}
+
+/// However many sign in at once, a few passwords are hashed at a time, each in memory that is used again, and the others wait or are
+/// told to come back.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_herd_of_sign_ins_takes_a_bounded_amount_of_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = program();
+    program.env("AFTERGLOW_TRUSTED_PROXIES", "127.0.0.1").stderr(std::process::Stdio::null());
+    let served = Served::spawn(program, folder.path());
+    let status = format!("/proc/{}/status", served.child.id());
+    let resident = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().split(' ').next().unwrap().parse::<u64>().unwrap() / 1_024
+    };
+    let before = resident();
+    let mut tries = tokio::task::JoinSet::new();
+    for number in 0..240 {
+        let url = format!("http://{}/api/v1/session", served.address);
+        tries.spawn_blocking(move || {
+            let config = ureq::Agent::config_builder().http_status_as_error(false);
+            let agent: ureq::Agent = config.timeout_global(Some(crate::support::PATIENCE)).build().into();
+            let from = format!("10.2.0.{number}");
+            let body = json!({ "name": "nobody", "password": "wrong lamp forty" }).to_string();
+            agent.post(url).header("x-forwarded-for", from).send(body).unwrap().status().as_u16()
+        });
+    }
+    let answers = tries.join_all().await;
+    assert!(answers.iter().all(|status| matches!(status, 401 | 429)), "{answers:?}");
+    let after = resident();
+    assert!(after < before + 80, "{before} MiB before, {after} MiB after");
 }
