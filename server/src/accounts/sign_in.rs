@@ -89,10 +89,7 @@ impl Accounts {
         else {
             // A person may have typed the password into the field of the name.
             let name = self.directory().account_named(&key).map(|known| known.name.clone());
-            let entry = self.entry(name.as_deref().unwrap_or("unknown"), Some(address), Event::SignInFailed);
-            if let Err(error) = self.store(Vec::new(), vec![entry]).await {
-                drop(unavailable(&error));
-            }
+            self.record_failure(name.as_deref().unwrap_or("unknown"), address, Event::SignInFailed).await;
             return Err(SignInError::BadCredentials);
         };
         self.throttle().succeeded(&key, address);
@@ -105,6 +102,14 @@ impl Accounts {
         let password = Password::read(password);
         let hash = account.map(|account| account.password.clone());
         self.hash(move |memory| password::verify(password.as_ref(), hash.as_deref(), memory)).await
+    }
+
+    /// Adds a refusal to the audit log. If that fails, the server's log says why, and the refusal stands.
+    async fn record_failure(&self, name: &str, address: IpAddr, event: Event) {
+        let entry = self.entry(name, Some(address), event);
+        if let Err(error) = self.store(Vec::new(), vec![entry]).await {
+            drop(unavailable(&error));
+        }
     }
 
     async fn start_session(
@@ -239,7 +244,11 @@ impl Accounts {
         }
         match self.is_password(old, Some(&account)).await {
             None => return Err(SignInError::TooMany(TURN_TIMEOUT)),
-            Some(false) => return Err(SignInError::BadCredentials),
+            Some(false) => {
+                let _changing = self.changing.lock().await;
+                self.record_failure(&account.name, address, Event::OldPasswordWrong).await;
+                return Err(SignInError::BadCredentials);
+            }
             Some(true) => self.throttle().succeeded(&account.key, address),
         }
         let password = match Password::new(new, &account.name) {

@@ -378,6 +378,8 @@ async fn the_audit_log_says_who_did_what() {
     desk.try_sign_in("ann", "wrong lamp forty", &Proof::Nothing, &[]).await;
     let list = desk.list("Desk").await;
     desk.share(&list, Some(&ann), Some("viewer")).await;
+    let change = json!({ "old": "wrong lamp forty", "new": "quiet river ninety" });
+    assert_eq!(desk.call(&proof, "POST", "/api/v1/session/password", change).await.0, 401);
     assert_eq!(desk.call(&proof, "DELETE", "/api/v1/session", None).await.0, 204);
     let (_, log) = desk.call(&desk.local(), "GET", "/api/v1/audit", None).await;
     let entries = log["entries"].as_array().unwrap().iter().map(|stored| &stored["entry"]);
@@ -385,9 +387,10 @@ async fn the_audit_log_says_who_did_what() {
         .map(|entry| format!("{} {}", entry["by"].as_str().unwrap(), entry["event"].as_str().unwrap()))
         .collect();
     let name = server::start::system_user_name();
-    assert_eq!(seen.len(), 5, "{name}: {seen:?}");
+    assert_eq!(seen.len(), 6, "{name}: {seen:?}");
     assert_eq!(&seen[1..3], ["ann signedIn", "ann signInFailed"]);
-    assert!(seen[0].ends_with(" accountAdded") && seen[3].ends_with(" shared") && seen[4] == "ann signedOut");
+    assert!(seen[0].ends_with(" accountAdded") && seen[3].ends_with(" shared"));
+    assert_eq!(&seen[4..], ["ann oldPasswordWrong", "ann signedOut"]);
     assert!(log["brokenAt"].is_null());
     assert!(!log.to_string().contains(PASSWORD) && !log.to_string().contains("wrong lamp"));
 }
