@@ -34,6 +34,10 @@ use crate::{
     unavailable::Unavailable,
 };
 
+/// The watchlists that a caller sees, the number of changes of each, and the caller's role.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ListState(Vec<(WatchlistId, u64, ListRole)>);
+
 /// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
     lists: Arc<Lists>,
@@ -65,6 +69,17 @@ impl Hub {
                 Some(Summary { watchlist: entry.id, name, revision, rows, role })
             })
             .collect()
+    }
+
+    /// Returns a state of the list that the caller sees. It differs after a watchlist of that list has been created, renamed,
+    /// deleted or restored, or the caller's role on it has changed, and after nothing else.
+    pub fn list_state(&self, caller: &Caller) -> ListState {
+        let entries = self.lists.entries();
+        let shown = entries.iter().filter(|entry| entry.deleted.is_none());
+        let state = shown.filter_map(|entry| {
+            Some((entry.id, entry.live.changes(), self.accounts.rights(caller, entry.id)?.role))
+        });
+        ListState(state.collect())
     }
 
     /// Returns the deleted watchlists that the caller may restore, last deleted first.

@@ -158,6 +158,7 @@ impl Lists {
         self.with_entry(id, |entry| {
             entry.deleted = Some(Deletion { at, by: Some(by) });
             entry.running = None;
+            entry.live.changed();
         })?;
         self.changed.send_modify(|version| *version += 1);
         if let Some(running) = running {
@@ -176,7 +177,10 @@ impl Lists {
         }
         let restored = confirm::set_deleted(&*self.context.journal, id, None).await;
         restored.map_err(|error| unavailable(&error))?;
-        self.with_entry(id, |entry| entry.deleted = None)?;
+        self.with_entry(id, |entry| {
+            entry.deleted = None;
+            entry.live.changed();
+        })?;
         self.changed.send_modify(|version| *version += 1);
         Ok(())
     }

@@ -13,12 +13,25 @@ pub struct Live {
     name: Mutex<Arc<str>>,
     revision: AtomicU64,
     rows: AtomicUsize,
+    changes: AtomicU64,
 }
 
 impl Live {
     /// Creates it from what the journal holds.
     pub fn new(name: Arc<str>, revision: Revision, rows: usize) -> Self {
-        Self { name: Mutex::new(name), revision: AtomicU64::new(revision.0), rows: AtomicUsize::new(rows) }
+        let (revision, rows, changes) =
+            (AtomicU64::new(revision.0), AtomicUsize::new(rows), AtomicU64::new(0));
+        Self { name: Mutex::new(name), revision, rows, changes }
+    }
+
+    /// Returns how often the watchlist was renamed, deleted or restored since the start of the server.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Counts a deletion or a restoration.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the name, the revision and the number of rows.
@@ -35,6 +48,7 @@ impl Live {
         let is_renamed = *current != *name;
         if is_renamed {
             *current = name.clone();
+            self.changed();
         }
         is_renamed
     }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     access::{Caller, Credential},
     dialect::{Dialect, frame::Frame},
-    hub::Hub,
+    hub::{Hub, ListState},
     pace::Pace,
 };
 
@@ -39,48 +39,65 @@ struct EncodedList {
     /// Versions of the list and of the callers' rights.
     version: (u64, u64),
     at: Instant,
+    state: Arc<ListState>,
     frame: Frame,
 }
 
 impl EncodedLists {
-    /// Returns the list of the watchlists that a caller sees.
-    pub(super) fn get(&self, hub: &Hub, caller: &Caller, dialect: Dialect) -> Frame {
+    /// Returns the list of the watchlists that a caller sees, and its state.
+    pub(super) fn get(&self, hub: &Hub, caller: &Caller, dialect: Dialect) -> (Frame, Arc<ListState>) {
         let version = (*hub.changes().borrow(), *hub.accounts().changes().borrow());
         let now = Instant::now();
         let mut encoded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         encoded.retain(|_, list| now < list.at + MAX_AGE && list.version == version);
         let encode = || {
+            // Read first: a change between the two is sent twice and not lost.
+            let state = Arc::new(hub.list_state(caller));
             let frame = dialect.encode(&ServerMessage::Watchlists(Watchlists { list: hub.list(caller) }));
             debug_assert!(frame.bytes().len() <= SERVER_MESSAGE_BYTES, "the number of watchlists is limited");
-            EncodedList { version, at: now, frame }
+            EncodedList { version, at: now, state, frame }
         };
         // The tokens of an account may see different watchlists; its sessions all see the same.
         let credential = match caller.credential {
             Credential::Local | Credential::Session(_) => Credential::Local,
             Credential::Token(id) => Credential::Token(id),
         };
-        encoded.entry((caller.user, credential, dialect)).or_insert_with(encode).frame.clone()
+        let list = encoded.entry((caller.user, credential, dialect)).or_insert_with(encode);
+        (list.frame.clone(), list.state.clone())
     }
 }
 
-/// When a connection is sent the list again.
+/// When a connection is sent the list again: when the list that its caller sees has changed. Changes of other watchlists do not
+/// show.
 pub(super) struct ListUpdates {
+    /// State of the list that was sent last.
+    sent: Option<Arc<ListState>>,
     lists: watch::Receiver<u64>,
     access: watch::Receiver<u64>,
     pace: Pace,
 }
 
 impl ListUpdates {
-    /// Starts after a list that was sent just now.
+    /// Starts before the first list is sent.
     pub(super) fn new(hub: &Hub) -> Self {
         Self {
+            sent: None,
             lists: hub.changes(),
             access: hub.accounts().changes(),
             pace: Pace::new(PER_SECOND, BURST, Instant::now()),
         }
     }
 
-    /// Waits until the list has changed and may be sent. The future may be dropped.
+    /// Returns whether the list with a state is to be sent: it differs from the one that was sent last, which it replaces then.
+    pub(super) fn is_new(&mut self, state: Arc<ListState>) -> bool {
+        if self.sent.as_ref() == Some(&state) {
+            return false;
+        }
+        self.sent = Some(state);
+        true
+    }
+
+    /// Waits until a list may have changed and may be sent. The future may be dropped.
     pub(super) async fn due(&mut self) {
         // `changed` marks the change as seen, so it comes last: until then the future may be dropped.
         let has_changed = |changes: &watch::Receiver<u64>| changes.has_changed().is_ok_and(|changed| changed);

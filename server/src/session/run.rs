@@ -211,7 +211,7 @@ impl Session {
         let silence = self.context.silence();
         socket.send(&self.welcome()).await?;
         let mut lists = ListUpdates::new(&self.context.hub);
-        self.send_lists(socket).await?;
+        self.send_lists(socket, &mut lists).await?;
         let mut reads_first = false;
         let mut access = self.accounts().changes();
         // What has changed since the caller was authenticated shows now.
@@ -240,7 +240,7 @@ impl Session {
                 Some(history) = self.histories.join_next() => {
                     Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
                 }
-                () = lists.due() => self.send_lists(socket).await?,
+                () = lists.due() => self.send_lists(socket, &mut lists).await?,
                 _ = ping.tick() => socket.ping().await?,
                 () = until(resume_at) => {}
                 turn = next_turn(socket, &mut writer, reads, reads_first) => match turn? {
@@ -336,10 +336,14 @@ impl Session {
         })
     }
 
-    async fn send_lists<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: &mut Socket<S>) -> Result<(), End> {
+    async fn send_lists<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: &mut Socket<S>,
+        updates: &mut ListUpdates,
+    ) -> Result<(), End> {
         let SessionContext { hub, lists, .. } = &self.context;
-        let frame = lists.get(hub, &self.peer.caller, socket.dialect());
-        socket.write(frame.bytes()).await
+        let (frame, state) = lists.get(hub, &self.peer.caller, socket.dialect());
+        if updates.is_new(state) { socket.write(frame.bytes()).await } else { Ok(()) }
     }
 
     async fn receive<S: AsyncRead + AsyncWrite + Unpin>(

@@ -170,6 +170,29 @@ async fn a_changed_role_is_told_and_a_lost_watchlist_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_watchlists_that_a_person_does_not_see_do_not_show() {
+    let desk = Desk::start().await;
+    let (ann, proof) = desk.person("ann").await;
+    let list = desk.list("Desk").await;
+    desk.share(&list, Some(&ann), Some("viewer")).await;
+    let mut socket = desk.socket(&proof).await.unwrap();
+    let hidden = desk.list("Hidden").await;
+    let path = format!("/api/v1/watchlists/{hidden}");
+    assert_eq!(desk.call(&desk.local(), "DELETE", &path, None).await.0, 204);
+    assert_eq!(desk.call(&desk.local(), "POST", &format!("{path}/restore"), None).await.0, 200);
+    desk.person("bob").await;
+    let silence = tokio::time::timeout(SECOND, socket.expect("watchlists")).await;
+    assert!(silence.is_err(), "{silence:?}");
+    // A watchlist that the person sees was deleted and restored before the list could be sent: the list is sent all the same.
+    let path = format!("/api/v1/watchlists/{list}");
+    assert_eq!(desk.call(&desk.local(), "DELETE", &path, None).await.0, 204);
+    assert_eq!(desk.call(&desk.local(), "POST", &format!("{path}/restore"), None).await.0, 200);
+    let lists = until(&mut socket, "watchlists", SECOND).await;
+    let shown = lists["list"].as_array().unwrap();
+    assert!(shown.len() <= 1, "{lists}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_tokens_and_roles_outlive_a_restart() {
     let desk = Desk::start().await;
     let (ann, proof) = desk.person("ann").await;

@@ -36,12 +36,6 @@ pub(super) enum Outcome {
     Conflict(Text),
 }
 
-impl Edit {
-    pub(super) fn is_conflict(&self) -> bool {
-        matches!(self.outcome, Outcome::Conflict(_))
-    }
-}
-
 /// A read of the whole watchlist.
 #[derive(Clone, Debug)]
 pub(super) struct Read {

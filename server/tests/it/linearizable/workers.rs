@@ -2,6 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +41,8 @@ pub(super) struct Worker {
     /// What it has seen of the cells, to guard its edits with.
     seen: BTreeMap<u128, Text>,
     recorded: Recorded,
+    /// Number of edits of all workers that were in conflict.
+    conflicts: Arc<AtomicUsize>,
 }
 
 /// What an attempt came to.
@@ -49,11 +55,16 @@ enum Answer<T> {
 }
 
 impl Worker {
-    pub(super) fn new(target: Target, transport: Transport, number: u64) -> Self {
+    pub(super) fn new(
+        target: Target,
+        transport: Transport,
+        number: u64,
+        conflicts: Arc<AtomicUsize>,
+    ) -> Self {
         let rng = Rng::with_seed(number);
         let client = Uuid::new_v4().to_string();
         let (connection, seen, recorded) = (None, BTreeMap::new(), Recorded::default());
-        Self { target, transport, rng, client, edit: 0, connection, seen, recorded }
+        Self { target, transport, rng, client, edit: 0, connection, seen, recorded, conflicts }
     }
 
     /// Edits and reads until it is stopped. Its last edit is answered then.
@@ -108,7 +119,10 @@ impl Worker {
         };
         let now = match &outcome {
             Outcome::Accepted(_) => Some(text.clone()),
-            Outcome::Conflict(current) => current.clone(),
+            Outcome::Conflict(current) => {
+                self.conflicts.fetch_add(1, Ordering::Relaxed);
+                current.clone()
+            }
         };
         self.seen.insert(cell, now);
         let span = Span { start: first, end: Instant::now() };
