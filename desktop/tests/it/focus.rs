@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use desktop::{
     command::{AppCommand, Command, DialogKind, RESTORE_WATCHLIST, entry_of},
+    store::history::RequestState,
     theme::ThemeChoice,
 };
 use egui::{Event, Key, Modifiers, vec2};
@@ -304,6 +305,11 @@ fn the_keys_go_through_the_whole_history_and_scroll_it() {
         let Some(focused) = headless.focused() else { continue };
         if focused == older {
             headless.key(Modifiers::NONE, Key::Enter);
+            wait_for("the older changes", || {
+                headless.frame(Vec::new());
+                let log = headless.state.store.log(headless.window.id())?;
+                (log.request == RequestState::Answered).then_some(())
+            });
         }
         buttons += usize::from(focused == "Restore");
         entries.extend(Some(focused).filter(|entry| entry.starts_with("MMM Price")));
