@@ -1,10 +1,9 @@
 //! Who may do what. Pure: it decides from the caller, the role of its account, and the role on the watchlist.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use shared::{
-    account::{ListRole, Role},
-    column::ColumnKey,
+    account::{ListRole, Role, Scope},
     edit::Change,
     ids::{UserId, WatchlistId},
     rejection::{Code, Rejection},
@@ -35,17 +34,6 @@ pub enum Credential {
     Token(Uuid),
 }
 
-/// What a token is restricted to. The default is no restriction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
-    /// The only watchlists, if any are named.
-    pub lists: Option<BTreeSet<WatchlistId>>,
-    /// Whether only prices may be sent, and nothing read.
-    pub ticks_only: bool,
-    /// The only columns that may be set, if any are named.
-    pub columns: Option<BTreeSet<ColumnKey>>,
-}
-
 /// What a caller may do with a watchlist that it sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rights {
@@ -68,13 +56,6 @@ pub enum Action {
     Delete,
     /// Reads and changes who may use the watchlist.
     Share,
-}
-
-impl Scope {
-    /// Whether the scope restricts nothing.
-    pub fn is_whole(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl Caller {

@@ -23,7 +23,6 @@ mod token_file;
 pub use self::{
     directory::Lifetimes,
     local::LocalAccount,
-    manage::{AccountChange, NewToken},
     proof::{NONCE_BYTES, is_proof, prove},
     sharing::AccessList,
     sign_in::{SignInError, SignedIn},

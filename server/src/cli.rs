@@ -65,7 +65,7 @@ enum CliCommand {
     User(UserArgs),
     /// Add, list and revoke the tokens of programs.
     Token(TokenArgs),
-    /// Print the audit log, a line for each entry, and verify that none is missing.
+    /// Print the audit log, one entry per line, and check that no entry is missing.
     Audit(AuditArgs),
 }
 

@@ -60,26 +60,25 @@ impl Hub {
 
     /// Returns the watchlists that the caller sees, oldest first.
     pub fn list(&self, caller: &Caller) -> Vec<Summary> {
-        let entries = self.lists.entries();
-        let shown = entries.iter().filter(|entry| entry.deleted.is_none());
-        shown
-            .filter_map(|entry| {
-                let role = Some(self.accounts.rights(caller, entry.id)?.role);
-                let (name, revision, rows) = entry.live.get();
-                Some(Summary { watchlist: entry.id, name, revision, rows, role })
-            })
-            .collect()
+        self.list_with_state(caller).0
     }
 
-    /// Returns a state of the list that the caller sees. It differs after a watchlist of that list has been created, renamed,
-    /// deleted or restored, or the caller's role on it has changed, and after nothing else.
-    pub fn list_state(&self, caller: &Caller) -> ListState {
+    /// Returns the watchlists that the caller sees, oldest first, and their state. That differs after one of them has been created,
+    /// renamed, deleted or restored, or the caller's role on it has changed, and after nothing else.
+    pub fn list_with_state(&self, caller: &Caller) -> (Vec<Summary>, ListState) {
         let entries = self.lists.entries();
         let shown = entries.iter().filter(|entry| entry.deleted.is_none());
-        let state = shown.filter_map(|entry| {
-            Some((entry.id, entry.live.changes(), self.accounts.rights(caller, entry.id)?.role))
-        });
-        ListState(state.collect())
+        let (list, state) = shown
+            .filter_map(|entry| {
+                let (watchlist, role) = (entry.id, self.accounts.rights(caller, entry.id)?.role);
+                // Read before the name: a change between the two is sent twice and not lost.
+                let changes = entry.live.changes();
+                let (name, revision, rows) = entry.live.get();
+                let summary = Summary { watchlist, name, revision, rows, role: Some(role) };
+                Some((summary, (watchlist, changes, role)))
+            })
+            .unzip();
+        (list, ListState(state))
     }
 
     /// Returns the deleted watchlists that the caller may restore, last deleted first.

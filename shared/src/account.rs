@@ -1,10 +1,13 @@
 //! Accounts: who makes an edit, and what they may do.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::UserId;
+use crate::{
+    column::ColumnKey,
+    ids::{UserId, WatchlistId},
+};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,4 +40,23 @@ pub enum ListRole {
     Editor,
     /// Changes its columns and name, shares, deletes and restores it.
     Owner,
+}
+
+/// What the token of a program is restricted to. The default is no restriction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Scope {
+    /// The only watchlists, if any are named.
+    pub lists: Option<BTreeSet<WatchlistId>>,
+    /// Whether only prices may be sent, and nothing read.
+    pub ticks_only: bool,
+    /// The only columns that may be set, if any are named.
+    pub columns: Option<BTreeSet<ColumnKey>>,
+}
+
+impl Scope {
+    /// Whether the scope restricts nothing.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
 }

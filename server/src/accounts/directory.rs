@@ -92,8 +92,10 @@ impl Directory {
             Change::Revoke(watchlist, user) => {
                 if let Some(grants) = self.grants.get_mut(&watchlist) {
                     grants.remove(&user);
+                    if grants.is_empty() {
+                        self.grants.remove(&watchlist);
+                    }
                 }
-                self.grants.retain(|_, grants| !grants.is_empty());
             }
         }
     }

@@ -1,13 +1,12 @@
 //! What administrators do: accounts, tokens, and the audit log.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use shared::{
     account::Role,
-    column::ColumnKey,
-    ids::{UserId, WatchlistId},
+    ids::UserId,
     rejection::{Code, Rejection},
-    time::Timestamp,
+    wire::account_api::{AddToken, ChangeAccount, Hidden},
 };
 use uuid::Uuid;
 
@@ -27,34 +26,6 @@ use crate::access::{Caller, Credential};
 const MAX_RECORDS: usize = 10_000;
 /// Maximum number of characters of a token's name.
 const NAME_CHARACTERS: usize = 64;
-
-/// A token to add.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    /// Its name.
-    pub name: String,
-    /// The account whose rights it gets.
-    pub account: UserId,
-    /// The only watchlists, if any are named.
-    pub lists: Option<BTreeSet<WatchlistId>>,
-    /// Whether it may only send prices.
-    pub ticks_only: bool,
-    /// The only columns that it may set, if any are named.
-    pub columns: Option<BTreeSet<ColumnKey>>,
-    /// When it ends, if it does.
-    pub expires: Option<Timestamp>,
-}
-
-/// What changes of an account. What is `None` stays.
-#[derive(Clone, Debug, Default)]
-pub struct AccountChange {
-    /// The new password.
-    pub password: Option<String>,
-    /// Whether it may not be used.
-    pub is_disabled: Option<bool>,
-    /// Whether it is an administrator.
-    pub is_admin: Option<bool>,
-}
 
 impl Accounts {
     fn check_administer(&self, caller: &Caller) -> Result<(), Rejection> {
@@ -122,20 +93,20 @@ impl Accounts {
         &self,
         caller: &Caller,
         id: UserId,
-        change: AccountChange,
+        change: ChangeAccount,
         address: IpAddr,
     ) -> Result<(), Rejection> {
         self.check_administer(caller)?;
         let account = self.directory().account(id).cloned();
         let account = account.ok_or_else(|| invalid(format!("there is no account {id}")))?;
-        if let Some(text) = change.password {
+        if let Some(Hidden(text)) = change.password {
             let password = Password::new(&text, &account.name).map_err(|error| invalid(error.to_string()))?;
             self.set_password(id, password, caller, Some(address)).await?;
         }
-        if let Some(is_disabled) = change.is_disabled {
+        if let Some(is_disabled) = change.disabled {
             self.set_disabled(id, is_disabled, caller, address).await?;
         }
-        if let Some(is_admin) = change.is_admin {
+        if let Some(is_admin) = change.admin {
             let _changing = self.changing.lock().await;
             let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
             let event = Event::AdminChanged { account: account.name.to_string(), is_admin };
@@ -218,18 +189,18 @@ impl Accounts {
     pub async fn add_token(
         &self,
         caller: &Caller,
-        new: NewToken,
+        add: AddToken,
         address: IpAddr,
     ) -> Result<(Uuid, Secret), Rejection> {
         self.check_administer(caller)?;
-        let name: Arc<str> = new.name.trim().into();
+        let name: Arc<str> = add.name.trim().into();
         let is_name = !name.is_empty() && name.chars().count() <= NAME_CHARACTERS;
         if !is_name || name.chars().any(char::is_control) {
             return Err(invalid(format!("a token needs a name of at most {NAME_CHARACTERS} characters")));
         }
         let _changing = self.changing.lock().await;
-        let account = self.name_of(new.account);
-        let account = account.ok_or_else(|| invalid(format!("there is no account {}", new.account)))?;
+        let user = add.user.unwrap_or(caller.user);
+        let account = self.name_of(user).ok_or_else(|| invalid(format!("there is no account {user}")))?;
         if self.directory().tokens().count() >= MAX_RECORDS {
             return Err(invalid(format!("the limit of a server is {MAX_RECORDS} tokens")));
         }
@@ -237,13 +208,11 @@ impl Accounts {
         let token = Token {
             id: Uuid::new_v4(),
             name: name.clone(),
-            account: new.account,
+            account: user,
             digest: secret.digest(),
-            lists: new.lists,
-            ticks_only: new.ticks_only,
-            columns: new.columns,
+            scope: add.scope,
             created: (self.clock)(),
-            expires: new.expires,
+            expires: add.expires,
             last_used: None,
         };
         let id = token.id;

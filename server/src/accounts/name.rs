@@ -1,4 +1,4 @@
-//! Names of accounts. Two names that look alike cannot both exist, so that nobody is taken for somebody else.
+//! Names of accounts. Two names that look alike cannot both exist, so that no one can pass as another person.
 
 use std::sync::Arc;
 

@@ -1,18 +1,16 @@
 //! What is stored about accounts.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    account::{ListRole, Role},
-    column::ColumnKey,
+    account::{ListRole, Role, Scope},
     ids::{UserId, WatchlistId},
     time::Timestamp,
 };
 use uuid::Uuid;
 
 use super::secret::Digest;
-use crate::access::Scope;
 
 /// An account that signs in with a password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,12 +64,9 @@ pub struct Token {
     pub account: UserId,
     /// Digest of its secret.
     pub digest: Digest,
-    /// The only watchlists, if any are named.
-    pub lists: Option<BTreeSet<WatchlistId>>,
-    /// Whether it may only send prices.
-    pub ticks_only: bool,
-    /// The only columns that it may set, if any are named.
-    pub columns: Option<BTreeSet<ColumnKey>>,
+    /// What it is restricted to.
+    #[serde(flatten)]
+    pub scope: Scope,
     /// When it was added.
     pub created: Timestamp,
     /// When it ends, if it does.
@@ -108,13 +103,6 @@ pub(super) enum Change {
     Grant(Grant),
     /// Removes the grant of an account, or of everyone.
     Revoke(WatchlistId, Option<UserId>),
-}
-
-impl Token {
-    /// Returns what the token is restricted to.
-    pub fn scope(&self) -> Scope {
-        Scope { lists: self.lists.clone(), ticks_only: self.ticks_only, columns: self.columns.clone() }
-    }
 }
 
 impl Serialize for Digest {

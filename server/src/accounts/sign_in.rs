@@ -1,6 +1,6 @@
 //! Signing in and out, and the sessions of an account.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use shared::{
     account::User,
@@ -58,7 +58,7 @@ pub struct OwnSession {
 
 impl Accounts {
     /// Signs in. The time that this takes does not depend on whether the account exists. A session whose secret the request
-    /// presents ends: nobody signs in into a session that somebody else has prepared.
+    /// presents ends: nobody signs in to a session that somebody else has prepared.
     ///
     /// # Errors
     /// See [`SignInError`].
@@ -69,14 +69,7 @@ impl Accounts {
         previous: Option<&str>,
     ) -> Result<SignedIn, SignInError> {
         let key = name::key_of(&name.chars().take(256).collect::<String>());
-        let now = Instant::now();
-        {
-            let mut throttle = self.throttle();
-            if let Some(wait) = throttle.wait(&key, address, now) {
-                return Err(SignInError::TooMany(wait));
-            }
-            throttle.failed(&key, address, now);
-        }
+        self.count_try(&key, address)?;
         let account = self.directory().account_named(&key).cloned();
         let is_right = self.is_password(password, account.as_ref()).await;
         let Some(is_right) = is_right else { return Err(SignInError::TooMany(TURN_TIMEOUT)) };
@@ -95,6 +88,17 @@ impl Accounts {
         self.throttle().succeeded(&key, address);
         let signed_in = self.start_session(account, password, (address, app), previous).await;
         signed_in.map_err(SignInError::Unavailable)
+    }
+
+    /// Counts a try as failed until its password is found to be right.
+    fn count_try(&self, key: &Arc<str>, address: IpAddr) -> Result<(), SignInError> {
+        let now = Instant::now();
+        let mut throttle = self.throttle();
+        if let Some(wait) = throttle.wait(key, address, now) {
+            return Err(SignInError::TooMany(wait));
+        }
+        throttle.failed(key, address, now);
+        Ok(())
     }
 
     /// Compares a password. Returns `None` if too many others are being compared.
@@ -194,7 +198,7 @@ impl Accounts {
         let Credential::Session(id) = caller.credential else {
             return Err(Rejection::new(Code::Forbidden, "a token has no session to sign out of"));
         };
-        self.end(caller, id, self.entry(&caller.name, Some(address), Event::SignedOut)).await
+        self.end(caller, id, address, Event::SignedOut).await
     }
 
     /// Ends a session of the caller's account. Nothing happens if there is none with this id.
@@ -205,17 +209,16 @@ impl Accounts {
         if matches!(caller.credential, Credential::Token(_)) {
             return Err(Rejection::new(Code::Forbidden, "a token may not end sessions"));
         }
-        self.end(caller, id, self.entry(&caller.name, Some(address), Event::SessionEnded)).await
+        self.end(caller, id, address, Event::SessionEnded).await
     }
 
-    async fn end(&self, caller: &Caller, id: Uuid, entry: super::audit::Entry) -> Result<(), Rejection> {
+    async fn end(&self, caller: &Caller, id: Uuid, address: IpAddr, event: Event) -> Result<(), Rejection> {
         let _changing = self.changing.lock().await;
         let is_own = self.directory().session(id).is_some_and(|live| live.session.account == caller.user);
         if !is_own {
             return Ok(());
         }
-        let ended = self.store_and_apply(vec![Change::EndSession(id)], vec![entry]).await;
-        ended.map_err(|error| unavailable(&error))
+        self.record(vec![Change::EndSession(id)], caller, Some(address), event).await
     }
 
     /// Changes the caller's own password, and ends its other sessions.
@@ -234,14 +237,7 @@ impl Accounts {
         if !matches!(caller.credential, Credential::Session(_)) {
             return Ok(Err(Rejection::new(Code::Forbidden, "a token may not change a password")));
         }
-        let now = Instant::now();
-        {
-            let mut throttle = self.throttle();
-            if let Some(wait) = throttle.wait(&account.key, address, now) {
-                return Err(SignInError::TooMany(wait));
-            }
-            throttle.failed(&account.key, address, now);
-        }
+        self.count_try(&account.key, address)?;
         match self.is_password(old, Some(&account)).await {
             None => return Err(SignInError::TooMany(TURN_TIMEOUT)),
             Some(false) => {

@@ -30,7 +30,7 @@ use super::{
     throttle::Throttle,
 };
 use crate::{
-    access::{Caller, Credential, Rights, Scope},
+    access::{Caller, Credential, Rights},
     clock::Clock,
 };
 
@@ -196,12 +196,11 @@ impl Accounts {
     fn token_caller(&self, digest: &Digest) -> Option<Caller> {
         let directory = self.directory();
         let LiveToken { token, .. } = directory.token_by(digest)?;
-        let scope = Arc::new(token.scope());
         Some(Caller {
             user: token.account,
             name: token.name.clone(),
             credential: Credential::Token(token.id),
-            scope,
+            scope: Arc::new(token.scope.clone()),
         })
     }
 
@@ -213,7 +212,7 @@ impl Accounts {
             user: account.id,
             name: account.name.clone(),
             credential: Credential::Session(session.id),
-            scope: Arc::new(Scope::default()),
+            scope: Arc::default(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use shared::{
-    account::Role,
+    account::{Role, Scope},
     column::ColumnKey,
     ids::{UserId, WatchlistId},
     time::{MILLIS_PER_DAY, Timestamp},
@@ -189,12 +189,15 @@ pub(super) fn token(args: TokenArgs) -> anyhow::Result<()> {
 fn add_token(client: &Client, args: AddTokenArgs) -> anyhow::Result<()> {
     let user = args.user.map(|name| account(client, &name)).transpose()?;
     let now = clock::system()();
-    let add = AddToken {
-        name: args.name,
-        user,
+    let scope = Scope {
         lists: args.lists.map(|lists| lists.into_iter().map(WatchlistId).collect()),
         ticks_only: args.ticks_only,
         columns: args.columns.map(|keys| keys.iter().map(|key| ColumnKey::from(key.as_str())).collect()),
+    };
+    let add = AddToken {
+        name: args.name,
+        user,
+        scope,
         expires: args.expires.map(|days| Timestamp::from_millis(now.as_millis() + days * MILLIS_PER_DAY)),
     };
     let AddedToken { token: Hidden(token), .. } = client.send("POST", "/api/v1/tokens", &add)?;
@@ -202,15 +205,16 @@ fn add_token(client: &Client, args: AddTokenArgs) -> anyhow::Result<()> {
 }
 
 fn token_line(token: &TokenSummary) -> String {
+    let Scope { lists, ticks_only, columns } = &token.scope;
     let mut scope = Vec::new();
-    if let Some(lists) = &token.lists {
+    if let Some(lists) = lists {
         let lists: Vec<String> = lists.iter().map(ToString::to_string).collect();
         scope.push(format!("lists {}", lists.join(",")));
     }
-    if token.ticks_only {
+    if *ticks_only {
         scope.push("ticks only".to_owned());
     }
-    if let Some(columns) = &token.columns {
+    if let Some(columns) = columns {
         let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
         scope.push(format!("columns {}", columns.join(",")));
     }

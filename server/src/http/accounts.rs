@@ -27,10 +27,7 @@ use super::{
     origin::Client,
     problem::Problem,
 };
-use crate::{
-    access::Caller,
-    accounts::{AccountChange, NewToken, audit},
-};
+use crate::{access::Caller, accounts::audit};
 
 #[derive(Deserialize)]
 pub(super) struct PeopleQuery {
@@ -105,10 +102,8 @@ pub(super) async fn change(
     Path(id): Path<String>,
     body: SmallBody,
 ) -> Result<StatusCode, Problem> {
-    let ChangeAccount { password, disabled, admin } = body.parse()?;
+    let change: ChangeAccount = body.parse()?;
     let id = UserId(read_id("account", &id)?);
-    let change =
-        AccountChange { password: password.map(|hidden| hidden.0), is_disabled: disabled, is_admin: admin };
     context.session.hub.accounts().change(&caller, id, change, client.origin.address).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -123,9 +118,7 @@ pub(super) async fn tokens(
         id: token.id,
         user: PersonRef { id: token.account, name: accounts.name_of(token.account).unwrap_or_default() },
         name: token.name,
-        lists: token.lists,
-        ticks_only: token.ticks_only,
-        columns: token.columns,
+        scope: token.scope,
         created: token.created,
         expires: token.expires,
         last_used: token.last_used,
@@ -139,10 +132,9 @@ pub(super) async fn add_token(
     Extension(client): Extension<Client>,
     body: RequestBody,
 ) -> Result<(StatusCode, Json<AddedToken>), Problem> {
-    let AddToken { name, user, lists, ticks_only, columns, expires } = body.parse()?;
-    let new = NewToken { name, account: user.unwrap_or(caller.user), lists, ticks_only, columns, expires };
+    let add: AddToken = body.parse()?;
     let accounts = context.session.hub.accounts();
-    let (id, secret) = accounts.add_token(&caller, new, client.origin.address).await?;
+    let (id, secret) = accounts.add_token(&caller, add, client.origin.address).await?;
     let token = Hidden(secret.text().to_owned());
     Ok((StatusCode::CREATED, Json(AddedToken { id, token })))
 }

@@ -51,11 +51,10 @@ impl EncodedLists {
         let mut encoded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         encoded.retain(|_, list| now < list.at + MAX_AGE && list.version == version);
         let encode = || {
-            // Read first: a change between the two is sent twice and not lost.
-            let state = Arc::new(hub.list_state(caller));
-            let frame = dialect.encode(&ServerMessage::Watchlists(Watchlists { list: hub.list(caller) }));
+            let (list, state) = hub.list_with_state(caller);
+            let frame = dialect.encode(&ServerMessage::Watchlists(Watchlists { list }));
             debug_assert!(frame.bytes().len() <= SERVER_MESSAGE_BYTES, "the number of watchlists is limited");
-            EncodedList { version, at: now, state, frame }
+            EncodedList { version, at: now, state: Arc::new(state), frame }
         };
         // The tokens of an account may see different watchlists; its sessions all see the same.
         let credential = match caller.credential {

@@ -1,14 +1,13 @@
 //! The bodies of the calls of the HTTP API about accounts, sessions and access.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    account::{ListRole, Role, User},
-    column::ColumnKey,
-    ids::{UserId, WatchlistId},
+    account::{ListRole, Role, Scope, User},
+    ids::UserId,
     time::Timestamp,
 };
 
@@ -165,15 +164,9 @@ pub struct AddToken {
     /// The account whose rights it has; left out, the caller's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// The only watchlists, if any are named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lists: Option<BTreeSet<WatchlistId>>,
-    /// Whether it may only send prices.
-    #[serde(default)]
-    pub ticks_only: bool,
-    /// The only columns that it may set, if any are named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub columns: Option<BTreeSet<ColumnKey>>,
+    /// What it is restricted to.
+    #[serde(flatten)]
+    pub scope: Scope,
     /// When it ends; left out if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
@@ -198,12 +191,9 @@ pub struct TokenSummary {
     pub name: Arc<str>,
     /// The account whose rights it has.
     pub user: PersonRef,
-    /// The only watchlists, if any are named.
-    pub lists: Option<BTreeSet<WatchlistId>>,
-    /// Whether it may only send prices.
-    pub ticks_only: bool,
-    /// The only columns that it may set, if any are named.
-    pub columns: Option<BTreeSet<ColumnKey>>,
+    /// What it is restricted to.
+    #[serde(flatten)]
+    pub scope: Scope,
     /// When it was added.
     pub created: Timestamp,
     /// When it ends, if it does.
