@@ -2,7 +2,7 @@
 
 use egui::{
     Button, Context, EventFilter, FocusDirection, Id, Key, Modifiers, Popup, Response, ScrollArea, Ui,
-    style::ScrollAnimation,
+    style::ScrollAnimation, vec2,
 };
 
 use super::{table::entry_of, when::Conditions, window::Command};
@@ -38,18 +38,19 @@ fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
     if !entry.description.is_empty() {
         response = response.on_hover_text(&*entry.description);
     }
-    scroll_to_focus(&response);
+    scroll_to_focus(ui, &response, 0.0);
     if response.clicked() {
         ui.close();
     }
     response.clicked()
 }
 
-/// Scrolls the menu of a small window to an item that the keys have moved to.
-pub fn scroll_to_focus(item: &Response) {
+/// Scrolls to an item that the keys have moved to, and to a margin above and below it, in points.
+pub fn scroll_to_focus(ui: &Ui, item: &Response, margin: f32) {
     if item.gained_focus() {
         // At once: the next key may come before an animation ends.
-        item.scroll_to_me_animation(None, ScrollAnimation::none());
+        let shown = item.rect.expand2(vec2(0.0, margin));
+        ui.scroll_to_rect_animation(shown, None, ScrollAnimation::none());
     }
 }
 

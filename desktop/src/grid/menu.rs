@@ -133,7 +133,7 @@ fn submenu<'a>(
             scrolling_menu(ui, |ui| {
                 for entry in columns {
                     let item = ui.button(&*entry.column.title);
-                    scroll_to_focus(&item);
+                    scroll_to_focus(ui, &item, 0.0);
                     if item.clicked() {
                         chosen = Some(entry.column.key.clone());
                         ui.close();

@@ -8,8 +8,8 @@ mod view;
 use std::{collections::BTreeSet, ops::Range};
 
 use egui::{
-    Align, ComboBox, Id, Label, Layout, Panel, Response, RichText, Sense, Ui,
-    collapsing_header::paint_default_icon, style::ScrollAnimation, vec2,
+    Align, ComboBox, Id, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon,
+    vec2,
 };
 use egui_extras::{Column, TableBuilder, TableRow};
 use shared::{
@@ -25,7 +25,7 @@ use self::{
     restore::{Restoration, Restore, can_restore_edit, restore_edit, restore_of},
 };
 use crate::{
-    command::{AppCommand, Command, RESTORE, RESTORE_EDIT, entry_of},
+    command::{AppCommand, Command, RESTORE, RESTORE_EDIT, entry_of, scroll_to_focus},
     focus::{self, Region},
     grid::edits_or_question,
     store::{
@@ -42,6 +42,8 @@ const MIN_WIDTH: f32 = 240.0;
 /// Maximum share of the window's width, which leaves the grid the rest.
 const MAX_SHARE: f32 = 0.6;
 const ROW: f32 = 24.0;
+/// Distance to which the list scrolls around the focus: to the neighbors, which the keys move to next.
+const NEIGHBORS: f32 = 1.5 * ROW;
 /// Minimum width in points for full dates and wider names.
 const WIDE: f32 = 380.0;
 /// Width of the buttons, in points.
@@ -228,7 +230,7 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
 fn log_button(ui: &mut Ui, older: bool) -> Option<Command> {
     let command = Command::from(AppCommand::RequestLog { older });
     let button = ui.button(entry_of(&command).title);
-    scroll_to_focus(ui, &button);
+    scroll_to_focus(ui, &button, NEIGHBORS);
     button.clicked().then_some(command)
 }
 
@@ -277,7 +279,7 @@ fn show_edit(
             node.set_label(text.clone());
             node.set_expanded(openness > 0.0);
         });
-        scroll_to_focus(ui, &label);
+        scroll_to_focus(ui, &label, NEIGHBORS);
         if label.clicked() && !panel.toggled.remove(&revision) {
             panel.toggled.insert(revision);
         }
@@ -294,19 +296,10 @@ fn show_edit(
     });
 }
 
-/// Scrolls to an entry that the keys have moved to, and to its neighbors, which they move to next.
-fn scroll_to_focus(ui: &Ui, item: &Response) {
-    if item.gained_focus() {
-        // At once: the next key may come before an animation ends.
-        let shown = item.rect.expand2(vec2(0.0, 1.5 * ROW));
-        ui.scroll_to_rect_animation(shown, None, ScrollAnimation::none());
-    }
-}
-
 /// Shows a button whose purpose a screen reader reads, too. Returns whether it was clicked.
 fn restore_button(ui: &mut Ui, title: &str, what: String) -> bool {
     let button = ui.small_button(title);
-    scroll_to_focus(ui, &button);
+    scroll_to_focus(ui, &button, NEIGHBORS);
     ui.ctx().accesskit_node_builder(button.id, |node| node.set_description(what.clone()));
     button.on_hover_text(what).clicked()
 }
@@ -353,7 +346,7 @@ fn show_change(
         // A stop of the keys: entries without a button are passed and read, too.
         let label = Label::new(text).truncate().sense(Sense::focusable_noninteractive());
         let label = ui.add(label).on_hover_text(&description);
-        scroll_to_focus(ui, &label);
+        scroll_to_focus(ui, &label, NEIGHBORS);
         line = Some(label.id);
     });
     row.col(|ui| match restore_of(log, index, view) {
@@ -366,7 +359,7 @@ fn show_change(
         }
         Restore::Unknown(row) => {
             let show = ui.small_button("Show row").on_hover_text("Show all changes of this row");
-            scroll_to_focus(ui, &show);
+            scroll_to_focus(ui, &show, NEIGHBORS);
             if show.clicked() {
                 (panel.row, panel.column, panel.user) = (Some(row), None, None);
             }

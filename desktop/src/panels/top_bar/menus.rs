@@ -161,7 +161,7 @@ fn choice(
     let response = ui.add(button.min_size(vec2(110.0, 0.0)));
     let toggled = if is_chosen { Toggled::True } else { Toggled::False };
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_toggled(toggled));
-    scroll_to_focus(&response);
+    scroll_to_focus(ui, &response, 0.0);
     if response.clicked() {
         commands.push(command);
         ui.close();

@@ -156,7 +156,7 @@ fn restore_menu(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
             scrolling_menu(ui, |ui| {
                 for deleted in deleted {
                     let entry = ui.button(&*deleted.name);
-                    scroll_to_focus(&entry);
+                    scroll_to_focus(ui, &entry, 0.0);
                     if entry
                         .on_hover_text(deletion(deleted, &state.region.zone, state.region.separators))
                         .clicked()
