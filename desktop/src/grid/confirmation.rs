@@ -27,7 +27,8 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
                         confirm.request_focus();
                     }
                     confirmed = confirm.clicked();
-                    cancelled = ui.button("Cancel").clicked();
+                    // Without edits there is nothing to cancel, and the other button closes the dialog.
+                    cancelled = !confirmation.edits.is_empty() && ui.button("Cancel").clicked();
                 });
             });
         });

@@ -51,6 +51,8 @@ struct Plan {
     computed: Vec<String>,
     /// Number of cells beyond the last column.
     beyond: usize,
+    /// Titles of sections that are replaced, with the new ones.
+    titles: Vec<(String, String)>,
     /// The rows that were pasted into, and their columns.
     rows: Vec<RowId>,
     columns: Vec<ColumnKey>,
@@ -166,6 +168,9 @@ impl Plan {
         if let Some(value) = self.parse_cell(storage, text, frame)
             && value != current
         {
+            if is_section(row, frame) {
+                self.titles.push((truncated(&plain_text(&current)), truncated(&plain_text(&value))));
+            }
             self.changes.push(guarded_set(row, storage, value.to_literal(), &current));
         }
     }
@@ -173,8 +178,7 @@ impl Plan {
     /// Skips a cell that cannot be edited. Text over a computed cell is expected; text over a section is
     /// reported, because it would be lost.
     fn skip_cell(&mut self, row: RowId, column: &ViewColumn, text: &str, frame: &Frame<'_>) {
-        let is_section = frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row));
-        if !is_section {
+        if !is_section(row, frame) {
             self.note_computed(column.title(), text);
         } else if !text.trim().is_empty() {
             self.note_invalid(column.title(), text, "a section has only a title".to_owned());
@@ -208,7 +212,7 @@ impl Plan {
     }
 
     fn edit(self, frame: &Frame<'_>) -> Vec<Command> {
-        let Plan { mut changes, new_rows, invalid, computed, beyond, .. } = self;
+        let Plan { mut changes, new_rows, invalid, computed, beyond, titles, .. } = self;
         let added = new_rows.len();
         if added > 0 {
             let end = ListIndex::end(frame.view.watchlist);
@@ -218,6 +222,12 @@ impl Plan {
         let mut lines = Vec::new();
         if added > 0 {
             lines.push(format!("This adds {} at the end.", separators.format_count(added, "row", "rows")));
+        }
+        // A block that was made for rows is one row off if it covers a section. A single text is meant.
+        if changes.len() > 1 {
+            lines.extend(titles.iter().take(MAX_LISTED).map(|(old, new)| {
+                format!("The section \u{201c}{old}\u{201d} will be renamed \u{201c}{new}\u{201d}.")
+            }));
         }
         if !invalid.is_empty() {
             lines.push(format!(
@@ -256,6 +266,10 @@ impl Plan {
         lines.extend(left_out);
         edit_or_confirm(&GridCommand::RequestPaste, lines, changes, frame.view)
     }
+}
+
+fn is_section(row: RowId, frame: &Frame<'_>) -> bool {
+    frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row))
 }
 
 fn read_pasted(text: &str, format: ValueFormat<'_>) -> Result<Value, String> {

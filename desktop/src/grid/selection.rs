@@ -189,6 +189,14 @@ impl Selection {
         }
     }
 
+    /// Whether the cursor is on a section, but not on its title.
+    pub(super) fn is_beside_title(&self, table: &Table<'_>) -> bool {
+        let Some(cursor) = &self.cursor else { return false };
+        let row = self.cursor_index(table).and_then(|index| table.row_at(index));
+        row.is_some_and(|row| table.is_section(row))
+            && table.columns().first().is_some_and(|first| *first.key() != cursor.column)
+    }
+
     /// Moves the cursor to the title of the section that it is on. A step after the commit leads back to its column.
     pub(super) fn go_to_title(&mut self, title: ColumnKey) {
         if let Some(cursor) = self.cursor.as_mut().filter(|cursor| cursor.column != title) {

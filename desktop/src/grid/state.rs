@@ -298,6 +298,10 @@ impl GridState {
             }
             GridCommand::Open => self.open_editor(frame, Opening::End, commands),
             GridCommand::OpenList => self.open_editor(frame, Opening::List, commands),
+            // After a figure that was typed here in vain, the next one must not become the section's title.
+            GridCommand::OpenAll if self.selection.is_beside_title(table) => {
+                self.selection.step_after_commit(table, Step::Down, layout.page_rows());
+            }
             GridCommand::OpenAll => self.open_editor(frame, Opening::All, commands),
             GridCommand::Type(text) => self.open_editor(frame, Opening::Typed(text), commands),
             GridCommand::Copy => ui.copy_text(paste::selection_text(&self.selection, frame)),

@@ -179,3 +179,39 @@ fn a_figure_typed_on_a_section_is_not_its_title() {
     harness.key(Key::Enter);
     assert_eq!(harness.symbols()[2], "Metals", "typed on the title itself");
 }
+
+#[test]
+fn after_a_figure_typed_on_a_section_enter_moves_down() {
+    let mut harness = in_sections();
+    harness.go(2, PRICE);
+    harness.text("13.3");
+    harness.key(Key::Enter);
+    assert_eq!((harness.editor(), harness.focused().as_deref()), (None, Some("Price of B")));
+    harness.text("14");
+    harness.key(Key::Enter);
+    assert_eq!((&*harness.symbols()[2], &*harness.cell("Price of B")), ("Banks", "14.00"));
+}
+
+#[test]
+fn a_paste_that_renames_a_section_asks_first() {
+    let mut harness = in_sections();
+    harness.go(1, 0);
+    harness.paste("MSFT\nAAPL\nTSLA\n");
+    harness.0.get_by_label("The section \u{201c}Banks\u{201d} will be renamed \u{201c}AAPL\u{201d}.");
+    harness.key(Key::Escape);
+    assert_eq!(harness.symbols(), ["D", "C", "Banks", "B", "A"]);
+    harness.go(2, 0);
+    harness.paste("Metals");
+    assert_eq!(harness.symbols()[2], "Metals", "a single text is meant");
+}
+
+#[test]
+fn a_paste_of_which_nothing_is_valid_can_only_be_closed() {
+    let mut harness = in_sections();
+    harness.go(0, PRICE);
+    harness.paste("abc\nxyz\n");
+    assert!(harness.0.query_by_label("Cancel").is_none());
+    harness.0.get_by_role_and_label(egui::accesskit::Role::Button, "Close").click();
+    harness.frames();
+    assert_eq!(harness.cell("Price of D"), "4.00");
+}
