@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -11,18 +12,21 @@ use std::{
 use anyhow::Context as _;
 use egui::{Context, Ui, ViewportBuilder, ViewportCommand, ViewportId};
 use server::{files::write_atomically, folder};
-use shared::ids::{WatchlistId, WindowId};
+use shared::ids::{UserId, WatchlistId, WindowId};
+use ureq::Proxy;
 
 use crate::{
+    account::{Account, Identity},
     args::Args,
     destination::Destination,
     host::{Host, RemoteServer},
     less_motion::ReducedMotion,
     net::Net,
     region::Region,
+    remote::Server,
     servers::{self, Joining, Servers},
     settings::{self, SavedWindow, Workspace, WorkspaceFile},
-    state::{AppState, OpenWindows, wake_root},
+    state::{AppState, Joined, OpenStore, OpenWindows, wake_root},
     store::Store,
     theme,
     updates::{Updates, update_url},
@@ -70,10 +74,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         "afterglow",
         options,
         Box::new(move |creation| {
-            let folders = Folders {
-                outbox: data_dir.join("outboxes").join(&server),
-                copies: data_dir.join("copies").join(server),
-            };
+            let folders = Folders { data_dir, server };
             let app = App::new(&args, folders, (file, workspace), (own_host, joining), &creation.egui_ctx)?;
             app.add_start_notices(notice, error);
             Ok(Box::new(app))
@@ -85,14 +86,43 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 /// Returns the server to join from the command line, if it names one.
 fn joining(args: &Args, data_dir: &Path) -> Result<Option<Joining>, String> {
-    let destination = match (&args.open, &args.connect) {
+    let mut destination = match (&args.open, &args.connect) {
         (Some(named), _) => Destination::read(named, data_dir)?,
         (None, Some(base)) => {
             Destination { base: base.clone(), token_file: args.token_file.clone(), ..Destination::default() }
         }
         (None, None) => return Ok(None),
     };
+    destination.ca_file = args.ca.clone();
     Ok(Some(Joining::new(destination, Servers::read(data_dir, write_atomically))))
+}
+
+/// Prepares the connection to a server outside this user's processes, and the account there.
+///
+/// # Errors
+/// No thread can be started.
+pub fn join(joining: Joining, open_store: OpenStore, wake: &Wake) -> anyhow::Result<(RemoteServer, Joined)> {
+    let base = joining.destination.base.clone();
+    let server = Server { base, trust: joining.trust(), proxy: Proxy::try_from_env() };
+    let known = joining.account().cloned();
+    let identity = Identity::new(known.as_ref().is_some_and(|known| known.stays));
+    let name = known.map(|known| known.name);
+    let account = Account::start(server.clone(), identity.clone(), name, wake.clone())
+        .context("cannot start the thread of the account")?;
+    let token_file = joining.destination.token_file.clone();
+    let remote = RemoteServer { server, token_file, has_consent: joining.consent(), identity };
+    Ok((remote, Joined::new(joining, account, open_store)))
+}
+
+/// Opens windows on another server, in a process of its own.
+fn open_server(base: &str, data_dir: &Path, ca: Option<&Path>) -> io::Result<()> {
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.args(["--connect", base, "--data-dir"]).arg(data_dir);
+    if let Some(ca) = ca {
+        command.arg("--ca").arg(ca);
+    }
+    // It goes on when this one ends.
+    command.stdin(std::process::Stdio::null()).spawn().map(drop)
 }
 
 /// Describes why no window can be opened, and which packages may be missing.
@@ -140,11 +170,24 @@ fn with_program_defaults(builder: ViewportBuilder) -> ViewportBuilder {
 }
 
 /// The folders of one server in the data folder.
+#[derive(Clone)]
 struct Folders {
-    /// Edits that the server has not answered.
-    outbox: PathBuf,
-    /// The last copies of its watchlists.
-    copies: PathBuf,
+    data_dir: PathBuf,
+    /// File name part for the server.
+    server: String,
+}
+
+impl Folders {
+    /// Opens the store of an account: the edits that the server has not answered, and the last copies of its watchlists.
+    fn open_store(&self, account: Option<UserId>, wake: &Wake) -> io::Result<Store> {
+        let name = match account {
+            Some(account) => format!("{}_as_{}", self.server, account.0.simple()),
+            None => self.server.clone(),
+        };
+        let folder = |kind| self.data_dir.join(kind).join(&name);
+        let store = Store::open(&folder("outboxes"), Instant::now, write_atomically)?;
+        store.with_copies(folder("copies"), write_atomically, wake.clone())
+    }
 }
 
 /// The eframe application.
@@ -218,16 +261,20 @@ impl App {
                 }
             })
         };
-        let store = Store::open(&folders.outbox, Instant::now, write_atomically)
-            .with_context(|| format!("cannot open the outbox {}", folders.outbox.display()))?
-            .with_copies(folders.copies, write_atomically, wake.clone())
-            .context("cannot start the thread that keeps copies")?;
-        let net = match &joining {
+        let account = joining.as_ref().and_then(|joining| joining.account()).map(|known| known.id);
+        let store = folders.open_store(account, &wake).with_context(|| {
+            format!("cannot keep edits and copies in the data folder {}", folders.data_dir.display())
+        })?;
+        let requested = joining.as_ref().and_then(|joining| joining.destination.watchlist);
+        let (net, joined) = match joining {
             Some(joining) => {
-                let Destination { base, token_file, .. } = joining.destination.clone();
-                Net::start(RemoteServer { base, token_file, has_consent: joining.consent() }, wake.clone())
+                let open = folders.clone();
+                let wake_store = wake.clone();
+                let open_store: OpenStore = Box::new(move |account| open.open_store(account, &wake_store));
+                let (remote, joined) = join(joining, open_store, &wake)?;
+                (Net::start(remote, wake.clone()), Some(joined))
             }
-            None => Net::start(host, wake.clone()),
+            None => (Net::start(host, wake.clone()), None),
         };
         let saved = workspace.windows.clone();
         let net = net.context("cannot start the network thread")?;
@@ -242,13 +289,14 @@ impl App {
             // An invalid address must not prevent the start.
             Err(why) => state.store.notify(format!("The update check is disabled: {why}."), Duration::ZERO),
         }
-        let requested = joining.as_ref().and_then(|joining| joining.destination.watchlist);
         let mut windows = windows(&mut state.windows, saved, args.windows.map(usize::from), requested)
             .into_iter()
             .map(OpenWindow::new);
         let root = windows.next().expect("a window is opened at every start");
         let others = windows.collect();
-        state.joining = joining;
+        state.joined = joined;
+        let (data_dir, ca) = (folders.data_dir.clone(), args.ca.clone());
+        state.open_server = Some(Box::new(move |base| open_server(base, &data_dir, ca.as_deref())));
         Ok(Self {
             state: Arc::new(Mutex::new(state)),
             root,

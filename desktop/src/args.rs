@@ -5,24 +5,28 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind, parser::ValueSource};
 use shared::address::address;
 
-const CONNECTION_FILE: &str = "An .afterglow file is TOML: server = \"http://HOST:PORT\" and optionally \
-    token_file = \"NAME\", a file in the same folder, and watchlist = \"ID\".";
+const CONNECTION_FILE: &str = "An .afterglow file is TOML: server = \"https://HOST:PORT\" and optionally \
+    watchlist = \"ID\", ca_fingerprint = \"SHA-256 of the certificate of the server's authority\", and token_file = \"NAME\", a \
+    file in the same folder.";
 
 /// A shared watchlist: every window shows the same rows, and a row changed by someone else glows and fades.
 #[derive(Parser, Clone, Debug, Default)]
 #[command(name = "afterglow", version, about, max_term_width = 100, after_help = CONNECTION_FILE)]
 pub struct Args {
     /// An .afterglow file or an afterglow://HOST:PORT/WATCHLIST link with the server to join and the
-    /// watchlist to show. The token is read from the file that it names, or from the one last used with that
-    /// server.
+    /// watchlist to show. A token is read from the file that it names, or from the one last used with that
+    /// server; without one you sign in.
     #[arg(value_name = "FILE|LINK")]
     pub open: Option<OsString>,
-    /// Server to join, as http://HOST:PORT. Default: use the local data folder.
+    /// Server to join, as https://HOST:PORT. Default: use the local data folder.
     #[arg(long, env = "AFTERGLOW_CONNECT")]
     pub connect: Option<String>,
-    /// File with the token for the server of --connect.
+    /// File with the token for the server of --connect. Default: sign in with a name and a password.
     #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+    /// File with the certificates of authorities, as PEM, that are trusted for the server besides those of the system.
+    #[arg(long, value_name = "FILE", env = "AFTERGLOW_CA")]
+    pub ca: Option<PathBuf>,
     /// Folder with this user's data.
     #[arg(long, env = "AFTERGLOW_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -64,6 +68,7 @@ impl Args {
         let connect = non_empty(args.connect).map(|text| address(&text)).transpose();
         args.connect = connect.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
         args.update_url = non_empty(args.update_url);
+        args.ca = args.ca.filter(|path| !path.as_os_str().is_empty());
         args.data_dir = args.data_dir.filter(|path| !path.as_os_str().is_empty());
         Ok(args)
     }
@@ -95,6 +100,6 @@ mod tests {
     fn a_server_address_is_normalized_and_needs_a_scheme() {
         let args = read(&["--connect", "HTTP://Desk:7878/", "--token-file", "x"]).unwrap();
         assert_eq!(args.connect.as_deref(), Some("http://desk:7878"));
-        assert!(read(&["--connect", "desk:7878"]).unwrap_err().contains("http://HOST:PORT"));
+        assert!(read(&["--connect", "desk:7878"]).unwrap_err().contains("https://HOST:PORT"));
     }
 }

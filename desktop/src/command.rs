@@ -10,6 +10,7 @@ mod grid;
 mod help;
 mod keymap;
 mod menu;
+mod rights;
 mod shortcut;
 mod table;
 mod when;
@@ -22,6 +23,7 @@ pub use self::{
     help::{HelpRow, help_rows, markdown},
     keymap::{TakenKey, consume, matching, pressed, remove_menu_characters, take_first},
     menu::{menu_items, menu_keys, open_with_keys, release_keys, scroll_to_focus, scrolling_menu},
+    rights::{OWNERS_ONLY, VIEW_ONLY, refusal_of_role},
     shortcut::Shortcut,
     table::{
         DISMISS, GO_TO, OVERWRITE, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST,

@@ -9,9 +9,13 @@ use std::{
 };
 
 use serde::Deserialize;
-use shared::address::{address, address_for_host};
-use shared::ids::WatchlistId;
+use shared::{
+    address::{ENCRYPTED, PLAIN, Parts, address, address_for_host},
+    ids::WatchlistId,
+};
 use url::Url;
+
+use crate::remote::Fingerprint;
 
 /// Maximum size of a connection file in bytes.
 const MAX_LENGTH: u64 = 64 * 1024;
@@ -23,13 +27,17 @@ const DEFAULT_PORT: u16 = 7878;
 /// A server to join, and the watchlist to show first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Destination {
-    /// Address of the server, as `http://HOST:PORT`.
+    /// Address of the server, as `https://HOST:PORT`.
     pub base: String,
     /// The watchlist to show first.
     pub watchlist: Option<WatchlistId>,
     /// File with the server's token.
     pub token_file: Option<PathBuf>,
-    /// Connection file that names `token_file`. It is untrusted: someone else may have written it.
+    /// File with more authorities that the server's certificate may be from.
+    pub ca_file: Option<PathBuf>,
+    /// Fingerprint of the only authority that the server's certificate may be from.
+    pub fingerprint: Option<Fingerprint>,
+    /// Connection file that names `token_file` or `fingerprint`. It is untrusted: someone else may have written it.
     pub connection_file: Option<PathBuf>,
 }
 
@@ -39,6 +47,7 @@ struct ConnectionFile {
     server: Option<String>,
     watchlist: Option<String>,
     token_file: Option<String>,
+    ca_fingerprint: Option<String>,
 }
 
 impl Destination {
@@ -82,8 +91,11 @@ impl Destination {
                 &url.as_str()[from..]
             )));
         }
-        let base = address_for_host(url.host_str(), url.port().unwrap_or(DEFAULT_PORT));
-        let base = base.ok_or_else(|| invalid("the host is neither a name nor an address"))?;
+        let of_scheme = |scheme| address_for_host(scheme, url.host_str(), url.port().unwrap_or(DEFAULT_PORT));
+        let plain = of_scheme(PLAIN).ok_or_else(|| invalid("the host is neither a name nor an address"))?;
+        // A server on another machine is reached over TLS.
+        let is_near = Parts::of(&plain).is_ok_and(|parts| parts.is_loopback());
+        let base = if is_near { plain } else { of_scheme(ENCRYPTED).unwrap_or(plain) };
         let path = url.path().strip_prefix('/').unwrap_or(url.path());
         let watchlist = match path.strip_suffix('/').unwrap_or(path) {
             "" => None,
@@ -96,8 +108,8 @@ impl Destination {
         Ok(Self { base, watchlist, ..Self::default() })
     }
 
-    /// Parses a TOML file with `server = "http://HOST:PORT"` and optionally `watchlist` and `token_file`, the
-    /// name of a file in the same folder.
+    /// Parses a TOML file with `server = "https://HOST:PORT"` and optionally `watchlist`, `token_file`, the name of a file
+    /// in the same folder, and `ca_fingerprint`, the SHA-256 of the certificate of the server's authority.
     fn from_file(path: &Path, data_dir: &Path) -> Result<Self, String> {
         let invalid = |why: &str| invalid_file(path, why);
         let table: toml::Table = read_text(path)?
@@ -111,16 +123,23 @@ impl Destination {
         let file: ConnectionFile = table
             .try_into()
             .map_err(|error: toml::de::Error| invalid(&error.message().replace('\n', " ")))?;
-        let server =
-            file.server.ok_or_else(|| invalid("the server is missing; add server = \"http://HOST:PORT\""))?;
+        let server = file
+            .server
+            .ok_or_else(|| invalid("the server is missing; add server = \"https://HOST:PORT\""))?;
         let base = address(&server).map_err(|error| invalid(&error))?;
         let watchlist = file.watchlist.map(|id| id.parse().map(WatchlistId)).transpose();
         let watchlist = watchlist.map_err(|_not_an_id| invalid("the watchlist is not a UUID"))?;
         let token_file =
             file.token_file.as_deref().map(|name| resolve_token_file(path, name, data_dir)).transpose();
         let token_file = token_file.map_err(|why| invalid(&why))?;
-        let connection_file = token_file.is_some().then(|| path.to_owned());
-        Ok(Self { base, watchlist, token_file, connection_file })
+        let fingerprint = file.ca_fingerprint.map(|text| text.parse()).transpose();
+        let fingerprint: Option<Fingerprint> = fingerprint.map_err(|why: String| invalid(&why))?;
+        if fingerprint.is_some() && !Parts::of(&base).is_ok_and(|parts| parts.is_encrypted) {
+            return Err(invalid("ca_fingerprint needs a server that begins with https://"));
+        }
+        let is_named = token_file.is_some() || fingerprint.is_some();
+        let connection_file = is_named.then(|| path.to_owned());
+        Ok(Self { base, watchlist, token_file, ca_file: None, fingerprint, connection_file })
     }
 }
 
@@ -197,11 +216,11 @@ mod tests {
     fn a_link_names_a_server_and_a_watchlist() {
         let list = Some(WatchlistId(LIST.parse().unwrap()));
         for (link, base, watchlist) in [
-            (format!("afterglow://desk.example:7000/{LIST}"), "http://desk.example:7000", list),
+            (format!("afterglow://desk.example:7000/{LIST}"), "https://desk.example:7000", list),
             (format!("AFTERGLOW://127.0.0.1/{LIST}"), "http://127.0.0.1:7878", list),
-            ("afterglow://Desk:80".to_owned(), "http://desk:80", None),
+            ("afterglow://Desk:80".to_owned(), "https://desk:80", None),
             ("afterglow://[::1]:7000/".to_owned(), "http://[::1]:7000", None),
-            ("afterglow://desk".to_owned(), "http://desk:7878", None),
+            ("afterglow://desk".to_owned(), "https://desk:7878", None),
         ] {
             let destination = Destination { base: base.to_owned(), watchlist, ..Destination::default() };
             assert_eq!(read(&link), Ok(destination), "{link}");
@@ -264,8 +283,9 @@ mod tests {
             (b"server = \"http://desk\"\ncolour = 1", "colour"),
             (b"server = \"http://desk\"\nwatchlist = \"x\"", "UUID"),
             (b"server = \"http://desk\"\ntoken = \"secret\"", "token_file"),
-            (b"server = \"ftp://desk\"", "http://HOST:PORT"),
-            (b"server = \"http://a:b@desk\"", "http://HOST:PORT"),
+            (b"server = \"ftp://desk\"", "https://HOST:PORT"),
+            (b"server = \"http://a:b@desk\"", "https://HOST:PORT"),
+            (b"server = \"https://desk\"\nca_fingerprint = \"ab\"", "64 hexadecimal digits"),
             (&[b'#'; 70_000], "larger than 64 KiB"),
         ] {
             fs::write(&path, text).unwrap();

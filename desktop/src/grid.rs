@@ -361,7 +361,8 @@ impl GridState {
         }
         let show = |ui: &mut Ui| match self.menu.column.clone() {
             Some(column) => {
-                let conditions = conditions(&self.config, frame.table, true, Some(&column));
+                let mut conditions = conditions(&self.config, frame.table, true, Some(&column));
+                conditions.set_role(frame.view.role);
                 match menu::show_column_menu(ui, &self.config, frame, &column, &conditions) {
                     Some((column, Command::Grid(GridCommand::Column(command)))) => {
                         self.execute_on_column(ui, (frame, layout), &column, command, commands);
@@ -373,6 +374,7 @@ impl GridState {
             }
             None => {
                 let mut conditions = self.conditions(frame.view.watchlist);
+                conditions.set_role(frame.view.role);
                 conditions.add(When::Undo, frame.view.can_undo);
                 conditions.add(When::Redo, frame.view.can_redo);
                 let chosen = menu::show_row_menu(ui, &conditions);

@@ -20,11 +20,15 @@ use server::{
     settings::Settings,
     start::{Running, start, system_user_name},
 };
-use shared::{limits::Limits, sheet};
-use tokio::runtime::Runtime;
+use shared::{address::Parts, limits::Limits, sheet};
+use tokio::runtime::{Handle, Runtime};
 use tracing::{info, warn};
 
-use crate::net::{Endpoint, Locate};
+use crate::{
+    account::Identity,
+    net::{Endpoint, Locate, LocateError},
+    remote::{Credential, Server, dial, relay},
+};
 
 /// The watchlist of a new data folder: the twenty companies of the first realtime grid demonstrations.
 const STARTING_LIST: &[u8] = include_bytes!("../../assets/data/companies.csv");
@@ -79,24 +83,20 @@ impl Host {
             .map_err(|error| format!("cannot start the embedded server: {error}"))?;
         let running = runtime.block_on(start(settings, folder, &system_user_name(), clock::system()));
         let running = running.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
-        let endpoint = Endpoint {
-            base: format!("http://{}", running.serving.address),
-            token: running.token().to_owned(),
-        };
-        info!(base = endpoint.base, "serving the data folder");
+        let client = Client::new(&format!("http://{}", running.serving.address), running.token());
+        info!(base = client.base(), "serving the data folder");
         *self.serving() = Some(Serving { running, runtime });
-        self.create_starting_list(&endpoint);
-        Ok(endpoint)
+        self.create_starting_list(&client);
+        Ok(endpoint(&client))
     }
 
     /// Creates the first watchlist of a new data folder with ordinary edits. If a crash interrupts it, the
     /// next start completes it.
-    fn create_starting_list(&self, endpoint: &Endpoint) {
+    fn create_starting_list(&self, client: &Client) {
         let mark = self.data_dir.join(STARTED_FILE);
         if mark.exists() {
             return;
         }
-        let client = Client::new(&endpoint.base, &endpoint.token);
         let create = || -> anyhow::Result<()> {
             let list = client.list()?.list;
             let table = sheet::csv::read(STARTING_LIST, &Limits::default())?;
@@ -115,17 +115,15 @@ impl Host {
 }
 
 impl Locate for Host {
-    fn locate(&mut self) -> Result<Endpoint, String> {
+    fn locate(&mut self) -> Result<Endpoint, LocateError> {
         if let Some(serving) = &*self.serving() {
             let base = format!("http://{}", serving.running.serving.address);
-            return Ok(Endpoint { base, token: serving.running.token().to_owned() });
+            return Ok(endpoint(&Client::new(&base, serving.running.token())));
         }
         match serve_or_join(&self.data_dir) {
-            Ok(ServeOrJoin::Serve(folder)) => self.serve(folder),
-            Ok(ServeOrJoin::Join(client)) => {
-                Ok(Endpoint { base: client.base().to_owned(), token: client.token().to_owned() })
-            }
-            Err(error) => Err(format!("{:#}", anyhow::Error::new(error))),
+            Ok(ServeOrJoin::Serve(folder)) => Ok(self.serve(folder)?),
+            Ok(ServeOrJoin::Join(client)) => Ok(endpoint(&client)),
+            Err(error) => Err(LocateError::Failed(format!("{:#}", anyhow::Error::new(error)))),
         }
     }
 
@@ -134,31 +132,72 @@ impl Locate for Host {
     }
 }
 
+/// Returns where a client connects to.
+fn endpoint(client: &Client) -> Endpoint {
+    let (base, token) = (client.base().to_owned(), client.token().to_owned());
+    Endpoint { server: base.clone(), base, credential: Credential::Token(token) }
+}
+
 /// A server outside this user's processes.
 pub struct RemoteServer {
-    /// Address of the server, as `http://HOST:PORT`.
-    pub base: String,
-    /// File with the server's token, read before every attempt to connect.
+    /// The server.
+    pub server: Server,
+    /// File with a token, read before every attempt to connect. Without one the person signs in.
     pub token_file: Option<PathBuf>,
     /// Whether the person has agreed to join the server.
     pub has_consent: Arc<AtomicBool>,
+    /// The credential in use.
+    pub identity: Identity,
+}
+
+impl RemoteServer {
+    fn credential(&self) -> Result<Credential, LocateError> {
+        let base = &self.server.base;
+        let Some(file) = &self.token_file else {
+            let is_ended = self.identity.was_rejected();
+            return self.identity.credential(base).ok_or(LocateError::SignIn { is_ended });
+        };
+        let token = read_token(file)?;
+        // A certificate shows who the server is. Without one it has to prove that it knows the token.
+        if !Parts::of(base)?.is_encrypted {
+            verify(base, &token).map_err(|error| error.to_string())?;
+        }
+        let credential = Credential::Token(token);
+        self.identity.set(Some(credential.clone()));
+        Ok(credential)
+    }
 }
 
 impl Locate for RemoteServer {
-    fn locate(&mut self) -> Result<Endpoint, String> {
+    fn locate(&mut self) -> Result<Endpoint, LocateError> {
+        let server = self.server.base.clone();
         if !self.has_consent.load(Ordering::Acquire) {
-            return Err(format!("waiting for your consent to join {}", self.base));
+            return Err(LocateError::Failed(format!("waiting for your consent to join {server}")));
         }
-        let token = match &self.token_file {
-            Some(file) => read_token(file)?,
-            None => {
-                return Err(format!(
-                    "no token for {}: pass its file with --token-file, or open an .afterglow file that names it",
-                    self.base
-                ));
+        let parts = Parts::of(&server)?;
+        let open = || Handle::current().block_on(dial(&self.server)).map_err(|error| error.to_string());
+        let credential = match self.credential() {
+            Err(LocateError::SignIn { is_ended }) => {
+                // Nobody is asked for a password for a server that cannot be reached or is not trusted.
+                drop(open()?);
+                return Err(LocateError::SignIn { is_ended });
             }
+            credential => credential?,
         };
-        verify(&self.base, &token).map_err(|error| error.to_string())?;
-        Ok(Endpoint { base: self.base.clone(), token })
+        if !parts.is_encrypted {
+            return Ok(Endpoint { base: server.clone(), server, credential });
+        }
+        let stream = open()?;
+        let relay = Handle::current().block_on(relay(stream, parts.authority()));
+        let base = relay.map_err(|error| error.to_string())?.base;
+        Ok(Endpoint { base, server, credential })
+    }
+
+    fn reject(&mut self, credential: &Credential) -> bool {
+        let is_session = matches!(credential, Credential::Session(_));
+        if is_session {
+            self.identity.reject(credential);
+        }
+        is_session
     }
 }

@@ -1,6 +1,7 @@
 //! The desktop application: windows that show shared watchlists. `main` only parses the command line for
 //! [`app::run`].
 
+pub mod account;
 pub mod app;
 pub mod args;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod panels;
 pub mod placement;
 pub mod preferences;
 pub mod region;
+pub mod remote;
 pub mod servers;
 pub mod settings;
 pub mod state;

@@ -26,7 +26,7 @@ use tokio::{
     time::{interval, sleep_until},
 };
 
-use crate::wake::Wake;
+use crate::{remote::Credential, wake::Wake};
 
 /// Maximum number of queued events. Once the queue is full the thread stops reading and the server conflates.
 const MAX_EVENTS: usize = 512;
@@ -42,22 +42,49 @@ const HUNG_ATTEMPT: Duration = Duration::from_secs(3);
 /// Interval of the heartbeat checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Address and token to connect with.
+/// Where to connect, and with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Address of the server, as `http://127.0.0.1:7878`.
+    /// Address to connect to, as `http://127.0.0.1:7878`: the server's, or that of a relay to it.
     pub base: String,
-    /// Token for the server.
-    pub token: String,
+    /// Address of the server, for the person.
+    pub server: String,
+    /// What proves who is asking.
+    pub credential: Credential,
 }
 
-/// Finds the endpoint before every attempt to connect. It may block, because it runs on a blocking thread.
+/// Why no endpoint was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocateError {
+    /// The server cannot be reached, for this reason. The next attempt may succeed.
+    Failed(String),
+    /// The person has to sign in first.
+    SignIn {
+        /// Whether a session has ended.
+        is_ended: bool,
+    },
+}
+
+impl From<String> for LocateError {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+/// Finds the endpoint before every attempt to connect. It may block, because it runs on a blocking thread of the connection's
+/// runtime.
 pub trait Locate: Send + 'static {
     /// Returns the endpoint to connect to.
     ///
     /// # Errors
-    /// A reason for the person, shown beside the connection's state.
-    fn locate(&mut self) -> Result<Endpoint, String>;
+    /// A reason for the person, shown beside the connection's state, or that the person has to sign in.
+    fn locate(&mut self) -> Result<Endpoint, LocateError>;
+
+    /// Handles that the server does not accept a credential, or no longer. Returns whether another one can take its place, so
+    /// that the next attempt need not wait.
+    fn reject(&mut self, _credential: &Credential) -> bool {
+        false
+    }
 
     /// Returns the maximum delay between attempts, if it is shorter than the protocol's.
     fn max_delay(&self) -> Option<Duration> {
@@ -82,6 +109,11 @@ pub enum NetEvent {
         reason: String,
         /// Time until the next attempt.
         retry_in: Duration,
+    },
+    /// The person has to sign in before the next attempt.
+    SignIn {
+        /// Whether a session has ended.
+        is_ended: bool,
     },
 }
 
@@ -187,6 +219,8 @@ enum SocketEvent {
     Heard,
     Pong,
     Ended(String),
+    /// The server does not accept the credential, or no longer.
+    Rejected(String),
 }
 
 async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>, out: Out) {
@@ -203,25 +237,42 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
         let reason = match found {
             Ok(endpoint) => match connect(&endpoint, &mut commands, &out, &mut backoff).await {
                 Ended::Lost(reason) => reason,
+                Ended::Rejected(_) if locate.reject(&endpoint.credential) => continue,
+                Ended::Rejected(reason) => reason,
                 Ended::RetryRequested => continue,
                 Ended::Dropped => return,
             },
-            Err(reason) => reason,
+            Err(LocateError::Failed(reason)) => reason,
+            Err(LocateError::SignIn { is_ended }) => {
+                out.send(NetEvent::SignIn { is_ended });
+                if !wait_for_retry(&mut commands, None).await {
+                    return;
+                }
+                backoff.reset();
+                continue;
+            }
         };
         let longest = locate.max_delay().unwrap_or(Duration::MAX);
         let delay = Duration::from_millis(backoff.next_delay_ms(random())).min(longest);
         out.send(NetEvent::Down { reason, retry_in: delay });
-        if !wait_for_retry(&mut commands, Instant::now() + delay).await {
+        if !wait_for_retry(&mut commands, Some(Instant::now() + delay)).await {
             return;
         }
     }
 }
 
-/// Waits for the next attempt; returns false if the handle was dropped.
-async fn wait_for_retry(commands: &mut mpsc::Receiver<Command>, until: Instant) -> bool {
+/// Waits for the next attempt, which is due at a time or only on request; returns false if the handle was dropped.
+async fn wait_for_retry(commands: &mut mpsc::Receiver<Command>, until: Option<Instant>) -> bool {
+    let due = async {
+        match until {
+            Some(until) => sleep_until(until.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(due);
     loop {
         tokio::select! {
-            () = sleep_until(until.into()) => return true,
+            () = &mut due => return true,
             command = commands.recv() => match command {
                 None => return false,
                 Some(Command::RetryNow) => return true,
@@ -236,6 +287,8 @@ async fn wait_for_retry(commands: &mut mpsc::Receiver<Command>, until: Instant) 
 enum Ended {
     /// It was lost or failed, for this reason.
     Lost(String),
+    /// The server does not accept the credential, or no longer, for this reason.
+    Rejected(String),
     /// The person requested another attempt before the socket was open.
     RetryRequested,
     /// The handle was dropped.
@@ -285,6 +338,7 @@ async fn connect(
                     }
                 },
                 Some(SocketEvent::Ended(reason)) => break Ended::Lost(reason),
+                Some(SocketEvent::Rejected(reason)) => break Ended::Rejected(reason),
                 None => break Ended::Lost("the connection ended".to_owned()),
             },
             _ = check.tick() => {
@@ -335,14 +389,15 @@ fn open(
         }
         _ => return Err(format!("invalid server address {:?}: use http://HOST:PORT", endpoint.base)),
     };
+    let (name, value) = endpoint.credential.header();
     let options = ewebsock::Options {
-        additional_headers: vec![("Authorization".to_owned(), format!("Bearer {}", endpoint.token))],
+        additional_headers: vec![(name.to_owned(), value)],
         subprotocols: vec![Encoding::MessagePack.subprotocol().to_owned()],
         ..ewebsock::Options::default()
     };
     // Reports the end of the connection when the socket's task drops the handler, however it ended.
     let ended = EndedOnDrop(sender.clone());
-    let base = endpoint.base.clone();
+    let server = endpoint.server.clone();
     let handler = move |event: WsEvent| {
         let _ended = &ended;
         match event {
@@ -357,7 +412,7 @@ fn open(
                     if let ServerMessage::Error(error) = &message
                         && error.code.close_code().is_some()
                     {
-                        drop(sender.try_send(SocketEvent::Ended(error_reason(error.code, &error.message))));
+                        drop(sender.try_send(end_of_error(error.code, &error.message)));
                     }
                     let is_welcome = matches!(message, ServerMessage::Welcome(_));
                     out.send_for(attempt, NetEvent::Message(Box::new(message)));
@@ -375,9 +430,7 @@ fn open(
             },
             WsEvent::Message(WsMessage::Pong(_)) => drop(sender.try_send(SocketEvent::Pong)),
             WsEvent::Message(_) => drop(sender.try_send(SocketEvent::Heard)),
-            WsEvent::Error(error) => {
-                drop(sender.try_send(SocketEvent::Ended(handshake_error(&base, &error))))
-            }
+            WsEvent::Error(error) => drop(sender.try_send(failed_handshake(&server, &error))),
             WsEvent::Closed => {
                 drop(sender.try_send(SocketEvent::Ended("the server closed the connection".to_owned())))
             }
@@ -395,25 +448,28 @@ impl Drop for EndedOnDrop {
     }
 }
 
-fn error_reason(code: ErrorCode, message: &str) -> String {
+fn end_of_error(code: ErrorCode, message: &str) -> SocketEvent {
     match code {
-        ErrorCode::Restarting => "the server is restarting".to_owned(),
-        ErrorCode::SignedOut => "you were signed out".to_owned(),
-        _ => format!("the server ended the connection: {message}"),
+        ErrorCode::Restarting => SocketEvent::Ended("the server is restarting".to_owned()),
+        ErrorCode::SignedOut => SocketEvent::Rejected("you were signed out".to_owned()),
+        _ => SocketEvent::Ended(format!("the server ended the connection: {message}")),
     }
 }
 
 /// Describes a failed handshake, of which ewebsock reports only a text.
-fn handshake_error(base: &str, error: &str) -> String {
-    if error.contains("401") {
-        format!("{base} rejected the token: ask its administrator for a valid one")
+fn failed_handshake(server: &str, error: &str) -> SocketEvent {
+    let reason = if error.contains("401") {
+        return SocketEvent::Rejected(format!(
+            "{server} rejected the token: ask its administrator for a valid one"
+        ));
     } else if error.contains("403") {
-        format!("{base} denied access")
+        format!("{server} denied access")
     } else if error.contains("refused") {
-        format!("no server is running at {base}")
+        format!("no server is running at {server}")
     } else {
-        format!("{base}: {error}")
-    }
+        format!("{server}: {error}")
+    };
+    SocketEvent::Ended(reason)
 }
 
 /// Returns a random number for the backoff's jitter.

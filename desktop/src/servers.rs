@@ -11,7 +11,14 @@ use std::{
     },
 };
 
-use crate::{destination::Destination, files::WriteFile};
+use serde::{Deserialize, Serialize};
+use shared::ids::UserId;
+
+use crate::{
+    destination::Destination,
+    files::WriteFile,
+    remote::{Fingerprint, Trust},
+};
 
 const FILE: &str = "servers.json";
 /// File name part for the local data folder, in place of a server.
@@ -27,11 +34,58 @@ pub fn file_name(base: Option<&str>) -> String {
     base.bytes().map(named).fold("at_".to_owned(), |name, part| name + &part)
 }
 
+/// What is known of a server that was joined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Known {
+    /// File with a token. Without one the person signs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// File with more authorities that its certificate may be from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Fingerprint of the authority that its certificate is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// The account that was last signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<KnownAccount>,
+}
+
+/// An account that was signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownAccount {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Whether the system's password store has its session.
+    pub stays: bool,
+}
+
+/// An entry of the file. Earlier versions wrote the token file only.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    TokenFile(PathBuf),
+    Known(Known),
+}
+
+impl From<Entry> for Known {
+    fn from(entry: Entry) -> Self {
+        match entry {
+            Entry::TokenFile(token_file) => Self { token_file: Some(token_file), ..Self::default() },
+            Entry::Known(known) => known,
+        }
+    }
+}
+
 /// The servers that were joined. A token is sent to another server only with the person's consent.
 #[derive(Debug)]
 pub struct Servers {
     path: PathBuf,
-    token_files: BTreeMap<String, PathBuf>,
+    known: BTreeMap<String, Known>,
     /// Whether the file exists but cannot be parsed, so that it must not be overwritten.
     is_invalid: bool,
     write_file: WriteFile,
@@ -44,38 +98,46 @@ impl Servers {
     }
 
     fn read_file(path: PathBuf, write_file: WriteFile) -> Self {
-        let read = fs::read(&path).map(|bytes| serde_json::from_slice(&bytes));
-        let (token_files, is_invalid) = match read {
-            Ok(Ok(token_files)) => (token_files, false),
+        let read = fs::read(&path).map(|bytes| serde_json::from_slice::<BTreeMap<String, Entry>>(&bytes));
+        let (known, is_invalid) = match read {
+            Ok(Ok(entries)) => {
+                (entries.into_iter().map(|(base, entry)| (base, entry.into())).collect(), false)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (BTreeMap::new(), false),
             Ok(Err(_)) | Err(_) => (BTreeMap::new(), true),
         };
-        Self { path, token_files, is_invalid, write_file }
+        Self { path, known, is_invalid, write_file }
     }
 
-    /// Returns the token file of a server.
-    pub fn token_file(&self, base: &str) -> Option<&Path> {
-        self.token_files.get(base).map(PathBuf::as_path)
+    /// Returns what is known of a server.
+    pub fn known(&self, base: &str) -> Option<&Known> {
+        self.known.get(base)
     }
 
-    /// Saves a server atomically. An invalid file is renamed first.
+    /// Returns the addresses of the servers that were joined.
+    pub fn bases(&self) -> Vec<String> {
+        self.known.keys().cloned().collect()
+    }
+
+    /// Changes what is known of a server, and saves it atomically. An invalid file is renamed first.
     ///
     /// # Errors
     /// The folder cannot be written.
-    fn save_token_file(&mut self, base: &str, token_file: &Path) -> io::Result<()> {
-        let token_file = std::path::absolute(token_file)?;
+    fn change(&mut self, base: &str, change: impl FnOnce(&mut Known)) -> io::Result<()> {
         // Locked, because other processes may join servers at the same time.
         let lock = File::create(self.path.with_extension("lock"))?;
         lock.lock()?;
         *self = Self::read_file(self.path.clone(), self.write_file);
-        if self.token_file(base) == Some(&*token_file) {
+        let before = self.known.get(base).cloned();
+        let known = self.known.entry(base.to_owned()).or_default();
+        change(known);
+        if before.as_ref() == Some(known) {
             return Ok(());
         }
         if std::mem::take(&mut self.is_invalid) {
             fs::rename(&self.path, self.path.with_extension("json.unread"))?;
         }
-        self.token_files.insert(base.to_owned(), token_file);
-        (self.write_file)(&self.path, &serde_json::to_vec_pretty(&self.token_files)?)
+        (self.write_file)(&self.path, &serde_json::to_vec_pretty(&self.known)?)
     }
 }
 
@@ -83,20 +145,46 @@ impl Servers {
 #[derive(Debug)]
 pub struct Joining {
     servers: Servers,
-    /// Destination, with the token file in use.
+    /// Destination, with the token file and the authorities in use.
     pub destination: Destination,
     has_consent: Arc<AtomicBool>,
+    /// Whether the server has accepted this client.
+    is_saved: bool,
 }
 
 impl Joining {
-    /// Creates it with the destination's token file, or else the one that the server was joined with before.
+    /// Creates it with the destination's token file and authorities, or else those that the server was joined with before.
     pub fn new(mut destination: Destination, servers: Servers) -> Self {
-        let known = servers.token_file(&destination.base).map(Path::to_owned);
-        let is_known = destination.token_file.is_none() || destination.token_file == known;
-        // A token file from the command line is the person's own choice.
-        let has_consent = is_known || destination.connection_file.is_none();
-        destination.token_file = destination.token_file.or(known);
-        Self { servers, destination, has_consent: Arc::new(AtomicBool::new(has_consent)) }
+        let known = servers.known(&destination.base).cloned();
+        let is_new = known.is_none();
+        let known = known.unwrap_or_default();
+        let is_known_token = destination.token_file.is_none() || destination.token_file == known.token_file;
+        // The authority of a server that is new replaces nothing, and nothing is sent to it unasked.
+        let is_known_authority =
+            is_new || destination.fingerprint.is_none() || destination.fingerprint == known.fingerprint;
+        // What the command line says is the person's own choice.
+        let has_consent = is_known_token && is_known_authority || destination.connection_file.is_none();
+        destination.token_file = destination.token_file.or(known.token_file);
+        if destination.fingerprint.is_none() && destination.ca_file.is_none() {
+            (destination.fingerprint, destination.ca_file) = (known.fingerprint, known.ca_file);
+        }
+        Self { servers, destination, has_consent: Arc::new(AtomicBool::new(has_consent)), is_saved: false }
+    }
+
+    /// Returns the account that was last signed in to the server, if the person signs in there.
+    pub fn account(&self) -> Option<&KnownAccount> {
+        self.servers.known(&self.destination.base)?.account.as_ref()
+    }
+
+    /// Returns the addresses of the servers that were joined.
+    pub fn bases(&self) -> Vec<String> {
+        self.servers.bases()
+    }
+
+    /// Returns the authorities that the server's certificate may be from.
+    pub fn trust(&self) -> Trust {
+        let Destination { ca_file, fingerprint, .. } = &self.destination;
+        Trust { ca_file: ca_file.clone(), fingerprint: *fingerprint }
     }
 
     /// Returns the shared flag of the person's consent; nothing is sent before it is set.
@@ -114,15 +202,27 @@ impl Joining {
         self.has_consent.store(true, Ordering::Release);
     }
 
-    /// Saves the server and its token file after the server's welcome.
+    /// Saves the server with its token file and authorities once, after the server's welcome.
     ///
     /// # Errors
     /// The data folder cannot be written.
-    pub fn save(mut self) -> io::Result<()> {
-        match &self.destination.token_file {
-            Some(token_file) => self.servers.save_token_file(&self.destination.base, token_file),
-            None => Ok(()),
+    pub fn save(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.is_saved, true) {
+            return Ok(());
         }
+        let Destination { base, token_file, ca_file, fingerprint, .. } = &self.destination;
+        let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
+        let (token_file, ca_file, fingerprint) = (absolute(token_file)?, absolute(ca_file)?, *fingerprint);
+        self.servers
+            .change(base, |known| *known = Known { token_file, ca_file, fingerprint, ..known.clone() })
+    }
+
+    /// Saves which account is signed in; `None` after the person has signed out.
+    ///
+    /// # Errors
+    /// The data folder cannot be written.
+    pub fn save_account(&mut self, account: Option<KnownAccount>) -> io::Result<()> {
+        self.servers.change(&self.destination.base, |known| known.account = account)
     }
 }
 
@@ -137,9 +237,9 @@ mod tests {
     fn to(base: &str, token_file: Option<&str>, connection_file: Option<&str>) -> Destination {
         Destination {
             base: base.to_owned(),
-            watchlist: None,
             token_file: token_file.map(PathBuf::from),
             connection_file: connection_file.map(PathBuf::from),
+            ..Destination::default()
         }
     }
 
@@ -157,7 +257,7 @@ mod tests {
     fn a_token_file_is_saved_for_its_server_only() {
         let folder = tempfile::tempdir().unwrap();
         let join = |destination| Joining::new(destination, read(folder.path()));
-        let first = join(to("http://desk:1", Some("/a/token"), None));
+        let mut first = join(to("http://desk:1", Some("/a/token"), None));
         assert!(!first.needs_consent(), "the command line implies consent");
         assert_eq!(
             join(to("http://desk:1", None, None)).destination.token_file,
@@ -177,12 +277,13 @@ mod tests {
         let base = |number| format!("http://desk:{number}");
         std::thread::scope(|scope| {
             for number in 1..=16 {
-                let joining = Joining::new(to(&base(number), Some("/a/token"), None), read(folder.path()));
-                std::thread::Builder::new().spawn_scoped(scope, || joining.save().unwrap()).unwrap();
+                let mut joining =
+                    Joining::new(to(&base(number), Some("/a/token"), None), read(folder.path()));
+                std::thread::Builder::new().spawn_scoped(scope, move || joining.save().unwrap()).unwrap();
             }
         });
         let saved = read(folder.path());
-        assert!((1..=16).all(|number| saved.token_file(&base(number)).is_some()), "{saved:?}");
+        assert!((1..=16).all(|number| saved.known(&base(number)).is_some()), "{saved:?}");
     }
 
     #[test]
@@ -192,7 +293,7 @@ mod tests {
             let destination = to(base, Some(token), Some("/a/desk.afterglow"));
             Joining::new(destination, read(folder.path()))
         };
-        let first = join("http://desk:1", "/a/token");
+        let mut first = join("http://desk:1", "/a/token");
         assert!(first.needs_consent());
         first.give_consent();
         assert!(first.consent().load(Ordering::Acquire));
@@ -206,9 +307,50 @@ mod tests {
     fn an_invalid_file_is_renamed_before_it_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "{").unwrap();
-        let joining = Joining::new(to("http://desk:1", Some("/a/token"), None), read(folder.path()));
+        let mut joining = Joining::new(to("http://desk:1", Some("/a/token"), None), read(folder.path()));
         joining.save().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("servers.json.unread")).unwrap(), "{");
-        assert!(read(folder.path()).token_file("http://desk:1").is_some());
+        assert!(read(folder.path()).known("http://desk:1").is_some());
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), "{\"http://desk:1\": \"/a/token\"}").unwrap();
+        let known = Known { token_file: Some("/a/token".into()), ..Known::default() };
+        assert_eq!(read(folder.path()).known("http://desk:1"), Some(&known));
+    }
+
+    #[test]
+    fn the_account_is_kept_with_the_server_until_the_person_signs_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let join = || Joining::new(to("https://desk:1", None, None), read(folder.path()));
+        let account =
+            KnownAccount { id: UserId(uuid::Uuid::from_u128(7)), name: "ann".to_owned(), stays: true };
+        let mut joining = join();
+        joining.save().unwrap();
+        joining.save_account(Some(account.clone())).unwrap();
+        assert_eq!(join().account(), Some(&account));
+        joining.save_account(None).unwrap();
+        assert_eq!((join().account(), join().bases()), (None, vec!["https://desk:1".to_owned()]));
+    }
+
+    #[test]
+    fn another_authority_for_a_known_server_needs_consent() {
+        let folder = tempfile::tempdir().unwrap();
+        let join = |digit: &str| {
+            let fingerprint = Some(digit.repeat(64).parse().unwrap());
+            let file = Some("/a/desk.afterglow".into());
+            let destination =
+                Destination { fingerprint, connection_file: file, ..to("https://desk:1", None, None) };
+            Joining::new(destination, read(folder.path()))
+        };
+        let mut first = join("a");
+        assert!(!first.needs_consent(), "nothing is known of the server, and nothing is sent to it unasked");
+        first.save().unwrap();
+        assert!(!join("a").needs_consent());
+        assert!(join("b").needs_consent());
+        let again = Joining::new(to("https://desk:1", None, None), read(folder.path()));
+        assert_eq!(again.trust().fingerprint, Some("a".repeat(64).parse().unwrap()));
     }
 }

@@ -1,6 +1,7 @@
 //! The state that all windows share, and what changes it: network events, and commands that concern no
 //! window's own state.
 
+mod joined;
 mod saver;
 mod transfers;
 mod windows;
@@ -15,7 +16,10 @@ use shared::{
 };
 use uuid::Uuid;
 
-pub use self::windows::{OpenWindows, wake_root};
+pub use self::{
+    joined::{Joined, OpenStore},
+    windows::{OpenWindows, wake_root},
+};
 use self::{
     saver::WorkspaceSaver,
     transfers::{Finished, Import, Transfers},
@@ -26,7 +30,6 @@ use crate::{
     net::{Net, NetEvent},
     preferences::Preferences,
     region::Region,
-    servers::Joining,
     settings::{self, SavedWindow, Workspace, WorkspaceFile},
     store::{Connection, Store},
     theme,
@@ -41,6 +44,9 @@ pub const OFFLINE: &str = "Not available offline. Try again when connected.";
 /// How long a notice is shown.
 const NOTICE_DURATION: Duration = Duration::from_secs(12);
 
+/// Opens windows on the server at an address, in a process of its own.
+pub type OpenServer = Box<dyn Fn(&str) -> std::io::Result<()> + Send>;
+
 /// The state that all windows of this process share.
 pub struct AppState {
     /// The shared data: watchlists, glow, undo and notices.
@@ -54,8 +60,10 @@ pub struct AppState {
     pub reduced_motion: ReducedMotion,
     /// The processor time that the program has used, where the system tells it.
     pub cpu_time: Option<Duration>,
-    /// The server that is being joined, until its welcome.
-    pub joining: Option<Joining>,
+    /// The server outside this user's processes, if one was joined.
+    pub joined: Option<Joined>,
+    /// Opens windows on another server, in a process of its own.
+    pub open_server: Option<OpenServer>,
     /// The check for newer versions, if an administrator enabled it.
     pub updates: Option<Updates>,
     net: Net,
@@ -84,7 +92,8 @@ impl AppState {
             region: Region::default(),
             reduced_motion: ReducedMotion::default(),
             cpu_time: None,
-            joining: None,
+            joined: None,
+            open_server: None,
             updates: None,
             net,
             saver: WorkspaceSaver::new(file, saved),
@@ -114,7 +123,13 @@ impl AppState {
                 Some(NetEvent::Message(message)) => self.store.receive(*message, now),
                 Some(NetEvent::RoundTrip(took)) => self.store.set_round_trip(took),
                 Some(NetEvent::Down { reason, retry_in }) => {
-                    self.store.disconnected(reason, now + retry_in, now)
+                    self.store.disconnected(reason, Some(now + retry_in), now)
+                }
+                Some(NetEvent::SignIn { is_ended }) => {
+                    if let Some(joined) = &mut self.joined {
+                        joined.require_sign_in(is_ended, &mut self.store, now);
+                        (self.wake)();
+                    }
                 }
             }
         }
@@ -127,7 +142,7 @@ impl AppState {
                 }
             }
         }
-        self.save_joined_server(now);
+        self.drain_account(now);
         if let Some(text) = self.updates.as_ref().and_then(Updates::take_notice) {
             self.store.notify_until_dismissed(text);
         }
@@ -139,16 +154,18 @@ impl AppState {
         self.flush();
     }
 
-    /// Saves the server that is being joined once it has accepted the token.
-    fn save_joined_server(&mut self, now: Duration) {
-        if matches!(self.store.connection(), Connection::Up { .. })
-            && let Some(joining) = self.joining.take()
-            && let Err(error) = joining.save()
-        {
-            self.store.notify(
-                format!("Cannot save this server's token file: {error}. You will need it again next time."),
-                now,
-            );
+    /// Handles what has arrived about the account on the joined server.
+    fn drain_account(&mut self, now: Duration) {
+        let Some(joined) = &mut self.joined else { return };
+        let drained = joined.drain(&mut self.store, self.region.separators, now);
+        if drained.has_answers {
+            (self.wake)();
+        }
+        if drained.connects {
+            self.net.retry_now();
+        }
+        if drained.disconnects {
+            self.net.reconnect();
         }
     }
 
@@ -156,8 +173,8 @@ impl AppState {
     pub fn wake_after(&self, now: Duration) -> Option<Duration> {
         let millis = |at: u64| Duration::from_millis(at).saturating_sub(now);
         let retry = self.store.replica().wake_at().map(millis);
-        let countdown =
-            matches!(self.store.connection(), Connection::Down { .. }).then_some(Duration::from_secs(1));
+        let countdown = matches!(self.store.connection(), Connection::Down { retry_at: Some(_), .. })
+            .then_some(Duration::from_secs(1));
         let notice = self
             .store
             .notices()
@@ -216,8 +233,18 @@ impl AppState {
             AppCommand::Notify(text) => self.store.notify_in(window, text, now),
             AppCommand::Reconnect => self.net.retry_now(),
             AppCommand::Join => {
-                self.joining.iter().for_each(Joining::give_consent);
+                self.joined.iter().for_each(|joined| joined.joining.give_consent());
                 self.net.retry_now();
+            }
+            AppCommand::Account(command) => match &mut self.joined {
+                Some(joined) => joined.account.execute(command),
+                None => self.store.notify("The watchlists of this computer need no account.", now),
+            },
+            AppCommand::Connect(base) => {
+                let opened = self.open_server.as_ref().map(|open| open(&base));
+                if let Some(Err(error)) = opened {
+                    self.store.notify(format!("Cannot open windows on {base}: {error}."), now);
+                }
             }
             AppCommand::Zoom(by) => self.set_zoom(self.ctx.zoom_factor() + by),
             AppCommand::ResetZoom => self.set_zoom(1.0),

@@ -166,14 +166,7 @@ impl Action {
     }
 
     fn of_change(change: &Change) -> Self {
-        match change {
-            Change::Set(_) | Change::Insert(_) | Change::Move(_) | Change::Remove(_) => Action::EditRows,
-            Change::AddColumn(_)
-            | Change::SetColumn(_)
-            | Change::RemoveColumn(_)
-            | Change::RestoreColumn(_)
-            | Change::Rename(_) => Action::EditStructure,
-        }
+        if change.is_structural() { Action::EditStructure } else { Action::EditRows }
     }
 
     /// Returns the lowest role that may do it.

@@ -140,6 +140,18 @@ pub struct Rename {
 }
 
 impl Change {
+    /// Whether it changes the columns or the name, rather than rows and their cells.
+    pub fn is_structural(&self) -> bool {
+        match self {
+            Self::Set(_) | Self::Insert(_) | Self::Move(_) | Self::Remove(_) => false,
+            Self::AddColumn(_)
+            | Self::SetColumn(_)
+            | Self::RemoveColumn(_)
+            | Self::RestoreColumn(_)
+            | Self::Rename(_) => true,
+        }
+    }
+
     /// Returns a change that sets a cell without a guard.
     pub fn set(row: RowId, column: &ColumnKey, value: Literal) -> Self {
         Change::Set(Set { row, column: column.clone(), value, was: None })

@@ -139,6 +139,7 @@ fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<
         today: jiff::civil::date(2026, 11, 22),
         separators: Separators::ENGLISH,
         new_row: &|| RowId(Uuid::now_v7()),
+        role: None,
         can_undo: false,
         can_redo: false,
         accepts_keyboard: true,

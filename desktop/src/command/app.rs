@@ -8,7 +8,7 @@ use shared::{
     ids::{RowId, WatchlistId},
 };
 
-use crate::{preferences::GlowSetting, theme::ThemeChoice};
+use crate::{account::AccountCommand, preferences::GlowSetting, theme::ThemeChoice};
 
 /// What is written to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,10 @@ pub enum AppCommand {
     Reconnect,
     /// Joins the server of a connection file, with the person's consent.
     Join,
+    /// A request about the account on the joined server.
+    Account(AccountCommand),
+    /// Opens windows on another server, in a process of its own.
+    Connect(String),
     /// Quits, and restores all windows at the next start.
     Quit,
     /// Adds to the zoom factor of all windows.

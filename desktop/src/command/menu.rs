@@ -30,7 +30,7 @@ pub fn menu_items(ui: &mut Ui, groups: &[&[Command]], conditions: &Conditions) -
 fn menu_item(ui: &mut Ui, command: &Command, conditions: &Conditions) -> bool {
     let entry = entry_of(command);
     let button = Button::new(entry.title).shortcut_text(entry.key());
-    let refusal = conditions.refusal(entry.when);
+    let refusal = conditions.refusal(&entry.command, entry.when);
     let mut response = ui.add_enabled(refusal.is_none(), button);
     if let Some(reason) = refusal {
         response = response.on_disabled_hover_text(reason);

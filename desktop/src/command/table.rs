@@ -18,6 +18,7 @@ use super::{
     window::{Command, DialogKind, Menu},
 };
 use crate::{
+    account::AccountCommand,
     follow::Group,
     preferences::{GlowSetting, Motion},
     theme::{Density, Flash, ThemeChoice},
@@ -43,7 +44,8 @@ pub const DISMISS: &str = "Dismiss";
 /// Returns the commands in the order of the help.
 pub fn entries() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        let parts = [editing(), moving(), cells(), rows(), columns(), reading(), window(), settings()];
+        let parts =
+            [editing(), moving(), cells(), rows(), columns(), reading(), window(), account(), settings()];
         parts.into_iter().flatten().collect()
     });
     &ENTRIES
@@ -309,6 +311,9 @@ fn window() -> Vec<Entry> {
             .also("save as CSV or TSV, download, Excel, backup")
             .when(When::List),
         in_window("Rename watchlist\u{2026}", [], Command::RenameShownList).when(When::List),
+        in_window("Share watchlist\u{2026}", [], Command::ShareShownList)
+            .when(When::SharedList)
+            .also("access, permissions, rights, people"),
         in_window("Delete watchlist\u{2026}", [], Command::DeleteShownList)
             .short("Delete watchlist")
             .also("remove tab, close watchlist")
@@ -356,6 +361,30 @@ fn window() -> Vec<Entry> {
         in_scope(Scope::Program, "Quit", [ctrl(Key::Q)], AppCommand::Quit)
             .also("exit, close program")
             .describe("All windows open again at the next start"),
+    ]
+}
+
+fn account() -> Vec<Entry> {
+    vec![
+        in_window("Account", [alt_letter(Key::A)], Command::OpenMenu(Menu::Account))
+            .when(When::SignedIn)
+            .not_in_palette(),
+        in_window("My account\u{2026}", [], Command::OpenAccount)
+            .when(When::SignedIn)
+            .also("sessions, password, devices"),
+        in_window("Sign in\u{2026}", [], AppCommand::Account(AccountCommand::OpenSignIn))
+            .when(When::SignedOut)
+            .also("log in, account"),
+        in_window("Sign out", [], AppCommand::Account(AccountCommand::SignOut))
+            .when(When::SignedIn)
+            .also("log out, leave"),
+        in_window("Not now", [], AppCommand::Account(AccountCommand::CloseSignIn))
+            .describe(
+                "You can look at the last copies and edit them; your edits are sent once you have signed in",
+            )
+            .not_in_palette(),
+        in_window("Connect to another server\u{2026}", [], Command::OpenDialog(DialogKind::Connect))
+            .also("join, desk, remote"),
     ]
 }
 

@@ -1,5 +1,9 @@
 //! When a command can run.
 
+use shared::account::ListRole;
+
+use super::{rights::refusal_of_role, window::Command};
+
 /// A condition of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -47,6 +51,12 @@ pub enum When {
     OtherLists,
     /// The server is not connected.
     Offline,
+    /// The person is signed in to the shared server.
+    SignedIn,
+    /// The person is not signed in to the shared server.
+    SignedOut,
+    /// A watchlist of a shared server is shown.
+    SharedList,
 }
 
 impl When {
@@ -77,6 +87,9 @@ impl When {
             Self::Linked => "This window is not linked.",
             Self::OtherLists => "No other watchlist.",
             Self::Offline => "The server is connected.",
+            Self::SignedIn => "You are not signed in.",
+            Self::SignedOut => "You are signed in, or no server is joined.",
+            Self::SharedList => "Only watchlists on a shared server can be shared.",
         }
     }
 
@@ -96,7 +109,8 @@ impl When {
             | Self::ListOrder
             | Self::Sorted
             | Self::LiveSort
-            | Self::PausedSort => true,
+            | Self::PausedSort
+            | Self::SharedList => true,
             Self::Always
             | Self::Undo
             | Self::Redo
@@ -104,32 +118,43 @@ impl When {
             | Self::NotOnTop
             | Self::Linked
             | Self::OtherLists
-            | Self::Offline => false,
+            | Self::Offline
+            | Self::SignedIn
+            | Self::SignedOut => false,
         }
     }
 }
 
 /// The conditions that hold at a moment.
 #[derive(Clone, Debug, Default)]
-pub struct Conditions(Vec<When>);
+pub struct Conditions {
+    holding: Vec<When>,
+    /// The person's role on the shown watchlist; `None` without accounts.
+    role: Option<ListRole>,
+}
 
 impl Conditions {
     /// Adds a condition if it holds.
     pub fn add(&mut self, when: When, holds: bool) {
         if holds {
-            self.0.push(when);
+            self.holding.push(when);
         }
     }
 
     /// Whether a condition holds.
     pub fn allow(&self, when: When) -> bool {
-        when == When::Always || self.0.contains(&when)
+        when == When::Always || self.holding.contains(&when)
     }
 
-    /// Returns why a command with this condition cannot run; `None` if it can.
-    pub fn refusal(&self, when: When) -> Option<&'static str> {
+    /// Sets the person's role on the shown watchlist.
+    pub fn set_role(&mut self, role: Option<ListRole>) {
+        self.role = role;
+    }
+
+    /// Returns why a command with a condition cannot run; `None` if it can.
+    pub fn refusal(&self, command: &Command, when: When) -> Option<&'static str> {
         if self.allow(when) {
-            return None;
+            return refusal_of_role(command.lowest_role(), self.role);
         }
         let lacks_list = when.needs_list() && !self.allow(When::List);
         Some(if lacks_list { When::List.reason() } else { when.reason() })

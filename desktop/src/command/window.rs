@@ -38,6 +38,10 @@ pub enum Command {
     RenameShownList,
     /// Asks whether to delete the shown watchlist, which can be restored.
     DeleteShownList,
+    /// Shows who may use the shown watchlist, and shares it.
+    ShareShownList,
+    /// Shows the person's account: the sessions and the password.
+    OpenAccount,
     /// Opens or closes the history panel.
     ToggleHistory,
     /// Shows all changes of a cell in the history panel.
@@ -80,6 +84,8 @@ pub enum Menu {
     Link,
     /// The settings.
     Settings,
+    /// The account on the joined server.
+    Account,
 }
 
 /// A dialog that a command opens.
@@ -87,6 +93,8 @@ pub enum Menu {
 pub enum DialogKind {
     /// Names a new watchlist.
     NewWatchlist,
+    /// Asks for the address of another server.
+    Connect,
     /// Renames a watchlist.
     Rename(WatchlistId),
     /// Asks whether to delete a watchlist.

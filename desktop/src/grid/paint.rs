@@ -131,7 +131,9 @@ fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout:
                     let room = layout.cell_room(index, column);
                     paint_cell(painter, view, column, row, room, cell_background, glow.as_ref());
                 }
-                None if layout.columns.first().is_some_and(|first| std::ptr::eq(first, column)) => {
+                None if view.can_edit()
+                    && layout.columns.first().is_some_and(|first| std::ptr::eq(first, column)) =>
+                {
                     paint_text(
                         painter,
                         inner(layout.cell_room(index, column)),

@@ -28,7 +28,9 @@ use super::{
     view::Frame,
 };
 use crate::{
-    command::{ColumnCommand, Command, Conditions, Confirmation, GridCommand, Step, When},
+    command::{
+        ColumnCommand, Command, Conditions, Confirmation, GridCommand, Step, VIEW_ONLY, When, refusal_of_role,
+    },
     theme::{Density, Flash},
 };
 
@@ -160,6 +162,10 @@ impl GridState {
     }
 
     pub(super) fn open_editor(&mut self, frame: &Frame<'_>, opening: Opening, commands: &mut Vec<Command>) {
+        if !frame.view.can_edit() {
+            commands.push(Command::notify(VIEW_ONLY));
+            return;
+        }
         commands.extend(edit::open(&mut self.editing, &mut self.selection, frame, opening));
     }
 
@@ -260,6 +266,20 @@ impl GridState {
         if self.editing.is_open() {
             return;
         }
+        match refusal_of_role(command.lowest_role(), frame.view.role) {
+            Some(why) => commands.push(Command::notify(why)),
+            None => self.execute_allowed(ui, frame, layout, command, commands),
+        }
+    }
+
+    fn execute_allowed(
+        &mut self,
+        ui: &Ui,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        command: GridCommand,
+        commands: &mut Vec<Command>,
+    ) {
         let table = frame.table;
         let reveals = !matches!(
             command,

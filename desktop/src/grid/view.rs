@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use egui::Color32;
 use shared::{
+    account::ListRole,
     column::{ColumnKey, ColumnKind},
     edit::Change,
     ids::{RowId, WatchlistId, WindowId},
@@ -58,6 +59,8 @@ pub struct GridView<'a> {
     pub separators: Separators,
     /// Generates ids for new rows.
     pub new_row: &'a dyn Fn() -> RowId,
+    /// The person's role on the watchlist; `None` without accounts.
+    pub role: Option<ListRole>,
     /// Whether the window has an edit to undo.
     pub can_undo: bool,
     /// Whether the window has an edit to redo.
@@ -72,6 +75,11 @@ impl<'a> GridView<'a> {
     /// Returns the command that changes the watchlist in one edit.
     pub(super) fn edit(&self, changes: Vec<Change>) -> Command {
         Command::App(AppCommand::Edit { watchlist: self.id, changes })
+    }
+
+    /// Whether the person can change cells.
+    pub(super) fn can_edit(&self) -> bool {
+        self.role.is_none_or(|role| role >= ListRole::Editor)
     }
 
     /// Returns the glow of a row in this window.

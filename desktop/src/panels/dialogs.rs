@@ -7,6 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use egui::{Id, Key, Modal, TextEdit, Ui};
 use shared::{
+    address::address,
     column::{ColumnKey, ColumnKind, check_title},
     edit::{AddColumn, Change, SetColumn},
     ids::WatchlistId,
@@ -42,6 +43,7 @@ pub struct Dialog {
 
 enum Kind {
     NewWatchlist,
+    Connect,
     Rename(WatchlistId),
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
@@ -62,6 +64,7 @@ impl Kind {
     fn title(&self) -> &'static str {
         let command = match self {
             Self::NewWatchlist => Command::OpenDialog(DialogKind::NewWatchlist),
+            Self::Connect => Command::OpenDialog(DialogKind::Connect),
             Self::Rename(_) => Command::RenameShownList,
             Self::AddColumn(..) => ColumnCommand::Add.into(),
             Self::RenameColumn(..) => ColumnCommand::Rename.into(),
@@ -77,6 +80,7 @@ impl Kind {
     fn texts(&self) -> (&'static str, &'static str) {
         match self {
             Self::NewWatchlist => ("Name", "Create"),
+            Self::Connect => ("Address, as https://desk.example:7878", "Connect"),
             Self::Rename(_) => ("Name", "Rename"),
             Self::AddColumn(..) => ("Title", "Add"),
             Self::RenameColumn(..) => ("Title", "Rename"),
@@ -143,6 +147,11 @@ impl Dialog {
     /// Creates a dialog that asks for the name of a new watchlist.
     pub fn new_watchlist() -> Self {
         Self::with(Kind::NewWatchlist, "")
+    }
+
+    /// Creates a dialog that asks for the address of another server.
+    pub fn connect() -> Self {
+        Self::with(Kind::Connect, "https://")
     }
 
     /// Creates a dialog that renames a watchlist.
@@ -295,6 +304,11 @@ impl Dialog {
                 // The name is kept.
                 return (Some(self.with_error(reason.to_owned())), None);
             }
+            if let Kind::Connect = self.kind
+                && let Err(error) = address(self.text.trim())
+            {
+                return (Some(self.with_error(sentence(&error))), None);
+            }
             if self.would_replace_file() {
                 return (Some(self), None);
             }
@@ -311,6 +325,8 @@ impl Dialog {
     fn title_error(&self) -> Option<String> {
         match self.kind {
             Kind::Import | Kind::Export { .. } | Kind::Delete(..) | Kind::Deleted(..) => None,
+            // Half an address is no error yet.
+            Kind::Connect => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 let rejection = check_title("the name", self.text.trim()).err()?;
                 Some(match rejection.code {
@@ -370,6 +386,7 @@ impl Dialog {
         let text = self.text.trim().to_owned();
         let command = match &self.kind {
             Kind::NewWatchlist => AppCommand::Create(text),
+            Kind::Connect => AppCommand::Connect(text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
                 AppCommand::Edit { watchlist: *watchlist, changes }

@@ -210,7 +210,7 @@ fn named_items(conditions: &Conditions) -> Vec<Item> {
             keys: keys.join(", "),
             description: &entry.description,
             also: entry.also,
-            refusal: conditions.refusal(entry.when),
+            refusal: conditions.refusal(&entry.command, entry.when),
             command: entry.command.clone(),
         }
     });

@@ -1,7 +1,11 @@
 //! The status bar below the grid: row count, selection summary, unsent edits and revision.
 
 use egui::{Align, Label, Layout, RichText, Ui};
-use shared::{ids::Revision, number::Separators};
+use shared::{
+    account::ListRole,
+    ids::{Revision, WatchlistId},
+    number::Separators,
+};
 
 use crate::{
     command::{GridCommand, entry_of},
@@ -26,6 +30,8 @@ pub struct Status<'a> {
     pub sums: Option<&'a Summary>,
     /// Why the server cannot serve the watchlist, if it cannot; the rows shown are then out of date.
     pub unavailable_reason: Option<&'a str>,
+    /// Who shares the watchlist and what the person may do, if it is not their own.
+    pub shared_by: Option<String>,
     /// Whether live sorting is paused.
     pub is_sort_paused: bool,
     /// Number of edits that the server has not answered.
@@ -50,12 +56,26 @@ impl<'a> Status<'a> {
             }),
             sums: window.grid.sums().get(),
             unavailable_reason: window.list.and_then(|list| state.store.unavailable_reason(list)),
+            shared_by: window.list.and_then(|list| shared_by(list, state)),
             is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
             waiting: replica.unanswered_count(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
             separators: state.region.separators,
         }
     }
+}
+
+/// Returns who shares a watchlist and what the person may do, if it is not their own.
+fn shared_by(list: WatchlistId, state: &AppState) -> Option<String> {
+    let account = &state.joined.as_ref()?.account;
+    let may = match state.store.role(list)? {
+        ListRole::Owner => return None,
+        ListRole::Editor => "",
+        ListRole::Viewer => "View only. ",
+    };
+    let owners = account.owners(list).join(", ");
+    let by = if owners.is_empty() { String::new() } else { format!("Shared by {owners}") };
+    Some(format!("{may}{by}")).filter(|text| !text.is_empty())
 }
 
 /// Draws the status bar.
@@ -85,6 +105,10 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
                 if let Some(why) = status.unavailable_reason {
                     let text = RichText::new(format!("Not up to date. {why}")).font(theme::small());
                     ui.add(Label::new(text.color(palette.down)).truncate()).on_hover_text(why);
+                }
+                if let Some(text) = &status.shared_by {
+                    let text = RichText::new(text).font(theme::small()).color(palette.muted);
+                    ui.add(Label::new(text).truncate());
                 }
                 if status.is_sort_paused {
                     let key = entry_of(&GridCommand::SortAgain.into()).key();

@@ -5,10 +5,15 @@ mod tabs;
 
 use std::time::Duration;
 
-use egui::{Align, Label, Layout, RichText, Sense, Ui, UiBuilder, vec2};
+use egui::{Align, Label, Layout, RichText, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::{people, view::WindowView};
+use super::{
+    people,
+    security::{Security, lock},
+    view::WindowView,
+};
 use crate::{
+    account::AccountCommand,
     command::{AppCommand, Command, entry_of},
     focus::{self, Region},
     state::AppState,
@@ -22,6 +27,7 @@ const MAX_INITIALS: usize = 6;
 const ROUND_TRIP_WIDTH: f32 = 52.0;
 /// Maximum share of the bar that the state of the connection takes.
 const MAX_CONNECTION_SHARE: f32 = 0.4;
+const SIGNED_OUT: &str = "Not signed in";
 const RECONNECTING: &str = "Reconnecting\u{2026}";
 /// Distance between the parts of the bar, in points.
 const DISTANCE: f32 = 12.0;
@@ -41,7 +47,15 @@ pub fn show(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, palette: &Pa
         ui.spacing_mut().item_spacing.x = DISTANCE;
         let first = menus::show_link(ui, window, palette, &mut commands);
         people_present(ui, window, state, palette);
+        if let Some(joined) = &state.joined {
+            let security = Security::of(&joined.account.server().base);
+            if let Some(lock) = lock(ui, security, palette) {
+                lock.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, security.sentence()));
+                lock.on_hover_text(security.sentence());
+            }
+        }
         connection(ui, state.store.connection(), window.now, (palette, bar.width()), &mut commands);
+        menus::show_account(ui, window, state, &mut commands);
         menus::show_settings(ui, window, state, &mut commands);
         first
     });
@@ -65,7 +79,8 @@ fn connection(
         Connection::Up { round_trip: None } => (palette.up, "Connected".to_owned()),
         Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
         Connection::Connecting => (palette.muted, "Connecting…".to_owned()),
-        Connection::Down { reason, retry_at } => {
+        Connection::Down { retry_at: None, .. } => (palette.down, SIGNED_OUT.to_owned()),
+        Connection::Down { reason, retry_at: Some(retry_at) } => {
             let left = retry_at.saturating_sub(now).as_secs();
             let next = if left == 0 { RECONNECTING.to_owned() } else { retrying_in(left) };
             (palette.down, format!("Offline: {reason}. {next}"))
@@ -73,10 +88,10 @@ fn connection(
     };
     let longest = match connection {
         // Whatever comes next moves nothing.
-        Connection::Down { reason, .. } => [RECONNECTING.to_owned(), retrying_in(59)]
+        Connection::Down { reason, retry_at: Some(_) } => [RECONNECTING.to_owned(), retrying_in(59)]
             .map(|next| format!("Offline: {reason}. {next}"))
             .to_vec(),
-        Connection::Up { .. } | Connection::Connecting => vec![text.clone()],
+        Connection::Down { .. } | Connection::Up { .. } | Connection::Connecting => vec![text.clone()],
     };
     let is_down = matches!(connection, Connection::Down { .. });
     let color_of_text = if is_down { palette.text } else { palette.muted };
@@ -101,9 +116,14 @@ fn connection(
             });
         });
     });
-    let reconnect = Command::from(AppCommand::Reconnect);
-    if is_down && ui.button(entry_of(&reconnect).title).clicked() {
-        commands.push(reconnect);
+    let action = match connection {
+        Connection::Down { retry_at: None, .. } => AppCommand::Account(AccountCommand::OpenSignIn),
+        Connection::Down { .. } => AppCommand::Reconnect,
+        Connection::Up { .. } | Connection::Connecting => return,
+    };
+    let action = Command::from(action);
+    if ui.button(entry_of(&action).title).clicked() {
+        commands.push(action);
     }
 }
 

@@ -16,8 +16,8 @@ pub enum Connection {
     Down {
         /// Reason for the person.
         reason: String,
-        /// When the next attempt to connect starts.
-        retry_at: Duration,
+        /// When the next attempt to connect starts; `None` if that is only on request.
+        retry_at: Option<Duration>,
     },
 }
 
@@ -70,7 +70,7 @@ impl ConnectionState {
     }
 
     /// Handles the loss of the connection or a failed attempt.
-    pub(super) fn lost(&mut self, reason: String, retry_at: Duration) {
+    pub(super) fn lost(&mut self, reason: String, retry_at: Option<Duration>) {
         self.shown = Connection::Down { reason, retry_at };
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use shared::{
+    account::ListRole,
     column::ColumnKey,
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
@@ -92,6 +93,11 @@ impl Store {
         Ok(Self { copies: Copies::open(folder, write_file, wake)?, ..self })
     }
 
+    /// Takes the notices of another store, whose place it takes.
+    pub fn with_notices_of(self, other: &mut Self) -> Self {
+        Self { notices: std::mem::take(&mut other.notices), ..self }
+    }
+
     /// Returns the watchlists with their names, oldest first: those of the server, or as long as they are unknown, those that
     /// were copied in an earlier run.
     pub fn known_lists(&self) -> Vec<(WatchlistId, Arc<str>)> {
@@ -135,6 +141,12 @@ impl Store {
     /// Returns a watchlist with the pending edits applied, if it is loaded.
     pub fn watchlist(&self, id: WatchlistId) -> Option<&Watchlist> {
         self.replica.list(id)?.state()
+    }
+
+    /// Returns this account's role on a watchlist, as the server last told it; `None` without accounts.
+    pub fn role(&self, id: WatchlistId) -> Option<ListRole> {
+        let listed = || self.replica.summaries()?.iter().find(|summary| summary.watchlist == id)?.role;
+        self.replica.list(id).and_then(|list| list.role()).or_else(listed)
     }
 
     /// Returns the glow of a watchlist.

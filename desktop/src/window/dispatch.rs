@@ -4,15 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use super::state::{AfterEditor, Window};
 use crate::{
-    command::{AppCommand, Command, DialogKind, When},
+    command::{AppCommand, Command, DialogKind, When, refusal_of_role},
     follow::Link,
-    panels::{dialogs::Dialog, history::HistoryPanel, palette::CommandPalette},
+    panels::{
+        account::AccountDialog, dialogs::Dialog, history::HistoryPanel, palette::CommandPalette,
+        sharing::SharingDialog,
+    },
     state::AppState,
 };
 
 /// Executes a command of a window.
 pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut AppState, now: Duration) {
-    match command.into() {
+    let command = command.into();
+    let role = window.list().and_then(|list| state.store.role(list));
+    if let Some(why) = refusal_of_role(command.lowest_role(), role) {
+        return state.store.notify_in(window.id(), why, now);
+    }
+    match command {
         Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),
             None => state.store.notify_in(window.id(), When::Undo.reason(), now),
@@ -38,6 +46,11 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
                 open_dialog(DialogKind::Delete(list), window, state);
             }
         }
+        Command::ShareShownList => {
+            let list = window.list().filter(|_| state.joined.is_some());
+            window.overlays.sharing = list.map(|list| SharingDialog::new(list, state.list_name(list)));
+        }
+        Command::OpenAccount => window.overlays.account = Some(AccountDialog::default()),
         Command::ToggleHistory => window.toggle_history(),
         Command::ShowHistoryOf(row, column) => {
             let watchlist = window.list().and_then(|list| state.store.watchlist(list));
@@ -85,6 +98,7 @@ fn shown_name(window: &Window, state: &AppState) -> Arc<str> {
 fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
     window.overlays.dialog = Some(match kind {
         DialogKind::NewWatchlist => Dialog::new_watchlist(),
+        DialogKind::Connect => Dialog::connect(),
         DialogKind::Import => Dialog::import(),
         DialogKind::Export => Dialog::export(&shown_name(window, state)),
         DialogKind::Delete(list) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use egui::{CentralPanel, Panel, Ui};
 use shared::{
+    account::ListRole,
     column::ColumnKey,
     edit::{CellRef, Change},
     ids::RowId,
@@ -17,20 +18,26 @@ use super::{
     state::{AfterEditor, Window},
 };
 use crate::{
+    account::AccountCommand,
     command::{AppCommand, Command, release_keys},
     focus,
     follow::{LinkUpdate, Place},
     grid::{self, GridView},
     panels::{
-        history, joining, notices, palette, shortcuts,
+        account as account_panel, history, joining, notices, palette, sharing, shortcuts,
+        sign_in::{self, SignInForm},
         status::{self, Status},
         top_bar,
     },
-    servers::Joining,
-    state::{AppState, OFFLINE},
+    state::{AppState, Joined, OFFLINE},
     store::Connection,
     theme::{self, Palette},
 };
+
+/// Maximum width of a message in place of the grid, in points.
+const MAX_MESSAGE_WIDTH: f32 = 560.0;
+/// Minimum distance of it from the edges of the window, in points.
+const MESSAGE_MARGIN: f32 = 16.0;
 
 /// Returns the column that a command adds.
 fn added_column(command: &Command) -> Option<ColumnKey> {
@@ -50,8 +57,10 @@ impl Window {
         self.update_list(state, now);
         self.finish_transfer(state);
         let mut commands = self.dropped_files(ui);
+        self.overlays.is_signing_in =
+            state.joined.as_ref().is_some_and(|joined| joined.account.sign_in().is_open);
         // The question about joining blocks the window's shortcuts.
-        let needs_consent = state.joining.as_ref().is_some_and(Joining::needs_consent);
+        let needs_consent = state.joined.as_ref().is_some_and(Joined::needs_consent);
         if !needs_consent && let Some(command) = self.take_shortcut(ui) {
             // The window is drawn as the command leaves it.
             dispatch(command, self, state, now);
@@ -76,18 +85,11 @@ impl Window {
             None => {}
         }
         commands.extend(notices::show(ui, shown.response.rect.right(), state, self.addressee(), palette));
-        if let Some(dialog) = self.overlays.dialog.take() {
-            let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);
-            let (dialog, asked) = dialog.show(ui, now, offline);
-            self.overlays.dialog = dialog;
-            if let Some(column) = asked.as_ref().and_then(added_column) {
-                self.grid.selection.move_to_column(column);
-            }
-            commands.extend(asked);
+        self.show_dialog(ui, state, now, &mut commands);
+        if let Some(joined) = state.joined.as_ref().filter(|joined| joined.needs_consent()) {
+            commands.extend(joining::show(ui, &joined.joining.destination).map(Command::from));
         }
-        if let Some(joining) = state.joining.as_ref().filter(|joining| joining.needs_consent()) {
-            commands.extend(joining::show(ui, &joining.destination).map(Command::from));
-        }
+        self.show_account(ui, state, palette, &mut commands);
         if let Some(open) = self.overlays.palette.take() {
             let (open, chosen) = palette::show(ui, open, &self.view(now), state);
             self.overlays.palette = open;
@@ -153,6 +155,50 @@ impl Window {
         );
     }
 
+    fn show_dialog(&mut self, ui: &Ui, state: &AppState, now: Duration, commands: &mut Vec<Command>) {
+        let Some(dialog) = self.overlays.dialog.take() else { return };
+        let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);
+        let (dialog, asked) = dialog.show(ui, now, offline);
+        self.overlays.dialog = dialog;
+        if let Some(column) = asked.as_ref().and_then(added_column) {
+            self.grid.selection.move_to_column(column);
+        }
+        commands.extend(asked);
+    }
+
+    /// Draws what concerns the account on a shared server.
+    fn show_account(&mut self, ui: &Ui, state: &AppState, palette: &Palette, commands: &mut Vec<Command>) {
+        let Some(joined) = state.joined.as_ref().filter(|joined| !joined.needs_consent()) else { return };
+        let account = &joined.account;
+        if account.sign_in().is_open {
+            commands.extend(sign_in::show(ui, &mut self.overlays.sign_in, account, palette));
+        } else {
+            self.overlays.sign_in = SignInForm::default();
+        }
+        if account.user().is_none() {
+            return;
+        }
+        if let Some(mut dialog) = self.overlays.account.take() {
+            let (is_open, chosen) = account_panel::show(ui, &mut dialog, account, &state.region.zone);
+            self.overlays.account = is_open.then_some(dialog);
+            commands.extend(chosen);
+        }
+        if let Some(mut dialog) = self.overlays.sharing.take() {
+            let role = state.store.role(dialog.watchlist());
+            let (is_open, chosen) = sharing::show(ui, &mut dialog, account, role);
+            self.overlays.sharing = is_open.then_some(dialog);
+            commands.extend(chosen);
+        }
+        let shown = self.lists.shown.filter(|list| account.access(*list).is_none());
+        if let Some(list) = shown
+            && state.store.role(list).is_some_and(|role| role < ListRole::Owner)
+            && self.overlays.asked_owners.insert(list)
+        {
+            // The status bar names who shares the watchlist.
+            commands.push(AppCommand::Account(AccountCommand::RequestAccess(list)).into());
+        }
+    }
+
     fn show_history(
         &mut self,
         ui: &mut Ui,
@@ -199,7 +245,11 @@ impl Window {
                 _ => "Loading…".to_owned(),
             };
             ui.centered_and_justified(|ui| {
-                ui.add(egui::Label::new(egui::RichText::new(text).color(palette.muted)).wrap())
+                // A long explanation is easier to read in short lines.
+                let width = (ui.available_width() - 2.0 * MESSAGE_MARGIN).clamp(0.0, MAX_MESSAGE_WIDTH);
+                let mut text = egui::text::LayoutJob::simple(text, theme::text(), palette.muted, width);
+                text.halign = egui::Align::Center;
+                ui.label(text)
             });
             return;
         };
@@ -223,6 +273,7 @@ impl Window {
             today: today.to_zoned(state.region.zone.clone()).date(),
             separators: state.region.separators,
             new_row: &|| RowId(Uuid::now_v7()),
+            role: state.store.role(id),
             can_undo: state.store.can_undo(self.id),
             can_redo: state.store.can_redo(self.id),
             accepts_keyboard: self.is_grid_uncovered(),

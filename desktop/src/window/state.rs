@@ -1,6 +1,10 @@
 //! The state of a window: what it shows, and how that changes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{pacing::Pacing, presence::Presence, viewport::Viewport};
 use crate::{
@@ -8,10 +12,13 @@ use crate::{
     follow::Link,
     grid::{Cursor, GridState, ScrollPosition, config::GridConfig},
     panels::{
+        account::AccountDialog,
         dialogs::{Deleted, Dialog},
         history::HistoryPanel,
         notices::Addressee,
         palette::CommandPalette,
+        sharing::SharingDialog,
+        sign_in::SignInForm,
         view::WindowView,
     },
     settings::SavedWindow,
@@ -67,6 +74,16 @@ pub struct Overlays {
     pub palette: Option<CommandPalette>,
     /// Whether the table of keyboard shortcuts is open.
     pub is_keys_open: bool,
+    /// Open dialog about the account.
+    pub account: Option<AccountDialog>,
+    /// Open dialog that shares a watchlist.
+    pub sharing: Option<SharingDialog>,
+    /// What was entered to sign in.
+    pub(super) sign_in: SignInForm,
+    /// Whether the sign-in view covers the grid.
+    pub(super) is_signing_in: bool,
+    /// Watchlists whose owners were asked for.
+    pub(super) asked_owners: BTreeSet<WatchlistId>,
 }
 
 /// The watchlists of a window.
@@ -179,7 +196,13 @@ impl Window {
 
     /// Returns whether no dialog or overlay covers the grid.
     pub(super) fn is_grid_uncovered(&self) -> bool {
-        self.overlays.dialog.is_none() && self.overlays.palette.is_none() && !self.overlays.is_keys_open
+        let overlays = &self.overlays;
+        overlays.dialog.is_none()
+            && overlays.palette.is_none()
+            && overlays.account.is_none()
+            && overlays.sharing.is_none()
+            && !overlays.is_signing_in
+            && !overlays.is_keys_open
     }
 
     /// Returns whether the window can close now. An open editor is committed first, and the window then

@@ -8,14 +8,17 @@ use std::{
 };
 
 use desktop::{
+    app::join,
     command::Command,
+    destination::Destination,
     host::Host,
     net::Net,
-    servers::OWN,
+    servers::{Joining, OWN, Servers},
     settings::{SavedWindow, WorkspaceFile},
-    state::AppState,
+    state::{AppState, OpenStore},
     store::Store,
     theme,
+    wake::Wake,
     window::{Window, dispatch},
 };
 use egui::{
@@ -23,6 +26,7 @@ use egui::{
     accesskit::{Action, Node, NodeId, Role, TreeUpdate},
     pos2, vec2,
 };
+use server::files::write_atomically;
 use shared::{value::Value, watchlist::Watchlist};
 
 use crate::screen::wait_for;
@@ -37,25 +41,50 @@ pub struct Headless {
     ctx: Context,
     /// The accessibility tree of the first window, once a test has read it.
     tree: Option<TreeUpdate>,
-    host: Host,
+    /// The embedded server, unless another one was joined.
+    host: Option<Host>,
     started: Instant,
 }
 
 impl Headless {
     /// Opens a window on a data folder, which it serves or joins, and waits for the starting list.
     pub fn start(folder: &Path) -> Self {
-        let (ctx, host) = (Context::default(), Host::new(folder));
-        theme::install(&ctx);
+        let host = Host::new(folder);
         let net = Net::start(host.clone(), Arc::new(|| {})).unwrap();
-        let store =
-            Store::open(&folder.join("outboxes"), Instant::now, server::files::write_atomically).unwrap();
-        let (file, workspace, notice) =
-            WorkspaceFile::claim(folder, OWN, server::files::write_atomically).unwrap();
+        let store = Store::open(&folder.join("outboxes"), Instant::now, write_atomically).unwrap();
+        let mut headless = Self::open(folder, OWN, store, net, Some(host));
+        wait_for("the starting list", || {
+            headless.frame(Vec::new());
+            headless.shown().filter(|list| list.rows().len() == 20).map(drop)
+        });
+        headless
+    }
+
+    /// Opens a window on a server outside this user's processes.
+    pub fn join(folder: &Path, destination: Destination) -> Self {
+        let joining = Joining::new(destination, Servers::read(folder, write_atomically));
+        let stores = folder.join("outboxes");
+        let open_store: OpenStore = Box::new(move |account| {
+            let name = account.map_or_else(|| "none".to_owned(), |account| account.0.to_string());
+            Store::open(&stores.join(name), Instant::now, write_atomically)
+        });
+        let store = open_store(joining.account().map(|known| known.id)).unwrap();
+        let (remote, joined) = join(joining, open_store, &wake()).unwrap();
+        let net = Net::start(remote, wake()).unwrap();
+        let mut headless = Self::open(folder, "shared", store, net, None);
+        headless.state.joined = Some(joined);
+        headless
+    }
+
+    fn open(folder: &Path, server: &str, store: Store, net: Net, host: Option<Host>) -> Self {
+        let ctx = Context::default();
+        theme::install(&ctx);
+        let (file, workspace, notice) = WorkspaceFile::claim(folder, server, write_atomically).unwrap();
         assert_eq!(notice, None);
         let saved = workspace.windows.first().cloned();
-        let mut state = AppState::new(store, net, file, workspace, ctx.clone(), Arc::new(|| {}));
+        let mut state = AppState::new(store, net, file, workspace, ctx.clone(), wake());
         let window = Window::new(&mut state.windows, saved.unwrap_or_default());
-        let mut headless = Self {
+        Self {
             state,
             window,
             others: Vec::new(),
@@ -64,12 +93,7 @@ impl Headless {
             tree: None,
             host,
             started: Instant::now(),
-        };
-        wait_for("the starting list", || {
-            headless.frame(Vec::new());
-            headless.shown().filter(|list| list.rows().len() == 20).map(drop)
-        });
-        headless
+        }
     }
 
     /// Opens another window in the same process.
@@ -229,8 +253,12 @@ impl Headless {
     pub fn stop(mut self) {
         self.state.close_window(self.window.id(), self.started.elapsed());
         drop(self.state);
-        self.host.stop();
+        self.host.iter().for_each(Host::stop);
     }
+}
+
+fn wake() -> Wake {
+    Arc::new(|| {})
 }
 
 fn show(

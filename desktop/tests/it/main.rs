@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]
 
+mod account_server;
 mod assistive;
 mod calc;
 mod copied_outbox;
@@ -16,6 +17,7 @@ mod history;
 mod joining;
 mod morning;
 mod painter;
+mod reaching;
 mod retrying;
 mod rounds;
 mod screen;
@@ -24,6 +26,7 @@ mod served;
 mod server_says;
 mod shared_server;
 mod shortcuts;
+mod signing_in;
 mod support;
 mod window_keys;
 mod windows;

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use desktop::net::{Endpoint, Locate, Net, NetEvent};
+use desktop::{
+    net::{Endpoint, Locate, LocateError, Net, NetEvent},
+    remote::Credential,
+};
 
 use super::screen::wait_for;
 
@@ -15,8 +18,9 @@ use super::screen::wait_for;
 struct Silent(String);
 
 impl Locate for Silent {
-    fn locate(&mut self) -> Result<Endpoint, String> {
-        Ok(Endpoint { base: self.0.clone(), token: "token".to_owned() })
+    fn locate(&mut self) -> Result<Endpoint, LocateError> {
+        let credential = Credential::Token("token".to_owned());
+        Ok(Endpoint { base: self.0.clone(), server: self.0.clone(), credential })
     }
 }
 

@@ -290,11 +290,11 @@ fn a_restored_backup_adds_a_notice_that_stays_until_it_is_dismissed() {
     let position = Position::between(None, None, 1).unwrap().remove(0);
     let insert = Change::insert(RowId(Uuid::from_u128(1)), &position, Default::default());
     desk.store.edit(LIST, WindowId(1), vec![insert]).unwrap();
-    desk.store.disconnected("connection lost".to_owned(), NOW, NOW);
+    desk.store.disconnected("connection lost".to_owned(), Some(NOW), NOW);
     desk.connect();
     desk.snapshot(1);
     assert_eq!(desk.notices(), [""; 0], "a snapshot of the same epoch adds no notice");
-    desk.store.disconnected("connection lost".to_owned(), NOW, NOW);
+    desk.store.disconnected("connection lost".to_owned(), Some(NOW), NOW);
     desk.connect();
     desk.snapshot(2);
     assert!(
@@ -320,7 +320,7 @@ fn a_restored_backup_adds_one_notice_for_all_open_watchlists() {
     let restore = |desk: &mut Desk, epoch| {
         desk.connect();
         lists.into_iter().for_each(|(list, name)| desk.snapshot_of(list, name, epoch));
-        desk.store.disconnected("connection lost".to_owned(), NOW, NOW);
+        desk.store.disconnected("connection lost".to_owned(), Some(NOW), NOW);
     };
     restore(&mut desk, 1);
     assert_eq!(desk.notices(), [""; 0]);

@@ -62,7 +62,7 @@ const TABLE: [&str; 2] = ["command/table.rs", "command/shortcut.rs"];
 
 /// The only other files that name keys, each with the reason. These keys belong to no command: every list,
 /// dialog and scroll area of every program has them.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 10] = [
     ("grid.rs", "Esc takes the focus from another widget"),
     ("grid/filters.rs", "Tab goes to fields that are out of view, too"),
     ("grid/keys.rs", "the keys with which egui moves the focus"),
@@ -70,7 +70,9 @@ const KEYS: [(&str, &str); 8] = [
     ("panels/dialogs/messages.rs", "Enter and Esc answer a question"),
     ("panels/joining.rs", "Esc closes a dialog"),
     ("panels/palette.rs", "the arrows and Enter choose from a list"),
+    ("panels/sharing.rs", "Enter adds the only person who was found"),
     ("panels/shortcuts.rs", "the arrows, Home, End and so on scroll"),
+    ("panels/sign_in.rs", "Enter and Esc answer a dialog"),
 ];
 
 #[test]
@@ -116,7 +118,8 @@ fn only_the_table_has_the_title_of_a_command() {
 }
 
 /// The variants of the command enums that have no entry in the table, each with the reason.
-const WITHOUT_ENTRY: [(&str, &str); 22] = [
+const WITHOUT_ENTRY: [(&str, &str); 23] = [
+    ("AppCommand::Connect", "confirms the dialog of `Connect`"),
     ("AppCommand::Create", "confirms the dialog of `NewWatchlist`"),
     ("AppCommand::Delete", "confirms the dialog of `Delete`"),
     ("AppCommand::DismissNotice", "`DISMISS` is its title"),
@@ -185,8 +188,12 @@ fn variant_of(command: &Command) -> String {
 }
 
 /// The only buttons whose text is written where they are shown, each with the reason. They run no command.
-const BUTTONS: [(&str, &str); 10] = [
+const BUTTONS: [(&str, &str); 16] = [
     ("grid/confirmation.rs: Cancel", "closes the dialog"),
+    ("panels/account.rs: Change", "confirms the fields of the dialog"),
+    ("panels/account.rs: Change password\\u{2026}", "shows the fields of the dialog"),
+    ("panels/account.rs: Close", "closes the dialog"),
+    ("panels/account.rs: Revoke", "ends the session beside it"),
     ("panels/dialogs.rs: Browse…", "opens the system's file dialog for the text field"),
     ("panels/dialogs.rs: Cancel", "closes the dialog"),
     ("panels/dialogs/messages.rs: Cancel", "closes the question"),
@@ -194,6 +201,8 @@ const BUTTONS: [(&str, &str); 10] = [
     ("panels/dialogs/messages.rs: Copy text", "copies the message's own text"),
     ("panels/history.rs: Close", "closes the panel that shows it"),
     ("panels/history.rs: Show row", "sets the panel's own filter"),
+    ("panels/sharing.rs: Close", "closes the dialog"),
+    ("panels/sharing.rs: Remove", "takes the role of the person beside it away"),
     ("panels/shortcuts.rs: Close", "closes the help"),
     ("panels/top_bar/tabs.rs: +", "opens a menu"),
 ];

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use shared::address::address;
+use shared::address::{Parts, address};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -65,6 +65,10 @@ pub(super) fn with_server(
     let connect = connect.or_else(|| variable("AFTERGLOW_CONNECT", target.data_dir.is_some()));
     if let Some(base) = connect {
         let base = address(&base).map_err(anyhow::Error::msg)?;
+        anyhow::ensure!(
+            !Parts::of(&base).map_err(anyhow::Error::msg)?.is_encrypted,
+            "this command does not speak TLS: run it on the server's machine, with --data-dir or http://127.0.0.1:PORT"
+        );
         let token_file = target.token_file.as_ref();
         let token_file = token_file
             .with_context(|| format!("{base} requires a token: name its file with --token-file"))?;

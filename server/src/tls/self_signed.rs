@@ -74,7 +74,8 @@ pub fn create_self_signed(
     let signed = params.signed_by(&signed_key, &issuer)?;
     let (certificate, key) = (path("cert.pem"), path("key.pem"));
     write(&key, &signed_key.serialize_pem())?;
-    write(&certificate, &signed.pem())?;
+    // With the authority, so that a client that knows only its fingerprint can find it in the handshake.
+    write(&certificate, &(signed.pem() + &authority_pem))?;
     let der = CertificateDer::from_pem_slice(authority_pem.as_bytes());
     let fingerprint = der.map(|der| hex::encode(Sha256::digest(&der))).unwrap_or_default();
     Ok(Created { certificate, key, authority, fingerprint })

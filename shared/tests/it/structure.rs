@@ -118,6 +118,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "files.rs",
             // The system's dialog for files, and how long it was open.
             "panels/dialogs/browse.rs",
+            // Files with authorities that certificates may be from.
+            "remote/trust.rs",
             // The last copies of the watchlists.
             "store/copies.rs",
         ],

@@ -5,6 +5,7 @@ use egui::{
 };
 
 use crate::{
+    account::AccountCommand,
     command::{
         AppCommand, Command, DialogKind, Menu, entry_of, menu_items, open_with_keys, scroll_to_focus,
         scrolling_menu,
@@ -15,6 +16,9 @@ use crate::{
     state::AppState,
     theme::{Density, Flash, Palette, ThemeChoice},
 };
+
+/// Maximum number of characters shown of a name.
+const MAX_NAME_CHARS: usize = 16;
 
 /// Opens a menu of the bar if a key has requested it.
 pub(super) fn with_keys<'a>(popup: Popup<'a>, menu: Menu, window: &WindowView<'_>, ui: &Ui) -> Popup<'a> {
@@ -76,6 +80,39 @@ pub(super) fn show_settings(
     popup.show(|ui| scrolling_menu(ui, |ui| settings_menu(ui, window, state, commands)));
 }
 
+/// Draws the button with the name of the person who is signed in, and its menu.
+pub(super) fn show_account(
+    ui: &mut Ui,
+    window: &WindowView<'_>,
+    state: &AppState,
+    commands: &mut Vec<Command>,
+) {
+    let Some(user) = state.joined.as_ref().and_then(|joined| joined.account.user()) else { return };
+    let entry = entry_of(&Command::OpenMenu(Menu::Account));
+    let button = Button::new(shortened(&user.name)).frame_when_inactive(false);
+    let button = ui.add(button).on_hover_text(format!("{}: {} ({})", entry.title, user.name, entry.key()));
+    let popup = with_keys(Popup::menu(&button), Menu::Account, window, ui);
+    popup.show(|ui| {
+        scrolling_menu(ui, |ui| {
+            let own = [
+                Command::ShareShownList,
+                Command::OpenAccount,
+                AppCommand::Account(AccountCommand::SignOut).into(),
+            ];
+            let others = [Command::OpenDialog(DialogKind::Connect)];
+            commands.extend(menu_items(ui, &[&own, &others], &window.conditions(state)));
+        });
+    });
+}
+
+/// Returns the start of a name that is too long for the bar.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => format!("{}\u{2026}", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
 fn settings_menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, commands: &mut Vec<Command>) {
     ui.set_min_width(200.0);
     let preferences = state.preferences();
@@ -100,6 +137,7 @@ fn settings_menu(ui: &mut Ui, window: &WindowView<'_>, state: &AppState, command
         Command::OpenWindow,
         Command::OpenDialog(DialogKind::Import),
         Command::OpenDialog(DialogKind::Export),
+        Command::OpenDialog(DialogKind::Connect),
         Command::OpenPalette,
         Command::ShowShortcuts,
     ];

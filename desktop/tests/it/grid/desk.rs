@@ -15,6 +15,7 @@ use egui_kittest::{
     kittest::{NodeT, Queryable},
 };
 use shared::{
+    account::ListRole,
     column::{Column, ColumnKey, ColumnKind, standard_columns},
     edit::Change,
     ids::{Revision, RowId, WatchlistId, WindowId},
@@ -43,6 +44,8 @@ pub struct TestApp {
     pub glow: Option<Glow>,
     pub people: Vec<PersonAt>,
     pub pending: Vec<(RowId, ColumnKey)>,
+    /// The role on the watchlist, if there are accounts.
+    pub role: Option<ListRole>,
     pub look: Look,
     /// The current time.
     pub now: Duration,
@@ -113,6 +116,7 @@ impl TestApp {
             glow: None,
             people: Vec::new(),
             pending: Vec::new(),
+            role: None,
             look,
             now: Duration::from_secs(100),
             pace: Duration::from_millis(300),
@@ -145,6 +149,7 @@ impl TestApp {
             sparklines: app.sparklines.as_ref(),
             history: app.history.as_ref(),
             author: Some("bob".to_owned()),
+            role: app.role,
             people: &app.people,
             palette,
             zone: &jiff::tz::TimeZone::UTC,
@@ -197,6 +202,7 @@ fn status_bar(ui: &mut egui::Ui, grid: &GridState, palette: &Palette) {
         rows: Some(grid.row_counts()),
         copied_at: None,
         sums: grid.sums().get(),
+        shared_by: None,
         is_sort_paused: false,
         waiting: 0,
         revision: Some(Revision(44)),

@@ -12,8 +12,10 @@ use std::{
 };
 
 use desktop::{
+    account::Identity,
     host::RemoteServer,
     net::{Net, NetEvent},
+    remote::{Server, Trust},
     store::{Connection, Store},
 };
 use fastrand::Rng;
@@ -197,9 +199,10 @@ impl Editor {
         let store =
             Store::open(&given.folder.join("outbox"), Instant::now, server::files::write_atomically).unwrap();
         let remote = RemoteServer {
-            base: given.base.clone(),
+            server: Server { base: given.base.clone(), trust: Trust::default(), proxy: None },
             token_file: Some(given.token_file.clone()),
             has_consent: Arc::new(true.into()),
+            identity: Identity::new(false),
         };
         let net = Net::start(remote, Arc::new(|| {})).unwrap();
         let accepted = File::options().create(true).append(true).open(given.folder.join("accepted")).unwrap();
@@ -256,7 +259,10 @@ impl Editor {
                 NetEvent::Connected => self.store.connected(),
                 NetEvent::Message(message) => self.store.receive(*message, now),
                 NetEvent::RoundTrip(took) => self.store.set_round_trip(took),
-                NetEvent::Down { reason, retry_in } => self.store.disconnected(reason, now + retry_in, now),
+                NetEvent::Down { reason, retry_in } => {
+                    self.store.disconnected(reason, Some(now + retry_in), now)
+                }
+                NetEvent::SignIn { .. } => panic!("a token needs no sign-in"),
             }
         }
         self.store.tick(now);

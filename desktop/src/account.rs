@@ -1,0 +1,319 @@
+//! The person's account on a shared server: signing in and out, its sessions and password, and who may use a watchlist.
+//!
+//! A thread makes the calls, because they wait for the network and for the system's password store. What it answers is kept
+//! here for the windows to draw.
+
+mod calls;
+mod identity;
+mod keyring;
+
+use std::{
+    collections::BTreeMap,
+    sync::mpsc::{Receiver, SyncSender},
+};
+
+use shared::{
+    account::{ListRole, Role, User},
+    ids::{UserId, WatchlistId},
+    wire::account_api::{AccessEntry, Hidden, OwnAccount, PersonRef},
+};
+use uuid::Uuid;
+
+use self::calls::{Ask, Told};
+pub use self::identity::Identity;
+use crate::{remote::Server, wake::Wake};
+
+/// Maximum number of calls that wait.
+const MAX_CALLS: usize = 64;
+
+/// A request about the account.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AccountCommand {
+    /// Asks for the name and the password.
+    OpenSignIn,
+    /// Goes on without signing in.
+    CloseSignIn,
+    /// Signs in.
+    SignIn {
+        /// The name of the account.
+        name: String,
+        /// Its password.
+        password: Hidden,
+        /// Whether the program stays signed in when it is started again.
+        stays: bool,
+    },
+    /// Signs out here.
+    SignOut,
+    /// Requests the account's sessions.
+    RequestSessions,
+    /// Ends another session of the account.
+    EndSession(Uuid),
+    /// Changes the password.
+    ChangePassword {
+        /// The old password.
+        old: Hidden,
+        /// The new password.
+        new: Hidden,
+    },
+    /// Requests the people whose names contain a text.
+    FindPeople(String),
+    /// Requests who may use a watchlist.
+    RequestAccess(WatchlistId),
+    /// Gives a role on a watchlist to a person, or to everyone, or takes it away.
+    SetAccess {
+        /// The watchlist.
+        watchlist: WatchlistId,
+        /// The person; `None` for everyone who is signed in.
+        user: Option<UserId>,
+        /// The role; `None` for none.
+        role: Option<ListRole>,
+    },
+}
+
+/// What the sign-in view shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignIn {
+    /// Whether it is open.
+    pub is_open: bool,
+    /// Whether an earlier session has ended.
+    pub is_ended: bool,
+    /// Whether the server has not answered yet.
+    pub is_busy: bool,
+    /// Why the last try failed.
+    pub error: Option<String>,
+}
+
+/// How far a change of the password is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// None was requested.
+    #[default]
+    None,
+    /// The server has not answered yet.
+    Busy,
+    /// It was changed.
+    Done,
+    /// It was not changed, for this reason.
+    Failed(String),
+}
+
+/// What happened to the account, for the state of the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountEvent {
+    /// Somebody has signed in.
+    SignedIn {
+        /// The account.
+        user: User,
+        /// Whether the program stays signed in.
+        stays: bool,
+    },
+    /// The person has signed out here.
+    SignedOut,
+    /// Something to tell the person.
+    Notice(String),
+}
+
+/// The account on the server that this process has joined.
+#[derive(Debug)]
+pub struct Account {
+    server: Server,
+    asks: SyncSender<Ask>,
+    told: Receiver<Told>,
+    /// The account, once the server has named it.
+    user: Option<User>,
+    /// Name of the account that was last signed in.
+    last_name: Option<String>,
+    sign_in: SignIn,
+    sessions: Option<Result<OwnAccount, String>>,
+    password: PasswordChange,
+    people: Option<(String, Result<Vec<PersonRef>, String>)>,
+    access: BTreeMap<WatchlistId, Result<Vec<AccessEntry>, String>>,
+    /// Why the last change of a role was refused, with the watchlist.
+    refused: Option<(WatchlistId, String)>,
+}
+
+impl Account {
+    /// Starts the thread that makes the calls, which calls `wake` after each answer.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(
+        server: Server,
+        identity: Identity,
+        last_name: Option<String>,
+        wake: Wake,
+    ) -> std::io::Result<Self> {
+        let (asks, told) = calls::start(server.clone(), identity, MAX_CALLS, wake)?;
+        Ok(Self {
+            server,
+            asks,
+            told,
+            user: None,
+            last_name,
+            sign_in: SignIn::default(),
+            sessions: None,
+            password: PasswordChange::None,
+            people: None,
+            access: BTreeMap::new(),
+            refused: None,
+        })
+    }
+
+    /// Returns the server.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Returns the account, once the server has named it.
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_ref()
+    }
+
+    /// Returns the name of the account that was last signed in, on this computer.
+    pub fn last_name(&self) -> Option<&str> {
+        self.last_name.as_deref()
+    }
+
+    /// Whether the account administers the server, and therefore owns every watchlist.
+    pub fn is_admin(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.role == Role::Admin)
+    }
+
+    /// Returns what the sign-in view shows.
+    pub fn sign_in(&self) -> &SignIn {
+        &self.sign_in
+    }
+
+    /// Returns the account's sessions, once they were requested and answered.
+    pub fn sessions(&self) -> Option<&Result<OwnAccount, String>> {
+        self.sessions.as_ref()
+    }
+
+    /// Returns how far a change of the password is.
+    pub fn password(&self) -> &PasswordChange {
+        &self.password
+    }
+
+    /// Returns the people whose names contain a text, once they were requested and answered.
+    pub fn people(&self, query: &str) -> Option<&Result<Vec<PersonRef>, String>> {
+        self.people.as_ref().filter(|(answered, _)| answered == query).map(|(_, people)| people)
+    }
+
+    /// Returns who may use a watchlist, once that was requested and answered.
+    pub fn access(&self, watchlist: WatchlistId) -> Option<&Result<Vec<AccessEntry>, String>> {
+        self.access.get(&watchlist)
+    }
+
+    /// Returns the names of a watchlist's owners, as far as they are known.
+    pub fn owners(&self, watchlist: WatchlistId) -> Vec<&str> {
+        let entries = self.access.get(&watchlist).and_then(|access| access.as_ref().ok());
+        let owners = entries.into_iter().flatten().filter(|entry| entry.role == ListRole::Owner);
+        owners.filter_map(|entry| entry.user.as_ref()).map(|user| &*user.name).collect()
+    }
+
+    /// Returns why the last change of a role on a watchlist was refused.
+    pub fn refusal(&self, watchlist: WatchlistId) -> Option<&str> {
+        self.refused.as_ref().filter(|(refused, _)| *refused == watchlist).map(|(_, why)| &**why)
+    }
+
+    /// Executes a request.
+    pub fn execute(&mut self, command: AccountCommand) {
+        let ask = match command {
+            AccountCommand::OpenSignIn => {
+                self.sign_in.is_open = true;
+                return;
+            }
+            AccountCommand::CloseSignIn => {
+                self.sign_in = SignIn { is_ended: self.sign_in.is_ended, ..SignIn::default() };
+                return;
+            }
+            AccountCommand::SignIn { name, password, stays } => {
+                (self.sign_in.is_busy, self.sign_in.error) = (true, None);
+                Ask::SignIn { name, password, stays }
+            }
+            AccountCommand::SignOut => Ask::SignOut,
+            AccountCommand::RequestSessions => {
+                self.password = PasswordChange::None;
+                Ask::Sessions
+            }
+            AccountCommand::EndSession(id) => Ask::EndSession(id),
+            AccountCommand::ChangePassword { old, new } => {
+                self.password = PasswordChange::Busy;
+                Ask::ChangePassword { old, new }
+            }
+            AccountCommand::FindPeople(query) => Ask::People(query),
+            AccountCommand::RequestAccess(watchlist) => {
+                self.refused = None;
+                Ask::Access(watchlist)
+            }
+            AccountCommand::SetAccess { watchlist, user, role } => {
+                self.refused = None;
+                Ask::SetAccess { watchlist, user, role }
+            }
+        };
+        if self.asks.try_send(ask).is_err() {
+            // The thread has stopped, or many calls wait for a server that does not answer.
+            self.sign_in.is_busy = false;
+            self.sign_in.error = Some("Too many requests wait for the server.".to_owned());
+        }
+    }
+
+    /// Asks for the name and the password, because the server needs them.
+    pub fn require_sign_in(&mut self, is_ended: bool) {
+        self.user = None;
+        (self.sign_in.is_open, self.sign_in.is_ended) = (true, is_ended);
+    }
+
+    /// Records the account that the server's welcome names.
+    pub fn welcomed(&mut self, user: User) {
+        self.last_name = Some(user.name.to_string());
+        self.user = Some(user);
+        self.sign_in = SignIn::default();
+    }
+
+    /// Takes the next answer, and returns what the application has to do about it.
+    pub fn poll(&mut self) -> Option<Option<AccountEvent>> {
+        Some(match self.told.try_recv().ok()? {
+            Told::SignedIn { user, stays } => {
+                self.welcomed(user.clone());
+                self.forget_answers();
+                Some(AccountEvent::SignedIn { user, stays })
+            }
+            Told::SignInFailed(why) => {
+                (self.sign_in.is_busy, self.sign_in.error) = (false, Some(why));
+                None
+            }
+            Told::SignedOut => {
+                self.forget_answers();
+                (self.user, self.last_name) = (None, None);
+                Some(AccountEvent::SignedOut)
+            }
+            Told::Notice(text) => Some(AccountEvent::Notice(text)),
+            Told::Sessions(sessions) => {
+                self.sessions = Some(sessions);
+                None
+            }
+            Told::PasswordChanged(result) => {
+                self.password = result.map_or_else(PasswordChange::Failed, |()| PasswordChange::Done);
+                None
+            }
+            Told::People(query, people) => {
+                self.people = Some((query, people));
+                None
+            }
+            Told::Access(watchlist, access) => {
+                self.access.insert(watchlist, access);
+                None
+            }
+            Told::AccessRefused(watchlist, why) => {
+                self.refused = Some((watchlist, why));
+                None
+            }
+        })
+    }
+
+    fn forget_answers(&mut self) {
+        (self.sessions, self.password, self.people) = (None, PasswordChange::None, None);
+        self.access.clear();
+    }
+}

@@ -1,0 +1,79 @@
+//! Which role on the shown watchlist a command needs. The server decides; the desktop says beforehand what it would refuse.
+
+use shared::{account::ListRole, edit::Change};
+
+use super::{
+    app::AppCommand,
+    grid::{ColumnCommand, GridCommand},
+    window::{Command, DialogKind},
+};
+
+/// Why a viewer's command is refused.
+pub const VIEW_ONLY: &str = "You can only view this watchlist.";
+/// Why an editor's command is refused.
+pub const OWNERS_ONLY: &str = "Only an owner of this watchlist can do this.";
+
+impl Command {
+    /// Returns the lowest role on the shown watchlist that may execute it; `None` if it changes no watchlist.
+    pub fn lowest_role(&self) -> Option<ListRole> {
+        match self {
+            Self::Grid(command) => command.lowest_role(),
+            Self::App(AppCommand::Edit { changes, .. }) => Some(lowest_role_of(changes)),
+            Self::Undo | Self::Redo => Some(ListRole::Editor),
+            Self::RenameShownList | Self::DeleteShownList => Some(ListRole::Owner),
+            Self::OpenDialog(
+                DialogKind::Rename(_)
+                | DialogKind::Delete(_)
+                | DialogKind::AddColumn(..)
+                | DialogKind::RenameColumn(..),
+            ) => Some(ListRole::Owner),
+            _ => None,
+        }
+    }
+}
+
+impl GridCommand {
+    /// Returns the lowest role that may execute it; `None` if it changes nothing.
+    pub fn lowest_role(&self) -> Option<ListRole> {
+        match self {
+            Self::Open
+            | Self::OpenAll
+            | Self::OpenList
+            | Self::Type(_)
+            | Self::Clear
+            | Self::Cut
+            | Self::RequestPaste
+            | Self::Paste(_)
+            | Self::FillDown
+            | Self::FillRight
+            | Self::InsertAbove
+            | Self::InsertBelow
+            | Self::InsertSection
+            | Self::Duplicate
+            | Self::MoveRows { .. }
+            | Self::RemoveRows => Some(ListRole::Editor),
+            Self::Column(
+                ColumnCommand::Move { .. }
+                | ColumnCommand::Add
+                | ColumnCommand::Rename
+                | ColumnCommand::Remove,
+            ) => Some(ListRole::Owner),
+            _ => None,
+        }
+    }
+}
+
+fn lowest_role_of(changes: &[Change]) -> ListRole {
+    if changes.iter().any(Change::is_structural) { ListRole::Owner } else { ListRole::Editor }
+}
+
+/// Returns why a role does not suffice for a command that needs another one. Without accounts there are no roles, and everything
+/// is allowed.
+pub fn refusal_of_role(lowest: Option<ListRole>, role: Option<ListRole>) -> Option<&'static str> {
+    let (lowest, role) = (lowest?, role?);
+    match role {
+        _ if role >= lowest => None,
+        ListRole::Viewer => Some(VIEW_ONLY),
+        ListRole::Editor | ListRole::Owner => Some(OWNERS_ONLY),
+    }
+}

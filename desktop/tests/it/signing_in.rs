@@ -1,0 +1,265 @@
+//! People on one shared server: they sign in, share watchlists, and are told what they may not do.
+
+use std::path::Path;
+
+use desktop::{
+    account::AccountCommand,
+    command::{AppCommand, Command},
+    store::Connection,
+};
+use egui::{Event, Key, Modifiers};
+use shared::{account::ListRole, ids::WatchlistId};
+
+use crate::{
+    account_server::{AccountServer, PASSWORD},
+    headless::Headless,
+    screen::wait_for,
+    windows::go_to_price,
+};
+
+/// Opens a window of a person who is not signed in, and waits until the program asks for the name.
+fn open(desk: &AccountServer, folder: &Path) -> Headless {
+    let mut headless = Headless::join(folder, desk.destination());
+    wait_until_asked(&mut headless);
+    headless
+}
+
+fn wait_until_asked(headless: &mut Headless) {
+    wait_for("the sign-in view", || {
+        headless.frame(Vec::new());
+        headless.state.joined.as_ref().unwrap().account.sign_in().is_open.then_some(())
+    });
+}
+
+/// Signs in, without keeping the session on the computer of the test.
+fn sign_in(headless: &mut Headless, name: &str, password: &str) {
+    headless.click("Stay signed in on this computer");
+    fill(headless, "Name", name);
+    fill(headless, "Password", password);
+    headless.key(Modifiers::NONE, Key::Enter);
+}
+
+/// Goes to a field by keyboard and replaces its text.
+fn fill(headless: &mut Headless, field: &str, text: &str) {
+    wait_for(field, || {
+        headless.key(Modifiers::NONE, Key::Tab);
+        (headless.focused().as_deref() == Some(field)).then_some(())
+    });
+    headless.key(Modifiers::COMMAND, Key::A);
+    headless.typed(vec![Event::Text(text.to_owned())]);
+}
+
+fn is_up(headless: &Headless) -> bool {
+    matches!(headless.state.store.connection(), Connection::Up { .. })
+}
+
+fn wait_until_up(headless: &mut Headless) {
+    wait_for("the connection", || {
+        headless.frame(Vec::new());
+        is_up(headless).then_some(())
+    });
+}
+
+fn signed_in(desk: &AccountServer, folder: &Path, name: &str) -> Headless {
+    let mut headless = open(desk, folder);
+    sign_in(&mut headless, name, PASSWORD);
+    wait_until_up(&mut headless);
+    headless
+}
+
+/// Imports the twenty companies and waits for them.
+fn import(headless: &mut Headless) -> WatchlistId {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/data/companies.csv");
+    headless.execute(AppCommand::Import(file.into()));
+    wait_until_shown(headless);
+    headless.settle();
+    headless.window.list().unwrap()
+}
+
+fn wait_until_shown(headless: &mut Headless) {
+    wait_for("the watchlist", || {
+        headless.frame(Vec::new());
+        headless.shown().filter(|list| list.rows().len() == 20).map(drop)
+    });
+}
+
+fn share(headless: &mut Headless, watchlist: WatchlistId, name: &str, role: Option<ListRole>) {
+    let find = AccountCommand::FindPeople(name.to_owned());
+    headless.execute(AppCommand::Account(find));
+    let user = wait_for("the person", || {
+        headless.frame(Vec::new());
+        let people = headless.state.joined.as_ref().unwrap().account.people(name)?;
+        people.as_ref().unwrap().first().map(|person| person.id)
+    });
+    let set = AccountCommand::SetAccess { watchlist, user: Some(user), role };
+    headless.execute(AppCommand::Account(set));
+    headless.frame(Vec::new());
+}
+
+fn notices(headless: &Headless) -> Vec<String> {
+    headless.state.store.notices().iter().map(|notice| notice.text.clone()).collect()
+}
+
+fn price_of_first(headless: &Headless) -> String {
+    let list = headless.shown().unwrap();
+    let row = list.rows().iter().next().unwrap().id;
+    format!("{:?}", list.cell(row, &"price".into()))
+}
+
+#[test]
+fn a_person_signs_in_after_a_wrong_password_and_signs_out() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = open(&desk, folder.path());
+    assert!(headless.find("The connection is encrypted.").is_some());
+    assert_eq!(headless.focused().as_deref(), Some("Name"));
+    sign_in(&mut headless, "ann", "wrong password");
+    wait_for("the refusal", || headless.find("The name or the password is wrong."));
+    assert_eq!(headless.focused().as_deref(), Some("Password"), "the next try replaces it");
+    headless.enter(PASSWORD);
+    wait_until_up(&mut headless);
+    assert_eq!(headless.state.joined.as_ref().unwrap().account.user().unwrap().name.as_ref(), "ann");
+    assert!(headless.find("ann").is_some(), "the bar says who is signed in");
+    headless.execute(AppCommand::Account(AccountCommand::SignOut));
+    wait_until_asked(&mut headless);
+    assert!(!is_up(&headless));
+    let asked = headless
+        .find("Your session has ended. Your changes are kept here and will be sent once you have signed in.");
+    assert_eq!(asked, None, "the person has ended it");
+    headless.stop();
+}
+
+#[test]
+fn a_viewer_changes_nothing_and_is_told_why_until_they_become_an_editor() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    desk.add("bob");
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut ann = signed_in(&desk, folders[0].path(), "ann");
+    let list = import(&mut ann);
+    share(&mut ann, list, "bob", Some(ListRole::Viewer));
+    let mut bob = signed_in(&desk, folders[1].path(), "bob");
+    wait_until_shown(&mut bob);
+    wait_for("who shares it", || bob.find("View only. Shared by ann"));
+    let before = price_of_first(&bob);
+    go_to_price(&mut bob, 0);
+    for attempt in
+        [vec![Event::Text("5".to_owned())], vec![Event::Paste("5\n6\n".to_owned())], vec![Event::Cut]]
+    {
+        bob.typed(attempt.clone());
+        assert_eq!(bob.window.grid.editor().map(|editor| editor.text.clone()), None, "{attempt:?}");
+        assert_eq!(notices(&bob), ["You can only view this watchlist."], "{attempt:?}");
+    }
+    for (modifiers, key) in [
+        (Modifiers::NONE, Key::Enter),
+        (Modifiers::NONE, Key::F2),
+        (Modifiers::NONE, Key::Delete),
+        (Modifiers::COMMAND, Key::Delete),
+        (Modifiers::COMMAND, Key::D),
+        (Modifiers::NONE, Key::Insert),
+        (Modifiers::ALT, Key::ArrowDown),
+    ] {
+        bob.key(modifiers, key);
+        assert!(bob.window.grid.editor().is_none() && !bob.window.grid.has_confirmation(), "{key:?}");
+    }
+    bob.execute(Command::DeleteShownList);
+    bob.execute(Command::Undo);
+    assert_eq!(bob.state.store.replica().unanswered_count(), 0);
+    assert_eq!(price_of_first(&bob), before);
+
+    share(&mut ann, list, "bob", Some(ListRole::Editor));
+    wait_for("the new role", || {
+        ann.frame(Vec::new());
+        bob.frame(Vec::new());
+        (bob.state.store.role(list) == Some(ListRole::Editor)).then_some(())
+    });
+    go_to_price(&mut bob, 0);
+    bob.enter("5.25");
+    bob.settle();
+    assert_ne!(price_of_first(&bob), before);
+    bob.execute(Command::DeleteShownList);
+    assert!(notices(&bob).contains(&"Only an owner of this watchlist can do this.".to_owned()));
+    wait_for("the edit in the other window", || {
+        ann.frame(Vec::new());
+        (price_of_first(&ann) == price_of_first(&bob)).then_some(())
+    });
+
+    // What was typed while the right was taken away comes back as such.
+    share(&mut ann, list, "bob", None);
+    wait_for("the end of the access", || {
+        ann.frame(Vec::new());
+        bob.frame(Vec::new());
+        bob.shown().is_none().then_some(())
+    });
+    assert!(notices(&bob).iter().any(|notice| notice.starts_with("You no longer have access to")));
+    ann.stop();
+    bob.stop();
+}
+
+#[test]
+fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
+    let desk = AccountServer::start();
+    let id = desk.add("ann");
+    desk.add("bob");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = signed_in(&desk, folder.path(), "ann");
+    import(&mut headless);
+    desk.set_disabled(id, true);
+    wait_until_asked(&mut headless);
+    assert!(headless.shown().is_some(), "the rows stay");
+    headless.click("Not now");
+    go_to_price(&mut headless, 0);
+    headless.enter("7.5");
+    assert_eq!(headless.state.store.replica().unanswered_count(), 1);
+    let typed = price_of_first(&headless);
+
+    // Somebody else on the same computer does not send them.
+    headless.execute(AppCommand::Account(AccountCommand::OpenSignIn));
+    sign_in(&mut headless, "bob", PASSWORD);
+    wait_until_up(&mut headless);
+    assert_eq!(headless.state.store.replica().unanswered_count(), 0);
+    let told = notices(&headless);
+    assert!(told.iter().any(|notice| notice.starts_with("1 edit of the account")), "{told:?}");
+    assert!(headless.shown().is_none(), "bob has no access");
+
+    desk.set_disabled(id, false);
+    headless.execute(AppCommand::Account(AccountCommand::SignOut));
+    wait_until_asked(&mut headless);
+    sign_in(&mut headless, "ann", PASSWORD);
+    wait_until_up(&mut headless);
+    wait_until_shown(&mut headless);
+    headless.settle();
+    assert_eq!(price_of_first(&headless), typed);
+    headless.stop();
+}
+
+#[test]
+fn sessions_are_listed_and_ended_and_the_password_is_changed() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut here = signed_in(&desk, folders[0].path(), "ann");
+    let mut there = signed_in(&desk, folders[1].path(), "ann");
+    here.execute(Command::OpenAccount);
+    wait_for("the other session", || here.find("Revoke"));
+    here.click("Revoke");
+    wait_until_asked(&mut there);
+    assert!(is_up(&here), "only the other session has ended");
+    wait_for("the list without it", || here.find("Revoke").is_none().then_some(()));
+
+    here.click("Change password\u{2026}");
+    for (field, text) in
+        [("Old password", PASSWORD), ("New password", "river stone ninety"), ("New password again", "river")]
+    {
+        fill(&mut here, field, text);
+    }
+    assert!(here.find("The new passwords differ.").is_some());
+    fill(&mut here, "New password again", "river stone ninety");
+    here.click("Change");
+    wait_for("the change", || here.find("The password is changed. Your other sessions have ended."));
+    sign_in(&mut there, "ann", "river stone ninety");
+    wait_until_up(&mut there);
+    here.stop();
+    there.stop();
+}
