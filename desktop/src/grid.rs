@@ -163,11 +163,12 @@ impl GridState {
         if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
             self.selection.forget_insertion();
         }
+        let run = self.editing.run_ends_in(view.now).filter(|_| !spec.sort.is_empty());
         let locale = Locale { separators: view.separators, zone: view.zone.clone() };
         let request = Request {
             spec: &spec,
             is_live: !self.config.is_sort_paused,
-            is_held: self.pointer.rest_in.is_some(),
+            is_held: self.pointer.rest_in.is_some() || run.is_some(),
             exempt: self.editing.row().or(self.selection.inserted_at_cursor()),
             anchor: self.editing.row().and(self.scroll.anchored_row()),
             locale: &locale,
@@ -180,7 +181,7 @@ impl GridState {
             // The view does not follow the row under the pointer into the new order.
             self.scroll.release_anchor();
         }
-        let rest = self.pointer.rest_in.filter(|_| self.arranger.is_waiting());
+        let rest = self.pointer.rest_in.max(run).filter(|_| self.arranger.is_waiting());
         for wait in [wait, rest].into_iter().flatten() {
             ui.request_repaint_after(wait);
         }

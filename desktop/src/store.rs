@@ -15,6 +15,7 @@ mod list_view;
 pub mod log;
 mod notices;
 pub mod outbox;
+mod rest;
 mod sparkline_history;
 pub mod sparklines;
 mod state;

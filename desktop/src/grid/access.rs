@@ -106,7 +106,9 @@ fn headers(ui: &mut Ui, id: Id, (config, sorting): (&GridConfig, Sorting), layou
                 node.set_sort_direction(direction);
                 match sorting {
                     Sorting::Live => {}
-                    Sorting::Waiting => node.set_description("Sorting waits for the pointer"),
+                    Sorting::Waiting => {
+                        node.set_description("Sorting waits for the pointer, or until you stop typing")
+                    }
                     Sorting::Paused => node.set_description("Sorting is paused"),
                 }
             }

@@ -8,7 +8,7 @@ mod note;
 mod picker;
 
 use egui::{
-    Align2, Rangef, Rect, Stroke, StrokeKind, TextEdit, Ui, pos2,
+    Align2, Id, Rangef, Rect, Stroke, StrokeKind, TextEdit, Ui, pos2,
     text::{CCursor, CCursorRange},
     vec2,
 };
@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     command::{Command, Step},
+    text_field::select_all,
     theme,
 };
 
@@ -62,6 +63,9 @@ pub(super) fn show(
     let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let before = editor.text.clone();
     let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, &mut editor, &kind, view) };
+    if editor.refused.is_some() && is_corrected(ui) {
+        editor.refused = None;
+    }
     editing.reclaims_focus = keys.escape || keys.commit.is_some();
     if !keys.following.is_empty() {
         editing.typed_ahead.append(&mut keys.following);
@@ -71,6 +75,7 @@ pub(super) fn show(
         keys.commit = Some(Commit::Stay);
     }
     if keys.escape {
+        editing.committed_at = None;
         return Some(Vec::new());
     }
     if let Some(up) = keys.step
@@ -106,6 +111,7 @@ pub(super) fn show(
         None => {}
         Some(Answer::Discard) => return Some(Vec::new()),
         Some(Answer::Copy) => ui.copy_text(editor.text.clone()),
+        Some(Answer::Commit) => keys.commit = Some(Commit::Stay),
         Some(Answer::BringBack) => {
             editor.problem = Some(Problem::RowRemoved);
             keys.commit = Some(Commit::Stay);
@@ -118,9 +124,7 @@ pub(super) fn show(
     }
     editing.editor = Some(editor);
     let how = keys.commit?;
-    let is_for_selection = how == Commit::ToSelection && !selection.blocks.is_single();
-    let commit = if is_for_selection { commit_to_selection } else { commit };
-    let commands = commit(editing, selection, frame)?;
+    let commands = commit_as(ui, editing, selection, frame, how)?;
     match how {
         // The removed row is back: scroll to it.
         _ if is_removed => scroll.reveal_next = true,
@@ -132,9 +136,52 @@ pub(super) fn show(
     Some(commands)
 }
 
+/// Commits the text. Returns `None` if the editor stays open.
+fn commit_as(
+    ui: &Ui,
+    editing: &mut Editing,
+    selection: &mut Selection,
+    frame: &Frame<'_>,
+    how: Commit,
+) -> Option<Vec<Command>> {
+    let is_for_selection = how == Commit::ToSelection && !selection.blocks.is_single();
+    let commit = if is_for_selection { commit_to_selection } else { commit };
+    let commands = commit(editing, selection, frame);
+    if commands.is_none()
+        && let Some(editor) = editing.editor.as_ref().filter(|editor| editor.refused.is_some())
+    {
+        // What is typed next takes the place of the text instead of making another number of it.
+        select_all(ui, field_id(ui), &editor.text);
+    }
+    if commands.is_some() && matches!(how, Commit::Move(_)) {
+        editing.committed_at = Some(frame.view.now);
+    }
+    commands
+}
+
+fn field_id(ui: &Ui) -> Id {
+    ui.scope_id().with("editor")
+}
+
+/// Whether the person corrects the text, by a key that no typing of a list of figures has or with the pointer.
+fn is_corrected(ui: &Ui) -> bool {
+    use egui::{Event, Key};
+    let corrects = |event: &Event| match event {
+        Event::Key { key, pressed: true, .. } => {
+            matches!(
+                key,
+                Key::Backspace | Key::Delete | Key::ArrowLeft | Key::ArrowRight | Key::Home | Key::End
+            )
+        }
+        Event::PointerButton { pressed: true, .. } | Event::Paste(_) | Event::Cut => true,
+        _ => false,
+    };
+    ui.input(|input| input.events.iter().any(corrects))
+}
+
 /// Shows the text field.
 fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>, rect: Rect) {
-    let id = ui.scope_id().with("editor");
+    let id = field_id(ui);
     let before = editor.text.clone();
     // Digits keep the position that they have in the cell.
     let (align, right) = if kind.is_numeric() {

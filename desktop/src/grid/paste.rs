@@ -124,13 +124,23 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
         None => table.column_index(&cursor.column)?,
     };
     let mut plan = Plan::default();
+    let mut next_row = first_row;
     for (index, texts) in rows.iter().enumerate() {
         plan.line = index + 1;
         let columns = table.columns().get(first_column..).unwrap_or_default();
+        // As when they are typed one below the other, figures pass over the titles of sections. What was copied from this list
+        // has an empty line for a title.
+        let is_blank = texts.iter().all(|text| text.trim().is_empty());
+        while first_column > 0 && !is_blank && table.row_at(next_row).is_some_and(|row| table.is_section(row))
+        {
+            next_row += 1;
+        }
+        let at = next_row;
+        next_row += 1;
         plan.beyond += texts.len().saturating_sub(columns.len());
         let own = columns.iter().take(texts.len()).map(|column| column.key().clone());
         plan.columns.extend(own.skip(plan.columns.len()));
-        match table.id_at(first_row + index) {
+        match table.id_at(at) {
             Some(row) => {
                 plan.rows.push(row);
                 let cells = texts.iter().zip(columns);

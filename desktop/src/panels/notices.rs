@@ -13,7 +13,13 @@ use crate::{
 
 /// Maximum number of notices shown at once: the newest.
 const MAX_SHOWN: usize = 4;
+/// Width of a notice, in points, where there is room.
 const WIDTH: f32 = 360.0;
+/// Distance of the notices from the edges of the grid, and their inner margin, in points.
+const MARGIN: f32 = 20.0;
+const INNER_MARGIN: i8 = 12;
+/// Height of the window that each notice needs, in points: more of them would cover the rows.
+const ROOM: f32 = 160.0;
 
 /// Which notices a window shows: its own, and those for all that were added after it was opened.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +45,15 @@ impl Addressee {
 /// Draws the notices over the grid, which ends at `right`, without covering the panels beside it.
 pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette: &Palette) -> Vec<Command> {
     let mut commands = Vec::new();
-    let mut shown: Vec<&Notice> = addressee.notices(state).rev().take(MAX_SHOWN).collect();
+    let window = ui.ctx().content_rect();
+    let fitting = (1..MAX_SHOWN).filter(|count| ROOM * (*count as f32 + 1.0) <= window.height()).count() + 1;
+    let mut shown: Vec<&Notice> = addressee.notices(state).rev().take(fitting).collect();
     shown.reverse();
     if shown.is_empty() {
         return commands;
     }
-    let corner = vec2(right - ui.ctx().content_rect().right() - 20.0, -theme::STATUS_BAR - 16.0);
+    let corner = vec2(right - window.right() - MARGIN, -theme::STATUS_BAR - 16.0);
+    let width = WIDTH.min(right - 2.0 * (MARGIN + f32::from(INNER_MARGIN)));
     let mut newest = None;
     let area = Area::new(Id::unique("notices"))
         .order(Order::Foreground)
@@ -55,9 +64,9 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
                     .fill(palette.raised)
                     .stroke(Stroke::new(1.0, palette.hairline))
                     .corner_radius(theme::RADIUS)
-                    .inner_margin(12);
+                    .inner_margin(INNER_MARGIN);
                 frame.show(ui, |ui| {
-                    ui.set_width(WIDTH);
+                    ui.set_width(width);
                     let text = ui.label(&notice.text);
                     // A screen reader reads it when it appears.
                     ui.ctx().accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
@@ -81,8 +90,8 @@ fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
     let offer = match &notice.offer {
         None => None,
         Some(Offer::Restore(watchlist)) => Some((RESTORE, vec![AppCommand::Restore(*watchlist).into()])),
-        Some(Offer::Overwrite(watchlist, change)) => {
-            let edit = AppCommand::Edit { watchlist: *watchlist, changes: vec![change.clone()] };
+        Some(Offer::Overwrite(watchlist, changes)) => {
+            let edit = AppCommand::Edit { watchlist: *watchlist, changes: changes.clone() };
             Some((OVERWRITE, vec![edit.into()]))
         }
         Some(Offer::Undo { steps, .. }) => {

@@ -99,6 +99,21 @@ impl Edits {
         Ok((inverse, kept.edit))
     }
 
+    /// Sends the changes of a rejected edit that can still be made. Returns what the rejected edit repeated.
+    ///
+    /// # Errors
+    /// As [`Self::edit`].
+    pub(super) fn send_rest(
+        &mut self,
+        replica: &mut Replica,
+        (window, watchlist): (WindowId, WatchlistId),
+        rejected: EditId,
+        changes: Vec<Change>,
+    ) -> Result<Option<Direction>, Rejection> {
+        let (inverse, edit) = self.edit(replica, window, watchlist, changes.clone())?;
+        Ok(self.undo.replace_rejected(window, rejected, (edit, changes, inverse)))
+    }
+
     /// Returns why edits cannot be written to disk, once for each time that this begins.
     pub(super) fn new_fault(&mut self) -> Option<String> {
         let fault = self.outbox.fault();

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    ids::{ClientId, RowId, WatchlistId},
+    edit::Change,
+    ids::{ClientId, EditId, RowId, WatchlistId, WindowId},
+    rejection::Rejection,
     replica::{Event, Outcome},
     wire::{
         client::ClientMessage,
@@ -17,10 +19,9 @@ use super::{
     connection::Connection,
     copies::Copy,
     notices::Offer,
+    rest::{overwriting, rest_of},
     state::Store,
-    words::{
-        deletion_text, outbox_fault_text, overwriting, rejection_text, renewal_text, row_name, sentence,
-    },
+    words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, rest_text, row_name, sentence},
 };
 
 impl Store {
@@ -126,23 +127,14 @@ impl Store {
                 }
             }
             Event::EditAnswered { watchlist, edit, window, outcome, changes } => {
-                self.edits.outbox.remove(edit);
-                if let Outcome::Rejected(rejection) = outcome {
-                    self.notices.withdraw_undo(window);
-                    let repeated = self.edits.undo.remove_rejected(window, edit);
-                    let name = |row| self.row_name(watchlist, row);
-                    let text =
-                        rejection_text(self.watchlist(watchlist), &name, &rejection, &changes, repeated);
-                    // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
-                    match repeated {
-                        Some(_) => self.notify(text, now),
-                        None => {
-                            let overwrite = overwriting(&rejection, &changes);
-                            let offer = overwrite.map(|change| Offer::Overwrite(watchlist, change));
-                            self.notices.add(text, offer, None);
-                        }
+                match outcome {
+                    Outcome::Rejected(rejection) => {
+                        self.handle_rejection((watchlist, window), edit, &rejection, &changes, now);
                     }
+                    Outcome::Accepted(_) => {}
                 }
+                // Last, so that what remains of a rejected edit is kept already.
+                self.edits.outbox.remove(edit);
             }
             Event::Unavailable { .. } => {
                 self.notify(
@@ -188,6 +180,47 @@ impl Store {
                 self.copies.retain(|copied| listed.iter().any(|summary| summary.watchlist == copied));
             }
             Event::Pending { .. } | Event::People { .. } => {}
+        }
+    }
+
+    /// Handles the rejection of an edit: sends what can still be done of it, and tells the person.
+    fn handle_rejection(
+        &mut self,
+        (watchlist, window): (WatchlistId, WindowId),
+        edit: EditId,
+        rejection: &Rejection,
+        changes: &[Change],
+        now: Duration,
+    ) {
+        self.notices.withdraw_undo(window);
+        let rest = self.watchlist(watchlist).and_then(|state| rest_of(state, rejection, changes));
+        let sent = rest.and_then(|rest| {
+            let at = (window, watchlist);
+            let sent = self.edits.send_rest(&mut self.replica, at, edit, rest.changes.clone());
+            Some((rest, sent.ok()?))
+        });
+        let (rest, repeated) = match sent {
+            Some((rest, repeated)) => (Some(rest), repeated),
+            None => (None, self.edits.undo.remove_rejected(window, edit)),
+        };
+        let name = |row| self.row_name(watchlist, row);
+        let mut text = rejection_text(self.watchlist(watchlist), &name, rejection, changes, repeated);
+        if let Some(rest) = &rest {
+            text.push_str(&rest_text(rest, repeated));
+        } else if changes.len() > 1 && rejection.change.is_some() {
+            text.push_str(" Nothing else of this edit was done either.");
+        }
+        // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
+        match repeated {
+            Some(_) => self.notify(text, now),
+            None => {
+                let is_whole = rest.is_some() || changes.len() == 1;
+                let dropped = rest.map(|rest| rest.dropped).unwrap_or_default();
+                let overwriting = overwriting(rejection, changes, &dropped);
+                let offer =
+                    (is_whole && !overwriting.is_empty()).then(|| Offer::Overwrite(watchlist, overwriting));
+                self.notices.add(text, offer, None);
+            }
         }
     }
 

@@ -30,8 +30,8 @@ pub struct Notice {
 pub enum Offer {
     /// Restores a deleted watchlist.
     Restore(WatchlistId),
-    /// Sets a cell although somebody else has changed it.
-    Overwrite(WatchlistId, Change),
+    /// Sets cells although somebody else has changed them.
+    Overwrite(WatchlistId, Vec<Change>),
     /// Undoes the last steps of the notice's window.
     Undo {
         /// The number of steps.

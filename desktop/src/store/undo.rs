@@ -148,6 +148,23 @@ impl UndoStacks {
         removed.first()?.repeated
     }
 
+    /// Replaces an edit that the server rejected by another one, which makes only some of its changes. Returns what the rejected
+    /// edit repeated.
+    pub fn replace_rejected(
+        &mut self,
+        window: WindowId,
+        rejected: EditId,
+        (edit, changes, inverse): (EditId, Vec<Change>, Vec<Change>),
+    ) -> Option<Direction> {
+        let stacks = self.windows.get_mut(&window)?;
+        let step = stacks.undo.iter_mut().chain(&mut stacks.redo).find(|step| step.edit == rejected)?;
+        // The first edit of a step is the one that a redo repeats.
+        let direction = step.repeated.unwrap_or(Direction::Redo);
+        let replaced = step.clone().with_changes(direction, changes);
+        *step = UndoStep { edit, ..replaced.with_changes(direction.opposite(), inverse) };
+        step.repeated
+    }
+
     /// Changes the number of a pending edit.
     pub fn renumber(&mut self, old: EditId, new: EditId) {
         self.windows.iter_mut().for_each(|(_, stacks)| {

@@ -10,7 +10,7 @@ use shared::{
     watchlist::Watchlist,
 };
 
-use super::undo::Direction;
+use super::{rest::Rest, undo::Direction};
 
 /// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step. `row_name` also knows
 /// the names of removed rows.
@@ -54,13 +54,27 @@ pub(super) fn rejection_text(
     }
 }
 
-/// Returns the change that sets the cell of a rejected edit of one cell although somebody else has changed it.
-pub(super) fn overwriting(rejection: &Rejection, changes: &[Change]) -> Option<Change> {
-    match (changes, &rejection.current) {
-        ([Change::Set(set)], Some(current)) if rejection.code == Code::Conflict => {
-            Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
+/// Describes what became of the other changes of a rejected edit, of which some could not be made either.
+pub(super) fn rest_text(rest: &Rest, repeated: Option<Direction>) -> String {
+    let (made, dropped) = (rest.changes.len(), rest.dropped.len());
+    let done = match repeated {
+        None => "made",
+        Some(Direction::Undo) => "undone",
+        Some(Direction::Redo) => "redone",
+    };
+    let count = |number| format!("{number} {}", if number == 1 { "change" } else { "changes" });
+    match dropped {
+        0 if made == 1 => format!(" The other change was {done}."),
+        0 => format!(" The other {} were {done}.", count(made)),
+        _ => {
+            let verb = |number| if number == 1 { "was" } else { "were" };
+            format!(
+                " {} {} not {done} for the same reason, the other {made} {}.",
+                count(dropped),
+                verb(dropped),
+                verb(made)
+            )
         }
-        _ => None,
     }
 }
 

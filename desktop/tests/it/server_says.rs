@@ -18,8 +18,8 @@ use shared::{
     wire::{
         client::{self, ClientMessage},
         server::{
-            Changes, Created, Error, ErrorCode, History as HistoryAnswer, Rejected, Resumed, ServerMessage,
-            Summary, Watchlists, Welcome,
+            Accepted, Changes, Created, Error, ErrorCode, History as HistoryAnswer, Rejected, Resumed,
+            ServerMessage, Summary, Watchlists, Welcome,
         },
         snapshot::{Snapshot, SnapshotRow},
     },
@@ -109,9 +109,9 @@ fn row(number: u128) -> RowId {
     RowId(Uuid::from_u128(number))
 }
 
-/// Returns rows 1 and 2, with these symbols and the price 70.
-fn rows_of(symbols: [&str; 2]) -> Vec<SnapshotRow> {
-    let positions = Position::between(None, None, 2).unwrap();
+/// Returns rows from 1 on, with these symbols and the price 70.
+fn rows_of<const N: usize>(symbols: [&str; N]) -> Vec<SnapshotRow> {
+    let positions = Position::between(None, None, N).unwrap();
     let rows = (1..).zip(symbols).zip(positions).map(|((number, symbol), position)| SnapshotRow {
         row: row(number),
         position,
@@ -126,6 +126,10 @@ fn commit(revision: u64, changes: Vec<Change>) -> Commit {
     let (user, client) = (UserId(Uuid::nil()), ClientId(Uuid::nil()));
     let by = Author { user, name: "bob".into(), client, edit: EditId(revision) };
     Commit { revision: Revision(revision), by, at: Timestamp::from_millis(0), changes }
+}
+
+fn server_accepted(edit: EditId, revision: u64) -> Accepted {
+    Accepted { watchlist: LIST, edit, revision: Revision(revision) }
 }
 
 /// Returns the symbols of the watchlist, with the values of a column.
@@ -208,7 +212,106 @@ fn rejected_edits_name_their_rows_and_can_overwrite() {
     );
     let offers: Vec<Option<Offer>> = desk.store.notices().iter().map(|notice| notice.offer.clone()).collect();
     let again = Change::set_guarded(row(1), &"price".into(), "11.1".into(), "55.55".into());
-    assert_eq!(offers, [Some(Offer::Overwrite(LIST, again)), None]);
+    assert_eq!(offers, [Some(Offer::Overwrite(LIST, vec![again])), None]);
+}
+
+/// Rejects an edit of four cells and a row's removal because of one cell: the others are sent again.
+#[test]
+fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T", "AA", "C"]));
+    let set =
+        |number, value: &str| Change::set_guarded(row(number), &"price".into(), value.into(), "70".into());
+    let pasted = vec![set(1, "1"), set(2, "2"), set(3, "3"), set(4, "4")];
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    let sent = |desk: &mut Desk| -> Vec<(EditId, Vec<Change>)> {
+        std::iter::from_fn(|| desk.store.poll_send())
+            .filter_map(|message| match message {
+                ClientMessage::Edit(edit) => Some((edit.edit, edit.changes)),
+                _ => None,
+            })
+            .collect()
+    };
+    let first = sent(&mut desk).remove(0).0;
+    // Bob has changed two of the cells, and removed a row.
+    let changes = vec![
+        Change::set(row(2), &"price".into(), "66".into()),
+        Change::set(row(3), &"price".into(), "77".into()),
+        Change::remove(row(4), None),
+    ];
+    let (from, to) = (Revision(5), Revision(6));
+    let commits = vec![commit(6, changes)];
+    desk.receive(ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits }));
+    let rejection = Rejection {
+        change: Some(1),
+        current: Some("66".into()),
+        by: Some("bob".into()),
+        ..Rejection::new(Code::Conflict, "conflict")
+    };
+    desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit: first, rejection }));
+    assert_eq!(
+        desk.notices(),
+        [
+            "Your 2 for T Price was rejected: bob changed it to 66 first. 2 changes were not made for the same reason, the other \
+          1 was."
+        ]
+    );
+    let overwrite = |number, value: &str, current: &str| {
+        Change::set_guarded(row(number), &"price".into(), value.into(), current.into())
+    };
+    let offer = desk.store.notices()[0].offer.clone();
+    assert_eq!(offer, Some(Offer::Overwrite(LIST, vec![overwrite(2, "2", "66"), overwrite(3, "3", "77")])));
+    let again = sent(&mut desk);
+    assert_eq!(again.iter().map(|(_, changes)| changes.clone()).collect::<Vec<_>>(), [vec![set(1, "1")]]);
+    let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
+    assert_eq!(prices, ["1", "66", "77"]);
+
+    // It is one step, also for undo, which keeps what others have changed since.
+    desk.receive(ServerMessage::Accepted(server_accepted(again[0].0, 7)));
+    desk.store.undo(WindowId(1), NOW).unwrap();
+    let undone = sent(&mut desk).remove(0);
+    assert_eq!(undone.1, [overwrite(1, "70", "1")]);
+    assert!(!desk.store.can_undo(WindowId(1)));
+}
+
+#[test]
+fn the_rest_of_an_undo_is_undone_and_can_be_redone() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T", "AA"]));
+    let set = |number, value: &str, was: &str| {
+        Change::set_guarded(row(number), &"price".into(), value.into(), was.into())
+    };
+    let sent = |desk: &mut Desk| -> Vec<EditId> {
+        std::iter::from_fn(|| desk.store.poll_send())
+            .filter_map(|message| match message {
+                ClientMessage::Edit(edit) => Some(edit.edit),
+                _ => None,
+            })
+            .collect()
+    };
+    desk.store
+        .edit(LIST, WindowId(1), vec![set(1, "1", "70"), set(2, "2", "70"), set(3, "3", "70")])
+        .unwrap();
+    let pasted = sent(&mut desk)[0];
+    desk.receive(ServerMessage::Accepted(server_accepted(pasted, 6)));
+    desk.store.undo(WindowId(1), NOW).unwrap();
+    let undo = sent(&mut desk)[0];
+    let rejection = Rejection {
+        change: Some(1),
+        current: Some("50.5".into()),
+        by: Some("bob".into()),
+        ..Rejection::new(Code::Conflict, "conflict")
+    };
+    desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit: undo, rejection }));
+    assert_eq!(desk.notices(), ["Not undone: bob changed T Price to 50.5. The other 2 changes were undone."]);
+    let rest = sent(&mut desk)[0];
+    desk.receive(ServerMessage::Accepted(server_accepted(rest, 8)));
+    let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
+    assert_eq!((&*prices[0], &*prices[2]), ("70", "70"));
+    assert!(!desk.store.can_undo(WindowId(1)) && desk.store.can_redo(WindowId(1)));
+    desk.store.redo(WindowId(1), NOW).unwrap();
+    let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
+    assert_eq!((&*prices[0], &*prices[2]), ("1", "3"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use shared::{
     column::{ColumnKey, ColumnKind},
     ids::RowId,
     value::{Literal, Value},
+    watchlist::{ColumnEntry, Watchlist},
 };
 
 use super::{
@@ -85,7 +86,9 @@ pub(in crate::grid) fn open(
         seen: value,
         is_relative: typed_over,
         typed_over,
+        is_signed: typed_over && is_signed(view.watchlist, storage),
         problem: None,
+        refused: None,
         opening: Some(opening),
         picker,
         last_row: LastRow { index: last_index, place: last_place, cells: BTreeMap::new() },
@@ -106,11 +109,20 @@ pub(in crate::grid) fn commit(
     match try_commit(&mut editor, selection, frame) {
         Ok(edit) => Some(edit.into_iter().collect()),
         Err(problem) => {
+            if let Problem::Invalid(_) = &problem {
+                editor.refused = Some(editor.text.clone());
+            }
             editor.problem = Some(problem);
             editing.editor = Some(editor);
             None
         }
     }
+}
+
+/// Whether a column has negative numbers.
+fn is_signed(watchlist: &Watchlist, entry: &ColumnEntry) -> bool {
+    let is_negative = |value: &Value| value.as_number().is_some_and(|number| number.is_sign_negative());
+    entry.column.kind.is_numeric() && watchlist.rows().iter().any(|row| is_negative(row.stored(entry.slot)))
 }
 
 /// Commits the text to all selected cells, as far as they are editable and it is valid in their columns. A
@@ -127,7 +139,7 @@ pub(in crate::grid) fn commit_to_selection(
     for row in selection.rows(table) {
         for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
             let Some((storage, present)) = table.editable(Some(row), column) else { continue };
-            let current = present.as_number().filter(|_| editor.is_relative);
+            let current = present.as_number().filter(|_| editor.is_change());
             match read_typed(&storage.column.kind, &editor.text, current, view) {
                 Ok(value) if value != present => {
                     changes.push(guarded_set(row, storage, value.to_literal(), &present));
@@ -163,6 +175,11 @@ fn try_commit(
     }
     let current = editor.current_number();
     let value = read_typed(&entry.column.kind, &editor.text, current, view).map_err(Problem::Invalid)?;
+    let is_confirmed =
+        matches!(editor.problem, Some(Problem::Replaced | Problem::Changed(_) | Problem::RowRemoved));
+    if editor.refused.is_some() && !is_confirmed {
+        return Err(Problem::Replaced);
+    }
     let rows = view.watchlist.rows();
     let Some(row) = editor.cursor.row else {
         return if value.is_empty() {

@@ -1,12 +1,13 @@
 //! The state of the editor.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use egui::Rangef;
 use rust_decimal::Decimal;
 use shared::{
     column::ColumnKey,
     ids::RowId,
+    number::MINUS,
     value::{Literal, Value},
 };
 
@@ -36,6 +37,9 @@ pub(super) enum Problem {
     Changed(Value),
     /// The row was removed.
     RowRemoved,
+    /// The text was typed in place of a refused one. It may be meant for another cell: a person who types a list of figures
+    /// without looking goes on after a refusal.
+    Replaced,
 }
 
 /// What was last known of the edited row, in case it is removed.
@@ -65,8 +69,12 @@ pub struct Editor {
     pub(super) is_relative: bool,
     /// Whether arrow keys commit and move, as they do after typing over a value.
     pub(super) typed_over: bool,
+    /// Whether the column has negative numbers, so that a leading minus is the number's own sign.
+    pub(super) is_signed: bool,
     /// Why the last commit failed.
     pub(super) problem: Option<Problem>,
+    /// The refused text, until the person corrects it with other keys than those that replace it.
+    pub(super) refused: Option<String>,
     pub(super) opening: Option<Opening>,
     pub(super) picker: Option<Picker>,
     /// What was last known of the row.
@@ -97,7 +105,18 @@ impl Editor {
             Some(Problem::Changed(current)) => current,
             _ => &self.seen,
         };
-        current.as_number().filter(|_| self.is_relative)
+        current.as_number().filter(|_| self.is_change())
+    }
+
+    /// Whether a number that starts with a sign is a change of the current one.
+    pub(super) fn is_change(&self) -> bool {
+        self.is_relative && !self.has_own_sign()
+    }
+
+    /// Whether the text starts with a minus that is the number's own, because the column has negative numbers.
+    pub(super) fn has_own_sign(&self) -> bool {
+        let text = self.text.trim();
+        self.is_signed && text.starts_with(['-', MINUS]) && !text.ends_with('%')
     }
 }
 
@@ -112,11 +131,27 @@ pub(in crate::grid) struct Editing {
     /// focus if the editor was opened just before, because egui locks the focus of a text field one frame
     /// later.
     pub(in crate::grid) reclaims_focus: bool,
+    /// When a key last committed a text and moved on, on the clock of the grid; `None` after another text was discarded.
+    pub(in crate::grid) committed_at: Option<Duration>,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,
 }
 
+/// Time after a commit for which the rows keep their places: a person may be typing a list of figures in the order that they saw
+/// when they began.
+const RUN: Duration = Duration::from_secs(5);
+
 impl Editing {
+    /// Returns the time until the rows may move again, after figures were typed one below the other.
+    pub(in crate::grid) fn run_ends_in(&self, now: Duration) -> Option<Duration> {
+        let committed_at = self.committed_at?;
+        if self.is_open() {
+            Some(RUN)
+        } else {
+            (committed_at + RUN).checked_sub(now).filter(|left| !left.is_zero())
+        }
+    }
+
     /// Whether an editor is open.
     pub(in crate::grid) fn is_open(&self) -> bool {
         self.editor.is_some()

@@ -30,6 +30,8 @@ pub(super) enum Answer {
     Copy,
     /// Inserts the removed row again, with the typed text.
     BringBack,
+    /// Commits the text that was typed in place of a refused one.
+    Commit,
 }
 
 struct Note {
@@ -58,8 +60,13 @@ type Choice = (&'static str, Option<EditorCommand>, Answer);
 const COMMIT: Option<EditorCommand> = Some(EditorCommand::Commit(Step::Down));
 const DISCARD: Option<EditorCommand> = Some(EditorCommand::Discard);
 
+/// The cell has changed; a key that commits asks first.
 const CHANGED: &[Choice] =
+    &[(OVERWRITE, None, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
+/// The same, once the person was asked.
+const ASKED: &[Choice] =
     &[(OVERWRITE, COMMIT, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
+const REPLACED: &[Choice] = &[("Yes", COMMIT, Answer::Commit), ("Discard", DISCARD, Answer::Discard)];
 const ROW_REMOVED: &[Choice] = &[
     ("Bring it back", COMMIT, Answer::BringBack),
     ("Copy text", None, Answer::Copy),
@@ -137,17 +144,37 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
         }
         None if is_removed => Some(Note::new("This row was removed", palette.down).with_answers(ROW_REMOVED)),
         Some(Problem::Changed(asked)) if current == *asked => {
-            let question = match &view.author {
-                Some(name) => format!("Replace {name}\u{2019}s {now}?"),
-                None => format!("Replace {now}?"),
+            let theirs = match &view.author {
+                Some(name) => format!("{name}\u{2019}s {now}"),
+                None => now,
             };
-            Some(Note::new(question, palette.down).with_answers(CHANGED))
+            // A relative number is a change of the other person's value.
+            let kind = &entry.column.kind;
+            let own = read_typed(kind, &editor.text, editor.current_number(), view).ok();
+            let own = own.map(|value| filter::display_text(&value, view.value_format(kind)));
+            let question = match own.filter(|own| !own.is_empty()) {
+                Some(own) => format!("Replace {theirs} with {own}?"),
+                None => format!("Replace {theirs}?"),
+            };
+            Some(Note::new(question, palette.down).with_answers(ASKED))
+        }
+        Some(Problem::Replaced) => {
+            let refused = editor.refused.as_deref().unwrap_or_default();
+            let question = format!("{} in place of \u{201c}{refused}\u{201d}?", editor.text.trim());
+            Some(Note::new(question, palette.down).with_answers(REPLACED))
         }
         Some(Problem::Changed(_)) | None if current != editor.seen => {
             Some(Note::new(format!("Now {now}{by}"), palette.accent).with_answers(CHANGED))
         }
         Some(Problem::Changed(_)) | None => {
             let (kind, current) = (&entry.column.kind, editor.current_number());
+            if editor.has_own_sign()
+                && editor.seen.as_number().is_some()
+                && let Ok(value) = read_typed(kind, &editor.text, None, view)
+            {
+                let text = format!("= {}", filter::display_text(&value, view.value_format(kind)));
+                return Some(Note { is_number: true, ..Note::new(text, palette.text) });
+            }
             if let Some(Meaning { text, hint }) = meaning(kind, &editor.text, current, view.separators) {
                 return Some(Note { hint, is_number: true, ..Note::new(text, palette.text) });
             }

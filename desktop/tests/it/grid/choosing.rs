@@ -125,7 +125,7 @@ fn a_second_change_asks_for_confirmation_again() {
     harness.text("21");
     by_others(&mut harness, "25");
     harness.key(Key::Enter);
-    harness.0.get_by_label("Replace bob\u{2019}s 25.00?");
+    harness.0.get_by_label("Replace bob\u{2019}s 25.00 with 21.00?");
     by_others(&mut harness, "26");
     harness.key(Key::Enter);
     assert_eq!(harness.editor().as_deref(), Some("21"), "the user has not seen the 26 yet");
@@ -141,7 +141,7 @@ fn typing_on_withdraws_the_question_whether_to_overwrite() {
     harness.text("21");
     harness.others(&[Change::set(row(2), &"price".into(), Literal::from("70"))]);
     harness.key(Key::Enter);
-    harness.0.get_by_label("Replace bob\u{2019}s 70.00?");
+    harness.0.get_by_label("Replace bob\u{2019}s 70.00 with 21.00?");
     harness.text("7");
     harness.key(Key::Enter);
     assert_eq!(harness.editor().as_deref(), Some("217"), "it asks again");

@@ -17,6 +17,56 @@ use super::desk::{GridHarness, Look, PaintedText, TestApp, harness, painted_text
 const PRICE: usize = 2;
 const PREVIOUS_CLOSE: usize = 6;
 
+/// Types a list of prices without looking; the first one has a slip.
+#[test]
+fn a_list_typed_on_after_a_refused_figure_sends_nothing() {
+    for pace in [None, Some(Key::Tab)] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        for text in ["12,5", "60.10", "61.20", "7"] {
+            harness.text(text);
+            harness.key(pace.unwrap_or(Key::Enter));
+        }
+        assert!(harness.app().edits.is_empty(), "{:?}", harness.app().edits);
+        assert_eq!(harness.editor().as_deref(), Some("7"), "the last figure takes the place of the others");
+        harness.0.get_by_label("7 in place of \u{201c}12,5\u{201d}?");
+        harness.key(Key::Enter);
+        assert_eq!((harness.cell("Price of AAA"), harness.editor()), ("7.00".to_owned(), None));
+    }
+}
+
+#[test]
+fn a_refused_figure_that_is_corrected_is_committed_at_once() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.text("12,5");
+    harness.key(Key::Enter);
+    harness.key(Key::End);
+    harness.key(Key::Backspace);
+    harness.key(Key::Backspace);
+    harness.text(".75");
+    harness.key(Key::Enter);
+    assert_eq!((harness.cell("Price of AAA"), harness.editor()), ("12.75".to_owned(), None));
+    assert_eq!(harness.focused().as_deref(), Some("Price of BBB"));
+}
+
+#[test]
+fn a_minus_in_a_column_with_negative_numbers_is_the_sign_of_the_number() {
+    let mut harness = harness(&[("AAA", "-120.5", ""), ("BBB", "7", "")]);
+    harness.go(0, PRICE);
+    harness.text("-130.5");
+    harness.0.get_by_label("= \u{2212}130.50");
+    harness.key(Key::Enter);
+    harness.text("-8");
+    harness.key(Key::Enter);
+    let cells = ["Price of AAA", "Price of BBB"].map(|cell| harness.cell(cell));
+    assert_eq!(cells, ["\u{2212}130.50", "\u{2212}8.00"]);
+    harness.go(0, PRICE);
+    harness.text("+0.5");
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of AAA"), "\u{2212}130.00", "a plus is a change");
+}
+
 #[test]
 fn a_sign_typed_over_a_number_is_relative_and_the_result_is_shown_before_it_is_committed() {
     for (typed, shown, value) in [

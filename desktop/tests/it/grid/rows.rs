@@ -311,6 +311,28 @@ fn live_sorting_waits_for_the_pointer_and_is_taken_up_a_second_after_it_rests() 
 }
 
 #[test]
+fn figures_typed_one_below_the_other_go_to_the_rows_as_they_were_when_the_first_was_typed() {
+    let mut harness = harness(&[("A", "10", ""), ("B", "20", ""), ("C", "30", ""), ("D", "40", "")]);
+    harness.0.remove_cursor();
+    let sort = SortKey { column: "price".into(), descending: false };
+    harness.app().grid.config.sort = vec![sort];
+    harness.frames();
+    harness.go(0, PRICE);
+    for text in ["45", "5", "35", "1"] {
+        // Long enough for the order to follow each price.
+        harness.0.run_steps(3);
+        harness.text(text);
+        harness.0.run_steps(3);
+        harness.key(Key::Enter);
+    }
+    let prices = ["A", "B", "C", "D"].map(|symbol| harness.cell(&format!("Price of {symbol}")));
+    assert_eq!(prices, ["45.00", "5.00", "35.00", "1.00"]);
+    assert_eq!(harness.symbols(), ["A", "B", "C", "D"]);
+    harness.0.run_steps(40);
+    assert_eq!(harness.symbols(), ["D", "B", "C", "A"], "the order is taken up once the typing has stopped");
+}
+
+#[test]
 fn closing_the_filter_row_clears_it_and_a_filter_without_matches_says_so() {
     let mut harness = three_rows();
     harness.go(0, 2);
