@@ -16,7 +16,7 @@ mod secret;
 mod sharing;
 mod sign_in;
 mod state;
-mod store;
+pub mod store;
 mod throttle;
 mod token_file;
 

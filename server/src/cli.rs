@@ -180,8 +180,15 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             print_checked(&file, &runtime()?.block_on(backup::check(&file))?)
         }
         CliCommand::Backup(args) => {
-            let lists = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
-            print_checked(&args.file, &lists)
+            let written = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
+            print_checked(&args.file, &written.lists)?;
+            match written.accounts {
+                Some(accounts) => print(
+                    format!("the accounts are in {}; keep both files together\n", accounts.display())
+                        .as_bytes(),
+                ),
+                None => Ok(()),
+            }
         }
         CliCommand::Tls(args) => tls(args),
         CliCommand::User(args) => user(args),
@@ -190,6 +197,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Restore(args) => {
             let restored = runtime()?.block_on(backup::restore(&args.folder.path()?, &args.file))?;
             print_checked(&args.file, &restored.lists)?;
+            if restored.has_accounts {
+                let text = "the accounts, roles and tokens are those of the backup, and everybody has to sign in again: disable and \
+                            revoke again what was disabled or revoked since\n";
+                print(text.as_bytes())?;
+            }
             match restored.replaced {
                 Some(replaced) => {
                     print(format!("the replaced journal is kept as {}\n", replaced.display()).as_bytes())
@@ -232,6 +244,12 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.tls_cert = args.tls_cert.unwrap_or(settings.tls_cert);
     settings.tls_key = args.tls_key.unwrap_or(settings.tls_key);
+    if settings.tls_cert.as_os_str().is_empty()
+        && settings.tls_key.as_os_str().is_empty()
+        && let Some((certificate, key)) = service_credentials()
+    {
+        (settings.tls_cert, settings.tls_key) = (certificate, key);
+    }
     settings.insecure_lan |= args.insecure_lan;
     settings.data_dir = args.data_dir.unwrap_or(settings.data_dir);
     if settings.data_dir.as_os_str().is_empty() {
@@ -255,6 +273,13 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
         running.stop().await;
         Ok(())
     })
+}
+
+/// Returns the certificate and the key that systemd passes to the service, which cannot read the files themselves.
+fn service_credentials() -> Option<(PathBuf, PathBuf)> {
+    let folder = PathBuf::from(env::var_os("CREDENTIALS_DIRECTORY")?);
+    let files = (folder.join("tls_cert.pem"), folder.join("tls_key.pem"));
+    (files.0.is_file() && files.1.is_file()).then_some(files)
 }
 
 /// Notifies systemd, if it started this process, that the server listens.

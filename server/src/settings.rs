@@ -58,6 +58,10 @@ pub struct Settings {
     pub answers_days: u32,
     /// Maximum number of open connections of callers with a token.
     pub connections: usize,
+    /// Maximum number of open connections of one account, other than that of the data folder's user; 0 means no limit.
+    pub connections_per_account: usize,
+    /// Maximum number of open connections of callers with a token from one address of another machine; 0 means no limit.
+    pub connections_per_address: usize,
     /// Number of hours after which a session that is not used ends.
     pub session_idle_hours: u32,
     /// Number of days after a sign-in after which its session ends.
@@ -91,6 +95,8 @@ impl Default for Settings {
             history_bytes: 4 << 30,
             answers_days: 365,
             connections: 16_384,
+            connections_per_account: 256,
+            connections_per_address: 2_048,
             session_idle_hours: 12,
             session_days: 30,
             trusted_proxies: Vec::new(),

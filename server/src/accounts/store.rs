@@ -13,7 +13,7 @@ use super::{
 use crate::files::create_private;
 
 /// Name of the file in a data folder.
-pub(super) const FILE: &str = "accounts.sqlite";
+pub const FILE: &str = "accounts.sqlite";
 /// Version of the file's tables.
 const VERSION: i64 = 1;
 /// How long a write waits for another program that has locked the file, in milliseconds.
@@ -39,6 +39,34 @@ pub enum StoreError {
     /// A newer version wrote the file.
     #[error("the accounts were written by a newer version of Afterglow")]
     Newer,
+}
+
+/// Writes a consistent copy of the accounts of a data folder, which may be served, to a new private file. Returns whether the folder
+/// has accounts.
+///
+/// # Errors
+/// The accounts cannot be read, or the copy cannot be written.
+pub fn copy(data_dir: &Path, file: &Path) -> Result<bool, StoreError> {
+    let Some(store) = Store::open_existing(data_dir)? else { return Ok(false) };
+    create_private(file).map_err(StoreError::Create)?;
+    store.connection.execute("VACUUM INTO ?1", [file.to_string_lossy()])?;
+    Ok(true)
+}
+
+/// Checks a copy and prepares it for a data folder: all sessions end, because somebody may have been signed out since.
+///
+/// # Errors
+/// The copy is damaged or was written by a newer version.
+pub fn prepare_copy(file: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open(file)?;
+    let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if found != "ok" {
+        return Err(StoreError::Sqlite(rusqlite::Error::InvalidQuery));
+    }
+    let store = Store::prepare(connection)?;
+    store.load()?;
+    store.connection.execute("DELETE FROM record WHERE key LIKE 'session/%'", [])?;
+    Ok(())
 }
 
 /// The open file.

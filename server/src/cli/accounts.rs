@@ -38,11 +38,12 @@ pub(super) struct UserArgs {
 
 #[derive(Subcommand, Debug)]
 enum UserCommand {
-    /// Add an account and print its id; the password is one line of stdin, or asked for at a terminal.
+    /// Add accounts and print their ids; the password of each is one line of stdin, or asked for at a terminal.
     Add {
-        /// Name of the account.
-        name: String,
-        /// Make it an administrator, who may use every watchlist and manage the accounts.
+        /// Names of the accounts.
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+        /// Make them administrators, who may use every watchlist and manage the accounts.
         #[arg(long)]
         admin: bool,
     },
@@ -129,33 +130,40 @@ fn read_days(text: &str) -> Result<i64, String> {
 
 pub(super) fn user(args: UserArgs) -> anyhow::Result<()> {
     // Asked for before the server is started or locked.
-    let password = match &args.command {
-        UserCommand::Add { name, .. } | UserCommand::Passwd { name } => Some(read_password(name)?),
-        _ => None,
+    let names = match &args.command {
+        UserCommand::Add { names, .. } => names.as_slice(),
+        UserCommand::Passwd { name } => std::slice::from_ref(name),
+        _ => &[],
     };
+    let mut passwords = names.iter().map(|name| read_password(name)).collect::<anyhow::Result<Vec<_>>>()?;
     let missing = match args.command {
         UserCommand::Add { .. } => Missing::Created,
         _ => Missing::Rejected,
     };
-    with_folder(&args.folder, missing, |client| match (args.command, password) {
-        (UserCommand::Add { name, admin }, Some(password)) => {
-            let added: AddedAccount =
-                client.send("POST", "/api/v1/accounts", &AddAccount { name, password, admin })?;
-            print(format!("{}\n", added.id).as_bytes())
+    with_folder(&args.folder, missing, |client| match args.command {
+        UserCommand::Add { names, admin } => {
+            for (name, password) in names.into_iter().zip(passwords.drain(..)) {
+                let add = AddAccount { name, password, admin };
+                let added: AddedAccount = client
+                    .send("POST", "/api/v1/accounts", &add)
+                    .with_context(|| format!("the account {:?} was not added", add.name))?;
+                print(format!("{}\n", added.id).as_bytes())?;
+            }
+            Ok(())
         }
-        (UserCommand::Passwd { name }, password) => {
-            change(client, &name, &ChangeAccount { password, ..ChangeAccount::default() })
+        UserCommand::Passwd { name } => {
+            change(client, &name, &ChangeAccount { password: passwords.pop(), ..ChangeAccount::default() })
         }
-        (UserCommand::Disable { name }, _) => {
+        UserCommand::Disable { name } => {
             change(client, &name, &ChangeAccount { disabled: Some(true), ..ChangeAccount::default() })
         }
-        (UserCommand::Enable { name }, _) => {
+        UserCommand::Enable { name } => {
             change(client, &name, &ChangeAccount { disabled: Some(false), ..ChangeAccount::default() })
         }
-        (UserCommand::Admin { name, revoke }, _) => {
+        UserCommand::Admin { name, revoke } => {
             change(client, &name, &ChangeAccount { admin: Some(!revoke), ..ChangeAccount::default() })
         }
-        (UserCommand::List | UserCommand::Add { .. }, _) => {
+        UserCommand::List => {
             let line = |account: &AccountSummary| {
                 let role = if account.role == Role::Admin { "admin" } else { "user" };
                 let state = if account.disabled { "disabled" } else { "active" };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use shared::address::{ENCRYPTED, address_for_host};
 
 use super::{connection::Folder, output::print};
 use crate::{
@@ -31,13 +32,30 @@ enum TlsCommand {
     },
 }
 
+/// Returns a name as part of an address.
+fn host_of(name: &str) -> anyhow::Result<String> {
+    let bracketed = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+    let wildcard = bracketed.strip_prefix("*.").unwrap_or(&bracketed);
+    match address_for_host(ENCRYPTED, Some(wildcard), DEFAULT_PORT) {
+        Some(_) => Ok(bracketed),
+        None => anyhow::bail!("{name:?} is neither a host name nor an address"),
+    }
+}
+
+/// Port of a server unless its settings name another one.
+const DEFAULT_PORT: u16 = 7878;
+
 pub(super) fn tls(args: TlsArgs) -> anyhow::Result<()> {
     let TlsCommand::SelfSigned { name, out, folder } = args.command;
+    let hosts: Vec<String> = name.iter().map(|name| host_of(name)).collect::<Result<_, _>>()?;
+    let host = hosts.first().map(String::as_str).unwrap_or_default();
     let out = out.map_or_else(|| Ok(folder.path()?.join("tls")), anyhow::Ok)?;
     let Created { certificate, key, authority, fingerprint } =
         create_self_signed(&out, &name, clock::system()())?;
     let lines = format!(
-        "--tls-cert {}\n--tls-key {}\nclients have to trust {}\nSHA-256 {fingerprint}\n",
+        "certificate: {}\nkey: {}\nauthority, which clients have to trust: {}\n\n\
+         Give this to the people who connect, as a file such as desk.afterglow (adapt the port):\n\
+         server = \"https://{host}:{DEFAULT_PORT}\"\nca_fingerprint = \"{fingerprint}\"\n",
         certificate.display(),
         key.display(),
         authority.display()

@@ -16,6 +16,7 @@ use super::{
     version::{FolderError, is_current},
 };
 use crate::{
+    accounts::store,
     files::{create_private, place, remove_if_exists, with_suffix},
     journal::{
         Journal, JournalError,
@@ -29,11 +30,25 @@ const MAX_NAMED: usize = 5;
 /// Time between two syncs of a backup that is being written.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(25);
 
+/// Ending of the file with the accounts beside a backup.
+const ACCOUNTS: &str = ".accounts";
+
+/// A written backup.
+#[derive(Debug)]
+pub struct Written {
+    /// The watchlists of the backup.
+    pub lists: Vec<CheckedList>,
+    /// The file with the accounts, if the data folder has any.
+    pub accounts: Option<PathBuf>,
+}
+
 /// A restored backup.
 #[derive(Debug)]
 pub struct Restored {
     /// The watchlists of the backup.
     pub lists: Vec<CheckedList>,
+    /// Whether the accounts were restored.
+    pub has_accounts: bool,
     /// Path of the journal that the backup replaced, if there was one.
     pub replaced: Option<PathBuf>,
 }
@@ -82,15 +97,40 @@ fn with_causes(error: &JournalError) -> anyhow::Error {
     anyhow::anyhow!("{}", causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
 }
 
-/// Writes a checked copy of a data folder's journal. The folder may be served in the meantime.
+/// Writes a checked copy of a data folder's journal, and beside it one of the accounts. The folder may be served in the meantime.
 ///
 /// # Errors
-/// The file exists or cannot be written, or the journal is damaged.
-pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<CheckedList>> {
-    let journal = existing_journal(data_dir)?;
-    if file.exists() {
-        bail!("{} already exists: name another file", file.display());
+/// A file exists or cannot be written, or the journal or the accounts are damaged.
+pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Written> {
+    let accounts = with_suffix(file, ACCOUNTS);
+    if let Some(existing) = [file, &accounts].into_iter().find(|file| file.exists()) {
+        bail!("{} already exists: name another file", existing.display());
     }
+    let lists = backup_journal(data_dir, file).await?;
+    // After the journal: a role on a watchlist that the journal does not have yet is harmless.
+    let copied = copy_accounts(data_dir, &accounts);
+    if copied.is_err() {
+        drop(fs::remove_file(file));
+    }
+    Ok(Written { lists, accounts: copied?.then_some(accounts) })
+}
+
+fn copy_accounts(data_dir: &Path, file: &Path) -> anyhow::Result<bool> {
+    let half_written = with_suffix(file, ".new");
+    remove_if_exists(&half_written)?;
+    let copied = store::copy(data_dir, &half_written).context("the accounts cannot be copied");
+    match copied {
+        Ok(true) => place(&half_written, file).map(|()| true).map_err(Into::into),
+        Ok(false) => Ok(false),
+        Err(error) => {
+            drop(fs::remove_file(&half_written));
+            Err(error)
+        }
+    }
+}
+
+async fn backup_journal(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<CheckedList>> {
+    let journal = existing_journal(data_dir)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         bail!("the folder {} does not exist: create it, or name another file", folder.display());
@@ -133,8 +173,8 @@ async fn flushed<T>(file: &Path, writing: impl Future<Output = T>) -> T {
     }
 }
 
-/// Replaces a data folder's journal by a backup. Every watchlist starts a new epoch, so that clients load what the backup
-/// holds. The replaced journal is kept.
+/// Replaces a data folder's journal, and its accounts, by a backup. Every watchlist starts a new epoch, so that clients load what the
+/// backup holds. The replaced files are kept.
 ///
 /// # Errors
 /// The folder is served, the backup is damaged, or a file cannot be written. Nothing is changed then.
@@ -163,12 +203,36 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     if with_suffix(&new, "-wal").exists() {
         bail!("{} could not be written completely; nothing was changed", new.display());
     }
+    let accounts =
+        new_accounts(folder.path(), file).context("the accounts of the backup cannot be restored")?;
     let replaced = rename_replaced(&journal).with_context(unwritable)?;
     place(&new, &journal).with_context(unwritable)?;
-    Ok(Restored { lists: sound, replaced })
+    if let Some(accounts) = &accounts {
+        let current = folder.path().join(store::FILE);
+        rename_replaced(&current).with_context(unwritable)?;
+        place(accounts, &current).with_context(unwritable)?;
+    }
+    Ok(Restored { lists: sound, has_accounts: accounts.is_some(), replaced })
 }
 
-/// Renames the journal and its write-ahead log. The journal goes first: from then on the folder cannot be served until the new
+/// Copies the accounts beside a backup into a data folder, as a file that can take the place of its accounts.
+fn new_accounts(folder: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let backup = with_suffix(file, ACCOUNTS);
+    if !backup.exists() {
+        return Ok(None);
+    }
+    let new = with_suffix(&folder.join(store::FILE), ".restoring");
+    for leftover in ["", "-wal", "-shm", "-journal"] {
+        remove_if_exists(&with_suffix(&new, leftover))?;
+    }
+    let mut copy = create_private(&new)?;
+    io::copy(&mut File::open(&backup)?, &mut copy)?;
+    copy.sync_all()?;
+    store::prepare_copy(&new)?;
+    Ok(Some(new))
+}
+
+/// Renames a file, such as the journal, and its write-ahead log. The journal goes first: from then on the folder cannot be served until the new
 /// journal is in place, and a write-ahead log is never next to another journal than its own.
 fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
     let logs = ["-wal", "-shm"];

@@ -10,12 +10,12 @@ use axum::{
 };
 
 use super::{
-    connection_limit::Place,
+    connection_limit::{Holder, Place},
     context::HttpContext,
     origin::{Client, Connection, client_of},
     problem::Problem,
 };
-use crate::accounts::Presented;
+use crate::{access::Credential, accounts::Presented};
 
 /// Name of the cookie with the secret of a session.
 pub(super) const SESSION_COOKIE: &str = "afterglow_session";
@@ -36,8 +36,17 @@ pub(super) async fn authenticate(
         return Problem::unauthorized().into_response();
     };
     let place = request.extensions().get::<Arc<Place>>();
-    if place.is_some_and(|place| !place.authenticate()) {
-        return Problem::too_many_connections(context.session.settings.connections).into_response();
+    let settings = &context.session.settings;
+    // The user of the data folder and the programs of this machine are limited only with all others.
+    let account = (caller.credential != Credential::Local)
+        .then_some((Holder::Account(caller.user), settings.connections_per_account));
+    let address = client
+        .origin
+        .is_remote
+        .then_some((Holder::Address(client.origin.address), settings.connections_per_address));
+    let holders: Vec<_> = [account, address].into_iter().flatten().filter(|(_, limit)| *limit > 0).collect();
+    if let Some(Err(full)) = place.map(|place| place.authenticate(&holders)) {
+        return Problem::no_place(full, settings.connections).into_response();
     }
     let budget = context.budgets.of(caller.user);
     request.extensions_mut().insert(budget);

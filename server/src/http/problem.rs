@@ -12,6 +12,8 @@ use shared::{
 };
 use tracing::error;
 
+use super::connection_limit::{Holder, NoPlace};
+
 /// An error's status and body.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -89,8 +91,17 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..problem }
     }
 
-    pub(super) fn too_many_connections(limit: usize) -> Self {
-        let message = format!("the limit of {limit} connections is reached; try again later");
+    /// Returns the problem of a connection that has no place; `connections` is the limit of all of them.
+    pub(super) fn no_place(why: NoPlace, connections: usize) -> Self {
+        let message = match why {
+            NoPlace::Full => format!("the limit of {connections} connections is reached; try again later"),
+            NoPlace::HolderFull(Holder::Account(_), limit) => {
+                format!("this account has {limit} connections, which is the limit; close some of them")
+            }
+            NoPlace::HolderFull(Holder::Address(address), limit) => {
+                format!("{address} has {limit} connections, which is the limit; close some of them")
+            }
+        };
         Rejection::new(Code::Unavailable, message).into()
     }
 

@@ -169,3 +169,63 @@ async fn no_password_and_no_secret_is_logged() {
         assert!(!is_stored(&stored) && !is_stored(&wal), "{secret} is stored");
     }
 }
+
+#[test]
+fn several_accounts_are_added_with_a_line_of_stdin_for_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let passwords = format!("{PASSWORD}\nquiet river ninety");
+    let ids = stdout(&with_password(&["user", "add", "ann", "bob"], &passwords, folder.path()));
+    assert_eq!(ids.lines().count(), 2);
+    let again = with_password(&["user", "add", "cem", "ann"], &passwords, folder.path());
+    let message = error_message(&again);
+    assert!(message.contains("the account \"ann\" was not added") && message.contains("taken"), "{message}");
+    let list = stdout(&run(&["user", "list"], folder.path()));
+    assert!(["ann", "bob", "cem"].iter().all(|name| list.contains(&format!("\t{name}\t"))), "{list}");
+}
+
+/// Restores a backup after a token was revoked, an account was disabled and another one was added.
+#[test]
+fn accounts_are_part_of_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup.sqlite");
+    let name = backup.to_str().unwrap();
+    let served = Served::start(folder.path());
+    stdout(&with_password(&["user", "add", "ann"], PASSWORD, folder.path()));
+    let token = stdout(&run(&["token", "add", "--name", "feed"], folder.path()));
+    let output = stdout(&run(&["backup", name], folder.path()));
+    assert!(output.contains("backup.sqlite.accounts"), "{output}");
+    let accounts = folder.path().join("backup.sqlite.accounts");
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&accounts.metadata().unwrap().permissions()) & 0o777,
+        0o600
+    );
+    stdout(&run(&["user", "disable", "ann"], folder.path()));
+    stdout(&with_password(&["user", "add", "bob"], PASSWORD, folder.path()));
+    drop(served);
+    let output = stdout(&run(&["restore", name], folder.path()));
+    assert!(output.contains("everybody has to sign in again"), "{output}");
+    let list = stdout(&run(&["user", "list"], folder.path()));
+    assert!(list.contains("\tann\tuser\tactive") && !list.contains("bob"), "{list}");
+    assert!(stdout(&run(&["token", "list"], folder.path())).contains("feed"), "{token}");
+    assert!(stdout(&run(&["audit"], folder.path())).lines().count() >= 2, "the log of that time is whole");
+    assert!(folder.path().join("accounts.sqlite.replaced-1").exists());
+
+    std::fs::write(&accounts, "damaged").unwrap();
+    assert!(error_message(&run(&["restore", name], folder.path())).contains("the accounts of the backup"));
+    assert_eq!(stdout(&run(&["user", "list"], folder.path())), list, "nothing was changed");
+}
+
+#[test]
+fn a_certificate_is_created_with_a_connection_file_and_only_for_possible_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = stdout(&run(&["tls", "self-signed", "--name", "desk.example,10.0.0.7"], folder.path()));
+    assert!(out.contains("server = \"https://desk.example:7878\"\nca_fingerprint = \""), "{out}");
+    for name in ["a b", "desk/x", "desk..example", "desk-"] {
+        let message = error_message(&run(&["tls", "self-signed", "--name", name], folder.path()));
+        assert!(
+            message.contains("neither a host name nor an address") || message.contains("value"),
+            "{message}"
+        );
+    }
+}

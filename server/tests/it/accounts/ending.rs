@@ -3,9 +3,16 @@
 use std::time::Duration;
 
 use serde_json::json;
+use server::settings::Settings;
+use tokio::time::timeout;
 
 use super::people::{Desk, PASSWORD, Proof, cookie, ended, until};
-use crate::support::{Client, insert, settable_clock};
+use crate::support::{Client, PATIENCE, insert, settable_clock};
+
+/// Starts a server on which an account may have as many sockets as these tests open.
+async fn start() -> Desk {
+    Desk::with(Settings { connections_per_account: 0, ..Settings::default() }).await
+}
 
 /// Sockets that have nothing to do with what ends.
 const OTHERS: usize = 1_000;
@@ -28,7 +35,7 @@ async fn assert_open(client: &mut Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_closes_the_sockets_of_that_session_and_no_other() {
-    let desk = Desk::start().await;
+    let desk = start().await;
     let (_, bob) = desk.person("bob").await;
     let mut others = sockets(&desk, &bob, OTHERS).await;
     desk.add("ann", false).await;
@@ -50,7 +57,7 @@ async fn signing_out_closes_the_sockets_of_that_session_and_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disabling_an_account_reaches_its_windows_within_a_second() {
-    let desk = Desk::start().await;
+    let desk = start().await;
     let (_, bob) = desk.person("bob").await;
     let mut others = sockets(&desk, &bob, OTHERS).await;
     let (ann, first) = desk.person("ann").await;
@@ -209,4 +216,20 @@ async fn sessions_tokens_and_roles_outlive_a_restart() {
     );
     let (_, response) = desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &[]).await;
     cookie(&response);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_too_many_connections_takes_none_from_the_others() {
+    let desk = Desk::with(Settings { connections_per_account: 3, ..Settings::default() }).await;
+    let (_, ann) = desk.person("ann").await;
+    let (_, bob) = desk.person("bob").await;
+    let mut open = sockets(&desk, &ann, 3).await;
+    let (status, problem) = desk.call(&ann, "GET", "/api/v1/watchlists", None).await;
+    assert_eq!(status, 503, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("this account has 3 connections"), "{problem}");
+    let _others = (desk.socket(&bob).await.unwrap(), desk.socket(&desk.local()).await.unwrap());
+    assert_open(&mut open[2]).await;
+    drop(open);
+    let a_place = async { while desk.call(&ann, "GET", "/api/v1/watchlists", None).await.0 != 200 {} };
+    timeout(PATIENCE, a_place).await.expect("a place after the connections have ended");
 }
