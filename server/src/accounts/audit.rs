@@ -86,8 +86,8 @@ impl Stored {
     }
 }
 
-/// Returns the number of the first entry that does not follow the one before it, if any does not.
-pub fn first_broken(entries: &[Stored]) -> Option<i64> {
+/// Returns the number of the first entry that does not follow the one before it, or that is missing at the end, if there is one.
+pub fn first_broken(entries: &[Stored], end: (i64, &str)) -> Option<i64> {
     let mut before = (0, START.to_owned());
     for stored in entries {
         if stored.number != before.0 + 1 || stored.hash != chained(&before.1, &stored.entry) {
@@ -95,7 +95,7 @@ pub fn first_broken(entries: &[Stored]) -> Option<i64> {
         }
         before = (stored.number, stored.hash.clone());
     }
-    None
+    ((before.0, &*before.1) != end).then_some(before.0 + 1)
 }
 
 fn chained(before: &str, entry: &str) -> String {
@@ -127,12 +127,15 @@ mod tests {
 
     #[test]
     fn a_removed_changed_or_moved_entry_shows() {
-        assert_eq!(first_broken(&log()), None);
-        assert_eq!(first_broken(&[]), None);
-        for index in 0..4 {
+        let whole = log();
+        let last = whole.last().unwrap();
+        let first_broken = |entries: &[Stored]| super::first_broken(entries, (last.number, &last.hash));
+        assert_eq!(first_broken(&whole), None);
+        assert_eq!(super::first_broken(&[], (0, START)), None);
+        for index in 0..5 {
             let mut removed = log();
             removed.remove(index);
-            assert_eq!(first_broken(&removed), Some(index as i64 + 1));
+            assert_eq!(first_broken(&removed), Some(index as i64 + 1), "also the last one");
         }
         let mut changed = log();
         changed[2].entry = changed[2].entry.replace("ann", "bob");

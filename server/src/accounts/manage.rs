@@ -24,8 +24,6 @@ use crate::access::{Caller, Credential};
 
 /// Maximum number of accounts, and of tokens.
 const MAX_RECORDS: usize = 10_000;
-/// Maximum number of characters of a token's name.
-const NAME_CHARACTERS: usize = 64;
 
 impl Accounts {
     fn check_administer(&self, caller: &Caller) -> Result<(), Rejection> {
@@ -59,12 +57,7 @@ impl Accounts {
         let password = Password::new(password, &name).map_err(|error| invalid(error.to_string()))?;
         let hash = self.hash_of(password).await?;
         let _changing = self.changing.lock().await;
-        let taken = {
-            let directory = self.directory();
-            let mut accounts = directory.accounts().into_iter().map(|account| account.name.clone());
-            accounts.find(|other| name::look_alike(other, &name))
-        };
-        if let Some(taken) = taken {
+        if let Some(taken) = self.look_alike(&name) {
             return Err(invalid(format!("the name {name:?} is taken, or looks like {taken:?}, which is")));
         }
         if self.directory().accounts().len() >= MAX_RECORDS {
@@ -193,12 +186,13 @@ impl Accounts {
         address: IpAddr,
     ) -> Result<(Uuid, Secret), Rejection> {
         self.check_administer(caller)?;
-        let name: Arc<str> = add.name.trim().into();
-        let is_name = !name.is_empty() && name.chars().count() <= NAME_CHARACTERS;
-        if !is_name || name.chars().any(char::is_control) {
-            return Err(invalid(format!("a token needs a name of at most {NAME_CHARACTERS} characters")));
-        }
+        let AccountName { name, .. } =
+            AccountName::read(&add.name).map_err(|error| invalid(error.to_string()))?;
         let _changing = self.changing.lock().await;
+        // Others see the name as the author of the token's edits.
+        if let Some(person) = self.look_alike(&name) {
+            return Err(invalid(format!("the name {name:?} looks like the account {person:?}")));
+        }
         let user = add.user.unwrap_or(caller.user);
         let account = self.name_of(user).ok_or_else(|| invalid(format!("there is no account {user}")))?;
         if self.directory().tokens().count() >= MAX_RECORDS {
@@ -234,11 +228,11 @@ impl Accounts {
         self.record(vec![Change::RevokeToken(id)], caller, Some(address), event).await
     }
 
-    /// Returns the audit log, oldest entry first.
+    /// Returns the audit log, oldest entry first, and the number of the first entry that is missing or was changed.
     ///
     /// # Errors
     /// `forbidden`, `unavailable`.
-    pub async fn audit(&self, caller: &Caller) -> Result<Vec<Stored>, Rejection> {
+    pub async fn audit(&self, caller: &Caller) -> Result<(Vec<Stored>, Option<i64>), Rejection> {
         self.check_administer(caller)?;
         let store = self.store.clone();
         let read = move || {
@@ -247,6 +241,14 @@ impl Accounts {
         };
         let read = tokio::task::spawn_blocking(read).await.expect("reading does not panic");
         read.map(Option::unwrap_or_default).map_err(|error| unavailable(&error))
+    }
+
+    /// Returns the name of an account that looks like a name. The user of the data folder is not one of them: they may have an account
+    /// of their own name.
+    fn look_alike(&self, name: &str) -> Option<Arc<str>> {
+        let directory = self.directory();
+        let mut names = directory.accounts().into_iter().map(|account| account.name.clone());
+        names.find(|other| name::look_alike(other, name))
     }
 
     /// Stores and applies changes with an entry of the audit log. The caller has locked `changing`.

@@ -121,10 +121,13 @@ impl Store {
         }
         connection.execute_batch(
             "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, entry TEXT NOT NULL, hash TEXT NOT NULL);",
+             CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, entry TEXT NOT NULL, hash TEXT NOT NULL);
+             CREATE TABLE IF NOT EXISTS audit_end (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, hash TEXT NOT NULL);
+             INSERT OR IGNORE INTO audit_end SELECT 1, number, hash FROM audit ORDER BY number DESC LIMIT 1;",
         )?;
         connection.pragma_update(None, "user_version", VERSION)?;
-        let last = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
+        // Not the last entry that is there: if it was removed, the next one must not take its place.
+        let last = "SELECT number, hash FROM audit_end";
         let last = connection.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         Ok(Self { connection, last: last.unwrap_or((0, audit::START.to_owned())) })
     }
@@ -172,21 +175,28 @@ impl Store {
             transaction.prepare_cached(insert)?.execute(params![stored.number, stored.entry, stored.hash])?;
             last = (stored.number, stored.hash);
         }
+        if !entries.is_empty() {
+            let end = "INSERT INTO audit_end (one, number, hash) VALUES (1, ?1, ?2)
+                       ON CONFLICT (one) DO UPDATE SET number = ?1, hash = ?2";
+            transaction.prepare_cached(end)?.execute(params![last.0, last.1])?;
+        }
         transaction.commit()?;
         self.last = last;
         Ok(())
     }
 
-    /// Reads the audit log, oldest entry first.
+    /// Reads the audit log, oldest entry first, and the number of the first entry that is missing or was changed.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub(super) fn audit(&self) -> Result<Vec<Stored>, StoreError> {
+    pub(super) fn audit(&self) -> Result<(Vec<Stored>, Option<i64>), StoreError> {
         let mut statement =
             self.connection.prepare("SELECT number, entry, hash FROM audit ORDER BY number")?;
         let rows = statement
             .query_map([], |row| Ok(Stored { number: row.get(0)?, entry: row.get(1)?, hash: row.get(2)? }))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let entries: Vec<Stored> = rows.collect::<Result<_, _>>()?;
+        let broken_at = audit::first_broken(&entries, (self.last.0, &self.last.1));
+        Ok((entries, broken_at))
     }
 }
 
@@ -245,10 +255,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::accounts::{
-        audit::{Event, first_broken},
-        secret::Secret,
-    };
+    use crate::accounts::{audit::Event, secret::Secret};
 
     fn changes() -> Vec<Change> {
         let session = Session {
@@ -282,8 +289,17 @@ mod tests {
         assert_eq!(store.load().unwrap(), before);
         store.write(&[Change::EndSession(Uuid::from_u128(1))], &[entry(), entry()]).unwrap();
         assert_eq!(store.load().unwrap().len(), 2);
-        let log = store.audit().unwrap();
-        assert_eq!((log.len(), first_broken(&log)), (3, None));
+        let (log, broken_at) = store.audit().unwrap();
+        assert_eq!((log.len(), broken_at), (3, None));
+        drop(store);
+        // The last entries are removed.
+        let other = Connection::open(folder.path().join(FILE)).unwrap();
+        other.execute("DELETE FROM audit WHERE number > 1", []).unwrap();
+        let mut store = Store::open_existing(folder.path()).unwrap().unwrap();
+        assert_eq!(store.audit().unwrap().1, Some(2));
+        store.write(&[], &[entry()]).unwrap();
+        let (log, broken_at) = store.audit().unwrap();
+        assert_eq!((log.last().unwrap().number, broken_at), (4, Some(2)), "no later entry hides it");
     }
 
     #[cfg(unix)]
@@ -316,8 +332,8 @@ mod tests {
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         assert!(store.write(&changes(), &[entry()]).is_err());
         other.execute_batch("ROLLBACK").unwrap();
-        assert!(store.load().unwrap().is_empty() && store.audit().unwrap().is_empty());
+        assert!(store.load().unwrap().is_empty() && store.audit().unwrap().0.is_empty());
         store.write(&changes(), &[entry()]).unwrap();
-        assert_eq!(first_broken(&store.audit().unwrap()), None);
+        assert_eq!(store.audit().unwrap().1, None);
     }
 }

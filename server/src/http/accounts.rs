@@ -27,7 +27,7 @@ use super::{
     origin::Client,
     problem::Problem,
 };
-use crate::{access::Caller, accounts::audit};
+use crate::access::Caller;
 
 #[derive(Deserialize)]
 pub(super) struct PeopleQuery {
@@ -154,8 +154,7 @@ pub(super) async fn audit_log(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<AuditLog>, Problem> {
-    let stored = context.session.hub.accounts().audit(&caller).await?;
-    let broken_at = audit::first_broken(&stored);
+    let (stored, broken_at) = context.session.hub.accounts().audit(&caller).await?;
     let entries = stored.into_iter().map(|stored| AuditEntry {
         number: stored.number,
         // A damaged entry is shown as the text that it is.

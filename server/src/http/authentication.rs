@@ -111,12 +111,15 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     Some(token)
 }
 
-/// Returns the secret of the session cookie.
+/// Returns the secret of the session cookie. Several that differ count as an empty one: one of them may be from a page that wants
+/// the person to work in another session than their own.
 pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut cookies =
+    let cookies =
         values.flat_map(|value| value.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, secret)| secret)
+    let mut secrets = cookies.filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, secret)| secret);
+    let first = secrets.next()?;
+    Some(if secrets.all(|other| other == first) { first } else { "" })
 }
 
 /// Returns whether the `Host` header names this server. A foreign name that resolves to this machine (DNS rebinding) does not
@@ -127,7 +130,7 @@ fn is_own_host(headers: &HeaderMap, names: OwnNames<'_>) -> bool {
     let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
         return false;
     };
-    names.contain(authority.host())
+    !authority.as_str().contains('@') && names.contain(authority.host())
 }
 
 /// The names of this server.
@@ -158,13 +161,11 @@ impl OwnNames<'_> {
 
 /// Whether a request comes from a program, which sends no `Origin`, or from a page of this server.
 fn is_own_origin(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin_host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    match (origin_host, host) {
-        (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(host),
-        _ => false,
-    }
+    headers.get_all(header::ORIGIN).into_iter().all(|origin| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+    })
 }
 
 #[cfg(test)]
@@ -191,6 +192,8 @@ mod tests {
             ("afterglow_session=x", Some("x")),
             ("a=1; afterglow_session=x; b=2", Some("x")),
             ("afterglow_session=", Some("")),
+            ("afterglow_session=x; afterglow_session=x", Some("x")),
+            ("afterglow_session=x; afterglow_session=y", Some("")),
             ("afterglow_sessions=x", None),
             ("AFTERGLOW_SESSION=x", None),
             ("afterglow_session", None),

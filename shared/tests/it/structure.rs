@@ -447,3 +447,54 @@ fn a_planted_circle_of_each_kind_is_found_and_named() {
     ];
     assert_eq!(circle(&sound), None);
 }
+
+/// The pages that name tests as `file::function`.
+const PAGES: &[&str] =
+    &["ARCHITECTURE.md", "server/tests/invariants.md", "server/tests/sessions.md", "server/tests/threats.md"];
+
+#[test]
+fn the_tests_that_pages_name_exist() {
+    let mut functions = BTreeSet::new();
+    for file in ["shared", "server", "desktop"].iter().flat_map(|package| rust_files(&root().join(package))) {
+        // The tests of a module are named by it, also in a file of their own.
+        let of_module = file.with_extension("");
+        let of_module = if of_module.ends_with("tests") { of_module.parent().unwrap() } else { &of_module };
+        let stem = of_module.file_name().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&file).unwrap();
+        let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+        functions.extend(names.map(|name| format!("{stem}::{name}")));
+        functions.insert(format!("{stem}::tests"));
+    }
+    let mut missing = Vec::new();
+    for page in PAGES {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_name = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        for name in quoted.filter(|quoted| quoted.split("::").count() == 2 && quoted.split("::").all(is_name))
+        {
+            // Shorter names are paths of the program.
+            if name.split("::").nth(1).is_some_and(|function| function.matches('_').count() >= 3)
+                && !functions.contains(name)
+            {
+                missing.push(format!("{page} names {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// Returns every source file below a folder.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().unwrap() != "target" {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}

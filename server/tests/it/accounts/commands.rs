@@ -229,3 +229,26 @@ fn a_certificate_is_created_with_a_connection_file_and_only_for_possible_names()
         );
     }
 }
+
+#[test]
+fn a_token_cannot_be_named_like_a_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let _server = Served::start(folder.path());
+    stdout(&with_password(&["user", "add", "bob"], PASSWORD, folder.path()));
+    // The second name has a Cyrillic o, the third one turns the direction of the text.
+    for name in ["bob", "b\u{43e}b", "feed\u{202e}bob", ""] {
+        let refused = error_message(&run(&["token", "add", "--name", name], folder.path()));
+        assert!(refused.contains("name"), "{name}: {refused}");
+    }
+    stdout(&run(&["token", "add", "--name", "bobs feed"], folder.path()));
+}
+
+#[test]
+fn a_server_listens_beyond_its_machine_only_with_encryption() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = error_message(&run(&["serve", "--listen", "0.0.0.0:0"], folder.path()));
+    assert!(refused.contains("--tls-cert") && refused.contains("--insecure-lan"), "{refused}");
+    let mut insecure = program();
+    insecure.env("AFTERGLOW_INSECURE_LAN", "true").stderr(Stdio::null());
+    assert!(Served::listen(insecure, folder.path(), "0.0.0.0:0").address.starts_with("0.0.0.0:"));
+}
