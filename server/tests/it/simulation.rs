@@ -3,7 +3,8 @@
 //! that restore an old copy of their outbox; watchlists that are created, deleted and restored, by several callers at
 //! once; calls that are dropped in the middle; many clients that connect at once, from old revisions, and read slowly or
 //! not at all; and a disk whose reads and writes fail, writes also after they were done, and that is full for a while.
-//! Commits are pruned and deleted watchlists erased, at the start of a server and while it runs.
+//! Commits are pruned and deleted watchlists erased, at the start of a server and while it runs. In some runs clients have
+//! accounts, whose roles on the watchlists change and are taken away while they edit.
 //!
 //! In the end all clients show the same state, every accepted edit is applied once, no edit is unanswered, the watchlists
 //! served are the stored ones, and no room has written a watchlist beside another.
@@ -20,6 +21,7 @@ mod edits;
 mod events;
 mod herd;
 mod journal;
+mod people;
 mod run;
 mod server;
 mod wire;
@@ -46,8 +48,10 @@ const SEEDS: u64 = 4_000;
 /// The watchlists that clients open.
 const LISTS: [WatchlistId; 2] = [WatchlistId(Uuid::from_u128(7)), WatchlistId(Uuid::from_u128(8))];
 /// How often each kind of event occurs at least in a hundred runs.
-const EXPECTED: [(Kind, u64); 18] = [
+const EXPECTED: [(Kind, u64); 20] = [
     (Kind::Accepted, 1_000),
+    (Kind::ChangedRole, 40),
+    (Kind::Forbidden, 60),
     (Kind::Crash, 100),
     (Kind::Deletion, 70),
     (Kind::Restoration, 70),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use server::access::Caller;
 use shared::{
     edit::Change,
     ids::{At, ClientId, EditId, WatchlistId, WindowId},
@@ -25,6 +26,7 @@ use super::{
     events::{Kind, count, record},
     wire::Wire,
 };
+use crate::support::admin;
 
 /// Number of iterations within a few milliseconds that no client needs unless it loops forever.
 const MAX_PUMP_ROUNDS: usize = 20_000;
@@ -41,6 +43,8 @@ pub(super) enum Reading {
 
 /// A client with its replica, its connection and its outbox.
 pub(super) struct SimulatedClient {
+    /// Whose client it is.
+    pub(super) caller: Caller,
     pub(super) replica: Replica,
     pub(super) socket: Option<WebSocketStream<Wire>>,
     pub(super) reading: Reading,
@@ -78,6 +82,7 @@ impl SimulatedClient {
     pub(super) fn new(id: u128) -> Self {
         let client = ClientId(Uuid::from_u128(id));
         Self {
+            caller: admin(),
             replica: Replica::new(client, "simulation", Limits::default(), EditId(1), Vec::new()),
             socket: None,
             reading: Reading::AtOnce,
@@ -174,6 +179,9 @@ impl SimulatedClient {
             Outcome::Rejected(Rejection { code, .. }) => {
                 let is_abandoned = matches!(code, Code::EditReused | Code::TooOld | Code::Unavailable);
                 assert!(!is_abandoned, "{edit} was abandoned");
+                if *code == Code::Forbidden {
+                    count(Kind::Forbidden);
+                }
                 record(("rejected", name, code));
             }
         }

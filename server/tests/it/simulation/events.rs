@@ -15,6 +15,10 @@ use super::clock::now;
 pub(super) enum Kind {
     /// An edit of a client was accepted.
     Accepted,
+    /// The role of a person on a watchlist was changed or taken away.
+    ChangedRole,
+    /// An edit was rejected because the role of its author did not suffice.
+    Forbidden,
     /// The server crashed.
     Crash,
     /// A watchlist was deleted.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use fastrand::Rng;
+use server::accounts::Accounts;
 use shared::{edit::Change, ids::At};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -22,13 +23,16 @@ use super::{
     edits::random_changes,
     events::{self, Events, Kind, count},
     herd::Herd,
+    people::People,
     server::{Kept, SimulatedServer},
     wire::wire,
 };
-use crate::support::admin;
+use crate::support::{accounts, admin};
 
 const CLIENTS: usize = 3;
 const STEPS: usize = 100;
+/// Of how many runs one has people whose roles change.
+const PEOPLE_EVERY: u64 = 3;
 /// Number of commits that are kept where few are.
 const FEW_COMMITS: u64 = 6;
 
@@ -40,6 +44,9 @@ pub(super) struct Simulation {
     clients: Vec<SimulatedClient>,
     herd: Herd,
     calls: Calls,
+    accounts: Arc<Accounts>,
+    /// The people of some of the clients, in some of the runs.
+    people: Option<People>,
     /// Number of edits so far, by any client.
     edits: u64,
     kept: Kept,
@@ -62,17 +69,29 @@ impl Simulation {
             deleted_days: if prunes { 2 } else { 30 },
         };
         let clock_error = Arc::new(AtomicI64::new(0));
-        let server = SimulatedServer::start(&disk, &clock_error, kept).await;
+        let people = (seed % PEOPLE_EVERY == 1).then(People::new);
+        let accounts = people.as_ref().map_or_else(accounts, |people| people.accounts.clone());
+        let server = SimulatedServer::start(&disk, &accounts, &clock_error, kept).await;
         for list in LISTS {
             server.hub.create(&admin(), Some(list), "Simulated", None).await.unwrap();
+        }
+        let mut clients: Vec<_> =
+            (0..CLIENTS).map(|number| SimulatedClient::new(100 + number as u128)).collect();
+        if let Some(people) = &people {
+            people.share_all(&server.hub).await;
+            for (client, caller) in clients.iter_mut().skip(1).zip(&people.callers) {
+                client.caller = caller.clone();
+            }
         }
         let mut simulation = Self {
             rng: Rng::with_seed(seed),
             disk,
             server,
-            clients: (0..CLIENTS).map(|number| SimulatedClient::new(100 + number as u128)).collect(),
+            clients,
             herd: Herd::default(),
             calls: Calls::default(),
+            accounts,
+            people,
             edits: 0,
             kept,
             restores: seed.is_multiple_of(4),
@@ -106,7 +125,8 @@ impl Simulation {
                 let duration = Duration::from_millis(self.rng.u64(..40));
                 tokio::join!(self.clients[index].pump(duration), self.herd.pump(duration));
             }
-            680..730 => sleep(Duration::from_millis(self.rng.u64(..60))).await,
+            680..700 => self.share().await,
+            700..730 => sleep(Duration::from_millis(self.rng.u64(..60))).await,
             730..738 => self.clock_error.store(self.rng.i64(-3_600_000..3_600_000), Ordering::SeqCst),
             738..748 => self.clients[index].sends_twice = true,
             748..800 => self.clients[index].cut(),
@@ -140,7 +160,14 @@ impl Simulation {
         if self.is_time_free() {
             self.clock_error.fetch_add(i64::try_from(2 * DAY.as_millis()).unwrap(), Ordering::SeqCst);
         }
-        self.server = SimulatedServer::start(&self.disk, &self.clock_error, self.kept).await;
+        self.server = SimulatedServer::start(&self.disk, &self.accounts, &self.clock_error, self.kept).await;
+    }
+
+    /// Changes the role of a person.
+    async fn share(&mut self) {
+        if let Some(people) = &self.people {
+            people.share(&mut self.rng, &self.server.hub).await;
+        }
     }
 
     /// Whether days may pass: commits are pruned then, but no watchlist may be erased that clients have open.
@@ -217,6 +244,9 @@ impl Simulation {
         let hub = self.server.hub.clone();
         assert_served(&hub, &self.disk);
         self.restore_all().await;
+        if let Some(people) = &self.people {
+            people.share_all(&hub).await;
+        }
         self.calls.finish_edits(&mut self.rng, &hub).await;
     }
 

@@ -7,6 +7,7 @@ use std::sync::{
 
 use futures_util::FutureExt;
 use server::{
+    accounts::Accounts,
     channel::ConnectionId,
     clock::Clock,
     hub::Hub,
@@ -28,7 +29,6 @@ use super::{
     journal::SimulatedJournal,
     wire::Wire,
 };
-use crate::support::{accounts, admin};
 
 /// A server process.
 pub(super) struct SimulatedServer {
@@ -53,15 +53,25 @@ pub(super) struct Kept {
 
 impl SimulatedServer {
     /// Starts a server, and again if it cannot use the disk.
-    pub(super) async fn start(disk: &Arc<Disk>, clock_error: &Arc<AtomicI64>, kept: Kept) -> Self {
+    pub(super) async fn start(
+        disk: &Arc<Disk>,
+        accounts: &Arc<Accounts>,
+        clock_error: &Arc<AtomicI64>,
+        kept: Kept,
+    ) -> Self {
         loop {
-            if let Some(server) = Self::try_start(disk, clock_error, kept).await {
+            if let Some(server) = Self::try_start(disk, accounts, clock_error, kept).await {
                 return server;
             }
         }
     }
 
-    async fn try_start(disk: &Arc<Disk>, clock_error: &Arc<AtomicI64>, kept: Kept) -> Option<Self> {
+    async fn try_start(
+        disk: &Arc<Disk>,
+        accounts: &Arc<Accounts>,
+        clock_error: &Arc<AtomicI64>,
+        kept: Kept,
+    ) -> Option<Self> {
         let journal = Arc::new(SimulatedJournal::new(disk.clone()));
         let clock_error = clock_error.clone();
         let clock: Clock = Arc::new(move || {
@@ -86,7 +96,7 @@ impl SimulatedServer {
             stop: stop.clone(),
             renamed: watch::channel(0).0,
         };
-        let hub = Arc::new(Hub::open(context, accounts()).await.ok()?);
+        let hub = Arc::new(Hub::open(context, accounts.clone()).await.ok()?);
         let context = SessionContext { hub: hub.clone(), lists: Arc::default(), settings, clock, stop };
         Some(Self { hub, upkeep_at: Instant::now() + DAY, context, tasks, connections: 0 })
     }
@@ -102,7 +112,7 @@ impl SimulatedServer {
         client.cut();
         self.connections += 1;
         let (connection, encoding) = (ConnectionId(self.connections), Encoding::MessagePack);
-        let peer = Peer { connection, caller: admin(), encoding };
+        let peer = Peer { connection, caller: client.caller.clone(), encoding };
         let context = self.context.clone();
         self.tasks.spawn(async move {
             let socket = Socket::new(far, peer.encoding, 1 << 20, context.silence());
