@@ -116,9 +116,9 @@ impl Connection {
     }
 }
 
-/// Starts a server and connects.
-pub async fn start(folder: &std::path::Path, listen: &str) -> (Server, Connection) {
-    let server = Server::start(folder, listen);
+/// Starts a server, whose connections may be encrypted, and connects.
+pub async fn start(folder: &std::path::Path, listen: &str, is_encrypted: bool) -> (Server, Connection) {
+    let server = Server::start(folder, listen, is_encrypted);
     let connection = Connection::open(server.endpoint()).await;
     (server, connection)
 }

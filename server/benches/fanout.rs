@@ -1,5 +1,5 @@
 //! Fan-out: one publisher, 500 subscribers, 2,000 edits of about 100 bytes, each to a different cell, each
-//! applied, journaled and delivered to all. The server is a separate process; its CPU time is read from the
+//! applied, journaled and delivered to all, with and without encryption. The server is a separate process; its CPU time is read from the
 //! system.
 //!
 //! `cargo bench -p server --bench fanout`
@@ -36,14 +36,19 @@ const EDITS: u64 = 2_000;
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     println!("{SUBSCRIBERS} subscribers, {EDITS} edits, each journaled and delivered to all");
-    println!("{:>8} {:>22} {:>12} {:>18}", "window", "server CPU/delivery", "edits/s", "memory/connection");
-    for window in [64, 1] {
-        let edits = if window == 1 { EDITS / 4 } else { EDITS };
-        let run = runtime.block_on(measure(window, edits));
-        println!(
-            "{window:>8} {:>19.3} us {:>12.0} {:>14.1} KiB",
-            run.cpu_micros, run.per_second, run.kib_per_connection
-        );
+    println!(
+        "{:>6} {:>8} {:>22} {:>12} {:>18}",
+        "", "window", "server CPU/delivery", "edits/s", "memory/connection"
+    );
+    for (is_encrypted, name) in [(false, "plain"), (true, "TLS")] {
+        for window in [64, 1] {
+            let edits = if window == 1 { EDITS / 4 } else { EDITS };
+            let run = runtime.block_on(measure(is_encrypted, window, edits));
+            println!(
+                "{name:>6} {window:>8} {:>19.3} us {:>12.0} {:>14.1} KiB",
+                run.cpu_micros, run.per_second, run.kib_per_connection
+            );
+        }
     }
 }
 
@@ -53,9 +58,9 @@ struct Run {
     kib_per_connection: f64,
 }
 
-async fn measure(window: usize, edits: u64) -> Run {
+async fn measure(is_encrypted: bool, window: usize, edits: u64) -> Run {
     let folder = tempfile::tempdir().unwrap();
-    let (server, mut publisher) = start(folder.path(), ANY_PORT).await;
+    let (server, mut publisher) = start(folder.path(), ANY_PORT, is_encrypted).await;
     let (list, rows) = publisher.create(usize::try_from(EDITS).unwrap()).await;
 
     let before_connections = server.resident_kib();

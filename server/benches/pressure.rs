@@ -59,7 +59,7 @@ fn main() {
 
 async fn measure() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), ANY_PORT);
+    let server = Server::start(folder.path(), ANY_PORT, false);
     let (mut feed, rows) = Desk::create(server.endpoint(), ROWS).await;
     let list = feed.list;
     let latencies = Rc::new(RefCell::new(Latencies::default()));

@@ -63,7 +63,7 @@ fn main() {
 
 async fn soak(minutes: u32) {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start(folder.path(), ANY_PORT);
+    let mut server = Server::start(folder.path(), ANY_PORT, false);
     let (creator, rows) = Desk::create(server.endpoint(), ROWS).await;
     let (list, (activity, is_active), (states, mut reports)) =
         (creator.list, watch::channel(true), mpsc::channel(64));
@@ -95,7 +95,7 @@ async fn soak(minutes: u32) {
             sleep(MINUTE / 3).await;
             let Endpoint { address, .. } = server.endpoint().clone();
             drop(server);
-            server = Server::start(folder.path(), &address);
+            server = Server::start(folder.path(), &address, false);
             kills += 1;
             sleep(MINUTE * 2 / 3).await;
         } else {

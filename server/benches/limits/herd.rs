@@ -22,7 +22,7 @@ const ROWS: usize = 3_000;
 /// Measures how long the next edit waits, and until all have caught up.
 pub async fn measure(report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
-    let (server, mut publisher) = start(folder.path(), ANY_PORT).await;
+    let (server, mut publisher) = start(folder.path(), ANY_PORT, false).await;
     let (list, rows) = publisher.create(ROWS).await;
     let price = |number: usize| {
         let text = format!("{number}.25");
@@ -34,7 +34,7 @@ pub async fn measure(report: &mut Report) {
         publisher.answer().await.unwrap();
     }
     drop((publisher, server));
-    let (server, mut publisher) = start(folder.path(), ANY_PORT).await;
+    let (server, mut publisher) = start(folder.path(), ANY_PORT, false).await;
     let mut herd = Vec::new();
     for _ in 0..CLIENTS {
         herd.push(Connection::open(server.endpoint()).await);

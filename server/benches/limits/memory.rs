@@ -37,7 +37,7 @@ pub async fn measure(report: &mut Report) {
 
 async fn connections(report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
-    let (server, mut publisher) = start(folder.path(), ANY_PORT).await;
+    let (server, mut publisher) = start(folder.path(), ANY_PORT, false).await;
     let (list, _) = publisher.create(ROWS).await;
     publisher.subscribe(list).await;
     let before = server.resident_kib();
@@ -136,7 +136,7 @@ const KINDS: [Large; 10] = [
 
 async fn messages(report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
-    let (server, mut connection) = start(folder.path(), ANY_PORT).await;
+    let (server, mut connection) = start(folder.path(), ANY_PORT, false).await;
     let (list, rows) = connection.create(ROWS).await;
     // What is stored of the first ones, and what the allocator keeps, is not what is measured.
     for (name, message) in KINDS {

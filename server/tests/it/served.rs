@@ -9,7 +9,7 @@ use std::{
 /// A server process, which is killed on drop.
 pub struct Served {
     pub child: Child,
-    /// The address that it listens on, without `http://`.
+    /// The address that it listens on, without its scheme.
     pub address: String,
 }
 
@@ -21,7 +21,7 @@ impl Served {
         let mut child = program.args(arguments).arg(data_dir).stdout(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
+        let address = first.trim_end().split_once("://").expect("it listens").1.to_owned();
         Self { child, address }
     }
 }
