@@ -31,6 +31,9 @@ pub(super) fn rejection_text(
     let name = change.and_then(Change::row).and_then(row_name);
     let why = match (rejection.code, change, &name) {
         (Code::UnknownRow, ..) => "the row was removed".to_owned(),
+        (Code::UnknownWatchlist, ..) => {
+            "its watchlist was deleted, or you no longer have access to it".to_owned()
+        }
         (Code::Conflict, Some(Change::Remove(_)), Some(name)) => format!("{by} has changed {name} since"),
         _ => rejection.message.to_string(),
     };

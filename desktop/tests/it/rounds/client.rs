@@ -15,7 +15,7 @@ use desktop::{
     account::Identity,
     host::RemoteServer,
     net::{Net, NetEvent},
-    remote::{Server, Trust},
+    remote::{Credential, Request, Server, Trust, call},
     store::{Connection, Store},
 };
 use fastrand::Rng;
@@ -25,10 +25,12 @@ use shared::{
     ids::{RowId, WatchlistId, WindowId},
     position::Position,
     value::Literal,
+    wire::account_api::{Hidden, SignIn},
 };
 use uuid::Uuid;
 
 use super::is_mark;
+use crate::{account_server::PASSWORD, screen::wait_for};
 
 /// Environment variable that makes the test binary run as a client, with its configuration.
 const VARIABLE: &str = "AFTERGLOW_ROUNDS_CLIENT";
@@ -43,6 +45,8 @@ const ROWS: usize = 200;
 struct Given {
     base: String,
     token_file: PathBuf,
+    /// The name of the account, if it has one instead of the token.
+    person: Option<String>,
     folder: PathBuf,
     list: WatchlistId,
     life: u64,
@@ -65,10 +69,16 @@ pub struct ClientProcess {
 }
 
 impl ClientProcess {
-    pub fn start(folder: &Path, base: String, token_file: &Path, list: WatchlistId) -> Self {
+    pub fn start(
+        folder: &Path,
+        base: String,
+        token_file: &Path,
+        person: Option<String>,
+        list: WatchlistId,
+    ) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let given =
-            Given { base, token_file: token_file.to_owned(), folder: folder.to_owned(), list, life: 0 };
+        let (token_file, folder) = (token_file.to_owned(), folder.to_owned());
+        let given = Given { base, token_file, person, folder, list, life: 0 };
         let (child, input, answers) = spawn(&given);
         Self { given, child, input, answers }
     }
@@ -181,6 +191,21 @@ fn a_client_that_edits_at_random() {
     Editor::open(given).run(&commands);
 }
 
+/// Signs in, or uses the session of an earlier life.
+fn signed_in(server: &Server, name: &str, file: &Path) -> Credential {
+    if let Ok(session) = fs::read_to_string(file) {
+        return Credential::Session(session);
+    }
+    let body = SignIn { name: name.to_owned(), password: Hidden(PASSWORD.to_owned()) };
+    let request = Request::new("POST", "/api/v1/session").with(&body);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // The network may cut the connection.
+    let answer = wait_for("the sign-in", || runtime.block_on(call(server, None, request.clone())).ok());
+    let session = answer.session.unwrap();
+    fs::write(file, &session).unwrap();
+    Credential::Session(session)
+}
+
 struct Editor {
     given: Given,
     store: Store,
@@ -198,12 +223,13 @@ impl Editor {
     fn open(given: Given) -> Self {
         let store =
             Store::open(&given.folder.join("outbox"), Instant::now, server::files::write_atomically).unwrap();
-        let remote = RemoteServer {
-            server: Server { base: given.base.clone(), trust: Trust::default(), proxy: None },
-            token_file: Some(given.token_file.clone()),
-            has_consent: Arc::new(true.into()),
-            identity: Identity::new(false),
-        };
+        let server = Server { base: given.base.clone(), trust: Trust::default(), proxy: None };
+        let identity = Identity::new(false);
+        if let Some(name) = &given.person {
+            identity.set(Some(signed_in(&server, name, &given.folder.join("session"))));
+        }
+        let token_file = given.person.is_none().then(|| given.token_file.clone());
+        let remote = RemoteServer { server, token_file, has_consent: Arc::new(true.into()), identity };
         let net = Net::start(remote, Arc::new(|| {})).unwrap();
         let accepted = File::options().create(true).append(true).open(given.folder.join("accepted")).unwrap();
         let mut hasher = DefaultHasher::new();
@@ -234,6 +260,10 @@ impl Editor {
                 Err(mpsc::TryRecvError::Empty) => {}
                 Err(mpsc::TryRecvError::Disconnected) => return,
             }
+            if self.given.person.is_some() {
+                // The watchlist may have been taken away and given back.
+                self.store.open_list(self.given.list, self.started.elapsed());
+            }
             self.exchange();
             if edits && self.rng.u8(..3) == 0 {
                 self.edit();
@@ -262,7 +292,7 @@ impl Editor {
                 NetEvent::Down { reason, retry_in } => {
                     self.store.disconnected(reason, Some(now + retry_in), now)
                 }
-                NetEvent::SignIn { .. } => panic!("a token needs no sign-in"),
+                NetEvent::SignIn { .. } => panic!("a session outlives everything that happens"),
             }
         }
         self.store.tick(now);
@@ -274,17 +304,27 @@ impl Editor {
         {
             self.net.send(message);
         }
-        // Edits are answered in order, and none of these can be rejected.
+        let notices: Vec<(u64, String)> =
+            self.store.notices().iter().map(|notice| (notice.id, notice.text.clone())).collect();
+        let is_rejected = !notices.is_empty();
+        assert!(!is_rejected || self.given.person.is_some(), "unexpected notices: {notices:?}");
+        for (id, text) in notices {
+            // Nothing but a lack of rights is a reason to reject one of these edits.
+            let is_of_rights = ["may not", "no longer have access"];
+            assert!(is_of_rights.iter().any(|words| text.contains(words)), "unexpected notice: {text}");
+            self.store.dismiss(id);
+        }
+        // Edits are answered in order. Of several that were answered at once, some may be the rejected ones.
         let waiting = self.store.replica().unanswered_count();
         while self.older + self.waiting.len() > waiting {
             if self.older > 0 {
                 self.older -= 1;
-            } else if let Some(mark) = self.waiting.pop_front() {
+            } else if let Some(mark) = self.waiting.pop_front()
+                && !is_rejected
+            {
                 writeln!(self.accepted, "{mark}").unwrap();
             }
         }
-        let notices: Vec<&str> = self.store.notices().iter().map(|notice| &*notice.text).collect();
-        assert!(notices.is_empty(), "unexpected notices: {notices:?}");
     }
 
     fn edit(&mut self) {
