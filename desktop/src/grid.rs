@@ -76,6 +76,14 @@ use crate::{
 
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
+    let commands = show_parts(ui, state, view);
+    if commands.iter().any(Command::removes_rows) {
+        state.expect_removal();
+    }
+    commands
+}
+
+fn show_parts(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let id = ui.scope_id().with("grid");
     state.restore_typed_ahead(ui);
     let had_question = state.confirmation.is_some();
@@ -163,13 +171,20 @@ impl GridState {
         if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
             self.selection.forget_insertion();
         }
-        let run = self.editing.run_ends_in(view.now).filter(|_| !spec.sort.is_empty());
+        // A list of values that is typed, or a place that keys go to, is one of the rows as they are shown now.
+        let run = self.keys_rest_in(view.now).filter(|_| !spec.is_plain());
+        let kept = self.selection.cursor.as_ref().and_then(|cursor| cursor.row);
+        // The row that the cursor is on stays if a change of its values excludes it, but not if another filter does.
+        let kept = kept.filter(|row| {
+            let is_filtering = !spec.filters.is_empty() || spec.quick.is_some();
+            is_filtering && spec == *shown && self.arranger.order().index_of(view.watchlist, *row).is_some()
+        });
         let locale = Locale { separators: view.separators, zone: view.zone.clone() };
         let request = Request {
             spec: &spec,
             is_live: !self.config.is_sort_paused,
             is_held: self.pointer.rest_in.is_some() || run.is_some(),
-            exempt: self.editing.row().or(self.selection.inserted_at_cursor()),
+            exempt: self.editing.row().or(self.selection.inserted_at_cursor()).or(kept),
             anchor: self.editing.row().and(self.scroll.anchored_row()),
             locale: &locale,
         };
@@ -197,7 +212,11 @@ impl GridState {
 
     /// Keeps the cursor on a cell that exists, and moves it to a requested row once that is shown.
     fn update_cursor(&mut self, table: &Table<'_>, commands: &mut Vec<Command>) {
+        let was_displaced = self.selection.is_displaced();
         self.scroll.reveal_next |= self.selection.ensure_cursor(table);
+        if self.selection.is_displaced() && !was_displaced && !self.editing.is_open() {
+            commands.push(Command::notify(selection::ROW_REMOVED));
+        }
         if self.selection.select_awaited(table) {
             self.scroll.reveal_next = true;
             self.scroll.reveal_cursor_next = true;
@@ -265,6 +284,12 @@ impl GridState {
         layout: &Layout,
         commands: &mut Vec<Command>,
     ) {
+        if matches!(
+            gesture,
+            Gesture::PressCell(..) | Gesture::PressRow(..) | Gesture::ClickHeader(..) | Gesture::SelectAll
+        ) {
+            self.selection.settle();
+        }
         match gesture {
             Gesture::DropColumn(key, x) => header::drop_column(&mut self.config, frame, layout, &key, x),
             Gesture::DropRows(index) => {

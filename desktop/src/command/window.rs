@@ -2,6 +2,7 @@
 
 use shared::{
     column::ColumnKey,
+    edit::Change,
     ids::{RowId, WatchlistId},
 };
 
@@ -110,6 +111,16 @@ pub enum DialogKind {
 }
 
 impl Command {
+    /// Whether it may remove rows.
+    pub fn removes_rows(&self) -> bool {
+        let removes = |change: &Change| matches!(change, Change::Remove(_));
+        match self {
+            Self::Undo | Self::Redo => true,
+            Self::App(AppCommand::Edit { changes, .. }) => changes.iter().any(removes),
+            _ => false,
+        }
+    }
+
     /// Returns the command that shows a notice.
     pub fn notify(text: impl Into<String>) -> Self {
         Self::App(AppCommand::Notify(text.into()))

@@ -123,17 +123,39 @@ pub(super) fn show(
         }
     }
     editing.editor = Some(editor);
+    let removed_from = editing.editor.as_ref().map(|editor| editor.last_row.index).filter(|_| is_removed);
     let how = keys.commit?;
     let commands = commit_as(ui, editing, selection, frame, how)?;
-    match how {
-        // The removed row is back: scroll to it.
-        _ if is_removed => scroll.reveal_next = true,
-        Commit::Move(step) | Commit::Leave(step) => {
+    match (how, removed_from) {
+        (Commit::Move(step), Some(index)) => move_from_restored(selection, scroll, frame, step, index),
+        (_, Some(_)) => scroll.reveal_next = true,
+        (Commit::Move(step) | Commit::Leave(step), None) => {
             move_after_commit(selection, scroll, frame, (step, how), layout);
         }
-        Commit::Stay | Commit::ToSelection => {}
+        (Commit::Stay | Commit::ToSelection, None) => {}
     }
     Some(commands)
+}
+
+/// Moves the cursor on from a row that was brought back: to the row that has taken its place at an index, or to the one above.
+fn move_from_restored(
+    selection: &mut Selection,
+    scroll: &mut Scroll,
+    frame: &Frame<'_>,
+    step: Step,
+    index: usize,
+) {
+    let next = match step {
+        Step::Down => Some(index),
+        Step::Up => index.checked_sub(1),
+        _ => None,
+    };
+    let next = next.and_then(|next| frame.table.id_at(next));
+    if let (Some(row), Some(cursor)) = (next, &mut selection.cursor) {
+        cursor.row = Some(row);
+    }
+    selection.settle();
+    scroll.reveal_next = true;
 }
 
 /// Commits the text. Returns `None` if the editor stays open.
@@ -148,7 +170,7 @@ fn commit_as(
     let commit = if is_for_selection { commit_to_selection } else { commit };
     let commands = commit(editing, selection, frame);
     if commands.is_none()
-        && let Some(editor) = editing.editor.as_ref().filter(|editor| editor.refused.is_some())
+        && let Some(editor) = &editing.editor
     {
         // What is typed next takes the place of the text instead of making another number of it.
         select_all(ui, field_id(ui), &editor.text);

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::command::{GridCommand, Step};
 
+/// Why nothing is typed into the row that has slid under the cursor.
+pub(super) const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell to go on.";
+
 /// The active cell and the selected blocks.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
@@ -32,6 +35,10 @@ pub struct Selection {
     last_column: usize,
     /// The row, and optionally the column, that the cursor moves to once the row exists.
     target: Option<(RowId, Option<ColumnKey>)>,
+    /// The row that has slid under the cursor because somebody else removed the cursor's row. What the person types is not meant for it.
+    slid_under: Option<RowId>,
+    /// Whether this window has just removed rows.
+    expects_removal: bool,
 }
 
 impl Selection {
@@ -57,11 +64,27 @@ impl Selection {
         self.target.is_none()
     }
 
+    /// Says that this window removes rows now: the row that slides under the cursor then is the one to go on with.
+    pub fn expect_removal(&mut self) {
+        self.expects_removal = true;
+    }
+
+    /// Whether another row has slid under the cursor because somebody else removed the cursor's row.
+    pub(super) fn is_displaced(&self) -> bool {
+        self.slid_under.is_some()
+    }
+
+    /// Accepts the row under the cursor as the one that the person means.
+    pub(super) fn settle(&mut self) {
+        self.slid_under = None;
+    }
+
     /// Moves the cursor to the pending target row if it is shown, and returns whether it did.
     pub(super) fn go_to_target(&mut self, table: &Table<'_>) -> bool {
         let Some((row, column)) = self.target.take() else { return false };
         if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
             cursor.row = Some(row);
+            self.slid_under = None;
             if let Some(column) = column.filter(|column| table.column(column).is_some()) {
                 cursor.column = column;
             }
@@ -106,10 +129,18 @@ impl Selection {
     /// row, the cursor waits on the nearest shown row and returns to its own once that is shown again. A selection that the
     /// cursor has left is cleared. Returns whether the cursor went to another row because of a filter.
     pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) -> bool {
+        let before = self.cursor.as_ref().and_then(|cursor| cursor.row);
         let has_moved = self.place_cursor(table);
+        let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        let is_own = std::mem::take(&mut self.expects_removal);
+        if !is_own && before.is_some_and(|before| table.watchlist.rows().get(before).is_none()) {
+            self.slid_under = row;
+        }
         if self.cursor.as_ref().is_none_or(|cursor| !self.blocks.include(cursor)) {
             self.blocks.clear();
         }
+        // What is left of a selection is still meant.
+        self.slid_under.take_if(|slid| row != Some(*slid) || !self.blocks.is_single());
         has_moved
     }
 

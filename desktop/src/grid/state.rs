@@ -1,7 +1,9 @@
 //! The state of a grid, one field for each part, and the execution of its commands.
 
+use std::time::Duration;
+
 use egui::{Rect, Ui};
-use shared::{column::ColumnKey, ids::RowId, watchlist::Watchlist};
+use shared::{account::ListRole, column::ColumnKey, ids::RowId, watchlist::Watchlist};
 
 use super::{
     arranger::Arranger,
@@ -22,7 +24,7 @@ use super::{
     pointer::Pointer,
     reveal::reveal,
     scroll::{Scroll, ScrollPosition},
-    selection::Selection,
+    selection::{ROW_REMOVED, Selection},
     sums::Sums,
     table::Table,
     view::Frame,
@@ -33,6 +35,9 @@ use crate::{
     },
     theme::{Density, Flash},
 };
+
+/// Time after a key has moved the cursor for which the rows keep their places.
+const REST: Duration = Duration::from_secs(1);
 
 /// The state of one window's grid: one field for each part.
 #[derive(Default)]
@@ -59,6 +64,8 @@ pub struct GridState {
     pub(super) sums: Sums,
     pub(super) counts: Counts,
     pub(super) arranger: Arranger,
+    /// When a key last moved the cursor, on the clock of the grid.
+    moved_at: Option<Duration>,
     /// Commands for the next frame.
     pub(super) queued: Vec<GridCommand>,
     /// Whether keyboard input went to the grid in the last frame.
@@ -266,10 +273,29 @@ impl GridState {
         if self.editing.is_open() {
             return;
         }
-        match refusal_of_role(command.lowest_role(), frame.view.role) {
-            Some(why) => commands.push(Command::notify(why)),
-            None => self.execute_allowed(ui, frame, layout, command, commands),
+        let lowest = command.lowest_role();
+        if let Some(why) = refusal_of_role(lowest, frame.view.role) {
+            commands.push(Command::notify(why));
+        } else if self.selection.is_displaced() && lowest == Some(ListRole::Editor) {
+            commands.push(Command::notify(ROW_REMOVED));
+        } else {
+            if matches!(command, GridCommand::Move(_) | GridCommand::Extend(_)) {
+                self.moved_at = Some(frame.view.now);
+                self.selection.settle();
+            }
+            self.execute_allowed(ui, frame, layout, command, commands);
         }
+    }
+
+    /// Returns the time until the rows may move, because of what was typed or moved with keys.
+    pub(super) fn keys_rest_in(&self, now: Duration) -> Option<Duration> {
+        let moved = self.moved_at.and_then(|at| (at + REST).checked_sub(now)).filter(|left| !left.is_zero());
+        self.editing.run_ends_in(now).max(moved)
+    }
+
+    /// Says that this window removes rows now.
+    pub fn expect_removal(&mut self) {
+        self.selection.expect_removal();
     }
 
     fn execute_allowed(

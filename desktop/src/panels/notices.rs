@@ -60,20 +60,23 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
         .anchor(Align2::RIGHT_BOTTOM, corner)
         .show(ui, |ui| {
             for notice in shown {
-                let frame = Frame::new()
-                    .fill(palette.raised)
-                    .stroke(Stroke::new(1.0, palette.hairline))
-                    .corner_radius(theme::RADIUS)
-                    .inner_margin(INNER_MARGIN);
-                frame.show(ui, |ui| {
-                    ui.set_width(width);
-                    let text = ui.label(&notice.text);
-                    // A screen reader reads it when it appears.
-                    ui.ctx().accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
-                    ui.horizontal(|ui| {
-                        let (first, chosen) = show_buttons(ui, notice);
-                        newest = Some(first);
-                        commands.extend(chosen);
+                // The focus on a button must not go over to another notice in its place.
+                ui.push_id(notice.id, |ui| {
+                    let frame = Frame::new()
+                        .fill(palette.raised)
+                        .stroke(Stroke::new(1.0, palette.hairline))
+                        .corner_radius(theme::RADIUS)
+                        .inner_margin(INNER_MARGIN);
+                    frame.show(ui, |ui| {
+                        ui.set_width(width);
+                        let text = ui.label(&notice.text);
+                        // A screen reader reads it when it appears.
+                        ui.ctx().accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
+                        ui.horizontal(|ui| {
+                            let (first, chosen) = show_buttons(ui, notice);
+                            newest = Some(first);
+                            commands.extend(chosen);
+                        });
                     });
                 });
             }

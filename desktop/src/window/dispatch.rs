@@ -20,6 +20,9 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
     if let Some(why) = refusal_of_role(command.lowest_role(), role) {
         return state.store.notify_in(window.id(), why, now);
     }
+    if command.removes_rows() {
+        window.grid.expect_removal();
+    }
     match command {
         Command::Undo => match state.store.undo(window.id(), now) {
             Some(spot) => window.go_to(spot),

@@ -94,6 +94,10 @@ pub(in crate::grid) fn open(
         last_row: LastRow { index: last_index, place: last_place, cells: BTreeMap::new() },
         last_column: Rangef::NOTHING,
     };
+    if editing.run_ends_in(view.now).is_none() {
+        // What was typed long ago is not part of the same list.
+        editing.committed_at = None;
+    }
     editing.editor = Some(editor);
     None
 }
@@ -175,10 +179,16 @@ fn try_commit(
     }
     let current = editor.current_number();
     let value = read_typed(&entry.column.kind, &editor.text, current, view).map_err(Problem::Invalid)?;
-    let is_confirmed =
-        matches!(editor.problem, Some(Problem::Replaced | Problem::Changed(_) | Problem::RowRemoved));
+    let is_confirmed = matches!(
+        editor.problem,
+        Some(Problem::Replaced | Problem::Negative | Problem::Changed(_) | Problem::RowRemoved)
+    );
     if editor.refused.is_some() && !is_confirmed {
         return Err(Problem::Replaced);
+    }
+    let is_over_positive = editor.seen.as_number().is_some_and(|seen| !seen.is_sign_negative());
+    if editor.has_own_sign() && is_over_positive && !is_confirmed {
+        return Err(Problem::Negative);
     }
     let rows = view.watchlist.rows();
     let Some(row) = editor.cursor.row else {

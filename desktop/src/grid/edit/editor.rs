@@ -40,6 +40,9 @@ pub(super) enum Problem {
     /// The text was typed in place of a refused one. It may be meant for another cell: a person who types a list of figures
     /// without looking goes on after a refusal.
     Replaced,
+    /// The text is a negative number over one that is not, in a column in which a minus is the sign of the number. Elsewhere the same
+    /// keys subtract.
+    Negative,
 }
 
 /// What was last known of the edited row, in case it is removed.

@@ -163,6 +163,13 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
             let question = format!("{} in place of \u{201c}{refused}\u{201d}?", editor.text.trim());
             Some(Note::new(question, palette.down).with_answers(REPLACED))
         }
+        Some(Problem::Negative) => {
+            let kind = &entry.column.kind;
+            let value = read_typed(kind, &editor.text, None, view).unwrap_or(Value::Empty);
+            let value = filter::display_text(&value, view.value_format(kind));
+            let question = format!("Change {now} to {value}?");
+            Some(Note::new(question, palette.down).with_answers(REPLACED))
+        }
         Some(Problem::Changed(_)) | None if current != editor.seen => {
             Some(Note::new(format!("Now {now}{by}"), palette.accent).with_answers(CHANGED))
         }

@@ -144,10 +144,10 @@ fn typing_on_withdraws_the_question_whether_to_overwrite() {
     harness.0.get_by_label("Replace bob\u{2019}s 70.00 with 21.00?");
     harness.text("7");
     harness.key(Key::Enter);
-    assert_eq!(harness.editor().as_deref(), Some("217"), "it asks again");
+    assert_eq!(harness.editor().as_deref(), Some("7"), "it asks again, and does not join the two numbers");
     assert_eq!(harness.cell("Price of BBB"), "70.00");
     harness.key(Key::Enter);
-    assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "217.00".to_owned()));
+    assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "7.00".to_owned()));
 }
 
 #[test]
@@ -226,4 +226,63 @@ fn the_list_of_choices_is_about_as_wide_as_its_cell() {
     let option = harness.0.get_by_label("hold").rect();
     let cell = harness.node("Side of BBB").rect();
     assert!(option.width() <= cell.width() + 8.0, "{option} {cell}");
+}
+
+/// Types a list down the column while the row is removed in which the first value is typed.
+#[test]
+fn a_row_that_is_brought_back_by_enter_is_followed_by_the_next_row() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.text("31");
+    harness.others(&[Change::remove(row(1), None)]);
+    harness.key(Key::Enter);
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of AAA"), "31.00");
+    harness.text("32");
+    harness.key(Key::Enter);
+    let prices = ["AAA", "BBB", "CCC"].map(|symbol| harness.cell(&format!("Price of {symbol}")));
+    assert_eq!(prices, ["31.00", "32.00", "10.00"]);
+}
+
+/// Somebody else removes the row that the cursor is on, at rest and while a list is typed.
+#[test]
+fn nothing_is_typed_into_a_row_that_slides_under_the_cursor() {
+    for is_typing in [false, true] {
+        let mut harness = three_rows();
+        harness.go(if is_typing { 0 } else { 1 }, PRICE);
+        if is_typing {
+            harness.text("29");
+            harness.key(Key::Enter);
+        }
+        let before = harness.app().edits.len();
+        harness.others(&[Change::remove(row(2), None)]);
+        let why = "The row under the cursor was removed. Choose a cell to go on.";
+        assert_eq!(harness.app().notices, [why], "at once");
+        harness.text("702");
+        harness.key(Key::Enter);
+        harness.paste("5");
+        harness.key(Key::Delete);
+        harness.keys(Modifiers::COMMAND, Key::D);
+        assert_eq!(
+            (harness.editor(), harness.app().edits.len()),
+            (None, before),
+            "{:?}",
+            harness.app().notices
+        );
+        harness.key(Key::ArrowUp);
+        harness.key(Key::ArrowDown);
+        harness.text("703");
+        harness.key(Key::Enter);
+        assert_eq!(harness.cell("Price of CCC"), "703.00", "an arrow key has chosen it");
+    }
+    let mut harness = three_rows();
+    harness.go(1, PRICE);
+    harness.keys(Modifiers::COMMAND, Key::Delete);
+    harness.text("11");
+    harness.key(Key::Enter);
+    assert_eq!(
+        harness.cell("Price of CCC"),
+        "11.00",
+        "after an own removal the next row is the one to go on with"
+    );
 }

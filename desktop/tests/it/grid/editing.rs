@@ -440,7 +440,7 @@ fn typed_text_is_kept_if_its_row_is_removed_or_a_column_is_added() {
         (None, "21.00".to_owned()),
         "a new row takes its place"
     );
-    assert_eq!(harness.focused().as_deref(), Some("Price of 2"), "the cursor is on the new row");
+    assert_eq!(harness.focused().as_deref(), Some("Price of 3"), "the cursor goes on to the next row");
     assert_eq!(place(&harness, "Price of row 3"), below);
 }
 

@@ -59,6 +59,9 @@ fn a_minus_in_a_column_with_negative_numbers_is_the_sign_of_the_number() {
     harness.key(Key::Enter);
     harness.text("-8");
     harness.key(Key::Enter);
+    harness.0.get_by_label("Change 7.00 to \u{2212}8.00?");
+    assert_eq!(harness.cell("Price of BBB"), "7.00", "it asks, because elsewhere a minus subtracts");
+    harness.key(Key::Enter);
     let cells = ["Price of AAA", "Price of BBB"].map(|cell| harness.cell(cell));
     assert_eq!(cells, ["\u{2212}130.50", "\u{2212}8.00"]);
     harness.go(0, PRICE);

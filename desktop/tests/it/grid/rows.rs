@@ -104,6 +104,9 @@ fn filters_hide_rows_but_the_edited_one_stays_until_the_editor_closes() {
     assert_eq!(harness.symbols(), ["AAA", "BBB"], "it is being edited");
     harness.key(Key::Escape);
     harness.frames();
+    assert_eq!(harness.symbols(), ["AAA", "BBB"], "the cursor is on it");
+    harness.key(Key::ArrowUp);
+    harness.frames();
     assert_eq!(harness.symbols(), ["AAA"]);
     harness.app().grid.config.filters.insert("price".into(), ">abc".to_owned());
     harness.frames();
@@ -229,7 +232,7 @@ fn a_row_inserted_while_filtered_stays_until_the_cursor_leaves_it() {
     assert_eq!(harness.cell("Symbol of AAA"), "AAA", "the text goes into no other row");
     let symbols: Vec<_> = harness.app().watchlist.rows().iter().map(|row| row.stored(0).clone()).collect();
     assert_eq!(symbols[1], shared::value::Value::Text("NEW".into()));
-    (0..3).for_each(|_| harness.frames());
+    harness.0.run_steps(30);
     assert_eq!(harness.symbols(), ["AAA", "BBB"]);
     let notice = "The new row is hidden by the filter.";
     assert_eq!(harness.app().notices, [notice], "one notice only");
@@ -330,6 +333,71 @@ fn figures_typed_one_below_the_other_go_to_the_rows_as_they_were_when_the_first_
     assert_eq!(harness.symbols(), ["A", "B", "C", "D"]);
     harness.0.run_steps(40);
     assert_eq!(harness.symbols(), ["D", "B", "C", "A"], "the order is taken up once the typing has stopped");
+}
+
+/// Filters by price; a value of the row under the cursor then excludes it.
+#[test]
+fn a_row_that_no_longer_matches_the_filter_stays_while_the_cursor_is_on_it() {
+    let filtered = || {
+        let mut harness = harness(&[("A", "80", ""), ("B", "90", ""), ("C", "100", ""), ("D", "110", "")]);
+        harness.0.remove_cursor();
+        harness.app().grid.config.has_filters = true;
+        harness.app().grid.config.filters.insert("price".into(), ">70".to_owned());
+        harness.frames();
+        harness
+    };
+    let mut own = filtered();
+    own.go(1, PRICE);
+    for text in ["12", "44.5"] {
+        own.text(text);
+        own.key(Key::Tab);
+        own.0.run_steps(3);
+    }
+    assert_eq!((own.cell("Price of B"), own.cell("Previous close of B")), ("12.00".into(), "44.50".into()));
+    assert_eq!(own.symbols(), ["A", "B", "C", "D"]);
+    own.0.run_steps(40);
+    assert_eq!(own.symbols(), ["A", "B", "C", "D"], "however long the cursor is on it");
+    own.key(Key::ArrowDown);
+    own.0.run_steps(40);
+    assert_eq!(own.symbols(), ["A", "C", "D"]);
+    assert!(own.focused().unwrap().ends_with(" of C"));
+
+    let mut at_rest = filtered();
+    at_rest.go(2, PRICE);
+    at_rest.others(&[price(3, "5")]);
+    at_rest.0.run_steps(40);
+    at_rest.text("300");
+    at_rest.key(Key::Enter);
+    assert_eq!(at_rest.cell("Price of C"), "300.00");
+
+    // Others exclude rows ahead of a list that is typed.
+    let mut typing = filtered();
+    typing.go(0, PRICE);
+    for (number, text) in ["201", "202", "203", "204"].iter().enumerate() {
+        typing.text(text);
+        typing.key(Key::Enter);
+        if number == 0 {
+            typing.others(&[price(3, "1")]);
+        }
+        typing.0.run_steps(3);
+    }
+    let prices = ["A", "B", "C", "D"].map(|symbol| typing.cell(&format!("Price of {symbol}")));
+    assert_eq!(prices, ["201.00", "202.00", "203.00", "204.00"]);
+}
+
+#[test]
+fn rows_keep_their_places_while_arrow_keys_move_the_cursor() {
+    let mut harness = three_rows();
+    harness.0.remove_cursor();
+    harness.app().grid.config.sort = vec![SortKey { column: "price".into(), descending: true }];
+    harness.frames();
+    harness.go(0, PRICE);
+    harness.app().pace = std::time::Duration::from_millis(100);
+    harness.key(Key::ArrowDown);
+    harness.others(&[price(3, "99")]);
+    assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"]);
+    harness.0.run_steps(20);
+    assert_eq!(harness.symbols(), ["CCC", "AAA", "BBB"]);
 }
 
 #[test]

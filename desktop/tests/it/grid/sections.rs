@@ -124,13 +124,17 @@ fn an_edited_section_is_shown_until_the_editor_closes() {
     let mut harness = in_sections();
     harness.app().grid.config.has_filters = true;
     harness.app().grid.config.filters.insert("price".into(), "<2".to_owned());
-    harness.frames();
+    harness.0.run_steps(20);
     harness.go(0, 0);
+    harness.0.run_steps(10);
     harness.text("Banks and others");
     harness.others(&[Change::set(row(4), &"price".into(), Literal::from("9"))]);
+    harness.0.run_steps(10);
     assert_eq!(harness.symbols(), ["Banks"], "its last row is filtered out, but it is being edited");
     harness.key(Key::Enter);
+    harness.key(Key::ArrowDown);
     (0..3).for_each(|_| harness.frames());
+    harness.0.run_steps(20);
     assert_eq!(harness.symbols(), Vec::<String>::new());
 }
 
