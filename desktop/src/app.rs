@@ -295,6 +295,7 @@ impl App {
         let root = windows.next().expect("a window is opened at every start");
         let others = windows.collect();
         state.joined = joined;
+        state.joined_servers = Servers::read(&folders.data_dir, write_atomically).bases();
         let (data_dir, ca) = (folders.data_dir.clone(), args.ca.clone());
         state.open_server = Some(Box::new(move |base| open_server(base, &data_dir, ca.as_deref())));
         Ok(Self {

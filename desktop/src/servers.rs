@@ -176,11 +176,6 @@ impl Joining {
         self.servers.known(&self.destination.base)?.account.as_ref()
     }
 
-    /// Returns the addresses of the servers that were joined.
-    pub fn bases(&self) -> Vec<String> {
-        self.servers.bases()
-    }
-
     /// Returns the authorities that the server's certificate may be from.
     pub fn trust(&self) -> Trust {
         let Destination { ca_file, fingerprint, .. } = &self.destination;
@@ -332,7 +327,8 @@ mod tests {
         joining.save_account(Some(account.clone())).unwrap();
         assert_eq!(join().account(), Some(&account));
         joining.save_account(None).unwrap();
-        assert_eq!((join().account(), join().bases()), (None, vec!["https://desk:1".to_owned()]));
+        assert_eq!(join().account(), None);
+        assert_eq!(read(folder.path()).bases(), ["https://desk:1"]);
     }
 
     #[test]

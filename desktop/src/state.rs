@@ -64,6 +64,8 @@ pub struct AppState {
     pub joined: Option<Joined>,
     /// Opens windows on another server, in a process of its own.
     pub open_server: Option<OpenServer>,
+    /// The servers that were joined before this process was started.
+    pub joined_servers: Vec<String>,
     /// The check for newer versions, if an administrator enabled it.
     pub updates: Option<Updates>,
     net: Net,
@@ -94,6 +96,7 @@ impl AppState {
             cpu_time: None,
             joined: None,
             open_server: None,
+            joined_servers: Vec::new(),
             updates: None,
             net,
             saver: WorkspaceSaver::new(file, saved),

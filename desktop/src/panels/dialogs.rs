@@ -43,7 +43,8 @@ pub struct Dialog {
 
 enum Kind {
     NewWatchlist,
-    Connect,
+    /// Asks for the address of another server; the servers that were joined before.
+    Connect(Vec<String>),
     Rename(WatchlistId),
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
@@ -64,7 +65,7 @@ impl Kind {
     fn title(&self) -> &'static str {
         let command = match self {
             Self::NewWatchlist => Command::OpenDialog(DialogKind::NewWatchlist),
-            Self::Connect => Command::OpenDialog(DialogKind::Connect),
+            Self::Connect(_) => Command::OpenDialog(DialogKind::Connect),
             Self::Rename(_) => Command::RenameShownList,
             Self::AddColumn(..) => ColumnCommand::Add.into(),
             Self::RenameColumn(..) => ColumnCommand::Rename.into(),
@@ -80,7 +81,7 @@ impl Kind {
     fn texts(&self) -> (&'static str, &'static str) {
         match self {
             Self::NewWatchlist => ("Name", "Create"),
-            Self::Connect => ("Address, as https://desk.example:7878", "Connect"),
+            Self::Connect(_) => ("Address, as https://desk.example:7878", "Connect"),
             Self::Rename(_) => ("Name", "Rename"),
             Self::AddColumn(..) => ("Title", "Add"),
             Self::RenameColumn(..) => ("Title", "Rename"),
@@ -149,9 +150,9 @@ impl Dialog {
         Self::with(Kind::NewWatchlist, "")
     }
 
-    /// Creates a dialog that asks for the address of another server.
-    pub fn connect() -> Self {
-        Self::with(Kind::Connect, "https://")
+    /// Creates a dialog that asks for the address of another server, and offers those that were joined before.
+    pub fn connect(joined: Vec<String>) -> Self {
+        Self::with(Kind::Connect(joined), "https://")
     }
 
     /// Creates a dialog that renames a watchlist.
@@ -280,6 +281,12 @@ impl Dialog {
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error);
                 }
+                if let Kind::Connect(joined) = &self.kind
+                    && let Some(base) = show_joined(ui, joined)
+                {
+                    self.text = base;
+                    confirmed = true;
+                }
                 let has_kind_focus = match &mut self.kind {
                     Kind::AddColumn(_, _, kind) => kind.show(ui),
                     Kind::Export { only_shown, replaced } => show_extent(ui, only_shown, replaced.is_some()),
@@ -288,7 +295,7 @@ impl Dialog {
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
                 // A click on a kind leaves nothing focused; Enter then confirms the dialog, too.
                 let has_no_focus = ui.memory(|memory| memory.focused().is_none());
-                confirmed = enter && (field.lost_focus() || has_kind_focus || has_no_focus);
+                confirmed |= enter && (field.lost_focus() || has_kind_focus || has_no_focus);
                 ui.horizontal(|ui| {
                     self.show_browse(ui);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -304,7 +311,7 @@ impl Dialog {
                 // The name is kept.
                 return (Some(self.with_error(reason.to_owned())), None);
             }
-            if let Kind::Connect = self.kind
+            if let Kind::Connect(_) = self.kind
                 && let Err(error) = address(self.text.trim())
             {
                 return (Some(self.with_error(sentence(&error))), None);
@@ -326,7 +333,7 @@ impl Dialog {
         match self.kind {
             Kind::Import | Kind::Export { .. } | Kind::Delete(..) | Kind::Deleted(..) => None,
             // Half an address is no error yet.
-            Kind::Connect => None,
+            Kind::Connect(_) => None,
             Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
                 let rejection = check_title("the name", self.text.trim()).err()?;
                 Some(match rejection.code {
@@ -386,7 +393,7 @@ impl Dialog {
         let text = self.text.trim().to_owned();
         let command = match &self.kind {
             Kind::NewWatchlist => AppCommand::Create(text),
-            Kind::Connect => AppCommand::Connect(text),
+            Kind::Connect(_) => AppCommand::Connect(text),
             Kind::Rename(watchlist) => {
                 let changes = vec![Change::rename(&text)];
                 AppCommand::Edit { watchlist: *watchlist, changes }
@@ -411,6 +418,14 @@ impl Dialog {
         };
         Some(command.into())
     }
+}
+
+/// Offers the servers that were joined before. Returns the one that was chosen.
+fn show_joined(ui: &mut Ui, joined: &[String]) -> Option<String> {
+    if !joined.is_empty() {
+        ui.weak("Joined before:");
+    }
+    joined.iter().find(|base| ui.button(base.as_str()).clicked()).cloned()
 }
 
 /// Asks what is exported. Returns whether one of the choices has the focus.

@@ -64,8 +64,18 @@ impl Act {
         self.removed_columns.extend(other.removed_columns);
     }
 
-    /// Describes the act if it removes something or concerns more than one row.
+    /// Whether the act is worth a notice: it removes something, or concerns more than one row.
+    fn is_told(&self) -> bool {
+        let rows = self.changed_rows.len() + self.added + self.moved;
+        let is_cleared = self.cleared_cells == self.changed_cells && self.cleared_cells > CLEARED_CELLS;
+        !self.removed_columns.is_empty() || self.removed.0 > 0 || is_cleared || rows > 1
+    }
+
+    /// Describes everything that the act does, if it is worth a notice.
     pub(super) fn text(&self, separators: Separators) -> Option<String> {
+        if !self.is_told() {
+            return None;
+        }
         let rows = |count| separators.format_count(count, "row", "rows");
         let cells = |count| separators.format_count(count, "cell was", "cells were");
         let mut clauses = Vec::new();
@@ -83,19 +93,18 @@ impl Act {
             (1, None) => clauses.push("1 row was removed for everyone".to_owned()),
             (count, _) => clauses.push(format!("{} were removed for everyone", rows(*count))),
         }
-        if self.added > 1 {
-            clauses.push(format!("{} were added", rows(self.added)));
+        let were = |count| if count == 1 { "was" } else { "were" };
+        for (count, what) in [(self.added, "added"), (self.moved, "moved")] {
+            if count > 0 {
+                clauses.push(format!("{} {} {what}", rows(count), were(count)));
+            }
         }
-        if self.moved > 1 {
-            clauses.push(format!("{} were moved", rows(self.moved)));
+        match self.changed_cells {
+            0 => {}
+            count if count == self.cleared_cells => clauses.push(format!("{} cleared", cells(count))),
+            count => clauses.push(format!("{} changed", cells(count))),
         }
-        let is_cleared = self.cleared_cells == self.changed_cells;
-        if is_cleared && (self.cleared_cells > CLEARED_CELLS || self.changed_rows.len() > 1) {
-            clauses.push(format!("{} cleared", cells(self.cleared_cells)));
-        } else if self.changed_rows.len() > 1 {
-            clauses.push(format!("{} changed", cells(self.changed_cells)));
-        }
-        (!clauses.is_empty()).then(|| format!("{}.", clauses.join("; ")))
+        Some(format!("{}.", clauses.join("; ")))
     }
 }
 
@@ -154,6 +163,7 @@ mod tests {
                 &[&[set(1, "5"), set(2, "5"), insert(8), insert(9)]],
                 Some("2 rows were added; 2 cells were changed."),
             ),
+            (&[&[set(1, "5"), insert(8)]], Some("1 row was added; 1 cell was changed.")),
         ] {
             assert_eq!(told(edits).as_deref(), text, "{edits:?}");
         }

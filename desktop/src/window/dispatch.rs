@@ -101,7 +101,7 @@ fn shown_name(window: &Window, state: &AppState) -> Arc<str> {
 fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
     window.overlays.dialog = Some(match kind {
         DialogKind::NewWatchlist => Dialog::new_watchlist(),
-        DialogKind::Connect => Dialog::connect(),
+        DialogKind::Connect => Dialog::connect(state.joined_servers.clone()),
         DialogKind::Import => Dialog::import(),
         DialogKind::Export => Dialog::export(&shown_name(window, state)),
         DialogKind::Delete(list) => {
