@@ -19,7 +19,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use self::calls::{Ask, Told};
+use self::calls::{Ask, Reply};
 pub use self::identity::Identity;
 use crate::{remote::Server, wake::Wake};
 
@@ -109,8 +109,10 @@ pub enum AccountEvent {
     },
     /// The person has signed out here.
     SignedOut,
-    /// Something to tell the person.
+    /// Something that the person has to know.
     Notice(String),
+    /// Something was answered that the windows draw.
+    Answered,
 }
 
 /// The account on the server that this process has joined.
@@ -118,11 +120,13 @@ pub enum AccountEvent {
 pub struct Account {
     server: Server,
     asks: SyncSender<Ask>,
-    told: Receiver<Told>,
+    replies: Receiver<Reply>,
     /// The account, once the server has named it.
     user: Option<User>,
     /// Name of the account that was last signed in.
     last_name: Option<String>,
+    /// Whether the server is joined with a session rather than with a token.
+    has_session: bool,
     sign_in: SignIn,
     sessions: Option<Result<OwnAccount, String>>,
     password: PasswordChange,
@@ -141,15 +145,17 @@ impl Account {
         server: Server,
         identity: Identity,
         last_name: Option<String>,
+        has_session: bool,
         wake: Wake,
     ) -> std::io::Result<Self> {
-        let (asks, told) = calls::start(server.clone(), identity, MAX_CALLS, wake)?;
+        let (asks, replies) = calls::start(server.clone(), identity, MAX_CALLS, wake)?;
         Ok(Self {
             server,
             asks,
-            told,
+            replies,
             user: None,
             last_name,
+            has_session,
             sign_in: SignIn::default(),
             sessions: None,
             password: PasswordChange::None,
@@ -172,6 +178,11 @@ impl Account {
     /// Returns the name of the account that was last signed in, on this computer.
     pub fn last_name(&self) -> Option<&str> {
         self.last_name.as_deref()
+    }
+
+    /// Whether the person has signed in, and can sign out; a token cannot.
+    pub fn has_session(&self) -> bool {
+        self.has_session && self.user.is_some()
     }
 
     /// Whether the account administers the server, and therefore owns every watchlist.
@@ -231,7 +242,7 @@ impl Account {
                 (self.sign_in.is_busy, self.sign_in.error) = (true, None);
                 Ask::SignIn { name, password, stays }
             }
-            AccountCommand::SignOut => Ask::SignOut,
+            AccountCommand::SignOut => Ask::SignOut(self.user.as_ref().map(|user| user.id)),
             AccountCommand::RequestSessions => {
                 self.password = PasswordChange::None;
                 Ask::Sessions
@@ -271,43 +282,43 @@ impl Account {
         self.sign_in = SignIn::default();
     }
 
-    /// Takes the next answer, and returns what the application has to do about it.
-    pub fn poll(&mut self) -> Option<Option<AccountEvent>> {
-        Some(match self.told.try_recv().ok()? {
-            Told::SignedIn { user, stays } => {
+    /// Takes the next answer; `None` if there is none.
+    pub fn poll(&mut self) -> Option<AccountEvent> {
+        Some(match self.replies.try_recv().ok()? {
+            Reply::SignedIn { user, stays } => {
                 self.welcomed(user.clone());
                 self.forget_answers();
-                Some(AccountEvent::SignedIn { user, stays })
+                AccountEvent::SignedIn { user, stays }
             }
-            Told::SignInFailed(why) => {
+            Reply::SignInFailed(why) => {
                 (self.sign_in.is_busy, self.sign_in.error) = (false, Some(why));
-                None
+                AccountEvent::Answered
             }
-            Told::SignedOut => {
+            Reply::SignedOut => {
                 self.forget_answers();
                 (self.user, self.last_name) = (None, None);
-                Some(AccountEvent::SignedOut)
+                AccountEvent::SignedOut
             }
-            Told::Notice(text) => Some(AccountEvent::Notice(text)),
-            Told::Sessions(sessions) => {
+            Reply::Notice(text) => AccountEvent::Notice(text),
+            Reply::Sessions(sessions) => {
                 self.sessions = Some(sessions);
-                None
+                AccountEvent::Answered
             }
-            Told::PasswordChanged(result) => {
+            Reply::PasswordChanged(result) => {
                 self.password = result.map_or_else(PasswordChange::Failed, |()| PasswordChange::Done);
-                None
+                AccountEvent::Answered
             }
-            Told::People(query, people) => {
+            Reply::People(query, people) => {
                 self.people = Some((query, people));
-                None
+                AccountEvent::Answered
             }
-            Told::Access(watchlist, access) => {
+            Reply::Access(watchlist, access) => {
                 self.access.insert(watchlist, access);
-                None
+                AccountEvent::Answered
             }
-            Told::AccessRefused(watchlist, why) => {
+            Reply::AccessRefused(watchlist, why) => {
                 self.refused = Some((watchlist, why));
-                None
+                AccountEvent::Answered
             }
         })
     }

@@ -105,9 +105,10 @@ pub fn join(joining: Joining, open_store: OpenStore, wake: &Wake) -> anyhow::Res
     let base = joining.destination.base.clone();
     let server = Server { base, trust: joining.trust(), proxy: Proxy::try_from_env() };
     let known = joining.account().cloned();
-    let identity = Identity::new(known.as_ref().is_some_and(|known| known.stays));
+    let identity = Identity::new(known.as_ref().filter(|known| known.stays).map(|known| known.id));
     let name = known.map(|known| known.name);
-    let account = Account::start(server.clone(), identity.clone(), name, wake.clone())
+    let has_session = joining.destination.token_file.is_none();
+    let account = Account::start(server.clone(), identity.clone(), name, has_session, wake.clone())
         .context("cannot start the thread of the account")?;
     let token_file = joining.destination.token_file.clone();
     let remote = RemoteServer { server, token_file, has_consent: joining.consent(), identity };

@@ -28,19 +28,31 @@ use crate::{
 /// A call to make.
 #[derive(Debug)]
 pub(super) enum Ask {
-    SignIn { name: String, password: Hidden, stays: bool },
-    SignOut,
+    SignIn {
+        name: String,
+        password: Hidden,
+        stays: bool,
+    },
+    /// Signs the account out that is signed in, if it is known.
+    SignOut(Option<UserId>),
     Sessions,
     EndSession(Uuid),
-    ChangePassword { old: Hidden, new: Hidden },
+    ChangePassword {
+        old: Hidden,
+        new: Hidden,
+    },
     People(String),
     Access(WatchlistId),
-    SetAccess { watchlist: WatchlistId, user: Option<UserId>, role: Option<ListRole> },
+    SetAccess {
+        watchlist: WatchlistId,
+        user: Option<UserId>,
+        role: Option<ListRole>,
+    },
 }
 
 /// An answer.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum Reply {
     SignedIn { user: User, stays: bool },
     SignInFailed(String),
     SignedOut,
@@ -58,30 +70,30 @@ pub(super) fn start(
     identity: Identity,
     capacity: usize,
     wake: Wake,
-) -> std::io::Result<(SyncSender<Ask>, Receiver<Told>)> {
+) -> std::io::Result<(SyncSender<Ask>, Receiver<Reply>)> {
     let (asks, queue) = sync_channel::<Ask>(capacity);
-    let (teller, told) = sync_channel(2 * capacity);
+    let (replies, answers) = sync_channel(2 * capacity);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut caller = Caller { server, identity, teller, wake };
+    let mut caller = Caller { server, identity, replies, wake };
     thread::Builder::new().name("afterglow-account".to_owned()).spawn(move || {
         for ask in queue {
             runtime.block_on(caller.answer(ask));
         }
     })?;
-    Ok((asks, told))
+    Ok((asks, answers))
 }
 
 struct Caller {
     server: Server,
     identity: Identity,
-    teller: SyncSender<Told>,
+    replies: SyncSender<Reply>,
     wake: Wake,
 }
 
 impl Caller {
-    fn tell(&self, told: Told) {
-        // The windows take the answers in every frame; if they are gone, nobody waits for one.
-        if self.teller.send(told).is_ok() {
+    fn reply(&self, reply: Reply) {
+        // Sending fails only if the windows are gone.
+        if self.replies.send(reply).is_ok() {
             (self.wake)();
         }
     }
@@ -98,13 +110,13 @@ impl Caller {
     async fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::SignIn { name, password, stays } => self.sign_in(name, password, stays).await,
-            Ask::SignOut => self.sign_out().await,
-            Ask::Sessions => self.tell_sessions().await,
+            Ask::SignOut(account) => self.sign_out(account).await,
+            Ask::Sessions => self.reply_sessions().await,
             Ask::EndSession(id) => {
                 let ended = self.call(Request::new("DELETE", format!("/api/v1/session/{id}"))).await;
                 match ended {
-                    Ok(_) => self.tell_sessions().await,
-                    Err(error) => self.tell(Told::Sessions(Err(error.to_string()))),
+                    Ok(_) => self.reply_sessions().await,
+                    Err(error) => self.reply(Reply::Sessions(Err(error.to_string()))),
                 }
             }
             Ask::ChangePassword { old, new } => {
@@ -114,27 +126,27 @@ impl Caller {
                     CallError::BadCredentials(_) => "the old password is wrong".to_owned(),
                     error => error.to_string(),
                 });
-                self.tell(Told::PasswordChanged(changed));
+                self.reply(Reply::PasswordChanged(changed));
                 // The other sessions have ended.
-                self.tell_sessions().await;
+                self.reply_sessions().await;
             }
             Ask::People(query) => {
                 let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
                 let people = self.call(Request::new("GET", format!("/api/v1/people?query={encoded}"))).await;
                 let people = people.and_then(|answer| answer.json::<List<PersonRef>>());
-                self.tell(Told::People(
+                self.reply(Reply::People(
                     query,
                     people.map(|people| people.list).map_err(|error| error.to_string()),
                 ));
             }
-            Ask::Access(watchlist) => self.tell_access(watchlist).await,
+            Ask::Access(watchlist) => self.reply_access(watchlist).await,
             Ask::SetAccess { watchlist, user, role } => {
                 let path = format!("/api/v1/watchlists/{watchlist}/access");
                 let set = self.call(Request::new("PUT", path).with(&SetAccess { user, role })).await;
                 if let Err(error) = set {
-                    self.tell(Told::AccessRefused(watchlist, error.to_string()));
+                    self.reply(Reply::AccessRefused(watchlist, error.to_string()));
                 }
-                self.tell_access(watchlist).await;
+                self.reply_access(watchlist).await;
             }
         }
     }
@@ -152,50 +164,53 @@ impl Caller {
         let (SignedIn { user, .. }, session) = match signed_in {
             Ok(signed_in) => signed_in,
             Err(CallError::BadCredentials(_)) => {
-                return self.tell(Told::SignInFailed("The name or the password is wrong.".to_owned()));
+                return self.reply(Reply::SignInFailed("The name or the password is wrong.".to_owned()));
             }
-            Err(error) => return self.tell(Told::SignInFailed(error.to_string())),
+            Err(error) => return self.reply(Reply::SignInFailed(error.to_string())),
         };
         let stored = if stays {
-            keyring::save(&self.server.base, &session)
+            keyring::save(&self.server.base, user.id, &session)
         } else {
             // One of an earlier sign-in is no longer wanted; without a store there is none.
-            drop(keyring::remove(&self.server.base));
+            drop(keyring::remove(&self.server.base, user.id));
             Ok(())
         };
         self.identity.set(Some(Credential::Session(session)));
-        self.tell(Told::SignedIn { user, stays: stays && stored.is_ok() });
+        self.reply(Reply::SignedIn { user, stays: stays && stored.is_ok() });
         if let Err(why) = stored {
             warn!(why, "the system has no password store");
             let text = "You are signed in until Afterglow is closed. This computer has no password store that could keep the session.";
-            self.tell(Told::Notice(text.to_owned()));
+            self.reply(Reply::Notice(text.to_owned()));
         }
     }
 
-    async fn sign_out(&mut self) {
-        let ended = self.call(Request::new("DELETE", "/api/v1/session")).await;
-        self.identity.set(None);
-        drop(keyring::remove(&self.server.base));
-        self.tell(Told::SignedOut);
+    async fn sign_out(&mut self, account: Option<UserId>) {
+        // First here: the person may quit before the server has answered.
+        let credential = self.identity.take();
+        if let Some(account) = account {
+            drop(keyring::remove(&self.server.base, account));
+        }
+        self.reply(Reply::SignedOut);
+        let ended = call(&self.server, credential.as_ref(), Request::new("DELETE", "/api/v1/session")).await;
         if let Err(error) = ended
             && !matches!(error, CallError::SignedOut)
         {
-            self.tell(Told::Notice(format!(
-                "You are signed out here, but the server was not told and keeps the session until it expires: {error}."
+            self.reply(Reply::Notice(format!(
+                "You are signed out here, but the server was not reached and keeps the session until it expires: {error}."
             )));
         }
     }
 
-    async fn tell_sessions(&self) {
+    async fn reply_sessions(&self) {
         let sessions = self.call(Request::new("GET", "/api/v1/session")).await;
         let sessions = sessions.and_then(|answer| answer.json());
-        self.tell(Told::Sessions(sessions.map_err(|error| error.to_string())));
+        self.reply(Reply::Sessions(sessions.map_err(|error| error.to_string())));
     }
 
-    async fn tell_access(&self, watchlist: WatchlistId) {
+    async fn reply_access(&self, watchlist: WatchlistId) {
         let access = self.call(Request::new("GET", format!("/api/v1/watchlists/{watchlist}/access"))).await;
         let access = access.and_then(|answer| answer.json::<List<AccessEntry>>());
-        self.tell(Told::Access(
+        self.reply(Reply::Access(
             watchlist,
             access.map(|access| access.list).map_err(|error| error.to_string()),
         ));

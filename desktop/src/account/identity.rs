@@ -2,35 +2,45 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use shared::ids::UserId;
+
 use super::keyring;
 use crate::remote::Credential;
 
 /// The credential of this process.
 #[derive(Clone, Debug)]
-pub struct Identity(Arc<Mutex<Held>>);
+pub struct Identity(Arc<Mutex<State>>);
 
 #[derive(Debug)]
-struct Held {
+struct State {
     credential: Option<Credential>,
-    /// Whether the system's password store may have one that was not read yet.
-    is_stored: bool,
+    /// The account whose session the system's password store may have, until that is read.
+    stored: Option<UserId>,
     /// Whether the server has rejected the last one.
     was_rejected: bool,
 }
 
 impl Identity {
-    /// Creates it without a credential. `is_stored` tells whether the system's password store has one.
-    pub fn new(is_stored: bool) -> Self {
-        Self(Arc::new(Mutex::new(Held { credential: None, is_stored, was_rejected: false })))
+    /// Creates it without a credential. `stored` is the account whose session the system's password store has.
+    pub fn new(stored: Option<UserId>) -> Self {
+        Self(Arc::new(Mutex::new(State { credential: None, stored, was_rejected: false })))
     }
 
     /// Returns the credential for a server; reads it from the password store the first time, which may wait for the person.
     pub fn credential(&self, base: &str) -> Option<Credential> {
-        let mut held = self.lock();
-        if std::mem::take(&mut held.is_stored) && held.credential.is_none() {
-            held.credential = keyring::load(base).ok().flatten().map(Credential::Session);
+        let mut state = self.lock();
+        if let Some(account) = state.stored.take()
+            && state.credential.is_none()
+        {
+            state.credential = keyring::load(base, account).ok().flatten().map(Credential::Session);
         }
-        held.credential.clone()
+        state.credential.clone()
+    }
+
+    /// Takes the credential away.
+    pub(super) fn take(&self) -> Option<Credential> {
+        std::mem::replace(&mut *self.lock(), State { credential: None, stored: None, was_rejected: false })
+            .credential
     }
 
     /// Returns the credential if it is known already.
@@ -40,14 +50,14 @@ impl Identity {
 
     /// Sets the credential.
     pub fn set(&self, credential: Option<Credential>) {
-        *self.lock() = Held { credential, is_stored: false, was_rejected: false };
+        *self.lock() = State { credential, stored: None, was_rejected: false };
     }
 
     /// Drops a credential that the server no longer accepts, unless another one was set meanwhile.
     pub fn reject(&self, credential: &Credential) {
-        let mut held = self.lock();
-        if held.credential.as_ref() == Some(credential) {
-            *held = Held { credential: None, is_stored: false, was_rejected: true };
+        let mut state = self.lock();
+        if state.credential.as_ref() == Some(credential) {
+            *state = State { credential: None, stored: None, was_rejected: true };
         }
     }
 
@@ -56,7 +66,7 @@ impl Identity {
         self.lock().was_rejected
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,7 +78,7 @@ mod tests {
     #[test]
     fn a_rejected_credential_is_dropped_unless_another_was_set() {
         let (old, new) = (Credential::Session("old".into()), Credential::Session("new".into()));
-        let identity = Identity::new(false);
+        let identity = Identity::new(None);
         identity.set(Some(old.clone()));
         identity.reject(&old);
         assert_eq!((identity.known(), identity.was_rejected()), (None, true));

@@ -281,13 +281,13 @@ impl Dialog {
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error);
                 }
-                if let Kind::Connect(joined) = &self.kind
-                    && let Some(base) = show_joined(ui, joined)
-                {
-                    self.text = base;
-                    confirmed = true;
-                }
                 let has_kind_focus = match &mut self.kind {
+                    Kind::Connect(joined) => {
+                        let chosen = show_joined(ui, joined);
+                        confirmed = chosen.is_some();
+                        self.text = chosen.unwrap_or_else(|| std::mem::take(&mut self.text));
+                        false
+                    }
                     Kind::AddColumn(_, _, kind) => kind.show(ui),
                     Kind::Export { only_shown, replaced } => show_extent(ui, only_shown, replaced.is_some()),
                     _ => false,
@@ -311,10 +311,8 @@ impl Dialog {
                 // The name is kept.
                 return (Some(self.with_error(reason.to_owned())), None);
             }
-            if let Kind::Connect(_) = self.kind
-                && let Err(error) = address(self.text.trim())
-            {
-                return (Some(self.with_error(sentence(&error))), None);
+            if let Some(error) = self.address_error() {
+                return (Some(self.with_error(error)), None);
             }
             if self.would_replace_file() {
                 return (Some(self), None);
@@ -342,6 +340,12 @@ impl Dialog {
                 })
             }
         }
+    }
+
+    /// Returns why the typed address is invalid, if the dialog asks for one.
+    fn address_error(&self) -> Option<String> {
+        let Kind::Connect(_) = self.kind else { return None };
+        address(self.text.trim()).err().map(|error| sentence(&error))
     }
 
     /// Draws the button that opens the system's file dialog, if the dialog asks for a file.

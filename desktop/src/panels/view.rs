@@ -39,7 +39,8 @@ impl WindowView<'_> {
         let lists = state.store.known_lists().len();
         conditions.set_role(self.list.and_then(|list| state.store.role(list)));
         let account = state.joined.as_ref().map(|joined| &joined.account);
-        let is_signed_in = account.is_some_and(|account| account.user().is_some());
+        let is_signed_in = account.is_some_and(|account| account.has_session());
+        let is_known = account.is_some_and(|account| account.user().is_some());
         for (when, holds) in [
             (When::Undo, state.store.can_undo(self.id)),
             (When::Redo, state.store.can_redo(self.id)),
@@ -49,8 +50,8 @@ impl WindowView<'_> {
             (When::OtherLists, lists > 1),
             (When::Offline, !matches!(state.store.connection(), Connection::Up { .. })),
             (When::SignedIn, is_signed_in),
-            (When::SignedOut, account.is_some() && !is_signed_in),
-            (When::SharedList, is_signed_in && watchlist.is_some()),
+            (When::SignedOut, account.is_some() && !is_known),
+            (When::SharedList, is_known && watchlist.is_some()),
         ] {
             conditions.add(when, holds);
         }

@@ -51,48 +51,61 @@ impl Joined {
         while let Some(event) = self.account.poll() {
             drained.has_answers = true;
             match event {
-                None => {}
-                Some(AccountEvent::Notice(text)) => store.notify_until_dismissed(text),
-                Some(AccountEvent::SignedIn { user, stays }) => {
+                AccountEvent::Answered => {}
+                AccountEvent::Notice(text) => store.notify_until_dismissed(text),
+                AccountEvent::SignedIn { user, stays } => {
                     let known = KnownAccount { id: user.id, name: user.name.to_string(), stays };
                     report_unsaved(self.joining.save_account(Some(known)), store, now);
-                    self.use_store_of(user.id, store, separators, now);
-                    drained.connects = true;
+                    drained.connects = self.use_store_of(Some(user.id), store, separators, now);
                 }
-                Some(AccountEvent::SignedOut) => {
+                AccountEvent::SignedOut => {
                     report_unsaved(self.joining.save_account(None), store, now);
                     store.disconnected(SIGNED_OUT.to_owned(), None, now);
+                    // The next person at this computer neither sees these watchlists nor adds to these edits.
+                    self.use_store_of(None, store, separators, now);
                     drained.disconnects = true;
                 }
             }
         }
         if matches!(store.connection(), Connection::Up { .. }) {
-            if self.account.user().is_none()
-                && let Some(user) = store.replica().user()
-            {
-                self.account.welcomed(user.clone());
+            let user = store.replica().user().cloned();
+            if let Some(user) = user.filter(|_| self.account.user().is_none()) {
+                let id = user.id;
+                self.account.welcomed(user);
+                if self.account.has_session() && self.store_of != Some(id) {
+                    // Before anything is sent: what waits in the store is somebody else's.
+                    self.use_store_of(Some(id), store, separators, now);
+                    drained.disconnects = true;
+                }
             }
             report_unsaved(self.joining.save(), store, now);
         }
         drained
     }
 
-    /// Uses the watchlists and edits of the account that has signed in, if those of another one are shown.
-    fn use_store_of(&mut self, user: UserId, store: &mut Store, separators: Separators, now: Duration) {
-        if self.store_of == Some(user) {
-            return;
+    /// Uses the watchlists and edits of an account, or of none, if those of another one are shown. Returns whether it does.
+    fn use_store_of(
+        &mut self,
+        account: Option<UserId>,
+        store: &mut Store,
+        separators: Separators,
+        now: Duration,
+    ) -> bool {
+        if self.store_of == account {
+            return true;
         }
         let unsent = store.replica().unanswered_count();
         store.finish_copies(now);
-        match (self.open_store)(Some(user)) {
+        match (self.open_store)(account) {
             Ok(opened) => *store = opened.with_notices_of(store),
             Err(error) => {
-                return store.notify_until_dismissed(format!(
-                    "The watchlists of this account cannot be kept on this computer ({error})."
+                store.notify_until_dismissed(format!(
+                    "The watchlists of this account cannot be kept on this computer ({error}). You stay offline."
                 ));
+                return false;
             }
         }
-        self.store_of = Some(user);
+        self.store_of = account;
         if unsent > 0 {
             let edits = separators.format_count(unsent, "edit", "edits");
             store.notify_until_dismissed(format!(
@@ -100,6 +113,7 @@ impl Joined {
                  again."
             ));
         }
+        true
     }
 }
 

@@ -99,7 +99,8 @@ impl Edits {
         Ok((inverse, kept.edit))
     }
 
-    /// Sends the changes of a rejected edit that can still be made. Returns what the rejected edit repeated.
+    /// Sends the changes of a rejected edit that can still be made. Returns the number of the new edit, and what the rejected one
+    /// repeated.
     ///
     /// # Errors
     /// As [`Self::edit`].
@@ -109,9 +110,9 @@ impl Edits {
         (window, watchlist): (WindowId, WatchlistId),
         rejected: EditId,
         changes: Vec<Change>,
-    ) -> Result<Option<Direction>, Rejection> {
+    ) -> Result<(EditId, Option<Direction>), Rejection> {
         let (inverse, edit) = self.edit(replica, window, watchlist, changes.clone())?;
-        Ok(self.undo.replace_rejected(window, rejected, (edit, changes, inverse)))
+        Ok((edit, self.undo.replace_rejected(window, rejected, (edit, changes, inverse))))
     }
 
     /// Returns why edits cannot be written to disk, once for each time that this begins.

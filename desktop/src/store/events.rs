@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
+    column::ColumnKey,
     edit::Change,
     ids::{ClientId, EditId, RowId, WatchlistId, WindowId},
     rejection::Rejection,
@@ -19,8 +20,9 @@ use super::{
     connection::Connection,
     copies::Copy,
     notices::Offer,
-    rest::{overwriting, rest_of},
+    rest::{Resent, overwriting, rest_of},
     state::Store,
+    undo::Direction,
     words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, rest_text, row_name, sentence},
 };
 
@@ -131,7 +133,10 @@ impl Store {
                     Outcome::Rejected(rejection) => {
                         self.handle_rejection((watchlist, window), edit, &rejection, &changes, now);
                     }
-                    Outcome::Accepted(_) => {}
+                    Outcome::Accepted(_) => drop(self.resent.remove(&edit)),
+                }
+                if self.replica.unanswered_count() == 0 {
+                    self.superseded.clear();
                 }
                 // Last, so that what remains of a rejected edit is kept already.
                 self.edits.outbox.remove(edit);
@@ -183,7 +188,7 @@ impl Store {
         }
     }
 
-    /// Handles the rejection of an edit: sends what can still be done of it, and tells the person.
+    /// Handles the rejection of an edit: sends what remains of it, and says what does not.
     fn handle_rejection(
         &mut self,
         (watchlist, window): (WatchlistId, WindowId),
@@ -193,35 +198,59 @@ impl Store {
         now: Duration,
     ) {
         self.notices.withdraw_undo(window);
-        let rest = self.watchlist(watchlist).and_then(|state| rest_of(state, rejection, changes));
-        let sent = rest.and_then(|rest| {
-            let at = (window, watchlist);
-            let sent = self.edits.send_rest(&mut self.replica, at, edit, rest.changes.clone());
-            Some((rest, sent.ok()?))
+        let list = self.replica.list(watchlist);
+        let is_set_later =
+            |row, column: &ColumnKey| list.is_some_and(|list| list.is_set_after(edit, row, column));
+        let rest = self.watchlist(watchlist).and_then(|state| {
+            rest_of((watchlist, state), &self.superseded, &is_set_later, rejection, changes)
         });
-        let (rest, repeated) = match sent {
-            Some((rest, repeated)) => (Some(rest), repeated),
-            None => (None, self.edits.undo.remove_rejected(window, edit)),
+        self.superseded.record(watchlist, changes, &is_set_later);
+        let sent = rest.as_ref().filter(|rest| !rest.changes.is_empty()).and_then(|rest| {
+            let at = (window, watchlist);
+            self.edits.send_rest(&mut self.replica, at, edit, rest.changes.clone()).ok()
+        });
+        let repeated = match &sent {
+            Some((_, repeated)) => *repeated,
+            None => self.edits.undo.remove_rejected(window, edit),
         };
-        let name = |row| self.row_name(watchlist, row);
-        let mut text = rejection_text(self.watchlist(watchlist), &name, rejection, changes, repeated);
-        if let Some(rest) = &rest {
-            text.push_str(&rest_text(rest, repeated));
-        } else if changes.len() > 1 && rejection.change.is_some() {
-            text.push_str(" Nothing else of this edit was done either.");
-        }
-        // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
-        match repeated {
-            Some(_) => self.notify(text, now),
-            None => {
-                let is_whole = rest.is_some() || changes.len() == 1;
-                let dropped = rest.map(|rest| rest.dropped).unwrap_or_default();
-                let overwriting = overwriting(rejection, changes, &dropped);
-                let offer =
-                    (is_whole && !overwriting.is_empty()).then(|| Offer::Overwrite(watchlist, overwriting));
-                self.notices.add(text, offer, None);
+        let earlier = self.resent.remove(&edit);
+        let Some(rest) = rest else {
+            return self.report_rejection((watchlist, rejection, changes), repeated, now);
+        };
+        let made = if sent.is_some() { rest.changes.len() } else { 0 };
+        let resent = match earlier {
+            Some(earlier) => {
+                Resent { dropped: earlier.dropped.into_iter().chain(rest.dropped).collect(), ..earlier }
             }
+            // Nothing that the person would miss.
+            None if rest.dropped.is_empty() => return,
+            None => {
+                let name = |row| self.row_name(watchlist, row);
+                let text = rejection_text(self.watchlist(watchlist), &name, rejection, changes, repeated);
+                Resent { notice: None, text, dropped: rest.dropped }
+            }
+        };
+        let text = format!("{}{}", resent.text, rest_text(resent.dropped.len(), made, repeated));
+        let offer = overwriting(&resent.dropped);
+        let offer = (repeated.is_none() && !offer.is_empty()).then(|| Offer::Overwrite(watchlist, offer));
+        // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
+        let at = repeated.map(|_| now);
+        let notice = self.notices.replace(resent.notice, text, offer, at);
+        if let Some((sent, _)) = sent {
+            self.resent.insert(sent, Resent { notice: Some(notice), ..resent });
         }
+    }
+
+    /// Says why an edit was rejected of which nothing remains.
+    fn report_rejection(
+        &mut self,
+        (watchlist, rejection, changes): (WatchlistId, &Rejection, &[Change]),
+        repeated: Option<Direction>,
+        now: Duration,
+    ) {
+        let name = |row| self.row_name(watchlist, row);
+        let text = rejection_text(self.watchlist(watchlist), &name, rejection, changes, repeated);
+        self.notices.add(text, None, repeated.map(|_| now));
     }
 
     /// Returns the name of a row, also of one that was removed not long ago.

@@ -78,6 +78,22 @@ impl Notices {
         }
     }
 
+    /// Replaces a notice, or adds one if it is gone or there was none. Returns its id.
+    pub(super) fn replace(
+        &mut self,
+        old: Option<u64>,
+        text: String,
+        offer: Option<Offer>,
+        at: Option<Duration>,
+    ) -> u64 {
+        if let Some(notice) = self.notices.iter_mut().find(|notice| Some(notice.id) == old) {
+            (notice.text, notice.offer, notice.at) = (text, offer, at);
+            return notice.id;
+        }
+        self.push(text, offer, None, at);
+        self.last_id
+    }
+
     fn push(&mut self, text: String, offer: Option<Offer>, window: Option<WindowId>, at: Option<Duration>) {
         self.last_id += 1;
         self.notices.push(Notice { id: self.last_id, text, offer, window, at });

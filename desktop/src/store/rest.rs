@@ -1,85 +1,162 @@
-//! The changes of a rejected edit that can still be made. An edit is all or nothing, but a person who pastes a hundred prices
-//! must not lose them because somebody else has changed one.
+//! What remains of a rejected edit. An edit is all or nothing, but a person who pastes a hundred prices must not lose them because
+//! somebody else has changed one.
+
+use std::collections::BTreeMap;
 
 use shared::{
+    column::ColumnKey,
     edit::{Change, Set},
+    ids::{RowId, WatchlistId},
     rejection::{Code, Rejection},
     value::Literal,
     watchlist::Watchlist,
 };
 
+/// A change that cannot be made any more, with the value of its cell if somebody else has set it.
+pub(super) type Dropped = (Change, Option<Literal>);
+
 /// What remains of a rejected edit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rest {
     /// The changes that can still be made.
     pub(super) changes: Vec<Change>,
-    /// The changes that cannot, without the one that the rejection names: cells that somebody else has changed, with their values,
-    /// and rows that were removed.
-    pub(super) dropped: Vec<(Change, Option<Literal>)>,
+    /// The changes that cannot.
+    pub(super) dropped: Vec<Dropped>,
 }
 
-/// Returns what remains of a rejected edit; `None` if it was rejected for a reason that concerns the whole edit, or nothing remains.
-pub(super) fn rest_of(state: &Watchlist, rejection: &Rejection, changes: &[Change]) -> Option<Rest> {
+/// An edit that has been sent with what remains of a rejected one, with the notice about both.
+#[derive(Clone, Debug)]
+pub(super) struct Resent {
+    /// The notice.
+    pub(super) notice: Option<u64>,
+    /// Why the first edit was rejected.
+    pub(super) text: String,
+    /// What could not be made so far.
+    pub(super) dropped: Vec<Dropped>,
+}
+
+/// The cells of rejected edits that later edits of this client set. Those edits were made on top of a value that never was the
+/// cell's: they are guarded by it, and rejected although nobody else has changed the cell.
+#[derive(Debug, Default)]
+pub(super) struct Superseded(BTreeMap<(WatchlistId, RowId, ColumnKey), Literal>);
+
+impl Superseded {
+    /// Records the cells of a rejected edit that a later one sets, with the values before both.
+    pub(super) fn record(
+        &mut self,
+        watchlist: WatchlistId,
+        changes: &[Change],
+        is_set_later: &dyn Fn(RowId, &ColumnKey) -> bool,
+    ) {
+        for change in changes {
+            if let Change::Set(Set { row, column, was: Some(was), .. }) = change
+                && is_set_later(*row, column)
+            {
+                let before = self.0.entry((watchlist, *row, column.clone()));
+                before.or_insert_with(|| was.clone());
+            }
+        }
+    }
+
+    /// Forgets everything, once no edit is unanswered.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Returns the value of a cell before the rejected edit that a change was made on top of.
+    fn before(&self, watchlist: WatchlistId, set: &Set) -> Option<&Literal> {
+        self.0.get(&(watchlist, set.row, set.column.clone()))
+    }
+}
+
+/// Returns what remains of a rejected edit; `None` if the reason concerns the whole edit.
+pub(super) fn rest_of(
+    (watchlist, state): (WatchlistId, &Watchlist),
+    superseded: &Superseded,
+    is_set_later: &dyn Fn(RowId, &ColumnKey) -> bool,
+    rejection: &Rejection,
+    changes: &[Change],
+) -> Option<Rest> {
     let concerns_one = matches!(
         rejection.code,
         Code::Conflict | Code::UnknownRow | Code::UnknownColumn | Code::ReadOnlyColumn
     );
     let rejected = rejection.change.filter(|_| concerns_one)?;
-    let rejected_change = changes.get(rejected)?;
     // Later changes may depend on a row that is inserted, or on a column that is added.
-    let can_be_dropped = matches!(rejected_change, Change::Set(_) | Change::Remove(_) | Change::Move(_));
-    if !can_be_dropped {
+    if !matches!(changes.get(rejected)?, Change::Set(_) | Change::Remove(_) | Change::Move(_)) {
         return None;
     }
-    let mut rest = Rest { changes: Vec::new(), dropped: Vec::new() };
+    let mut rest = Rest::default();
     for (index, change) in changes.iter().enumerate() {
-        if index == rejected {
-            continue;
-        }
-        match obstacle(state, change, changes) {
-            None => rest.changes.push(change.clone()),
-            Some(current) => rest.dropped.push((change.clone(), current)),
+        // The server knows the value of the rejected cell; what it was changed by may arrive later.
+        let known = rejection.current.as_ref().filter(|_| index == rejected);
+        match fate_of((watchlist, state), superseded, is_set_later, (change, changes), known) {
+            Fate::Made(same) if index == rejected && same == *change => rest.dropped.push((same, None)),
+            Fate::Made(change) => rest.changes.push(change),
+            Fate::Needless => {}
+            Fate::Impossible(current) => rest.dropped.push((change.clone(), current)),
         }
     }
-    (!rest.changes.is_empty()).then_some(rest)
+    Some(rest)
 }
 
-/// Returns why a change cannot be made any more: the value that somebody else has set, or nothing if its row was removed.
-fn obstacle(state: &Watchlist, change: &Change, changes: &[Change]) -> Option<Option<Literal>> {
+/// What becomes of a change of a rejected edit.
+enum Fate {
+    /// It can be made, perhaps with another guard.
+    Made(Change),
+    /// It has been made, or a later edit of this client makes another one in its place.
+    Needless,
+    /// It cannot be made: the value that somebody else has set, if that is the reason.
+    Impossible(Option<Literal>),
+}
+
+fn fate_of(
+    (watchlist, state): (WatchlistId, &Watchlist),
+    superseded: &Superseded,
+    is_set_later: &dyn Fn(RowId, &ColumnKey) -> bool,
+    (change, changes): (&Change, &[Change]),
+    known: Option<&Literal>,
+) -> Fate {
+    let made = || Fate::Made(change.clone());
     let row = match change {
         Change::Set(set) => set.row,
         Change::Move(moved) => moved.row,
-        Change::Remove(removed) => removed.row,
-        _ => return None,
+        Change::Remove(removed) if state.rows().get(removed.row).is_none() => return Fate::Needless,
+        _ => return made(),
     };
+    let is_inserted =
+        || changes.iter().any(|other| matches!(other, Change::Insert(insert) if insert.row == row));
     if state.rows().get(row).is_none() {
-        let is_inserted =
-            changes.iter().any(|other| matches!(other, Change::Insert(insert) if insert.row == row));
-        return (!is_inserted).then_some(None);
+        return if is_inserted() { made() } else { Fate::Impossible(None) };
     }
-    let Change::Set(Set { column, value, was: Some(was), .. }) = change else { return None };
-    let current = state.cell(row, column).to_literal();
-    (current != *was && current != *value).then_some(Some(current))
+    let Change::Set(set @ Set { column, value, was, .. }) = change else { return made() };
+    let is_settable = |entry: &shared::watchlist::ColumnEntry| entry.column.derive.is_none();
+    if !state.columns().visible_column(column).is_ok_and(is_settable) {
+        return Fate::Impossible(None);
+    }
+    if is_set_later(row, column) {
+        return Fate::Needless;
+    }
+    let current = known.cloned().unwrap_or_else(|| state.cell(row, column).to_literal());
+    let Some(was) = was else { return made() };
+    if current == *was {
+        made()
+    } else if current == *value {
+        Fate::Needless
+    } else if superseded.before(watchlist, set) == Some(&current) {
+        Fate::Made(Change::set_guarded(row, column, value.clone(), current))
+    } else {
+        Fate::Impossible(Some(current))
+    }
 }
 
 /// Returns the changes that set the dropped cells although somebody else has changed them.
-pub(super) fn overwriting(
-    rejection: &Rejection,
-    changes: &[Change],
-    dropped: &[(Change, Option<Literal>)],
-) -> Vec<Change> {
-    let rejected = rejection.change.and_then(|index| changes.get(index));
-    let rejected = rejected.filter(|_| rejection.code == Code::Conflict);
-    let first = rejected.map(|change| (change, rejection.current.clone()));
-    let others = dropped.iter().map(|(change, current)| (change, current.clone()));
-    first
-        .into_iter()
-        .chain(others)
-        .filter_map(|(change, current)| match (change, current) {
-            (Change::Set(set), Some(current)) => {
-                Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current))
-            }
-            _ => None,
-        })
-        .collect()
+pub(super) fn overwriting(dropped: &[Dropped]) -> Vec<Change> {
+    let overwriting = dropped.iter().filter_map(|(change, current)| match (change, current) {
+        (Change::Set(set), Some(current)) => {
+            Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
+        }
+        _ => None,
+    });
+    overwriting.collect()
 }

@@ -10,7 +10,7 @@ use std::{
 use shared::{
     account::ListRole,
     column::ColumnKey,
-    ids::{RowId, WatchlistId, WindowId},
+    ids::{EditId, RowId, WatchlistId, WindowId},
     limits::Limits,
     number::Separators,
     replica::Replica,
@@ -32,6 +32,7 @@ use super::{
     log::{Log, LogQuery},
     notices::{Notice, Notices},
     outbox::Clock,
+    rest::{Resent, Superseded},
     sparkline_history::SparklineHistory,
     sparklines::SparklineValues,
     window_reads::WindowReads,
@@ -56,6 +57,9 @@ pub struct Store {
     pub(super) copies: Copies,
     pub(super) announcements: Announcements,
     pub(super) sparkline_history: SparklineHistory,
+    /// What remains of rejected edits, by the edits in which it was sent.
+    pub(super) resent: BTreeMap<EditId, Resent>,
+    pub(super) superseded: Superseded,
 }
 
 impl Store {
@@ -82,6 +86,8 @@ impl Store {
             copies: Copies::default(),
             announcements: Announcements::default(),
             sparkline_history: SparklineHistory::default(),
+            resent: BTreeMap::new(),
+            superseded: Superseded::default(),
         })
     }
 

@@ -10,7 +10,7 @@ use shared::{
     watchlist::Watchlist,
 };
 
-use super::{rest::Rest, undo::Direction};
+use super::undo::Direction;
 
 /// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step. `row_name` also knows
 /// the names of removed rows.
@@ -57,28 +57,28 @@ pub(super) fn rejection_text(
     }
 }
 
-/// Describes what became of the other changes of a rejected edit, of which some could not be made either.
-pub(super) fn rest_text(rest: &Rest, repeated: Option<Direction>) -> String {
-    let (made, dropped) = (rest.changes.len(), rest.dropped.len());
-    let done = match repeated {
+/// Describes what becomes of the other changes of a rejected edit: the number of all that cannot be made, and of those that are sent
+/// again.
+pub(super) fn rest_text(dropped: usize, made: usize, repeated: Option<Direction>) -> String {
+    let doing = match repeated {
         None => "made",
         Some(Direction::Undo) => "undone",
         Some(Direction::Redo) => "redone",
     };
-    let count = |number| format!("{number} {}", if number == 1 { "change" } else { "changes" });
-    match dropped {
-        0 if made == 1 => format!(" The other change was {done}."),
-        0 => format!(" The other {} were {done}.", count(made)),
-        _ => {
-            let verb = |number| if number == 1 { "was" } else { "were" };
-            format!(
-                " {} {} not {done} for the same reason, the other {made} {}.",
-                count(dropped),
-                verb(dropped),
-                verb(made)
-            )
-        }
-    }
+    let others = |count: usize| match count {
+        1 => "1 other change was".to_owned(),
+        _ => format!("{count} other changes were"),
+    };
+    let rejected = match dropped.saturating_sub(1) {
+        0 => String::new(),
+        count => format!(" {} rejected as well.", others(count)),
+    };
+    let sent = match made {
+        0 => String::new(),
+        1 => format!(" 1 change is {doing} without it."),
+        _ => format!(" {made} changes are {doing} without it."),
+    };
+    rejected + &sent
 }
 
 /// Returns a value as a person types it.

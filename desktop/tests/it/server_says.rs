@@ -128,6 +128,37 @@ fn commit(revision: u64, changes: Vec<Change>) -> Commit {
     Commit { revision: Revision(revision), by, at: Timestamp::from_millis(0), changes }
 }
 
+/// Returns the edits that the program sends.
+fn sent(desk: &mut Desk) -> Vec<(EditId, Vec<Change>)> {
+    std::iter::from_fn(|| desk.store.poll_send())
+        .filter_map(|message| match message {
+            ClientMessage::Edit(edit) => Some((edit.edit, edit.changes)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn price_set(number: u128, value: &str, was: &str) -> Change {
+    Change::set_guarded(row(number), &"price".into(), value.into(), was.into())
+}
+
+/// Rejects an edit because bob has changed the cell of one of its changes to a value.
+fn reject(desk: &mut Desk, edit: EditId, change: usize, current: &str) {
+    let rejection = Rejection {
+        change: Some(change),
+        current: Some(current.into()),
+        by: Some("bob".into()),
+        ..Rejection::new(Code::Conflict, "conflict")
+    };
+    desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit, rejection }));
+}
+
+fn commit_of_bob(desk: &mut Desk, revision: u64, changes: Vec<Change>) {
+    let (from, to) = (Revision(revision - 1), Revision(revision));
+    let commits = vec![commit(revision, changes)];
+    desk.receive(ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits }));
+}
+
 fn server_accepted(edit: EditId, revision: u64) -> Accepted {
     Accepted { watchlist: LIST, edit, revision: Revision(revision) }
 }
@@ -224,14 +255,6 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
         |number, value: &str| Change::set_guarded(row(number), &"price".into(), value.into(), "70".into());
     let pasted = vec![set(1, "1"), set(2, "2"), set(3, "3"), set(4, "4")];
     desk.store.edit(LIST, WindowId(1), pasted).unwrap();
-    let sent = |desk: &mut Desk| -> Vec<(EditId, Vec<Change>)> {
-        std::iter::from_fn(|| desk.store.poll_send())
-            .filter_map(|message| match message {
-                ClientMessage::Edit(edit) => Some((edit.edit, edit.changes)),
-                _ => None,
-            })
-            .collect()
-    };
     let first = sent(&mut desk).remove(0).0;
     // Bob has changed two of the cells, and removed a row.
     let changes = vec![
@@ -252,8 +275,8 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
     assert_eq!(
         desk.notices(),
         [
-            "Your 2 for T Price was rejected: bob changed it to 66 first. 2 changes were not made for the same reason, the other \
-          1 was."
+            "Your 2 for T Price was rejected: bob changed it to 66 first. 2 other changes were rejected as well. 1 change is \
+          made without it."
         ]
     );
     let overwrite = |number, value: &str, current: &str| {
@@ -281,21 +304,13 @@ fn the_rest_of_an_undo_is_undone_and_can_be_redone() {
     let set = |number, value: &str, was: &str| {
         Change::set_guarded(row(number), &"price".into(), value.into(), was.into())
     };
-    let sent = |desk: &mut Desk| -> Vec<EditId> {
-        std::iter::from_fn(|| desk.store.poll_send())
-            .filter_map(|message| match message {
-                ClientMessage::Edit(edit) => Some(edit.edit),
-                _ => None,
-            })
-            .collect()
-    };
     desk.store
         .edit(LIST, WindowId(1), vec![set(1, "1", "70"), set(2, "2", "70"), set(3, "3", "70")])
         .unwrap();
-    let pasted = sent(&mut desk)[0];
+    let pasted = sent(&mut desk)[0].0;
     desk.receive(ServerMessage::Accepted(server_accepted(pasted, 6)));
     desk.store.undo(WindowId(1), NOW).unwrap();
-    let undo = sent(&mut desk)[0];
+    let undo = sent(&mut desk)[0].0;
     let rejection = Rejection {
         change: Some(1),
         current: Some("50.5".into()),
@@ -303,8 +318,8 @@ fn the_rest_of_an_undo_is_undone_and_can_be_redone() {
         ..Rejection::new(Code::Conflict, "conflict")
     };
     desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit: undo, rejection }));
-    assert_eq!(desk.notices(), ["Not undone: bob changed T Price to 50.5. The other 2 changes were undone."]);
-    let rest = sent(&mut desk)[0];
+    assert_eq!(desk.notices(), ["Not undone: bob changed T Price to 50.5. 2 changes are undone without it."]);
+    let rest = sent(&mut desk)[0].0;
     desk.receive(ServerMessage::Accepted(server_accepted(rest, 8)));
     let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
     assert_eq!((&*prices[0], &*prices[2]), ("70", "70"));
@@ -312,6 +327,83 @@ fn the_rest_of_an_undo_is_undone_and_can_be_redone() {
     desk.store.redo(WindowId(1), NOW).unwrap();
     let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
     assert_eq!((&*prices[0], &*prices[2]), ("1", "3"));
+}
+
+#[test]
+fn values_that_others_have_set_as_well_are_no_conflicts() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T", "AA"]));
+    let pasted = vec![price_set(1, "1", "70"), price_set(2, "2", "70"), price_set(3, "3", "70")];
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    let edit = sent(&mut desk)[0].0;
+    let same = vec![price_set(1, "1", "70"), price_set(2, "2", "70")];
+    commit_of_bob(&mut desk, 6, same);
+    reject(&mut desk, edit, 0, "1");
+    assert_eq!(desk.notices(), Vec::<String>::new());
+    let rest = sent(&mut desk);
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].1, [price_set(3, "3", "70")], "in one edit");
+}
+
+/// Bob's change may arrive after the rejection that it causes.
+#[test]
+fn several_rejections_of_one_edit_are_one_notice() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T", "AA"]));
+    let pasted = vec![price_set(1, "1", "70"), price_set(2, "2", "70"), price_set(3, "3", "70")];
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    let edit = sent(&mut desk)[0].0;
+    reject(&mut desk, edit, 0, "66");
+    let rest = sent(&mut desk).remove(0);
+    assert_eq!(rest.1, [price_set(2, "2", "70"), price_set(3, "3", "70")]);
+    reject(&mut desk, rest.0, 0, "77");
+    let last = sent(&mut desk).remove(0);
+    reject(&mut desk, last.0, 0, "88");
+    assert_eq!(
+        desk.notices(),
+        [
+            "Your 1 for MMM Price was rejected: bob changed it to 66 first. 2 other changes were rejected as well."
+        ]
+    );
+    let overwrite = vec![price_set(1, "1", "66"), price_set(2, "2", "77"), price_set(3, "3", "88")];
+    assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, overwrite)), "all of them");
+    assert!(!desk.store.can_undo(WindowId(1)));
+}
+
+#[test]
+fn an_edit_on_top_of_a_rejected_one_is_kept() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
+    desk.store.edit(LIST, WindowId(1), vec![price_set(1, "1", "70"), price_set(2, "2", "70")]).unwrap();
+    desk.store.edit(LIST, WindowId(1), vec![price_set(1, "5", "1")]).unwrap();
+    let edits = sent(&mut desk);
+    commit_of_bob(&mut desk, 6, vec![price_set(2, "66", "70")]);
+    reject(&mut desk, edits[0].0, 1, "66");
+    assert!(sent(&mut desk).is_empty(), "the later edit sets the other cell");
+    // The server has never seen the 1 that the later edit is guarded by.
+    reject(&mut desk, edits[1].0, 0, "70");
+    let again = sent(&mut desk);
+    assert_eq!(again[0].1, [price_set(1, "5", "70")]);
+    assert_eq!(desk.notices(), ["Your 2 for T Price was rejected: bob changed it to 66 first."]);
+    let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
+    assert_eq!(prices, ["5", "66"]);
+}
+
+#[test]
+fn a_removed_column_does_not_take_the_other_columns_of_a_paste_with_it() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
+    let target = |number| Change::set(row(number), &"target".into(), "9".into());
+    let pasted = vec![price_set(1, "1", "70"), target(1), price_set(2, "2", "70"), target(2)];
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    let edit = sent(&mut desk)[0].0;
+    let removed = shared::edit::ColumnRef { key: "target".into() };
+    commit_of_bob(&mut desk, 6, vec![Change::RemoveColumn(removed)]);
+    let rejection =
+        Rejection { change: Some(1), ..Rejection::new(Code::UnknownColumn, "the column Target was removed") };
+    desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit, rejection }));
+    assert_eq!(sent(&mut desk)[0].1, [price_set(1, "1", "70"), price_set(2, "2", "70")]);
+    assert_eq!(desk.notices().len(), 1);
 }
 
 #[test]

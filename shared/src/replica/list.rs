@@ -91,6 +91,11 @@ impl ListReplica {
         self.pending.window_of(row, column)
     }
 
+    /// Whether a pending edit after the given one sets a cell.
+    pub fn is_set_after(&self, edit: EditId, row: RowId, column: &ColumnKey) -> bool {
+        self.pending.is_set_after(edit, row, column)
+    }
+
     /// Returns this client's role on the watchlist; `None` if the server has not told it.
     pub fn role(&self) -> Option<ListRole> {
         self.role

@@ -224,7 +224,7 @@ impl Editor {
         let store =
             Store::open(&given.folder.join("outbox"), Instant::now, server::files::write_atomically).unwrap();
         let server = Server { base: given.base.clone(), trust: Trust::default(), proxy: None };
-        let identity = Identity::new(false);
+        let identity = Identity::new(None);
         if let Some(name) = &given.person {
             identity.set(Some(signed_in(&server, name, &given.folder.join("session"))));
         }

@@ -73,6 +73,12 @@ impl PendingEdits {
             .map(|mark| mark.window)
     }
 
+    /// Whether an edit after the given one sets a cell.
+    pub(super) fn is_set_after(&self, edit: EditId, row: RowId, column: &ColumnKey) -> bool {
+        let marks = self.marks.get(&row).into_iter().flatten();
+        marks.into_iter().any(|mark| mark.edit > edit && mark.column.as_ref() == Some(column))
+    }
+
     /// Returns the changes of an edit.
     pub(in super::super) fn changes(&self, edit: EditId) -> Option<&[Change]> {
         self.edits.iter().find(|pending| pending.edit == edit).map(|pending| pending.changes.as_slice())
