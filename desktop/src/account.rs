@@ -9,7 +9,7 @@ mod keyring;
 
 use std::{
     collections::BTreeMap,
-    sync::mpsc::{Receiver, SyncSender},
+    sync::mpsc::{Receiver, SyncSender, TrySendError},
 };
 
 use shared::{
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use self::calls::{Ask, Reply};
 pub use self::identity::Identity;
-use crate::{remote::Server, wake::Wake};
+use crate::{remote::Server, store::sentence, wake::Wake};
 
 /// Maximum number of calls that wait.
 const MAX_CALLS: usize = 64;
@@ -134,6 +134,8 @@ pub struct Account {
     access: BTreeMap<WatchlistId, Result<Vec<AccessEntry>, String>>,
     /// Why the last change of a role was refused, with the watchlist.
     refused: Option<(WatchlistId, String)>,
+    /// Why a request without another place for its answer was not sent.
+    unsent: Option<String>,
 }
 
 impl Account {
@@ -162,6 +164,7 @@ impl Account {
             people: None,
             access: BTreeMap::new(),
             refused: None,
+            unsent: None,
         })
     }
 
@@ -262,10 +265,22 @@ impl Account {
                 Ask::SetAccess { watchlist, user, role }
             }
         };
-        if self.asks.try_send(ask).is_err() {
-            // The thread has stopped, or many calls wait for a server that does not answer.
-            self.sign_in.is_busy = false;
-            self.sign_in.error = Some("Too many requests wait for the server.".to_owned());
+        if let Err(TrySendError::Full(ask) | TrySendError::Disconnected(ask)) = self.asks.try_send(ask) {
+            self.answer_unsent(ask);
+        }
+    }
+
+    /// Answers a request for which there is no room, because many wait for a server that does not answer.
+    fn answer_unsent(&mut self, ask: Ask) {
+        let why = || "too many requests wait for the server; try again later".to_owned();
+        match ask {
+            Ask::SignIn { .. } => (self.sign_in.is_busy, self.sign_in.error) = (false, Some(why())),
+            Ask::SignOut(_) | Ask::EndSession(_) => self.unsent = Some(sentence(&why())),
+            Ask::Sessions => self.sessions = Some(Err(why())),
+            Ask::ChangePassword { .. } => self.password = PasswordChange::Failed(why()),
+            Ask::People(query) => self.people = Some((query, Err(why()))),
+            Ask::Access(watchlist) => drop(self.access.insert(watchlist, Err(why()))),
+            Ask::SetAccess { watchlist, .. } => self.refused = Some((watchlist, why())),
         }
     }
 
@@ -284,6 +299,9 @@ impl Account {
 
     /// Takes the next answer; `None` if there is none.
     pub fn poll(&mut self) -> Option<AccountEvent> {
+        if let Some(why) = self.unsent.take() {
+            return Some(AccountEvent::Notice(why));
+        }
         Some(match self.replies.try_recv().ok()? {
             Reply::SignedIn { user, stays } => {
                 self.welcomed(user.clone());

@@ -93,6 +93,12 @@ fn joining(args: &Args, data_dir: &Path) -> Result<Option<Joining>, String> {
         }
         (None, None) => return Ok(None),
     };
+    if let (Some(ca), true) = (&args.ca, destination.fingerprint.is_some()) {
+        return Err(format!(
+            "The connection file names the only authority that the server's certificate may be from. Start without --ca {}.",
+            ca.display()
+        ));
+    }
     destination.ca_file = args.ca.clone();
     Ok(Some(Joining::new(destination, Servers::read(data_dir, write_atomically))))
 }

@@ -37,8 +37,20 @@ pub struct Destination {
     pub ca_file: Option<PathBuf>,
     /// Fingerprint of the only authority that the server's certificate may be from.
     pub fingerprint: Option<Fingerprint>,
-    /// Connection file that names `token_file` or `fingerprint`. It is untrusted: someone else may have written it.
-    pub connection_file: Option<PathBuf>,
+    /// Who named the server.
+    pub origin: Origin,
+}
+
+/// Who named a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The person.
+    #[default]
+    Person,
+    /// A link, which any web page may contain.
+    Link,
+    /// A connection file, which someone else may have written.
+    File(PathBuf),
 }
 
 #[derive(Deserialize)]
@@ -105,11 +117,12 @@ impl Destination {
                     .map_err(|_not_an_id| invalid("the watchlist's id is not a UUID"))?,
             ),
         };
-        Ok(Self { base, watchlist, ..Self::default() })
+        Ok(Self { base, watchlist, origin: Origin::Link, ..Self::default() })
     }
 
-    /// Parses a TOML file with `server = "https://HOST:PORT"` and optionally `watchlist`, `token_file`, the name of a file
-    /// in the same folder, and `ca_fingerprint`, the SHA-256 of the certificate of the server's authority.
+    /// Parses a TOML file with `server = "https://HOST:PORT"` and optionally `watchlist`, `token_file`, the name
+    /// of a file in the same folder, and `ca_fingerprint`, the SHA-256 of the certificate of the server's
+    /// authority.
     fn from_file(path: &Path, data_dir: &Path) -> Result<Self, String> {
         let invalid = |why: &str| invalid_file(path, why);
         let table: toml::Table = read_text(path)?
@@ -137,9 +150,8 @@ impl Destination {
         if fingerprint.is_some() && !Parts::of(&base).is_ok_and(|parts| parts.is_encrypted) {
             return Err(invalid("ca_fingerprint needs a server that begins with https://"));
         }
-        let is_named = token_file.is_some() || fingerprint.is_some();
-        let connection_file = is_named.then(|| path.to_owned());
-        Ok(Self { base, watchlist, token_file, ca_file: None, fingerprint, connection_file })
+        let origin = Origin::File(path.to_owned());
+        Ok(Self { base, watchlist, token_file, ca_file: None, fingerprint, origin })
     }
 }
 
@@ -222,7 +234,8 @@ mod tests {
             ("afterglow://[::1]:7000/".to_owned(), "http://[::1]:7000", None),
             ("afterglow://desk".to_owned(), "https://desk:7878", None),
         ] {
-            let destination = Destination { base: base.to_owned(), watchlist, ..Destination::default() };
+            let base = base.to_owned();
+            let destination = Destination { base, watchlist, origin: Origin::Link, ..Destination::default() };
             assert_eq!(read(&link), Ok(destination), "{link}");
         }
     }
@@ -263,8 +276,8 @@ mod tests {
         assert_eq!(destination.base, "http://desk:7000");
         assert_eq!(destination.watchlist, Some(WatchlistId(LIST.parse().unwrap())));
         assert_eq!(
-            (destination.token_file.as_ref(), destination.connection_file.as_ref()),
-            (Some(&token), Some(&path))
+            (destination.token_file.as_ref(), &destination.origin),
+            (Some(&token), &Origin::File(path.clone()))
         );
         let address = Url::from_file_path(&path).unwrap().to_string();
         assert_eq!(read(address), Ok(destination), "a file address, as file managers pass it");

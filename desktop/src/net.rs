@@ -23,7 +23,7 @@ use shared::{
 };
 use tokio::{
     sync::mpsc,
-    time::{interval, sleep_until},
+    time::{interval, sleep_until, timeout},
 };
 
 use crate::{remote::Credential, wake::Wake};
@@ -39,6 +39,8 @@ const ROUND_TRIP_INTERVAL: Duration = Duration::from_secs(15);
 const SUSPEND_GAP: Duration = Duration::from_secs(10);
 /// Time after which a request to retry abandons an attempt to connect. An earlier one would only start the same attempt again.
 const HUNG_ATTEMPT: Duration = Duration::from_secs(3);
+/// Time that an attempt to connect has to end when the handle is dropped; it goes on by itself after that.
+const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval of the heartbeat checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -143,9 +145,11 @@ impl Net {
         let (sender, events) = std_mpsc::sync_channel(MAX_EVENTS);
         let out = Out { events: sender, wake, attempt: Arc::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::Builder::new()
-            .name("afterglow-net".to_owned())
-            .spawn(move || runtime.block_on(run(Box::new(locate), receiver, out)))?;
+        let thread = thread::Builder::new().name("afterglow-net".to_owned()).spawn(move || {
+            runtime.block_on(run(Box::new(locate), receiver, out));
+            // Does not wait for an attempt that hangs.
+            runtime.shutdown_background();
+        })?;
         Ok(Self { commands, events, thread: Some(thread) })
     }
 
@@ -227,12 +231,10 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
     let mut backoff = Backoff::default();
     loop {
         out.send(NetEvent::Connecting);
-        let (located, found) = tokio::task::spawn_blocking(move || {
-            let found = locate.locate();
-            (locate, found)
-        })
-        .await
-        .expect("finding the server does not panic");
+        let Some((located, found, is_retry_requested)) = locate_until_dropped(locate, &mut commands).await
+        else {
+            return;
+        };
         locate = located;
         let reason = match found {
             Ok(endpoint) => match connect(&endpoint, &mut commands, &out, &mut backoff).await {
@@ -252,11 +254,45 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
                 continue;
             }
         };
+        if is_retry_requested {
+            backoff.reset();
+            continue;
+        }
         let longest = locate.max_delay().unwrap_or(Duration::MAX);
         let delay = Duration::from_millis(backoff.next_delay_ms(random())).min(longest);
         out.send(NetEvent::Down { reason, retry_in: delay });
         if !wait_for_retry(&mut commands, Some(Instant::now() + delay)).await {
             return;
+        }
+    }
+}
+
+/// Finds the endpoint. Returns it with whether another attempt was requested in the meantime, or `None` if the handle was dropped.
+async fn locate_until_dropped(
+    mut locate: Box<dyn Locate>,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Option<(Box<dyn Locate>, Result<Endpoint, LocateError>, bool)> {
+    let started = Instant::now();
+    let mut located = tokio::task::spawn_blocking(move || {
+        let found = locate.locate();
+        (locate, found)
+    });
+    let mut is_retry_requested = false;
+    loop {
+        tokio::select! {
+            located = &mut located => {
+                let (locate, found) = located.expect("finding the server does not panic");
+                return Some((locate, found, is_retry_requested));
+            }
+            command = commands.recv() => match command {
+                None => {
+                    drop(timeout(DROP_TIMEOUT, located).await);
+                    return None;
+                }
+                Some(Command::RetryNow) => is_retry_requested |= started.elapsed() >= HUNG_ATTEMPT,
+                // Not connected; the replica sends the message again.
+                Some(Command::Send(_) | Command::Reconnect) => {}
+            }
         }
     }
 }
@@ -367,7 +403,7 @@ async fn connect(
                 Some(Command::RetryNow) if !opened && started.elapsed() >= HUNG_ATTEMPT => {
                     break Ended::RetryRequested;
                 }
-                Some(Command::Reconnect) => break Ended::Lost("reconnecting with a new client id".to_owned()),
+                Some(Command::Reconnect) => break Ended::Lost("reconnecting".to_owned()),
                 Some(Command::Send(_) | Command::RetryNow) => {}
             }
         }

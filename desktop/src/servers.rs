@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use shared::ids::UserId;
 
 use crate::{
-    destination::Destination,
+    destination::{Destination, Origin},
     files::WriteFile,
     remote::{Fingerprint, Trust},
 };
@@ -147,6 +147,10 @@ pub struct Joining {
     servers: Servers,
     /// Destination, with the token file and the authorities in use.
     pub destination: Destination,
+    /// Whether a server of this address was joined before.
+    pub is_known: bool,
+    /// Whether the destination names another authority than the one that the server was joined with.
+    pub changes_authority: bool,
     has_consent: Arc<AtomicBool>,
     /// Whether the server has accepted this client.
     is_saved: bool,
@@ -156,19 +160,20 @@ impl Joining {
     /// Creates it with the destination's token file and authorities, or else those that the server was joined with before.
     pub fn new(mut destination: Destination, servers: Servers) -> Self {
         let known = servers.known(&destination.base).cloned();
-        let is_new = known.is_none();
+        let is_known = known.is_some();
         let known = known.unwrap_or_default();
         let is_known_token = destination.token_file.is_none() || destination.token_file == known.token_file;
-        // The authority of a server that is new replaces nothing, and nothing is sent to it unasked.
-        let is_known_authority =
-            is_new || destination.fingerprint.is_none() || destination.fingerprint == known.fingerprint;
-        // What the command line says is the person's own choice.
-        let has_consent = is_known_token && is_known_authority || destination.connection_file.is_none();
+        let changes_authority =
+            is_known && destination.fingerprint.is_some() && destination.fingerprint != known.fingerprint;
+        // What the person has named needs no question.
+        let has_consent =
+            destination.origin == Origin::Person || (is_known && is_known_token && !changes_authority);
         destination.token_file = destination.token_file.or(known.token_file);
         if destination.fingerprint.is_none() && destination.ca_file.is_none() {
             (destination.fingerprint, destination.ca_file) = (known.fingerprint, known.ca_file);
         }
-        Self { servers, destination, has_consent: Arc::new(AtomicBool::new(has_consent)), is_saved: false }
+        let has_consent = Arc::new(AtomicBool::new(has_consent));
+        Self { servers, destination, is_known, changes_authority, has_consent, is_saved: false }
     }
 
     /// Returns the account that was last signed in to the server, if the person signs in there.
@@ -233,7 +238,7 @@ mod tests {
         Destination {
             base: base.to_owned(),
             token_file: token_file.map(PathBuf::from),
-            connection_file: connection_file.map(PathBuf::from),
+            origin: connection_file.map_or(Origin::Person, |file| Origin::File(file.into())),
             ..Destination::default()
         }
     }
@@ -299,6 +304,28 @@ mod tests {
     }
 
     #[test]
+    fn a_link_or_a_file_needs_consent_for_a_server_that_was_not_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        let fingerprint = |byte: &str| Some(byte.repeat(32).parse().unwrap());
+        let join = |origin, fingerprint| {
+            let base = "https://desk:1".to_owned();
+            let destination = Destination { base, fingerprint, origin, ..Destination::default() };
+            Joining::new(destination, read(folder.path()))
+        };
+        let file = || Origin::File("/a/desk.afterglow".into());
+        for origin in [Origin::Link, file()] {
+            assert!(join(origin, None).needs_consent(), "an unknown server");
+        }
+        assert!(!join(Origin::Person, None).needs_consent());
+        join(file(), fingerprint("ab")).save().unwrap();
+        assert!(!join(Origin::Link, None).needs_consent(), "joined before");
+        assert!(!join(file(), fingerprint("ab")).needs_consent(), "the same authority");
+        let other = join(file(), fingerprint("cd"));
+        assert!(other.needs_consent() && other.changes_authority, "another authority");
+        assert_eq!(join(Origin::Person, None).trust().fingerprint, fingerprint("ab"));
+    }
+
+    #[test]
     fn an_invalid_file_is_renamed_before_it_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "{").unwrap();
@@ -329,24 +356,5 @@ mod tests {
         joining.save_account(None).unwrap();
         assert_eq!(join().account(), None);
         assert_eq!(read(folder.path()).bases(), ["https://desk:1"]);
-    }
-
-    #[test]
-    fn another_authority_for_a_known_server_needs_consent() {
-        let folder = tempfile::tempdir().unwrap();
-        let join = |digit: &str| {
-            let fingerprint = Some(digit.repeat(64).parse().unwrap());
-            let file = Some("/a/desk.afterglow".into());
-            let destination =
-                Destination { fingerprint, connection_file: file, ..to("https://desk:1", None, None) };
-            Joining::new(destination, read(folder.path()))
-        };
-        let mut first = join("a");
-        assert!(!first.needs_consent(), "nothing is known of the server, and nothing is sent to it unasked");
-        first.save().unwrap();
-        assert!(!join("a").needs_consent());
-        assert!(join("b").needs_consent());
-        let again = Joining::new(to("https://desk:1", None, None), read(folder.path()));
-        assert_eq!(again.trust().fingerprint, Some("a".repeat(64).parse().unwrap()));
     }
 }

@@ -197,11 +197,16 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Restore(args) => {
             let restored = runtime()?.block_on(backup::restore(&args.folder.path()?, &args.file))?;
             print_checked(&args.file, &restored.lists)?;
-            if restored.has_accounts {
-                let text = "the accounts, roles and tokens are those of the backup, and everybody has to sign in again: disable and \
-                            revoke again what was disabled or revoked since\n";
-                print(text.as_bytes())?;
-            }
+            let accounts = match restored.has_accounts {
+                true => {
+                    "the accounts, roles and tokens are those of the backup, and everybody has to sign in again: \
+                      disable and revoke again what was disabled or revoked since\n"
+                }
+                false => {
+                    "the backup has no accounts: those of the data folder, if it has any, are unchanged\n"
+                }
+            };
+            print(accounts.as_bytes())?;
             match restored.replaced {
                 Some(replaced) => {
                     print(format!("the replaced journal is kept as {}\n", replaced.display()).as_bytes())

@@ -215,7 +215,7 @@ mod tests {
 
     fn created(folder: &Path, name: &str) -> TlsFiles {
         let now = Timestamp::from_millis(1_790_000_000_000);
-        let created = create_self_signed(folder, &[name.to_owned()], now).unwrap();
+        let created = create_self_signed(&folder.join("tls"), &[name.to_owned()], now).unwrap();
         TlsFiles { certificate: created.certificate, key: created.key }
     }
 

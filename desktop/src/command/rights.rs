@@ -1,6 +1,6 @@
 //! Which role on the shown watchlist a command needs. The server decides; the desktop says beforehand what it would refuse.
 
-use shared::{account::ListRole, edit::Change};
+use shared::{account::ListRole, edit::Change, ids::WatchlistId};
 
 use super::{
     app::AppCommand,
@@ -14,12 +14,11 @@ pub const VIEW_ONLY: &str = "You can only view this watchlist.";
 pub const OWNERS_ONLY: &str = "Only an owner of this watchlist can do this.";
 
 impl Command {
-    /// Returns the lowest role on the shown watchlist that may execute it; `None` if it changes no watchlist.
+    /// Returns the lowest role on its watchlist that may execute it; `None` if it changes none that is known beforehand.
     pub fn lowest_role(&self) -> Option<ListRole> {
         match self {
             Self::Grid(command) => command.lowest_role(),
             Self::App(AppCommand::Edit { changes, .. }) => Some(lowest_role_of(changes)),
-            Self::Undo | Self::Redo => Some(ListRole::Editor),
             Self::RenameShownList | Self::DeleteShownList => Some(ListRole::Owner),
             Self::OpenDialog(
                 DialogKind::Rename(_)
@@ -27,6 +26,20 @@ impl Command {
                 | DialogKind::AddColumn(..)
                 | DialogKind::RenameColumn(..),
             ) => Some(ListRole::Owner),
+            _ => None,
+        }
+    }
+
+    /// Returns the watchlist that it names; `None` if it is about the shown one.
+    pub fn named_list(&self) -> Option<WatchlistId> {
+        match self {
+            Self::App(AppCommand::Edit { watchlist, .. })
+            | Self::OpenDialog(
+                DialogKind::Rename(watchlist)
+                | DialogKind::Delete(watchlist)
+                | DialogKind::AddColumn(watchlist, _)
+                | DialogKind::RenameColumn(watchlist, _),
+            ) => Some(*watchlist),
             _ => None,
         }
     }

@@ -125,20 +125,22 @@ impl Arranger {
         self.synced = version;
         let is_other = self.spec != *request.spec;
         let due_at = self.started_at + LIVE_INTERVAL;
-        let is_due = request.is_live && self.is_behind(version, request) && now >= due_at;
+        let is_due = request.is_live && self.is_behind(watchlist, request) && now >= due_at;
         if self.build.is_none() && (is_other || self.is_refresh_requested || is_due) {
             self.start_build(watchlist, request, now, wake);
             self.apply_ready(watchlist, request, can_keep_anchor);
         }
         // A running build wakes the window when it is done.
-        let waits = request.is_live && self.build.is_none() && self.is_behind(version, request);
+        let waits = request.is_live && self.build.is_none() && self.is_behind(watchlist, request);
         waits.then(|| (self.started_at + LIVE_INTERVAL).saturating_sub(now))
     }
 
     /// Whether the latest order, applied or waiting, was built from an older state.
-    fn is_behind(&self, version: Version, request: &Request<'_>) -> bool {
-        let built_from = self.ready.as_ref().map_or(self.built_from, |(_, _, of)| *of);
-        built_from != version || self.exempt != request.exempt
+    fn is_behind(&self, watchlist: &Watchlist, request: &Request<'_>) -> bool {
+        let waiting = self.ready.as_ref().map(|(order, _, of)| (order, *of));
+        let (order, built_from) = waiting.unwrap_or((&self.order, self.built_from));
+        built_from != watchlist.version()
+            || self.exempt != request.exempt && order.depends_on_exempt(watchlist, request.exempt)
     }
 
     /// Applies the finished order: immediately if the user requested it, otherwise only if it is not held and

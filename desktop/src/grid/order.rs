@@ -72,6 +72,8 @@ pub struct Locale {
 pub struct Order {
     /// `None` shows all rows in list order.
     arranged: Option<Arranged>,
+    /// Whether the exempt row is shown although the filters hide it.
+    has_exception: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -98,15 +100,17 @@ impl Order {
             .iter()
             .filter_map(|(key, filter)| Some((columns.visible_column(key).ok()?, filter)))
             .collect();
-        let is_shown = |row: &Row| {
-            exempt == Some(row.id)
-                || spec.quick.as_ref().is_none_or(|quick| quick.matches(row, list, locale))
-                    && filters.iter().all(|(entry, filter)| {
-                        let kind = &entry.column.kind;
-                        let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
-                        filter.matches(&row.value(entry, columns), format)
-                    })
+        let matches = |row: &Row| {
+            spec.quick.as_ref().is_none_or(|quick| quick.matches(row, list, locale))
+                && filters.iter().all(|(entry, filter)| {
+                    let kind = &entry.column.kind;
+                    let format = ValueFormat { kind, separators: locale.separators, zone: &locale.zone };
+                    filter.matches(&row.value(entry, columns), format)
+                })
         };
+        let is_shown = |row: &Row| exempt == Some(row.id) || matches(row);
+        let exempt_row = exempt.and_then(|exempt| list.rows().find(|row| row.id == exempt));
+        let has_exception = exempt_row.is_some_and(|row| !matches(row));
         let sections = columns.sections();
         let is_section = |index: usize| list.row(index).section(sections).is_some();
         let is_exempt = |index: usize| exempt.is_some_and(|exempt| list.row(index).id == exempt);
@@ -131,7 +135,12 @@ impl Order {
         let ids: Vec<RowId> = list.rows().map(|row| row.id).collect();
         let mut arranged = Arranged { filtered_out, ..Arranged::default() };
         arranged.set_rows(shown.iter().map(|index| (ids[*index], list.handle(*index))));
-        Self { arranged: Some(arranged) }
+        Self { arranged: Some(arranged), has_exception }
+    }
+
+    /// Whether another exempt row changes which rows are shown.
+    pub fn depends_on_exempt(&self, watchlist: &Watchlist, other: Option<RowId>) -> bool {
+        self.has_exception || other.is_some_and(|row| self.index_of(watchlist, row).is_none())
     }
 
     /// Returns the number of shown rows.

@@ -28,12 +28,21 @@ pub struct AccountDialog {
     is_new: bool,
     /// Whether the fields for another password are shown.
     is_changing: bool,
+    /// Whether the server has not answered the last change.
+    is_waiting: bool,
 }
 
 impl Default for AccountDialog {
     fn default() -> Self {
         let empty = || Hidden(String::new());
-        Self { old: empty(), new: empty(), again: empty(), is_new: true, is_changing: false }
+        Self {
+            old: empty(),
+            new: empty(),
+            again: empty(),
+            is_new: true,
+            is_changing: false,
+            is_waiting: false,
+        }
     }
 }
 
@@ -111,6 +120,11 @@ fn change_password(
     state: &PasswordChange,
     chosen: &mut Vec<AccountCommand>,
 ) {
+    if std::mem::replace(&mut dialog.is_waiting, *state == PasswordChange::Busy)
+        && *state == PasswordChange::Done
+    {
+        *dialog = AccountDialog { is_new: false, is_changing: true, ..AccountDialog::default() };
+    }
     let AccountDialog { old, new, again, .. } = dialog;
     field(ui, "Old password", &mut old.0, true);
     field(ui, "New password", &mut new.0, true);
@@ -131,6 +145,5 @@ fn change_password(
     let is_ready = !old.0.is_empty() && !new.0.is_empty() && new == again && *state != PasswordChange::Busy;
     if ui.add_enabled(is_ready, egui::Button::new("Change")).clicked() {
         chosen.push(AccountCommand::ChangePassword { old: old.clone(), new: new.clone() });
-        *dialog = AccountDialog { is_new: false, is_changing: true, ..AccountDialog::default() };
     }
 }

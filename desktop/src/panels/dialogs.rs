@@ -307,23 +307,28 @@ impl Dialog {
                 });
             });
         if confirmed && is_ready {
-            if let (Kind::NewWatchlist, Some(reason)) = (&self.kind, offline) {
-                // The name is kept.
-                return (Some(self.with_error(reason.to_owned())), None);
-            }
-            if let Some(error) = self.address_error() {
-                return (Some(self.with_error(error)), None);
-            }
-            if self.would_replace_file() {
-                return (Some(self), None);
-            }
-            let command = self.command();
-            // The dialog stays open until the file is read or written.
-            self.is_transferring = matches!(self.kind, Kind::Import | Kind::Export { .. });
-            let kept = self.is_transferring.then_some(self);
-            return (kept, command);
+            return self.confirm(offline);
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
+    }
+
+    /// Executes what was entered; returns the dialog while it stays open, and the command.
+    fn confirm(mut self, offline: Option<&str>) -> (Option<Self>, Option<Command>) {
+        if let (Kind::NewWatchlist, Some(reason)) = (&self.kind, offline) {
+            // The name is kept.
+            return (Some(self.with_error(reason.to_owned())), None);
+        }
+        if let Some(error) = self.address_error() {
+            return (Some(self.with_error(error)), None);
+        }
+        if self.would_replace_file() {
+            return (Some(self), None);
+        }
+        let command = self.command();
+        // The dialog stays open until the file is read or written.
+        self.is_transferring = matches!(self.kind, Kind::Import | Kind::Export { .. });
+        let kept = self.is_transferring.then_some(self);
+        (kept, command)
     }
 
     /// Returns why the typed name is invalid, if it is.

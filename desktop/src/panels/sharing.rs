@@ -34,6 +34,8 @@ pub struct SharingDialog {
     is_new: bool,
     /// Whether the field has not had the focus yet.
     needs_focus: bool,
+    /// Whether Enter was pressed and the people of that name are not known yet.
+    is_entered: bool,
 }
 
 impl SharingDialog {
@@ -46,6 +48,7 @@ impl SharingDialog {
             role: ListRole::Editor,
             is_new: true,
             needs_focus: true,
+            is_entered: false,
         }
     }
 
@@ -120,7 +123,6 @@ fn find_people(
     chosen: &mut Vec<AccountCommand>,
 ) {
     let watchlist = dialog.watchlist;
-    let mut is_entered = false;
     ui.horizontal(|ui| {
         let combo_width = 110.0;
         let width = ui.available_width() - combo_width - ui.spacing().item_spacing.x;
@@ -131,8 +133,11 @@ fn find_people(
             response.request_focus();
         }
         if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
-            is_entered = true;
+            dialog.is_entered = true;
             response.request_focus();
+        }
+        if response.changed() {
+            dialog.is_entered = false;
         }
         if response.changed() && !dialog.query.trim().is_empty() {
             chosen.push(AccountCommand::FindPeople(dialog.query.trim().to_owned()));
@@ -152,13 +157,15 @@ fn find_people(
         Some(Err(why)) => drop(ui.colored_label(ui.visuals().error_fg_color, sentence(why))),
         Some(Ok(people)) => {
             let new: Vec<&PersonRef> = people.iter().filter(|person| !has_role(person)).collect();
-            let is_only_one = new.len() == 1;
+            let is_exact = |person: &&&PersonRef| person.name.to_lowercase() == query.to_lowercase();
+            let best = new.iter().find(is_exact).or(new.first().filter(|_| new.len() == 1));
+            let entered = best.filter(|_| std::mem::take(&mut dialog.is_entered)).map(|person| person.id);
             if new.is_empty() {
-                ui.weak("Nobody else has that name.");
+                ui.weak("No matching person.");
             }
             ScrollArea::vertical().id_salt("found").max_height(MAX_HEIGHT).show(ui, |ui| {
                 for person in new.into_iter().take(MAX_FOUND) {
-                    if ui.button(&*person.name).clicked() || is_entered && is_only_one {
+                    if ui.button(&*person.name).clicked() || entered == Some(person.id) {
                         let (user, role) = (Some(person.id), Some(dialog.role));
                         chosen.push(AccountCommand::SetAccess { watchlist, user, role });
                         added = true;

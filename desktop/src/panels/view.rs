@@ -42,8 +42,8 @@ impl WindowView<'_> {
         let is_signed_in = account.is_some_and(|account| account.has_session());
         let is_known = account.is_some_and(|account| account.user().is_some());
         for (when, holds) in [
-            (When::Undo, state.store.can_undo(self.id)),
-            (When::Redo, state.store.can_redo(self.id)),
+            (When::Undo, state.store.undo_list(self.id).is_some()),
+            (When::Redo, state.store.redo_list(self.id).is_some()),
             (When::OnTop, self.on_top),
             (When::NotOnTop, !self.on_top),
             (When::Linked, self.group.is_some()),

@@ -117,7 +117,7 @@ pub enum CallError {
     #[error("{0}")]
     BadCredentials(String),
     /// There were too many tries.
-    #[error("too many tries; try again in {0} seconds")]
+    #[error("too many tries; try again in {0} s")]
     TooManyTries(u64),
     /// The server rejects the call for another reason, which it gives.
     #[error("{0}")]

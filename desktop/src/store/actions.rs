@@ -113,14 +113,14 @@ impl Store {
         self.repeat(window, Direction::Redo, now)
     }
 
-    /// Whether a window has an edit to undo.
-    pub fn can_undo(&self, window: WindowId) -> bool {
-        self.edits.can_repeat(window, Direction::Undo)
+    /// Returns the watchlist of the edit that a window would undo.
+    pub fn undo_list(&self, window: WindowId) -> Option<WatchlistId> {
+        self.edits.repeated_list(window, Direction::Undo)
     }
 
-    /// Whether a window has an edit to redo.
-    pub fn can_redo(&self, window: WindowId) -> bool {
-        self.edits.can_repeat(window, Direction::Redo)
+    /// Returns the watchlist of the edit that a window would redo.
+    pub fn redo_list(&self, window: WindowId) -> Option<WatchlistId> {
+        self.edits.repeated_list(window, Direction::Redo)
     }
 
     fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {

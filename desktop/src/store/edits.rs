@@ -39,9 +39,9 @@ impl Edits {
         Ok((Self { outbox, undo: UndoStacks::default(), is_fault_reported: false }, contents))
     }
 
-    /// Whether a window has a step to undo or redo.
-    pub(super) fn can_repeat(&self, window: WindowId, direction: Direction) -> bool {
-        self.undo.has_step(window, direction)
+    /// Returns the watchlist of the step that a window would undo or redo.
+    pub(super) fn repeated_list(&self, window: WindowId, direction: Direction) -> Option<WatchlistId> {
+        self.undo.last(window, direction).map(|step| step.watchlist)
     }
 
     /// Undoes or redoes a window's last step with a new guarded edit. Returns the changed place, and the

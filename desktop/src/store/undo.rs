@@ -121,12 +121,13 @@ impl UndoStacks {
         }
     }
 
-    /// Whether a window has a step in a direction.
-    pub fn has_step(&self, window: WindowId, direction: Direction) -> bool {
-        self.windows.get(&window).is_some_and(|stacks| match direction {
-            Direction::Undo => !stacks.undo.is_empty(),
-            Direction::Redo => !stacks.redo.is_empty(),
-        })
+    /// Returns the last step of a window in a direction.
+    pub fn last(&self, window: WindowId, direction: Direction) -> Option<&UndoStep> {
+        let stacks = self.windows.get(&window)?;
+        match direction {
+            Direction::Undo => stacks.undo.last(),
+            Direction::Redo => stacks.redo.last(),
+        }
     }
 
     /// Pops the last step from the stack of a direction.

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shared::account::ListRole;
+
 use super::state::{AfterEditor, Window};
 use crate::{
     command::{AppCommand, Command, DialogKind, When, refusal_of_role},
@@ -13,11 +15,20 @@ use crate::{
     state::AppState,
 };
 
+/// Returns why the person's role on a command's watchlist does not suffice.
+fn refusal(command: &Command, window: &Window, state: &AppState) -> Option<&'static str> {
+    let (list, lowest) = match command {
+        Command::Undo => (state.store.undo_list(window.id()), Some(ListRole::Editor)),
+        Command::Redo => (state.store.redo_list(window.id()), Some(ListRole::Editor)),
+        command => (command.named_list().or(window.list()), command.lowest_role()),
+    };
+    refusal_of_role(lowest, list.and_then(|list| state.store.role(list)))
+}
+
 /// Executes a command of a window.
 pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut AppState, now: Duration) {
     let command = command.into();
-    let role = window.list().and_then(|list| state.store.role(list));
-    if let Some(why) = refusal_of_role(command.lowest_role(), role) {
+    if let Some(why) = refusal(&command, window, state) {
         return state.store.notify_in(window.id(), why, now);
     }
     if command.removes_rows() {

@@ -87,7 +87,7 @@ impl Window {
         commands.extend(notices::show(ui, shown.response.rect.right(), state, self.addressee(), palette));
         self.show_dialog(ui, state, now, &mut commands);
         if let Some(joined) = state.joined.as_ref().filter(|joined| joined.needs_consent()) {
-            commands.extend(joining::show(ui, &joined.joining.destination).map(Command::from));
+            commands.extend(joining::show(ui, &joined.joining).map(Command::from));
         }
         self.show_account(ui, state, palette, &mut commands);
         if let Some(open) = self.overlays.palette.take() {
@@ -274,8 +274,8 @@ impl Window {
             separators: state.region.separators,
             new_row: &|| RowId(Uuid::now_v7()),
             role: state.store.role(id),
-            can_undo: state.store.can_undo(self.id),
-            can_redo: state.store.can_redo(self.id),
+            can_undo: state.store.undo_list(self.id).is_some(),
+            can_redo: state.store.redo_list(self.id).is_some(),
             accepts_keyboard: self.is_grid_uncovered(),
             flash: self.grid.flash,
         };

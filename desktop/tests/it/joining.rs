@@ -1,8 +1,14 @@
-//! The dialog that asks for consent before a token goes to the server of a connection file.
+//! The dialog that asks for consent before the program connects to a server that a link or a file has named.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use desktop::{command::AppCommand, destination::Destination, panels::joining, theme};
+use desktop::{
+    command::AppCommand,
+    destination::{Destination, Origin},
+    panels::joining,
+    servers::{Joining, Servers},
+    theme,
+};
 use egui::Key;
 use egui_kittest::{Harness, kittest::Queryable};
 
@@ -16,9 +22,11 @@ fn harness() -> Harness<'static, DialogState> {
     let destination = Destination {
         base: "http://desk.example:7878".to_owned(),
         token_file: Some(PathBuf::from("/home/ann/desk.token")),
-        connection_file: Some(PathBuf::from("/home/ann/fine\nJoin.afterglow")),
+        origin: Origin::File(PathBuf::from("/home/ann/fine\nJoin.afterglow")),
         ..Destination::default()
     };
+    let nothing_joined = Servers::read(Path::new("/nowhere"), server::files::write_atomically);
+    let joining = Joining::new(destination, nothing_joined);
     let mut harness = Harness::builder().build_ui_state(
         move |ui, state: &mut DialogState| {
             if !std::mem::replace(&mut state.has_theme, true) {
@@ -26,7 +34,7 @@ fn harness() -> Harness<'static, DialogState> {
                 theme::install(ui.ctx());
                 return;
             }
-            state.commands.extend(joining::show(ui, &destination));
+            state.commands.extend(joining::show(ui, &joining));
         },
         DialogState::default(),
     );

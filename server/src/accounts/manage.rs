@@ -57,7 +57,7 @@ impl Accounts {
         let password = Password::new(password, &name).map_err(|error| invalid(error.to_string()))?;
         let hash = self.hash_of(password).await?;
         let _changing = self.changing.lock().await;
-        if let Some(taken) = self.look_alike(&name) {
+        if let Some(taken) = self.look_alike(&name).or_else(|| self.token_alike(&name)) {
             return Err(invalid(format!("the name {name:?} is taken, or looks like {taken:?}, which is")));
         }
         if self.directory().accounts().len() >= MAX_RECORDS {
@@ -248,6 +248,13 @@ impl Accounts {
     fn look_alike(&self, name: &str) -> Option<Arc<str>> {
         let directory = self.directory();
         let mut names = directory.accounts().into_iter().map(|account| account.name.clone());
+        names.find(|other| name::look_alike(other, name))
+    }
+
+    /// Returns the name of a token that looks like a name.
+    fn token_alike(&self, name: &str) -> Option<Arc<str>> {
+        let directory = self.directory();
+        let mut names = directory.tokens().map(|live| live.token.name.clone());
         names.find(|other| name::look_alike(other, name))
     }
 

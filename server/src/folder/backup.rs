@@ -206,12 +206,13 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let accounts =
         new_accounts(folder.path(), file).context("the accounts of the backup cannot be restored")?;
     let replaced = rename_replaced(&journal).with_context(unwritable)?;
-    place(&new, &journal).with_context(unwritable)?;
+    // While the journal is missing, so that the folder is never served with the one of the backup and the accounts of before.
     if let Some(accounts) = &accounts {
         let current = folder.path().join(store::FILE);
         rename_replaced(&current).with_context(unwritable)?;
         place(accounts, &current).with_context(unwritable)?;
     }
+    place(&new, &journal).with_context(unwritable)?;
     Ok(Restored { lists: sound, has_accounts: accounts.is_some(), replaced })
 }
 

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use sha2::{Digest, Sha256};
 use shared::time::{MILLIS_PER_DAY, Timestamp};
 
-use crate::files::{create_private_dir, write_atomically};
+use crate::files::{create_private_dir, with_suffix, write_atomically};
 
 /// Days that the authority is valid.
 const AUTHORITY_DAYS: i64 = 3_650;
@@ -43,7 +43,8 @@ pub enum SelfSignedError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Creates a certificate for host names or addresses, signed by the authority in a folder, which is created if there is none.
+/// Creates a certificate for host names or addresses in a folder, signed by the authority in the folder beside it, whose name ends in
+/// `-authority`. A missing authority is created. Its key is not where the server reads its certificate.
 ///
 /// # Errors
 /// See [`SelfSignedError`].
@@ -52,9 +53,14 @@ pub fn create_self_signed(
     names: &[String],
     now: Timestamp,
 ) -> Result<Created, SelfSignedError> {
+    // Without a slash at the end.
+    let folder = &folder.components().collect::<PathBuf>();
     let path = |name: &str| folder.join(name);
-    create_private_dir(folder).map_err(|error| SelfSignedError::File(folder.to_owned(), error))?;
-    let (authority, authority_key) = (path("ca.pem"), path("ca-key.pem"));
+    let authority_folder = with_suffix(folder, "-authority");
+    for folder in [folder, &authority_folder] {
+        create_private_dir(folder).map_err(|error| SelfSignedError::File(folder.clone(), error))?;
+    }
+    let (authority, authority_key) = (authority_folder.join("ca.pem"), authority_folder.join("ca-key.pem"));
     if !authority.exists() {
         let (certificate, key) = new_authority(names, now)?;
         // The key first: an authority without one cannot sign.

@@ -36,7 +36,8 @@ impl Encrypted {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let created =
-            create_self_signed(folder.path(), &[NAME.to_owned()], (server::clock::system())()).unwrap();
+            create_self_signed(&folder.path().join("tls"), &[NAME.to_owned()], (server::clock::system())())
+                .unwrap();
         let (tls_cert, tls_key) = (created.certificate.clone(), created.key.clone());
         let server = TestServer::with(Settings { tls_cert, tls_key, ..Settings::default() }).await;
         assert!(server.running.url.starts_with("https://127.0.0.1:"));

@@ -139,13 +139,14 @@ pub(in crate::grid) fn commit_to_selection(
     let editor = editing.editor.as_mut()?;
     let (table, view) = (frame.table, frame.view);
     let columns = selection.columns(table);
-    let (mut changes, mut refusal) = (Vec::new(), None);
+    let (mut changes, mut refusal, mut is_over_positive) = (Vec::new(), None, false);
     for row in selection.rows(table) {
         for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
             let Some((storage, present)) = table.editable(Some(row), column) else { continue };
             let current = present.as_number().filter(|_| editor.is_change());
             match read_typed(&storage.column.kind, &editor.text, current, view) {
                 Ok(value) if value != present => {
+                    is_over_positive |= is_positive(&present);
                     changes.push(guarded_set(row, storage, value.to_literal(), &present));
                 }
                 Ok(_) => {}
@@ -156,11 +157,36 @@ pub(in crate::grid) fn commit_to_selection(
         }
     }
     if let (Some(why), true) = (refusal, changes.is_empty()) {
+        editor.refused = Some(editor.text.clone());
         editor.problem = Some(Problem::Invalid(why));
+        return None;
+    }
+    if let Some(question) = question(editor, is_over_positive) {
+        editor.problem = Some(question);
         return None;
     }
     editing.editor = None;
     Some(edit_or_confirm(&GridCommand::Editor(EditorCommand::CommitToSelection), Vec::new(), changes, view))
+}
+
+fn is_positive(value: &Value) -> bool {
+    value.as_number().is_some_and(|number| !number.is_sign_negative())
+}
+
+/// Returns the question that has to be answered before the text is committed: whether it is meant for this cell, and for a number
+/// whether it is negative. Committing again answers it.
+fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
+    let is_confirmed = matches!(
+        editor.problem,
+        Some(Problem::Replaced | Problem::Negative | Problem::Changed(_) | Problem::RowRemoved)
+    );
+    if is_confirmed {
+        None
+    } else if editor.refused.is_some() {
+        Some(Problem::Replaced)
+    } else {
+        (editor.has_own_sign() && is_over_positive).then_some(Problem::Negative)
+    }
 }
 
 fn try_commit(
@@ -179,16 +205,8 @@ fn try_commit(
     }
     let current = editor.current_number();
     let value = read_typed(&entry.column.kind, &editor.text, current, view).map_err(Problem::Invalid)?;
-    let is_confirmed = matches!(
-        editor.problem,
-        Some(Problem::Replaced | Problem::Negative | Problem::Changed(_) | Problem::RowRemoved)
-    );
-    if editor.refused.is_some() && !is_confirmed {
-        return Err(Problem::Replaced);
-    }
-    let is_over_positive = editor.seen.as_number().is_some_and(|seen| !seen.is_sign_negative());
-    if editor.has_own_sign() && is_over_positive && !is_confirmed {
-        return Err(Problem::Negative);
+    if let Some(question) = question(editor, is_positive(&editor.seen)) {
+        return Err(question);
     }
     let rows = view.watchlist.rows();
     let Some(row) = editor.cursor.row else {
