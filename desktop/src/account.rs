@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use self::calls::{Ask, Reply};
 pub use self::identity::Identity;
-use crate::{remote::Server, store::sentence, wake::Wake};
+use crate::{remote::Server, wake::Wake};
 
 /// Maximum number of calls that wait.
 const MAX_CALLS: usize = 64;
@@ -275,7 +275,9 @@ impl Account {
         let why = || "too many requests wait for the server; try again later".to_owned();
         match ask {
             Ask::SignIn { .. } => (self.sign_in.is_busy, self.sign_in.error) = (false, Some(why())),
-            Ask::SignOut(_) | Ask::EndSession(_) => self.unsent = Some(sentence(&why())),
+            Ask::SignOut(_) | Ask::EndSession(_) => {
+                self.unsent = Some("Too many requests wait for the server. Try again later.".to_owned());
+            }
             Ask::Sessions => self.sessions = Some(Err(why())),
             Ask::ChangePassword { .. } => self.password = PasswordChange::Failed(why()),
             Ask::People(query) => self.people = Some((query, Err(why()))),

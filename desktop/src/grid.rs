@@ -33,6 +33,7 @@ mod paste;
 mod place;
 mod pointer;
 mod reveal;
+mod run;
 mod scroll;
 pub mod selection;
 mod sparkline;
@@ -77,7 +78,7 @@ use crate::{
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
 pub fn show(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Command> {
     let commands = show_parts(ui, state, view);
-    if commands.iter().any(Command::removes_rows) {
+    if commands.iter().any(Command::removes_cells) {
         state.expect_removal();
     }
     commands
@@ -212,10 +213,11 @@ impl GridState {
 
     /// Keeps the cursor on a cell that exists, and moves it to a requested row once that is shown.
     fn update_cursor(&mut self, table: &Table<'_>, commands: &mut Vec<Command>) {
-        let was_displaced = self.selection.is_displaced();
         self.scroll.reveal_next |= self.selection.ensure_cursor(table);
-        if self.selection.is_displaced() && !was_displaced && !self.editing.is_open() {
-            commands.push(Command::notify(selection::ROW_REMOVED));
+        if let Some(why) = self.selection.take_displacement()
+            && !self.editing.is_open()
+        {
+            commands.push(Command::notify(why));
         }
         if self.selection.select_awaited(table) {
             self.scroll.reveal_next = true;

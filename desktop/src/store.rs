@@ -29,7 +29,7 @@ pub use self::{
     connection::Connection,
     list_view::SparklineColumns,
     notices::{Notice, Offer},
-    state::Store,
+    state::{Absence, Store},
     undo::Spot,
     words::sentence,
 };

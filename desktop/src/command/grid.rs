@@ -200,7 +200,7 @@ pub enum ColumnCommand {
         keep_others: bool,
     },
     /// Opens the filter row at the column, or closes it.
-    ToggleFilters,
+    Filter,
     /// Hides the column in this window.
     Hide,
     /// Shows the column again.

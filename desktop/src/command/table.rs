@@ -218,11 +218,12 @@ fn columns() -> Vec<Entry> {
             .when(When::PausedSort),
         on_grid("Pause live sorting", [], G::PauseSort(true)).when(When::LiveSort).also("hold, freeze order"),
         on_grid("Resume live sorting", [], G::PauseSort(false)).when(When::PausedSort),
-        on_column("Filter rows", [ctrl_shift(Key::L)], C::ToggleFilters)
+        on_column("Filter rows", [ctrl_shift(Key::L)], C::Filter)
             .describe("By text, =text, !text, >70, 70..80 or empty"),
         on_grid("Clear filters", [], G::ClearFilters)
             .when(When::Filtered)
             .also("remove, reset, show all rows"),
+        in_field(Scope::FilterRow, "Close the filter row", [ctrl_shift(Key::L)], G::ClearFilters),
         in_field(
             Scope::FilterRow,
             "Return to the rows",

@@ -111,9 +111,9 @@ pub enum DialogKind {
 }
 
 impl Command {
-    /// Whether it may remove rows.
-    pub fn removes_rows(&self) -> bool {
-        let removes = |change: &Change| matches!(change, Change::Remove(_));
+    /// Whether it may remove rows or columns.
+    pub fn removes_cells(&self) -> bool {
+        let removes = |change: &Change| matches!(change, Change::Remove(_) | Change::RemoveColumn(_));
         match self {
             Self::Undo | Self::Redo => true,
             Self::App(AppCommand::Edit { changes, .. }) => changes.iter().any(removes),

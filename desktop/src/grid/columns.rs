@@ -50,7 +50,7 @@ pub(super) fn execute_column_command(
     match command {
         ColumnCommand::Sort { descending } => config.sort = vec![SortKey { column: own, descending }],
         ColumnCommand::CycleSort { keep_others } => config.sort_by(&own, keep_others),
-        ColumnCommand::ToggleFilters => filters.toggle(config, Some(own)),
+        ColumnCommand::Filter => filters.open(config, own),
         ColumnCommand::Hide => match column {
             ViewColumn::Sparkline { of, .. } => drop(config.sparklines.remove(of)),
             ViewColumn::Data(_) if table.columns().len() > 1 => drop(config.hidden.insert(key.clone())),

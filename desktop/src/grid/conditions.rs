@@ -32,7 +32,7 @@ pub(super) fn conditions(
         (When::OtherColumns, column.is_some() && (is_sparkline || columns.len() > 1)),
         (When::HiddenColumns, !config.hidden.is_empty()),
         (When::FrozenColumns, config.frozen > 1),
-        (When::Filtered, config.has_filters && !config.filters.is_empty()),
+        (When::Filtered, config.has_filters),
         (When::ListOrder, !is_sorted),
         (When::Sorted, is_sorted),
         (When::LiveSort, is_sorted && !config.is_sort_paused),

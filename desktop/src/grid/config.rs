@@ -60,6 +60,12 @@ impl Default for GridConfig {
 }
 
 impl GridConfig {
+    /// Closes the filter row and clears the filters, so that none filters unseen.
+    pub fn close_filters(&mut self) {
+        self.has_filters = false;
+        self.filters.clear();
+    }
+
     /// Returns the shown columns in display order, with this window's decimals.
     pub fn columns(&self, watchlist: &Watchlist) -> Vec<ViewColumn> {
         let mut columns = self.all(watchlist);

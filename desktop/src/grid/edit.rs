@@ -28,6 +28,7 @@ use super::{
     layout::Layout,
     metrics::{ARROW, PADDING},
     reveal::reveal,
+    run::Run,
     scroll::Scroll,
     selection::Selection,
     typed::stepped_number,
@@ -130,7 +131,7 @@ pub(super) fn show(
         (Commit::Move(step), Some(index)) => move_from_restored(selection, scroll, frame, step, index),
         (_, Some(_)) => scroll.reveal_next = true,
         (Commit::Move(step) | Commit::Leave(step), None) => {
-            move_after_commit(selection, scroll, frame, (step, how), layout);
+            move_after_commit((selection, &editing.run), scroll, frame, (step, how), layout);
         }
         (Commit::Stay | Commit::ToSelection, None) => {}
     }
@@ -175,7 +176,7 @@ fn commit_as(
         // What is typed next takes the place of the text instead of making another number of it.
         select_all(ui, field_id(ui), &editor.text);
     }
-    if commands.is_some() && matches!(how, Commit::Move(_)) {
+    if commands.is_some() && matches!(how, Commit::Move(_) | Commit::Leave(Step::Up | Step::Down)) {
         editing.committed_at = Some(frame.view.now);
     }
     commands
@@ -254,7 +255,7 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
 
 /// Moves the cursor after a commit. A row that was just typed is not in the watchlist yet.
 fn move_after_commit(
-    selection: &mut Selection,
+    (selection, run): (&mut Selection, &Run),
     scroll: &mut Scroll,
     frame: &Frame<'_>,
     (step, how): (Step, Commit),
@@ -265,8 +266,8 @@ fn move_after_commit(
     let new = new.filter(|row| view.watchlist.rows().get(*row).is_none());
     let Some(new) = new else {
         match how {
-            Commit::Move(step) => selection.step_after_commit(frame.table, step, layout.page_rows()),
-            _ => selection.step(frame.table, step, layout.page_rows()),
+            Commit::Move(step) => selection.step_after_commit(frame.table, run, step, layout.page_rows()),
+            _ => selection.step_in_run(frame.table, run, step, layout.page_rows()),
         }
         scroll.release_anchor();
         reveal(scroll, selection, frame.table, layout);

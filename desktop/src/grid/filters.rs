@@ -1,6 +1,6 @@
 //! The filter row below the header.
 
-use egui::{Key, Rect, RichText, TextEdit, Ui, UiBuilder, pos2, vec2};
+use egui::{Color32, Id, Key, Rect, Response, RichText, TextEdit, Ui, UiBuilder, pos2, vec2};
 use shared::column::ColumnKey;
 
 use super::{
@@ -24,12 +24,10 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    /// Opens the filter row and focuses the field of `column`, or closes the row and clears the filters, so
-    /// that none filters unseen.
-    pub(super) fn toggle(&mut self, config: &mut GridConfig, column: Option<ColumnKey>) {
-        config.has_filters = !config.has_filters;
-        config.filters.clear();
-        self.focus_next = column.filter(|_| config.has_filters);
+    /// Opens the filter row if it is closed, and focuses the field of a column.
+    pub(super) fn open(&mut self, config: &mut GridConfig, column: ColumnKey) {
+        config.has_filters = true;
+        self.focus_next = Some(column);
     }
 
     /// Whether a text field is about to get the focus.
@@ -61,7 +59,7 @@ pub(super) fn show(
     }
     let palette = frame.view.palette;
     ui.painter().rect_filled(layout.filters, 0, palette.bars);
-    let (mut should_leave, mut left_with_tab) = (false, None);
+    let (mut should_leave, mut should_close, mut left_with_tab) = (false, false, None);
     for column in &layout.columns {
         let left = if column.frozen { layout.left } else { layout.frozen_right };
         let clip = Rect::from_x_y_ranges(left..=layout.body.right(), layout.filters.y_range());
@@ -75,19 +73,9 @@ pub(super) fn show(
         let mut text = config.filters.get(key).cloned().unwrap_or_default();
         let error = Filter::read(&text, frame.view.value_format(&entry.column.kind)).err();
         let id = ui.scope_id().with(("filter", key));
-        let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
-        child.shrink_clip_rect(clip);
         let color = if error.is_some() { palette.down } else { palette.text };
         let hint = if column.is_first { "Filter" } else { "" };
-        let field = TextEdit::singleline(&mut text)
-            .id(id)
-            .font(theme::small())
-            .text_color(color)
-            .hint_text(hint)
-            .margin(vec2(4.0, 0.0))
-            .align(egui::Align2::LEFT_CENTER)
-            .desired_width(rect.width());
-        let response = child.add_sized(rect.size(), field);
+        let response = show_field(ui, &mut text, id, (rect, clip), (color, hint));
         if cursor.is_none_or(|cursor| cursor == key) {
             focus::record(ui, Region::Filters, layout.filters, id);
         }
@@ -101,6 +89,10 @@ pub(super) fn show(
         }
         let title = &entry.column.title;
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(format!("Filter {title}")));
+        if ui.memory(|memory| memory.had_focus_last_frame(id)) {
+            let pressed = ui.input(|input| command::pressed(input, Scope::FilterRow));
+            should_close |= matches!(pressed, Some(Command::Grid(GridCommand::ClearFilters)));
+        }
         if response.lost_focus() {
             let pressed = ui.input(|input| command::pressed(input, Scope::FilterRow));
             if let Some(Command::Grid(GridCommand::ClearFilter)) = pressed {
@@ -123,7 +115,10 @@ pub(super) fn show(
             show_error(ui, below, error, frame);
         }
     }
-    if should_leave {
+    if should_close {
+        config.close_filters();
+    }
+    if should_leave || should_close {
         ui.memory_mut(egui::Memory::stop_text_input);
     }
     // Fields that are out of view are not drawn, so that egui cannot move the focus to them.
@@ -135,6 +130,26 @@ pub(super) fn show(
         ui.request_repaint();
     }
     filters.focus_next.clone()
+}
+
+fn show_field(
+    ui: &mut Ui,
+    text: &mut String,
+    id: Id,
+    (rect, clip): (Rect, Rect),
+    (color, hint): (Color32, &str),
+) -> Response {
+    let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(id));
+    child.shrink_clip_rect(clip);
+    let field = TextEdit::singleline(text)
+        .id(id)
+        .font(theme::small())
+        .text_color(color)
+        .hint_text(hint)
+        .margin(vec2(4.0, 0.0))
+        .align(egui::Align2::LEFT_CENTER)
+        .desired_width(rect.width());
+    child.add_sized(rect.size(), field)
 }
 
 /// Returns the next or the previous column that can be filtered.

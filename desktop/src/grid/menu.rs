@@ -62,7 +62,7 @@ pub(super) fn show_column_menu(
             sorting.extend([GridCommand::ClearSort.into(), GridCommand::PauseSort(!is_paused).into()]);
         }
         groups.push(sorting);
-        let mut filters = vec![C::ToggleFilters.into()];
+        let mut filters = vec![C::Filter.into()];
         if conditions.allow(When::Filtered) {
             filters.push(GridCommand::ClearFilters.into());
         }

@@ -160,7 +160,7 @@ fn paint_rows(painter: &Painter, state: &Painted<'_>, frame: &Frame<'_>, layout:
         && let Some(column) = layout.column(&cursor.column).filter(|column| is_section || column.frozen == frozen)
     {
         let rect = if is_section { layout.band(index) } else { layout.cell_rect(index, column) };
-        let is_meant = state.has_focus && !state.selection.is_displaced();
+        let is_meant = state.has_focus && state.selection.displacement().is_none();
         let color = if is_meant { view.palette.accent } else { view.palette.muted };
         painter.rect_stroke(rect, 2, Stroke::new(2.0, color), StrokeKind::Inside);
     }

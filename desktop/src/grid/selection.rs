@@ -5,6 +5,7 @@ use shared::{column::ColumnKey, ids::RowId};
 use super::{
     blocks::Blocks,
     cursor::Cursor,
+    run::{Next, Run},
     steps::{index_of, step_target},
     table::Table,
     view_column::ViewColumn,
@@ -12,7 +13,22 @@ use super::{
 use crate::command::{GridCommand, Step};
 
 /// Why nothing is typed into the row that has slid under the cursor.
-pub(super) const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell to go on.";
+const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell to go on.";
+/// Why nothing is typed into the column that has slid under the cursor.
+const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a cell to go on.";
+/// Why nothing is typed into the row that follows in a list of values.
+const NEXT_REMOVED: &str =
+    "The next row of the list that you are typing was removed. Choose a cell to go on.";
+
+/// That the cursor's cell was removed by somebody else. What the person types is not meant for the cell that has slid under the cursor.
+#[derive(Clone, Debug)]
+struct Displacement {
+    /// The cell under the cursor now.
+    cell: Cursor,
+    why: &'static str,
+    /// Whether the person was not told yet.
+    is_new: bool,
+}
 
 /// The active cell and the selected blocks.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +51,21 @@ pub struct Selection {
     last_column: usize,
     /// The row, and optionally the column, that the cursor moves to once the row exists.
     target: Option<(RowId, Option<ColumnKey>)>,
-    /// The row that has slid under the cursor because somebody else removed the cursor's row. What the person types is not meant for it.
-    slid_under: Option<RowId>,
-    /// Whether this window has just removed rows.
+    /// The row that was typed into the empty row at the end, while the cursor has not left it.
+    pub(super) appended: Option<RowId>,
+    displaced: Option<Displacement>,
+    /// Whether this window has just removed rows or columns.
     expects_removal: bool,
+}
+
+/// Returns why a cell no longer exists, if it was removed.
+fn why_removed(cell: &Cursor, table: &Table<'_>) -> Option<&'static str> {
+    let columns = table.watchlist.columns();
+    if cell.row.is_some_and(|row| table.watchlist.rows().get(row).is_none()) {
+        Some(ROW_REMOVED)
+    } else {
+        columns.get(&cell.column).filter(|entry| entry.column.removed).map(|_| COLUMN_REMOVED)
+    }
 }
 
 impl Selection {
@@ -64,19 +91,25 @@ impl Selection {
         self.target.is_none()
     }
 
-    /// Says that this window removes rows now: the row that slides under the cursor then is the one to go on with.
+    /// Says that this window removes rows or columns now: the cell that slides under the cursor then is the one to go on with.
     pub fn expect_removal(&mut self) {
         self.expects_removal = true;
     }
 
-    /// Whether another row has slid under the cursor because somebody else removed the cursor's row.
-    pub(super) fn is_displaced(&self) -> bool {
-        self.slid_under.is_some()
+    /// Returns why nothing is typed into the cell under the cursor: somebody else removed the one that the person meant.
+    pub(super) fn displacement(&self) -> Option<&'static str> {
+        self.displaced.as_ref().map(|displaced| displaced.why)
     }
 
-    /// Accepts the row under the cursor as the one that the person means.
+    /// Returns the same, once.
+    pub(super) fn take_displacement(&mut self) -> Option<&'static str> {
+        let displaced = self.displaced.as_mut()?;
+        std::mem::take(&mut displaced.is_new).then_some(displaced.why)
+    }
+
+    /// Accepts the cell under the cursor as the one that the person means.
     pub(super) fn settle(&mut self) {
-        self.slid_under = None;
+        self.displaced = None;
     }
 
     /// Moves the cursor to the pending target row if it is shown, and returns whether it did.
@@ -84,7 +117,7 @@ impl Selection {
         let Some((row, column)) = self.target.take() else { return false };
         if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
             cursor.row = Some(row);
-            self.slid_under = None;
+            self.displaced = None;
             if let Some(column) = column.filter(|column| table.column(column).is_some()) {
                 cursor.column = column;
             }
@@ -129,19 +162,25 @@ impl Selection {
     /// row, the cursor waits on the nearest shown row and returns to its own once that is shown again. A selection that the
     /// cursor has left is cleared. Returns whether the cursor went to another row because of a filter.
     pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) -> bool {
-        let before = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        let before = self.cursor.clone();
         let has_moved = self.place_cursor(table);
-        let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
         let is_own = std::mem::take(&mut self.expects_removal);
-        if !is_own && before.is_some_and(|before| table.watchlist.rows().get(before).is_none()) {
-            self.slid_under = row;
+        if let Some(why) = before.as_ref().and_then(|before| why_removed(before, table)).filter(|_| !is_own) {
+            self.displace(why);
         }
+        let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        self.appended.take_if(|appended| row != Some(*appended));
         if self.cursor.as_ref().is_none_or(|cursor| !self.blocks.include(cursor)) {
             self.blocks.clear();
         }
         // What is left of a selection is still meant.
-        self.slid_under.take_if(|slid| row != Some(*slid) || !self.blocks.is_single());
+        self.displaced
+            .take_if(|displaced| self.cursor.as_ref() != Some(&displaced.cell) || !self.blocks.is_single());
         has_moved
+    }
+
+    fn displace(&mut self, why: &'static str) {
+        self.displaced = self.cursor.clone().map(|cell| Displacement { cell, why, is_new: true });
     }
 
     fn place_cursor(&mut self, table: &Table<'_>) -> bool {
@@ -198,17 +237,24 @@ impl Selection {
 
     /// Moves the cursor after a commit: within the selection if there is one, else past sections, whose titles the next figure would
     /// replace. After a run of Tabs, or from the title of a section, a step up or down leads to the column in which it began.
-    pub(super) fn step_after_commit(&mut self, table: &Table<'_>, step: Step, page: usize) {
+    pub(super) fn step_after_commit(&mut self, table: &Table<'_>, run: &Run, step: Step, page: usize) {
         if self.go_round(table, step) {
             return;
         }
+        let appended = self.appended.take_if(|_| matches!(step, Step::Up | Step::Down));
         if matches!(step, Step::Up | Step::Down)
             && let (Some(from), Some(cursor)) = (self.tabs_from.take(), &mut self.cursor)
             && table.column(&from).is_some()
         {
             cursor.column = from;
         }
-        self.step(table, step, page);
+        if let (Step::Down, Some(cursor), Some(_)) = (step, &mut self.cursor, appended) {
+            // Sorted rows may have taken the new one elsewhere; the next is typed into the empty row again.
+            cursor.row = None;
+            self.last_index = table.len();
+            return;
+        }
+        self.step_in_run(table, run, step, page);
         while matches!(step, Step::Up | Step::Down)
             && let Some(index) = self.cursor_index(table)
             && table.row_at(index).is_some_and(|row| table.is_section(row))
@@ -216,6 +262,23 @@ impl Selection {
             self.step(table, step, page);
             if self.cursor_index(table) == Some(index) {
                 break;
+            }
+        }
+    }
+
+    /// Moves the cursor on from a committed value, up or down to the row that was next when the list of values was begun.
+    pub(super) fn step_in_run(&mut self, table: &Table<'_>, run: &Run, step: Step, page: usize) {
+        let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
+        match row.map_or(Next::Unknown, |row| run.next(table, row, step)) {
+            Next::Unknown => self.step(table, step, page),
+            Next::Row(next) => {
+                self.blocks.clear();
+                self.last_index = next.and_then(|row| table.index_of(row)).unwrap_or(table.len());
+                self.cursor.iter_mut().for_each(|cursor| cursor.row = next);
+            }
+            Next::Removed => {
+                self.step(table, step, page);
+                self.displace(NEXT_REMOVED);
             }
         }
     }

@@ -24,7 +24,7 @@ use super::{
     pointer::Pointer,
     reveal::reveal,
     scroll::{Scroll, ScrollPosition},
-    selection::{ROW_REMOVED, Selection},
+    selection::Selection,
     sums::Sums,
     table::Table,
     view::Frame,
@@ -38,6 +38,8 @@ use crate::{
 
 /// Time after a key has moved the cursor for which the rows keep their places.
 const REST: Duration = Duration::from_secs(1);
+/// Time after a text that was not entered in which a step of the cursor still belongs to it.
+const SWALLOWED: Duration = Duration::from_millis(1_500);
 
 /// The state of one window's grid: one field for each part.
 #[derive(Default)]
@@ -66,6 +68,8 @@ pub struct GridState {
     pub(super) arranger: Arranger,
     /// When a key last moved the cursor, on the clock of the grid.
     moved_at: Option<Duration>,
+    /// When a text was last not entered, because its cell was removed.
+    swallowed_at: Option<Duration>,
     /// Commands for the next frame.
     pub(super) queued: Vec<GridCommand>,
     /// Whether keyboard input went to the grid in the last frame.
@@ -110,7 +114,7 @@ impl GridState {
 
     /// Shows all rows.
     pub(super) fn clear_filters(&mut self) {
-        self.config.filters.clear();
+        self.config.close_filters();
         self.find.stop_filtering();
     }
 
@@ -276,8 +280,11 @@ impl GridState {
         let lowest = command.lowest_role();
         if let Some(why) = refusal_of_role(lowest, frame.view.role) {
             commands.push(Command::notify(why));
-        } else if self.selection.is_displaced() && lowest == Some(ListRole::Editor) {
-            commands.push(Command::notify(ROW_REMOVED));
+        } else if let (Some(why), Some(ListRole::Editor)) = (self.selection.displacement(), lowest) {
+            self.swallowed_at = Some(frame.view.now);
+            commands.push(Command::notify(why));
+        } else if self.ends_swallowed_text(&command, frame.view.now) {
+            // The key belongs to the text that was not entered.
         } else {
             if matches!(command, GridCommand::Move(_) | GridCommand::Extend(_)) {
                 self.moved_at = Some(frame.view.now);
@@ -285,6 +292,14 @@ impl GridState {
             }
             self.execute_allowed(ui, frame, layout, command, commands);
         }
+    }
+
+    /// Whether a key would have ended a text that was not entered, because its cell was removed.
+    fn ends_swallowed_text(&self, command: &GridCommand, now: Duration) -> bool {
+        let is_end =
+            matches!(command, GridCommand::Move(Step::Next | Step::Previous | Step::Up | Step::Down));
+        let is_recent = self.swallowed_at.is_some_and(|at| now.saturating_sub(at) < SWALLOWED);
+        is_end && is_recent && self.selection.displacement().is_some()
     }
 
     /// Returns the time until the rows may move, because of what was typed or moved with keys.
@@ -346,7 +361,8 @@ impl GridState {
             GridCommand::OpenList => self.open_editor(frame, Opening::List, commands),
             // After a figure that was typed here in vain, the next one must not become the section's title.
             GridCommand::OpenAll if self.selection.is_beside_title(table) => {
-                self.selection.step_after_commit(table, Step::Down, layout.page_rows());
+                let run = &self.editing.run;
+                self.selection.step_after_commit(table, run, Step::Down, layout.page_rows());
             }
             GridCommand::OpenAll => self.open_editor(frame, Opening::All, commands),
             GridCommand::Type(text) => self.open_editor(frame, Opening::Typed(text), commands),
@@ -411,6 +427,7 @@ impl GridState {
         command: GridCommand,
         commands: &mut Vec<Command>,
     ) {
+        self.editing.end_run();
         let selection = &mut self.selection;
         let changes = match command {
             GridCommand::Clear => ops::clear(selection, frame, &command),

@@ -72,7 +72,8 @@ impl Kind {
             Self::Import => Command::OpenDialog(DialogKind::Import),
             Self::Export { .. } => Command::OpenDialog(DialogKind::Export),
             Self::Delete(..) => Command::DeleteShownList,
-            Self::Deleted(..) => return "Watchlist deleted",
+            Self::Deleted(deleted) if deleted.is_deleted => return "Watchlist deleted",
+            Self::Deleted(..) => return "Watchlist no longer shared",
         };
         entry_of(&command).dialog_title()
     }
@@ -222,7 +223,7 @@ impl Dialog {
     /// the server is not connected.
     pub fn show(mut self, ui: &Ui, now: Duration, offline: Option<&str>) -> (Option<Self>, Option<Command>) {
         let title = self.kind.title();
-        let answer = match &self.kind {
+        let answer = match &mut self.kind {
             Kind::Deleted(deleted) => messages::show_deleted(ui, title, deleted, &self.text, now),
             Kind::Delete(watchlist, question) => {
                 messages::show_delete(ui, title, std::mem::take(&mut self.is_new), (*watchlist, question))

@@ -154,7 +154,11 @@ impl Store {
     pub fn delete(&mut self, watchlist: WatchlistId) -> bool {
         let name = self.known_lists().into_iter().find(|(known, _)| *known == watchlist);
         self.deleting.extend(name);
-        self.replica.delete(watchlist).is_some()
+        let is_requested = self.replica.delete(watchlist).is_some();
+        if is_requested {
+            self.absences.insert(watchlist, None);
+        }
+        is_requested
     }
 
     /// Requests the deleted watchlists that may be restored. Returns false if offline.

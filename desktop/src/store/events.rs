@@ -21,7 +21,7 @@ use super::{
     copies::Copy,
     notices::Offer,
     rest::{Resent, overwriting, rest_of},
-    state::Store,
+    state::{Absence, Store},
     undo::Direction,
     words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, rest_text, row_name, sentence},
 };
@@ -66,6 +66,7 @@ impl Store {
             if self.lists.opened().contains(&watchlist) {
                 let is_shown = self.replica.restore_copy(watchlist, state, at);
                 self.lists.restored(watchlist, sparklines, is_shown.then_some(saved_at));
+                self.absences.insert(watchlist, Some(Absence::Deleted));
             }
         }
         self.replica.tick(millis(now));
@@ -103,6 +104,7 @@ impl Store {
     /// Closes a watchlist that no longer exists, or that this account may no longer see.
     fn close(&mut self, watchlist: WatchlistId, reason: ClosedReason, now: Duration) {
         if reason == ClosedReason::Forbidden {
+            self.absences.insert(watchlist, Some(Absence::Forbidden));
             let name = self.known_lists().into_iter().find(|(known, _)| *known == watchlist);
             let name =
                 name.map_or_else(|| "a watchlist".to_owned(), |(_, name)| format!("\u{201c}{name}\u{201d}"));
@@ -263,6 +265,7 @@ impl Store {
     fn loaded(&mut self, watchlist: WatchlistId, is_other_history: bool, now: Duration) {
         self.windows.loaded(watchlist);
         self.lists.loaded(watchlist);
+        self.absences.insert(watchlist, Some(Absence::Deleted));
         if is_other_history {
             self.edits.undo.forget_watchlist(watchlist);
             let name = self.watchlist(watchlist).map(|watchlist| watchlist.name().to_string());

@@ -39,6 +39,15 @@ use super::{
 };
 use crate::{files::WriteFile, wake::Wake};
 
+/// Why a watchlist is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Somebody has deleted it.
+    Deleted,
+    /// The person may no longer use it.
+    Forbidden,
+}
+
 /// The state that all windows of this process share.
 pub struct Store {
     pub(super) replica: Replica,
@@ -53,6 +62,8 @@ pub struct Store {
     pub(super) creations: Creations,
     /// Names of the watchlists whose deletion was requested here.
     pub(super) deleting: BTreeMap<WatchlistId, Arc<str>>,
+    /// Why each watchlist that was loaded is missing, once it is; `None` for those that were deleted here.
+    pub(super) absences: BTreeMap<WatchlistId, Option<Absence>>,
     /// The last copies of the watchlists on this computer.
     pub(super) copies: Copies,
     pub(super) announcements: Announcements,
@@ -83,6 +94,7 @@ impl Store {
             deleted: Vec::new(),
             creations: Creations::default(),
             deleting: BTreeMap::new(),
+            absences: BTreeMap::new(),
             copies: Copies::default(),
             announcements: Announcements::default(),
             sparkline_history: SparklineHistory::default(),
@@ -147,6 +159,11 @@ impl Store {
     /// Returns a watchlist with the pending edits applied, if it is loaded.
     pub fn watchlist(&self, id: WatchlistId) -> Option<&Watchlist> {
         self.replica.list(id)?.state()
+    }
+
+    /// Returns why a watchlist is missing that was loaded before, unless it was deleted here.
+    pub fn absence(&self, watchlist: WatchlistId) -> Option<Absence> {
+        self.absences.get(&watchlist).copied().flatten()
     }
 
     /// Returns this account's role on a watchlist, as the server last told it; `None` without accounts.

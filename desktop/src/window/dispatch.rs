@@ -31,7 +31,7 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
     if let Some(why) = refusal(&command, window, state) {
         return state.store.notify_in(window.id(), why, now);
     }
-    if command.removes_rows() {
+    if command.removes_cells() {
         window.grid.expect_removal();
     }
     match command {

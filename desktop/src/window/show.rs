@@ -307,7 +307,8 @@ impl Window {
         let shown = self.lists.shown.and_then(|list| state.store.watchlist(list));
         self.lists.name = shown.map(|watchlist| watchlist.name().clone()).or(self.lists.name.take());
         let summaries = state.store.replica().summaries();
-        let missing = summaries.and_then(|summaries| self.keep_or_replace_list(summaries, now));
+        let absence = |list| state.store.absence(list);
+        let missing = summaries.and_then(|summaries| self.keep_or_replace_list(summaries, absence, now));
         if let Some(missing) = missing {
             state.store.notify_until_dismissed(format!(
                 "This server has no watchlist {missing}. It was deleted or belongs to another server."

@@ -23,7 +23,7 @@ use crate::{
     },
     settings::SavedWindow,
     state::OpenWindows,
-    store::{SparklineColumns, Spot},
+    store::{Absence, SparklineColumns, Spot},
 };
 use shared::{
     ids::{WatchlistId, WindowId},
@@ -315,6 +315,7 @@ impl Window {
     pub(super) fn keep_or_replace_list(
         &mut self,
         summaries: &[Summary],
+        absence: impl Fn(WatchlistId) -> Option<Absence>,
         now: Duration,
     ) -> Option<WatchlistId> {
         let is_listed = |list| summaries.iter().any(|summary| summary.watchlist == list);
@@ -326,19 +327,24 @@ impl Window {
         }
         let oldest = summaries.first().map(|summary| summary.watchlist);
         if self.lists.shown != oldest {
-            self.discard_editor(now);
+            self.report_absence(absence, now);
             self.switch_list(oldest);
         }
         requested
     }
 
-    /// Closes an editor whose watchlist was deleted. A message shows the typed text and keeps further keys
-    /// from reaching another watchlist.
-    fn discard_editor(&mut self, now: Duration) {
-        if let (Some(watchlist), Some(editor)) = (self.lists.shown, self.grid.take_editor()) {
-            let deleted = Deleted { watchlist, name: self.lists.name.clone(), at: now };
-            self.overlays.dialog = Some(Dialog::deleted(deleted, &editor.text));
+    /// Closes the editor of a watchlist that is gone. Unless the person has deleted it here, a message says so, shows the typed text,
+    /// and keeps further keys from reaching another watchlist.
+    fn report_absence(&mut self, absence: impl Fn(WatchlistId) -> Option<Absence>, now: Duration) {
+        let Some(watchlist) = self.lists.shown else { return };
+        let typed = self.grid.take_editor().map(|editor| editor.text).unwrap_or_default();
+        let absence = absence(watchlist);
+        if absence.is_none() && typed.is_empty() {
+            return;
         }
+        let is_deleted = absence != Some(Absence::Forbidden);
+        let deleted = Deleted { watchlist, name: self.lists.name.clone(), is_deleted, at: now };
+        self.overlays.dialog = Some(Dialog::deleted(deleted, &typed));
     }
 
     /// Returns the columns drawn as sparklines, of every watchlist: values are recorded while another one is

@@ -294,7 +294,7 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
     desk.store.undo(WindowId(1), NOW).unwrap();
     let undone = sent(&mut desk).remove(0);
     assert_eq!(undone.1, [overwrite(1, "70", "1")]);
-    assert!(!desk.store.undo_list(WindowId(1)).is_some());
+    assert!(desk.store.undo_list(WindowId(1)).is_none());
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn the_rest_of_an_undo_is_undone_and_can_be_redone() {
     desk.receive(ServerMessage::Accepted(server_accepted(rest, 8)));
     let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
     assert_eq!((&*prices[0], &*prices[2]), ("70", "70"));
-    assert!(!desk.store.undo_list(WindowId(1)).is_some() && desk.store.redo_list(WindowId(1)).is_some());
+    assert!(desk.store.undo_list(WindowId(1)).is_none() && desk.store.redo_list(WindowId(1)).is_some());
     desk.store.redo(WindowId(1), NOW).unwrap();
     let prices: Vec<String> = cells(&desk, "price").into_iter().map(|(_, price)| price).collect();
     assert_eq!((&*prices[0], &*prices[2]), ("1", "3"));
@@ -367,7 +367,7 @@ fn several_rejections_of_one_edit_are_one_notice() {
     );
     let overwrite = vec![price_set(1, "1", "66"), price_set(2, "2", "77"), price_set(3, "3", "88")];
     assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, overwrite)), "all of them");
-    assert!(!desk.store.undo_list(WindowId(1)).is_some());
+    assert!(desk.store.undo_list(WindowId(1)).is_none());
 }
 
 #[test]

@@ -421,6 +421,43 @@ fn a_watchlist_deleted_while_typing_is_named_and_the_text_can_be_kept() {
     headless.stop();
 }
 
+/// Somebody else deletes the watchlist between two figures of a list.
+#[test]
+fn nothing_is_typed_into_the_watchlist_that_takes_the_place_of_a_deleted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = headless.window.list().unwrap();
+    let name = headless.shown().unwrap().name().to_string();
+    headless.execute(AppCommand::Create("Other".to_owned()));
+    wait_for("the other watchlist", || {
+        headless.frame(Vec::new());
+        (headless.window.list() != Some(list)).then_some(())
+    });
+    headless.execute(Command::Show(list));
+    headless.frame(Vec::new());
+    let mut other = Headless::start(folder.path());
+    other.execute(AppCommand::Delete(list));
+    wait_for("the message", || {
+        other.frame(Vec::new());
+        headless.frame(Vec::new());
+        headless.window.overlays.dialog.is_some().then_some(())
+    });
+    assert!(headless.find(&format!("Watchlist \u{201c}{name}\u{201d} was deleted.")).is_some());
+    let waiting = headless.state.store.replica().unanswered_count();
+    for text in ["702", "703"] {
+        headless.advance(Duration::from_millis(1_500));
+        headless.typed(vec![Event::Text(text.to_owned())]);
+        headless.key(Modifiers::NONE, Key::Enter);
+    }
+    assert!(headless.window.overlays.dialog.is_some(), "what is typed is for the deleted watchlist");
+    assert_eq!(headless.state.store.replica().unanswered_count(), waiting);
+    headless.advance(Duration::from_millis(1_500));
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert!(headless.window.overlays.dialog.is_none());
+    other.stop();
+    headless.stop();
+}
+
 #[test]
 fn scroll_positions_are_kept_across_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -550,6 +587,9 @@ fn a_watchlist_that_one_desktop_deleted_is_restored_from_the_menu_of_another() {
             .then_some(())
     });
     assert_eq!(two.ann.others[0].0.list(), None);
+    assert!(two.bob.find(&format!("Watchlist \u{201c}{name}\u{201d} was deleted.")).is_some());
+    two.bob.advance(Duration::from_millis(1_100));
+    two.bob.key(Modifiers::NONE, Key::Escape);
     two.bob.click("+");
     wait_for("the deleted watchlists", || {
         two.bob.frame(Vec::new());

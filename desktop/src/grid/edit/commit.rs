@@ -20,6 +20,7 @@ use crate::{
         confirm::edit_or_confirm,
         cursor::Cursor,
         place::{ListIndex, insert_changes},
+        run::Run,
         selection::Selection,
         table::guarded_set,
         typed::{local_text, plain_text, read_typed},
@@ -97,6 +98,7 @@ pub(in crate::grid) fn open(
     if editing.run_ends_in(view.now).is_none() {
         // What was typed long ago is not part of the same list.
         editing.committed_at = None;
+        editing.run = Run::starting(frame.table, last_index);
     }
     editing.editor = Some(editor);
     None
@@ -113,7 +115,7 @@ pub(in crate::grid) fn commit(
     match try_commit(&mut editor, selection, frame) {
         Ok(edit) => Some(edit.into_iter().collect()),
         Err(problem) => {
-            if let Problem::Invalid(_) = &problem {
+            if let Problem::Invalid(_) | Problem::Negative = &problem {
                 editor.refused = Some(editor.text.clone());
             }
             editor.problem = Some(problem);
@@ -162,6 +164,7 @@ pub(in crate::grid) fn commit_to_selection(
         return None;
     }
     if let Some(question) = question(editor, is_over_positive) {
+        editor.refused = Some(editor.text.clone());
         editor.problem = Some(question);
         return None;
     }
@@ -214,7 +217,10 @@ fn try_commit(
             Ok(None)
         } else {
             let new = ((view.new_row)(), BTreeMap::new());
-            insert_typed_row(editor, &value, new, ListIndex::end(view.watchlist), selection, frame).map(Some)
+            let typed =
+                insert_typed_row(editor, &value, new, ListIndex::end(view.watchlist), selection, frame);
+            selection.appended = selection.inserted_row.filter(|_| typed.is_ok());
+            typed.map(Some)
         };
     };
     if rows.get(row).is_none() {

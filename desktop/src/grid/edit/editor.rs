@@ -12,7 +12,7 @@ use shared::{
 };
 
 use super::picker::Picker;
-use crate::grid::{cursor::Cursor, place::ListIndex, table::Table};
+use crate::grid::{cursor::Cursor, place::ListIndex, run::Run, table::Table};
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,8 @@ pub(in crate::grid) struct Editing {
     pub(in crate::grid) reclaims_focus: bool,
     /// When a key last committed a text and moved on, on the clock of the grid; `None` after another text was discarded.
     pub(in crate::grid) committed_at: Option<Duration>,
+    /// The rows of the list of values that is being typed.
+    pub(in crate::grid) run: Run,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,
 }
@@ -153,6 +155,11 @@ impl Editing {
         } else {
             (committed_at + RUN).checked_sub(now).filter(|left| !left.is_zero())
         }
+    }
+
+    /// Ends the list of values that is being typed.
+    pub(in crate::grid) fn end_run(&mut self) {
+        (self.committed_at, self.run) = (None, Run::default());
     }
 
     /// Whether an editor is open.

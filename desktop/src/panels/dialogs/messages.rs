@@ -13,14 +13,16 @@ use crate::{
 /// Time after which keys close a message that has interrupted typing.
 const READING_TIME: Duration = Duration::from_secs(1);
 
-/// A watchlist that was deleted while a text for it was typed.
+/// A shown watchlist that somebody else deleted, or that the person may no longer use.
 #[derive(Clone, Debug)]
 pub struct Deleted {
     /// The watchlist.
     pub watchlist: WatchlistId,
     /// Its name, if it was known.
     pub name: Option<Arc<str>>,
-    /// When the window was told, on the clock of the windows.
+    /// Whether it was deleted and can be restored; otherwise the person may no longer use it.
+    pub is_deleted: bool,
+    /// When the window was told, or the person has typed since, on the clock of the windows.
     pub at: Duration,
 }
 
@@ -62,12 +64,13 @@ pub(super) fn show_delete(
     (is_cancelled || modal.should_close()).then_some(Answer::Close)
 }
 
-/// Says that a watchlist was deleted while `typed` was typed, and offers to keep the text and to restore the watchlist. Keys
-/// close the message once the person has had the time to see it: they may still be typing.
+/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to restore the watchlist. Keys
+/// close the message once the person has typed nothing else for a while: what they are still typing is not meant for another
+/// watchlist.
 pub(super) fn show_deleted(
     ui: &Ui,
     title: &str,
-    deleted: &Deleted,
+    deleted: &mut Deleted,
     typed: &str,
     now: Duration,
 ) -> Option<Answer> {
@@ -77,13 +80,18 @@ pub(super) fn show_deleted(
     Modal::new(Id::unique("message")).frame(frame).show(ui, |ui| {
         fit_width(ui, 400.0);
         ui.heading(title);
-        let text = format!("Watchlist{name} was deleted while you were typing \u{201c}{typed}\u{201d}.");
+        let what = if deleted.is_deleted { "was deleted" } else { "is no longer shared with you" };
+        let during = match typed {
+            "" => String::new(),
+            typed => format!(" while you were typing \u{201c}{typed}\u{201d}"),
+        };
+        let text = format!("Watchlist{name} {what}{during}.");
         ui.add(egui::Label::new(text).selectable(true).wrap());
         ui.horizontal(|ui| {
-            if ui.button("Copy text").clicked() {
+            if !typed.is_empty() && ui.button("Copy text").clicked() {
                 ui.copy_text(typed.to_owned());
             }
-            if ui.button(RESTORE_WATCHLIST).clicked() {
+            if deleted.is_deleted && ui.button(RESTORE_WATCHLIST).clicked() {
                 answer = Some(Answer::Execute(AppCommand::Restore(deleted.watchlist)));
             }
             if ui.button("Close").clicked() {
@@ -91,9 +99,16 @@ pub(super) fn show_deleted(
             }
         });
         let may_close = now.saturating_sub(deleted.at) >= READING_TIME;
+        let is_typing = ui.input(|input| {
+            let is_text = |event: &egui::Event| matches!(event, egui::Event::Text(_) | egui::Event::Paste(_));
+            input.events.iter().any(is_text)
+        });
+        if is_typing {
+            deleted.at = now;
+        }
         let keys = ui
             .input_mut(|input| [Key::Enter, Key::Escape].map(|key| input.consume_key(Modifiers::NONE, key)));
-        if may_close && keys.contains(&true) {
+        if may_close && !is_typing && keys.contains(&true) {
             answer.get_or_insert(Answer::Close);
         }
     });

@@ -3,9 +3,13 @@
 use desktop::grid::order::SortKey;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use shared::{edit::Change, value::Literal};
+use shared::{
+    edit::{Change, ColumnRef},
+    position::Position,
+    value::Literal,
+};
 
-use super::desk::{GridHarness, row, three_rows};
+use super::desk::{GridHarness, harness, row, three_rows};
 
 const PRICE: usize = 2;
 const SIDE: usize = 10;
@@ -285,4 +289,87 @@ fn nothing_is_typed_into_a_row_that_slides_under_the_cursor() {
         "11.00",
         "after an own removal the next row is the one to go on with"
     );
+}
+
+fn four_rows() -> GridHarness {
+    harness(&[("A", "10", ""), ("B", "20", ""), ("C", "30", ""), ("D", "40", "")])
+}
+
+fn prices(harness: &GridHarness) -> Vec<String> {
+    harness.symbols().iter().map(|symbol| harness.cell(&format!("Price of {symbol}"))).collect()
+}
+
+/// Somebody else inserts a row ahead of a list of values, and removes one.
+#[test]
+fn rows_that_others_insert_or_remove_do_not_shift_a_list_of_values() {
+    for key in [Key::Enter, Key::ArrowDown] {
+        let mut harness = four_rows();
+        harness.go(0, PRICE);
+        let typed = |harness: &mut GridHarness, text: &str| {
+            harness.text(text);
+            harness.key(key);
+        };
+        typed(&mut harness, "11");
+        let watchlist = &harness.app_ref().watchlist;
+        let at = |index: usize| watchlist.rows().at(index).unwrap().position.clone();
+        let between = Position::between(Some(&at(1)), Some(&at(2)), 1).unwrap().remove(0);
+        let cells = [("symbol".into(), "X".into())].into();
+        harness.others(&[Change::insert(row(9), &between, cells)]);
+        for text in ["21", "31", "41"] {
+            typed(&mut harness, text);
+        }
+        assert_eq!(harness.symbols(), ["A", "B", "X", "C", "D"], "{key:?}");
+        assert_eq!(prices(&harness), ["11.00", "21.00", "", "31.00", "41.00"], "{key:?}");
+
+        let mut harness = four_rows();
+        harness.go(0, PRICE);
+        typed(&mut harness, "11");
+        harness.others(&[Change::remove(row(3), None)]);
+        for text in ["21", "31", "41"] {
+            typed(&mut harness, text);
+        }
+        assert_eq!(prices(&harness), ["11.00", "21.00", "40.00"], "{key:?}");
+        let why = "The next row of the list that you are typing was removed. Choose a cell to go on.";
+        assert_eq!(harness.app().notices.first().map(String::as_str), Some(why), "{key:?}");
+    }
+}
+
+/// Somebody else removes the column that the cursor is in.
+#[test]
+fn nothing_is_typed_into_a_column_that_slides_under_the_cursor() {
+    let mut harness = four_rows();
+    harness.go(0, PRICE);
+    harness.text("11");
+    harness.key(Key::Enter);
+    let before = harness.app().edits.len();
+    harness.others(&[Change::RemoveColumn(ColumnRef { key: "price".into() })]);
+    for text in ["21", "31"] {
+        harness.text(text);
+        harness.key(Key::Enter);
+    }
+    assert_eq!((harness.editor(), harness.app().edits.len()), (None, before));
+    let why = "The column under the cursor was removed. Choose a cell to go on.";
+    assert_eq!(harness.app().notices.first().map(String::as_str), Some(why));
+}
+
+/// A person who types Tab or Down after each figure goes on without looking.
+#[test]
+fn the_key_that_ends_a_text_that_was_not_entered_chooses_no_cell() {
+    for key in [Key::Tab, Key::ArrowDown, Key::Enter] {
+        let mut harness = four_rows();
+        harness.go(1, PRICE);
+        let before = harness.app().edits.len();
+        harness.others(&[Change::remove(row(2), None)]);
+        for text in ["82", "5", "6"] {
+            harness.text(text);
+            harness.key(key);
+        }
+        harness.key(Key::Enter);
+        assert_eq!((harness.editor(), harness.app().edits.len()), (None, before), "{key:?}");
+        harness.0.run_steps(100);
+        harness.key(Key::ArrowDown);
+        harness.text("7");
+        harness.key(Key::Enter);
+        assert_eq!(harness.app().edits.len(), before + 1, "after a while the arrow chooses: {key:?}");
+    }
 }

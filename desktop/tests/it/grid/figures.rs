@@ -70,6 +70,20 @@ fn a_minus_in_a_column_with_negative_numbers_is_the_sign_of_the_number() {
     assert_eq!(harness.cell("Price of AAA"), "\u{2212}130.00", "a plus is a change");
 }
 
+/// The question waits for its answer: the next figure of a list is not taken for another try.
+#[test]
+fn a_figure_that_follows_a_question_about_a_minus_does_not_replace_it_unasked() {
+    let mut harness = harness(&[("AAA", "-1", ""), ("BBB", "7", ""), ("CCC", "8", "")]);
+    harness.go(0, PRICE);
+    for text in ["-2", "-8", "4", "2.2"] {
+        harness.text(text);
+        harness.key(Key::Enter);
+    }
+    let cells = ["Price of BBB", "Price of CCC"].map(|cell| harness.cell(cell));
+    assert_eq!(cells, ["7.00", "8.00"], "it asks whether 4 is meant in place of -8");
+    assert!(harness.editor().is_some());
+}
+
 #[test]
 fn a_sign_typed_over_a_number_is_relative_and_the_result_is_shown_before_it_is_committed() {
     for (typed, shown, value) in [

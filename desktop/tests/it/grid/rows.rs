@@ -124,6 +124,13 @@ fn opening_the_filter_row_focuses_it_and_enter_returns_to_the_rows() {
     harness.key(Key::ArrowDown);
     assert_eq!(harness.focused().as_deref(), Some("Price of BBB"));
     harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    harness.text("=20");
+    assert_eq!(
+        harness.symbols(),
+        ["BBB"],
+        "from the rows the key leads to the filter, which typing replaces"
+    );
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"], "a closed filter row hides nothing");
     harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     harness.text("<15");
@@ -409,7 +416,6 @@ fn closing_the_filter_row_clears_it_and_a_filter_without_matches_says_so() {
     harness.text(">25");
     harness.frames();
     assert_eq!(harness.symbols(), ["AAA"]);
-    harness.key(Key::Enter);
     harness.keys(toggle, Key::L);
     harness.frames();
     assert_eq!(harness.symbols(), ["AAA", "BBB", "CCC"]);
@@ -482,4 +488,28 @@ fn a_section_is_not_inserted_into_a_sorted_list() {
     harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
     assert!(harness.app().edits.is_empty());
     assert!(harness.app().notices[0].contains("Clear the sort first"), "{:?}", harness.app().notices);
+}
+
+/// Symbols and prices, typed into the empty row at the end of a sorted list, one row after the other.
+#[test]
+fn rows_are_typed_one_after_the_other_at_the_end_of_a_sorted_list() {
+    let mut harness = harness(&[("A", "10", ""), ("B", "90", ""), ("C", "50", "")]);
+    harness.0.remove_cursor();
+    harness.app().grid.config.sort = vec![SortKey { column: "price".into(), descending: false }];
+    harness.frames();
+    harness.go(0, 0);
+    harness.keys(Modifiers::COMMAND, Key::End);
+    harness.key(Key::ArrowDown);
+    harness.key(Key::Home);
+    for (symbol, price) in [("N1", "60.5"), ("N2", "20"), ("N3", "70")] {
+        harness.text(symbol);
+        harness.key(Key::Tab);
+        // Long enough to look up the price.
+        harness.0.run_steps(60);
+        harness.key(Key::Tab);
+        harness.text(price);
+        harness.key(Key::Enter);
+    }
+    harness.0.run_steps(80);
+    assert_eq!(harness.symbols(), ["A", "N2", "C", "N1", "N3", "B"]);
 }
