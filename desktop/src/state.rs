@@ -205,12 +205,23 @@ impl AppState {
     /// Executes a command that concerns no window's own state.
     pub fn execute(&mut self, command: AppCommand, window: WindowId, now: Duration) {
         match command {
-            AppCommand::Edit { watchlist, changes } => match self.store.edit(watchlist, window, changes) {
-                Ok(act) => self.store.offer_undo(window, act, self.region.separators, now),
-                Err(rejection) => {
-                    self.store.notify_in(window, format!("Cannot apply this edit: {rejection}."), now);
+            AppCommand::Edit { watchlist, changes } => {
+                let (changes, lost) = self.store.without_removed_rows(watchlist, changes);
+                match self.store.edit(watchlist, window, changes) {
+                    Ok(act) => self.store.offer_undo(window, act, self.region.separators, now),
+                    Err(rejection) => {
+                        self.store.notify_in(window, format!("Cannot apply this edit: {rejection}."), now);
+                    }
                 }
-            },
+                if lost > 0 {
+                    let lost = self.region.separators.format_count(lost, "change", "changes");
+                    self.store.notify_in(
+                        window,
+                        format!("Somebody removed rows: {lost} could not be made."),
+                        now,
+                    );
+                }
+            }
             AppCommand::Quit => self.quit(window, now),
             AppCommand::RequestCellHistory { watchlist, row, column } => {
                 self.store.request_cell_history(watchlist, window, row, column);

@@ -1,11 +1,11 @@
 //! What windows do with the shared state: subscribe to watchlists, edit, undo, and create, delete or restore
 //! watchlists.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     edit::{CellRef, Change},
-    ids::{WatchlistId, WindowId},
+    ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
     rejection::{Code, Rejection},
     watchlist::Watchlist,
@@ -100,6 +100,29 @@ impl Store {
         let (undo, edit) = self.edits.edit(&mut self.replica, window, watchlist, changes.clone())?;
         self.edits.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit, repeated: None });
         Ok(act)
+    }
+
+    /// Returns the changes of an edit whose rows exist, and the number of the others: somebody may have removed rows while the
+    /// person confirmed the edit.
+    pub fn without_removed_rows(
+        &self,
+        watchlist: WatchlistId,
+        mut changes: Vec<Change>,
+    ) -> (Vec<Change>, usize) {
+        let Some(state) = self.watchlist(watchlist) else { return (changes, 0) };
+        let inserted: BTreeSet<RowId> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Insert(insert) => Some(insert.row),
+                _ => None,
+            })
+            .collect();
+        let all = changes.len();
+        changes.retain(|change| {
+            change.row().is_none_or(|row| inserted.contains(&row) || state.rows().get(row).is_some())
+        });
+        let lost = all - changes.len();
+        (changes, lost)
     }
 
     /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such

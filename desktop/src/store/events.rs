@@ -20,10 +20,13 @@ use super::{
     connection::Connection,
     copies::Copy,
     notices::Offer,
-    rest::{Resent, overwriting, rest_of},
+    rest::{Dropped, MAX_LISTED, Resent, overwriting, rest_of},
     state::{Absence, Store},
     undo::Direction,
-    words::{deletion_text, outbox_fault_text, rejection_text, renewal_text, rest_text, row_name, sentence},
+    words::{
+        deletion_text, dropped_text, outbox_fault_text, rejection_text, renewal_text, rest_text, row_name,
+        sentence,
+    },
 };
 
 impl Store {
@@ -232,7 +235,13 @@ impl Store {
                 Resent { notice: None, text, dropped: rest.dropped }
             }
         };
-        let text = format!("{}{}", resent.text, rest_text(resent.dropped.len(), made, repeated));
+        let state = self.watchlist(watchlist);
+        let name = |row| self.row_name(watchlist, row);
+        let others = resent.dropped.iter().skip(1);
+        let describe = |(change, current): &Dropped| dropped_text(state, &name, (change, current.as_ref()));
+        let listed: Vec<String> = others.clone().take(MAX_LISTED).map(describe).collect();
+        let further = others.len() - listed.len();
+        let text = format!("{}{}", resent.text, rest_text(&listed, further, made, repeated));
         let offer = overwriting(&resent.dropped);
         let offer = (repeated.is_none() && !offer.is_empty()).then(|| Offer::Overwrite(watchlist, offer));
         // The notice of a typed edit contains what was typed, so it stays until it is dismissed.

@@ -12,6 +12,9 @@ use shared::{
     watchlist::Watchlist,
 };
 
+/// Maximum number of changes that a notice names beside the rejected one.
+pub(super) const MAX_LISTED: usize = 5;
+
 /// A change that cannot be made any more, with the value of its cell if somebody else has set it.
 pub(super) type Dropped = (Change, Option<Literal>);
 
@@ -20,7 +23,7 @@ pub(super) type Dropped = (Change, Option<Literal>);
 pub(super) struct Rest {
     /// The changes that can still be made.
     pub(super) changes: Vec<Change>,
-    /// The changes that cannot.
+    /// The changes that cannot, the rejected one first.
     pub(super) dropped: Vec<Dropped>,
 }
 
@@ -91,9 +94,12 @@ pub(super) fn rest_of(
         // The server knows the value of the rejected cell; what it was changed by may arrive later.
         let known = rejection.current.as_ref().filter(|_| index == rejected);
         match fate_of((watchlist, state), superseded, is_set_later, (change, changes), known) {
-            Fate::Made(same) if index == rejected && same == *change => rest.dropped.push((same, None)),
+            Fate::Made(same) if index == rejected && same == *change => rest.dropped.insert(0, (same, None)),
             Fate::Made(change) => rest.changes.push(change),
             Fate::Needless => {}
+            Fate::Impossible(current) if index == rejected => {
+                rest.dropped.insert(0, (change.clone(), current));
+            }
             Fate::Impossible(current) => rest.dropped.push((change.clone(), current)),
         }
     }
@@ -150,13 +156,14 @@ fn fate_of(
     }
 }
 
-/// Returns the changes that set the dropped cells although somebody else has changed them.
+/// Returns the changes that set those of the dropped cells that a notice names, although somebody else has changed them.
 pub(super) fn overwriting(dropped: &[Dropped]) -> Vec<Change> {
-    let overwriting = dropped.iter().filter_map(|(change, current)| match (change, current) {
-        (Change::Set(set), Some(current)) => {
-            Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
-        }
-        _ => None,
-    });
+    let overwriting =
+        dropped.iter().take(1 + MAX_LISTED).filter_map(|(change, current)| match (change, current) {
+            (Change::Set(set), Some(current)) => {
+                Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
+            }
+            _ => None,
+        });
     overwriting.collect()
 }

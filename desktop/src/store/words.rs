@@ -57,9 +57,31 @@ pub(super) fn rejection_text(
     }
 }
 
-/// Describes what becomes of the other changes of a rejected edit: the number of all that cannot be made, and of those that are sent
-/// again.
-pub(super) fn rest_text(dropped: usize, made: usize, repeated: Option<Direction>) -> String {
+/// Describes a change that cannot be made any more, with the value of its cell if somebody else has set it.
+pub(super) fn dropped_text(
+    state: Option<&Watchlist>,
+    row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
+    (change, current): (&Change, Option<&Literal>),
+) -> String {
+    let name = match (change, state) {
+        (Change::Set(set), Some(state)) => Some(cell_name(state, row_name, set)),
+        _ => change.row().and_then(row_name).map(|name| name.to_string()),
+    };
+    let name = name.unwrap_or_else(|| "another change".to_owned());
+    match current {
+        Some(current) => format!("{name} (now {})", plain(current)),
+        None => format!("{name} (removed)"),
+    }
+}
+
+/// Describes what becomes of the other changes of a rejected edit: those that cannot be made and are `listed`, the number of
+/// further ones, and of those that are sent again.
+pub(super) fn rest_text(
+    listed: &[String],
+    further: usize,
+    made: usize,
+    repeated: Option<Direction>,
+) -> String {
     let doing = match repeated {
         None => "made",
         Some(Direction::Undo) => "undone",
@@ -69,10 +91,13 @@ pub(super) fn rest_text(dropped: usize, made: usize, repeated: Option<Direction>
         1 => "1 other change was".to_owned(),
         _ => format!("{count} other changes were"),
     };
-    let rejected = match dropped.saturating_sub(1) {
-        0 => String::new(),
-        count => format!(" {} rejected as well.", others(count)),
+    let mut rejected = match listed {
+        [] => String::new(),
+        listed => format!(" Also rejected: {}.", listed.join(", ")),
     };
+    if further > 0 {
+        rejected += &format!(" {} rejected as well.", others(further));
+    }
     let sent = match made {
         0 => String::new(),
         1 => format!(" 1 change is {doing} without it."),

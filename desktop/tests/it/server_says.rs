@@ -275,8 +275,8 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
     assert_eq!(
         desk.notices(),
         [
-            "Your 2 for T Price was rejected: bob changed it to 66 first. 2 other changes were rejected as well. 1 change is \
-          made without it."
+            "Your 2 for T Price was rejected: bob changed it to 66 first. Also rejected: AA Price (now 77), C Price \
+          (removed). 1 change is made without it."
         ]
     );
     let overwrite = |number, value: &str, current: &str| {
@@ -295,6 +295,38 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
     let undone = sent(&mut desk).remove(0);
     assert_eq!(undone.1, [overwrite(1, "70", "1")]);
     assert!(desk.store.undo_list(WindowId(1)).is_none());
+}
+
+/// Nothing is overwritten that the person was not shown.
+#[test]
+fn an_offer_to_overwrite_covers_the_values_that_the_notice_names() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["A", "B", "C", "D", "E", "F", "G", "H"]));
+    let pasted: Vec<Change> = (1..=8).map(|number| price_set(number, "1", "70")).collect();
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    let edit = sent(&mut desk)[0].0;
+    commit_of_bob(
+        &mut desk,
+        6,
+        (1..=8).map(|number| Change::set(row(number), &"price".into(), "9".into())).collect(),
+    );
+    reject(&mut desk, edit, 0, "9");
+    let text = desk.notices()[0].to_owned();
+    assert!(text.contains("F Price (now 9)") && !text.contains("G Price"), "{text}");
+    assert!(text.ends_with("2 other changes were rejected as well."), "{text}");
+    let named: Vec<Change> = (1..=6).map(|number| price_set(number, "1", "9")).collect();
+    assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, named)));
+}
+
+/// A row is removed while a paste into it waits for confirmation.
+#[test]
+fn the_cells_of_removed_rows_are_left_out_of_an_edit() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["A", "B"]));
+    let pasted = vec![price_set(1, "1", "70"), price_set(2, "2", "70")];
+    commit_of_bob(&mut desk, 6, vec![Change::remove(row(2), None)]);
+    let (left, lost) = desk.store.without_removed_rows(LIST, pasted);
+    assert_eq!((left, lost), (vec![price_set(1, "1", "70")], 1));
 }
 
 #[test]
@@ -362,7 +394,8 @@ fn several_rejections_of_one_edit_are_one_notice() {
     assert_eq!(
         desk.notices(),
         [
-            "Your 1 for MMM Price was rejected: bob changed it to 66 first. 2 other changes were rejected as well."
+            "Your 1 for MMM Price was rejected: bob changed it to 66 first. Also rejected: T Price (now 77), AA Price \
+          (now 88)."
         ]
     );
     let overwrite = vec![price_set(1, "1", "66"), price_set(2, "2", "77"), price_set(3, "3", "88")];
