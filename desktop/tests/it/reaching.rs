@@ -3,14 +3,30 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    sync::Arc,
     thread,
 };
 
-use desktop::remote::{Credential, Request, Server, Trust, call, dial};
-use shared::time::{MILLIS_PER_DAY, Timestamp};
+use desktop::{
+    account::Identity,
+    host::RemoteServer,
+    net::{Net, NetEvent},
+    remote::{Credential, Request, Server, Trust, call, dial},
+};
+use shared::{
+    ids::ClientId,
+    time::{MILLIS_PER_DAY, Timestamp},
+    wire::{
+        client::{ClientMessage, Hello},
+        server::ServerMessage,
+    },
+};
 use ureq::Proxy;
 
-use crate::account_server::{AccountServer, PASSWORD};
+use crate::{
+    account_server::{AccountServer, PASSWORD},
+    screen::wait_for,
+};
 
 /// Calls a server and returns what a person reads.
 fn reach(desk: &AccountServer, server: &Server) -> Result<(), String> {
@@ -115,6 +131,43 @@ fn a_server_on_another_machine_is_reached_through_the_proxy_which_sees_only_the_
     let head = head.join().unwrap();
     assert!(head.starts_with("CONNECT desk.invalid:7443 HTTP/1.1\nHost: desk.invalid:7443\n"), "{head}");
     assert!(head.contains("Proxy-Authorization: Basic Ym9iOmEgc2VjcmV0"), "{head}");
+}
+
+/// The sign-in and the WebSocket, each through a proxy of its own.
+#[test]
+fn a_session_and_its_websocket_run_through_the_proxy() {
+    let desk = AccountServer::with_certificate("desk.invalid", (server::clock::system())());
+    desk.add("ann");
+    let proxied = || {
+        let (address, head) = proxy(desk.port(), None);
+        let base = "https://desk.invalid:7443".to_owned();
+        (Server { base, proxy: Some(Proxy::new(&address).unwrap()), ..desk.server() }, head)
+    };
+    let (server, head) = proxied();
+    let body = serde_json::json!({ "name": "ann", "password": PASSWORD });
+    let answer = desk.block_on(call(&server, None, Request::new("POST", "/api/v1/session").with(&body)));
+    let identity = Identity::new(None);
+    identity.set(answer.unwrap().session.map(Credential::Session));
+    head.join().unwrap();
+    let (server, head) = proxied();
+    let remote = RemoteServer { server, token_file: None, has_consent: Arc::new(true.into()), identity };
+    let net = Net::start(remote, Arc::new(|| {})).unwrap();
+    let welcomed = wait_for("the welcome", || match net.poll()? {
+        NetEvent::Connected => {
+            let client = ClientId(uuid::Uuid::from_u128(7));
+            net.send(ClientMessage::Hello(Hello { client, app: "test".into() }));
+            None
+        }
+        NetEvent::Message(message) => match *message {
+            ServerMessage::Welcome(welcome) => Some(welcome.user.name.to_string()),
+            _ => None,
+        },
+        NetEvent::Down { reason, .. } => panic!("{reason}"),
+        _ => None,
+    });
+    assert_eq!(welcomed, "ann");
+    drop(net);
+    assert!(head.join().unwrap().starts_with("CONNECT desk.invalid:7443 HTTP/1.1\n"));
 }
 
 #[test]
