@@ -1,7 +1,8 @@
-//! The person's account on a shared server: signing in and out, its sessions and password, and who may use a watchlist.
+//! The person's account on a shared server: signing in and out, its sessions and password, and who may use a
+//! watchlist.
 //!
-//! A thread makes the calls, because they wait for the network and for the system's password store. What it answers is kept
-//! here for the windows to draw.
+//! A thread makes the calls, because they wait for the network and for the system's password store. What it
+//! answers is kept here for the windows to draw.
 
 mod calls;
 mod identity;

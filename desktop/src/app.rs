@@ -185,7 +185,8 @@ struct Folders {
 }
 
 impl Folders {
-    /// Opens the store of an account: the edits that the server has not answered, and the last copies of its watchlists.
+    /// Opens the store of an account: the edits that the server has not answered, and the last copies of its
+    /// watchlists.
     fn open_store(&self, account: Option<UserId>, wake: &Wake) -> io::Result<Store> {
         let name = match account {
             Some(account) => format!("{}_as_{}", self.server, account.0.simple()),

@@ -24,7 +24,8 @@ pub struct Args {
     /// File with the token for the server of --connect. Default: sign in with a name and a password.
     #[arg(long, env = "AFTERGLOW_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
-    /// File with the certificates of authorities, as PEM, that are trusted for the server besides those of the system.
+    /// File with the certificates of authorities, as PEM, that are trusted for the server besides those of
+    /// the system.
     #[arg(long, value_name = "FILE", env = "AFTERGLOW_CA")]
     pub ca: Option<PathBuf>,
     /// Folder with this user's data.

@@ -1,8 +1,8 @@
 //! Commands: what a person can do, as data. Keys, menus and panels emit commands. `window::dispatch` executes
 //! those about a window, its grid those about cells, and `AppState` the others.
 //!
-//! The table lists every command that has a title or a key. Keys, buttons, menus, dialogs, the command palette
-//! and the help derive from it.
+//! The table lists every command that has a title or a key. Keys, buttons, menus, dialogs, the command
+//! palette and the help derive from it.
 
 mod app;
 mod entry;

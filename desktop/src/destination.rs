@@ -120,9 +120,9 @@ impl Destination {
         Ok(Self { base, watchlist, origin: Origin::Link, ..Self::default() })
     }
 
-    /// Parses a TOML file with `server = "https://HOST:PORT"` and optionally `watchlist`, `token_file`, the name
-    /// of a file in the same folder, and `ca_fingerprint`, the SHA-256 of the certificate of the server's
-    /// authority.
+    /// Parses a TOML file with `server = "https://HOST:PORT"` and optionally `watchlist`, `token_file`, the
+    /// name of a file in the same folder, and `ca_fingerprint`, the SHA-256 of the certificate of the
+    /// server's authority.
     fn from_file(path: &Path, data_dir: &Path) -> Result<Self, String> {
         let invalid = |why: &str| invalid_file(path, why);
         let table: toml::Table = read_text(path)?

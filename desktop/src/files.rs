@@ -1,5 +1,5 @@
-//! Paths that a person types, and the type of the server's `write_atomically`, which `app` passes to the modules that save
-//! files.
+//! Paths that a person types, and the type of the server's `write_atomically`, which `app` passes to the
+//! modules that save files.
 
 use std::{
     env, io,

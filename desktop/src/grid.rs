@@ -94,7 +94,8 @@ fn show_parts(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Co
     let rect = ui.available_rect_before_wrap();
     focus::record(ui, Region::Grid, rect, id);
     if (state.had_keys || state.editing.reclaims_focus) && !state.editing.is_open() {
-        // The arrows and Tab are for the rows. egui learns that only when they have had the focus for a frame.
+        // The arrows and Tab are for the rows. egui learns that only when they have had the focus for a
+        // frame.
         ui.memory_mut(|memory| memory.move_focus(FocusDirection::None));
     }
     let response = ui.interact(rect, id, Sense::click_and_drag());
@@ -172,10 +173,12 @@ impl GridState {
         if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
             self.selection.forget_insertion();
         }
-        // A list of values that is typed, or a place that keys go to, is one of the rows as they are shown now.
+        // A list of values that is typed, or a place that keys go to, is one of the rows as they are shown
+        // now.
         let run = self.keys_rest_in(view.now).filter(|_| !spec.is_plain());
         let kept = self.selection.cursor.as_ref().and_then(|cursor| cursor.row);
-        // The row that the cursor is on stays if a change of its values excludes it, but not if another filter does.
+        // The row that the cursor is on stays if a change of its values excludes it, but not if another
+        // filter does.
         let kept = kept.filter(|row| {
             let is_filtering = !spec.filters.is_empty() || spec.quick.is_some();
             is_filtering && spec == *shown && self.arranger.order().index_of(view.watchlist, *row).is_some()
@@ -233,7 +236,8 @@ impl GridState {
         }
     }
 
-    /// Scrolls to the cursor if it was in view until the grid became smaller, as when a panel opens beside it.
+    /// Scrolls to the cursor if it was in view until the grid became smaller, as when a panel opens beside
+    /// it.
     fn keep_cursor_in_view(&mut self, rect: Rect, table: &Table<'_>) {
         let Some(last) = self.last_rect.replace(rect).filter(|last| last.size() != rect.size()) else {
             return;
@@ -416,8 +420,8 @@ impl GridState {
         }
     }
 
-    /// Returns where a menu opened by a key is: at the lower left corner of the column's header or of the cursor's cell, or
-    /// of the grid without a cursor.
+    /// Returns where a menu opened by a key is: at the lower left corner of the column's header or of the
+    /// cursor's cell, or of the grid without a cursor.
     fn menu_corner(&self, frame: &Frame<'_>, response: &Response) -> Option<Pos2> {
         // The key has scrolled to the cursor.
         let layout = self.layout(response.rect, frame.table);

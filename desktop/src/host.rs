@@ -178,7 +178,8 @@ impl Locate for RemoteServer {
         let open = || Handle::current().block_on(dial(&self.server)).map_err(|error| error.to_string());
         let credential = match self.credential() {
             Err(LocateError::SignIn { is_ended }) => {
-                // The person is not asked for a password for a server that cannot be reached or is not trusted.
+                // The person is not asked for a password for a server that cannot be reached or is not
+                // trusted.
                 drop(open()?);
                 return Err(LocateError::SignIn { is_ended });
             }

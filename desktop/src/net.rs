@@ -37,7 +37,8 @@ const MAX_OUTGOING: usize = 512;
 const ROUND_TRIP_INTERVAL: Duration = Duration::from_secs(15);
 /// Minimum lead of the wall clock over the monotonic clock that means the machine was suspended.
 const SUSPEND_GAP: Duration = Duration::from_secs(10);
-/// Time after which a request to retry abandons an attempt to connect. An earlier one would only start the same attempt again.
+/// Time after which a request to retry abandons an attempt to connect. An earlier one would only start the
+/// same attempt again.
 const HUNG_ATTEMPT: Duration = Duration::from_secs(3);
 /// Time that an attempt to connect has to end when the handle is dropped; it goes on by itself after that.
 const DROP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -73,8 +74,8 @@ impl From<String> for LocateError {
     }
 }
 
-/// Finds the endpoint before every attempt to connect. It may block, because it runs on a blocking thread of the connection's
-/// runtime.
+/// Finds the endpoint before every attempt to connect. It may block, because it runs on a blocking thread of
+/// the connection's runtime.
 pub trait Locate: Send + 'static {
     /// Returns the endpoint to connect to.
     ///
@@ -82,8 +83,8 @@ pub trait Locate: Send + 'static {
     /// A reason for the person, shown beside the connection's state, or that the person has to sign in.
     fn locate(&mut self) -> Result<Endpoint, LocateError>;
 
-    /// Handles that the server does not accept a credential, or no longer. Returns whether another one can take its place, so
-    /// that the next attempt need not wait.
+    /// Handles that the server does not accept a credential, or no longer. Returns whether another one can
+    /// take its place, so that the next attempt need not wait.
     fn reject(&mut self, _credential: &Credential) -> bool {
         false
     }
@@ -267,7 +268,8 @@ async fn run(mut locate: Box<dyn Locate>, mut commands: mpsc::Receiver<Command>,
     }
 }
 
-/// Finds the endpoint. Returns it with whether another attempt was requested in the meantime, or `None` if the handle was dropped.
+/// Finds the endpoint. Returns it with whether another attempt was requested in the meantime, or `None` if
+/// the handle was dropped.
 async fn locate_until_dropped(
     mut locate: Box<dyn Locate>,
     commands: &mut mpsc::Receiver<Command>,
@@ -297,7 +299,8 @@ async fn locate_until_dropped(
     }
 }
 
-/// Waits for the next attempt, which is due at a time or only on request; returns false if the handle was dropped.
+/// Waits for the next attempt, which is due at a time or only on request; returns false if the handle was
+/// dropped.
 async fn wait_for_retry(commands: &mut mpsc::Receiver<Command>, until: Option<Instant>) -> bool {
     let due = async {
         match until {

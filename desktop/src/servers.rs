@@ -157,7 +157,8 @@ pub struct Joining {
 }
 
 impl Joining {
-    /// Creates it with the destination's token file and authorities, or else those that the server was joined with before.
+    /// Creates it with the destination's token file and authorities, or else those that the server was joined
+    /// with before.
     pub fn new(mut destination: Destination, servers: Servers) -> Self {
         let known = servers.known(&destination.base).cloned();
         let is_known = known.is_some();

@@ -351,7 +351,8 @@ impl AppState {
         self.transfers.export(window, path, (frozen, extent), done, self.wake.clone());
     }
 
-    /// Takes the result of an import or an export of a window: `Some(None)` on success, `Some(Some(error))` on failure.
+    /// Takes the result of an import or an export of a window: `Some(None)` on success, `Some(Some(error))`
+    /// on failure.
     pub fn take_transfer_result(&mut self, window: WindowId) -> Option<Option<String>> {
         self.transfers.take_result(window)
     }

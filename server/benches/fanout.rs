@@ -1,6 +1,6 @@
 //! Fan-out: one publisher, 500 subscribers, 2,000 edits of about 100 bytes, each to a different cell, each
-//! applied, journaled and delivered to all, with and without encryption. The server is a separate process; its CPU time is read from the
-//! system.
+//! applied, journaled and delivered to all, with and without encryption. The server is a separate process;
+//! its CPU time is read from the system.
 //!
 //! `cargo bench -p server --bench fanout`
 

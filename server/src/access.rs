@@ -59,8 +59,9 @@ pub enum Action {
 }
 
 impl Caller {
-    /// Returns what the caller may do with a watchlist, given the role of its account on the server, which is `None` if the account
-    /// may not be used, and its role on the watchlist. `None` if the watchlist does not exist for the caller.
+    /// Returns what the caller may do with a watchlist, given the role of its account on the server, which is
+    /// `None` if the account may not be used, and its role on the watchlist. `None` if the watchlist does not
+    /// exist for the caller.
     pub fn rights(
         &self,
         account: Option<Role>,
@@ -133,7 +134,8 @@ impl Rights {
         }))
     }
 
-    /// Checks an edit: its most demanding change decides. A token that is restricted to columns may only set their cells.
+    /// Checks an edit: its most demanding change decides. A token that is restricted to columns may only set
+    /// their cells.
     ///
     /// # Errors
     /// `forbidden`, naming what is not allowed.

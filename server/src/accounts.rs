@@ -1,7 +1,8 @@
 //! Accounts: who makes a request, and what they may use.
 //!
-//! The data folder's own user always has an account, proved by the token in the folder. Other accounts sign in with a password, which
-//! starts a session, or use a token. Everything is kept in memory; a change is stored first.
+//! The data folder's own user always has an account, proved by the token in the folder. Other accounts sign
+//! in with a password, which starts a session, or use a token. Everything is kept in memory; a change is
+//! stored first.
 
 pub mod audit;
 mod directory;

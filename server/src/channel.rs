@@ -1,8 +1,8 @@
-//! Fan-out of one watchlist to this process's connections: what is published reaches each subscriber once, paced, in order, and
-//! in a bounded amount of memory.
+//! Fan-out of one watchlist to this process's connections: what is published reaches each subscriber once,
+//! paced, in order, and in a bounded amount of memory.
 //!
-//! A channel is given the events of its watchlist and a [`Source`] of older commits and states. It knows neither the journal nor
-//! who sequences the watchlist.
+//! A channel is given the events of its watchlist and a [`Source`] of older commits and states. It knows
+//! neither the journal nor who sequences the watchlist.
 
 mod catch_up;
 mod command;

@@ -86,7 +86,8 @@ struct ServeArgs {
     /// Listen beyond this machine without encryption: everyone on the network can read passwords and prices.
     #[arg(long)]
     insecure_lan: bool,
-    /// TOML file with settings; each can also be set by an environment variable, such as AFTERGLOW_HISTORY_DAYS.
+    /// TOML file with settings; each can also be set by an environment variable, such as
+    /// AFTERGLOW_HISTORY_DAYS.
     #[arg(long, env = "AFTERGLOW_SETTINGS")]
     settings: Option<PathBuf>,
 }
@@ -280,7 +281,8 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     })
 }
 
-/// Returns the certificate and the key that systemd passes to the service, which cannot read the files themselves.
+/// Returns the certificate and the key that systemd passes to the service, which cannot read the files
+/// themselves.
 fn service_credentials() -> Option<(PathBuf, PathBuf)> {
     let folder = PathBuf::from(env::var_os("CREDENTIALS_DIRECTORY")?);
     let files = (folder.join("tls_cert.pem"), folder.join("tls_key.pem"));

@@ -1,4 +1,5 @@
-//! A blocking client of the server's HTTP API, for the command line and for a process that looks for a server.
+//! A blocking client of the server's HTTP API, for the command line and for a process that looks for a
+//! server.
 
 use std::time::Duration;
 
@@ -239,7 +240,8 @@ impl Client {
     }
 }
 
-/// Returns the instance id of the server at an address, once it has proved that it knows a token. The token is not sent.
+/// Returns the instance id of the server at an address, once it has proved that it knows a token. The token
+/// is not sent.
 ///
 /// # Errors
 /// The server does not answer, or it does not know the token.
@@ -257,7 +259,8 @@ pub fn verify(base: &str, token: &str) -> Result<Uuid, ClientError> {
         .ok_or_else(|| ClientError::NotProved { base: base.to_owned() })
 }
 
-/// Returns an agent that ignores the environment's proxies: they would get the token, and the servers are on this machine.
+/// Returns an agent that ignores the environment's proxies: they would get the token, and the servers are on
+/// this machine.
 fn agent(timeout: Duration) -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).proxy(None);
     config.timeout_global(Some(timeout)).build().into()

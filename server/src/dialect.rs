@@ -1,5 +1,5 @@
-//! Dialects: how messages leave on a kind of connection. A message is encoded once for each dialect, and the frame is shared
-//! by every connection that speaks it.
+//! Dialects: how messages leave on a kind of connection. A message is encoded once for each dialect, and the
+//! frame is shared by every connection that speaks it.
 
 pub mod frame;
 pub mod websocket;

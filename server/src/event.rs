@@ -1,4 +1,5 @@
-//! What happens to a watchlist, as plain data: its room publishes events on the bus, and its channel receives them in order.
+//! What happens to a watchlist, as plain data: its room publishes events on the bus, and its channel receives
+//! them in order.
 
 use std::sync::Arc;
 

@@ -35,8 +35,9 @@ pub fn create_private(file: &Path) -> io::Result<File> {
     options.open(file)
 }
 
-/// Replaces a file by one with these bytes that only this user can read. After a crash the file has either the old bytes or the
-/// new ones. No two processes may write the same file at once: the caller has the folder's lock.
+/// Replaces a file by one with these bytes that only this user can read. After a crash the file has either
+/// the old bytes or the new ones. No two processes may write the same file at once: the caller has the
+/// folder's lock.
 ///
 /// # Errors
 /// The file cannot be written. The old one is unchanged then.
@@ -56,7 +57,8 @@ pub fn write_atomically(file: &Path, bytes: &[u8]) -> io::Result<()> {
     placed
 }
 
-/// Renames a file that was written, so that a power failure leaves either the old file of that name or the whole new one.
+/// Renames a file that was written, so that a power failure leaves either the old file of that name or the
+/// whole new one.
 ///
 /// # Errors
 /// The file cannot be synced or renamed.

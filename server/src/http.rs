@@ -92,7 +92,8 @@ pub fn router(context: HttpContext) -> Router {
         .with_state(context)
 }
 
-/// Keeps browsers from guessing types, from showing answers within other pages, and from storing what only the caller may see.
+/// Keeps browsers from guessing types, from showing answers within other pages, and from storing what only
+/// the caller may see.
 async fn add_security_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let caching = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };

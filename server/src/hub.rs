@@ -1,5 +1,5 @@
-//! The watchlists of this server. The hub starts the room and the channel of each and joins them. A call on a person's behalf
-//! carries the caller, and is refused if the caller may not make it.
+//! The watchlists of this server. The hub starts the room and the channel of each and joins them. A call on a
+//! person's behalf carries the caller, and is refused if the caller may not make it.
 
 mod history;
 mod lists;
@@ -63,8 +63,9 @@ impl Hub {
         self.list_with_state(caller).0
     }
 
-    /// Returns the watchlists that the caller sees, oldest first, and their state. That differs after one of them has been created,
-    /// renamed, deleted or restored, or the caller's role on it has changed, and after nothing else.
+    /// Returns the watchlists that the caller sees, oldest first, and their state. That differs after one of
+    /// them has been created, renamed, deleted or restored, or the caller's role on it has changed, and after
+    /// nothing else.
     pub fn list_with_state(&self, caller: &Caller) -> (Vec<Summary>, ListState) {
         let entries = self.lists.entries();
         let shown = entries.iter().filter(|entry| entry.deleted.is_none());
@@ -97,7 +98,8 @@ impl Hub {
         list
     }
 
-    /// Returns a receiver of the list's version, which grows when a watchlist is created, renamed, deleted or restored.
+    /// Returns a receiver of the list's version, which grows when a watchlist is created, renamed, deleted or
+    /// restored.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.lists.changed.subscribe()
     }
@@ -116,7 +118,8 @@ impl Hub {
         Ok(self.lists.run(id)?.open(caller, &self.accounts))
     }
 
-    /// Creates a watchlist, which the caller then owns. Nothing happens if there is one with that id: the request is a repeat.
+    /// Creates a watchlist, which the caller then owns. Nothing happens if there is one with that id: the
+    /// request is a repeat.
     ///
     /// # Errors
     /// `forbidden`, a rejection of the name or the columns, or `unavailable` if it cannot be stored.
@@ -184,8 +187,8 @@ impl Hub {
         self.run_to_completion(async move { accounts.share(&caller, id, with, address).await }).await
     }
 
-    /// Runs an operation as a task of the server and returns its result. The operation ends even if its caller has gone away, so
-    /// that the watchlists served are those of the journal.
+    /// Runs an operation as a task of the server and returns its result. The operation ends even if its
+    /// caller has gone away, so that the watchlists served are those of the journal.
     async fn run_to_completion<T: Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T, Rejection>> + Send + 'static,
@@ -211,8 +214,8 @@ impl Hub {
         self.accounts.rights(caller, id).filter(|_| is_known).ok_or_else(|| unknown(id))
     }
 
-    /// Returns commits of a watchlist, newest first: up to 1 MiB of them. A long search ends early. If there may be more,
-    /// the page says where to continue.
+    /// Returns commits of a watchlist, newest first: up to 1 MiB of them. A long search ends early. If there
+    /// may be more, the page says where to continue.
     ///
     /// # Errors
     /// `unknownWatchlist`, or `unavailable` if the journal cannot be read.

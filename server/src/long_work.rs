@@ -16,8 +16,8 @@ pub const LONG_CHANGES: usize = 256;
 /// Highest number of threads for long work.
 const MAX_THREADS: usize = 4;
 
-/// Threads for long work; `None` if the system cannot start any. They are few and stay the same, because an allocator keeps
-/// memory for each thread that ever needed much of it.
+/// Threads for long work; `None` if the system cannot start any. They are few and stay the same, because an
+/// allocator keeps memory for each thread that ever needed much of it.
 static THREADS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let count = available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
     let pool =
@@ -25,8 +25,8 @@ static THREADS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     pool.inspect_err(|error| tracing::warn!(%error, "cannot start threads for long work")).ok()
 });
 
-/// Does work. If it is long, a thread for long work does it, and another thread takes over the tasks of this worker thread; on a
-/// runtime with one thread they wait.
+/// Does work. If it is long, a thread for long work does it, and another thread takes over the tasks of this
+/// worker thread; on a runtime with one thread they wait.
 pub fn run<T: Send>(is_long: bool, work: impl FnOnce() -> T + Send) -> T {
     let has_workers =
         || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);

@@ -46,8 +46,8 @@ impl Pace {
         (missing > 0.0).then(|| self.filled + Duration::from_secs_f64(missing / self.per_second))
     }
 
-    /// Consumes a token for an edit that may have to wait for it. Returns when it may proceed, or `None` without consuming one if
-    /// that would be after `latest`.
+    /// Consumes a token for an edit that may have to wait for it. Returns when it may proceed, or `None`
+    /// without consuming one if that would be after `latest`.
     pub fn reserve(&mut self, now: Instant, latest: Instant) -> Option<Instant> {
         self.fill(now);
         let at = self.wait_until().unwrap_or(now);

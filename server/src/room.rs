@@ -1,7 +1,8 @@
-//! One task sequences one watchlist: it judges edits, orders them, makes them durable, and publishes them on the bus.
+//! One task sequences one watchlist: it judges edits, orders them, makes them durable, and publishes them on
+//! the bus.
 //!
-//! The state runs ahead of the disk only while a write is under way, and is not read then: edits that arrive in the meantime
-//! wait in the queue and share the next write.
+//! The state runs ahead of the disk only while a write is under way, and is not read then: edits that arrive
+//! in the meantime wait in the queue and share the next write.
 
 mod answer_queue;
 mod answers;

@@ -12,8 +12,9 @@ use shared::{
     time::{MILLIS_PER_DAY, Timestamp},
 };
 
-/// Settings of a server. The settings file is TOML with these names. Environment variables override the file, and flags
-/// override both. They are one struct, however many there are, because the names of the file are its fields.
+/// Settings of a server. The settings file is TOML with these names. Environment variables override the file,
+/// and flags override both. They are one struct, however many there are, because the names of the file are
+/// its fields.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -21,12 +22,13 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Folder that holds the journal, the token and the lock.
     pub data_dir: PathBuf,
-    /// PEM file of the server's certificate, followed by those of the authorities between it and a root. Empty: connections are not
-    /// encrypted.
+    /// PEM file of the server's certificate, followed by those of the authorities between it and a root.
+    /// Empty: connections are not encrypted.
     pub tls_cert: PathBuf,
     /// PEM file of the certificate's key.
     pub tls_key: PathBuf,
-    /// Whether to listen beyond this machine without encryption: everyone on the network can read passwords and prices then.
+    /// Whether to listen beyond this machine without encryption: everyone on the network can read passwords
+    /// and prices then.
     pub insecure_lan: bool,
     /// Size limits of the protocol.
     pub limits: Limits,
@@ -53,23 +55,27 @@ pub struct Settings {
     /// Number of bytes of commits that are kept of each watchlist, as they are stored; 0 means no limit. The
     /// default is far more than a million edits of people take: it limits a feed that sends large edits.
     pub history_bytes: u64,
-    /// Number of days that the answers to a client's edits of a watchlist are kept after its last one; 0 means no limit. Only days
-    /// on which the server runs count. If the client sends one of these edits again later, it is judged as a new edit.
+    /// Number of days that the answers to a client's edits of a watchlist are kept after its last one; 0
+    /// means no limit. Only days on which the server runs count. If the client sends one of these edits again
+    /// later, it is judged as a new edit.
     pub answers_days: u32,
     /// Maximum number of open connections of callers with a token.
     pub connections: usize,
-    /// Maximum number of open connections of one account, other than that of the data folder's user; 0 means no limit.
+    /// Maximum number of open connections of one account, other than that of the data folder's user; 0 means
+    /// no limit.
     pub connections_per_account: usize,
-    /// Maximum number of open connections of callers with a token from one address of another machine; 0 means no limit.
+    /// Maximum number of open connections of callers with a token from one address of another machine; 0
+    /// means no limit.
     pub connections_per_address: usize,
     /// Number of hours after which a session that is not used ends.
     pub session_idle_hours: u32,
     /// Number of days after a sign-in after which its session ends.
     pub session_days: u32,
-    /// Addresses of the proxies before the server, which name the client in `X-Forwarded-For`. From other addresses the header is ignored.
+    /// Addresses of the proxies before the server, which name the client in `X-Forwarded-For`. From other
+    /// addresses the header is ignored.
     pub trusted_proxies: Vec<IpAddr>,
-    /// Host names under which the server is reached, besides `localhost` and addresses of this machine. A request to another
-    /// name is refused: a page of another site may have sent it.
+    /// Host names under which the server is reached, besides `localhost` and addresses of this machine. A
+    /// request to another name is refused: a page of another site may have sent it.
     pub public_names: Vec<String>,
 }
 
@@ -116,8 +122,9 @@ pub struct SettingsError {
 }
 
 impl Settings {
-    /// Parses the settings file, if there is one, and the environment variables, which override it. A variable is named
-    /// `AFTERGLOW_` and the setting's name in capitals, such as `AFTERGLOW_LISTEN` or `AFTERGLOW_LIMITS_ROWS`.
+    /// Parses the settings file, if there is one, and the environment variables, which override it. A
+    /// variable is named `AFTERGLOW_` and the setting's name in capitals, such as `AFTERGLOW_LISTEN` or
+    /// `AFTERGLOW_LIMITS_ROWS`.
     ///
     /// # Errors
     /// See [`SettingsError`].

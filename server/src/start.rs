@@ -182,7 +182,8 @@ fn lifetimes(settings: &Settings) -> Lifetimes {
     Lifetimes { idle: hours(settings.session_idle_hours).min(absolute), absolute }
 }
 
-/// Returns how many connections may be open, which is fewer than configured if the system does not allow as many files.
+/// Returns how many connections may be open, which is fewer than configured if the system does not allow as
+/// many files.
 fn allowed_connections(configured: usize) -> usize {
     let possible = descriptors::raise_limit().saturating_sub(OWN_FILES + MAX_UNAUTHENTICATED);
     if configured > possible {
@@ -202,8 +203,8 @@ impl Running {
         self.accounts.local().token()
     }
 
-    /// Notifies every client, waits for writes to complete, and closes the journal. Another process may lock the data folder
-    /// afterwards.
+    /// Notifies every client, waits for writes to complete, and closes the journal. Another process may lock
+    /// the data folder afterwards.
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();

@@ -1,4 +1,5 @@
-//! TLS of the server's connections (rustls, TLS 1.2 and 1.3). The certificate and its key are read again when their files change.
+//! TLS of the server's connections (rustls, TLS 1.2 and 1.3). The certificate and its key are read again when
+//! their files change.
 
 mod self_signed;
 
@@ -128,8 +129,8 @@ impl Tls {
         self.current.read(|loaded| loaded.names.clone())
     }
 
-    /// Reads the files again when they have changed, until the server stops. Files that cannot be used are logged, and the certificate
-    /// stays.
+    /// Reads the files again when they have changed, until the server stops. Files that cannot be used are
+    /// logged, and the certificate stays.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = interval(RELOAD_INTERVAL);
         let mut seen = self.current.read(|loaded| loaded.stamp);

@@ -1,5 +1,5 @@
-//! Transports: a session reads messages from a [`Socket`], a WebSocket over any stream of bytes, and writes frames of its dialect
-//! to it.
+//! Transports: a session reads messages from a [`Socket`], a WebSocket over any stream of bytes, and writes
+//! frames of its dialect to it.
 
 mod end;
 mod frames;

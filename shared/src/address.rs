@@ -10,8 +10,8 @@ pub const PLAIN: &str = "http";
 /// Scheme of a connection over TLS.
 pub const ENCRYPTED: &str = "https";
 
-/// Parses `https://HOST[:PORT]` or `http://HOST[:PORT]` and returns it in the canonical form `SCHEME://HOST:PORT`. The default
-/// ports are 443 and 80.
+/// Parses `https://HOST[:PORT]` or `http://HOST[:PORT]` and returns it in the canonical form
+/// `SCHEME://HOST:PORT`. The default ports are 443 and 80.
 ///
 /// # Errors
 /// A message that quotes the text and says what is wrong with it.

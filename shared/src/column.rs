@@ -237,8 +237,8 @@ impl ColumnKind {
         }
     }
 
-    /// Parses text that a person typed into a cell. Empty text clears it. Numbers that start with a sign are relative to
-    /// `current`, if there is one: see [`number::parse_typed`].
+    /// Parses text that a person typed into a cell. Empty text clears it. Numbers that start with a sign are
+    /// relative to `current`, if there is one: see [`number::parse_typed`].
     ///
     /// # Errors
     /// A message to show to the person.

@@ -17,9 +17,11 @@ pub struct Limits {
     pub rows: usize,
     /// Maximum number of changes in one edit.
     pub changes: usize,
-    /// Maximum length of all texts of a row together, in bytes of UTF-8, so that every row fits into a message.
+    /// Maximum length of all texts of a row together, in bytes of UTF-8, so that every row fits into a
+    /// message.
     pub row_bytes: usize,
-    /// Maximum encoded size of the titles and options of all columns, in bytes, so that they fit into a message.
+    /// Maximum encoded size of the titles and options of all columns, in bytes, so that they fit into a
+    /// message.
     pub columns_bytes: usize,
     /// Maximum number of watchlists that one connection can have open.
     pub open_watchlists: usize,
@@ -38,7 +40,8 @@ impl Limits {
         open_watchlists: 64,
     };
 
-    /// Returns limits for what was accepted before, perhaps under higher limits than these: none on a watchlist's size.
+    /// Returns limits for what was accepted before, perhaps under higher limits than these: none on a
+    /// watchlist's size.
     pub fn for_stored(self) -> Self {
         let none = usize::MAX;
         Self { text_bytes: none, columns: none, rows: none, row_bytes: none, columns_bytes: none, ..self }

@@ -63,7 +63,8 @@ impl Position {
     }
 
     /// Returns positions after every other. They count up in the third byte after the leading `ff`s, so that
-    /// a list that only grows at its end keeps short positions. Returns `None` if a position would be too long.
+    /// a list that only grows at its end keeps short positions. Returns `None` if a position would be too
+    /// long.
     fn following(after: &Position, count: usize) -> Option<Vec<Position>> {
         let mut positions = Vec::with_capacity(count);
         let mut last = after.0.to_vec();

@@ -61,7 +61,8 @@ impl Rejection {
     }
 }
 
-/// Returns a message of at most [`MESSAGE_BYTES`]. A message may quote what a client sent, and is kept with the answer.
+/// Returns a message of at most [`MESSAGE_BYTES`]. A message may quote what a client sent, and is kept with
+/// the answer.
 pub fn shortened(mut message: String) -> String {
     const ELLIPSIS: &str = "\u{2026}";
     if message.len() > MESSAGE_BYTES {

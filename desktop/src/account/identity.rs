@@ -1,4 +1,5 @@
-//! What this process proves to its server who it is with, shared by the connection and the thread that signs in.
+//! What this process proves to its server who it is with, shared by the connection and the thread that signs
+//! in.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,12 +22,14 @@ struct State {
 }
 
 impl Identity {
-    /// Creates it without a credential. `stored` is the account whose session the system's password store has.
+    /// Creates it without a credential. `stored` is the account whose session the system's password store
+    /// has.
     pub fn new(stored: Option<UserId>) -> Self {
         Self(Arc::new(Mutex::new(State { credential: None, stored, was_rejected: false })))
     }
 
-    /// Returns the credential for a server; reads it from the password store the first time, which may wait for the person.
+    /// Returns the credential for a server; reads it from the password store the first time, which may wait
+    /// for the person.
     pub fn credential(&self, base: &str) -> Option<Credential> {
         let mut state = self.lock();
         if let Some(account) = state.stored.take()

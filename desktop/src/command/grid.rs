@@ -125,7 +125,8 @@ pub enum GridCommand {
         /// Whether to write only the shown rows and columns.
         only_shown: bool,
     },
-    /// Opens the menu of the selected rows at the cursor, or the menu of its column if that is selected as a whole.
+    /// Opens the menu of the selected rows at the cursor, or the menu of its column if that is selected as a
+    /// whole.
     OpenMenu,
     /// Opens the menu of the cursor's column at its header.
     OpenColumnMenu,

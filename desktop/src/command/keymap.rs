@@ -37,8 +37,8 @@ pub fn consume(input: &mut InputState, is_wanted: impl Fn(&Entry) -> bool) -> Ve
     commands
 }
 
-/// Removes the characters that keys pressed with Alt type. Such keys open menus, except on macOS; Ctrl and Alt together are AltGr
-/// on Windows.
+/// Removes the characters that keys pressed with Alt type. Such keys open menus, except on macOS; Ctrl and
+/// Alt together are AltGr on Windows.
 pub fn remove_menu_characters(events: &mut Vec<Event>) {
     if cfg!(target_os = "macos") {
         return;

@@ -63,7 +63,8 @@ pub fn scrolling_menu(ui: &mut Ui, add_items: impl FnOnce(&mut Ui)) {
     });
 }
 
-/// Whether keys move within the open menus of a window. They do once a key has opened one, or an arrow key was pressed.
+/// Whether keys move within the open menus of a window. They do once a key has opened one, or an arrow key
+/// was pressed.
 fn keys_id(ctx: &Context) -> Id {
     Id::unique("keys move within menus").with(ctx.viewport_id())
 }
@@ -79,7 +80,8 @@ pub fn open_with_keys(ctx: &Context) {
     });
 }
 
-/// Takes the keys from the menus once all of them are closed. Call it before any menu is opened or shown in a frame.
+/// Takes the keys from the menus once all of them are closed. Call it before any menu is opened or shown in a
+/// frame.
 pub fn release_keys(ctx: &Context) {
     if !Popup::is_any_open(ctx) {
         let id = keys_id(ctx);

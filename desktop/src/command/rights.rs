@@ -1,4 +1,5 @@
-//! Which role on the shown watchlist a command needs. The server decides; the desktop says beforehand what it would refuse.
+//! Which role on the shown watchlist a command needs. The server decides; the desktop says beforehand what it
+//! would refuse.
 
 use shared::{account::ListRole, edit::Change, ids::WatchlistId};
 
@@ -14,7 +15,8 @@ pub const VIEW_ONLY: &str = "You can only view this watchlist.";
 pub const OWNERS_ONLY: &str = "Only an owner of this watchlist can do this.";
 
 impl Command {
-    /// Returns the lowest role on its watchlist that may execute it; `None` if it changes none that is known beforehand.
+    /// Returns the lowest role on its watchlist that may execute it; `None` if it changes none that is known
+    /// beforehand.
     pub fn lowest_role(&self) -> Option<ListRole> {
         match self {
             Self::Grid(command) => command.lowest_role(),
@@ -80,8 +82,8 @@ fn lowest_role_of(changes: &[Change]) -> ListRole {
     if changes.iter().any(Change::is_structural) { ListRole::Owner } else { ListRole::Editor }
 }
 
-/// Returns why a role does not suffice for a command that needs another one. Without accounts there are no roles, and everything
-/// is allowed.
+/// Returns why a role does not suffice for a command that needs another one. Without accounts there are no
+/// roles, and everything is allowed.
 pub fn refusal_of_role(lowest: Option<ListRole>, role: Option<ListRole>) -> Option<&'static str> {
     let (lowest, role) = (lowest?, role?);
     match role {

@@ -50,7 +50,8 @@ pub(super) fn ctrl_shift(key: Key) -> Shortcut {
 }
 
 impl Shortcut {
-    /// Whether a pressed key is this shortcut, or this shortcut with Shift. A function key with Shift is another key.
+    /// Whether a pressed key is this shortcut, or this shortcut with Shift. A function key with Shift is
+    /// another key.
     pub(super) fn accepts(self, key: Key, modifiers: Modifiers) -> bool {
         let own = self.modifiers;
         self.key == key

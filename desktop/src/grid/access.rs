@@ -1,5 +1,5 @@
-//! The accessibility tree: the visible rows and cells, and the cursor. It is built only while a screen reader is active. The
-//! name of a cell says everything about it, because some systems pass only names on.
+//! The accessibility tree: the visible rows and cells, and the cursor. It is built only while a screen reader
+//! is active. The name of a cell says everything about it, because some systems pass only names on.
 
 use egui::{
     Id, Rect, Sense, Ui, UiBuilder,

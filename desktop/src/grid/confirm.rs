@@ -20,8 +20,8 @@ pub(super) fn edit_or_confirm(
     edits_or_question((entry.title, entry.short), lines, changes, (view.id, view.separators))
 }
 
-/// Returns the edits of changes, or a command that asks for confirmation, with a title and the text of its button, if there are
-/// messages or the changes are too many for one edit.
+/// Returns the edits of changes, or a command that asks for confirmation, with a title and the text of its
+/// button, if there are messages or the changes are too many for one edit.
 pub fn edits_or_question(
     (title, confirm_label): (&'static str, &'static str),
     mut lines: Vec<String>,

@@ -4,7 +4,8 @@ use shared::watchlist::Version;
 
 use super::table::Table;
 
-/// The number of rows of the watchlist and how many of them are shown. Rows are counted again only when they change.
+/// The number of rows of the watchlist and how many of them are shown. Rows are counted again only when they
+/// change.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     of: Option<(Version, u64)>,
@@ -13,7 +14,8 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts the rows in an order, which is identified by a number. Returns whether the numbers have changed.
+    /// Counts the rows in an order, which is identified by a number. Returns whether the numbers have
+    /// changed.
     pub(super) fn update(&mut self, table: &Table<'_>, order: u64) -> bool {
         let watchlist = table.watchlist;
         let of = Some((watchlist.version(), order));

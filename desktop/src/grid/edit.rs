@@ -138,7 +138,8 @@ pub(super) fn show(
     Some(commands)
 }
 
-/// Moves the cursor on from a row that was brought back: to the row that has taken its place at an index, or to the one above.
+/// Moves the cursor on from a row that was brought back: to the row that has taken its place at an index, or
+/// to the one above.
 fn move_from_restored(
     selection: &mut Selection,
     scroll: &mut Scroll,
@@ -186,7 +187,8 @@ fn field_id(ui: &Ui) -> Id {
     ui.scope_id().with("editor")
 }
 
-/// Whether the person corrects the text, by a key that no typing of a list of figures has or with the pointer.
+/// Whether the person corrects the text, by a key that no typing of a list of figures has or with the
+/// pointer.
 fn is_corrected(ui: &Ui) -> bool {
     use egui::{Event, Key};
     let corrects = |event: &Event| match event {
@@ -224,7 +226,8 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
         .lock_focus(true)
         .min_size(room.size())
         .desired_width(room.width());
-    // A text field centres its text half a point lower than a cell does, and aligns it half a point further to the right.
+    // A text field centres its text half a point lower than a cell does, and aligns it half a point further
+    // to the right.
     let offset = vec2(if kind.is_numeric() { -1.0 } else { 0.0 }, -1.0);
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(room.translate(offset)));
     let mut output = text_edit.show(&mut child);

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::view::Frame;
 use crate::command::{AppCommand, Command, Export};
 
-/// Returns the command that writes the watchlist to a file: everything, or the shown rows and columns in their order.
+/// Returns the command that writes the watchlist to a file: everything, or the shown rows and columns in
+/// their order.
 pub(super) fn command(path: PathBuf, only_shown: bool, frame: &Frame<'_>) -> Command {
     let table = frame.table;
     let rows = || (0..table.len()).filter_map(|index| table.id_at(index)).collect();

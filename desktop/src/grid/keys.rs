@@ -21,8 +21,8 @@ pub(super) fn command_for_event(event: &Event, modifiers: Modifiers) -> Option<C
     }
 }
 
-/// Whether characters are typed with these modifiers. Ctrl and Alt together are AltGr on Windows, and Alt types
-/// characters on macOS.
+/// Whether characters are typed with these modifiers. Ctrl and Alt together are AltGr on Windows, and Alt
+/// types characters on macOS.
 fn types_text(modifiers: Modifiers) -> bool {
     let is_menu_key = modifiers.alt && !modifiers.ctrl && !cfg!(target_os = "macos");
     !is_menu_key && (!modifiers.command || modifiers.alt)

@@ -361,8 +361,8 @@ impl Layout {
     }
 }
 
-/// Returns the horizontal offset nearest to a scroll position, and the last one: columns of these widths move one
-/// by one through a pane, until the last of them is shown.
+/// Returns the horizontal offset nearest to a scroll position, and the last one: columns of these widths move
+/// one by one through a pane, until the last of them is shown.
 fn offsets(widths: &[f32], pane: f32, scrolled: f32) -> (f32, f32) {
     let mut end = 0.0;
     let starts = widths.iter().map(|width| {

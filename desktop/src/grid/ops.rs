@@ -290,8 +290,8 @@ pub(super) fn remove_rows(selection: &mut Selection, frame: &Frame<'_>) -> Vec<C
     commands
 }
 
-/// Whether so many rows are affected that a person is asked before they are removed or cleared: all of several, or more than a
-/// hundred.
+/// Whether so many rows are affected that a person is asked before they are removed or cleared: all of
+/// several, or more than a hundred.
 fn is_many_rows(count: usize, watchlist: &Watchlist) -> bool {
     count > MANY_ROWS || count > 1 && count == watchlist.rows().len()
 }

@@ -313,8 +313,9 @@ fn is_direction(color: Color32, palette: &Palette) -> bool {
     color == palette.up || color == palette.down
 }
 
-/// Paints the background without the glow behind the text of a cell, if the colours of directions are not readable on the glow: on
-/// its way from bright to dark, no colour is readable at every moment. Returns the background of the text.
+/// Paints the background without the glow behind the text of a cell, if the colours of directions are not
+/// readable on the glow: on its way from bright to dark, no colour is readable at every moment. Returns the
+/// background of the text.
 fn paint_plate(painter: &Painter, rect: Rect, background: Color32, palette: &Palette) -> Color32 {
     let is_readable = |color| is_readable_on(color, palette.glow);
     if background == palette.background || is_readable(palette.up) && is_readable(palette.down) {
@@ -328,8 +329,8 @@ fn paint_text(painter: &Painter, room: Rect, text: &str, align: Align, color: Co
     paint_galley(painter, room, lay_out(painter, text, font, room.width()), align, color);
 }
 
-/// Paints a line of text in a part of a cell, unless that part is too narrow for any. A figure, which is aligned to the right, is
-/// not painted in part: another one would be read.
+/// Paints a line of text in a part of a cell, unless that part is too narrow for any. A figure, which is
+/// aligned to the right, is not painted in part: another one would be read.
 fn paint_galley(painter: &Painter, room: Rect, galley: Arc<Galley>, align: Align, color: Color32) {
     let x = if align == Align::RIGHT { room.right() - galley.size().x } else { room.left() };
     let y = room.center().y - galley.size().y / 2.0;
@@ -425,9 +426,9 @@ fn paint_header(painter: &Painter, state: &Painted<'_>, view: &GridView<'_>, lay
     }
 }
 
-/// Paints a column's sort direction, and its rank if there are several sort keys. The mark is an outline while
-/// a new order waits, and has two bars beside it while sorting is paused. Returns the rectangle that is left
-/// for the title.
+/// Paints a column's sort direction, and its rank if there are several sort keys. The mark is an outline
+/// while a new order waits, and has two bars beside it while sorting is paused. Returns the rectangle that is
+/// left for the title.
 fn paint_sort_mark(
     painter: &Painter,
     (room, align): (Rect, Align),

@@ -84,8 +84,8 @@ fn as_text(value: &Value, frame: &Frame<'_>) -> String {
     }
 }
 
-/// Pastes text into cells, starting at the first selected one, and selects what it pasted. A single value fills
-/// the whole selection.
+/// Pastes text into cells, starting at the first selected one, and selects what it pasted. A single value
+/// fills the whole selection.
 pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
     let cells = tsv::read(text);
     let plan = match cells.as_slice() {
@@ -128,8 +128,8 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
     for (index, texts) in rows.iter().enumerate() {
         plan.line = index + 1;
         let columns = table.columns().get(first_column..).unwrap_or_default();
-        // As when they are typed one below the other, figures pass over the titles of sections. What was copied from this list
-        // has an empty line for a title.
+        // As when they are typed one below the other, figures pass over the titles of sections. What was
+        // copied from this list has an empty line for a title.
         let is_blank = texts.iter().all(|text| text.trim().is_empty());
         while first_column > 0 && !is_blank && table.row_at(next_row).is_some_and(|row| table.is_section(row))
         {

@@ -26,7 +26,8 @@ pub struct Scroll {
     pub(super) reveal_next: bool,
     /// Whether a row that is scrolled to keeps a distance from the edge of the view.
     pub(super) keeps_distance: bool,
-    /// Whether the next frame scrolls to the cursor last, so that it is in view if the selection is not as a whole.
+    /// Whether the next frame scrolls to the cursor last, so that it is in view if the selection is not as a
+    /// whole.
     pub(super) reveal_cursor_next: bool,
     /// The row that keeps its position on screen, and its distance from the top of the view, in rows.
     anchor: Option<(RowId, f64)>,

@@ -20,7 +20,8 @@ const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a 
 const NEXT_REMOVED: &str =
     "The next row of the list that you are typing was removed. Choose a cell to go on.";
 
-/// That the cursor's cell was removed by somebody else. What the person types is not meant for the cell that has slid under the cursor.
+/// That the cursor's cell was removed by somebody else. What the person types is not meant for the cell that
+/// has slid under the cursor.
 #[derive(Clone, Debug)]
 struct Displacement {
     /// The cell under the cursor now.
@@ -91,12 +92,14 @@ impl Selection {
         self.target.is_none()
     }
 
-    /// Says that this window removes rows or columns now: the cell that slides under the cursor then is the one to go on with.
+    /// Says that this window removes rows or columns now: the cell that slides under the cursor then is the
+    /// one to go on with.
     pub fn expect_removal(&mut self) {
         self.expects_removal = true;
     }
 
-    /// Returns why nothing is typed into the cell under the cursor: somebody else removed the one that the person meant.
+    /// Returns why nothing is typed into the cell under the cursor: somebody else removed the one that the
+    /// person meant.
     pub(super) fn displacement(&self) -> Option<&'static str> {
         self.displaced.as_ref().map(|displaced| displaced.why)
     }
@@ -158,9 +161,10 @@ impl Selection {
         index_of(self.cursor.as_ref()?, table)
     }
 
-    /// Moves the cursor to a valid cell if it has none, or if its row or column is gone. If a filter hides its
-    /// row, the cursor waits on the nearest shown row and returns to its own once that is shown again. A selection that the
-    /// cursor has left is cleared. Returns whether the cursor went to another row because of a filter.
+    /// Moves the cursor to a valid cell if it has none, or if its row or column is gone. If a filter hides
+    /// its row, the cursor waits on the nearest shown row and returns to its own once that is shown again. A
+    /// selection that the cursor has left is cleared. Returns whether the cursor went to another row because
+    /// of a filter.
     pub(super) fn ensure_cursor(&mut self, table: &Table<'_>) -> bool {
         let before = self.cursor.clone();
         let has_moved = self.place_cursor(table);
@@ -235,8 +239,9 @@ impl Selection {
         }
     }
 
-    /// Moves the cursor after a commit: within the selection if there is one, else past sections, whose titles the next figure would
-    /// replace. After a run of Tabs, or from the title of a section, a step up or down leads to the column in which it began.
+    /// Moves the cursor after a commit: within the selection if there is one, else past sections, whose
+    /// titles the next figure would replace. After a run of Tabs, or from the title of a section, a step up
+    /// or down leads to the column in which it began.
     pub(super) fn step_after_commit(&mut self, table: &Table<'_>, run: &Run, step: Step, page: usize) {
         if self.go_round(table, step) {
             return;
@@ -266,7 +271,8 @@ impl Selection {
         }
     }
 
-    /// Moves the cursor on from a committed value, up or down to the row that was next when the list of values was begun.
+    /// Moves the cursor on from a committed value, up or down to the row that was next when the list of
+    /// values was begun.
     pub(super) fn step_in_run(&mut self, table: &Table<'_>, run: &Run, step: Step, page: usize) {
         let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
         match row.map_or(Next::Unknown, |row| run.next(table, row, step)) {
@@ -291,7 +297,8 @@ impl Selection {
             && table.columns().first().is_some_and(|first| *first.key() != cursor.column)
     }
 
-    /// Moves the cursor to the title of the section that it is on. A step after the commit leads back to its column.
+    /// Moves the cursor to the title of the section that it is on. A step after the commit leads back to its
+    /// column.
     pub(super) fn go_to_title(&mut self, title: ColumnKey) {
         if let Some(cursor) = self.cursor.as_mut().filter(|cursor| cursor.column != title) {
             self.tabs_from = Some(std::mem::replace(&mut cursor.column, title));
@@ -368,8 +375,8 @@ impl Selection {
         self.inserted_row.take_if(is_lost).is_some()
     }
 
-    /// Forgets that a row was inserted, unless the cursor is on it: other filters than those at that time hide
-    /// it.
+    /// Forgets that a row was inserted, unless the cursor is on it: other filters than those at that time
+    /// hide it.
     pub(super) fn forget_insertion(&mut self) {
         self.inserted_row = self.inserted_at_cursor();
     }

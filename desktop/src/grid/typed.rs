@@ -10,8 +10,8 @@ use shared::{
 
 use super::{filter::parse_timestamp, view::GridView};
 
-/// Parses the typed text. Numbers that start with a sign are relative to `current`, if there is one. Times are
-/// in the user's zone; a time without a date is today's.
+/// Parses the typed text. Numbers that start with a sign are relative to `current`, if there is one. Times
+/// are in the user's zone; a time without a date is today's.
 pub(super) fn read_typed(
     kind: &ColumnKind,
     text: &str,

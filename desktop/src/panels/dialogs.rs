@@ -1,4 +1,5 @@
-//! The modal dialogs: naming watchlists and columns, adding a column, importing and exporting a file, and messages.
+//! The modal dialogs: naming watchlists and columns, adding a column, importing and exporting a file, and
+//! messages.
 
 mod browse;
 mod messages;
@@ -151,7 +152,8 @@ impl Dialog {
         Self::with(Kind::NewWatchlist, "")
     }
 
-    /// Creates a dialog that asks for the address of another server, and offers those that were joined before.
+    /// Creates a dialog that asks for the address of another server, and offers those that were joined
+    /// before.
     pub fn connect(joined: Vec<String>) -> Self {
         Self::with(Kind::Connect(joined), "https://")
     }
@@ -219,8 +221,8 @@ impl Dialog {
         Self { is_transferring: false, is_new: true, error: Some(error), ..self }
     }
 
-    /// Draws the dialog; returns it while it stays open, and the confirmed command. `offline` says why nothing can be created, if
-    /// the server is not connected.
+    /// Draws the dialog; returns it while it stays open, and the confirmed command. `offline` says why
+    /// nothing can be created, if the server is not connected.
     pub fn show(mut self, ui: &Ui, now: Duration, offline: Option<&str>) -> (Option<Self>, Option<Command>) {
         let title = self.kind.title();
         let answer = match &mut self.kind {
@@ -366,7 +368,8 @@ impl Dialog {
         }
     }
 
-    /// Whether the export would replace a file that the person does not know of. The dialog says so from then on.
+    /// Whether the export would replace a file that the person does not know of. The dialog says so from then
+    /// on.
     fn would_replace_file(&mut self) -> bool {
         let path = typed_path(&self.text);
         match &mut self.kind {

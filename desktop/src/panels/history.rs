@@ -1,5 +1,5 @@
-//! The history panel beside the grid: who changed which cell, when, from which value to which. Earlier values,
-//! removed rows and whole edits can be restored.
+//! The history panel beside the grid: who changed which cell, when, from which value to which. Earlier
+//! values, removed rows and whole edits can be restored.
 
 mod describe;
 mod restore;
@@ -304,8 +304,8 @@ fn restore_button(ui: &mut Ui, title: &str, what: String) -> bool {
     button.on_hover_text(what).clicked()
 }
 
-/// Returns the commands that restore an edit, or one that asks first: if not everything can be restored, if many rows would be
-/// removed, or if it takes several edits.
+/// Returns the commands that restore an edit, or one that asks first: if not everything can be restored, if
+/// many rows would be removed, or if it takes several edits.
 fn restoration_commands(restoration: Restoration, view: &View<'_>) -> Vec<Command> {
     let Restoration { changes, left_out } = restoration;
     let mut lines = Vec::new();

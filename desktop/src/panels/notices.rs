@@ -87,7 +87,8 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
     commands
 }
 
-/// Shows what a notice offers, and the button that dismisses it. Returns the first button and what was chosen.
+/// Shows what a notice offers, and the button that dismisses it. Returns the first button and what was
+/// chosen.
 fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
     let mut commands = Vec::new();
     let offer = match &notice.offer {

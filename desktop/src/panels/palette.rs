@@ -1,4 +1,5 @@
-//! The command palette: every command, found by typing parts of its title; and the list of all watchlists, by their names.
+//! The command palette: every command, found by typing parts of its title; and the list of all watchlists, by
+//! their names.
 
 use egui::{
     Button, Id, Key, Label, Modal, Response, RichText, ScrollArea, TextEdit, Ui, style::ScrollAnimation,
@@ -169,8 +170,9 @@ fn show_item(ui: &mut Ui, item: &Item, is_selected: bool, scrolls: bool) -> Resp
 }
 
 /// Returns the items that match a query, the best match first: titles that start with it, then titles that
-/// contain it, then other words that contain it, then titles that contain its letters in order, then other words. The words of a
-/// query may be in any order. Among those that match in the same way, commands that cannot run come last.
+/// contain it, then other words that contain it, then titles that contain its letters in order, then other
+/// words. The words of a query may be in any order. Among those that match in the same way, commands that
+/// cannot run come last.
 fn search(mut items: Vec<Item>, query: &str) -> Vec<Item> {
     let query = query.trim().to_lowercase();
     if query.is_empty() {

@@ -38,7 +38,8 @@ impl Security {
     }
 }
 
-/// Draws a lock, closed or open, which a sentence beside it or under the pointer has to explain; nothing for a connection that does not leave this computer.
+/// Draws a lock, closed or open, which a sentence beside it or under the pointer has to explain; nothing for
+/// a connection that does not leave this computer.
 pub fn lock(ui: &mut Ui, security: Security, palette: &Palette) -> Option<Response> {
     let color = match security {
         Security::Local => return None,

@@ -27,7 +27,8 @@ pub struct Server {
     pub base: String,
     /// The authorities that its certificate may be from.
     pub trust: Trust,
-    /// The proxy of the system, if there is one. Servers on this machine and connections that are not encrypted do without.
+    /// The proxy of the system, if there is one. Servers on this machine and connections that are not
+    /// encrypted do without.
     pub proxy: Option<Proxy>,
 }
 

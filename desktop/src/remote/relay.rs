@@ -1,5 +1,6 @@
-//! Gives an open connection to the WebSocket client, which can connect only by itself and without TLS: a listener on the
-//! loopback interface accepts one connection, which has to name a secret, and passes its bytes on.
+//! Gives an open connection to the WebSocket client, which can connect only by itself and without TLS: a
+//! listener on the loopback interface accepts one connection, which has to name a secret, and passes its
+//! bytes on.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -75,7 +76,8 @@ async fn read_head(client: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// Removes the secret from a request and names the server as its host. Returns `None` if the secret is not in it.
+/// Removes the secret from a request and names the server as its host. Returns `None` if the secret is not in
+/// it.
 fn rewritten(head: &str, prefix: &str, authority: &str) -> Option<Vec<u8>> {
     let rest = head.strip_prefix("GET ")?.strip_prefix(prefix)?;
     let (path, headers) = rest.split_once("\r\n")?;

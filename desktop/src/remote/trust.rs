@@ -72,8 +72,8 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Returns the TLS configuration. The files are read again for every connection, so that a renewed authority is used at
-    /// once.
+    /// Returns the TLS configuration. The files are read again for every connection, so that a renewed
+    /// authority is used at once.
     ///
     /// # Errors
     /// A clause that says which file is invalid and why.

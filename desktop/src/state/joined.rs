@@ -45,7 +45,8 @@ impl Joined {
         self.account.require_sign_in(is_ended);
     }
 
-    /// Handles the answers about the account, and what the server's welcome means for it. Returns what the connection has to do.
+    /// Handles the answers about the account, and what the server's welcome means for it. Returns what the
+    /// connection has to do.
     pub(super) fn drain(&mut self, store: &mut Store, separators: Separators, now: Duration) -> Drained {
         let mut drained = Drained::default();
         while let Some(event) = self.account.poll() {
@@ -83,7 +84,8 @@ impl Joined {
         drained
     }
 
-    /// Uses the watchlists and edits of an account, or of none, if those of another one are shown. Returns whether it does.
+    /// Uses the watchlists and edits of an account, or of none, if those of another one are shown. Returns
+    /// whether it does.
     fn use_store_of(
         &mut self,
         account: Option<UserId>,

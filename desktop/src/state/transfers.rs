@@ -1,4 +1,5 @@
-//! Files that are imported and exported, on threads of their own, because they may be large or on a slow disk.
+//! Files that are imported and exported, on threads of their own, because they may be large or on a slow
+//! disk.
 
 use std::{
     fs,
@@ -141,7 +142,8 @@ impl Transfers {
     }
 }
 
-/// Writes a file beside the one that it replaces, so that an error leaves that as it was. A link to a file stays a link.
+/// Writes a file beside the one that it replaces, so that an error leaves that as it was. A link to a file
+/// stays a link.
 fn write_file(path: &Path, watchlist: Frozen, extent: Extent) -> io::Result<()> {
     if path.is_dir() {
         return Err(ErrorKind::IsADirectory.into());

@@ -32,8 +32,8 @@ impl Store {
         }
     }
 
-    /// Keeps copies of the watchlists whose last one is old: of all that have changed if `at_once`, as before the end of the
-    /// program.
+    /// Keeps copies of the watchlists whose last one is old: of all that have changed if `at_once`, as before
+    /// the end of the program.
     pub fn keep_copies(&mut self, at_once: bool, now: Duration) {
         let mut next: Option<Duration> = None;
         for watchlist in self.lists.opened().to_vec() {
@@ -78,8 +78,8 @@ impl Store {
     }
 
     /// Applies an edit of a window, which can be undone: it is shown at once, kept in the outbox and sent
-    /// when possible. Changes that have no effect are dropped. If none remains, there is no edit. Returns what
-    /// the edit does.
+    /// when possible. Changes that have no effect are dropped. If none remains, there is no edit. Returns
+    /// what the edit does.
     ///
     /// # Errors
     /// The edit is invalid or too large, the watchlist is not loaded, or the disk is full.
@@ -102,8 +102,8 @@ impl Store {
         Ok(act)
     }
 
-    /// Returns the changes of an edit whose rows exist, and the number of the others: somebody may have removed rows while the
-    /// person confirmed the edit.
+    /// Returns the changes of an edit whose rows exist, and the number of the others: somebody may have
+    /// removed rows while the person confirmed the edit.
     pub fn without_removed_rows(
         &self,
         watchlist: WatchlistId,

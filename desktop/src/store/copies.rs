@@ -1,5 +1,5 @@
-//! The last copy of each watchlist, kept on this computer: it is shown when the program starts without its server. A thread of
-//! its own reads and writes the files.
+//! The last copy of each watchlist, kept on this computer: it is shown when the program starts without its
+//! server. A thread of its own reads and writes the files.
 
 use std::{
     collections::BTreeMap,
@@ -110,7 +110,8 @@ struct CopyThread {
 }
 
 impl Copies {
-    /// Finds the copies in a folder, which need not exist, and starts the thread. Calls `wake` when a copy was read.
+    /// Finds the copies in a folder, which need not exist, and starts the thread. Calls `wake` when a copy
+    /// was read.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -238,7 +239,8 @@ fn path_of(folder: &Path, watchlist: WatchlistId) -> PathBuf {
     folder.join(format!("{watchlist}.{EXTENSION}"))
 }
 
-/// Removes what processes that crashed have left. A process that is writing at this moment fails and repeats that later.
+/// Removes what processes that crashed have left. A process that is writing at this moment fails and repeats
+/// that later.
 fn remove_half_written(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         if file.path().extension().is_some_and(|extension| extension == HALF_WRITTEN) {

@@ -99,8 +99,8 @@ impl Edits {
         Ok((inverse, kept.edit))
     }
 
-    /// Sends the changes of a rejected edit that can still be made. Returns the number of the new edit, and what the rejected one
-    /// repeated.
+    /// Sends the changes of a rejected edit that can still be made. Returns the number of the new edit, and
+    /// what the rejected one repeated.
     ///
     /// # Errors
     /// As [`Self::edit`].

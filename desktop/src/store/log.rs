@@ -132,7 +132,8 @@ impl Log {
         client::History { request, watchlist, row, column, before: self.before, limit: Some(PAGE), user }
     }
 
-    /// Adds the commits of an answer. `next` is the revision before which the server continues, if it says that it has more.
+    /// Adds the commits of an answer. `next` is the revision before which the server continues, if it says
+    /// that it has more.
     pub fn add_page(&mut self, commits: &[Commit], next: Option<Revision>) {
         if self.before.is_none() {
             self.entries.clear();
@@ -157,8 +158,8 @@ impl Log {
         self.record_values(here);
     }
 
-    /// Records the edits, and the cell values of the entries from an index on; entries before it are newer and take
-    /// precedence.
+    /// Records the edits, and the cell values of the entries from an index on; entries before it are newer
+    /// and take precedence.
     fn record_values(&mut self, from: usize) {
         for entry in &self.entries[from..] {
             let mut note = |row, column: &ColumnKey, value: &Literal| {
@@ -231,8 +232,8 @@ impl Log {
         })
     }
 
-    /// Returns the change that restores the row removed by the entry at an index, if the entry says what the row was or all its
-    /// changes are loaded.
+    /// Returns the change that restores the row removed by the entry at an index, if the entry says what the
+    /// row was or all its changes are loaded.
     pub fn restoring_change(&self, index: usize) -> Option<Change> {
         let Change::Remove(removed) = &self.entries.get(index)?.change else { return None };
         if let Some(RemovedRow { position: Some(position), cells }) = removed.was.as_deref() {

@@ -1,5 +1,5 @@
-//! What remains of a rejected edit. An edit is all or nothing, but a person who pastes a hundred prices must not lose them because
-//! somebody else has changed one.
+//! What remains of a rejected edit. An edit is all or nothing, but a person who pastes a hundred prices must
+//! not lose them because somebody else has changed one.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ pub(super) struct Resent {
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// The cells of rejected edits that later edits of this client set. Those edits were made on top of a value that never was the
-/// cell's: they are guarded by it, and rejected although nobody else has changed the cell.
+/// The cells of rejected edits that later edits of this client set. Those edits were made on top of a value
+/// that never was the cell's: they are guarded by it, and rejected although nobody else has changed the cell.
 #[derive(Debug, Default)]
 pub(super) struct Superseded(BTreeMap<(WatchlistId, RowId, ColumnKey), Literal>);
 
@@ -156,7 +156,8 @@ fn fate_of(
     }
 }
 
-/// Returns the changes that set those of the dropped cells that a notice names, although somebody else has changed them.
+/// Returns the changes that set those of the dropped cells that a notice names, although somebody else has
+/// changed them.
 pub(super) fn overwriting(dropped: &[Dropped]) -> Vec<Change> {
     let overwriting =
         dropped.iter().take(1 + MAX_LISTED).filter_map(|(change, current)| match (change, current) {

@@ -22,8 +22,8 @@ pub(super) struct SparklineHistory {
 }
 
 impl SparklineHistory {
-    /// Requests the history of the columns that have not been requested, of watchlists that are loaded. Columns that are no
-    /// longer drawn are forgotten.
+    /// Requests the history of the columns that have not been requested, of watchlists that are loaded.
+    /// Columns that are no longer drawn are forgotten.
     pub(super) fn request(&mut self, replica: &mut Replica, drawn: &SparklineColumns) {
         let is_drawn = |(list, column): &(WatchlistId, ColumnKey)| {
             drawn.get(list).is_some_and(|columns| columns.contains(column))

@@ -1,5 +1,5 @@
-//! The last values of the cells that windows draw as sparklines: from the history, then as they change. They are kept
-//! for the next start.
+//! The last values of the cells that windows draw as sparklines: from the history, then as they change. They
+//! are kept for the next start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -40,8 +40,8 @@ impl SparklineValues {
         }
     }
 
-    /// Adds the values of a recorded column from its history, whose commits are ordered newest first. A cell keeps the values that
-    /// it has if the history has fewer.
+    /// Adds the values of a recorded column from its history, whose commits are ordered newest first. A cell
+    /// keeps the values that it has if the history has fewer.
     pub(super) fn fill(&mut self, column: &ColumnKey, commits: &[Commit]) {
         let Some(recorded) = self.columns.get_mut(column) else { return };
         let mut filled: HashMap<RowId, Vec<f32>> = HashMap::new();

@@ -116,8 +116,8 @@ impl Store {
         Self { notices: std::mem::take(&mut other.notices), ..self }
     }
 
-    /// Returns the watchlists with their names, oldest first: those of the server, or as long as they are unknown, those that
-    /// were copied in an earlier run.
+    /// Returns the watchlists with their names, oldest first: those of the server, or as long as they are
+    /// unknown, those that were copied in an earlier run.
     pub fn known_lists(&self) -> Vec<(WatchlistId, Arc<str>)> {
         // A watchlist has a rename made here before the server's list of watchlists does.
         let name =

@@ -149,8 +149,8 @@ impl UndoStacks {
         removed.first()?.repeated
     }
 
-    /// Replaces an edit that the server rejected by another one, which makes only some of its changes. Returns what the rejected
-    /// edit repeated.
+    /// Replaces an edit that the server rejected by another one, which makes only some of its changes.
+    /// Returns what the rejected edit repeated.
     pub fn replace_rejected(
         &mut self,
         window: WindowId,

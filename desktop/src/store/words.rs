@@ -12,8 +12,8 @@ use shared::{
 
 use super::undo::Direction;
 
-/// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step. `row_name` also knows
-/// the names of removed rows.
+/// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step.
+/// `row_name` also knows the names of removed rows.
 pub(super) fn rejection_text(
     state: Option<&Watchlist>,
     row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
@@ -74,8 +74,8 @@ pub(super) fn dropped_text(
     }
 }
 
-/// Describes what becomes of the other changes of a rejected edit: those that cannot be made and are `listed`, the number of
-/// further ones, and of those that are sent again.
+/// Describes what becomes of the other changes of a rejected edit: those that cannot be made and are
+/// `listed`, the number of further ones, and of those that are sent again.
 pub(super) fn rest_text(
     listed: &[String],
     further: usize,

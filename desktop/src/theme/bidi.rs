@@ -1,12 +1,13 @@
-//! The order in which the words of a line are drawn. egui draws the letters of a word in their own direction, but the words
-//! from left to right.
+//! The order in which the words of a line are drawn. egui draws the letters of a word in their own direction,
+//! but the words from left to right.
 
 use std::borrow::Cow;
 
 use unicode_bidi::{BidiClass, BidiInfo, bidi_class};
 
-/// Returns one line with its words from left to right, as they are to be drawn: words in Arabic or Hebrew follow each other
-/// from right to left. The letters of a word keep their order, because the font's shaper reverses them.
+/// Returns one line with its words from left to right, as they are to be drawn: words in Arabic or Hebrew
+/// follow each other from right to left. The letters of a word keep their order, because the font's shaper
+/// reverses them.
 pub fn in_visual_order(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !text.chars().any(is_right_to_left) {
         return Cow::Borrowed(text);

@@ -7,7 +7,8 @@ use std::time::Duration;
 const MIN_INTERVAL: Duration = Duration::from_millis(12);
 /// Maximum time between two frames, so that a fade has enough steps.
 const MAX_INTERVAL: Duration = Duration::from_millis(120);
-/// Time between two frames for the processor time that a frame costs, in quarters: frames use 4/9 of a processor.
+/// Time between two frames for the processor time that a frame costs, in quarters: frames use 4/9 of a
+/// processor.
 const QUARTERS: u32 = 9;
 
 /// Measures what frames cost, and says when the next one may start.
@@ -22,8 +23,8 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
-    /// Records a frame that starts at `now`, when the program has used `used` of the processors. Returns the time
-    /// until the next one may start.
+    /// Records a frame that starts at `now`, when the program has used `used` of the processors. Returns the
+    /// time until the next one may start.
     pub(super) fn record(&mut self, now: Duration, used: Option<Duration>) -> Duration {
         let last = std::mem::replace(&mut self.used, used);
         if let Some((used, last)) = used.zip(last) {

@@ -356,8 +356,8 @@ impl Window {
         }
     }
 
-    /// Schedules the next repaint: while anything glows, when the next frame may start; otherwise when the next
-    /// timed change is due.
+    /// Schedules the next repaint: while anything glows, when the next frame may start; otherwise when the
+    /// next timed change is due.
     fn schedule_repaint(&mut self, ui: &Ui, state: &AppState, now: Duration) {
         let pause = self.pacing.record(now, state.cpu_time);
         if state.store.is_glowing(now) {

@@ -14,8 +14,8 @@ use crate::{
     store::Announcement,
 };
 
-/// Names the window, and if the person wants that, announces changes by others in its watchlist. Only the window that has the
-/// keyboard does: others may show the same watchlist.
+/// Names the window, and if the person wants that, announces changes by others in its watchlist. Only the
+/// window that has the keyboard does: others may show the same watchlist.
 pub(super) fn describe(
     ui: &Ui,
     title: &str,

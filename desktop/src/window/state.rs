@@ -333,8 +333,8 @@ impl Window {
         requested
     }
 
-    /// Closes the editor of a watchlist that is gone. Unless the person has deleted it here, a message says so, shows the typed text,
-    /// and keeps further keys from reaching another watchlist.
+    /// Closes the editor of a watchlist that is gone. Unless the person has deleted it here, a message says
+    /// so, shows the typed text, and keeps further keys from reaching another watchlist.
     fn report_absence(&mut self, absence: impl Fn(WatchlistId) -> Option<Absence>, now: Duration) {
         let Some(watchlist) = self.lists.shown else { return };
         let typed = self.grid.take_editor().map(|editor| editor.text).unwrap_or_default();

@@ -137,8 +137,8 @@ fn the_focused_button_of_a_question_is_what_enter_chooses() {
     headless.stop();
 }
 
-/// Opens a part of the window, and walks through it with a key: every control that appeared has a name and gets the
-/// focus.
+/// Opens a part of the window, and walks through it with a key: every control that appeared has a name and
+/// gets the focus.
 fn walk(headless: &mut Headless, part: &str, step: Key, open: impl FnOnce(&mut Headless)) {
     headless.key(Modifiers::NONE, Key::Escape);
     headless.key(Modifiers::COMMAND, Key::Home);

@@ -160,8 +160,8 @@ impl Headless {
         node.label().or(node.value()).map(str::to_owned)
     }
 
-    /// Returns every control of the first window that can have the keyboard focus, with its name. What is typed into
-    /// a field is not its name.
+    /// Returns every control of the first window that can have the keyboard focus, with its name. What is
+    /// typed into a field is not its name.
     pub fn controls(&mut self) -> BTreeMap<NodeId, String> {
         self.ctx.enable_accesskit();
         (0..3).for_each(|_| self.draw(RawInput::default()));
@@ -181,8 +181,8 @@ impl Headless {
         controls
     }
 
-    /// Returns what has the keyboard focus in the first window, and what is selected in it, which a screen reader
-    /// takes for focused.
+    /// Returns what has the keyboard focus in the first window, and what is selected in it, which a screen
+    /// reader takes for focused.
     pub fn focused_controls(&mut self) -> Vec<NodeId> {
         self.focused();
         let Some(tree) = &self.tree else { return Vec::new() };

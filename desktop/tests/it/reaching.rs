@@ -87,8 +87,8 @@ fn a_server_without_encryption_or_without_life_is_explained() {
     assert!(error.contains("cannot be reached"), "{error}");
 }
 
-/// A proxy that passes one connection on to a port of this machine, or answers with a status line. Returns its address and the
-/// head of the request that it got.
+/// A proxy that passes one connection on to a port of this machine, or answers with a status line. Returns
+/// its address and the head of the request that it got.
 fn proxy(port: u16, refusal: Option<&'static str>) -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://bob:a%20secret@127.0.0.1:{}", listener.local_addr().unwrap().port());

@@ -1,7 +1,7 @@
 //! Fault injection with real processes: clients edit at random through a network that delays and disconnects,
 //! the server or a client is killed at a random time and restarted, and then all clients must show the same
-//! state with every edit applied exactly once. Half of the clients are people with accounts, whose role on the
-//! watchlist changes, or is taken away, while they edit.
+//! state with every edit applied exactly once. Half of the clients are people with accounts, whose role on
+//! the watchlist changes, or is taken away, while they edit.
 //!
 //! Runs 20 rounds; `AFTERGLOW_ROUNDS=200 cargo test --workspace rounds -- --nocapture` runs more, and
 //! `AFTERGLOW_SEED` changes the seed.
@@ -203,10 +203,11 @@ impl Desk {
         for index in 0..CLIENTS {
             let accepted = fs::read_to_string(folder.join(format!("client-{index}/accepted"))).unwrap();
             for mark in accepted.lines() {
-                assert!(marks.contains_key(mark), "{mark} was accepted but is missing");
+                assert!(marks.contains_key(mark), "{mark} of client {index} was accepted but is missing");
             }
             assert!(accepted.lines().count() > 0);
-            // Edits on a client's disk when it was killed have been sent, too. Those of a person may have been rejected.
+            // Edits on a client's disk when it was killed have been sent, too. Those of a person may have
+            // been rejected.
             if index < PEOPLE {
                 continue;
             }

@@ -1,7 +1,8 @@
-//! The journal, measured through the hub with real rooms on a real disk: disk bytes and edits a second with many clients on one
-//! watchlist and with many watchlists, a person's edit while the journal is pruned, checkpointed and backed up, and the start
-//! with a large journal after an unclean stop. The bytes are `write_bytes` of `/proc/self/io`: what this process caused to be
-//! written to the disk, checkpoints included.
+//! The journal, measured through the hub with real rooms on a real disk: disk bytes and edits a second with
+//! many clients on one watchlist and with many watchlists, a person's edit while the journal is pruned,
+//! checkpointed and backed up, and the start with a large journal after an unclean stop. The bytes are
+//! `write_bytes` of `/proc/self/io`: what this process caused to be written to the disk, checkpoints
+//! included.
 
 use std::{
     fs,
@@ -217,7 +218,8 @@ fn percentile(times: &[Duration], percent: usize) -> f64 {
     times[(times.len() * percent / 100).min(times.len() - 1)].as_secs_f64() * 1e3
 }
 
-/// Measures a person's edits while a feed sends 10,000 changes a second and the journal is pruned and backed up.
+/// Measures a person's edits while a feed sends 10,000 changes a second and the journal is pruned and backed
+/// up.
 async fn person(history: u64, report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::open(folder.path()).await;

@@ -1,7 +1,8 @@
-//! Measures what must hold whatever the load, and says what does not: the journal's cost and speed, a herd of clients that come
-//! back, and the memory of connections and after the largest messages.
+//! Measures what must hold whatever the load, and says what does not: the journal's cost and speed, a herd of
+//! clients that come back, and the memory of connections and after the largest messages.
 //!
-//! `cargo bench -p server --bench limits -- 10240` starts with a journal of 10,240 MiB; without a number, of 1,024 MiB.
+//! `cargo bench -p server --bench limits -- 10240` starts with a journal of 10,240 MiB; without a number, of
+//! 1,024 MiB.
 
 #![expect(
     clippy::print_stdout,

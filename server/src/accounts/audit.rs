@@ -1,5 +1,5 @@
-//! The audit log: what was done with accounts and access. Each entry has the hash of the one before it, so that a removed or
-//! changed entry is noticed.
+//! The audit log: what was done with accounts and access. Each entry has the hash of the one before it, so
+//! that a removed or changed entry is noticed.
 
 use std::net::IpAddr;
 
@@ -86,7 +86,8 @@ impl Stored {
     }
 }
 
-/// Returns the number of the first entry that does not follow the one before it, or that is missing at the end, if there is one.
+/// Returns the number of the first entry that does not follow the one before it, or that is missing at the
+/// end, if there is one.
 pub fn first_broken(entries: &[Stored], end: (i64, &str)) -> Option<i64> {
     let mut before = (0, START.to_owned());
     for stored in entries {

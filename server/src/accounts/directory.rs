@@ -1,4 +1,5 @@
-//! The accounts, sessions, tokens and grants of a server in memory. No IO: changes are stored first and then applied here.
+//! The accounts, sessions, tokens and grants of a server in memory. No IO: changes are stored first and then
+//! applied here.
 
 use std::{
     collections::{BTreeMap, HashMap},

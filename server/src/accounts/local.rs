@@ -78,7 +78,8 @@ fn new_token() -> String {
     Secret::of_session().text().to_owned()
 }
 
-/// Checks that no other user can know the token: its file is this user's, and only this user can read or write it.
+/// Checks that no other user can know the token: its file is this user's, and only this user can read or
+/// write it.
 #[cfg(unix)]
 fn check_is_private(token_file: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;

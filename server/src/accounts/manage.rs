@@ -228,7 +228,8 @@ impl Accounts {
         self.record(vec![Change::RevokeToken(id)], caller, Some(address), event).await
     }
 
-    /// Returns the audit log, oldest entry first, and the number of the first entry that is missing or was changed.
+    /// Returns the audit log, oldest entry first, and the number of the first entry that is missing or was
+    /// changed.
     ///
     /// # Errors
     /// `forbidden`, `unavailable`.
@@ -243,8 +244,8 @@ impl Accounts {
         read.map(Option::unwrap_or_default).map_err(|error| unavailable(&error))
     }
 
-    /// Returns the name of an account that looks like a name. The user of the data folder is not one of them: they may have an account
-    /// of their own name.
+    /// Returns the name of an account that looks like a name. The user of the data folder is not one of them:
+    /// they may have an account of their own name.
     fn look_alike(&self, name: &str) -> Option<Arc<str>> {
         let directory = self.directory();
         let mut names = directory.accounts().into_iter().map(|account| account.name.clone());

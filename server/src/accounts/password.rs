@@ -16,7 +16,8 @@ const MAX_BYTES: usize = 4 * 256 * 4;
 const MIN_GUESSES: u64 = 10_000;
 /// Number of bytes of a hash.
 const HASH_BYTES: usize = 32;
-/// The parameters that the OWASP Password Storage Cheat Sheet names for Argon2id: memory in KiB, passes, lanes.
+/// The parameters that the OWASP Password Storage Cheat Sheet names for Argon2id: memory in KiB, passes,
+/// lanes.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 
 /// A password in its normal form, so that it is the same whatever keyboard it is typed on.
@@ -100,8 +101,8 @@ impl HashingMemory {
     }
 }
 
-/// Returns whether a password has a hash. Without a hash or a password, a hash is computed all the same, so that the time does not
-/// tell whether the account exists.
+/// Returns whether a password has a hash. Without a hash or a password, a hash is computed all the same, so
+/// that the time does not tell whether the account exists.
 pub(super) fn verify(password: Option<&Password>, hash: Option<&str>, memory: &mut HashingMemory) -> bool {
     let parsed = hash.and_then(parsed);
     let bytes = password.map_or(&b"x"[..], |password| password.0.as_bytes());

@@ -1,5 +1,5 @@
-//! The proof that a server knows a token. A client asks for it before it sends the token, so that a process that has taken over
-//! the server's address does not get the token.
+//! The proof that a server knows a token. A client asks for it before it sends the token, so that a process
+//! that has taken over the server's address does not get the token.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;

@@ -11,7 +11,8 @@ pub(super) const TOKEN_PREFIX: &str = "ag_";
 /// A new secret. Its random part has 244 bits of the system's generator.
 pub struct Secret(String);
 
-/// The SHA-256 digest of a secret. A secret is random and long, so that it needs neither salt nor a slow hash.
+/// The SHA-256 digest of a secret. A secret is random and long, so that it needs neither salt nor a slow
+/// hash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 

@@ -58,7 +58,8 @@ impl Accounts {
         list
     }
 
-    /// Makes the caller the owner of a watchlist that it is about to create. The data folder's user owns every watchlist anyway.
+    /// Makes the caller the owner of a watchlist that it is about to create. The data folder's user owns
+    /// every watchlist anyway.
     ///
     /// # Errors
     /// `unavailable`.

@@ -57,8 +57,8 @@ pub struct OwnSession {
 }
 
 impl Accounts {
-    /// Signs in. The time that this takes does not depend on whether the account exists. A session whose secret the request
-    /// presents ends: nobody signs in to a session that somebody else has prepared.
+    /// Signs in. The time that this takes does not depend on whether the account exists. A session whose
+    /// secret the request presents ends: nobody signs in to a session that somebody else has prepared.
     ///
     /// # Errors
     /// See [`SignInError`].

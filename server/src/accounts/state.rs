@@ -177,7 +177,8 @@ impl Accounts {
         self.changed.subscribe()
     }
 
-    /// Returns who makes a request, or `None` if it proves no account that may be used. A token counts before a cookie.
+    /// Returns who makes a request, or `None` if it proves no account that may be used. A token counts before
+    /// a cookie.
     pub fn authenticate(&self, presented: Presented<'_>, origin: Origin) -> Option<Caller> {
         let now = ((self.clock)(), Instant::now());
         let caller = match (presented.bearer, presented.session) {
@@ -216,7 +217,8 @@ impl Accounts {
         })
     }
 
-    /// Returns the role of a caller's account on the server, or `None` if its session or token has ended, or its account is disabled.
+    /// Returns the role of a caller's account on the server, or `None` if its session or token has ended, or
+    /// its account is disabled.
     pub fn role(&self, caller: &Caller) -> Option<Role> {
         let directory = self.directory();
         match caller.credential {
@@ -265,7 +267,8 @@ impl Accounts {
         }
     }
 
-    /// Records that the person or program behind a caller has done something, so that its session does not end for want of use.
+    /// Records that the person or program behind a caller has done something, so that its session does not
+    /// end for want of use.
     pub fn record_use(&self, caller: &Caller) {
         self.touch(caller, ((self.clock)(), Instant::now()));
     }
@@ -278,7 +281,8 @@ impl Accounts {
         }
     }
 
-    /// Ends the sessions and tokens whose time is over, and stores when the others were last used, until the server stops.
+    /// Ends the sessions and tokens whose time is over, and stores when the others were last used, until the
+    /// server stops.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = interval(END_INTERVAL);
         let mut tick: u32 = 0;
@@ -330,8 +334,8 @@ impl Accounts {
         }
     }
 
-    /// Hashes something in its turn, on another thread. The turn lasts until the thread is done, even if the caller has gone away.
-    /// Returns `None` if too many others wait.
+    /// Hashes something in its turn, on another thread. The turn lasts until the thread is done, even if the
+    /// caller has gone away. Returns `None` if too many others wait.
     pub(super) async fn hash<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut HashingMemory) -> T + Send + 'static,

@@ -1,5 +1,5 @@
-//! Accounts on disk: an SQLite file in the data folder. It is read as a whole when it is opened, because the server keeps all of
-//! it in memory; the records are JSON.
+//! Accounts on disk: an SQLite file in the data folder. It is read as a whole when it is opened, because the
+//! server keeps all of it in memory; the records are JSON.
 
 use std::{io, path::Path};
 
@@ -41,8 +41,8 @@ pub enum StoreError {
     Newer,
 }
 
-/// Writes a consistent copy of the accounts of a data folder, which may be served, to a new private file. Returns whether the folder
-/// has accounts.
+/// Writes a consistent copy of the accounts of a data folder, which may be served, to a new private file.
+/// Returns whether the folder has accounts.
 ///
 /// # Errors
 /// The accounts cannot be read, or the copy cannot be written.
@@ -53,7 +53,8 @@ pub fn copy(data_dir: &Path, file: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Checks a copy and prepares it for a data folder: all sessions end, because somebody may have been signed out since.
+/// Checks a copy and prepares it for a data folder: all sessions end, because somebody may have been signed
+/// out since.
 ///
 /// # Errors
 /// The copy is damaged or was written by a newer version.
@@ -185,7 +186,8 @@ impl Store {
         Ok(())
     }
 
-    /// Reads the audit log, oldest entry first, and the number of the first entry that is missing or was changed.
+    /// Reads the audit log, oldest entry first, and the number of the first entry that is missing or was
+    /// changed.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,5 +1,5 @@
-//! Slows down those who guess passwords. What counts is who guesses: an account is refused only to addresses that failed with
-//! it, and an address only after many failures, because a whole office may share one.
+//! Slows down those who guess passwords. What counts is who guesses: an account is refused only to addresses
+//! that failed with it, and an address only after many failures, because a whole office may share one.
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -50,7 +50,8 @@ impl Throttle {
         pair.max(self.addresses.wait(&address, FREE_OF_ADDRESS, now))
     }
 
-    /// Counts a try that failed. Call it before the password is compared, so that tries at the same time are counted, too.
+    /// Counts a try that failed. Call it before the password is compared, so that tries at the same time are
+    /// counted, too.
     pub(super) fn failed(&mut self, account: &Arc<str>, address: IpAddr, now: Instant) {
         let address = network(address);
         self.pairs.add((account.clone(), address), now);

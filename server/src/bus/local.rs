@@ -1,7 +1,7 @@
 //! The bus within one process: a queue from the room of a watchlist to its channel.
 //!
-//! Publishing does not wait, so that a room answers an edit as soon as it is durable. A room waits for a channel that is behind
-//! before it writes more, which bounds the queue.
+//! Publishing does not wait, so that a room answers an edit as soon as it is durable. A room waits for a
+//! channel that is behind before it writes more, which bounds the queue.
 
 use std::{
     collections::VecDeque,

@@ -1,7 +1,8 @@
-//! Reads what a channel sends to connections that are not up to date: commits older than those in memory, and snapshots.
+//! Reads what a channel sends to connections that are not up to date: commits older than those in memory, and
+//! snapshots.
 //!
-//! These functions run in tasks of their own: the channel waits neither for the journal nor for the room, which itself may wait
-//! for the channel.
+//! These functions run in tasks of their own: the channel waits neither for the journal nor for the room,
+//! which itself may wait for the channel.
 
 use std::sync::Arc;
 
@@ -33,13 +34,15 @@ pub(super) struct Missed {
     pub(super) from: Revision,
     /// The last published revision.
     pub(super) to: Revision,
-    /// Size of a snapshot, if the commits are to be measured: it is sent instead of commits that are larger once conflated.
+    /// Size of a snapshot, if the commits are to be measured: it is sent instead of commits that are larger
+    /// once conflated.
     pub(super) whole: Option<usize>,
 }
 
 impl Missed {
-    /// Reads the commits if they are to be measured, otherwise the first of them, as many as one message holds. Returns `None` if
-    /// they are not all there, because some are pruned, or if they are larger than a snapshot.
+    /// Reads the commits if they are to be measured, otherwise the first of them, as many as one message
+    /// holds. Returns `None` if they are not all there, because some are pruned, or if they are larger than a
+    /// snapshot.
     pub(super) async fn read(self, source: &dyn Source) -> Result<Option<Vec<Commit>>, Unavailable> {
         let limit = self.whole.map_or(CUT_BYTES, |whole| whole.max(CUT_BYTES));
         let mut commits = source.commits_after(self.from, limit).await?;

@@ -49,8 +49,8 @@ impl ChannelSender {
         Self { commands }
     }
 
-    /// Sends the watchlist to a connection, and keeps it up to date. `at` is the revision that the connection has, if it has
-    /// one.
+    /// Sends the watchlist to a connection, and keeps it up to date. `at` is the revision that the connection
+    /// has, if it has one.
     ///
     /// # Errors
     /// The channel has ended.

@@ -45,8 +45,8 @@ struct PublishedState {
     approximate_bytes: usize,
 }
 
-/// Connections that need commits older than those in memory. These are read for one connection at a time, so that they take a
-/// bounded amount of memory.
+/// Connections that need commits older than those in memory. These are read for one connection at a time, so
+/// that they take a bounded amount of memory.
 #[derive(Default)]
 struct Reads {
     waiting: BTreeSet<ConnectionId>,
@@ -126,7 +126,8 @@ impl FanOut {
         }
     }
 
-    /// Adds durable commits. They are sent at once, or with the next flush if the last one was less than an interval ago.
+    /// Adds durable commits. They are sent at once, or with the next flush if the last one was less than an
+    /// interval ago.
     pub(super) fn publish(&mut self, published: Published) {
         let Published { commits, at, columns, approximate_bytes } = published;
         self.state = PublishedState { at, columns, approximate_bytes };
@@ -147,14 +148,15 @@ impl FanOut {
         self.flush_at = None;
         if self.subscribers.is_dirty() {
             self.reads.waiting.extend(self.subscribers.flush());
-            // The interval starts after a flush, so that one that takes long leaves time for the other commands.
+            // The interval starts after a flush, so that one that takes long leaves time for the other
+            // commands.
             self.last_flush = Some(Instant::now());
             self.schedule_presence();
         }
     }
 
-    /// Sends the watchlist to a connection and keeps it up to date: with the commits after `at` if they are available and
-    /// smaller than a snapshot, otherwise with a snapshot.
+    /// Sends the watchlist to a connection and keeps it up to date: with the commits after `at` if they are
+    /// available and smaller than a snapshot, otherwise with a snapshot.
     pub(super) fn subscribe(&mut self, subscriber: Subscriber, at: Option<At>) {
         // Subscribing again starts over.
         self.unsubscribe(subscriber.connection);
@@ -266,7 +268,8 @@ impl FanOut {
         self.subscribers.unsubscribe(connection)
     }
 
-    /// Whether the commits after a revision are smaller, once conflated, than a snapshot. `None` if they are not in memory.
+    /// Whether the commits after a revision are smaller, once conflated, than a snapshot. `None` if they are
+    /// not in memory.
     fn is_worth_resuming(&mut self, from: Revision) -> Option<bool> {
         let (log, whole) = (&mut self.subscribers.log, self.state.approximate_bytes);
         Some(log.bytes_since(from)? <= whole || log.conflated_bytes_since(from)? <= whole)
@@ -294,7 +297,8 @@ impl FanOut {
         self.schedule_presence();
     }
 
-    /// Sends a snapshot: one that others are being sent if the commits since are smaller than another, else a new one.
+    /// Sends a snapshot: one that others are being sent if the commits since are smaller than another, else a
+    /// new one.
     fn send_snapshot(&mut self, subscriber: Subscriber) {
         let (log, whole) = (&self.subscribers.log, self.state.approximate_bytes);
         let is_recent = |frames: &Arc<SnapshotFrames>| {

@@ -15,7 +15,8 @@ use crate::{
     long_work::{self, LONG_CHANGES},
 };
 
-/// Maximum size of the commits kept in memory, in approximate bytes once encoded. Decoded they take about twice as much.
+/// Maximum size of the commits kept in memory, in approximate bytes once encoded. Decoded they take about
+/// twice as much.
 const LOG_BYTES: usize = 2 << 20;
 /// A message is cut from the log before it exceeds this many bytes; conflation only makes it smaller.
 pub(super) const CUT_BYTES: usize = 512 * 1024;
@@ -79,7 +80,8 @@ impl CommitLog {
         }
     }
 
-    /// Adds commits before the oldest one, if they lead up to it and all fit. Returns whether they are in memory now.
+    /// Adds commits before the oldest one, if they lead up to it and all fit. Returns whether they are in
+    /// memory now.
     pub(super) fn extend_back(&mut self, commits: &[Commit]) -> bool {
         let older: Vec<_> = commits.iter().filter(|commit| commit.revision <= self.start).collect();
         if older.last().is_none_or(|last| last.revision != self.start) {

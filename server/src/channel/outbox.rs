@@ -13,7 +13,8 @@ pub struct ConnectionId(pub u64);
 
 /// Maximum number of queued items, regardless of their size.
 const MAX_ITEMS: usize = 256;
-/// Number of these that are reserved for items that must not be dropped: snapshots, and the close of a watchlist.
+/// Number of these that are reserved for items that must not be dropped: snapshots, and the close of a
+/// watchlist.
 const RESERVED_ITEMS: usize = 128;
 
 /// Item of a connection's queue.
@@ -25,8 +26,9 @@ pub enum Outgoing {
     Snapshot(QueuedSnapshot),
 }
 
-/// A snapshot in a connection's queue, shared with other connections. It can be cancelled until it is written, so that a
-/// connection that does not read and opens a watchlist again and again holds one snapshot of it.
+/// A snapshot in a connection's queue, shared with other connections. It can be cancelled until it is
+/// written, so that a connection that does not read and opens a watchlist again and again holds one snapshot
+/// of it.
 #[derive(Clone, Debug)]
 pub struct QueuedSnapshot(Arc<Mutex<Option<Arc<SnapshotFrames>>>>);
 
@@ -86,8 +88,8 @@ struct Queued {
 }
 
 impl OutboxState {
-    /// Records that the writer wrote an item. Returns true if everything is written and a sender could not queue more in the
-    /// meantime: the senders must catch up.
+    /// Records that the writer wrote an item. Returns true if everything is written and a sender could not
+    /// queue more in the meantime: the senders must catch up.
     pub fn record_written(&self, weight: usize) -> bool {
         let mut queued = self.queued();
         queued.bytes -= weight;
@@ -128,8 +130,8 @@ impl Outbox {
         has_room && self.items.capacity() > RESERVED_ITEMS && self.send(&mut queued, item)
     }
 
-    /// Queues an item that must not be dropped, even past the limit: an answer of which there are only a few. Returns false if
-    /// the connection is gone or has more items queued than a working one ever has.
+    /// Queues an item that must not be dropped, even past the limit: an answer of which there are only a few.
+    /// Returns false if the connection is gone or has more items queued than a working one ever has.
     pub fn push_always(&self, item: Outgoing) -> bool {
         self.send(&mut self.state.queued(), item)
     }
@@ -143,8 +145,8 @@ impl Outbox {
         is_sent
     }
 
-    /// Requests a catch-up once everything is written. Returns false if everything is written already; a writer that is gone
-    /// never requests one.
+    /// Requests a catch-up once everything is written. Returns false if everything is written already; a
+    /// writer that is gone never requests one.
     pub(super) fn notify_when_empty(&self) -> bool {
         let mut queued = self.state.queued();
         queued.is_behind = true;

@@ -15,7 +15,8 @@ use super::outbox::ConnectionId;
 
 /// Maximum number of windows that one connection may announce. Further windows are ignored.
 const MAX_WINDOWS: usize = 64;
-/// Maximum number of windows of all connections, so that they fit into a message. Further windows are ignored.
+/// Maximum number of windows of all connections, so that they fit into a message. Further windows are
+/// ignored.
 const MAX_ALL_WINDOWS: usize = 2_048;
 
 type Window = (ConnectionId, WindowId);

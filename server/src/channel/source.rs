@@ -11,8 +11,8 @@ use crate::unavailable::Unavailable;
 
 /// Durable commits and states of one watchlist.
 pub trait Source: Send + Sync + 'static {
-    /// Returns the commits after a revision, oldest first, and stops once they have `bytes` bytes. The first commit is returned
-    /// regardless of its size. Pruned commits are missing.
+    /// Returns the commits after a revision, oldest first, and stops once they have `bytes` bytes. The first
+    /// commit is returned regardless of its size. Pruned commits are missing.
     fn commits_after(
         &self,
         revision: Revision,

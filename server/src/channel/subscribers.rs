@@ -1,5 +1,5 @@
-//! The subscribers of one watchlist: each gets one conflated batch per flush, shared by all that are up to date, and a
-//! conflated catch-up if it has fallen behind.
+//! The subscribers of one watchlist: each gets one conflated batch per flush, shared by all that are up to
+//! date, and a conflated catch-up if it has fallen behind.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -46,8 +46,8 @@ struct SubscriberState {
     sent: Revision,
     /// Whether it takes part in flushes. Otherwise it is caught up once its queue is written.
     ready: bool,
-    /// Whether it will resume once the commits that it missed are read. It is sent nothing before: they are older than those
-    /// in memory.
+    /// Whether it will resume once the commits that it missed are read. It is sent nothing before: they are
+    /// older than those in memory.
     resuming: bool,
     /// Whether it needs all windows: it has just subscribed, or missed a difference.
     presence_missed: bool,
@@ -89,7 +89,8 @@ impl Subscribers {
         self.log.push(commit, self.flushed);
     }
 
-    /// Adds a connection that has, or will have once its queue is written, the revision `sent`, and catches it up from there.
+    /// Adds a connection that has, or will have once its queue is written, the revision `sent`, and catches
+    /// it up from there.
     pub(super) fn subscribe(&mut self, subscriber: Subscriber, sent: Revision) -> Need {
         let connection = subscriber.connection;
         let subscription =
@@ -106,7 +107,8 @@ impl Subscribers {
         self.subscriptions.insert(connection, subscription);
     }
 
-    /// Removes and returns a connection that is to resume, with its revision, if the commits that it missed are in memory.
+    /// Removes and returns a connection that is to resume, with its revision, if the commits that it missed
+    /// are in memory.
     pub(super) fn take_resumable(&mut self, connection: ConnectionId) -> Option<(Subscriber, Revision)> {
         let start = self.log.start();
         let known = self.subscriptions.get(&connection)?;
@@ -140,8 +142,8 @@ impl Subscribers {
         self.subscriptions.values().map(|subscription| &subscription.subscriber)
     }
 
-    /// Sends the new commits to every subscriber that is up to date. Returns the connections that have written everything and
-    /// need commits that are not in memory: no other event would catch them up.
+    /// Sends the new commits to every subscriber that is up to date. Returns the connections that have
+    /// written everything and need commits that are not in memory: no other event would catch them up.
     pub(super) fn flush(&mut self) -> Vec<ConnectionId> {
         while self.is_dirty() {
             let to = self.log.cut(self.flushed);
@@ -227,8 +229,8 @@ impl Subscribers {
         }
     }
 
-    /// Sends the windows that have changed, and all of them to connections that have missed some. Connections that are behind get
-    /// all of them with their catch-up.
+    /// Sends the windows that have changed, and all of them to connections that have missed some. Connections
+    /// that are behind get all of them with their catch-up.
     pub(super) fn send_presence(
         &mut self,
         difference: Option<&ServerMessage>,

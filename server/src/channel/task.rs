@@ -1,5 +1,5 @@
-//! The channel's task: it takes events and commands, and starts what has to be read. It waits for neither the journal nor the
-//! room, because the room waits for it when the bus is full.
+//! The channel's task: it takes events and commands, and starts what has to be read. It waits for neither the
+//! journal nor the room, because the room waits for it when the bus is full.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,8 @@ pub struct ChannelContext {
     pub stop: CancellationToken,
 }
 
-/// Starts the channel of a watchlist. Commands wait in its queue until the first event, and it ends with the events.
+/// Starts the channel of a watchlist. Commands wait in its queue until the first event, and it ends with the
+/// events.
 pub fn spawn(
     context: ChannelContext,
     watchlist: WatchlistId,
@@ -78,7 +79,8 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
             End::Unavailable(reason) => reason,
             End::Deleted | End::RoomEnded => Unavailable::NotServed,
         };
-        // A room that does not serve its watchlist may go on, so that its damaged records are not read again at once.
+        // A room that does not serve its watchlist may go on, so that its damaged records are not read again
+        // at once.
         loop {
             tokio::select! {
                 biased;
@@ -109,7 +111,8 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
                     Some(Event::Deleted) => break End::Deleted,
                     None => break End::RoomEnded,
                 },
-                // Executed only once there are no more events: what was published before a command was sent comes before it.
+                // Executed only once there are no more events: what was published before a command was sent
+                // comes before it.
                 () = std::future::ready(()), if received.is_some() => {
                     received.take().into_iter().for_each(|command| execute(&mut fan_out, command));
                 }

@@ -1,4 +1,5 @@
-//! The sub-commands about accounts, tokens and the audit log. They work on a data folder, through its server if one runs.
+//! The sub-commands about accounts, tokens and the audit log. They work on a data folder, through its server
+//! if one runs.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -38,7 +39,8 @@ pub(super) struct UserArgs {
 
 #[derive(Subcommand, Debug)]
 enum UserCommand {
-    /// Add accounts and print their ids; the password of each is one line of stdin, or asked for at a terminal.
+    /// Add accounts and print their ids; the password of each is one line of stdin, or asked for at a
+    /// terminal.
     Add {
         /// Names of the accounts.
         #[arg(value_name = "NAME", required = true)]

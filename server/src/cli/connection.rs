@@ -53,7 +53,8 @@ pub(super) fn default_data_dir_or_error() -> anyhow::Result<PathBuf> {
     default_data_dir().context("this user has no home folder; name a data folder with --data-dir")
 }
 
-/// Runs a call against the server of the target. A data folder that is not being served is served for this call.
+/// Runs a call against the server of the target. A data folder that is not being served is served for this
+/// call.
 pub(super) fn with_server(
     target: &Target,
     missing: Missing,

@@ -19,7 +19,8 @@ pub(super) struct TlsArgs {
 
 #[derive(Subcommand, Debug)]
 enum TlsCommand {
-    /// Create a certificate, signed by an authority of its own. Another call creates a new certificate of the same authority.
+    /// Create a certificate, signed by an authority of its own. Another call creates a new certificate of the
+    /// same authority.
     SelfSigned {
         /// Host name or address under which clients reach the server; several are separated by commas.
         #[arg(long, required = true, value_delimiter = ',')]

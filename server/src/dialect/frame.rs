@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// The bytes of one message, framing included. Cloning shares them. It is no larger than a pointer, because each connection has
-/// a queue of them.
+/// The bytes of one message, framing included. Cloning shares them. It is no larger than a pointer, because
+/// each connection has a queue of them.
 #[derive(Clone, Debug)]
 pub struct Frame(Arc<Encoded>);
 

@@ -97,7 +97,8 @@ fn with_causes(error: &JournalError) -> anyhow::Error {
     anyhow::anyhow!("{}", causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
 }
 
-/// Writes a checked copy of a data folder's journal, and beside it one of the accounts. The folder may be served in the meantime.
+/// Writes a checked copy of a data folder's journal, and beside it one of the accounts. The folder may be
+/// served in the meantime.
 ///
 /// # Errors
 /// A file exists or cannot be written, or the journal or the accounts are damaged.
@@ -157,8 +158,8 @@ async fn backup_journal(data_dir: &Path, file: &Path) -> anyhow::Result<Vec<Chec
     copied
 }
 
-/// Syncs a file again and again while it is being written. Otherwise one sync at the end would occupy the disk for
-/// long, and with it the edits of a server.
+/// Syncs a file again and again while it is being written. Otherwise one sync at the end would occupy the
+/// disk for long, and with it the edits of a server.
 async fn flushed<T>(file: &Path, writing: impl Future<Output = T>) -> T {
     let mut writing = pin!(writing);
     loop {
@@ -173,8 +174,8 @@ async fn flushed<T>(file: &Path, writing: impl Future<Output = T>) -> T {
     }
 }
 
-/// Replaces a data folder's journal, and its accounts, by a backup. Every watchlist starts a new epoch, so that clients load what the
-/// backup holds. The replaced files are kept.
+/// Replaces a data folder's journal, and its accounts, by a backup. Every watchlist starts a new epoch, so
+/// that clients load what the backup holds. The replaced files are kept.
 ///
 /// # Errors
 /// The folder is served, the backup is damaged, or a file cannot be written. Nothing is changed then.
@@ -206,7 +207,8 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let accounts =
         new_accounts(folder.path(), file).context("the accounts of the backup cannot be restored")?;
     let replaced = rename_replaced(&journal).with_context(unwritable)?;
-    // While the journal is missing, so that the folder is never served with the one of the backup and the accounts of before.
+    // While the journal is missing, so that the folder is never served with the one of the backup and the
+    // accounts of before.
     if let Some(accounts) = &accounts {
         let current = folder.path().join(store::FILE);
         rename_replaced(&current).with_context(unwritable)?;
@@ -233,8 +235,9 @@ fn new_accounts(folder: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
     Ok(Some(new))
 }
 
-/// Renames a file, such as the journal, and its write-ahead log. The journal goes first: from then on the folder cannot be served until the new
-/// journal is in place, and a write-ahead log is never next to another journal than its own.
+/// Renames a file, such as the journal, and its write-ahead log. The journal goes first: from then on the
+/// folder cannot be served until the new journal is in place, and a write-ahead log is never next to another
+/// journal than its own.
 fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
     let logs = ["-wal", "-shm"];
     let is_free =

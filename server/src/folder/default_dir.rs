@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// Returns this user's data folder by the conventions of the platform, or `None` for a user without a home folder.
+/// Returns this user's data folder by the conventions of the platform, or `None` for a user without a home
+/// folder.
 pub fn default_data_dir() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "afterglow")?;
     Some(folders.data_dir().to_owned())

@@ -16,8 +16,8 @@ use crate::files::{remove_if_exists, write_atomically};
 const LOCK_FILE: &str = "serving.lock";
 const ADDRESS_FILE: &str = "serving.json";
 
-/// The process that serves a data folder. Its instance id shows whether the process at the port is still the one that wrote
-/// the address: ask `/healthz` before sending the token.
+/// The process that serves a data folder. Its instance id shows whether the process at the port is still the
+/// one that wrote the address: ask `/healthz` before sending the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serving {
     /// The address that the process listens on.

@@ -23,8 +23,8 @@ pub enum ServeOrJoin {
     Join(Client),
 }
 
-/// Returns a client of the process that serves a data folder, if one does. That process has proved that it knows the token, and
-/// is the one that wrote its address into the folder.
+/// Returns a client of the process that serves a data folder, if one does. That process has proved that it
+/// knows the token, and is the one that wrote its address into the folder.
 pub fn find_server(data_dir: &Path) -> Option<Client> {
     let serving = DataFolder::find_serving(data_dir)?;
     let token = read_token(&data_dir.join(TOKEN_FILE)).ok()?;
@@ -33,8 +33,8 @@ pub fn find_server(data_dir: &Path) -> Option<Client> {
     (instance == serving.instance).then(|| Client::new(&base, &token))
 }
 
-/// Locks a data folder, or joins the process that serves it. A process that has just locked the folder announces its address
-/// a moment later, so this waits up to five seconds for it.
+/// Locks a data folder, or joins the process that serves it. A process that has just locked the folder
+/// announces its address a moment later, so this waits up to five seconds for it.
 ///
 /// # Errors
 /// See [`FolderError`].

@@ -10,7 +10,8 @@ use crate::files::create_private_dir;
 
 /// Name of the file that holds the version.
 const VERSION_FILE: &str = "version";
-/// Version of the format that this program writes. It grows with every change that older programs cannot handle.
+/// Version of the format that this program writes. It grows with every change that older programs cannot
+/// handle.
 const VERSION: u32 = 1;
 
 /// Why this process cannot serve a data folder.
@@ -53,8 +54,8 @@ pub enum FolderError {
     },
 }
 
-/// Returns whether a data folder has this program's version. A folder that does not exist, or whose version was lost in a
-/// crash, has not. Nothing is changed.
+/// Returns whether a data folder has this program's version. A folder that does not exist, or whose version
+/// was lost in a crash, has not. Nothing is changed.
 ///
 /// # Errors
 /// [`FolderError::Newer`], [`FolderError::Strange`], and [`FolderError::Unwritable`] if it cannot be read.
@@ -84,7 +85,8 @@ pub fn is_current(path: &Path) -> Result<bool, FolderError> {
     }
 }
 
-/// Creates a data folder, or marks an existing one with this program's version. Several processes may do this at once.
+/// Creates a data folder, or marks an existing one with this program's version. Several processes may do this
+/// at once.
 ///
 /// # Errors
 /// As [`is_current`], before anything is changed, and [`FolderError::Unwritable`].

@@ -99,7 +99,8 @@ fn check_site(context: &HttpContext, request: &Request) -> Result<(), Problem> {
     if is_own_origin(headers) { Ok(()) } else { Err(Problem::foreign_origin()) }
 }
 
-/// Returns the token of the `Authorization` header, if there is one. A header that has no token counts as an empty one.
+/// Returns the token of the `Authorization` header, if there is one. A header that has no token counts as an
+/// empty one.
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?;
     let token = value
@@ -111,8 +112,8 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     Some(token)
 }
 
-/// Returns the secret of the session cookie. Several that differ count as an empty one: one of them may be from a page that wants
-/// the person to work in another session than their own.
+/// Returns the secret of the session cookie. Several that differ count as an empty one: one of them may be
+/// from a page that wants the person to work in another session than their own.
 pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let cookies =
@@ -122,8 +123,8 @@ pub(super) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     Some(if secrets.all(|other| other == first) { first } else { "" })
 }
 
-/// Returns whether the `Host` header names this server. A foreign name that resolves to this machine (DNS rebinding) does not
-/// count.
+/// Returns whether the `Host` header names this server. A foreign name that resolves to this machine (DNS
+/// rebinding) does not count.
 fn is_own_host(headers: &HeaderMap, names: OwnNames<'_>) -> bool {
     let mut hosts = headers.get_all(header::HOST).into_iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

@@ -1,4 +1,5 @@
-//! Bodies of requests, which are read within limits of time and number, and bodies that are written while they are sent.
+//! Bodies of requests, which are read within limits of time and number, and bodies that are written while
+//! they are sent.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -95,8 +96,8 @@ impl FromRequest<HttpContext> for RequestBody {
     }
 }
 
-/// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in memory. It counts as
-/// a download until its end.
+/// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in
+/// memory. It counts as a download until its end.
 pub(super) fn streamed(pieces: impl Iterator<Item = Vec<u8>> + Send + 'static, download: Download) -> Body {
     let pieces = pieces.map(move |piece| {
         let _counted = &download;

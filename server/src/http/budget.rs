@@ -17,8 +17,8 @@ use crate::{pace::Pace, settings::Settings};
 
 /// Maximum number of request bodies of a caller that are in memory.
 const MAX_BODIES: usize = 32;
-/// Maximum number of watchlists that are being sent to a caller. A further one ends the oldest, so that readers that do not read
-/// do not lock others out.
+/// Maximum number of watchlists that are being sent to a caller. A further one ends the oldest, so that
+/// readers that do not read do not lock others out.
 const MAX_DOWNLOADS: usize = 64;
 /// Time that a call waits for its turn before it is refused.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,7 +83,8 @@ impl Budget {
             .map(|permit| permit.expect("the semaphore is never closed"))
     }
 
-    /// Counts a watchlist that is to be sent, and ends the connection of the oldest one if there are too many.
+    /// Counts a watchlist that is to be sent, and ends the connection of the oldest one if there are too
+    /// many.
     pub(super) fn download(&self, place: &Arc<Place>) -> Download {
         let (number, oldest) = locked(&self.downloads).add(Arc::downgrade(place));
         if let Some(oldest) = oldest.and_then(|oldest| oldest.upgrade()) {

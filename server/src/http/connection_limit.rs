@@ -1,4 +1,5 @@
-//! Limits the number of connections. Unauthenticated ones have a limit of their own, so that they cannot use up that of others.
+//! Limits the number of connections. Unauthenticated ones have a limit of their own, so that they cannot use
+//! up that of others.
 
 use std::{
     collections::HashMap,

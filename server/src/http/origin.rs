@@ -50,7 +50,8 @@ pub(super) fn client_of(connection: Connection, headers: &HeaderMap, trusted_pro
         let is_remote = is_forwarded || !remote.to_canonical().is_loopback();
         return Client { origin: Origin { address: remote.to_canonical(), is_remote }, is_encrypted };
     }
-    // Each proxy appends the address that it was called from: what is left of the last untrusted one, the client may have made up.
+    // Each proxy appends the address that it was called from: what is left of the last untrusted one, the
+    // client may have made up.
     let named = forwarded().into_iter().rev().map(|text| text.parse::<IpAddr>().ok());
     let mut address = remote;
     for named in named {

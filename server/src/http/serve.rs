@@ -1,4 +1,5 @@
-//! Accepts connections and serves HTTP on them. The limits on time and number also hold for callers without a token.
+//! Accepts connections and serves HTTP on them. The limits on time and number also hold for callers without a
+//! token.
 
 use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
@@ -21,7 +22,8 @@ use super::{
 };
 use crate::tls::Tls;
 
-/// Maximum time that a client may take to send the head of a request, and that it may be idle between two requests.
+/// Maximum time that a client may take to send the head of a request, and that it may be idle between two
+/// requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time that a client may take for the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -152,7 +154,8 @@ fn log_end(ended: Result<(), hyper::Error>) {
     }
 }
 
-/// Limits what the system queues for a slow reader. Data that is queued here is conflated; data in the system's buffer is not.
+/// Limits what the system queues for a slow reader. Data that is queued here is conflated; data in the
+/// system's buffer is not.
 #[cfg(target_os = "linux")]
 fn limit_unsent_bytes(stream: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)

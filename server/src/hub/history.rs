@@ -16,8 +16,8 @@ const PAGE_BYTES: usize = 1 << 20;
 /// Upper bound of the size of a message without its commits, in bytes.
 const ENVELOPE_BYTES: usize = 128;
 
-/// Returns the first commits that match, newest first. If there may be more, the page says where to continue. Each read waits for
-/// its turn, so that a long search does not delay others.
+/// Returns the first commits that match, newest first. If there may be more, the page says where to continue.
+/// Each read waits for its turn, so that a long search does not delay others.
 pub(super) async fn read(
     journal: &dyn Journal,
     id: WatchlistId,
@@ -49,8 +49,9 @@ impl Found {
         Self { page, bytes: ENVELOPE_BYTES, limit, largest }
     }
 
-    /// Adds the commits of a read that fit, and at least one. If the first does not fit into a message with the values that it
-    /// replaced, it is added without them. Returns whether there is more to read, and room for it.
+    /// Adds the commits of a read that fit, and at least one. If the first does not fit into a message with
+    /// the values that it replaced, it is added without them. Returns whether there is more to read, and room
+    /// for it.
     fn add(&mut self, read: HistoryPage) -> bool {
         for mut commit in read.commits {
             self.bytes += Encoding::Json.size(&commit) + 1;

@@ -1,5 +1,5 @@
-//! The watchlists of this server, without the rights of callers: they are created, deleted, restored and started here, in the journal
-//! first and then in memory.
+//! The watchlists of this server, without the rights of callers: they are created, deleted, restored and
+//! started here, in the journal first and then in memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -93,8 +93,8 @@ impl Lists {
         Ok(entry.running.insert(Arc::new(running)).clone())
     }
 
-    /// Creates a watchlist, once `claim` has made the caller its owner. Nothing happens if there is one with that id, and the caller
-    /// sees it.
+    /// Creates a watchlist, once `claim` has made the caller its owner. Nothing happens if there is one with
+    /// that id, and the caller sees it.
     pub(super) async fn create(
         &self,
         id: WatchlistId,
@@ -137,7 +137,8 @@ impl Lists {
         Ok(id)
     }
 
-    /// Deletes a watchlist. A room that serves it writes the deletion, after the edits that it received before.
+    /// Deletes a watchlist. A room that serves it writes the deletion, after the edits that it received
+    /// before.
     pub(super) async fn delete(&self, id: WatchlistId, by: Arc<str>) -> Result<(), Rejection> {
         let managing = self.managing(id)?;
         let _managing = managing.lock().await;
@@ -170,7 +171,8 @@ impl Lists {
     /// Restores a watchlist. Nothing happens if it is not deleted.
     pub(super) async fn restore(&self, id: WatchlistId) -> Result<(), Rejection> {
         let managing = self.managing(id)?;
-        // The deletion ends only when the room and the channel have ended: there is never a second room beside an old one.
+        // The deletion ends only when the room and the channel have ended: there is never a second room
+        // beside an old one.
         let _managing = managing.lock().await;
         if self.with_entry(id, |entry| entry.deleted.is_none())? {
             return Ok(());

@@ -75,8 +75,8 @@ impl Running {
         self.room.is_gone()
     }
 
-    /// Deletes the watchlist in the journal. Once that is written, the room ends, and the channel after it has told every
-    /// subscriber. Returns `None` if the room has ended without writing it.
+    /// Deletes the watchlist in the journal. Once that is written, the room ends, and the channel after it
+    /// has told every subscriber. Returns `None` if the room has ended without writing it.
     pub(super) async fn delete(&self, at: Timestamp) -> Option<Result<(), JournalError>> {
         self.room.delete(at).await
     }
@@ -96,7 +96,8 @@ impl OpenList {
         self.accounts.rights(&self.caller, self.watchlist).ok_or_else(|| unknown(self.watchlist))
     }
 
-    /// Sends an edit to be judged by these rights of the caller. Its answer goes to `reply`: `unavailable` if the room has ended.
+    /// Sends an edit to be judged by these rights of the caller. Its answer goes to `reply`: `unavailable` if
+    /// the room has ended.
     pub async fn edit(
         &self,
         rights: Rights,
@@ -131,9 +132,9 @@ impl OpenList {
         self.room.read().await
     }
 
-    /// Sends the watchlist to a connection and keeps it up to date. `at` is the revision that the connection has, if it has
-    /// one. Those of its `withheld` edits that are stored after all are released first: once the connection is up to date, it
-    /// does not send them again.
+    /// Sends the watchlist to a connection and keeps it up to date. `at` is the revision that the connection
+    /// has, if it has one. Those of its `withheld` edits that are stored after all are released first: once
+    /// the connection is up to date, it does not send them again.
     ///
     /// # Errors
     /// The channel has ended.

@@ -1,5 +1,5 @@
-//! Removes what is no longer kept, once a day: watchlists that were deleted long ago, old commits, and the answers of clients
-//! that have not sent an edit for long.
+//! Removes what is no longer kept, once a day: watchlists that were deleted long ago, old commits, and the
+//! answers of clients that have not sent an edit for long.
 
 use std::{
     sync::{Arc, Weak},
@@ -26,8 +26,8 @@ pub(super) async fn purge(context: &RoomContext) -> Result<Vec<WatchlistId>, Jou
     context.journal.purge(before).await
 }
 
-/// Prunes the commits of every watchlist, opened or not, and expires answers; once a day purges, prunes and expires again,
-/// until the server stops.
+/// Prunes the commits of every watchlist, opened or not, and expires answers; once a day purges, prunes and
+/// expires again, until the server stops.
 pub(super) async fn run(context: RoomContext, lists: Weak<Lists>, accounts: Arc<Accounts>) {
     loop {
         let Some(ids) = lists.upgrade().map(|lists| ids(&lists)) else { return };

@@ -1,4 +1,5 @@
-//! Creates, deletes and restores watchlists. A write that was reported as failed may be stored nevertheless, so its result is read.
+//! Creates, deletes and restores watchlists. A write that was reported as failed may be stored nevertheless,
+//! so its result is read.
 
 use shared::{ids::WatchlistId, time::Timestamp};
 

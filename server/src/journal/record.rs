@@ -114,13 +114,15 @@ pub struct HistoryFilter {
 /// Commits that were found in a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryPage {
-    /// The commits, newest first, with the replaced value of each `set` and the removed row of each `remove` in `was`.
+    /// The commits, newest first, with the replaced value of each `set` and the removed row of each `remove`
+    /// in `was`.
     pub commits: Vec<Commit>,
     /// Revision to continue before, if there may be more.
     pub next: Option<Revision>,
 }
 
-/// Which commits of a watchlist are kept. The commit of its newest complete snapshot and every later one always are.
+/// Which commits of a watchlist are kept. The commit of its newest complete snapshot and every later one
+/// always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Older commits are not kept.

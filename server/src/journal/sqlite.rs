@@ -1,8 +1,9 @@
 //! The journal in SQLite: one file with a write-ahead log.
 //!
 //! Batches are appended to one table in the order in which they are written (`append`), by one thread
-//! (`thread`), so that a commit changes few pages however many watchlists and clients there are. Whatever finds
-//! commits and answers is derived from it later, in bulk (`fold`): until then it is in memory (`state`).
+//! (`thread`), so that a commit changes few pages however many watchlists and clients there are. Whatever
+//! finds commits and answers is derived from it later, in bulk (`fold`): until then it is in memory
+//! (`state`).
 
 mod answer;
 mod append;
@@ -93,7 +94,8 @@ impl SqliteJournal {
         Self::open_file(file::path_in(data_dir)?).await
     }
 
-    /// Opens the journal in a file, or creates it. After an unclean stop its records are verified in the background.
+    /// Opens the journal in a file, or creates it. After an unclean stop its records are verified in the
+    /// background.
     ///
     /// # Errors
     /// See [`Self::open`].

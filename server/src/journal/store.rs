@@ -56,8 +56,8 @@ pub trait Journal: Send + Sync + 'static {
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()>;
     /// Marks a watchlist as deleted at a time, or as restored.
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()>;
-    /// Erases watchlists that were deleted before this time, and returns them. They do not exist any more once
-    /// this returns, even if their records are erased later.
+    /// Erases watchlists that were deleted before this time, and returns them. They do not exist any more
+    /// once this returns, even if their records are erased later.
     fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>>;
     /// Returns the parts of the newest complete snapshot, one after the other.
     fn snapshot(&self, id: WatchlistId) -> Parts<'_>;
@@ -69,17 +69,17 @@ pub trait Journal: Send + Sync + 'static {
     /// Returns the answers to a sender's edits with the highest numbers, ordered by edit: at least as many as
     /// are kept in memory, if there are as many. They do not depend on the commits that are kept.
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>>;
-    /// Writes a batch atomically, if the watchlist is not deleted and has the revision that the batch expects.
-    /// Otherwise another process has written it, and the batch is [refused](JournalError::Refused). Once this
-    /// returns, the batch survives a crash and a power failure.
+    /// Writes a batch atomically, if the watchlist is not deleted and has the revision that the batch
+    /// expects. Otherwise another process has written it, and the batch is [refused](JournalError::Refused).
+    /// Once this returns, the batch survives a crash and a power failure.
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()>;
     /// Writes one part of a snapshot. The last part deletes older snapshots.
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()>;
-    /// Deletes the oldest commits that are not kept, in steps between which other calls are served. Commits are
-    /// deleted in groups, so some may be kept longer. If this is dropped, the rest stays.
+    /// Deletes the oldest commits that are not kept, in steps between which other calls are served. Commits
+    /// are deleted in groups, so some may be kept longer. If this is dropped, the rest stays.
     fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()>;
-    /// Deletes the answers of every sender whose last answer is older than this number of days, in steps between which other
-    /// calls are served. Only days on which this was called count.
+    /// Deletes the answers of every sender whose last answer is older than this number of days, in steps
+    /// between which other calls are served. Only days on which this was called count.
     fn expire_answers(&self, now: Timestamp, days: u32) -> Answer<'_, ()>;
     /// Checks that the journal can be read and, if the last write failed, that it can be written again.
     fn ready(&self) -> Answer<'_, ()>;

@@ -1,5 +1,5 @@
-//! The queue of answers to one connection. It holds as many as the connection has edits in flight, and no memory while it is
-//! empty.
+//! The queue of answers to one connection. It holds as many as the connection has edits in flight, and no
+//! memory while it is empty.
 
 use std::{
     collections::VecDeque,

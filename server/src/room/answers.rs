@@ -32,8 +32,8 @@ pub(super) struct Answers {
     uses: u64,
 }
 
-/// One sender's answers, ordered by edit. There may be thousands of senders with thousands of answers each, so an answer
-/// is small.
+/// One sender's answers, ordered by edit. There may be thousands of senders with thousands of answers each,
+/// so an answer is small.
 #[derive(Default)]
 struct SenderAnswers {
     answers: VecDeque<KeptAnswer>,
@@ -52,8 +52,8 @@ impl Answers {
         self.senders.contains_key(&sender)
     }
 
-    /// Caches the answers that the journal has of a sender, and evicts the least recently used sender if the cache is
-    /// full.
+    /// Caches the answers that the journal has of a sender, and evicts the least recently used sender if the
+    /// cache is full.
     pub(super) fn load(&mut self, sender: Sender, records: Vec<AnswerRecord>) {
         if self.senders.len() >= MAX_CACHED_SENDERS
             && let Some(oldest) =
@@ -133,7 +133,8 @@ impl SenderAnswers {
     }
 }
 
-/// Returns a digest that distinguishes edits with the same number, and the encoded size of the changes in bytes.
+/// Returns a digest that distinguishes edits with the same number, and the encoded size of the changes in
+/// bytes.
 pub(super) fn digest(changes: &Result<Vec<Change>, Unreadable>) -> ([u8; 16], usize) {
     let mut hasher = Hasher { sha: Sha256::new(), bytes: 0 };
     match changes {

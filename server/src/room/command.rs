@@ -34,15 +34,16 @@ pub(super) enum Command {
     Resolve { withheld: Arc<Withheld>, done: oneshot::Sender<()> },
     /// Records that a snapshot is stored in the journal at a revision, or could not be.
     SnapshotStored(Option<Revision>),
-    /// Writes that the watchlist is deleted, publishes it, and ends the room. If it cannot be written, the room goes on.
+    /// Writes that the watchlist is deleted, publishes it, and ends the room. If it cannot be written, the
+    /// room goes on.
     Delete { at: Timestamp, done: oneshot::Sender<Result<(), JournalError>> },
 }
 
 /// Message for an edit that could not be written.
 pub(super) const NOT_STORED: &str = "the server cannot store edits right now; send the edit again";
 
-/// An edit, with its author and where its answer goes. An edit of a connection that is dropped without an answer, as when its room
-/// fails, is withheld and answered `unavailable`.
+/// An edit, with its author and where its answer goes. An edit of a connection that is dropped without an
+/// answer, as when its room fails, is withheld and answered `unavailable`.
 pub struct EditRequest {
     pub(super) caller: Caller,
     /// What the author may do with the watchlist.
@@ -107,8 +108,9 @@ impl RoomHandle {
         RoomReader { commands: self.commands.downgrade() }
     }
 
-    /// Writes that the watchlist is deleted, publishes it, and waits until the room has ended: it writes nothing more. If it cannot
-    /// be written, the room goes on. Returns `None` if the room has ended without writing it.
+    /// Writes that the watchlist is deleted, publishes it, and waits until the room has ended: it writes
+    /// nothing more. If it cannot be written, the room goes on. Returns `None` if the room has ended without
+    /// writing it.
     pub async fn delete(&self, at: Timestamp) -> Option<Result<(), JournalError>> {
         let (done, is_done) = oneshot::channel();
         drop(self.commands.send(Command::Delete { at, done }).await);
@@ -140,8 +142,8 @@ impl RoomSender {
         read(&self.commands).await
     }
 
-    /// Releases those of a connection's withheld edits that are stored after all. Those that cannot be looked up now are looked
-    /// up later.
+    /// Releases those of a connection's withheld edits that are stored after all. Those that cannot be looked
+    /// up now are looked up later.
     pub async fn resolve(&self, withheld: &Arc<Withheld>) {
         let (done, is_done) = oneshot::channel();
         // A room that has ended cannot look them up.
@@ -208,7 +210,8 @@ impl EditRequest {
         }
     }
 
-    /// Makes later edits of its connection wait until the edit is sent again. It is to be answered `unavailable`.
+    /// Makes later edits of its connection wait until the edit is sent again. It is to be answered
+    /// `unavailable`.
     pub(super) fn mark_withheld(&self) {
         if let Some(withheld) = self.withheld() {
             withheld.withhold(self.watchlist, self.edit);

@@ -134,7 +134,8 @@ impl Judge {
             Ok(changes) => changes,
             Err(unreadable) => return Err(Rejection::new(Code::BadMessage, unreadable.message.clone())),
         };
-        // Escapes can make an edit larger than the message it came in, but it has to fit into a message to subscribers.
+        // Escapes can make an edit larger than the message it came in, but it has to fit into a message to
+        // subscribers.
         if bytes > SERVER_MESSAGE_BYTES * 3 / 4 {
             return Err(Rejection::new(
                 Code::TooLarge,

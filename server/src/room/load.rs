@@ -21,7 +21,8 @@ pub(super) async fn load(
     // Values that were accepted under other limits are still valid.
     let unlimited = context.settings.limits.for_stored();
     let mut judge = None;
-    // A part is freed before the next one is read: all of them together take several times the memory of the rows.
+    // A part is freed before the next one is read: all of them together take several times the memory of the
+    // rows.
     let mut parts = context.journal.snapshot(watchlist);
     while let Some(StoredPart { snapshot, authors }) = parts.try_next().await? {
         let judge = match &mut judge {

@@ -1,5 +1,6 @@
-//! Edits that were answered `unavailable` and may be stored nevertheless, as when a write was reported as failed: their
-//! clients see the commits and do not send them again, so they must not hold up later edits forever.
+//! Edits that were answered `unavailable` and may be stored nevertheless, as when a write was reported as
+//! failed: their clients see the commits and do not send them again, so they must not hold up later edits
+//! forever.
 
 use std::{
     sync::{Arc, Weak},

@@ -33,7 +33,8 @@ pub(super) async fn refuse_all(mut commands: mpsc::Receiver<Command>, reason: Un
 
 pub(super) fn refuse(command: Command, reason: Unavailable) {
     match command {
-        // Damage does not go away by itself, so edits of other watchlists must not wait until this one is served.
+        // Damage does not go away by itself, so edits of other watchlists must not wait until this one is
+        // served.
         Command::Edit(request) if reason == Unavailable::Damaged => {
             request.answer(unavailable(reason.message()));
         }

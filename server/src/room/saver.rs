@@ -1,4 +1,5 @@
-//! Stores snapshots, so that a start does not replay every commit, and prunes the commits that are no longer kept.
+//! Stores snapshots, so that a start does not replay every commit, and prunes the commits that are no longer
+//! kept.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -74,7 +75,8 @@ impl Saver {
         }
     }
 
-    /// Prunes commits that are older than they are kept. A snapshot is stored first: only commits before one can go.
+    /// Prunes commits that are older than they are kept. A snapshot is stored first: only commits before one
+    /// can go.
     pub(super) fn prune_old(&mut self, judge: &Judge, at: At, now: Instant) {
         if self.context.settings.history_days == 0 {
             return;

@@ -185,8 +185,8 @@ impl Sequencer {
         sequenced
     }
 
-    /// Reads the state from the journal again after a failed write. Returns the commits that are stored after all, or `None`
-    /// while the journal cannot be read.
+    /// Reads the state from the journal again after a failed write. Returns the commits that are stored after
+    /// all, or `None` while the journal cannot be read.
     pub(super) async fn recover_if_suspect(&mut self) -> Option<Vec<Arc<Commit>>> {
         if !self.is_suspect {
             return Some(Vec::new());
@@ -218,7 +218,8 @@ impl Sequencer {
         }
     }
 
-    /// Marks the edits of a connection as no longer withheld if they are stored. Returns false if that cannot be found out.
+    /// Marks the edits of a connection as no longer withheld if they are stored. Returns false if that cannot
+    /// be found out.
     pub(super) async fn resolve(&mut self, withheld: &Withheld) -> bool {
         if !self.load_answers(withheld.sender()).await {
             return false;

@@ -1,4 +1,5 @@
-//! The room's task: it takes commands, lets the sequencer judge and write edits, and publishes what is durable.
+//! The room's task: it takes commands, lets the sequencer judge and write edits, and publishes what is
+//! durable.
 
 use std::sync::Arc;
 
@@ -129,8 +130,8 @@ impl Room {
         refuse_all(commands, Unavailable::NotServed).await;
     }
 
-    /// Starts what has to be done before an unused room ends, and returns whether all of it is done. The commits that are to be
-    /// pruned some day need a snapshot after them.
+    /// Starts what has to be done before an unused room ends, and returns whether all of it is done. The
+    /// commits that are to be pruned some day need a snapshot after them.
     fn may_end(&mut self) -> bool {
         let at = self.at();
         if self.saver.needs_snapshot(at) {
@@ -139,8 +140,8 @@ impl Room {
         !self.saver.is_saving() && self.recovery.resolve_at().is_none()
     }
 
-    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the room is to end: the
-    /// watchlist is deleted, or another room has written it.
+    /// Executes the edits first, so that every other command sees what is on disk. Returns false once the
+    /// room is to end: the watchlist is deleted, or another room has written it.
     async fn execute_all(&mut self, commands: Vec<Command>) -> bool {
         let (mut edits, mut others) = (Vec::new(), Vec::new());
         for command in commands {
@@ -191,8 +192,9 @@ impl Room {
         true
     }
 
-    /// Writes that the watchlist is deleted, and publishes it. The withheld edits that are stored are released before: their clients do
-    /// not send them again. The others stay withheld, so that the edits of a client stay in order if the watchlist is restored at once.
+    /// Writes that the watchlist is deleted, and publishes it. The withheld edits that are stored are
+    /// released before: their clients do not send them again. The others stay withheld, so that the edits of
+    /// a client stay in order if the watchlist is restored at once.
     async fn delete(&mut self, at: Timestamp) -> Result<(), JournalError> {
         self.resolve().await;
         if self.sequencer.is_suspect() || self.recovery.has_uncertain() {
@@ -237,8 +239,8 @@ impl Room {
         self.sequencer.write(judged).await
     }
 
-    /// Reads the state from the journal again after a failed write, and publishes commits that were stored after all. Returns
-    /// false while the journal cannot be read.
+    /// Reads the state from the journal again after a failed write, and publishes commits that were stored
+    /// after all. Returns false while the journal cannot be read.
     async fn recover_if_suspect(&mut self) -> bool {
         let Some(commits) = self.sequencer.recover_if_suspect().await else {
             self.recovery.plan(Instant::now());

@@ -44,8 +44,9 @@ impl Withheld {
         }
     }
 
-    /// Whether an edit may be judged; if so it is no longer withheld. An edit of the same watchlist that was received before
-    /// the withheld one was sent again precedes it in the room's queue, so it is not admitted.
+    /// Whether an edit may be judged; if so it is no longer withheld. An edit of the same watchlist that was
+    /// received before the withheld one was sent again precedes it in the room's queue, so it is not
+    /// admitted.
     pub fn admits(&self, watchlist: WatchlistId, edit: EditId) -> bool {
         let mut edits = self.edits();
         let mut earlier = edits.range(..(edit, watchlist)).filter(|((number, _), _)| *number < edit);
@@ -65,7 +66,8 @@ impl Withheld {
         }
     }
 
-    /// Releases an edit that is stored: its client receives the answer or the commit, and need not send it again.
+    /// Releases an edit that is stored: its client receives the answer or the commit, and need not send it
+    /// again.
     pub fn release(&self, watchlist: WatchlistId, edit: EditId) {
         self.edits().remove(&(edit, watchlist));
     }

@@ -1,5 +1,5 @@
-//! The list of watchlists as connections are sent it: encoded once for all connections of an account, and at most a few times
-//! a second.
+//! The list of watchlists as connections are sent it: encoded once for all connections of an account, and at
+//! most a few times a second.
 
 use std::{
     collections::HashMap,
@@ -66,8 +66,8 @@ impl EncodedLists {
     }
 }
 
-/// When a connection is sent the list again: when the list that its caller sees has changed. Changes of other watchlists do not
-/// show.
+/// When a connection is sent the list again: when the list that its caller sees has changed. Changes of other
+/// watchlists do not show.
 pub(super) struct ListUpdates {
     /// State of the list that was sent last.
     sent: Option<Arc<ListState>>,
@@ -87,7 +87,8 @@ impl ListUpdates {
         }
     }
 
-    /// Returns whether the list with a state is to be sent: it differs from the one that was sent last, which it replaces then.
+    /// Returns whether the list with a state is to be sent: it differs from the one that was sent last, which
+    /// it replaces then.
     pub(super) fn is_new(&mut self, state: Arc<ListState>) -> bool {
         if self.sent.as_ref() == Some(&state) {
             return false;

@@ -46,8 +46,8 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// Maximum number of history requests of a connection that are read at once. While there are as many, nothing more is read
-/// from it.
+/// Maximum number of history requests of a connection that are read at once. While there are as many, nothing
+/// more is read from it.
 const HISTORIES_IN_FLIGHT: usize = 4;
 /// Time that a write may take once the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -136,8 +136,8 @@ struct Session {
     last_heard: Instant,
     /// Histories that are being read. A slow one delays nothing else.
     histories: JoinSet<ServerMessage>,
-    /// The request that awaits a room, a channel or the journal. Later messages may refer to its result, so they are read after
-    /// it.
+    /// The request that awaits a room, a channel or the journal. Later messages may refer to its result, so
+    /// they are read after it.
     current: JoinSet<Finished>,
 }
 
@@ -226,9 +226,9 @@ impl Session {
             if !reads {
                 self.last_heard = Instant::now();
             }
-            // What is done with a message or a frame is on the heap while it is done, so that an idle connection has no room for it.
-            // The branches before the turns of reading and writing are seldom ready. A message that waits is read before the silence
-            // ends the connection.
+            // What is done with a message or a frame is on the heap while it is done, so that an idle
+            // connection has no room for it. The branches before the turns of reading and writing are seldom
+            // ready. A message that waits is read before the silence ends the connection.
             tokio::select! {
                 biased;
                 () = self.context.stop.cancelled() => return Err(restarting()),
@@ -290,7 +290,8 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the client which of its roles have changed, and closes the watchlists that the caller may no longer see.
+    /// Tells the client which of its roles have changed, and closes the watchlists that the caller may no
+    /// longer see.
     async fn check_access<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut Socket<S>,

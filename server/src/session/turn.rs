@@ -1,5 +1,5 @@
-//! A session reads and writes in turns, so that neither a client that sends much nor one that is sent much delays the other half for
-//! long.
+//! A session reads and writes in turns, so that neither a client that sends much nor one that is sent much
+//! delays the other half for long.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -14,8 +14,8 @@ pub(super) enum Turn {
     Write(Ready),
 }
 
-/// Waits until there is something to write or, with `reads`, to read. If there is both, `reads_first` decides: they take turns. The
-/// future may be dropped.
+/// Waits until there is something to write or, with `reads`, to read. If there is both, `reads_first`
+/// decides: they take turns. The future may be dropped.
 pub(super) async fn next_turn<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut Socket<S>,
     writer: &mut Writer,

@@ -47,8 +47,8 @@ impl Writer {
         Self { outbox, state, items, answers, streaming: None }
     }
 
-    /// Waits until something is ready to be written. An answer comes before parts of snapshots and changes. The future may be
-    /// dropped.
+    /// Waits until something is ready to be written. An answer comes before parts of snapshots and changes.
+    /// The future may be dropped.
     pub(super) async fn ready(&mut self) -> Ready {
         tokio::select! {
             biased;

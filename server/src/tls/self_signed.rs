@@ -43,8 +43,9 @@ pub enum SelfSignedError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Creates a certificate for host names or addresses in a folder, signed by the authority in the folder beside it, whose name ends in
-/// `-authority`. A missing authority is created. Its key is not where the server reads its certificate.
+/// Creates a certificate for host names or addresses in a folder, signed by the authority in the folder
+/// beside it, whose name ends in `-authority`. A missing authority is created. Its key is not where the
+/// server reads its certificate.
 ///
 /// # Errors
 /// See [`SelfSignedError`].

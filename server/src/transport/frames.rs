@@ -1,5 +1,5 @@
-//! Reads WebSocket frames of clients (RFC 6455, section 5). Between two messages it holds no buffer, so that an idle connection
-//! takes little memory, however large its messages were.
+//! Reads WebSocket frames of clients (RFC 6455, section 5). Between two messages it holds no buffer, so that
+//! an idle connection takes little memory, however large its messages were.
 
 use std::{
     future::poll_fn,
@@ -105,8 +105,8 @@ impl FrameReader {
         }
     }
 
-    /// Reads at most `needed` bytes, and returns how many. What a client has not sent yet costs no memory: the bytes are read
-    /// to the stack first.
+    /// Reads at most `needed` bytes, and returns how many. What a client has not sent yet costs no memory:
+    /// the bytes are read to the stack first.
     fn poll_read<S: AsyncRead>(
         &mut self,
         stream: Pin<&mut S>,

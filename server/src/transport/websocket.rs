@@ -138,7 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         bytes.extend_from_slice(close.bytes());
         let goodbye = async {
             self.write(&bytes).await?;
-            // Reads until the client has closed its end, so that the system does not discard what was just written.
+            // Reads until the client has closed its end, so that the system does not discard what was just
+            // written.
             while !matches!(self.reader.next(&mut self.stream).await, Ok(Received::Close) | Err(_)) {}
             self.stream.shutdown().await.map_err(|_lost| End::Gone)
         };

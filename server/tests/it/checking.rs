@@ -13,7 +13,8 @@ use crate::stored::StoredList;
 
 const FILE: &str = "journal.sqlite";
 
-/// Returns a closed journal with a watchlist of seven commits, each two of them listed in a block of their own.
+/// Returns a closed journal with a watchlist of seven commits, each two of them listed in a block of their
+/// own.
 async fn closed_journal(snapshot_after: u64) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = SqliteJournal::open(folder.path()).await.unwrap();

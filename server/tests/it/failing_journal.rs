@@ -1,4 +1,5 @@
-//! Rooms whose journal fails at a chosen moment: what clients are told, and in which order their edits are applied.
+//! Rooms whose journal fails at a chosen moment: what clients are told, and in which order their edits are
+//! applied.
 
 pub mod journal;
 
@@ -59,8 +60,8 @@ impl Connected {
         self.journal.fail(faults, sequence);
     }
 
-    /// Sends edits that rename the watchlist, so quickly that the room takes them together, and returns whether each is
-    /// accepted. Every other answer must be `unavailable`.
+    /// Sends edits that rename the watchlist, so quickly that the room takes them together, and returns
+    /// whether each is accepted. Every other answer must be `unavailable`.
     async fn rename(&mut self, names: &[(u64, &str)]) -> Vec<bool> {
         let list = self.hub.connect(&self.caller, LIST).unwrap();
         for (edit, name) in names {

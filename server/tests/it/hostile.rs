@@ -260,7 +260,8 @@ async fn control_characters_in_text_are_preserved() {
     assert_eq!(client.open(&list).await["rows"][0]["cells"]["note"], text);
 }
 
-/// What a client sent is quoted in the text of an error, and texts of rejections are kept in memory and on disk.
+/// What a client sent is quoted in the text of an error, and texts of rejections are kept in memory and on
+/// disk.
 #[tokio::test]
 async fn errors_quote_at_most_the_start_of_what_was_sent() {
     let (server, mut worker, list, row) = server_with_row().await;

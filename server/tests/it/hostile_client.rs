@@ -1,8 +1,9 @@
-//! Hostile clients against the real program: seeded generators of legal and illegal messages whose sizes, counts and orders are
-//! extreme. All along, another client's edits are answered in time, and the server's memory stays bounded.
+//! Hostile clients against the real program: seeded generators of legal and illegal messages whose sizes,
+//! counts and orders are extreme. All along, another client's edits are answered in time, and the server's
+//! memory stays bounded.
 //!
-//! `AFTERGLOW_HOSTILE_SECONDS=600` runs it for longer, `AFTERGLOW_HOSTILE_MILLIS=100` allows an answer less time, and
-//! `AFTERGLOW_SEED` repeats a run.
+//! `AFTERGLOW_HOSTILE_SECONDS=600` runs it for longer, `AFTERGLOW_HOSTILE_MILLIS=100` allows an answer less
+//! time, and `AFTERGLOW_SEED` repeats a run.
 
 mod attack;
 mod messages;
@@ -103,7 +104,8 @@ async fn hostile_clients_neither_stop_nor_delay_the_server() {
     // What the attack has stored is not what the server cannot free.
     for list in revisions {
         let url = format!("{url}/{}", list["watchlist"].as_str().unwrap());
-        // The attack has used up what the caller may do, and a request of it that was under way may have deleted the watchlist.
+        // The attack has used up what the caller may do, and a request of it that was under way may have
+        // deleted the watchlist.
         let delete = async || {
             let (status, _) = crate::http_calls::call("DELETE", url.clone(), token.clone(), None).await;
             (status == 204 || status == 404).then_some(())

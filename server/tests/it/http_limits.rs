@@ -1,5 +1,5 @@
-//! What callers of the HTTP interface cannot do to others: fill the places of connections, hold memory by not reading, delay the
-//! end of the server, and send edits without limit.
+//! What callers of the HTTP interface cannot do to others: fill the places of connections, hold memory by not
+//! reading, delay the end of the server, and send edits without limit.
 
 use std::time::{Duration, Instant};
 

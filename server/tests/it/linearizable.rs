@@ -1,7 +1,7 @@
-//! Concurrent clients over WebSockets and HTTP, while the server is killed and started again and the watchlist is deleted and
-//! restored. What every call was answered is recorded, and the record is checked: there is one order of all edits that every
-//! answer agrees with, and a call that ended before another began comes before it. The snapshot of a subscription need only be some
-//! state of that order.
+//! Concurrent clients over WebSockets and HTTP, while the server is killed and started again and the
+//! watchlist is deleted and restored. What every call was answered is recorded, and the record is checked:
+//! there is one order of all edits that every answer agrees with, and a call that ended before another began
+//! comes before it. The snapshot of a subscription need only be some state of that order.
 //!
 //! `AFTERGLOW_KILLS=200` kills the server more often.
 
@@ -69,7 +69,8 @@ fn serve(folder: &Path) -> Served {
     Served::spawn(program, folder)
 }
 
-/// Returns every commit of the watchlist but the first, which inserts the rows: who made it, and its only change.
+/// Returns every commit of the watchlist but the first, which inserts the rows: who made it, and its only
+/// change.
 async fn commits(client: &mut Client, list: &str) -> Vec<history::Commit> {
     let (mut commits, mut before) = (Vec::new(), None);
     loop {

@@ -1,5 +1,5 @@
-//! Watchlists that are created, deleted and restored by callers that go away, and by several at once: what is served is always what
-//! the journal has.
+//! Watchlists that are created, deleted and restored by callers that go away, and by several at once: what is
+//! served is always what the journal has.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

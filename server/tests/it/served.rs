@@ -14,8 +14,8 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts a server of a data folder with `afterglow-server`, or with a program that takes the same flags, and waits until it
-    /// listens.
+    /// Starts a server of a data folder with `afterglow-server`, or with a program that takes the same flags,
+    /// and waits until it listens.
     pub fn listen(mut program: Command, data_dir: &Path, listen: &str) -> Self {
         let arguments = ["serve", "--listen", listen, "--data-dir"];
         let mut child = program.args(arguments).arg(data_dir).stdout(Stdio::piped()).spawn().unwrap();

@@ -1,16 +1,17 @@
-//! Several replicas, other callers and one server in simulated time. A run has, mixed by its seed: delays, connections
-//! that break in the middle of a frame, edits sent twice, clocks that jump, crashes of the server and of clients, clients
-//! that restore an old copy of their outbox; watchlists that are created, deleted and restored, by several callers at
-//! once; calls that are dropped in the middle; many clients that connect at once, from old revisions, and read slowly or
-//! not at all; and a disk whose reads and writes fail, writes also after they were done, and that is full for a while.
-//! Commits are pruned and deleted watchlists erased, at the start of a server and while it runs. In some runs clients have
-//! accounts, whose roles on the watchlists change and are taken away while they edit.
+//! Several replicas, other callers and one server in simulated time. A run has, mixed by its seed: delays,
+//! connections that break in the middle of a frame, edits sent twice, clocks that jump, crashes of the server
+//! and of clients, clients that restore an old copy of their outbox; watchlists that are created, deleted and
+//! restored, by several callers at once; calls that are dropped in the middle; many clients that connect at
+//! once, from old revisions, and read slowly or not at all; and a disk whose reads and writes fail, writes
+//! also after they were done, and that is full for a while. Commits are pruned and deleted watchlists erased,
+//! at the start of a server and while it runs. In some runs clients have accounts, whose roles on the
+//! watchlists change and are taken away while they edit.
 //!
-//! In the end all clients show the same state, every accepted edit is applied once, no edit is unanswered, the watchlists
-//! served are the stored ones, and no room has written a watchlist beside another.
+//! In the end all clients show the same state, every accepted edit is applied once, no edit is unanswered,
+//! the watchlists served are the stored ones, and no room has written a watchlist beside another.
 //!
-//! Run a failing seed alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`, and more seeds with
-//! `AFTERGLOW_SEEDS=20000`.
+//! Run a failing seed alone with `AFTERGLOW_SEED=… cargo test -p server --test it simulation`, and more seeds
+//! with `AFTERGLOW_SEEDS=20000`.
 
 mod calls;
 mod check;

@@ -1,5 +1,5 @@
-//! Connections that open a watchlist while it changes, is deleted or is restored: each gets every revision once, and an answer to
-//! every `open`.
+//! Connections that open a watchlist while it changes, is deleted or is restored: each gets every revision
+//! once, and an answer to every `open`.
 
 use serde_json::{Value, json};
 use server::settings::Settings;

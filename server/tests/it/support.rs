@@ -221,8 +221,8 @@ pub fn settable_clock(millis: i64) -> (Arc<AtomicI64>, Clock) {
     (set, Arc::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst))))
 }
 
-/// Lets the timers of days expire until `poll` returns a value: what is done once a day may still be under way at the end of
-/// one, and then waits for the next.
+/// Lets the timers of days expire until `poll` returns a value: what is done once a day may still be under
+/// way at the end of one, and then waits for the next.
 pub async fn pass_days_until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     let pass_a_day = async || {
         tokio::time::pause();

@@ -1,5 +1,5 @@
-//! Two servers that write the same watchlist, as they never should: the journal accepts only the batches of the one that knows the
-//! newest revision.
+//! Two servers that write the same watchlist, as they never should: the journal accepts only the batches of
+//! the one that knows the newest revision.
 
 use std::{collections::BTreeMap, sync::Arc};
 

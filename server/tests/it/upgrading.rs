@@ -16,7 +16,8 @@ use uuid::Uuid;
 /// Number of commits of the upgraded watchlist: several chunks.
 const COMMITS: u64 = 2_500;
 
-/// Copies the journal of version 1 into a folder and adds commits, accepted answers, and a rejection after every tenth.
+/// Copies the journal of version 1 into a folder and adds commits, accepted answers, and a rejection after
+/// every tenth.
 fn large_old_journal(folder: &Path) -> PathBuf {
     let file = folder.join("journal.sqlite");
     let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/journal-version-1.sqlite");

@@ -1,5 +1,5 @@
-//! What the journal does beside its batches: pruning, erasing, checkpoints and long searches wait for no batch
-//! and delay none.
+//! What the journal does beside its batches: pruning, erasing, checkpoints and long searches wait for no
+//! batch and delay none.
 
 use std::{
     fs,
@@ -180,8 +180,8 @@ async fn the_start_after_an_unclean_stop_reads_little() {
     assert!(error.to_string().contains("is damaged"), "{error}");
 }
 
-/// Creates a watchlist in which a search for row 2 and the column `note` has to read every commit and finds the
-/// first one.
+/// Creates a watchlist in which a search for row 2 and the column `note` has to read every commit and finds
+/// the first one.
 async fn searched(journal: &SqliteJournal) -> StoredList {
     let mut list = StoredList::create(journal, 1, 30).await;
     list.append(journal, vec![list.edit(sender(1), 2, vec![note(row(2), "found")])]).await.unwrap();

@@ -21,12 +21,12 @@ pub struct Typed {
     pub is_plain: bool,
 }
 
-/// Parses a number that a person typed: with grouping (`1,234.50`, `1 234,50`, `1,23,456` where that is usual), a suffix
-/// (`1.2k`, `3m`, `2b`), an exponent (`5e3`), a fraction (`99 1/4`), a currency sign (`$5`, `5 €`), or in parentheses if it is
-/// negative (`(5)`).
+/// Parses a number that a person typed: with grouping (`1,234.50`, `1 234,50`, `1,23,456` where that is
+/// usual), a suffix (`1.2k`, `3m`, `2b`), an exponent (`5e3`), a fraction (`99 1/4`), a currency sign (`$5`,
+/// `5 €`), or in parentheses if it is negative (`(5)`).
 ///
-/// With a current value, text that starts with a sign is relative to it: `+0.5`, `-0.5`, `-2%`. After `=` it is the number
-/// itself: `=-0.5`. Without a current value a sign is always part of the number.
+/// With a current value, text that starts with a sign is relative to it: `+0.5`, `-0.5`, `-2%`. After `=` it
+/// is the number itself: `=-0.5`. Without a current value a sign is always part of the number.
 ///
 /// # Errors
 /// Text that is not such a number, quoted in the message.
@@ -105,7 +105,8 @@ enum Unparsed {
     Inexact,
 }
 
-/// Parses a number without a sign. Returns whether it is written with digits and the separators of the locale only.
+/// Parses a number without a sign. Returns whether it is written with digits and the separators of the locale
+/// only.
 fn parse_magnitude(text: &str, separators: Separators) -> Result<(Decimal, bool), Unparsed> {
     if let Some((front, denominator)) = text.split_once('/') {
         return parse_fraction(front.trim_end(), denominator.trim_start(), separators)
@@ -219,8 +220,8 @@ fn is_misplaced(text: &str, separators: Separators) -> bool {
     text.contains(group) && parse_magnitude(&text.replace(group, ""), separators).is_ok()
 }
 
-/// Returns the point or the comma of a text such as `1.234` in a locale where it separates neither decimals nor groups,
-/// so that the text may mean 1234 or 1.234.
+/// Returns the point or the comma of a text such as `1.234` in a locale where it separates neither decimals
+/// nor groups, so that the text may mean 1234 or 1.234.
 fn ambiguous_separator(text: &str, separators: Separators) -> Option<char> {
     let other = other_separator(separators);
     let (_, tail) = text.split_once(other)?;
@@ -253,11 +254,12 @@ fn is_own_group(c: char, Separators { group, .. }: Separators) -> bool {
     c == group || is_space(c) && is_space(group) || is_apostrophe(c) && is_apostrophe(group)
 }
 
-/// Removes the grouping and converts the decimal separator to a point. Returns whether the separators are those of the
-/// locale, or `None` if the groups have not the lengths that are usual, or different separators.
+/// Removes the grouping and converts the decimal separator to a point. Returns whether the separators are
+/// those of the locale, or `None` if the groups have not the lengths that are usual, or different separators.
 fn ungroup(text: &str, separators: Separators) -> Option<(String, bool)> {
     let other = other_separator(separators);
-    // A single separator that this locale does not have is the decimal separator: `71.80` typed in a French locale is a price.
+    // A single separator that this locale does not have is the decimal separator: `71.80` typed in a French
+    // locale is a price.
     let is_decimal =
         other != separators.group && text.matches(other).count() == 1 && !text.contains(separators.decimal);
     let decimal = if is_decimal { other } else { separators.decimal };
@@ -280,8 +282,8 @@ fn ungroup(text: &str, separators: Separators) -> Option<(String, bool)> {
     Some((format!("{}{fraction}", groups.concat()), is_own))
 }
 
-/// Returns whether the last group has three digits, and the others as many as groups of the locale, or three. The first
-/// may be shorter. A single group may have any length.
+/// Returns whether the last group has three digits, and the others as many as groups of the locale, or three.
+/// The first may be shorter. A single group may have any length.
 fn are_usual_groups(groups: &[&str], separators: Separators) -> bool {
     let [first, middle @ .., last] = groups else { return true };
     let fits = |digits: usize| {

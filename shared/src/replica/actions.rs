@@ -1,5 +1,5 @@
-//! What a person does with a client: opens watchlists, edits them, and requests others to be created, deleted or
-//! restored.
+//! What a person does with a client: opens watchlists, edits them, and requests others to be created, deleted
+//! or restored.
 
 use super::{
     event::Event,
@@ -41,8 +41,9 @@ impl Replica {
         self.lists.get_mut(&watchlist)?.confirmed(&self.limits)
     }
 
-    /// Shows a watchlist as it was confirmed in an earlier run, with the pending edits, until the server continues from there or
-    /// sends a snapshot. Returns false if a newer state is shown already, or the watchlist is not open.
+    /// Shows a watchlist as it was confirmed in an earlier run, with the pending edits, until the server
+    /// continues from there or sends a snapshot. Returns false if a newer state is shown already, or the
+    /// watchlist is not open.
     pub fn restore_copy(&mut self, watchlist: WatchlistId, state: Watchlist, at: At) -> bool {
         let list = self.lists.get_mut(&watchlist).filter(|list| list.is_wanted());
         list.is_some_and(|list| list.restore_copy(state, at, &self.limits))

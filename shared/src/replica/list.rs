@@ -255,8 +255,8 @@ impl ListReplica {
         }
     }
 
-    /// Loads one part of a snapshot. Returns the watchlist if it was the last part, or `None` if the parts do not fit
-    /// together.
+    /// Loads one part of a snapshot. Returns the watchlist if it was the last part, or `None` if the parts do
+    /// not fit together.
     fn load_part(&mut self, part: &Snapshot, limits: &Limits) -> Option<Option<(Watchlist, At)>> {
         if part.part == 1 {
             self.loading = Some(Loading::start(part, limits)?);
@@ -265,7 +265,8 @@ impl ListReplica {
         Some(self.loading.take_if(|_| is_complete).map(Loading::finish))
     }
 
-    /// Replaces the confirmed state by a snapshot, without pending edits. Returns whether its epoch is another one.
+    /// Replaces the confirmed state by a snapshot, without pending edits. Returns whether its epoch is
+    /// another one.
     fn replace_state(&mut self, mut state: Watchlist, at: At) -> bool {
         if let Some(old) = &self.state {
             state.supersede(old);
@@ -381,7 +382,8 @@ impl ListReplica {
         self.finished.clear();
     }
 
-    /// Finishes the accepted edits up to a revision, or all of them. They are hidden, or the state is dropped next.
+    /// Finishes the accepted edits up to a revision, or all of them. They are hidden, or the state is dropped
+    /// next.
     fn finish_reached(
         &mut self,
         watchlist: WatchlistId,

@@ -1,5 +1,5 @@
-//! Edit numbers that the server knows from other edits, sent by a copy of this client's data: the client continues
-//! under a new id, and its unanswered edits get numbers that were never used.
+//! Edit numbers that the server knows from other edits, sent by a copy of this client's data: the client
+//! continues under a new id, and its unanswered edits get numbers that were never used.
 
 use super::{event::Event, kept::KeptEdit, renewal::Renewal, state::Replica};
 use crate::{

@@ -1,5 +1,5 @@
-//! The state of a client: its connection, its copies of the watchlists, its unanswered edits, and what it does as time
-//! passes.
+//! The state of a client: its connection, its copies of the watchlists, its unanswered edits, and what it
+//! does as time passes.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -28,8 +28,8 @@ pub(super) enum Link {
     Up(User),
 }
 
-/// A client's copy of the server's watchlists, and its unanswered edits: one field for each thing that the protocol asks a client
-/// to keep.
+/// A client's copy of the server's watchlists, and its unanswered edits: one field for each thing that the
+/// protocol asks a client to keep.
 #[derive(Debug)]
 pub struct Replica {
     pub(super) client: ClientId,

@@ -142,8 +142,8 @@ pub enum Separator {
 }
 
 /// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
-/// section's title is written to the first text column of its row, if the cell there is empty. The file is returned in pieces
-/// of some rows each.
+/// section's title is written to the first text column of its row, if the cell there is empty. The file is
+/// returned in pieces of some rows each.
 pub fn write(watchlist: Frozen) -> impl Iterator<Item = Vec<u8>> + Send {
     write_extent(watchlist, Extent::default())
 }

@@ -204,7 +204,8 @@ struct Written {
 }
 
 impl Written {
-    /// Reads a field, unless it may be something else: a code with leading zeros, a fraction, a date, or a number with a letter.
+    /// Reads a field, unless it may be something else: a code with leading zeros, a fraction, a date, or a
+    /// number with a letter.
     fn read(field: &str) -> Option<Self> {
         let (text, is_percent) = match field.trim().strip_suffix('%') {
             Some(text) => (text.trim_end(), true),
@@ -225,7 +226,8 @@ impl Written {
     }
 }
 
-/// Returns the narrowest kind that represents every field: exactly as written, or as a number that is written in another way.
+/// Returns the narrowest kind that represents every field: exactly as written, or as a number that is written
+/// in another way.
 fn guess_kind(fields: &[String]) -> ColumnKind {
     let filled = || fields.iter().filter(|field| !field.is_empty());
     if filled().next().is_none() {

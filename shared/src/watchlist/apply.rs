@@ -77,7 +77,8 @@ pub(super) enum UndoStep {
     },
     Removed(Arc<Row>),
     ColumnAdded(ColumnKey),
-    /// The column and its predecessor before it was replaced, with the cells whose values were converted to a new kind.
+    /// The column and its predecessor before it was replaced, with the cells whose values were converted to a
+    /// new kind.
     ColumnReplaced {
         before: Replaced,
         previous: Option<ColumnKey>,
@@ -383,7 +384,8 @@ impl Mode<'_> {
     }
 }
 
-/// Reads a value for a column. Zero has no sign: a decimal cannot represent it, so it would not come back as it was sent.
+/// Reads a value for a column. Zero has no sign: a decimal cannot represent it, so it would not come back as
+/// it was sent.
 fn read_value(kind: &ColumnKind, literal: &Literal, mode: &Mode<'_>) -> Result<Value, Rejection> {
     let value = kind.read(literal, &mode.limits())?;
     if let (Value::Number(number), Literal::Text(text)) = (&value, literal)

@@ -17,8 +17,8 @@ const NO_SLOT: usize = usize::MAX;
 pub struct ColumnEntry {
     /// The column itself.
     pub column: Column,
-    /// Index of the column's cell in a row, or `usize::MAX` for a derived column, which rows do not store. It never
-    /// changes, even if the columns are reordered.
+    /// Index of the column's cell in a row, or `usize::MAX` for a derived column, which rows do not store. It
+    /// never changes, even if the columns are reordered.
     pub slot: usize,
     /// Whether a derived column reads when this one was last set, so that rows store the time.
     pub tracked: bool,
@@ -31,7 +31,8 @@ pub(super) struct Replaced {
     pub(super) index: usize,
 }
 
-/// The columns of a watchlist, in order. Clones share them until one is changed; a change copies no other column.
+/// The columns of a watchlist, in order. Clones share them until one is changed; a change copies no other
+/// column.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     ordered: Arc<Vec<Arc<ColumnEntry>>>,
@@ -152,7 +153,8 @@ impl Columns {
         self.by_key.get(key).copied().ok_or_else(|| unknown(key))
     }
 
-    /// Returns the index at which a column is after another one, or at the start. The column itself is not counted.
+    /// Returns the index at which a column is after another one, or at the start. The column itself is not
+    /// counted.
     pub(super) fn index_of_move(
         &self,
         key: &ColumnKey,

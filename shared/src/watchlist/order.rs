@@ -7,8 +7,8 @@ const MAX_SHIFTS: usize = 8;
 /// Number of handles that an edit may shift in any list before the rest of it is sorted in at its end.
 const MIN_SHIFTED: usize = 100_000;
 
-/// The handles of the rows in order. An insertion or a removal shifts the handles after it, which costs little as long as an edit
-/// has few of them.
+/// The handles of the rows in order. An insertion or a removal shifts the handles after it, which costs
+/// little as long as an edit has few of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Order {
     handles: Vec<u32>,

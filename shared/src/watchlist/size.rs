@@ -2,7 +2,8 @@
 
 use crate::value::Value;
 
-/// Estimates the encoded size of a text in bytes. A control character is escaped as six characters, a quote as two.
+/// Estimates the encoded size of a text in bytes. A control character is escaped as six characters, a quote
+/// as two.
 pub(super) fn encoded_bytes(text: &str) -> usize {
     let escapes = |byte: u8| match byte {
         b'"' | b'\\' => 1,

@@ -1,4 +1,5 @@
-//! Texts that rows share: a column often has the same few texts in thousands of rows, such as a sector or a trader.
+//! Texts that rows share: a column often has the same few texts in thousands of rows, such as a sector or a
+//! trader.
 
 use std::sync::Arc;
 
@@ -7,8 +8,8 @@ use crate::value::Value;
 /// Maximum number of texts that are remembered.
 const REMEMBERED: usize = 8192;
 
-/// The last texts, each at an index that its hash determines. It has about as many as there are rows, up to a limit, so that
-/// unique texts do not make it grow.
+/// The last texts, each at an index that its hash determines. It has about as many as there are rows, up to a
+/// limit, so that unique texts do not make it grow.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedTexts {
     texts: Vec<Option<Arc<str>>>,

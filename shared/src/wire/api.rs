@@ -77,7 +77,8 @@ pub struct List<T> {
 pub struct History {
     /// The commits.
     pub commits: Vec<Commit>,
-    /// If there may be more: the revision to request them before. A page may have fewer commits than requested.
+    /// If there may be more: the revision to request them before. A page may have fewer commits than
+    /// requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Revision>,
 }

@@ -137,7 +137,8 @@ impl Encoding {
         })
     }
 
-    /// Returns the message's `type`. Messages encoded here have it first, where it is read without parsing the rest.
+    /// Returns the message's `type`. Messages encoded here have it first, where it is read without parsing
+    /// the rest.
     fn kind(self, bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
         #[derive(Deserialize)]
         struct Kind {

@@ -60,7 +60,8 @@ pub struct WelcomeUser {
     pub role: WelcomeRole,
 }
 
-/// The permissions of an account on a server, as [`Welcome`] names them. What it may do with a watchlist depends on its role there.
+/// The permissions of an account on a server, as [`Welcome`] names them. What it may do with a watchlist
+/// depends on its role there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the protocol's")]
@@ -162,7 +163,8 @@ pub struct History {
     pub request: RequestId,
     /// The commits.
     pub commits: Vec<Commit>,
-    /// If there may be more: the revision to request them before. A page may have fewer commits than requested.
+    /// If there may be more: the revision to request them before. A page may have fewer commits than
+    /// requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Revision>,
 }
@@ -252,7 +254,8 @@ pub struct Rejected {
 pub struct Presence {
     /// The watchlist.
     pub watchlist: WatchlistId,
-    /// Whether `people` are all windows. Otherwise they are those that are new, and those whose cursor has moved.
+    /// Whether `people` are all windows. Otherwise they are those that are new, and those whose cursor has
+    /// moved.
     #[serde(default = "yes")]
     pub whole: bool,
     /// One entry for each window.

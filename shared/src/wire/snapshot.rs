@@ -34,7 +34,8 @@ pub struct Snapshot {
     pub part: usize,
     /// Number of parts of the whole snapshot.
     pub parts: usize,
-    /// The caller's role on the watchlist; left out where a snapshot is stored, and by servers without accounts.
+    /// The caller's role on the watchlist; left out where a snapshot is stored, and by servers without
+    /// accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<ListRole>,
     /// The rows of this part, in order.
@@ -56,8 +57,8 @@ pub struct SnapshotRow {
 }
 
 impl Snapshot {
-    /// Splits a watchlist into parts of about `part_bytes` each once encoded, or as large as its columns if those are larger,
-    /// because every part contains them. There is at least one.
+    /// Splits a watchlist into parts of about `part_bytes` each once encoded, or as large as its columns if
+    /// those are larger, because every part contains them. There is at least one.
     pub fn parts(
         frozen: &Frozen,
         watchlist: WatchlistId,

@@ -1,5 +1,5 @@
-//! Tests of the replica with hand-written messages: what it sends, shows and reports, also in situations that are rare
-//! with a real server.
+//! Tests of the replica with hand-written messages: what it sends, shows and reports, also in situations that
+//! are rare with a real server.
 
 mod commits;
 mod connection;

@@ -1,5 +1,5 @@
-//! The structure that ARCHITECTURE describes, checked against the source: which module may use which, that no file uses
-//! another in a circle, and what the pure parts may not touch.
+//! The structure that ARCHITECTURE describes, checked against the source: which module may use which, that no
+//! file uses another in a circle, and what the pure parts may not touch.
 
 mod graph;
 
@@ -55,8 +55,8 @@ const WITHOUT_CALLER: &[&str] = &[
 /// The only files of the desktop that may use the server.
 const SERVER_USERS: [&str; 2] = ["app.rs", "host.rs"];
 
-/// Modules that read the wall clock, files or the environment. Timers of tokio are not among them, because tests pause and
-/// advance its clock.
+/// Modules that read the wall clock, files or the environment. Timers of tokio are not among them, because
+/// tests pause and advance its clock.
 const OUTSIDE: &[&str] = &[
     "std::fs",
     "std::env",
@@ -134,7 +134,8 @@ fn graph_of(package: &str) -> FileGraph {
     FileGraph::read(&root().join(package).join("src"))
 }
 
-/// Returns the module at the top of a package that a file belongs to; `None` for `lib.rs`, which only declares modules.
+/// Returns the module at the top of a package that a file belongs to; `None` for `lib.rs`, which only
+/// declares modules.
 fn module_of(file: &str) -> Option<&str> {
     let first = file.split('/').next()?;
     Some(first.strip_suffix(".rs").unwrap_or(first)).filter(|module| *module != "lib")

@@ -56,7 +56,8 @@ pub(in crate::grid) fn open(
         && let Some(first) = frame.table.columns().first().filter(|first| first.key() != column.key())
         && frame.table.editable(None, first).is_some()
     {
-        // A figure typed here would become a row without a name. The cursor stays, so that no later key is typed elsewhere.
+        // A figure typed here would become a row without a name. The cursor stays, so that no later key is
+        // typed elsewhere.
         return Some(Command::notify(format!("A new row starts with its {}.", first.title())));
     }
     let Some((storage, value)) = frame.table.editable(cursor.row, column) else {
@@ -176,8 +177,8 @@ fn is_positive(value: &Value) -> bool {
     value.as_number().is_some_and(|number| !number.is_sign_negative())
 }
 
-/// Returns the question that has to be answered before the text is committed: whether it is meant for this cell, and for a number
-/// whether it is negative. Committing again answers it.
+/// Returns the question that has to be answered before the text is committed: whether it is meant for this
+/// cell, and for a number whether it is negative. Committing again answers it.
 fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
     let is_confirmed = matches!(
         editor.problem,

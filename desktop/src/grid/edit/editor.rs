@@ -37,11 +37,11 @@ pub(super) enum Problem {
     Changed(Value),
     /// The row was removed.
     RowRemoved,
-    /// The text was typed in place of a refused one. It may be meant for another cell: a person who types a list of figures
-    /// without looking goes on after a refusal.
+    /// The text was typed in place of a refused one. It may be meant for another cell: a person who types a
+    /// list of figures without looking goes on after a refusal.
     Replaced,
-    /// The text is a negative number over one that is not, in a column in which a minus is the sign of the number. Elsewhere the same
-    /// keys subtract.
+    /// The text is a negative number over one that is not, in a column in which a minus is the sign of the
+    /// number. Elsewhere the same keys subtract.
     Negative,
 }
 
@@ -68,7 +68,8 @@ pub struct Editor {
     /// The value that the user last saw in the cell: the one when the editor was opened, or the one in the
     /// warning.
     pub(super) seen: Value,
-    /// Whether a number that starts with a sign is relative to the current value: it was typed over the value.
+    /// Whether a number that starts with a sign is relative to the current value: it was typed over the
+    /// value.
     pub(super) is_relative: bool,
     /// Whether arrow keys commit and move, as they do after typing over a value.
     pub(super) typed_over: bool,
@@ -101,8 +102,8 @@ impl Editor {
         }
     }
 
-    /// Returns the number to which the typed one is relative, if it may be: the one in the question, or the one
-    /// that the user saw.
+    /// Returns the number to which the typed one is relative, if it may be: the one in the question, or the
+    /// one that the user saw.
     pub(super) fn current_number(&self) -> Option<Decimal> {
         let current = match &self.problem {
             Some(Problem::Changed(current)) => current,
@@ -116,7 +117,8 @@ impl Editor {
         self.is_relative && !self.has_own_sign()
     }
 
-    /// Whether the text starts with a minus that is the number's own, because the column has negative numbers.
+    /// Whether the text starts with a minus that is the number's own, because the column has negative
+    /// numbers.
     pub(super) fn has_own_sign(&self) -> bool {
         let text = self.text.trim();
         self.is_signed && text.starts_with(['-', MINUS]) && !text.ends_with('%')
@@ -134,7 +136,8 @@ pub(in crate::grid) struct Editing {
     /// focus if the editor was opened just before, because egui locks the focus of a text field one frame
     /// later.
     pub(in crate::grid) reclaims_focus: bool,
-    /// When a key last committed a text and moved on, on the clock of the grid; `None` after another text was discarded.
+    /// When a key last committed a text and moved on, on the clock of the grid; `None` after another text was
+    /// discarded.
     pub(in crate::grid) committed_at: Option<Duration>,
     /// The rows of the list of values that is being typed.
     pub(in crate::grid) run: Run,
@@ -142,8 +145,8 @@ pub(in crate::grid) struct Editing {
     pub(in crate::grid) is_commit_requested: bool,
 }
 
-/// Time after a commit for which the rows keep their places: a person may be typing a list of figures in the order that they saw
-/// when they began.
+/// Time after a commit for which the rows keep their places: a person may be typing a list of figures in the
+/// order that they saw when they began.
 const RUN: Duration = Duration::from_secs(5);
 
 impl Editing {

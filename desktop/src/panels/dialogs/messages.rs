@@ -64,9 +64,9 @@ pub(super) fn show_delete(
     (is_cancelled || modal.should_close()).then_some(Answer::Close)
 }
 
-/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to restore the watchlist. Keys
-/// close the message once the person has typed nothing else for a while: what they are still typing is not meant for another
-/// watchlist.
+/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to
+/// restore the watchlist. Keys close the message once the person has typed nothing else for a while: what
+/// they are still typing is not meant for another watchlist.
 pub(super) fn show_deleted(
     ui: &Ui,
     title: &str,

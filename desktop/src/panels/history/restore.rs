@@ -55,7 +55,8 @@ pub(super) fn restore_of(log: &Log, index: usize, view: &View<'_>) -> Restore {
 /// The restoration of a whole edit.
 pub(super) struct Restoration {
     pub(super) changes: Vec<Change>,
-    /// Number of the edit's changes that are not restored: what they replaced is unknown, or somebody has changed it since.
+    /// Number of the edit's changes that are not restored: what they replaced is unknown, or somebody has
+    /// changed it since.
     pub(super) left_out: usize,
 }
 
@@ -80,12 +81,13 @@ fn is_restorable(log: &Log, index: usize, view: &View<'_>) -> bool {
     }
 }
 
-/// Returns the changes that restore what a whole edit replaced, without what is unknown or was changed since. The server rejects
-/// them if another client has changed a row that the edit added.
+/// Returns the changes that restore what a whole edit replaced, without what is unknown or was changed since.
+/// The server rejects them if another client has changed a row that the edit added.
 pub(super) fn restore_edit(log: &Log, edit: Range<usize>, view: &View<'_>) -> Restoration {
     let (mut restored_columns, mut removed_columns) = (Vec::new(), Vec::new());
     let (mut inserts, mut removals, mut rename) = (BTreeMap::new(), Vec::new(), None);
-    // The entries are the newest first: the first value of a cell is the one that the edit left, the last `was` the one before it.
+    // The entries are the newest first: the first value of a cell is the one that the edit left, the last
+    // `was` the one before it.
     let mut cells: BTreeMap<(RowId, &ColumnKey), (&Literal, &Literal)> = BTreeMap::new();
     let mut left_out = 0;
     for index in edit {

@@ -332,7 +332,8 @@ impl GridHarness {
     }
 }
 
-/// Returns the value in the accessible name of a cell, such as "Price, 71.72, row MMM", if it is this one, as "Price of MMM".
+/// Returns the value in the accessible name of a cell, such as "Price, 71.72, row MMM", if it is this one, as
+/// "Price of MMM".
 fn value_in<'l>(label: &'l str, cell: &str) -> Option<&'l str> {
     let (title, row) = cell.split_once(" of ")?;
     let rest = label.strip_prefix(title)?.strip_prefix(", ")?;

@@ -486,7 +486,8 @@ fn shown_and_edited_numbers_are_parsed_back_in_every_locale() {
     }
 }
 
-/// Keys in quick succession: the next one comes in the frame after the commit, before egui knows who has the keys.
+/// Keys in quick succession: the next one comes in the frame after the commit, before egui knows who has the
+/// keys.
 #[test]
 fn a_key_right_after_enter_moves_the_cursor_and_not_the_focus() {
     for (key, modifiers, next) in [

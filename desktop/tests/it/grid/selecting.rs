@@ -458,7 +458,8 @@ fn the_find_bar_counts_and_jumps_while_typing() {
     harness.0.get_by_label("No matches");
 }
 
-/// Whatever removes the selected cells from view, what is typed next is for the cursor's cell, and nothing is changed elsewhere.
+/// Whatever removes the selected cells from view, what is typed next is for the cursor's cell, and nothing is
+/// changed elsewhere.
 #[test]
 fn a_selection_whose_cells_are_gone_is_cleared() {
     for case in ["hidden column", "removed rows", "filtered rows"] {

@@ -89,8 +89,8 @@ fn rows_do_not_move_under_a_moving_pointer_while_a_hundred_thousand_tick() {
         let now = harness.node(&format!("Price of {symbol}")).rect();
         assert!((now.top() - place.top()).abs() < 0.5, "frame {frame}: {} and {}", now.top(), place.top());
     }
-    // Once the pointer rests, the rows are sorted and the view stays. Orders are built in real time; frames are drawn as
-    // fast as possible.
+    // Once the pointer rests, the rows are sorted and the view stays. Orders are built in real time; frames
+    // are drawn as fast as possible.
     let (mut frame, started) = (0, Instant::now());
     while frame < WATCHED * 60 || orders.len() <= 2 {
         assert!(started.elapsed() < PATIENCE, "the rows were not sorted in time");

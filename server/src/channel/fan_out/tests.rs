@@ -71,8 +71,8 @@ fn snapshot(revision: u64) -> Arc<SnapshotFrames> {
     Arc::new(SnapshotFrames { revision: Revision(revision), frames: Vec::new() })
 }
 
-/// Writes what is queued, and what follows it. Returns `snapshot`, `resumed`, the range of changes, or how many people
-/// are there.
+/// Writes what is queued, and what follows it. Returns `snapshot`, `resumed`, the range of changes, or how
+/// many people are there.
 fn written(fan_out: &mut FanOut, queue: &mut Queue) -> Vec<String> {
     let mut kinds = Vec::new();
     while let Ok(item) = queue.items.try_recv() {

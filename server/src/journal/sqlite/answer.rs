@@ -108,7 +108,8 @@ fn decode_run(data: &[u8]) -> Option<Vec<StoredAnswer>> {
     decoder.end(answers)
 }
 
-/// Decodes a run of answers and verifies its checksum. The numbers are its first and last edit, and its last segment.
+/// Decodes a run of answers and verifies its checksum. The numbers are its first and last edit, and its last
+/// segment.
 pub(super) fn checked_run(
     id: WatchlistId,
     sender: Sender,

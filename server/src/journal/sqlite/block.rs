@@ -1,5 +1,5 @@
-//! Blocks: the index of folded segments. A block lists consecutive segments of one watchlist with the hashes of
-//! what their commits can be searched by, so that a search reads only segments that may match.
+//! Blocks: the index of folded segments. A block lists consecutive segments of one watchlist with the hashes
+//! of what their commits can be searched by, so that a search reads only segments that may match.
 
 use std::collections::BTreeSet;
 

@@ -48,8 +48,8 @@ struct Counts {
     answers: u64,
 }
 
-/// Checks a journal's file, which may be in use, without changing it. Returns the undamaged watchlists, and a message
-/// for each damaged record.
+/// Checks a journal's file, which may be in use, without changing it. Returns the undamaged watchlists, and a
+/// message for each damaged record.
 ///
 /// # Errors
 /// The file cannot be read as a journal of this version.

@@ -38,7 +38,8 @@ impl Encoder {
     }
 }
 
-/// Reads the values of a record in the order in which they were appended. Each is `None` if the record is damaged.
+/// Reads the values of a record in the order in which they were appended. Each is `None` if the record is
+/// damaged.
 pub(super) struct Decoder<'a>(&'a [u8]);
 
 impl<'a> Decoder<'a> {

@@ -1,6 +1,6 @@
-//! Expires answers: the runs of a sender are deleted once its last answer is older than answers are kept. A rejection has no
-//! time, so the table `days` has the number of the next segment as of each day. Age is counted in recorded days: a clock that
-//! jumps adds one day, however far it jumps.
+//! Expires answers: the runs of a sender are deleted once its last answer is older than answers are kept. A
+//! rejection has no time, so the table `days` has the number of the next segment as of each day. Age is
+//! counted in recorded days: a clock that jumps adds one day, however far it jumps.
 
 use std::collections::HashSet;
 
@@ -28,8 +28,8 @@ pub(super) struct Expiry {
 }
 
 impl Writer {
-    /// Records the number of the next segment for a day, and returns what expires if the answers of a number of recorded days
-    /// are kept: nothing if the day is recorded already.
+    /// Records the number of the next segment for a day, and returns what expires if the answers of a number
+    /// of recorded days are kept: nothing if the day is recorded already.
     pub(super) fn start_expiry(
         &mut self,
         today: i64,
@@ -71,7 +71,8 @@ impl Writer {
         Ok(Some(Expiry { first_kept, recent: recent.collect(), after: SenderKey::default() }))
     }
 
-    /// Deletes the expired answers of some senders. Returns where the next step continues, or `None` after the last sender.
+    /// Deletes the expired answers of some senders. Returns where the next step continues, or `None` after
+    /// the last sender.
     pub(super) fn expire_step(&mut self, expiry: Expiry) -> Result<Option<Expiry>, JournalError> {
         let Expiry { first_kept, recent, after } = expiry;
         let next = self.transaction(Durability::WithTheNext, |connection| {

@@ -1,6 +1,6 @@
 //! Folding: moves the tail of the log into the indexes, in bulk. Its segments are listed in a block of each
-//! watchlist, and the answers in runs of each sender, which outlive the segments. The segments themselves stay
-//! where they are.
+//! watchlist, and the answers in runs of each sender, which outlive the segments. The segments themselves
+//! stay where they are.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,8 +25,8 @@ const MAX_LISTS: usize = 1_024;
 /// Number of answers of a run below which later answers are added to it.
 pub(super) const RUN_ANSWERS: u32 = 512;
 
-/// A part of the tail that is being folded: first the answers, some senders in each step, and then the segments.
-/// If it is interrupted, it starts over, and skips the answers that are folded already.
+/// A part of the tail that is being folded: first the answers, some senders in each step, and then the
+/// segments. If it is interrupted, it starts over, and skips the answers that are folded already.
 pub(super) struct Fold {
     /// Number of the last segment.
     up_to: i64,
@@ -51,7 +51,8 @@ pub(super) struct FoldedSender {
 }
 
 impl Fold {
-    /// Chooses what is folded: the oldest segments of the tail, up to all of them. Returns `None` if it is empty.
+    /// Chooses what is folded: the oldest segments of the tail, up to all of them. Returns `None` if it is
+    /// empty.
     pub(super) fn start(state: &State) -> Option<Self> {
         let (mut up_to, mut lists) = (0, BTreeMap::<_, FoldedList>::new());
         let mut senders: BTreeMap<(WatchlistId, Sender), FoldedSender> = BTreeMap::new();
@@ -82,7 +83,8 @@ impl Fold {
         self.senders[step].iter().try_for_each(|folded| fold_answers(connection, folded))
     }
 
-    /// Continues after a step that is written. Returns the number of the last segment if it was the last step.
+    /// Continues after a step that is written. Returns the number of the last segment if it was the last
+    /// step.
     pub(super) fn finish_step(&mut self) -> Option<i64> {
         if self.senders.is_empty() {
             return Some(self.up_to);

@@ -1,4 +1,5 @@
-//! Reads what a journal keeps in memory when it is opened: the watchlists, and the tail of the log, which is limited.
+//! Reads what a journal keeps in memory when it is opened: the watchlists, and the tail of the log, which is
+//! limited.
 
 use std::{collections::HashMap, sync::Arc};
 

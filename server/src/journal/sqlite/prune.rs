@@ -30,8 +30,8 @@ pub(super) const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
 
 /// Which segments of a watchlist are not kept.
 struct Limits {
-    /// Revision of the newest complete snapshot. Its own commit is kept, because later commits must not have an
-    /// earlier time.
+    /// Revision of the newest complete snapshot. Its own commit is kept, because later commits must not have
+    /// an earlier time.
     snapshot: Revision,
     /// The newest revision that is beyond the number of kept commits.
     beyond: Revision,
@@ -39,8 +39,8 @@ struct Limits {
 }
 
 impl Limits {
-    /// Whether a segment, before which everything is pruned, is pruned as well. `bytes` is the size of what is
-    /// left with it.
+    /// Whether a segment, before which everything is pruned, is pruned as well. `bytes` is the size of what
+    /// is left with it.
     fn prunes(&self, segment: &Listed, bytes: i64) -> bool {
         let Retention { before, bytes: most, .. } = self.retention;
         let (place, has_commits) = (segment.place, segment.place.before < segment.place.last);
@@ -83,7 +83,8 @@ impl Writer {
         if is_due { self.fold_step() } else { Ok(false) }
     }
 
-    /// Deletes some parts of snapshots that are older than the newest complete one. Returns whether there may be more.
+    /// Deletes some parts of snapshots that are older than the newest complete one. Returns whether there may
+    /// be more.
     pub(super) fn drop_snapshots_step(&mut self, id: WatchlistId) -> Result<bool, JournalError> {
         let Some(key) = self.state().list(id).map(|list| list.key) else { return Ok(false) };
         let Some(newest) = newest_whole(&self.connection, key)? else { return Ok(false) };
@@ -126,7 +127,8 @@ impl Writer {
     }
 }
 
-/// Deletes segments of the oldest block. Returns whether there may be more to delete, or `None` if there is no block.
+/// Deletes segments of the oldest block. Returns whether there may be more to delete, or `None` if there is
+/// no block.
 fn prune_block(
     connection: &Connection,
     (id, key): (WatchlistId, i64),

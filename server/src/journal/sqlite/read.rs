@@ -1,4 +1,5 @@
-//! Reads of commits and answers: from the tail, as it was before the read began, and from the blocks and runs.
+//! Reads of commits and answers: from the tail, as it was before the read began, and from the blocks and
+//! runs.
 //!
 //! A segment that is folded in the meantime is found in both. Its number in the log tells that.
 
@@ -185,7 +186,8 @@ impl Source {
         Ok(commits)
     }
 
-    /// Reads commits that match a filter, newest first, with the replaced values. Stops after a number of bytes.
+    /// Reads commits that match a filter, newest first, with the replaced values. Stops after a number of
+    /// bytes.
     pub(super) fn history(
         &self,
         connection: &Connection,

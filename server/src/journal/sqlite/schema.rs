@@ -9,14 +9,16 @@ use crate::journal::store::JournalError;
 
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 pub(super) const APPLICATION_ID: i64 = 0x4146_474C;
-/// Version of the layout (`PRAGMA user_version`). A journal of an older version is upgraded when it is opened.
+/// Version of the layout (`PRAGMA user_version`). A journal of an older version is upgraded when it is
+/// opened.
 pub(super) const VERSION: i64 = 3;
 
 /// Tables that every version has.
 const BASE: &str = include_str!("../../../migrations/base.sql");
 /// Tables of the current version.
 const CURRENT: &str = include_str!("../../../migrations/log.sql");
-/// A table that the first journals of the current version do not have. Programs that do not know it ignore it.
+/// A table that the first journals of the current version do not have. Programs that do not know it ignore
+/// it.
 const DAYS: &str = include_str!("../../../migrations/days.sql");
 
 /// Creates the tables of a new journal.
@@ -26,7 +28,8 @@ pub(super) fn create(connection: &Connection) -> Result<(), JournalError> {
     connection.execute_batch(&transaction).map_err(store)
 }
 
-/// Adds the tables of the current version to a journal of an older one. From then on older programs refuse it.
+/// Adds the tables of the current version to a journal of an older one. From then on older programs refuse
+/// it.
 pub(super) fn add_current(connection: &Connection) -> Result<(), JournalError> {
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {CURRENT} COMMIT;")).map_err(store)
 }
@@ -41,8 +44,8 @@ pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i6
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// Returns the newest version that a program recorded in the file. Programs up to version 2 refuse a file that
-/// has one that they do not know.
+/// Returns the newest version that a program recorded in the file. Programs up to version 2 refuse a file
+/// that has one that they do not know.
 pub(super) fn newest_recorded(connection: &Connection) -> rusqlite::Result<i64> {
     let recorded = connection
         .query_row("SELECT max(version) FROM _sqlx_migrations", [], |row| row.get::<_, Option<i64>>(0))?;

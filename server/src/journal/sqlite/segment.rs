@@ -240,7 +240,8 @@ fn encode_piece(
     NewSegment { before, last, data: encoder.0, index }
 }
 
-/// Returns the stored form of a commit's changes, with the replaced value in each `set` and the removed row in each `remove`.
+/// Returns the stored form of a commit's changes, with the replaced value in each `set` and the removed row
+/// in each `remove`.
 fn stored_changes(new: &NewCommit) -> Vec<u8> {
     let mut replaced = new.replaced.iter();
     let mut removed = new.removed.iter();
@@ -338,7 +339,8 @@ mod tests {
         Sender { user: UserId(Uuid::from_u128(number.into())), client: ClientId(Uuid::nil()) }
     }
 
-    /// Returns a batch after revision 5, with commits of a number of bytes each by two accounts, and rejections.
+    /// Returns a batch after revision 5, with commits of a number of bytes each by two accounts, and
+    /// rejections.
     fn batch(commits: u64, bytes: usize, rejections: u64) -> Batch {
         let mut batch = Batch { expected: Revision(5), name: "List".into(), rows: 3, ..Batch::default() };
         for number in 1..=commits {

@@ -1,4 +1,5 @@
-//! What a journal keeps in memory: a summary of every watchlist, and the tail of the log, which is not folded yet.
+//! What a journal keeps in memory: a summary of every watchlist, and the tail of the log, which is not folded
+//! yet.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,6 +1,6 @@
 //! The thread that writes. It takes every batch that is queued, of any watchlist, writes them in one
-//! transaction, and answers them once that is synced. Between two transactions it does one step of other work,
-//! so that no batch waits for long.
+//! transaction, and answers them once that is synced. Between two transactions it does one step of other
+//! work, so that no batch waits for long.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,5 @@
-//! Upgrades a journal of version 1 or 2, in which each commit and each answer was a row of its own. It goes in
-//! chunks, of which each is moved in one transaction, so that the next start continues after a crash.
+//! Upgrades a journal of version 1 or 2, in which each commit and each answer was a row of its own. It goes
+//! in chunks, of which each is moved in one transaction, so that the next start continues after a crash.
 
 use std::{ops::ControlFlow, sync::Arc};
 

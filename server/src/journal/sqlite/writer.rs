@@ -27,7 +27,8 @@ pub(super) struct Writer {
     pub(super) may_shrink: bool,
 }
 
-/// Whether a transaction is on disk once it is committed. Others are on disk, in order, with the next one that is.
+/// Whether a transaction is on disk once it is committed. Others are on disk, in order, with the next one
+/// that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Durability {
     Synced,

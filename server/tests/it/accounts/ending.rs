@@ -190,7 +190,8 @@ async fn changes_of_watchlists_that_a_person_does_not_see_do_not_show() {
     desk.person("bob").await;
     let silence = tokio::time::timeout(SECOND, socket.expect("watchlists")).await;
     assert!(silence.is_err(), "{silence:?}");
-    // A watchlist that the person sees was deleted and restored before the list could be sent: the list is sent all the same.
+    // A watchlist that the person sees was deleted and restored before the list could be sent: the list is
+    // sent all the same.
     let path = format!("/api/v1/watchlists/{list}");
     assert_eq!(desk.call(&desk.local(), "DELETE", &path, None).await.0, 204);
     assert_eq!(desk.call(&desk.local(), "POST", &format!("{path}/restore"), None).await.0, 200);

@@ -1,5 +1,5 @@
-//! Every message and every call, made by every kind of caller: what is allowed is in a table, `tests/rights.md`, that these tests
-//! write and compare. `AFTERGLOW_WRITE_GOLDEN=1` rewrites it.
+//! Every message and every call, made by every kind of caller: what is allowed is in a table,
+//! `tests/rights.md`, that these tests write and compare. `AFTERGLOW_WRITE_GOLDEN=1` rewrites it.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path, time::Duration};
 
@@ -284,7 +284,8 @@ fn every_message_has_a_row() {
     assert_eq!(found, BTreeSet::from(MESSAGES));
 }
 
-/// The answers about a watchlist that a caller may not see are those for one that does not exist, but for the id.
+/// The answers about a watchlist that a caller may not see are those for one that does not exist, but for the
+/// id.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_watchlist_is_answered_like_an_unknown_one() {
     let cast = Cast::new().await;

@@ -192,8 +192,8 @@ async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
     assert!(difference < known / 4 + Duration::from_millis(2), "{known:?} and {unknown:?}");
 }
 
-/// However many sign in at once, a few passwords are hashed at a time, each in memory that is used again, and the others wait or are
-/// told to come back.
+/// However many sign in at once, a few passwords are hashed at a time, each in memory that is used again, and
+/// the others wait or are told to come back.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_herd_of_sign_ins_takes_a_bounded_amount_of_memory() {

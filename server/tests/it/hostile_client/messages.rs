@@ -4,7 +4,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Number of different rows. What a hostile client fills stays bounded, because what people may store is not the question here.
+/// Number of different rows. What a hostile client fills stays bounded, because what people may store is not
+/// the question here.
 const ROWS: u128 = 300;
 /// Number of different columns.
 const COLUMNS: usize = 40;

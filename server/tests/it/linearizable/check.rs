@@ -1,4 +1,5 @@
-//! Checks a record against a model: cells that hold one text each, changed by the commits in the order of their revisions.
+//! Checks a record against a model: cells that hold one text each, changed by the commits in the order of
+//! their revisions.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -143,8 +144,8 @@ pub(super) fn check(commits: &[Commit], edits: &[Edit], reads: &[Read]) -> Resul
     Ok(())
 }
 
-/// Checks that the watchlist was missing after a deletion until a restoration began, and found after a restoration until a
-/// deletion began. They come one after the other.
+/// Checks that the watchlist was missing after a deletion until a restoration began, and found after a
+/// restoration until a deletion began. They come one after the other.
 pub(super) fn check_existence(existence: &Existence) -> Result<(), String> {
     let Existence { deletions, restorations, found, missing } = existence;
     let is_within = |span: &Span, after: &[Span], until: &[Span]| {
@@ -175,7 +176,8 @@ mod tests {
         Span { start: origin + Duration::from_secs(start), end: origin + Duration::from_secs(end) }
     }
 
-    /// Two commits of one cell, the edits that made them one after the other, a conflict and a read in between.
+    /// Two commits of one cell, the edits that made them one after the other, a conflict and a read in
+    /// between.
     fn record(origin: Instant) -> (Vec<Commit>, Vec<Edit>, Vec<Read>) {
         let name = |number| ("client".to_owned(), number);
         let commit = |revision, number, text: &str| Commit {

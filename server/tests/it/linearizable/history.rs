@@ -40,8 +40,8 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug)]
 pub(super) struct Read {
     pub(super) span: Span,
-    /// Whether it must show everything that was answered before it began. The snapshot of a subscription need not: one that others
-    /// are being sent is shared, and is followed by the changes since.
+    /// Whether it must show everything that was answered before it began. The snapshot of a subscription need
+    /// not: one that others are being sent is shared, and is followed by the changes since.
     pub(super) is_current: bool,
     pub(super) epoch: String,
     pub(super) revision: u64,

@@ -276,7 +276,8 @@ impl Manager {
         recorded
     }
 
-    /// Makes a call until it is answered with one of these statuses. A deletion that was done without an answer is then `404`.
+    /// Makes a call until it is answered with one of these statuses. A deletion that was done without an
+    /// answer is then `404`.
     async fn until(&self, method: &'static str, path: &str, statuses: &[u16]) -> Span {
         let start = Instant::now();
         loop {

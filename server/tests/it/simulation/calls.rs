@@ -1,4 +1,5 @@
-//! Calls of the hub, as HTTP requests make them: several at once, and dropped after some polls if their caller hangs up.
+//! Calls of the hub, as HTTP requests make them: several at once, and dropped after some polls if their
+//! caller hangs up.
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -34,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Calls {
     running: JoinSet<Option<Finished>>,
     authors: BTreeMap<ClientId, Author>,
-    /// The watchlists that were requested, with the name of each and whether the caller knows that it is created.
+    /// The watchlists that were requested, with the name of each and whether the caller knows that it is
+    /// created.
     requested: BTreeMap<WatchlistId, (String, bool)>,
     /// What was sent as each edit.
     pub(super) sent: BTreeMap<Name, Vec<Change>>,
@@ -251,7 +253,8 @@ impl Calls {
         }
     }
 
-    /// Checks that every watchlist is there whose caller knows that it is created, and that each is served completely.
+    /// Checks that every watchlist is there whose caller knows that it is created, and that each is served
+    /// completely.
     pub(super) async fn assert_created(&self, hub: &Hub, disk: &Disk, purges: bool) {
         for (id, (name, is_known)) in &self.requested {
             let is_stored = disk.records().iter().any(|record| record.id == *id);

@@ -53,7 +53,8 @@ pub(super) fn assert_shows_what_is_stored(client: &SimulatedClient, disk: &Disk)
     }
 }
 
-/// Checks that the edits of a client are stored in its order, unless it has restored a copy and numbered some twice.
+/// Checks that the edits of a client are stored in its order, unless it has restored a copy and numbered some
+/// twice.
 pub(super) fn assert_order(disk: &Disk, client: &SimulatedClient) {
     for list in disk.contents().lists.values() {
         let authors = list.commits.iter().map(|commit| &commit.by);

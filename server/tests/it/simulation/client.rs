@@ -72,8 +72,8 @@ pub(super) struct SimulatedOutbox {
     pub(super) kept: BTreeMap<EditId, KeptEdit>,
 }
 
-/// Whether the answer says that the watchlist is deleted. An edit that gets it may be stored: it was sent before the
-/// watchlist was deleted, and the connection was lost before its answer.
+/// Whether the answer says that the watchlist is deleted. An edit that gets it may be stored: it was sent
+/// before the watchlist was deleted, and the connection was lost before its answer.
 pub(super) fn is_unknown_watchlist(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Rejected(rejection) if rejection.code == Code::UnknownWatchlist)
 }
@@ -208,8 +208,8 @@ impl SimulatedClient {
         self.kept_while_deleted.extend(kept.map(|kept| (watchlist, client, kept.edit)));
     }
 
-    /// Checks that the replica has every unanswered edit, and that no revision and no epoch is older than one that the
-    /// client has seen.
+    /// Checks that the replica has every unanswered edit, and that no revision and no epoch is older than one
+    /// that the client has seen.
     fn check(&mut self) {
         let lists = || LISTS.into_iter().filter_map(|id| Some((id, self.replica.list(id)?)));
         let pending: usize = lists().map(|(_, list)| list.unanswered_count()).sum();

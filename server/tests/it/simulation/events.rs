@@ -1,5 +1,5 @@
-//! What happens in a run: how often each kind of event occurs, and a hash over everything that clients, callers and the
-//! disk observe, by which two runs can be compared. Each thread simulates one run at a time.
+//! What happens in a run: how often each kind of event occurs, and a hash over everything that clients,
+//! callers and the disk observe, by which two runs can be compared. Each thread simulates one run at a time.
 
 use std::{
     cell::RefCell,
@@ -29,7 +29,8 @@ pub(super) enum Kind {
     Creation,
     /// A deleted watchlist was erased.
     Purge,
-    /// A client kept an edit of a watchlist that was deleted, and it was accepted once the watchlist was restored.
+    /// A client kept an edit of a watchlist that was deleted, and it was accepted once the watchlist was
+    /// restored.
     KeptWhileDeleted,
     /// An edit was rejected because its watchlist was deleted.
     UnknownWatchlist,

@@ -1,4 +1,5 @@
-//! Many clients that connect at once: some were away for long, some read slowly or not at all, and most leave again.
+//! Many clients that connect at once: some were away for long, some read slowly or not at all, and most leave
+//! again.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ impl Herd {
         SimulatedClient::new(1_000_000 + self.clients)
     }
 
-    /// Lets a client connect, receive what it is sent in a short time, and leave. It may come back with a herd.
+    /// Lets a client connect, receive what it is sent in a short time, and leave. It may come back with a
+    /// herd.
     pub(super) async fn visit(&mut self, server: &mut SimulatedServer) {
         let mut client = self.next_client();
         server.connect(&mut client, wire(usize::MAX, usize::MAX));

@@ -1,5 +1,5 @@
-//! A journal on a faulty disk: calls take a while, fail before or after they are done, and stop when their server
-//! crashes. For some time every write may fail, because the disk is full.
+//! A journal on a faulty disk: calls take a while, fail before or after they are done, and stop when their
+//! server crashes. For some time every write may fail, because the disk is full.
 
 use std::{sync::Arc, time::Duration};
 

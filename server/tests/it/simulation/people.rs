@@ -1,4 +1,5 @@
-//! People with accounts, whose roles on the watchlists change while they edit. Their store is a real file, which outlives every crash.
+//! People with accounts, whose roles on the watchlists change while they edit. Their store is a real file,
+//! which outlives every crash.
 
 use std::{
     fs,

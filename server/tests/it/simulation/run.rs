@@ -224,7 +224,8 @@ impl Simulation {
         }
     }
 
-    /// Deletes or restores a watchlist by a request of a client, which goes unanswered if its connection is cut.
+    /// Deletes or restores a watchlist by a request of a client, which goes unanswered if its connection is
+    /// cut.
     fn manage(&mut self, index: usize) {
         let list = LISTS[self.rng.usize(..LISTS.len())];
         let replica = &mut self.clients[index].replica;

@@ -1,5 +1,5 @@
-//! The edits of this client in one watchlist that are not part of its confirmed state yet. They are shown on top of
-//! it, and are taken off while commits are applied.
+//! The edits of this client in one watchlist that are not part of its confirmed state yet. They are shown on
+//! top of it, and are taken off while commits are applied.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -147,8 +147,8 @@ impl PendingEdits {
         self.edits.iter_mut().for_each(|pending| pending.is_sent = false);
     }
 
-    /// Adds an edit. `shown` reverts it if it is applied to the shown state. The server may know an edit that was kept
-    /// by an earlier run.
+    /// Adds an edit. `shown` reverts it if it is applied to the shown state. The server may know an edit that
+    /// was kept by an earlier run.
     pub(super) fn push(
         &mut self,
         (client, edit): (ClientId, EditId),
@@ -192,8 +192,8 @@ impl PendingEdits {
         }
     }
 
-    /// Handles a confirmed state of another epoch. Revisions of the old one no longer compare: the edits that it accepted
-    /// are part of the new state or lost.
+    /// Handles a confirmed state of another epoch. Revisions of the old one no longer compare: the edits that
+    /// it accepted are part of the new state or lost.
     pub(super) fn renew_epoch(&mut self) {
         for pending in self.edits.iter_mut().filter(|pending| pending.accepted.is_some()) {
             pending.accepted = Some(Revision(0));
@@ -205,8 +205,9 @@ impl PendingEdits {
         self.edits.iter().filter_map(|pending| Some((pending.edit, pending.accepted?)))
     }
 
-    /// Returns the number and the window of the edit that a commit of the server accepts, if it is one of these. An edit
-    /// with the commit's number but other changes was never processed, and needs another number.
+    /// Returns the number and the window of the edit that a commit of the server accepts, if it is one of
+    /// these. An edit with the commit's number but other changes was never processed, and needs another
+    /// number.
     pub(super) fn committed_as(&mut self, commit: &Commit) -> Option<(EditId, WindowId)> {
         let pending = self.edits.iter_mut().find(|pending| {
             (pending.client, pending.edit) == (commit.by.client, commit.by.edit) && !pending.is_reused

@@ -1,8 +1,8 @@
 //! The file graph of a package, read from its source: which file names something of which other file.
 //!
-//! Every `use` and every path that starts with `crate`, `super` or `self` is resolved module by module. A name that a module
-//! re-exports counts as a use of that module and of the file that defines the name. A parent uses each child that it
-//! declares. Code under `#[cfg(test)]` is left out.
+//! Every `use` and every path that starts with `crate`, `super` or `self` is resolved module by module. A
+//! name that a module re-exports counts as a use of that module and of the file that defines the name. A
+//! parent uses each child that it declares. Code under `#[cfg(test)]` is left out.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -74,7 +74,8 @@ impl FileGraph {
         let file = self.files.len();
         self.files.push(name.to_owned());
         let stem = name.strip_suffix(".rs").unwrap();
-        // A program's own `main.rs` is a crate beside the library: it uses `lib.rs` through the package's name.
+        // A program's own `main.rs` is a crate beside the library: it uses `lib.rs` through the package's
+        // name.
         let module = if stem == "lib" {
             0
         } else {
@@ -236,7 +237,8 @@ impl FileGraph {
         used.insert(self.modules[at].file);
     }
 
-    /// Returns the shortest circle of uses, if there is one: files in order, each using the next and the last the first.
+    /// Returns the shortest circle of uses, if there is one: files in order, each using the next and the last
+    /// the first.
     pub(super) fn shortest_circle(&self) -> Option<Vec<usize>> {
         let circles = (0..self.files.len()).filter_map(|start| self.way_back(start));
         circles.min_by_key(Vec::len)
