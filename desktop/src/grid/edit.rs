@@ -178,6 +178,11 @@ fn commit_as(
         select_all(ui, field_id(ui), &editor.text);
     }
     if commands.is_some() && matches!(how, Commit::Move(_) | Commit::Leave(Step::Up | Step::Down)) {
+        if editing.committed_at.is_none() {
+            // The rows as they are shown now: they may have been sorted while the first value was typed.
+            let index = selection.cursor_index(frame.table).unwrap_or(frame.table.len());
+            editing.run = Run::starting(frame.table, index);
+        }
         editing.committed_at = Some(frame.view.now);
     }
     commands

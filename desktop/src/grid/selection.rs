@@ -16,6 +16,9 @@ use crate::command::{GridCommand, Step};
 const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell to go on.";
 /// Why nothing is typed into the column that has slid under the cursor.
 const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a cell to go on.";
+/// Why nothing is typed into another watchlist.
+const LIST_GONE: &str =
+    "This is another watchlist than the one that you were typing in. Choose a cell to go on.";
 /// Why nothing is typed into the row that follows in a list of values.
 const NEXT_REMOVED: &str =
     "The next row of the list that you are typing was removed. Choose a cell to go on.";
@@ -55,6 +58,8 @@ pub struct Selection {
     /// The row that was typed into the empty row at the end, while the cursor has not left it.
     pub(super) appended: Option<RowId>,
     displaced: Option<Displacement>,
+    /// Whether the watchlist has taken the place of another one that is gone.
+    is_other_list: bool,
     /// Whether this window has just removed rows or columns.
     expects_removal: bool,
 }
@@ -96,6 +101,11 @@ impl Selection {
     /// one to go on with.
     pub fn expect_removal(&mut self) {
         self.expects_removal = true;
+    }
+
+    /// Says that the watchlist has taken the place of another one that is gone: what the person types may be meant for that one.
+    pub fn expect_other_list(&mut self) {
+        self.is_other_list = true;
     }
 
     /// Returns why nothing is typed into the cell under the cursor: somebody else removed the one that the
@@ -171,6 +181,9 @@ impl Selection {
         let is_own = std::mem::take(&mut self.expects_removal);
         if let Some(why) = before.as_ref().and_then(|before| why_removed(before, table)).filter(|_| !is_own) {
             self.displace(why);
+        }
+        if std::mem::take(&mut self.is_other_list) {
+            self.displace(LIST_GONE);
         }
         let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
         self.appended.take_if(|appended| row != Some(*appended));

@@ -39,6 +39,11 @@ impl Joined {
         self.joining.needs_consent()
     }
 
+    /// Returns the account whose watchlists and edits the store has.
+    pub fn store_of(&self) -> Option<UserId> {
+        self.store_of
+    }
+
     /// Asks the person to sign in.
     pub(super) fn require_sign_in(&mut self, is_ended: bool, store: &mut Store, now: Duration) {
         store.disconnected(SIGNED_OUT.to_owned(), None, now);
@@ -111,8 +116,7 @@ impl Joined {
         if unsent > 0 {
             let edits = separators.format_count(unsent, "edit", "edits");
             store.notify_until_dismissed(format!(
-                "{edits} of the account that was signed in before were not sent. They are kept and will be sent when it signs in \
-                 again."
+                "Kept for the account that was signed in before: {edits}, to be sent when it signs in again."
             ));
         }
         true

@@ -1,11 +1,11 @@
 //! What windows do with the shared state: subscribe to watchlists, edit, undo, and create, delete or restore
 //! watchlists.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use shared::{
     edit::{CellRef, Change},
-    ids::{RowId, WatchlistId, WindowId},
+    ids::{WatchlistId, WindowId},
     limits::Limits,
     rejection::{Code, Rejection},
     watchlist::Watchlist,
@@ -15,8 +15,11 @@ use super::{
     act::Act,
     copies::{Copies, NewCopy},
     creations::Fill,
+    edits::Repeated,
+    rest::{MAX_LISTED, without_removed_rows},
     state::Store,
     undo::{Direction, Spot, UndoStep},
+    words::removed_rows_text,
 };
 
 impl Store {
@@ -104,25 +107,12 @@ impl Store {
 
     /// Returns the changes of an edit whose rows exist, and the number of the others: somebody may have
     /// removed rows while the person confirmed the edit.
-    pub fn without_removed_rows(
-        &self,
-        watchlist: WatchlistId,
-        mut changes: Vec<Change>,
-    ) -> (Vec<Change>, usize) {
+    pub fn without_removed_rows(&self, watchlist: WatchlistId, changes: Vec<Change>) -> (Vec<Change>, usize) {
         let Some(state) = self.watchlist(watchlist) else { return (changes, 0) };
-        let inserted: BTreeSet<RowId> = changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Insert(insert) => Some(insert.row),
-                _ => None,
-            })
-            .collect();
         let all = changes.len();
-        changes.retain(|change| {
-            change.row().is_none_or(|row| inserted.contains(&row) || state.rows().get(row).is_some())
-        });
-        let lost = all - changes.len();
-        (changes, lost)
+        let (left, _) = without_removed_rows(state, changes);
+        let lost = all - left.len();
+        (left, lost)
     }
 
     /// Undoes a window's last edit with a new guarded edit; returns the changed place, or `None` without such
@@ -148,7 +138,13 @@ impl Store {
 
     fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
         self.notices.withdraw_undo(window);
-        let (spot, rejection) = self.edits.repeat(&mut self.replica, window, direction)?;
+        let Repeated { spot, rejection, lost } = self.edits.repeat(&mut self.replica, window, direction)?;
+        if !lost.is_empty() {
+            let names = lost.iter().filter_map(|row| self.row_name(spot.watchlist, *row));
+            let names: Vec<String> = names.take(MAX_LISTED).map(|name| name.to_string()).collect();
+            let further = lost.len() - names.len();
+            self.notify_in(window, removed_rows_text(&names, further, direction), now);
+        }
         if let Some(rejection) = rejection {
             self.notify_in(window, format!("Cannot {direction}: {rejection}."), now);
         }

@@ -1,17 +1,18 @@
 //! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can
 //! be undone.
 
-use std::{io, path::Path};
+use std::{collections::BTreeSet, io, path::Path};
 
 use shared::{
     edit::Change,
-    ids::{ClientId, EditId, WatchlistId, WindowId},
+    ids::{ClientId, EditId, RowId, WatchlistId, WindowId},
     rejection::{Code, Rejection},
     replica::{KeptEdit, Replica},
 };
 
 use super::{
     outbox::{Clock, Contents, Outbox},
+    rest::without_removed_rows,
     undo::{Direction, Spot, UndoStacks, UndoStep},
 };
 use crate::files::WriteFile;
@@ -23,6 +24,16 @@ pub(super) struct Edits {
     pub(super) undo: UndoStacks,
     /// Whether the current fault of the outbox is reported.
     is_fault_reported: bool,
+}
+
+/// What became of a step that was undone or redone.
+pub(super) struct Repeated {
+    /// The changed place.
+    pub(super) spot: Spot,
+    /// Why the new edit was rejected.
+    pub(super) rejection: Option<Rejection>,
+    /// Rows of the step that somebody has removed.
+    pub(super) lost: BTreeSet<RowId>,
 }
 
 impl Edits {
@@ -44,31 +55,39 @@ impl Edits {
         self.undo.last(window, direction).map(|step| step.watchlist)
     }
 
-    /// Undoes or redoes a window's last step with a new guarded edit. Returns the changed place, and the
-    /// rejection of the new edit if it was rejected; `None` without such a step.
+    /// Undoes or redoes a window's last step with a new guarded edit, in the rows that still exist; `None` without
+    /// such a step.
     pub(super) fn repeat(
         &mut self,
         replica: &mut Replica,
         window: WindowId,
         direction: Direction,
-    ) -> Option<(Spot, Option<Rejection>)> {
+    ) -> Option<Repeated> {
         let step = self.undo.pop(window, direction)?;
         let changes = step.changes(direction).clone();
         let spot = Spot::of(step.watchlist, &changes);
+        let state = replica.list(step.watchlist).and_then(|list| list.state());
+        let (changes, lost) = match state {
+            Some(state) => without_removed_rows(state, changes),
+            None => (changes, BTreeSet::new()),
+        };
+        if changes.is_empty() {
+            return Some(Repeated { spot, rejection: None, lost });
+        }
         match self.edit(replica, window, step.watchlist, changes) {
             // The inverse is guarded by the values that this edit leaves.
             Ok((inverse, edit)) => {
                 let step = step.with_changes(direction.opposite(), inverse);
                 let step = UndoStep { edit, repeated: Some(direction), ..step };
                 self.undo.push(window, direction.opposite(), step);
-                Some((spot, None))
+                Some(Repeated { spot, rejection: None, lost })
             }
             Err(rejection) => {
                 // It can be repeated once the disk has space.
                 if rejection.code == Code::Unavailable {
                     self.undo.push(window, direction, step);
                 }
-                Some((spot, Some(rejection)))
+                Some(Repeated { spot, rejection: Some(rejection), lost: BTreeSet::new() })
             }
         }
     }

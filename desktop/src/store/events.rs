@@ -265,7 +265,7 @@ impl Store {
     }
 
     /// Returns the name of a row, also of one that was removed not long ago.
-    fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
+    pub(super) fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
         let shown = self.watchlist(watchlist).and_then(|watchlist| row_name(watchlist, row));
         shown.or_else(|| self.lists.get(watchlist)?.removed_name(row).cloned())
     }

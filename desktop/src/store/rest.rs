@@ -1,7 +1,7 @@
 //! What remains of a rejected edit. An edit is all or nothing, but a person who pastes a hundred prices must
 //! not lose them because somebody else has changed one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
     column::ColumnKey,
@@ -104,6 +104,22 @@ pub(super) fn rest_of(
         }
     }
     Some(rest)
+}
+
+/// Returns the changes whose rows exist, and the rows of the others.
+pub(super) fn without_removed_rows(
+    state: &Watchlist,
+    changes: Vec<Change>,
+) -> (Vec<Change>, BTreeSet<RowId>) {
+    let inserted = changes.iter().filter_map(|change| match change {
+        Change::Insert(insert) => Some(insert.row),
+        _ => None,
+    });
+    let inserted: BTreeSet<RowId> = inserted.collect();
+    let is_lost = |row: &RowId| !inserted.contains(row) && state.rows().get(*row).is_none();
+    let lost = changes.iter().filter_map(Change::row).filter(is_lost).collect();
+    let left = changes.into_iter().filter(|change| !change.row().is_some_and(|row| is_lost(&row)));
+    (left.collect(), lost)
 }
 
 /// What becomes of a change of a rejected edit.

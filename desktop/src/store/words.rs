@@ -22,8 +22,9 @@ pub(super) fn rejection_text(
     repeated: Option<Direction>,
 ) -> String {
     let change = rejection.change.and_then(|index| changes.get(index));
-    let set = match change {
-        Some(Change::Set(set)) => state.map(|state| (set, cell_name(state, row_name, set))),
+    let only = changes.first().filter(|_| changes.len() == 1);
+    let set = match change.or(only) {
+        Some(Change::Set(set)) => Some((set, cell_name(state, row_name, set))),
         _ => None,
     };
     let by = rejection.by.as_deref().unwrap_or("someone else");
@@ -57,6 +58,22 @@ pub(super) fn rejection_text(
     }
 }
 
+/// Describes what was not undone or redone, because somebody removed its rows.
+pub(super) fn removed_rows_text(names: &[String], further: usize, direction: Direction) -> String {
+    let done = match direction {
+        Direction::Undo => "undone",
+        Direction::Redo => "redone",
+    };
+    let rows = match (names, further) {
+        ([], 1) => "1 row".to_owned(),
+        ([], _) => format!("{further} rows"),
+        (names, 0) => names.join(", "),
+        (names, 1) => format!("{} and 1 other row", names.join(", ")),
+        (names, _) => format!("{} and {further} other rows", names.join(", ")),
+    };
+    format!("Not {done} in {rows}: removed meanwhile.")
+}
+
 /// Describes a change that cannot be made any more, with the value of its cell if somebody else has set it.
 pub(super) fn dropped_text(
     state: Option<&Watchlist>,
@@ -64,7 +81,7 @@ pub(super) fn dropped_text(
     (change, current): (&Change, Option<&Literal>),
 ) -> String {
     let name = match (change, state) {
-        (Change::Set(set), Some(state)) => Some(cell_name(state, row_name, set)),
+        (Change::Set(set), Some(_)) => Some(cell_name(state, row_name, set)),
         _ => change.row().and_then(row_name).map(|name| name.to_string()),
     };
     let name = name.unwrap_or_else(|| "another change".to_owned());
@@ -118,11 +135,11 @@ fn plain(literal: &Literal) -> String {
 
 /// Returns the name of a cell: the first text of its row, and the title of its column.
 fn cell_name(
-    state: &Watchlist,
+    state: Option<&Watchlist>,
     row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
     Set { row, column, .. }: &Set,
 ) -> String {
-    let title = state.columns().get(column);
+    let title = state.and_then(|state| state.columns().get(column));
     let title = title.map_or_else(|| column.to_string(), |entry| entry.column.title.to_string());
     match row_name(*row) {
         Some(name) => format!("{name} {title}"),

@@ -304,6 +304,11 @@ impl Window {
             self.lists.created = Some(watchlist);
             self.show_list(watchlist);
         }
+        let account = state.joined.as_ref().and_then(Joined::store_of);
+        if std::mem::replace(&mut self.account, account) != account {
+            // What somebody else was typing is not entered in this person's name.
+            drop(self.grid.take_editor());
+        }
         let shown = self.lists.shown.and_then(|list| state.store.watchlist(list));
         self.lists.name = shown.map(|watchlist| watchlist.name().clone()).or(self.lists.name.take());
         let summaries = state.store.replica().summaries();

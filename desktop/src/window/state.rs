@@ -26,7 +26,7 @@ use crate::{
     store::{Absence, SparklineColumns, Spot},
 };
 use shared::{
-    ids::{WatchlistId, WindowId},
+    ids::{UserId, WatchlistId, WindowId},
     wire::server::Summary,
 };
 
@@ -52,6 +52,8 @@ pub struct Window {
     pub(super) presence: Presence,
     /// The newest notice when the window was opened.
     last_notice: u64,
+    /// The account whose watchlists were last shown.
+    pub(super) account: Option<UserId>,
 }
 
 /// What keys have requested.
@@ -153,6 +155,7 @@ impl Window {
             next: None,
             presence: Presence::default(),
             last_notice: 0,
+            account: None,
         }
     }
 
@@ -327,24 +330,28 @@ impl Window {
         }
         let oldest = summaries.first().map(|summary| summary.watchlist);
         if self.lists.shown != oldest {
-            self.report_absence(absence, now);
+            let is_reported = self.report_absence(absence, now);
             self.switch_list(oldest);
+            if is_reported {
+                self.grid.selection.expect_other_list();
+            }
         }
         requested
     }
 
     /// Closes the editor of a watchlist that is gone. Unless the person has deleted it here, a message says
     /// so, shows the typed text, and keeps further keys from reaching another watchlist.
-    fn report_absence(&mut self, absence: impl Fn(WatchlistId) -> Option<Absence>, now: Duration) {
-        let Some(watchlist) = self.lists.shown else { return };
+    fn report_absence(&mut self, absence: impl Fn(WatchlistId) -> Option<Absence>, now: Duration) -> bool {
+        let Some(watchlist) = self.lists.shown else { return false };
         let typed = self.grid.take_editor().map(|editor| editor.text).unwrap_or_default();
         let absence = absence(watchlist);
         if absence.is_none() && typed.is_empty() {
-            return;
+            return false;
         }
         let is_deleted = absence != Some(Absence::Forbidden);
         let deleted = Deleted { watchlist, name: self.lists.name.clone(), is_deleted, at: now };
         self.overlays.dialog = Some(Dialog::deleted(deleted, &typed));
+        true
     }
 
     /// Returns the columns drawn as sparklines, of every watchlist: values are recorded while another one is

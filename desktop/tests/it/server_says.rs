@@ -318,6 +318,19 @@ fn an_offer_to_overwrite_covers_the_values_that_the_notice_names() {
     assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, named)));
 }
 
+/// Somebody has removed one of the rows of a paste before it is undone.
+#[test]
+fn an_edit_is_undone_in_the_rows_that_still_exist() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
+    let pasted = vec![price_set(1, "1", "70"), price_set(2, "2", "70")];
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    commit_of_bob(&mut desk, 6, vec![Change::remove(row(2), None)]);
+    desk.store.undo(WindowId(1), Duration::ZERO).unwrap();
+    assert_eq!(cells(&desk, "price"), [("MMM".to_owned(), "70".to_owned())]);
+    assert_eq!(desk.notices(), ["Not undone in T: removed meanwhile."]);
+}
+
 /// A row is removed while a paste into it waits for confirmation.
 #[test]
 fn the_cells_of_removed_rows_are_left_out_of_an_edit() {

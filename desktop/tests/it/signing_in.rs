@@ -214,13 +214,21 @@ fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
     assert_eq!(headless.state.store.replica().unanswered_count(), 1);
     let typed = price_of_first(&headless);
 
-    // Somebody else on the same computer does not send them.
+    // Somebody else on the same computer sends neither them nor what is still being typed.
+    headless.execute(AppCommand::Account(AccountCommand::CloseSignIn));
+    go_to_price(&mut headless, 1);
+    headless.typed(vec![Event::Text("77".to_owned())]);
+    assert!(headless.window.grid.editor().is_some());
     headless.execute(AppCommand::Account(AccountCommand::OpenSignIn));
     sign_in(&mut headless, "bob", PASSWORD);
     wait_until_up(&mut headless);
     assert_eq!(headless.state.store.replica().unanswered_count(), 0);
     let told = notices(&headless);
-    assert!(told.iter().any(|notice| notice.starts_with("1 edit of the account")), "{told:?}");
+    assert!(
+        told.iter().any(|notice| notice.contains("1 edit, to be sent when it signs in again")),
+        "{told:?}"
+    );
+    assert!(headless.window.grid.editor().is_none());
     assert!(headless.shown().is_none(), "bob has no access");
 
     desk.set_disabled(id, false);

@@ -3,7 +3,7 @@
 
 use std::{io, path::Path};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -59,15 +59,25 @@ pub fn copy(data_dir: &Path, file: &Path) -> Result<bool, StoreError> {
 /// # Errors
 /// The copy is damaged or was written by a newer version.
 pub fn prepare_copy(file: &Path) -> Result<(), StoreError> {
+    check(file)?;
     let connection = Connection::open(file)?;
-    let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-    if found != "ok" {
-        return Err(StoreError::Sqlite(rusqlite::Error::InvalidQuery));
-    }
     let store = Store::prepare(connection)?;
     store.load()?;
     store.connection.execute("DELETE FROM record WHERE key LIKE 'session/%'", [])?;
     Ok(())
+}
+
+/// Checks a copy of the accounts without changing it.
+///
+/// # Errors
+/// The copy is damaged.
+pub fn check(file: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    match found == "ok" {
+        true => Ok(()),
+        false => Err(StoreError::Sqlite(rusqlite::Error::InvalidQuery)),
+    }
 }
 
 /// The open file.

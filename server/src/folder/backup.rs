@@ -79,6 +79,10 @@ pub async fn check(file: &Path) -> anyhow::Result<Vec<CheckedList>> {
     }
     let (sound, wrong) = sqlite::check(file).await.map_err(|error| with_causes(&error))?;
     if wrong.is_empty() {
+        let accounts = with_suffix(file, ACCOUNTS);
+        if accounts.exists() {
+            store::check(&accounts).with_context(|| format!("{} is damaged", accounts.display()))?;
+        }
         return Ok(sound);
     }
     let more = wrong.len().saturating_sub(MAX_NAMED);

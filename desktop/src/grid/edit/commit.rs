@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use egui::Rangef;
 use shared::{
+    account::ListRole,
     column::{ColumnKey, ColumnKind},
     ids::RowId,
     value::{Literal, Value},
@@ -15,12 +16,11 @@ use super::{
     picker::Picker,
 };
 use crate::{
-    command::{Command, EditorCommand, GridCommand, entry_of},
+    command::{Command, EditorCommand, GridCommand, entry_of, refusal_of_role},
     grid::{
         confirm::edit_or_confirm,
         cursor::Cursor,
         place::{ListIndex, insert_changes},
-        run::Run,
         selection::Selection,
         table::guarded_set,
         typed::{local_text, plain_text, read_typed},
@@ -99,7 +99,6 @@ pub(in crate::grid) fn open(
     if editing.run_ends_in(view.now).is_none() {
         // What was typed long ago is not part of the same list.
         editing.committed_at = None;
-        editing.run = Run::starting(frame.table, last_index);
     }
     editing.editor = Some(editor);
     None
@@ -199,6 +198,10 @@ fn try_commit(
     frame: &Frame<'_>,
 ) -> Result<Option<Command>, Problem> {
     let view = frame.view;
+    if let Some(why) = refusal_of_role(Some(ListRole::Editor), view.role) {
+        // The role was taken away while the person typed.
+        return Err(Problem::Invalid(why.to_owned()));
+    }
     let entry = view
         .watchlist
         .columns()

@@ -64,9 +64,9 @@ pub(super) fn show_delete(
     (is_cancelled || modal.should_close()).then_some(Answer::Close)
 }
 
-/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to
-/// restore the watchlist. Keys close the message once the person has typed nothing else for a while: what
-/// they are still typing is not meant for another watchlist.
+/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to restore
+/// the watchlist. Escape closes the message once the person has typed nothing for a while; Enter never does, because
+/// it may end a value that was typed without looking.
 pub(super) fn show_deleted(
     ui: &Ui,
     title: &str,
@@ -106,9 +106,8 @@ pub(super) fn show_deleted(
         if is_typing {
             deleted.at = now;
         }
-        let keys = ui
-            .input_mut(|input| [Key::Enter, Key::Escape].map(|key| input.consume_key(Modifiers::NONE, key)));
-        if may_close && !is_typing && keys.contains(&true) {
+        let is_escaped = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
+        if may_close && !is_typing && is_escaped {
             answer.get_or_insert(Answer::Close);
         }
     });
