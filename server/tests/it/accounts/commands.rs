@@ -212,7 +212,10 @@ fn accounts_are_part_of_a_backup() {
     assert!(folder.path().join("accounts.sqlite.replaced-1").exists());
 
     std::fs::write(&accounts, "damaged").unwrap();
-    assert!(error_message(&run(&["restore", name], folder.path())).contains("the accounts of the backup"));
+    for command in ["check", "restore"] {
+        let message = error_message(&run(&[command, name], folder.path()));
+        assert!(message.contains(".accounts is damaged"), "{command}: {message}");
+    }
     assert_eq!(stdout(&run(&["user", "list"], folder.path())), list, "nothing was changed");
 }
 
