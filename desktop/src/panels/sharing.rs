@@ -217,11 +217,9 @@ fn show_entries(
         let name = |role: Option<ListRole>| role.map_or("No access", role_name);
         if is_owner {
             let mut role = everyone;
-            ComboBox::from_id_salt("everyone").width(110.0).selected_text(name(role)).show_ui(ui, |ui| {
-                for choice in [None, Some(ListRole::Viewer), Some(ListRole::Editor)] {
-                    ui.selectable_value(&mut role, choice, name(choice));
-                }
-            });
+            let choices =
+                [None, Some(ListRole::Viewer), Some(ListRole::Editor)].map(|role| (role, name(role)));
+            choose(ui, "everyone", 110.0, &mut role, &choices);
             if role != everyone {
                 set(None, role);
             }
@@ -233,9 +231,25 @@ fn show_entries(
 }
 
 fn roles(ui: &mut Ui, salt: &str, width: f32, role: &mut ListRole) {
-    ComboBox::from_id_salt(salt).width(width).selected_text(role_name(*role)).show_ui(ui, |ui| {
-        for choice in [ListRole::Viewer, ListRole::Editor, ListRole::Owner] {
-            ui.selectable_value(role, choice, role_name(choice));
+    let choices =
+        [ListRole::Viewer, ListRole::Editor, ListRole::Owner].map(|choice| (choice, role_name(choice)));
+    choose(ui, salt, width, role, &choices);
+}
+
+/// Draws a list that opens with the focus on the current choice, so that the arrow keys start there.
+fn choose<T: Copy + PartialEq>(ui: &mut Ui, salt: &str, width: f32, current: &mut T, choices: &[(T, &str)]) {
+    let name = choices.iter().find(|(choice, _)| choice == current).map_or("", |(_, name)| *name);
+    ComboBox::from_id_salt(salt).width(width).selected_text(name).show_ui(ui, |ui| {
+        let before = *current;
+        let shown =
+            choices.iter().map(|(choice, name)| (*choice, ui.selectable_label(*choice == before, *name)));
+        let shown: Vec<_> = shown.collect();
+        if let Some((choice, _)) = shown.iter().find(|(_, response)| response.clicked()) {
+            *current = *choice;
+            ui.close();
+        } else if !shown.iter().any(|(_, response)| response.has_focus()) {
+            let focused = shown.iter().find(|(choice, _)| *choice == before);
+            focused.into_iter().for_each(|(_, response)| response.request_focus());
         }
     });
 }
