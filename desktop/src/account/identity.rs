@@ -56,7 +56,7 @@ impl Identity {
         *self.lock() = State { credential, stored: None, was_rejected: false };
     }
 
-    /// Drops a credential that the server no longer accepts, unless another one was set meanwhile.
+    /// Drops a credential that the server no longer accepts, unless another one was set in the meantime.
     pub fn reject(&self, credential: &Credential) {
         let mut state = self.lock();
         if state.credential.as_ref() == Some(credential) {

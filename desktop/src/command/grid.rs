@@ -200,7 +200,7 @@ pub enum ColumnCommand {
         /// Whether the other sort keys are kept.
         keep_others: bool,
     },
-    /// Opens the filter row at the column, or closes it.
+    /// Opens the filter row, and moves the focus to the column's field.
     Filter,
     /// Hides the column in this window.
     Hide,

@@ -103,7 +103,8 @@ impl Selection {
         self.expects_removal = true;
     }
 
-    /// Says that the watchlist has taken the place of another one that is gone: what the person types may be meant for that one.
+    /// Says that the watchlist has taken the place of another one that is gone: what the person types may be
+    /// meant for that one.
     pub fn expect_other_list(&mut self) {
         self.is_other_list = true;
     }

@@ -308,7 +308,7 @@ impl GridState {
         self.editing.run_ends_in(now).max(moved)
     }
 
-    /// Says that this window removes rows now.
+    /// Says that this window removes rows or columns now.
     pub fn expect_removal(&mut self) {
         self.selection.expect_removal();
     }

@@ -55,8 +55,8 @@ impl Edits {
         self.undo.last(window, direction).map(|step| step.watchlist)
     }
 
-    /// Undoes or redoes a window's last step with a new guarded edit, in the rows that still exist; `None` without
-    /// such a step.
+    /// Undoes or redoes a window's last step with a new guarded edit, in the rows that still exist; `None`
+    /// without such a step.
     pub(super) fn repeat(
         &mut self,
         replica: &mut Replica,

@@ -46,7 +46,8 @@ impl Store {
         self.connection.set_round_trip(took);
     }
 
-    /// Handles the loss of the connection or a failed attempt; the next one is due at `retry_at`, or only on request.
+    /// Handles the loss of the connection or a failed attempt; the next one is due at `retry_at`, or only on
+    /// request.
     pub fn disconnected(&mut self, reason: String, retry_at: Option<Duration>, now: Duration) {
         if matches!(self.connection.shown(), Connection::Up { .. }) {
             self.keep_copies(true, now);

@@ -39,7 +39,8 @@ pub(super) struct Resent {
 }
 
 /// The cells of rejected edits that later edits of this client set. Those edits were made on top of a value
-/// that never was the cell's: they are guarded by it, and rejected although nobody else has changed the cell.
+/// that was never in the cell: they are guarded by it, and rejected although nobody else has changed the
+/// cell.
 #[derive(Debug, Default)]
 pub(super) struct Superseded(BTreeMap<(WatchlistId, RowId, ColumnKey), Literal>);
 
@@ -89,11 +90,12 @@ pub(super) fn rest_of(
     if !matches!(changes.get(rejected)?, Change::Set(_) | Change::Remove(_) | Change::Move(_)) {
         return None;
     }
+    let inserted = inserted_rows(changes);
     let mut rest = Rest::default();
     for (index, change) in changes.iter().enumerate() {
         // The server knows the value of the rejected cell; what it was changed by may arrive later.
         let known = rejection.current.as_ref().filter(|_| index == rejected);
-        match fate_of((watchlist, state), superseded, is_set_later, (change, changes), known) {
+        match fate_of((watchlist, state), superseded, is_set_later, (change, &inserted), known) {
             Fate::Made(same) if index == rejected && same == *change => rest.dropped.insert(0, (same, None)),
             Fate::Made(change) => rest.changes.push(change),
             Fate::Needless => {}
@@ -106,16 +108,21 @@ pub(super) fn rest_of(
     Some(rest)
 }
 
+/// Returns the rows that changes insert.
+fn inserted_rows(changes: &[Change]) -> BTreeSet<RowId> {
+    let inserted = changes.iter().filter_map(|change| match change {
+        Change::Insert(insert) => Some(insert.row),
+        _ => None,
+    });
+    inserted.collect()
+}
+
 /// Returns the changes whose rows exist, and the rows of the others.
 pub(super) fn without_removed_rows(
     state: &Watchlist,
     changes: Vec<Change>,
 ) -> (Vec<Change>, BTreeSet<RowId>) {
-    let inserted = changes.iter().filter_map(|change| match change {
-        Change::Insert(insert) => Some(insert.row),
-        _ => None,
-    });
-    let inserted: BTreeSet<RowId> = inserted.collect();
+    let inserted = inserted_rows(&changes);
     let is_lost = |row: &RowId| !inserted.contains(row) && state.rows().get(*row).is_none();
     let lost = changes.iter().filter_map(Change::row).filter(is_lost).collect();
     let left = changes.into_iter().filter(|change| !change.row().is_some_and(|row| is_lost(&row)));
@@ -136,7 +143,7 @@ fn fate_of(
     (watchlist, state): (WatchlistId, &Watchlist),
     superseded: &Superseded,
     is_set_later: &dyn Fn(RowId, &ColumnKey) -> bool,
-    (change, changes): (&Change, &[Change]),
+    (change, inserted): (&Change, &BTreeSet<RowId>),
     known: Option<&Literal>,
 ) -> Fate {
     let made = || Fate::Made(change.clone());
@@ -146,10 +153,8 @@ fn fate_of(
         Change::Remove(removed) if state.rows().get(removed.row).is_none() => return Fate::Needless,
         _ => return made(),
     };
-    let is_inserted =
-        || changes.iter().any(|other| matches!(other, Change::Insert(insert) if insert.row == row));
     if state.rows().get(row).is_none() {
-        return if is_inserted() { made() } else { Fate::Impossible(None) };
+        return if inserted.contains(&row) { made() } else { Fate::Impossible(None) };
     }
     let Change::Set(set @ Set { column, value, was, .. }) = change else { return made() };
     let is_settable = |entry: &shared::watchlist::ColumnEntry| entry.column.derive.is_none();

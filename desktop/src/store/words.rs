@@ -39,10 +39,7 @@ pub(super) fn rejection_text(
         _ => rejection.message.to_string(),
     };
     if let Some(direction) = repeated {
-        let done = match direction {
-            Direction::Undo => "undone",
-            Direction::Redo => "redone",
-        };
+        let done = done(direction);
         return match (set, current) {
             (Some((_, cell)), Some(current)) => format!("Not {done}: {by} changed {cell} to {current}."),
             _ => format!("Not {done}: {why}."),
@@ -60,10 +57,7 @@ pub(super) fn rejection_text(
 
 /// Describes what was not undone or redone, because somebody removed its rows.
 pub(super) fn removed_rows_text(names: &[String], further: usize, direction: Direction) -> String {
-    let done = match direction {
-        Direction::Undo => "undone",
-        Direction::Redo => "redone",
-    };
+    let done = done(direction);
     let rows = match (names, further) {
         ([], 1) => "1 row".to_owned(),
         ([], _) => format!("{further} rows"),
@@ -71,7 +65,7 @@ pub(super) fn removed_rows_text(names: &[String], further: usize, direction: Dir
         (names, 1) => format!("{} and 1 other row", names.join(", ")),
         (names, _) => format!("{} and {further} other rows", names.join(", ")),
     };
-    format!("Not {done} in {rows}: removed meanwhile.")
+    format!("Not {done} in {rows}: removed in the meantime.")
 }
 
 /// Describes a change that cannot be made any more, with the value of its cell if somebody else has set it.
@@ -80,8 +74,8 @@ pub(super) fn dropped_text(
     row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
     (change, current): (&Change, Option<&Literal>),
 ) -> String {
-    let name = match (change, state) {
-        (Change::Set(set), Some(_)) => Some(cell_name(state, row_name, set)),
+    let name = match change {
+        Change::Set(set) => Some(cell_name(state, row_name, set)),
         _ => change.row().and_then(row_name).map(|name| name.to_string()),
     };
     let name = name.unwrap_or_else(|| "another change".to_owned());
@@ -99,11 +93,7 @@ pub(super) fn rest_text(
     made: usize,
     repeated: Option<Direction>,
 ) -> String {
-    let doing = match repeated {
-        None => "made",
-        Some(Direction::Undo) => "undone",
-        Some(Direction::Redo) => "redone",
-    };
+    let doing = repeated.map_or("made", done);
     let others = |count: usize| match count {
         1 => "1 other change was".to_owned(),
         _ => format!("{count} other changes were"),
@@ -121,6 +111,13 @@ pub(super) fn rest_text(
         _ => format!(" {made} changes are {doing} without it."),
     };
     rejected + &sent
+}
+
+fn done(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Undo => "undone",
+        Direction::Redo => "redone",
+    }
 }
 
 /// Returns a value as a person types it.

@@ -328,7 +328,7 @@ fn an_edit_is_undone_in_the_rows_that_still_exist() {
     commit_of_bob(&mut desk, 6, vec![Change::remove(row(2), None)]);
     desk.store.undo(WindowId(1), Duration::ZERO).unwrap();
     assert_eq!(cells(&desk, "price"), [("MMM".to_owned(), "70".to_owned())]);
-    assert_eq!(desk.notices(), ["Not undone in T: removed meanwhile."]);
+    assert_eq!(desk.notices(), ["Not undone in T: removed in the meantime."]);
 }
 
 /// A row is removed while a paste into it waits for confirmation.

@@ -58,7 +58,7 @@ pub struct OwnSession {
 
 impl Accounts {
     /// Signs in. The time that this takes does not depend on whether the account exists. A session whose
-    /// secret the request presents ends: nobody signs in to a session that somebody else has prepared.
+    /// secret the request presents ends: no one is signed in to a session that someone else has prepared.
     ///
     /// # Errors
     /// See [`SignInError`].

@@ -193,7 +193,11 @@ mod tests {
         let places: Vec<Place> = (0..4).map(|_| limit.admit()).collect();
         assert_eq!(places[0].authenticate(&[(ann, 2), (near, 1)]), Ok(()));
         assert_eq!(places[1].authenticate(&[(ann, 2), (near, 1)]), Err(NoPlace::HolderFull(near, 1)));
-        assert_eq!(places[1].authenticate(&[(ann, 2), (far, 1)]), Ok(()), "a refusal counts for nobody");
+        assert_eq!(
+            places[1].authenticate(&[(ann, 2), (far, 1)]),
+            Ok(()),
+            "a refused connection is not counted"
+        );
         assert_eq!(places[2].authenticate(&[(ann, 2)]), Err(NoPlace::HolderFull(ann, 2)));
         drop(places);
         assert!(limit.held().is_empty());

@@ -64,9 +64,9 @@ pub(super) fn show_delete(
     (is_cancelled || modal.should_close()).then_some(Answer::Close)
 }
 
-/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to restore
-/// the watchlist. Escape closes the message once the person has typed nothing for a while; Enter never does, because
-/// it may end a value that was typed without looking.
+/// Says that the shown watchlist is gone, and offers to keep the text `typed` that was typed in it and to
+/// restore the watchlist. Escape closes the message once the person has typed nothing for a while; Enter
+/// never does, because it may end a value that was typed without looking.
 pub(super) fn show_deleted(
     ui: &Ui,
     title: &str,

@@ -309,7 +309,8 @@ impl Editor {
         let is_rejected = !notices.is_empty();
         assert!(!is_rejected || self.given.person.is_some(), "unexpected notices: {notices:?}");
         for (id, text) in notices {
-            // Nothing but a lack of rights is a reason to reject one of these edits, or the one before that has inserted its row.
+            // Nothing but a lack of rights is a reason to reject one of these edits, or the one before that
+            // has inserted its row.
             let is_of_rights = ["may not", "no longer have access", "the row was removed"];
             assert!(is_of_rights.iter().any(|words| text.contains(words)), "unexpected notice: {text}");
             self.store.dismiss(id);
