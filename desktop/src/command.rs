@@ -26,7 +26,7 @@ pub use self::{
     rights::{OWNERS_ONLY, VIEW_ONLY, refusal_of_role},
     shortcut::Shortcut,
     table::{
-        DISMISS, GO_TO, OVERWRITE, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST,
+        COPY_VALUES, DISMISS, GO_TO, OVERWRITE, RESTORE, RESTORE_COLUMN, RESTORE_EDIT, RESTORE_WATCHLIST,
         SHOW_HIDDEN_COLUMN, entries, entry_of,
     },
     when::{Conditions, When},

@@ -41,7 +41,6 @@ mod state;
 mod steps;
 pub mod sums;
 pub mod table;
-mod tsv;
 mod typed;
 mod view;
 pub mod view_column;

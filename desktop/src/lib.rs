@@ -24,6 +24,7 @@ pub mod state;
 pub mod store;
 pub mod text_field;
 pub mod theme;
+mod tsv;
 pub mod updates;
 pub mod wake;
 pub mod window;

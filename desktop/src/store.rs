@@ -15,6 +15,7 @@ mod list_view;
 pub mod log;
 mod notices;
 pub mod outbox;
+mod rejected;
 mod rest;
 mod sparkline_history;
 pub mod sparklines;
@@ -28,7 +29,7 @@ pub use self::{
     announcement::Announcement,
     connection::Connection,
     list_view::SparklineColumns,
-    notices::{Notice, Offer},
+    notices::{Notice, Offer, RejectedValue},
     state::{Absence, Store},
     undo::Spot,
     words::sentence,

@@ -38,6 +38,8 @@ pub const RESTORE: &str = "Restore";
 pub const RESTORE_EDIT: &str = "Revert edit";
 /// Title of a button that replaces a value that somebody else has set.
 pub const OVERWRITE: &str = "Overwrite";
+/// Title of a button that copies the values that a notice is about.
+pub const COPY_VALUES: &str = "Copy values";
 /// Title of the button that dismisses a notice.
 pub const DISMISS: &str = "Dismiss";
 

@@ -18,12 +18,14 @@ use super::{
     place::{ListIndex, insert_changes},
     selection::Selection,
     table::{guarded_set, is_editable},
-    tsv,
     typed::{local_text, plain_text},
     view::Frame,
     view_column::ViewColumn,
 };
-use crate::command::{Command, GridCommand};
+use crate::{
+    command::{Command, GridCommand},
+    tsv,
+};
 
 /// Maximum number of invalid cells that the confirmation lists.
 const MAX_LISTED: usize = 8;

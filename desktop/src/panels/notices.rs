@@ -4,11 +4,12 @@ use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, accesskit::Live, vec2};
 use shared::ids::WindowId;
 
 use crate::{
-    command::{AppCommand, Command, DISMISS, OVERWRITE, RESTORE, entry_of},
+    command::{AppCommand, COPY_VALUES, Command, DISMISS, OVERWRITE, RESTORE, entry_of},
     focus::{self, Region},
     state::AppState,
-    store::{Notice, Offer},
+    store::{Notice, Offer, RejectedValue},
     theme::{self, Palette},
+    tsv,
 };
 
 /// Maximum number of notices shown at once: the newest.
@@ -103,9 +104,16 @@ fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
         }
     };
     let mut first = None;
+    if !notice.rejected.is_empty() {
+        let button = ui.button(COPY_VALUES);
+        first = Some(button.id);
+        if button.clicked() {
+            ui.copy_text(tsv::write(notice.rejected.iter().map(RejectedValue::cells)));
+        }
+    }
     if let Some((title, accepted)) = offer {
         let button = ui.button(title);
-        first = Some(button.id);
+        first = first.or(Some(button.id));
         if button.clicked() {
             commands = accepted;
         }

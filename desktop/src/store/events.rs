@@ -1,13 +1,10 @@
 //! What the network and time do to the shared state: messages of the server, the loss of the connection, and
 //! the events of the replica that follow from them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use shared::{
-    column::ColumnKey,
-    edit::Change,
-    ids::{ClientId, EditId, RowId, WatchlistId, WindowId},
-    rejection::Rejection,
+    ids::{ClientId, WatchlistId},
     replica::{Event, Outcome},
     wire::{
         client::ClientMessage,
@@ -20,13 +17,8 @@ use super::{
     connection::Connection,
     copies::Copy,
     notices::Offer,
-    rest::{Dropped, MAX_LISTED, Resent, overwriting, rest_of},
     state::{Absence, Store},
-    undo::Direction,
-    words::{
-        deletion_text, dropped_text, outbox_fault_text, rejection_text, renewal_text, rest_text, row_name,
-        sentence,
-    },
+    words::{deletion_text, outbox_fault_text, renewal_text, sentence},
 };
 
 impl Store {
@@ -60,6 +52,7 @@ impl Store {
 
     /// Handles a message of the server.
     pub fn receive(&mut self, message: ServerMessage, now: Duration) {
+        self.keep_closed(&message);
         self.replica.handle(message, millis(now));
         self.handle_events(now);
     }
@@ -143,6 +136,7 @@ impl Store {
                 }
                 if self.replica.unanswered_count() == 0 {
                     self.superseded.clear();
+                    self.closed.clear();
                 }
                 // Last, so that what remains of a rejected edit is kept already.
                 self.edits.outbox.remove(edit);
@@ -192,83 +186,6 @@ impl Store {
             }
             Event::Pending { .. } | Event::People { .. } => {}
         }
-    }
-
-    /// Handles the rejection of an edit: sends what remains of it, and says what does not.
-    fn handle_rejection(
-        &mut self,
-        (watchlist, window): (WatchlistId, WindowId),
-        edit: EditId,
-        rejection: &Rejection,
-        changes: &[Change],
-        now: Duration,
-    ) {
-        self.notices.withdraw_undo(window);
-        let list = self.replica.list(watchlist);
-        let is_set_later =
-            |row, column: &ColumnKey| list.is_some_and(|list| list.is_set_after(edit, row, column));
-        let rest = self.watchlist(watchlist).and_then(|state| {
-            rest_of((watchlist, state), &self.superseded, &is_set_later, rejection, changes)
-        });
-        self.superseded.record(watchlist, changes, &is_set_later);
-        let sent = rest.as_ref().filter(|rest| !rest.changes.is_empty()).and_then(|rest| {
-            let at = (window, watchlist);
-            self.edits.send_rest(&mut self.replica, at, edit, rest.changes.clone()).ok()
-        });
-        let repeated = match &sent {
-            Some((_, repeated)) => *repeated,
-            None => self.edits.undo.remove_rejected(window, edit),
-        };
-        let earlier = self.resent.remove(&edit);
-        let Some(rest) = rest else {
-            return self.report_rejection((watchlist, rejection, changes), repeated, now);
-        };
-        let made = if sent.is_some() { rest.changes.len() } else { 0 };
-        let resent = match earlier {
-            Some(earlier) => {
-                Resent { dropped: earlier.dropped.into_iter().chain(rest.dropped).collect(), ..earlier }
-            }
-            // Nothing that the person would miss.
-            None if rest.dropped.is_empty() => return,
-            None => {
-                let name = |row| self.row_name(watchlist, row);
-                let text = rejection_text(self.watchlist(watchlist), &name, rejection, changes, repeated);
-                Resent { notice: None, text, dropped: rest.dropped }
-            }
-        };
-        let state = self.watchlist(watchlist);
-        let name = |row| self.row_name(watchlist, row);
-        let others = resent.dropped.iter().skip(1);
-        let describe = |(change, current): &Dropped| dropped_text(state, &name, (change, current.as_ref()));
-        let listed: Vec<String> = others.clone().take(MAX_LISTED).map(describe).collect();
-        let further = others.len() - listed.len();
-        let text = format!("{}{}", resent.text, rest_text(&listed, further, made, repeated));
-        let offer = overwriting(&resent.dropped);
-        let offer = (repeated.is_none() && !offer.is_empty()).then(|| Offer::Overwrite(watchlist, offer));
-        // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
-        let at = repeated.map(|_| now);
-        let notice = self.notices.replace(resent.notice, text, offer, at);
-        if let Some((sent, _)) = sent {
-            self.resent.insert(sent, Resent { notice: Some(notice), ..resent });
-        }
-    }
-
-    /// Says why an edit was rejected of which nothing remains.
-    fn report_rejection(
-        &mut self,
-        (watchlist, rejection, changes): (WatchlistId, &Rejection, &[Change]),
-        repeated: Option<Direction>,
-        now: Duration,
-    ) {
-        let name = |row| self.row_name(watchlist, row);
-        let text = rejection_text(self.watchlist(watchlist), &name, rejection, changes, repeated);
-        self.notices.add(text, None, repeated.map(|_| now));
-    }
-
-    /// Returns the name of a row, also of one that was removed not long ago.
-    pub(super) fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
-        let shown = self.watchlist(watchlist).and_then(|watchlist| row_name(watchlist, row));
-        shown.or_else(|| self.lists.get(watchlist)?.removed_name(row).cloned())
     }
 
     /// Handles a watchlist that was replaced by a snapshot.

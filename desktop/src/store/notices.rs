@@ -19,10 +19,30 @@ pub struct Notice {
     pub text: String,
     /// What the notice offers to do.
     pub offer: Option<Offer>,
+    /// The values that were rejected, if the notice is about any; it may name only the first ones.
+    pub rejected: Vec<RejectedValue>,
     /// The only window that shows the notice; `None` if all do.
     pub window: Option<WindowId>,
     /// When the notice was added, on the store's clock; `None` for one that never expires.
     pub at: Option<Duration>,
+}
+
+/// A value that the server has rejected, as a person reads and copies it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RejectedValue {
+    /// Name of the row; empty if it has none.
+    pub row: String,
+    /// Title of the column.
+    pub column: String,
+    /// The value.
+    pub value: String,
+}
+
+impl RejectedValue {
+    /// Returns the row, column and value.
+    pub fn cells(&self) -> [&str; 3] {
+        [&self.row, &self.column, &self.value]
+    }
 }
 
 /// What a notice offers to do.
@@ -78,25 +98,31 @@ impl Notices {
         }
     }
 
-    /// Replaces a notice, or adds one if it is gone or there was none. Returns its id.
-    pub(super) fn replace(
+    /// Returns whether a notice is neither dismissed nor expired.
+    pub(super) fn is_shown(&self, id: u64) -> bool {
+        self.notices.iter().any(|notice| notice.id == id)
+    }
+
+    /// Adds rejected values to a notice, whose text and offer are replaced, or to a new one. Returns its id.
+    pub(super) fn extend(
         &mut self,
         old: Option<u64>,
-        text: String,
-        offer: Option<Offer>,
-        at: Option<Duration>,
+        (text, offer, at): (String, Option<Offer>, Option<Duration>),
+        rejected: Vec<RejectedValue>,
     ) -> u64 {
         if let Some(notice) = self.notices.iter_mut().find(|notice| Some(notice.id) == old) {
             (notice.text, notice.offer, notice.at) = (text, offer, at);
+            notice.rejected.extend(rejected);
             return notice.id;
         }
-        self.push(text, offer, None, at);
+        self.last_id += 1;
+        self.notices.push(Notice { id: self.last_id, text, offer, rejected, window: None, at });
         self.last_id
     }
 
     fn push(&mut self, text: String, offer: Option<Offer>, window: Option<WindowId>, at: Option<Duration>) {
         self.last_id += 1;
-        self.notices.push(Notice { id: self.last_id, text, offer, window, at });
+        self.notices.push(Notice { id: self.last_id, text, offer, rejected: Vec::new(), window, at });
     }
 
     /// Offers to undo what a window has just done. Edits of the same instant are one act.

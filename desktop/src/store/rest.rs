@@ -15,8 +15,19 @@ use shared::{
 /// Maximum number of changes that a notice names beside the rejected one.
 pub(super) const MAX_LISTED: usize = 5;
 
-/// A change that cannot be made any more, with the value of its cell if somebody else has set it.
-pub(super) type Dropped = (Change, Option<Literal>);
+/// A change that cannot be made any more, with the reason.
+pub(super) type Dropped = (Change, Cause);
+
+/// Why a change of a rejected edit cannot be made any more.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cause {
+    /// Somebody else has set the cell to this value.
+    Changed(Literal),
+    /// The row or the column was removed.
+    Removed,
+    /// The server rejects it for a reason that concerns the whole edit.
+    Edit,
+}
 
 /// What remains of a rejected edit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,15 +38,15 @@ pub(super) struct Rest {
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// An edit that has been sent with what remains of a rejected one, with the notice about both.
-#[derive(Clone, Debug)]
-pub(super) struct Resent {
-    /// The notice.
-    pub(super) notice: Option<u64>,
-    /// Why the first edit was rejected.
-    pub(super) text: String,
-    /// What could not be made so far.
-    pub(super) dropped: Vec<Dropped>,
+impl Rest {
+    /// Returns what remains of an edit that is rejected as a whole.
+    pub(super) fn nothing(rejection: &Rejection, changes: &[Change]) -> Self {
+        let mut dropped: Vec<Dropped> = changes.iter().map(|change| (change.clone(), Cause::Edit)).collect();
+        if let Some(rejected) = rejection.change.filter(|rejected| *rejected < dropped.len()) {
+            dropped[..=rejected].rotate_right(1);
+        }
+        Self { changes: Vec::new(), dropped }
+    }
 }
 
 /// The cells of rejected edits that later edits of this client set. Those edits were made on top of a value
@@ -96,13 +107,13 @@ pub(super) fn rest_of(
         // The server knows the value of the rejected cell; what it was changed by may arrive later.
         let known = rejection.current.as_ref().filter(|_| index == rejected);
         match fate_of((watchlist, state), superseded, is_set_later, (change, &inserted), known) {
-            Fate::Made(same) if index == rejected && same == *change => rest.dropped.insert(0, (same, None)),
+            Fate::Made(same) if index == rejected && same == *change => {
+                rest.dropped.insert(0, (same, Cause::Edit));
+            }
             Fate::Made(change) => rest.changes.push(change),
             Fate::Needless => {}
-            Fate::Impossible(current) if index == rejected => {
-                rest.dropped.insert(0, (change.clone(), current));
-            }
-            Fate::Impossible(current) => rest.dropped.push((change.clone(), current)),
+            Fate::Impossible(cause) if index == rejected => rest.dropped.insert(0, (change.clone(), cause)),
+            Fate::Impossible(cause) => rest.dropped.push((change.clone(), cause)),
         }
     }
     Some(rest)
@@ -135,8 +146,8 @@ enum Fate {
     Made(Change),
     /// It has been made, or a later edit of this client makes another one in its place.
     Needless,
-    /// It cannot be made: the value that somebody else has set, if that is the reason.
-    Impossible(Option<Literal>),
+    /// It cannot be made.
+    Impossible(Cause),
 }
 
 fn fate_of(
@@ -154,12 +165,12 @@ fn fate_of(
         _ => return made(),
     };
     if state.rows().get(row).is_none() {
-        return if inserted.contains(&row) { made() } else { Fate::Impossible(None) };
+        return if inserted.contains(&row) { made() } else { Fate::Impossible(Cause::Removed) };
     }
     let Change::Set(set @ Set { column, value, was, .. }) = change else { return made() };
     let is_settable = |entry: &shared::watchlist::ColumnEntry| entry.column.derive.is_none();
     if !state.columns().visible_column(column).is_ok_and(is_settable) {
-        return Fate::Impossible(None);
+        return Fate::Impossible(Cause::Removed);
     }
     if is_set_later(row, column) {
         return Fate::Needless;
@@ -173,7 +184,7 @@ fn fate_of(
     } else if superseded.before(watchlist, set) == Some(&current) {
         Fate::Made(Change::set_guarded(row, column, value.clone(), current))
     } else {
-        Fate::Impossible(Some(current))
+        Fate::Impossible(Cause::Changed(current))
     }
 }
 
@@ -181,8 +192,8 @@ fn fate_of(
 /// changed them.
 pub(super) fn overwriting(dropped: &[Dropped]) -> Vec<Change> {
     let overwriting =
-        dropped.iter().take(1 + MAX_LISTED).filter_map(|(change, current)| match (change, current) {
-            (Change::Set(set), Some(current)) => {
+        dropped.iter().take(1 + MAX_LISTED).filter_map(|(change, cause)| match (change, cause) {
+            (Change::Set(set), Cause::Changed(current)) => {
                 Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
             }
             _ => None,

@@ -32,7 +32,8 @@ use super::{
     log::{Log, LogQuery},
     notices::{Notice, Notices},
     outbox::Clock,
-    rest::{Resent, Superseded},
+    rejected::{Report, WholeEdits},
+    rest::Superseded,
     sparkline_history::SparklineHistory,
     sparklines::SparklineValues,
     window_reads::WindowReads,
@@ -68,8 +69,12 @@ pub struct Store {
     pub(super) copies: Copies,
     pub(super) announcements: Announcements,
     pub(super) sparkline_history: SparklineHistory,
-    /// What remains of rejected edits, by the edits in which it was sent.
-    pub(super) resent: BTreeMap<EditId, Resent>,
+    /// The reports about rejected edits, by the edits in which what remains of them was sent.
+    pub(super) resent: BTreeMap<EditId, Report>,
+    /// The last report about edits that were rejected as a whole.
+    pub(super) whole_edits: Option<WholeEdits>,
+    /// Watchlists as they were when the server closed them, while edits are unanswered.
+    pub(super) closed: BTreeMap<WatchlistId, Watchlist>,
     pub(super) superseded: Superseded,
 }
 
@@ -99,6 +104,8 @@ impl Store {
             announcements: Announcements::default(),
             sparkline_history: SparklineHistory::default(),
             resent: BTreeMap::new(),
+            whole_edits: None,
+            closed: BTreeMap::new(),
             superseded: Superseded::default(),
         })
     }

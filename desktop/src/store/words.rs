@@ -3,34 +3,106 @@
 use std::sync::Arc;
 
 use shared::{
-    edit::{Change, Set},
+    column::ColumnKey,
+    edit::{Change, Insert},
     ids::RowId,
     rejection::{Code, Rejection},
     value::Literal,
     watchlist::Watchlist,
 };
 
-use super::undo::Direction;
+use super::{
+    notices::RejectedValue,
+    rest::{Cause, Dropped},
+    undo::Direction,
+};
+
+/// What names the cells and rows of a watchlist.
+pub(super) struct Names<'s> {
+    /// The watchlist, if it is loaded.
+    pub(super) state: Option<&'s Watchlist>,
+    /// Returns the name of a row, also of a removed one.
+    pub(super) row_name: &'s dyn Fn(RowId) -> Option<Arc<str>>,
+}
+
+impl Names<'_> {
+    /// Describes a change as the person's: "72 for MMM Price".
+    fn own(&self, change: &Change) -> Option<String> {
+        Some(match change {
+            Change::Set(set) => format!("{} for {}", plain(&set.value), self.cell(set.row, &set.column)),
+            Change::Insert(insert) => format!("row {}", self.inserted(insert)?),
+            Change::Remove(removed) => format!("removal of {}", (self.row_name)(removed.row)?),
+            Change::Move(moved) => format!("move of {}", (self.row_name)(moved.row)?),
+            _ => return None,
+        })
+    }
+
+    /// Describes a change that cannot be made any more.
+    pub(super) fn dropped(&self, (change, cause): &Dropped) -> String {
+        let own = self.own(change).unwrap_or_else(|| "another change".to_owned());
+        match cause {
+            Cause::Changed(current) => format!("{own} (now {})", plain(current)),
+            Cause::Removed => format!("{own} (removed)"),
+            Cause::Edit => own,
+        }
+    }
+
+    /// Returns the values that a change sets.
+    pub(super) fn values_of(&self, change: &Change) -> Vec<RejectedValue> {
+        let value = |row: Option<Arc<str>>, column: &ColumnKey, value: &Literal| RejectedValue {
+            row: row.as_deref().unwrap_or_default().to_owned(),
+            column: self.title(column),
+            value: if *value == Literal::Empty { String::new() } else { plain(value) },
+        };
+        match change {
+            Change::Set(set) => vec![value((self.row_name)(set.row), &set.column, &set.value)],
+            Change::Insert(insert) => {
+                let cells = insert.cells.iter();
+                cells.map(|(column, cell)| value(self.inserted(insert), column, cell)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the name of a cell: that of its row and the title of its column.
+    fn cell(&self, row: RowId, column: &ColumnKey) -> String {
+        let title = self.title(column);
+        (self.row_name)(row).map_or_else(|| title.clone(), |name| format!("{name} {title}"))
+    }
+
+    fn title(&self, column: &ColumnKey) -> String {
+        let entry = self.state.and_then(|state| state.columns().get(column));
+        entry.map_or_else(|| column.to_string(), |entry| entry.column.title.to_string())
+    }
+
+    /// Returns the name of a row that was to be inserted: the first of its texts.
+    fn inserted(&self, insert: &Insert) -> Option<Arc<str>> {
+        let mut keys: Vec<&ColumnKey> = match self.state {
+            Some(state) => state.columns().iter().map(|entry| &entry.column.key).collect(),
+            None => Vec::new(),
+        };
+        keys.extend(insert.cells.keys());
+        let mut texts = keys.into_iter().filter_map(|key| match insert.cells.get(key)? {
+            Literal::Text(text) if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        });
+        texts.next()
+    }
+}
 
 /// Describes a rejected edit, with the value that the person entered, unless the edit `repeated` a step.
-/// `row_name` also knows the names of removed rows.
 pub(super) fn rejection_text(
-    state: Option<&Watchlist>,
-    row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
+    names: &Names<'_>,
     rejection: &Rejection,
     changes: &[Change],
     repeated: Option<Direction>,
 ) -> String {
-    let change = rejection.change.and_then(|index| changes.get(index));
-    let only = changes.first().filter(|_| changes.len() == 1);
-    let set = match change.or(only) {
-        Some(Change::Set(set)) => Some((set, cell_name(state, row_name, set))),
-        _ => None,
-    };
+    let rejected = rejection.change.and_then(|index| changes.get(index));
+    let change = rejected.or(changes.first());
     let by = rejection.by.as_deref().unwrap_or("someone else");
     let current = rejection.current.as_ref().filter(|_| rejection.code == Code::Conflict).map(plain);
-    let name = change.and_then(Change::row).and_then(row_name);
-    let why = match (rejection.code, change, &name) {
+    let name = rejected.and_then(Change::row).and_then(names.row_name);
+    let why = match (rejection.code, rejected, &name) {
         (Code::UnknownRow, ..) => "the row was removed".to_owned(),
         (Code::UnknownWatchlist, ..) => {
             "its watchlist was deleted, or you no longer have access to it".to_owned()
@@ -40,18 +112,18 @@ pub(super) fn rejection_text(
     };
     if let Some(direction) = repeated {
         let done = done(direction);
-        return match (set, current) {
-            (Some((_, cell)), Some(current)) => format!("Not {done}: {by} changed {cell} to {current}."),
+        return match (change, current) {
+            (Some(Change::Set(set)), Some(current)) => {
+                format!("Not {done}: {by} changed {} to {current}.", names.cell(set.row, &set.column))
+            }
             _ => format!("Not {done}: {why}."),
         };
     }
-    let place = set.map_or_else(
-        || "Your edit".to_owned(),
-        |(set, cell)| format!("Your {} for {cell}", plain(&set.value)),
-    );
+    let own = change.and_then(|change| names.own(change));
+    let own = own.unwrap_or_else(|| "edit".to_owned());
     match current {
-        Some(current) => format!("{place} was rejected: {by} changed it to {current} first."),
-        None => format!("{place} was rejected: {why}."),
+        Some(current) => format!("Your {own} was rejected: {by} changed it to {current} first."),
+        None => format!("Your {own} was rejected: {why}."),
     }
 }
 
@@ -66,23 +138,6 @@ pub(super) fn removed_rows_text(names: &[String], further: usize, direction: Dir
         (names, _) => format!("{} and {further} other rows", names.join(", ")),
     };
     format!("Not {done} in {rows}: removed in the meantime.")
-}
-
-/// Describes a change that cannot be made any more, with the value of its cell if somebody else has set it.
-pub(super) fn dropped_text(
-    state: Option<&Watchlist>,
-    row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
-    (change, current): (&Change, Option<&Literal>),
-) -> String {
-    let name = match change {
-        Change::Set(set) => Some(cell_name(state, row_name, set)),
-        _ => change.row().and_then(row_name).map(|name| name.to_string()),
-    };
-    let name = name.unwrap_or_else(|| "another change".to_owned());
-    match current {
-        Some(current) => format!("{name} (now {})", plain(current)),
-        None => format!("{name} (removed)"),
-    }
 }
 
 /// Describes what becomes of the other changes of a rejected edit: those that cannot be made and are
@@ -127,20 +182,6 @@ fn plain(literal: &Literal) -> String {
         Literal::Text(_) | Literal::Empty => "empty".to_owned(),
         Literal::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
         Literal::Foreign(_) => literal.to_string(),
-    }
-}
-
-/// Returns the name of a cell: the first text of its row, and the title of its column.
-fn cell_name(
-    state: Option<&Watchlist>,
-    row_name: &dyn Fn(RowId) -> Option<Arc<str>>,
-    Set { row, column, .. }: &Set,
-) -> String {
-    let title = state.and_then(|state| state.columns().get(column));
-    let title = title.map_or_else(|| column.to_string(), |entry| entry.column.title.to_string());
-    match row_name(*row) {
-        Some(name) => format!("{name} {title}"),
-        None => title,
     }
 }
 

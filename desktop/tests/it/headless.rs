@@ -22,7 +22,8 @@ use desktop::{
     window::{Window, dispatch},
 };
 use egui::{
-    Context, DroppedFile, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2,
+    Context, DroppedFile, Event, Key, Modifiers, OutputCommand, PlatformOutput, PointerButton, Pos2,
+    RawInput, Rect, Vec2,
     accesskit::{Action, Node, NodeId, Role, TreeUpdate},
     pos2, vec2,
 };
@@ -41,6 +42,8 @@ pub struct Headless {
     ctx: Context,
     /// The accessibility tree of the first window, once a test has read it.
     tree: Option<TreeUpdate>,
+    /// The texts that the first window has copied.
+    pub copied: Vec<String>,
     /// The embedded server, unless another one was joined.
     host: Option<Host>,
     started: Instant,
@@ -91,6 +94,7 @@ impl Headless {
             size: vec2(1200.0, 800.0),
             ctx,
             tree: None,
+            copied: Vec::new(),
             host,
             started: Instant::now(),
         }
@@ -210,7 +214,12 @@ impl Headless {
         let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), self.size));
         let input = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..input };
         let quiet = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..RawInput::default() };
-        self.tree = show(&mut self.window, &self.ctx, &mut self.state, input, now);
+        let output = show(&mut self.window, &self.ctx, &mut self.state, input, now);
+        self.tree = output.accesskit_update;
+        self.copied.extend(output.commands.into_iter().filter_map(|command| match command {
+            OutputCommand::CopyText(text) => Some(text),
+            _ => None,
+        }));
         for (window, ctx) in &mut self.others {
             drop(show(window, ctx, &mut self.state, quiet.clone(), now));
         }
@@ -267,8 +276,8 @@ fn show(
     state: &mut AppState,
     input: RawInput,
     now: Duration,
-) -> Option<TreeUpdate> {
+) -> PlatformOutput {
     let mut output = ctx.run_ui(input, |ui| window.show(ui, state, now, jiff::Timestamp::now()));
     output.textures_delta.clear();
-    output.platform_output.accesskit_update
+    output.platform_output
 }

@@ -8,7 +8,12 @@ use desktop::{
     store::Connection,
 };
 use egui::{Event, Key, Modifiers};
-use shared::{account::ListRole, ids::WatchlistId};
+use shared::{
+    account::ListRole,
+    edit::Change,
+    ids::{RowId, WatchlistId},
+    wire::account_api::AccessEntry,
+};
 
 use crate::{
     account_server::{AccountServer, PASSWORD},
@@ -187,12 +192,31 @@ fn a_viewer_changes_nothing_and_is_told_why_until_they_become_an_editor() {
 
     // What was typed while the right was taken away comes back as such.
     share(&mut ann, list, "bob", None);
+    wait_for("the change of the access", || {
+        ann.frame(Vec::new());
+        let access = ann.state.joined.as_ref().unwrap().account.access(list)?.as_ref().unwrap();
+        let is_bob =
+            |entry: &AccessEntry| entry.user.as_ref().is_some_and(|user| user.name.as_ref() == "bob");
+        (!access.iter().any(is_bob)).then_some(())
+    });
+    let rows: Vec<RowId> = bob.shown().unwrap().rows().iter().take(2).map(|row| row.id).collect();
+    for (row, price) in rows.into_iter().zip(["8.5", "9.5"]) {
+        let typed = vec![Change::set(row, &"price".into(), price.into())];
+        bob.state.store.edit(list, bob.window.id(), typed).unwrap();
+    }
     wait_for("the end of the access", || {
         ann.frame(Vec::new());
         bob.frame(Vec::new());
         bob.shown().is_none().then_some(())
     });
     assert!(notices(&bob).iter().any(|notice| notice.starts_with("You no longer have access to")));
+    bob.settle();
+    let rejected = "Your 8.5 for MMM Price was rejected: its watchlist was deleted, or you no longer have access to \
+                    it. Also rejected: 9.5 for AA Price.";
+    assert!(notices(&bob).iter().any(|notice| notice == rejected), "{:?}", notices(&bob));
+    bob.click("Close");
+    bob.click("Copy values");
+    assert_eq!(bob.copied, ["MMM\tPrice\t8.5\nAA\tPrice\t9.5\n"]);
     ann.stop();
     bob.stop();
 }

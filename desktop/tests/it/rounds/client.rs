@@ -1,7 +1,7 @@
 //! A client process without windows: the store, outbox and network of the desktop, with random edits.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
     io::{BufRead, BufReader, Write},
@@ -21,11 +21,17 @@ use desktop::{
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use shared::{
+    column::ColumnKey,
     edit::Change,
-    ids::{RowId, WatchlistId, WindowId},
+    ids::{EditId, RowId, WatchlistId, WindowId},
     position::Position,
+    rejection::{Code, Rejection},
     value::Literal,
-    wire::account_api::{Hidden, SignIn},
+    wire::{
+        account_api::{Hidden, SignIn},
+        client::ClientMessage,
+        server::ServerMessage,
+    },
 };
 use uuid::Uuid;
 
@@ -213,9 +219,10 @@ struct Editor {
     rng: Rng,
     started: Instant,
     made: u64,
-    /// Number of unanswered edits from before the restart, and the marks of those made since, oldest first.
-    older: usize,
-    waiting: VecDeque<String>,
+    /// The marks of this life's edits that the server has not answered.
+    unanswered: BTreeSet<String>,
+    /// The edits that were sent and not answered, with the rows that they mark.
+    sent: BTreeMap<EditId, Vec<(RowId, String)>>,
     accepted: File,
 }
 
@@ -234,15 +241,14 @@ impl Editor {
         let accepted = File::options().create(true).append(true).open(given.folder.join("accepted")).unwrap();
         let mut hasher = DefaultHasher::new();
         (&given.folder, given.life).hash(&mut hasher);
-        let older = store.replica().unanswered_count();
         Self {
             rng: Rng::with_seed(hasher.finish()),
             store,
             net,
             started: Instant::now(),
             made: 0,
-            older,
-            waiting: VecDeque::new(),
+            unanswered: BTreeSet::new(),
+            sent: BTreeMap::new(),
             accepted,
             given,
         }
@@ -287,7 +293,7 @@ impl Editor {
             match event {
                 NetEvent::Connecting => self.store.connecting(),
                 NetEvent::Connected => self.store.connected(),
-                NetEvent::Message(message) => self.store.receive(*message, now),
+                NetEvent::Message(message) => self.receive(*message, now),
                 NetEvent::RoundTrip(took) => self.store.set_round_trip(took),
                 NetEvent::Down { reason, retry_in } => {
                     self.store.disconnected(reason, Some(now + retry_in), now)
@@ -302,12 +308,15 @@ impl Editor {
         while self.net.has_room()
             && let Some(message) = self.store.poll_send()
         {
+            if let ClientMessage::Edit(edit) = &message {
+                let marked = edit.changes.iter().filter_map(|change| Some((change.row()?, mark_in(change)?)));
+                self.sent.insert(edit.edit, marked.collect());
+            }
             self.net.send(message);
         }
         let notices: Vec<(u64, String)> =
             self.store.notices().iter().map(|notice| (notice.id, notice.text.clone())).collect();
-        let is_rejected = !notices.is_empty();
-        assert!(!is_rejected || self.given.person.is_some(), "unexpected notices: {notices:?}");
+        assert!(notices.is_empty() || self.given.person.is_some(), "unexpected notices: {notices:?}");
         for (id, text) in notices {
             // Nothing but a lack of rights is a reason to reject one of these edits, or the one before that
             // has inserted its row.
@@ -315,16 +324,47 @@ impl Editor {
             assert!(is_of_rights.iter().any(|words| text.contains(words)), "unexpected notice: {text}");
             self.store.dismiss(id);
         }
-        // Edits are answered in order. Of several that were answered at once, some may be the rejected ones.
-        let waiting = self.store.replica().unanswered_count();
-        while self.older + self.waiting.len() > waiting {
-            if self.older > 0 {
-                self.older -= 1;
-            } else if let Some(mark) = self.waiting.pop_front()
-                && !is_rejected
-            {
-                writeln!(self.accepted, "{mark}").unwrap();
+    }
+
+    /// Handles a message of the server as the desktop does, and records which edits it answers.
+    fn receive(&mut self, message: ServerMessage, now: Duration) {
+        let client = self.store.replica().client();
+        match &message {
+            ServerMessage::Accepted(accepted) => self.record_accepted(accepted.edit),
+            ServerMessage::Changes(changes) => {
+                let own = changes.commits.iter().filter(|commit| commit.by.client == client);
+                own.for_each(|commit| self.record_accepted(commit.by.edit));
             }
+            ServerMessage::Rejected(rejected) if rejected.rejection.code != Code::Unavailable => {
+                let (edit, rejection) = (rejected.edit, rejected.rejection.clone());
+                self.store.receive(message, now);
+                return self.check_rejected(edit, &rejection);
+            }
+            _ => {}
+        }
+        self.store.receive(message, now);
+    }
+
+    fn record_accepted(&mut self, edit: EditId) {
+        for (_, mark) in self.sent.remove(&edit).unwrap_or_default() {
+            self.unanswered.remove(&mark);
+            writeln!(self.accepted, "{mark}").unwrap();
+        }
+    }
+
+    /// Checks that the person is told what was rejected, unless a later edit sets the same cell.
+    fn check_rejected(&mut self, edit: EditId, rejection: &Rejection) {
+        let note: ColumnKey = "note".into();
+        for (row, mark) in self.sent.remove(&edit).unwrap_or_default() {
+            let is_told = self
+                .store
+                .notices()
+                .iter()
+                .any(|notice| notice.rejected.iter().any(|rejected| rejected.value == mark));
+            let list = self.store.replica().list(self.given.list);
+            let is_set_later = || list.is_some_and(|list| list.is_set_after(edit, row, &note));
+            assert!(is_told || is_set_later(), "{mark} was rejected without a word: {rejection}");
+            self.unanswered.remove(&mark);
         }
     }
 
@@ -352,7 +392,7 @@ impl Editor {
         changes.push(Change::set(row, &"note".into(), Literal::from(mark.as_str())));
         self.store.edit(self.given.list, WindowId(1), changes).unwrap();
         self.made += 1;
-        self.waiting.push_back(mark);
+        self.unanswered.insert(mark);
     }
 
     /// Returns the shown state if every edit is answered.
@@ -362,6 +402,7 @@ impl Editor {
             && list.unanswered_count() == 0
             && matches!(self.store.connection(), Connection::Up { .. });
         let (state, at) = (list.state().filter(|_| is_settled)?, list.at()?);
+        assert!(self.unanswered.is_empty(), "edits were dropped without an answer: {:?}", self.unanswered);
         let frozen = state.freeze();
         let mut hasher = DefaultHasher::new();
         for row in frozen.rows() {

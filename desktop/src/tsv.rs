@@ -3,7 +3,7 @@
 
 /// Writes rows of cells. Several cells end with a line break, as in those programs. A single cell does not,
 /// so that it can be pasted into a line of text.
-pub(super) fn write<'a>(rows: impl IntoIterator<Item = impl IntoIterator<Item = &'a str>>) -> String {
+pub(crate) fn write<'a>(rows: impl IntoIterator<Item = impl IntoIterator<Item = &'a str>>) -> String {
     let mut text = String::new();
     let mut cells = 0;
     for row in rows {
@@ -33,7 +33,7 @@ fn write_cell(text: &mut String, cell: &str) {
 }
 
 /// Reads rows of cells, which may have different lengths. An unclosed quote is ordinary text.
-pub(super) fn read(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn read(text: &str) -> Vec<Vec<String>> {
     let mut reader = Reader { rest: text, may_quote: true };
     let mut rows = Vec::new();
     while !reader.rest.is_empty() {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     /// Any text can be read, and written cells are read back unchanged.
-    /// To run it for longer: `cargo bolero test -p desktop grid::tsv::tests::fuzz --engine libfuzzer`.
+    /// To run it for longer: `cargo bolero test -p desktop tsv::tests::fuzz --engine libfuzzer`.
     #[test]
     fn fuzz() {
         bolero::check!().with_type::<(String, Vec<Vec<String>>)>().with_iterations(20_000).for_each(

@@ -1,0 +1,159 @@
+//! Rejected edits: what remains of one is sent again, and a notice says what does not, with every value that
+//! the person would otherwise lose.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::{
+    column::ColumnKey,
+    edit::Change,
+    ids::{EditId, RowId, WatchlistId, WindowId},
+    rejection::Rejection,
+    replica::ListReplica,
+    watchlist::Watchlist,
+    wire::server::{Error, ErrorCode, ServerMessage},
+};
+
+use super::{
+    notices::Offer,
+    rest::{Dropped, MAX_LISTED, Rest, overwriting, rest_of},
+    state::Store,
+    words::{Names, rejection_text, rest_text, row_name},
+};
+
+/// A notice about rejected changes, which is extended when more of them are rejected.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    /// The notice.
+    notice: u64,
+    /// Why the first change was rejected.
+    text: String,
+    /// The changes that could not be made, the first one first.
+    dropped: Vec<Dropped>,
+}
+
+/// The report about edits of one watchlist that were rejected as a whole, and for one reason.
+#[derive(Debug)]
+pub(super) struct WholeEdits {
+    watchlist: WatchlistId,
+    reason: Rejection,
+    report: Report,
+}
+
+impl Store {
+    /// Handles the rejection of an edit: sends what remains of it, and says what does not.
+    pub(super) fn handle_rejection(
+        &mut self,
+        (watchlist, window): (WatchlistId, WindowId),
+        edit: EditId,
+        rejection: &Rejection,
+        changes: &[Change],
+        now: Duration,
+    ) {
+        self.notices.withdraw_undo(window);
+        let list = self.replica.list(watchlist);
+        let is_set_later =
+            |row, column: &ColumnKey| list.is_some_and(|list| list.is_set_after(edit, row, column));
+        let rest = self.watchlist(watchlist).and_then(|state| {
+            rest_of((watchlist, state), &self.superseded, &is_set_later, rejection, changes)
+        });
+        self.superseded.record(watchlist, changes, &is_set_later);
+        let is_whole = rest.is_none();
+        let Rest { changes: left, dropped } = rest.unwrap_or_else(|| Rest::nothing(rejection, changes));
+        let made = left.len();
+        let sent = if left.is_empty() {
+            None
+        } else {
+            self.edits.send_rest(&mut self.replica, (window, watchlist), edit, left).ok()
+        };
+        let repeated = match &sent {
+            Some((_, repeated)) => *repeated,
+            None => self.edits.undo.remove_rejected(window, edit),
+        };
+        let earlier = self.resent.remove(&edit).filter(|report| self.notices.is_shown(report.notice));
+        if earlier.is_none() && dropped.is_empty() {
+            // Nothing that the person would miss.
+            return;
+        }
+
+        let same_reason = self.whole_edits.take_if(|whole| is_whole && whole.is_about(watchlist, rejection));
+        let same_reason =
+            same_reason.map(|whole| whole.report).filter(|report| self.notices.is_shown(report.notice));
+        let row_name = |row| self.row_name(watchlist, row);
+        let names = Names { state: self.last_state(watchlist), row_name: &row_name };
+        // Whoever undoes an edit has typed nothing that could be lost.
+        let values = match repeated {
+            None => dropped.iter().flat_map(|(change, _)| names.values_of(change)).collect(),
+            Some(_) => Vec::new(),
+        };
+        let text = || rejection_text(&names, rejection, changes, repeated);
+        let (notice, text, dropped) = match (earlier, same_reason) {
+            // What was left of an edit is rejected for a reason of its own.
+            (Some(earlier), _) if is_whole => {
+                (Some(earlier.notice), text(), joined(dropped, earlier.dropped))
+            }
+            (Some(earlier), _) | (None, Some(earlier)) => {
+                (Some(earlier.notice), earlier.text, joined(earlier.dropped, dropped))
+            }
+            (None, None) => (None, text(), dropped),
+        };
+        let others = dropped.iter().skip(1);
+        let listed: Vec<String> =
+            others.clone().take(MAX_LISTED).map(|dropped| names.dropped(dropped)).collect();
+        let further = others.len() - listed.len();
+        let made = if sent.is_some() { made } else { 0 };
+        let shown = format!("{text}{}", rest_text(&listed, further, made, repeated));
+        let overwriting = overwriting(&dropped);
+        let offer =
+            (repeated.is_none() && !overwriting.is_empty()).then(|| Offer::Overwrite(watchlist, overwriting));
+        // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
+        let at = repeated.map(|_| now);
+        let notice = self.notices.extend(notice, (shown, offer, at), values);
+        let report = Report { notice, text, dropped };
+        match sent {
+            Some((sent, _)) => drop(self.resent.insert(sent, report)),
+            None if is_whole => {
+                self.whole_edits = Some(WholeEdits { watchlist, reason: rejection.clone(), report });
+            }
+            None => {}
+        }
+    }
+
+    /// Keeps the state of a watchlist that the server closes, because its rows name the edits that are
+    /// rejected next.
+    pub(super) fn keep_closed(&mut self, message: &ServerMessage) {
+        let closed = match message {
+            ServerMessage::Closed(closed) => Some(closed.watchlist),
+            ServerMessage::Error(Error { code: ErrorCode::UnknownWatchlist, watchlist, .. }) => *watchlist,
+            _ => None,
+        };
+        let is_needed = |list: &&ListReplica| list.unanswered_count() > 0;
+        let list = closed.and_then(|closed| self.replica.list(closed)).filter(is_needed);
+        if let (Some(closed), Some(state)) = (closed, list.and_then(ListReplica::state)) {
+            self.closed.insert(closed, state.clone());
+        }
+    }
+
+    /// Returns a watchlist as it is, or as it was when the server closed it.
+    fn last_state(&self, watchlist: WatchlistId) -> Option<&Watchlist> {
+        self.watchlist(watchlist).or_else(|| self.closed.get(&watchlist))
+    }
+
+    /// Returns the name of a row, also of one that was removed not long ago.
+    pub(super) fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
+        let shown = self.last_state(watchlist).and_then(|watchlist| row_name(watchlist, row));
+        shown.or_else(|| self.lists.get(watchlist)?.removed_name(row).cloned())
+    }
+}
+
+impl WholeEdits {
+    fn is_about(&self, watchlist: WatchlistId, rejection: &Rejection) -> bool {
+        self.watchlist == watchlist
+            && self.reason.code == rejection.code
+            && self.reason.message == rejection.message
+    }
+}
+
+fn joined(mut dropped: Vec<Dropped>, further: Vec<Dropped>) -> Vec<Dropped> {
+    dropped.extend(further);
+    dropped
+}
