@@ -8,7 +8,7 @@ use shared::{
     number::Separators,
 };
 
-use super::{act::Act, words::restored_text};
+use super::{act::Act, rest::RejectedValue, words::restored_text};
 
 /// A notice, shown until it is dismissed or expires.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,24 +25,6 @@ pub struct Notice {
     pub window: Option<WindowId>,
     /// When the notice was added, on the store's clock; `None` for one that never expires.
     pub at: Option<Duration>,
-}
-
-/// A value that the server has rejected, as a person reads and copies it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RejectedValue {
-    /// Name of the row; empty if it has none.
-    pub row: String,
-    /// Title of the column.
-    pub column: String,
-    /// The value.
-    pub value: String,
-}
-
-impl RejectedValue {
-    /// Returns the row, column and value.
-    pub fn cells(&self) -> [&str; 3] {
-        [&self.row, &self.column, &self.value]
-    }
 }
 
 /// What a notice offers to do.

@@ -15,29 +15,10 @@ use shared::{
 
 use super::{
     notices::Offer,
-    rest::{Dropped, MAX_LISTED, Rest, overwriting, rest_of},
+    rest::{Dropped, MAX_LISTED, Report, Rest, WholeEdits, overwriting, rest_of},
     state::Store,
     words::{Names, rejection_text, rest_text, row_name},
 };
-
-/// A notice about rejected changes, which is extended when more of them are rejected.
-#[derive(Clone, Debug)]
-pub(super) struct Report {
-    /// The notice.
-    notice: u64,
-    /// Why the first change was rejected.
-    text: String,
-    /// The changes that could not be made, the first one first.
-    dropped: Vec<Dropped>,
-}
-
-/// The report about edits of one watchlist that were rejected as a whole, and for one reason.
-#[derive(Debug)]
-pub(super) struct WholeEdits {
-    watchlist: WatchlistId,
-    reason: Rejection,
-    report: Report,
-}
 
 impl Store {
     /// Handles the rejection of an edit: sends what remains of it, and says what does not.
@@ -142,14 +123,6 @@ impl Store {
     pub(super) fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
         let shown = self.last_state(watchlist).and_then(|watchlist| row_name(watchlist, row));
         shown.or_else(|| self.lists.get(watchlist)?.removed_name(row).cloned())
-    }
-}
-
-impl WholeEdits {
-    fn is_about(&self, watchlist: WatchlistId, rejection: &Rejection) -> bool {
-        self.watchlist == watchlist
-            && self.reason.code == rejection.code
-            && self.reason.message == rejection.message
     }
 }
 

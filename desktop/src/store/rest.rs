@@ -29,6 +29,24 @@ pub(super) enum Cause {
     Edit,
 }
 
+/// A value that the server has rejected, as a person reads and copies it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RejectedValue {
+    /// Name of the row; empty if it has none.
+    pub row: String,
+    /// Title of the column.
+    pub column: String,
+    /// The value.
+    pub value: String,
+}
+
+impl RejectedValue {
+    /// Returns the row, column and value.
+    pub fn cells(&self) -> [&str; 3] {
+        [&self.row, &self.column, &self.value]
+    }
+}
+
 /// What remains of a rejected edit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rest {
@@ -46,6 +64,34 @@ impl Rest {
             dropped[..=rejected].rotate_right(1);
         }
         Self { changes: Vec::new(), dropped }
+    }
+}
+
+/// A notice about rejected changes, which is extended when more of them are rejected.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    /// The notice.
+    pub(super) notice: u64,
+    /// Why the first change was rejected.
+    pub(super) text: String,
+    /// The changes that could not be made, the first one first.
+    pub(super) dropped: Vec<Dropped>,
+}
+
+/// The report about edits of one watchlist that were rejected as a whole, and for one reason.
+#[derive(Debug)]
+pub(super) struct WholeEdits {
+    pub(super) watchlist: WatchlistId,
+    pub(super) reason: Rejection,
+    pub(super) report: Report,
+}
+
+impl WholeEdits {
+    /// Returns whether another rejection of a whole edit has the same reason.
+    pub(super) fn is_about(&self, watchlist: WatchlistId, rejection: &Rejection) -> bool {
+        self.watchlist == watchlist
+            && self.reason.code == rejection.code
+            && self.reason.message == rejection.message
     }
 }
 

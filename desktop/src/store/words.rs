@@ -12,8 +12,7 @@ use shared::{
 };
 
 use super::{
-    notices::RejectedValue,
-    rest::{Cause, Dropped},
+    rest::{Cause, Dropped, RejectedValue},
     undo::Direction,
 };
 
