@@ -213,7 +213,8 @@ impl Worker {
                 };
                 let message = connection.find(is_wanted).await?;
                 if message["type"] == "closed" {
-                    return Some(Err("unknownWatchlist".to_owned()));
+                    // It may be about the subscription before, and long restored.
+                    return None;
                 }
                 if message["type"] == "error" {
                     return Some(Err(message["code"].as_str().unwrap().to_owned()));
