@@ -45,7 +45,9 @@ pub struct Server {
 #[derive(Clone)]
 pub struct Endpoint {
     pub address: String,
-    token: String,
+    pub token: String,
+    /// The cookie of a session, which is used instead of the token.
+    pub session: Option<String>,
     /// How connections are encrypted, if they are.
     tls: Option<TlsConnector>,
 }
@@ -63,7 +65,7 @@ impl Server {
         });
         let served = Served::listen(program, folder, listen);
         let token = fs::read_to_string(folder.join(TOKEN_FILE)).unwrap().trim().to_owned();
-        let endpoint = Endpoint { address: served.address.clone(), token, tls };
+        let endpoint = Endpoint { address: served.address.clone(), token, session: None, tls };
         Self { served, endpoint }
     }
 
@@ -91,7 +93,11 @@ impl Endpoint {
     /// Connects without sending anything. Returns `None` if the server is not reachable.
     pub async fn connect(&self) -> Option<Socket> {
         let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
-        request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        let (header, credential) = match &self.session {
+            Some(session) => ("cookie", session.clone()),
+            None => ("authorization", format!("Bearer {}", self.token)),
+        };
+        request.headers_mut().insert(header, credential.parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", "afterglow.v1.msgpack".parse().unwrap());
         let stream = TcpStream::connect(&self.address).await.ok()?;
         let stream = match &self.tls {

@@ -1,6 +1,7 @@
-//! Many clients and feeds over a long time, with random faults. Every minute their states are compared, and
-//! the server's memory is printed. Before that, each client sends as many edits as the server keeps answers
-//! of: if the server's memory grows after that, it has a leak.
+//! Many clients and feeds over a long time, with random faults. Some clients are people with accounts, whose
+//! role on the watchlist changes, or is taken away, while they edit. Every minute the states of all are
+//! compared, and the server's memory is printed. Before that, each client sends as many edits as the server
+//! keeps answers of: if the server's memory grows after that, it has a leak.
 //!
 //! `cargo bench -p server --bench soak -- 15` runs for fifteen minutes; without a number, for one.
 
@@ -12,24 +13,34 @@
 #![expect(unreachable_pub, reason = "a benchmark has no public API")]
 
 mod desk;
+mod people;
 mod process;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
-use shared::{ids::RowId, limits::MAX_KEPT_ANSWERS};
+use shared::{
+    ids::RowId,
+    limits::MAX_KEPT_ANSWERS,
+    replica::{Event, Outcome},
+};
 use tokio::{
     sync::{mpsc, watch},
     task::LocalSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 use self::{
     desk::{Desk, State},
+    people::People,
     process::{ANY_PORT, Endpoint, Server},
 };
 
 const CLIENTS: usize = 50;
 const FEEDS: usize = 2;
+/// Number of clients with accounts; the others have the token of the data folder.
+const PEOPLE: usize = 16;
+/// Time between two changes of somebody's role.
+const ROLE_PAUSE: Duration = Duration::from_millis(500);
 /// Changes in each edit of a feed, which sends fifty edits a second.
 const CHANGES: usize = 20;
 const ROWS: usize = 1_000;
@@ -38,7 +49,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// State that all clients share.
 #[derive(Clone)]
 struct Shared {
-    endpoint: Endpoint,
     rows: Rc<Vec<RowId>>,
     /// Whether the clients edit, or stop and report their states.
     is_active: watch::Receiver<bool>,
@@ -51,6 +61,10 @@ struct Counts {
     /// Number of clients that have sent as many edits as the server keeps answers of.
     warm: usize,
     edits: u64,
+    /// Number of edits that were rejected because of a role.
+    rejected: u64,
+    /// Number of changes of a role.
+    roles: u64,
     cuts: u64,
     silences: u64,
 }
@@ -68,16 +82,18 @@ async fn soak(minutes: u32) {
     let (list, (activity, is_active), (states, mut reports)) =
         (creator.list, watch::channel(true), mpsc::channel(64));
     let counts = Rc::new(RefCell::new(Counts::default()));
-    let shared = Shared {
-        endpoint: server.endpoint().clone(),
-        rows: Rc::new(rows),
-        is_active,
-        states,
-        counts: counts.clone(),
-    };
+    let (people, endpoints) = People::add(server.endpoint(), list, PEOPLE).await;
+    let shared = Shared { rows: Rc::new(rows), is_active, states, counts: counts.clone() };
     drop(creator);
     for index in 0..CLIENTS + FEEDS {
-        tokio::task::spawn_local(run_client(index, Desk::new(list), shared.clone()));
+        let person = index.checked_sub(FEEDS).and_then(|index| endpoints.get(index));
+        let client = Client {
+            index,
+            is_person: person.is_some(),
+            endpoint: person.unwrap_or(server.endpoint()).clone(),
+            desk: Desk::new(list),
+        };
+        tokio::task::spawn_local(run_client(client, shared.clone()));
     }
     let started = Instant::now();
     while counts.borrow().warm < CLIENTS + FEEDS {
@@ -85,22 +101,23 @@ async fn soak(minutes: u32) {
     }
     println!("warmed up after {} edits in {:.0?}", (CLIENTS + FEEDS) * MAX_KEPT_ANSWERS, started.elapsed());
     println!(
-        "{:>6} {:>9} {:>6} {:>9} {:>6} {:>10}",
-        "minute", "edits", "cuts", "silences", "kills", "server"
+        "{:>6} {:>9} {:>6} {:>9} {:>6} {:>9} {:>6} {:>10}",
+        "minute", "edits", "roles", "rejected", "cuts", "silences", "kills", "server"
     );
     let mut kills = 0;
     for minute in 1..=minutes {
         // Only twice, so that the memory of one server is observed over a long time.
         if minutes >= 3 && (minute == minutes / 3 + 1 || minute == minutes * 2 / 3 + 1) {
-            sleep(MINUTE / 3).await;
+            change_roles(&people, &counts, MINUTE / 3).await;
             let Endpoint { address, .. } = server.endpoint().clone();
             drop(server);
             server = Server::start(folder.path(), &address, false);
             kills += 1;
-            sleep(MINUTE * 2 / 3).await;
+            change_roles(&people, &counts, MINUTE * 2 / 3).await;
         } else {
-            sleep(MINUTE).await;
+            change_roles(&people, &counts, MINUTE).await;
         }
+        people.make_editors().await;
         let resident = server.resident_kib() / 1024.0;
         activity.send(false).unwrap();
         let mut shown: BTreeMap<usize, State> = BTreeMap::new();
@@ -114,8 +131,10 @@ async fn soak(minutes: u32) {
             assert!(started.elapsed() < MINUTE, "the clients do not converge: {shown:?}");
         }
         assert!(shown.values().all(|state| *state == shown[&0]), "the clients differ: {shown:?}");
-        let Counts { edits, cuts, silences, .. } = *counts.borrow();
-        println!("{minute:>6} {edits:>9} {cuts:>6} {silences:>9} {kills:>6} {resident:>6.1} MiB");
+        let Counts { edits, rejected, roles, cuts, silences, .. } = *counts.borrow();
+        println!(
+            "{minute:>6} {edits:>9} {roles:>6} {rejected:>9} {cuts:>6} {silences:>9} {kills:>6} {resident:>6.1} MiB"
+        );
         activity.send(true).unwrap();
         while reports.try_recv().is_ok() {}
     }
@@ -128,44 +147,77 @@ impl Shared {
     }
 }
 
+/// Changes the role of somebody every now and then.
+async fn change_roles(people: &People, counts: &RefCell<Counts>, duration: Duration) {
+    let end = Instant::now() + duration;
+    while Instant::now() + ROLE_PAUSE < end {
+        sleep(ROLE_PAUSE).await;
+        people.change_any().await;
+        counts.borrow_mut().roles += 1;
+    }
+    sleep_until(end).await;
+}
+
+/// A client, and how it reaches the server.
+struct Client {
+    index: usize,
+    is_person: bool,
+    endpoint: Endpoint,
+    desk: Desk,
+}
+
+impl Client {
+    /// Sends and receives for a duration. Only an edit of a person may be rejected.
+    async fn pump(&mut self, shared: &Shared, duration: Duration) {
+        for event in self.desk.pump(duration).await {
+            if let Event::EditAnswered { outcome: Outcome::Rejected(rejection), .. } = event {
+                assert!(self.is_person, "an edit of client {} was rejected: {rejection}", self.index);
+                shared.counts.borrow_mut().rejected += 1;
+            }
+        }
+        // It may have been taken away, and be given back.
+        self.desk.replica.open(self.desk.list);
+    }
+}
+
 /// Sends as many edits as the server keeps answers of, as fast as they are answered.
-async fn warm_up(desk: &mut Desk, shared: &Shared) {
-    desk.connect(&shared.endpoint).await;
+async fn warm_up(client: &mut Client, shared: &Shared) {
+    client.desk.connect(&client.endpoint).await;
     let mut remaining = MAX_KEPT_ANSWERS;
-    while remaining > 0 || desk.replica.unanswered_count() > 0 {
-        if desk.is_loaded() {
-            let count = 100_usize.saturating_sub(desk.replica.unanswered_count()).min(remaining);
+    while remaining > 0 || client.desk.replica.unanswered_count() > 0 {
+        if client.desk.is_loaded() {
+            let count = 100_usize.saturating_sub(client.desk.replica.unanswered_count()).min(remaining);
             for _ in 0..count {
-                desk.set_prices([shared.any_price()]);
+                client.desk.set_prices([shared.any_price()]);
             }
             remaining -= count;
         }
-        desk.pump(Duration::from_millis(20)).await;
+        client.pump(shared, Duration::from_millis(20)).await;
     }
     shared.counts.borrow_mut().warm += 1;
 }
 
-async fn run_client(index: usize, mut desk: Desk, shared: Shared) {
-    let is_feed = index < FEEDS;
+async fn run_client(mut client: Client, shared: Shared) {
+    let is_feed = client.index < FEEDS;
     let mut is_active = shared.is_active.clone();
-    warm_up(&mut desk, &shared).await;
+    warm_up(&mut client, &shared).await;
     loop {
-        if !desk.is_connected() {
+        if !client.desk.is_connected() {
             sleep(Duration::from_millis(fastrand::u64(10..500))).await;
-            desk.connect(&shared.endpoint).await;
+            client.desk.connect(&client.endpoint).await;
         }
         if *is_active.borrow() {
             let changes = if is_feed { CHANGES } else { 1 };
-            if desk.is_loaded() && desk.replica.unanswered_count() < 100 {
-                desk.set_prices((0..changes).map(|_| shared.any_price()));
+            if client.desk.is_loaded() && client.desk.replica.unanswered_count() < 100 {
+                client.desk.set_prices((0..changes).map(|_| shared.any_price()));
                 shared.counts.borrow_mut().edits += 1;
             }
             let pause = if is_feed { 20 } else { fastrand::u64(40..160) };
-            desk.pump(Duration::from_millis(pause)).await;
+            client.pump(&shared, Duration::from_millis(pause)).await;
             if !is_feed {
                 match fastrand::u32(..1_000) {
                     0..3 => {
-                        desk.cut();
+                        client.desk.cut();
                         shared.counts.borrow_mut().cuts += 1;
                     }
                     3 => {
@@ -177,12 +229,12 @@ async fn run_client(index: usize, mut desk: Desk, shared: Shared) {
                 }
             }
         } else {
-            desk.pump(Duration::from_millis(50)).await;
-            if let Some(state) = desk.state() {
-                shared.states.send((index, state)).await.unwrap();
+            client.pump(&shared, Duration::from_millis(50)).await;
+            if let Some(state) = client.desk.state() {
+                shared.states.send((client.index, state)).await.unwrap();
                 tokio::select! {
                     _ = is_active.changed() => {}
-                    _ = desk.pump(Duration::from_secs(1)) => {}
+                    () = client.pump(&shared, Duration::from_secs(1)) => {}
                 }
             }
         }
