@@ -235,7 +235,7 @@ impl Account {
     pub fn execute(&mut self, command: AccountCommand) {
         let ask = match command {
             AccountCommand::OpenSignIn => {
-                self.sign_in.is_open = true;
+                (self.sign_in.is_open, self.sign_in.is_ended) = (true, false);
                 return;
             }
             AccountCommand::CloseSignIn => {

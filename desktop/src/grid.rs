@@ -100,7 +100,7 @@ fn show_parts(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Co
     let response = ui.interact(rect, id, Sense::click_and_drag());
     ui.advance_cursor_after_rect(rect);
     state.update_anchor(ui, view, rect);
-    state.update_order(ui, view, rect);
+    state.update_order(ui, view);
     let table = state.table(view.watchlist);
     let frame = Frame { view, table: &table };
     state.update_cursor(&table, &mut commands);
@@ -166,7 +166,7 @@ impl GridState {
     }
 
     /// Updates the order of the rows, if they may move.
-    fn update_order(&mut self, ui: &Ui, view: &GridView<'_>, rect: Rect) {
+    fn update_order(&mut self, ui: &Ui, view: &GridView<'_>) {
         let spec = self.order_spec(view);
         let shown = self.arranger.spec();
         if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
@@ -188,13 +188,10 @@ impl GridState {
             is_live: !self.config.is_sort_paused,
             is_held: self.pointer.rest_in.is_some() || run.is_some(),
             exempt: self.editing.row().or(self.selection.inserted_at_cursor()).or(kept),
-            anchor: self.editing.row().and(self.scroll.anchored_row()),
             locale: &locale,
         };
-        let room = f64::from(rect.height() / self.density.row_height());
-        let can_keep_anchor = self.scroll.can_keep_anchor(view.watchlist.rows().len(), room);
         let before = self.arranger.applied();
-        let wait = self.arranger.update(view.watchlist, &request, &can_keep_anchor, view.now, waker(ui));
+        let wait = self.arranger.update(view.watchlist, &request, view.now, waker(ui));
         if self.arranger.applied() != before && !self.editing.is_open() {
             // The view does not follow the row under the pointer into the new order.
             self.scroll.release_anchor();
@@ -294,6 +291,9 @@ impl GridState {
             Gesture::PressCell(..) | Gesture::PressRow(..) | Gesture::ClickHeader(..) | Gesture::SelectAll
         ) {
             self.selection.settle();
+            if !self.editing.is_open() {
+                self.editing.end_run();
+            }
         }
         match gesture {
             Gesture::DropColumn(key, x) => header::drop_column(&mut self.config, frame, layout, &key, x),

@@ -25,10 +25,8 @@ pub struct Request<'a> {
     pub spec: &'a OrderSpec,
     /// Whether changed values cause a rebuild; otherwise only [`Arranger::refresh`] does.
     pub is_live: bool,
-    /// Whether a finished live order waits, because the pointer moves over the rows.
+    /// Whether a finished live order waits, because the pointer moves over the rows or the person types.
     pub is_held: bool,
-    /// The row that must keep its position on screen.
-    pub anchor: Option<RowId>,
     /// The row that the filters ignore.
     pub exempt: Option<RowId>,
     /// How filters parse and show values.
@@ -90,14 +88,12 @@ impl Arranger {
         self.is_refresh_requested = true;
     }
 
-    /// Updates the order if rows may move. `can_keep_anchor` returns whether the anchored row can keep its
-    /// position on screen at another index. `wake` is called when a build has finished. Returns the time
-    /// until the next update is due.
+    /// Updates the order if rows may move. `wake` is called when a build has finished. Returns the time until
+    /// the next update is due.
     pub fn update(
         &mut self,
         watchlist: &Watchlist,
         request: &Request<'_>,
-        can_keep_anchor: &dyn Fn(usize) -> bool,
         now: Duration,
         wake: impl FnOnce() + Send + 'static,
     ) -> Option<Duration> {
@@ -118,7 +114,7 @@ impl Arranger {
                 Err(mpsc::TryRecvError::Empty) => {}
             }
         }
-        self.apply_ready(watchlist, request, can_keep_anchor);
+        self.apply_ready(request);
         if self.synced.rows != version.rows {
             Arc::make_mut(&mut self.order).sync_rows(watchlist);
         }
@@ -128,7 +124,7 @@ impl Arranger {
         let is_due = request.is_live && self.is_behind(watchlist, request) && now >= due_at;
         if self.build.is_none() && (is_other || self.is_refresh_requested || is_due) {
             self.start_build(watchlist, request, now, wake);
-            self.apply_ready(watchlist, request, can_keep_anchor);
+            self.apply_ready(request);
         }
         // A running build wakes the window when it is done.
         let waits = request.is_live && self.build.is_none() && self.is_behind(watchlist, request);
@@ -143,23 +139,15 @@ impl Arranger {
             || self.exempt != request.exempt && order.depends_on_exempt(watchlist, request.exempt)
     }
 
-    /// Applies the finished order: immediately if the user requested it, otherwise only if it is not held and
-    /// the anchored row can keep its position on screen.
-    fn apply_ready(
-        &mut self,
-        watchlist: &Watchlist,
-        request: &Request<'_>,
-        can_keep_anchor: &dyn Fn(usize) -> bool,
-    ) {
-        let Some((order, spec, _)) = &self.ready else { return };
+    /// Applies the finished order: immediately if the user requested it, otherwise only if it is not held.
+    fn apply_ready(&mut self, request: &Request<'_>) {
+        let Some((_, spec, _)) = &self.ready else { return };
         if *spec != *request.spec {
             self.ready = None;
             return;
         }
         let is_requested = self.is_refresh_requested || self.spec != *spec;
-        let place = request.anchor.map(|row| order.index_of(watchlist, row));
-        let may_move = || !request.is_held && place.is_none_or(|place| place.is_some_and(can_keep_anchor));
-        if is_requested || may_move() {
+        if is_requested || !request.is_held {
             let (order, spec, of) = self.ready.take().expect("an order is ready");
             (self.order, self.spec, self.built_from, self.synced) = (Arc::new(order), spec, of, of);
             self.is_refresh_requested = false;
@@ -214,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_would_move_the_anchored_row_waits_and_is_not_rebuilt_repeatedly() {
+    fn a_held_order_waits_and_is_not_rebuilt_repeatedly() {
         let limits = Limits::default();
         let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
         let positions = Position::between(None, None, 3).unwrap();
@@ -228,15 +216,9 @@ mod tests {
         let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         let mut arranger = Arranger::default();
         let mut update = |list: &Watchlist, may_move: bool, millis: u64| {
-            let request = Request {
-                spec: &spec,
-                is_live: true,
-                is_held: false,
-                anchor: Some(row(1)),
-                exempt: None,
-                locale: &locale,
-            };
-            let wait = arranger.update(list, &request, &|_| may_move, Duration::from_millis(millis), || {});
+            let request =
+                Request { spec: &spec, is_live: true, is_held: !may_move, exempt: None, locale: &locale };
+            let wait = arranger.update(list, &request, Duration::from_millis(millis), || {});
             let first = arranger.order().at(list, 0).unwrap().id;
             (first, wait)
         };
@@ -244,8 +226,8 @@ mod tests {
         let set = Change::set(row(1), &"price".into(), Literal::from("9"));
         list.apply(&[set], &Mode::Pending { limits: &limits }).unwrap();
         assert_eq!(update(&list, false, 1_100), (row(1), Some(Duration::from_millis(150))), "not due yet");
-        assert_eq!(update(&list, false, 1_300).0, row(1), "the anchored row may not move");
+        assert_eq!(update(&list, false, 1_300).0, row(1), "the rows may not move");
         assert_eq!(update(&list, false, 1_700), (row(1), None), "nothing has changed since the last build");
-        assert_eq!(update(&list, true, 1_800), (row(2), None), "the row may move now");
+        assert_eq!(update(&list, true, 1_800), (row(2), None), "they may move now");
     }
 }

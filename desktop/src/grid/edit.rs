@@ -76,7 +76,7 @@ pub(super) fn show(
         keys.commit = Some(Commit::Stay);
     }
     if keys.escape {
-        editing.committed_at = None;
+        editing.end_run();
         return Some(Vec::new());
     }
     if let Some(up) = keys.step
@@ -135,6 +135,7 @@ pub(super) fn show(
         }
         (Commit::Stay | Commit::ToSelection, None) => {}
     }
+    editing.led_to(selection.cursor.clone().filter(|_| selection.displacement().is_none()));
     Some(commands)
 }
 
@@ -177,12 +178,7 @@ fn commit_as(
         // What is typed next takes the place of the text instead of making another number of it.
         select_all(ui, field_id(ui), &editor.text);
     }
-    if commands.is_some() && matches!(how, Commit::Move(_) | Commit::Leave(Step::Up | Step::Down)) {
-        if editing.committed_at.is_none() {
-            // The rows as they are shown now: they may have been sorted while the first value was typed.
-            let index = selection.cursor_index(frame.table).unwrap_or(frame.table.len());
-            editing.run = Run::starting(frame.table, index);
-        }
+    if commands.is_some() && matches!(how, Commit::Move(_) | Commit::Leave(_)) {
         editing.committed_at = Some(frame.view.now);
     }
     commands

@@ -1,55 +1,138 @@
-//! The rows of a list of values that a person types, one below the other.
+//! The cells of a list of values that a person types, one below or beside the other.
 
-use shared::ids::RowId;
+use shared::{column::ColumnKey, ids::RowId};
 
-use super::table::Table;
+use super::{cursor::Cursor, table::Table};
 use crate::command::Step;
 
 /// Maximum number of rows before and after the first value that are remembered.
 const MAX_ROWS: usize = 2_000;
 
-/// The rows as they were shown when the first value was typed. Rows that others insert or remove while the
-/// person goes on, looking at other things, shift no value.
+/// Why nothing is typed into the row that follows in a list of values.
+const NEXT_ROW_REMOVED: &str =
+    "The next row of the list that you are typing was removed. Choose a cell to go on.";
+/// Why nothing is typed into the column that follows in a list of values.
+const NEXT_COLUMN_REMOVED: &str =
+    "The next column of the list that you are typing was removed. Choose a cell to go on.";
+
+/// The rows and columns as they were shown when the first value was typed. Those that others insert, remove
+/// or move while the person goes on, looking at other things, shift no value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
     rows: Vec<RowId>,
     /// Whether the empty row at the end follows.
     has_end: bool,
+    /// The columns, and whether values can be typed into each.
+    columns: Vec<(ColumnKey, bool)>,
 }
 
 /// Where the next value of a list goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// To this row; `None` is the empty row at the end.
-    Row(Option<RowId>),
-    /// The row was removed.
-    Removed,
+    /// To this cell.
+    Cell(Cursor),
+    /// Its row or column was removed, for the person to read.
+    Removed(&'static str),
     /// The list does not say.
     Unknown,
 }
 
 impl Run {
-    /// Begins a list of values at the row of an index.
-    pub(super) fn starting(table: &Table<'_>, index: usize) -> Self {
+    /// Begins a list of values at a row; `None` is the empty row at the end.
+    pub(super) fn starting(table: &Table<'_>, row: Option<RowId>) -> Self {
+        let index = row.and_then(|row| table.index_of(row)).unwrap_or(table.len());
         let end = (index + MAX_ROWS).min(table.len());
         let rows = (index.saturating_sub(MAX_ROWS)..end).filter_map(|index| table.row_at(index));
         let rows = rows.filter(|row| !table.is_section(row)).map(|row| row.id).collect();
-        Self { rows, has_end: end == table.len() }
+        let is_editable = |column| table.editable(None, column).is_some();
+        let columns = table.columns().iter().map(|column| (column.key().clone(), is_editable(column)));
+        Self { rows, has_end: end == table.len(), columns: columns.collect() }
     }
 
-    /// Returns where a step up or down from a row leads.
-    pub(super) fn next(&self, table: &Table<'_>, row: RowId, step: Step) -> Next {
-        let Some(place) = self.rows.iter().position(|known| *known == row) else { return Next::Unknown };
-        let next = match step {
-            Step::Down => self.rows.get(place + 1),
-            Step::Up => place.checked_sub(1).and_then(|above| self.rows.get(above)),
-            _ => return Next::Unknown,
-        };
-        match next {
-            Some(next) if table.watchlist.rows().get(*next).is_none() => Next::Removed,
-            Some(next) if table.index_of(*next).is_some() => Next::Row(Some(*next)),
-            None if step == Step::Down && self.has_end => Next::Row(None),
-            Some(_) | None => Next::Unknown,
+    /// Returns where a step from a cell leads.
+    pub(super) fn next(&self, table: &Table<'_>, cell: &Cursor, step: Step) -> Next {
+        let Some(row) = cell.row else { return Next::Unknown };
+        match step {
+            Step::Down | Step::Up => match self.next_row(table, row, step == Step::Down) {
+                Ok(Some(row)) => Next::Cell(Cursor { row, column: cell.column.clone() }),
+                Ok(None) => Next::Unknown,
+                Err(why) => Next::Removed(why),
+            },
+            Step::Next | Step::Previous => self.next_editable(table, (row, cell), step == Step::Next),
+            Step::Left | Step::Right => {
+                let place = self.place(&cell.column);
+                let next = place.and_then(|place| self.beside(place, step == Step::Right));
+                next.map_or(Next::Unknown, |next| self.cell(table, row, next))
+            }
+            _ => Next::Unknown,
         }
     }
+
+    /// Returns the next row, or the one before: `Some(None)` is the empty row at the end, and `None` says that
+    /// the list ends.
+    fn next_row(
+        &self,
+        table: &Table<'_>,
+        row: RowId,
+        forward: bool,
+    ) -> Result<Option<Option<RowId>>, &'static str> {
+        let Some(place) = self.rows.iter().position(|known| *known == row) else { return Ok(None) };
+        let next = if forward { Some(place + 1) } else { place.checked_sub(1) };
+        match next.and_then(|next| self.rows.get(next)) {
+            Some(next) if table.watchlist.rows().get(*next).is_none() => Err(NEXT_ROW_REMOVED),
+            Some(next) if table.index_of(*next).is_some() => Ok(Some(Some(*next))),
+            None if forward && self.has_end => Ok(Some(None)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Returns the next cell that can be edited, or the one before, also of the adjacent row.
+    fn next_editable(&self, table: &Table<'_>, (row, cell): (RowId, &Cursor), forward: bool) -> Next {
+        let Some(from) = self.place(&cell.column) else { return Next::Unknown };
+        let count = self.columns.len();
+        let takes_values = |place: &usize| self.columns[*place].1 && !self.is_hidden(table, *place);
+        let in_row =
+            if forward { (from + 1..count).find(takes_values) } else { (0..from).rev().find(takes_values) };
+        if let Some(next) = in_row {
+            return self.cell(table, row, next);
+        }
+        let first = if forward { (0..count).find(takes_values) } else { (0..count).rev().find(takes_values) };
+        match (self.next_row(table, row, forward), first) {
+            (Ok(Some(Some(row))), Some(first)) => self.cell(table, row, first),
+            (Err(why), _) => Next::Removed(why),
+            _ => Next::Unknown,
+        }
+    }
+
+    fn place(&self, column: &ColumnKey) -> Option<usize> {
+        self.columns.iter().position(|(known, _)| known == column)
+    }
+
+    /// Returns the place of the column beside one.
+    fn beside(&self, place: usize, forward: bool) -> Option<usize> {
+        let next = if forward { place + 1 } else { place.checked_sub(1)? };
+        (next < self.columns.len()).then_some(next)
+    }
+
+    /// Whether this window has hidden a column.
+    fn is_hidden(&self, table: &Table<'_>, place: usize) -> bool {
+        let (column, _) = &self.columns[place];
+        table.column(column).is_none() && !is_removed(table, column)
+    }
+
+    fn cell(&self, table: &Table<'_>, row: RowId, place: usize) -> Next {
+        let (column, _) = &self.columns[place];
+        if table.column(column).is_some() {
+            Next::Cell(Cursor { row: Some(row), column: column.clone() })
+        } else if is_removed(table, column) {
+            Next::Removed(NEXT_COLUMN_REMOVED)
+        } else {
+            Next::Unknown
+        }
+    }
+}
+
+/// Whether a column was removed.
+pub(super) fn is_removed(table: &Table<'_>, column: &ColumnKey) -> bool {
+    table.watchlist.columns().get(column).is_some_and(|entry| entry.column.removed)
 }

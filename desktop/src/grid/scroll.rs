@@ -61,19 +61,6 @@ impl Scroll {
         self.anchor = None;
     }
 
-    /// Returns the row that keeps its position on screen.
-    pub(super) fn anchored_row(&self) -> Option<RowId> {
-        self.anchor.as_ref().map(|(row, _)| *row)
-    }
-
-    /// Returns a test for whether the anchored row can keep its position on screen at a given index, in a
-    /// list of `rows` rows of which `room` fit in the view.
-    pub(super) fn can_keep_anchor(&self, rows: usize, room: f64) -> impl Fn(usize) -> bool + use<> {
-        let offset = self.anchor.as_ref().map(|(_, offset)| *offset);
-        let last = (rows as f64 + 1.0 - room).max(0.0);
-        move |index| offset.is_none_or(|offset| (0.0..=last).contains(&(index as f64 - offset)))
-    }
-
     /// Scrolls so that the anchored row keeps its position on screen when rows above it are added or removed.
     /// `last` is the last scroll position; while the row is edited, the scroll position may exceed it.
     pub(super) fn follow_anchor(&mut self, table: &Table<'_>, last: f64, is_editing: bool) {

@@ -5,7 +5,7 @@ use shared::{column::ColumnKey, ids::RowId};
 use super::{
     blocks::Blocks,
     cursor::Cursor,
-    run::{Next, Run},
+    run::{Next, Run, is_removed},
     steps::{index_of, step_target},
     table::Table,
     view_column::ViewColumn,
@@ -19,9 +19,9 @@ const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a 
 /// Why nothing is typed into another watchlist.
 const LIST_GONE: &str =
     "This is another watchlist than the one that you were typing in. Choose a cell to go on.";
-/// Why nothing is typed into the row that follows in a list of values.
-const NEXT_REMOVED: &str =
-    "The next row of the list that you are typing was removed. Choose a cell to go on.";
+/// Why nothing is typed into the column that takes the place of the one in which a run of Tabs began.
+const FIRST_COLUMN_REMOVED: &str =
+    "The column in which you began to type was removed. Choose a cell to go on.";
 
 /// That the cursor's cell was removed by somebody else. What the person types is not meant for the cell that
 /// has slid under the cursor.
@@ -246,11 +246,16 @@ impl Selection {
         if is_tab && self.go_round(table, step) {
             return;
         }
-        self.tabs_from = is_tab.then(|| self.tabs_from.take().unwrap_or_else(|| cursor.column.clone()));
+        self.note_tab(&cursor.column, is_tab);
         if let Some((index, column)) = step_target(table, &cursor, self.last_index, step, page) {
             self.blocks.clear();
             self.go_to(table, index, column);
         }
+    }
+
+    /// Remembers the column in which a run of Tabs began, and forgets it at another step.
+    fn note_tab(&mut self, column: &ColumnKey, is_tab: bool) {
+        self.tabs_from = is_tab.then(|| self.tabs_from.take().unwrap_or_else(|| column.clone()));
     }
 
     /// Moves the cursor after a commit: within the selection if there is one, else past sections, whose
@@ -261,9 +266,10 @@ impl Selection {
             return;
         }
         let appended = self.appended.take_if(|_| matches!(step, Step::Up | Step::Down));
-        if matches!(step, Step::Up | Step::Down)
-            && let (Some(from), Some(cursor)) = (self.tabs_from.take(), &mut self.cursor)
-            && table.column(&from).is_some()
+        let from = self.tabs_from.take_if(|_| matches!(step, Step::Up | Step::Down));
+        let is_lost = from.as_ref().is_some_and(|from| is_removed(table, from));
+        if let (Some(from), Some(cursor)) =
+            (from.filter(|from| table.column(from).is_some()), &mut self.cursor)
         {
             cursor.column = from;
         }
@@ -272,6 +278,10 @@ impl Selection {
             cursor.row = None;
             self.last_index = table.len();
             return;
+        }
+        if is_lost {
+            self.step(table, step, page);
+            return self.displace(FIRST_COLUMN_REMOVED);
         }
         self.step_in_run(table, run, step, page);
         while matches!(step, Step::Up | Step::Down)
@@ -285,20 +295,24 @@ impl Selection {
         }
     }
 
-    /// Moves the cursor on from a committed value, up or down to the row that was next when the list of
+    /// Moves the cursor on from a committed value, to the row or the column that was next when the list of
     /// values was begun.
     pub(super) fn step_in_run(&mut self, table: &Table<'_>, run: &Run, step: Step, page: usize) {
-        let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
-        match row.map_or(Next::Unknown, |row| run.next(table, row, step)) {
+        let is_tab = matches!(step, Step::Next | Step::Previous);
+        let Some(cursor) = self.cursor.clone() else { return };
+        if is_tab && self.go_round(table, step) {
+            return;
+        }
+        match run.next(table, &cursor, step) {
             Next::Unknown => self.step(table, step, page),
-            Next::Row(next) => {
-                self.blocks.clear();
-                self.last_index = next.and_then(|row| table.index_of(row)).unwrap_or(table.len());
-                self.cursor.iter_mut().for_each(|cursor| cursor.row = next);
+            Next::Cell(next) => {
+                self.note_tab(&cursor.column, is_tab);
+                self.last_index = next.row.and_then(|row| table.index_of(row)).unwrap_or(table.len());
+                self.move_to(next);
             }
-            Next::Removed => {
+            Next::Removed(why) => {
                 self.step(table, step, page);
-                self.displace(NEXT_REMOVED);
+                self.displace(why);
             }
         }
     }

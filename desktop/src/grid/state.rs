@@ -331,13 +331,11 @@ impl GridState {
                 | GridCommand::ShowHistory
         );
         match command {
-            GridCommand::Move(step) => {
-                self.selection.step(table, step, layout.page_rows());
-                if matches!(step, Step::RowStart | Step::First) {
-                    self.scroll.x = 0.0;
-                }
+            GridCommand::Move(step) => self.move_cursor(table, step, layout.page_rows()),
+            GridCommand::Extend(step) => {
+                self.editing.end_run();
+                self.selection.extend(table, step, layout.page_rows());
             }
-            GridCommand::Extend(step) => self.selection.extend(table, step, layout.page_rows()),
             GridCommand::SelectAll | GridCommand::SelectRows | GridCommand::SelectColumns => {
                 self.selection.select_whole(&command, table);
             }
@@ -397,6 +395,20 @@ impl GridState {
         }
         if reveals {
             reveal(&mut self.scroll, &self.selection, table, layout);
+        }
+    }
+
+    fn move_cursor(&mut self, table: &Table<'_>, step: Step, page: usize) {
+        if matches!(step, Step::Down | Step::Next) {
+            // The person passes over a cell of a list of values.
+            self.selection.step_in_run(table, &self.editing.run, step, page);
+            self.editing.led_to(self.selection.cursor.clone());
+            return;
+        }
+        self.editing.end_run();
+        self.selection.step(table, step, page);
+        if matches!(step, Step::RowStart | Step::First) {
+            self.scroll.x = 0.0;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{CentralPanel, Panel, Ui};
+use egui::{CentralPanel, Event, Panel, Ui};
 use shared::{
     account::ListRole,
     column::ColumnKey,
@@ -38,6 +38,13 @@ use crate::{
 const MAX_MESSAGE_WIDTH: f32 = 560.0;
 /// Minimum distance of it from the edges of the window, in points.
 const MESSAGE_MARGIN: f32 = 16.0;
+/// How long nobody has pressed a key when a person has stopped typing.
+const TYPING_PAUSE: Duration = Duration::from_millis(1_500);
+
+/// Returns whether an event is what a person types.
+fn is_key(event: &Event) -> bool {
+    matches!(event, Event::Text(_) | Event::Paste(_) | Event::Key { pressed: true, .. })
+}
 
 /// Returns the column that a command adds.
 fn added_column(command: &Command) -> Option<ColumnKey> {
@@ -57,8 +64,7 @@ impl Window {
         self.update_list(state, now);
         self.finish_transfer(state);
         let mut commands = self.dropped_files(ui);
-        self.overlays.is_signing_in =
-            state.joined.as_ref().is_some_and(|joined| joined.account.sign_in().is_open);
+        self.update_sign_in(ui, state, now);
         // The question about joining blocks the window's shortcuts.
         let needs_consent = state.joined.as_ref().is_some_and(Joined::needs_consent);
         if !needs_consent && let Some(command) = self.take_shortcut(ui) {
@@ -130,6 +136,23 @@ impl Window {
         self.schedule_repaint(ui, state, now);
     }
 
+    /// Opens or closes the view to sign in. A session that ends while the person types does not open it before
+    /// they have paused, because the keys would go into its fields.
+    fn update_sign_in(&mut self, ui: &Ui, state: &AppState, now: Duration) {
+        if ui.input(|input| input.events.iter().any(is_key)) {
+            self.keyboard.pressed_at = Some(now);
+        }
+        let Some(joined) = &state.joined else { return };
+        let sign_in = joined.account.sign_in();
+        let paused = self.keyboard.pressed_at.map_or(TYPING_PAUSE, |at| now.saturating_sub(at));
+        let is_typing = self.grid.editor().is_some() || paused < TYPING_PAUSE;
+        let may_open = self.overlays.is_signing_in || !sign_in.is_ended || !is_typing;
+        self.overlays.is_signing_in = sign_in.is_open && may_open;
+        if sign_in.is_open && !may_open {
+            ui.request_repaint_after(TYPING_PAUSE.saturating_sub(paused));
+        }
+    }
+
     /// Draws the bars above and below the grid.
     fn show_bars(
         &mut self,
@@ -170,7 +193,7 @@ impl Window {
     fn show_account(&mut self, ui: &Ui, state: &AppState, palette: &Palette, commands: &mut Vec<Command>) {
         let Some(joined) = state.joined.as_ref().filter(|joined| !joined.needs_consent()) else { return };
         let account = &joined.account;
-        if account.sign_in().is_open {
+        if self.overlays.is_signing_in {
             commands.extend(sign_in::show(ui, &mut self.overlays.sign_in, account, palette));
         } else {
             self.overlays.sign_in = SignInForm::default();

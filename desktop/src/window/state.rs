@@ -65,6 +65,8 @@ pub(super) struct Keyboard {
     pub(super) menu: Option<Menu>,
     /// Whether the focus moves to the next region in this frame, or to the previous one.
     pub(super) next_region: Option<bool>,
+    /// When a key was last pressed.
+    pub(super) pressed_at: Option<Duration>,
 }
 
 /// Dialogs and panels that cover the grid of a window.

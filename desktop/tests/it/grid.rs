@@ -6,6 +6,7 @@ pub mod desk;
 mod editing;
 mod figures;
 mod handles;
+mod lists;
 mod menus;
 mod pictures;
 mod reading;

@@ -1,6 +1,6 @@
 //! People on one shared server: they sign in, share watchlists, and are told what they may not do.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use desktop::{
     account::AccountCommand,
@@ -30,10 +30,7 @@ fn open(desk: &AccountServer, folder: &Path) -> Headless {
 }
 
 fn wait_until_asked(headless: &mut Headless) {
-    wait_for("the sign-in view", || {
-        headless.frame(Vec::new());
-        headless.state.joined.as_ref().unwrap().account.sign_in().is_open.then_some(())
-    });
+    wait_for("the sign-in view", || headless.find("Stay signed in on this computer"));
 }
 
 /// Signs in, without keeping the session on the computer of the test.
@@ -229,12 +226,19 @@ fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = signed_in(&desk, folder.path(), "ann");
     import(&mut headless);
+    // What is typed while the session ends stays in its cell.
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![Event::Text("7.".to_owned())]);
     desk.set_disabled(id, true);
+    wait_for("the end of the session", || {
+        headless.frame(Vec::new());
+        headless.state.joined.as_ref().unwrap().account.sign_in().is_open.then_some(())
+    });
+    headless.advance(Duration::from_secs(5));
+    headless.enter("5");
     wait_until_asked(&mut headless);
     assert!(headless.shown().is_some(), "the rows stay");
     headless.click("Not now");
-    go_to_price(&mut headless, 0);
-    headless.enter("7.5");
     assert_eq!(headless.state.store.replica().unanswered_count(), 1);
     let typed = price_of_first(&headless);
 

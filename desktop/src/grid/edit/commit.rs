@@ -96,10 +96,7 @@ pub(in crate::grid) fn open(
         last_row: LastRow { index: last_index, place: last_place, cells: BTreeMap::new() },
         last_column: Rangef::NOTHING,
     };
-    if editing.run_ends_in(view.now).is_none() {
-        // What was typed long ago is not part of the same list.
-        editing.committed_at = None;
-    }
+    editing.begin_run(frame.table, &editor.cursor, view.now);
     editing.editor = Some(editor);
     None
 }

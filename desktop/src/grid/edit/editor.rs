@@ -139,8 +139,10 @@ pub(in crate::grid) struct Editing {
     /// When a key last committed a text and moved on, on the clock of the grid; `None` after another text was
     /// discarded.
     pub(in crate::grid) committed_at: Option<Duration>,
-    /// The rows of the list of values that is being typed.
+    /// The cells of the list of values that is being typed.
     pub(in crate::grid) run: Run,
+    /// The cell that the list has led to. Whoever goes on from another one looks at the screen.
+    run_at: Option<Cursor>,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,
 }
@@ -150,19 +152,31 @@ pub(in crate::grid) struct Editing {
 const RUN: Duration = Duration::from_secs(5);
 
 impl Editing {
-    /// Returns the time until the rows may move again, after figures were typed one below the other.
+    /// Returns the time until the rows may move again, because a list of values is being typed.
     pub(in crate::grid) fn run_ends_in(&self, now: Duration) -> Option<Duration> {
-        let committed_at = self.committed_at?;
         if self.is_open() {
             Some(RUN)
         } else {
-            (committed_at + RUN).checked_sub(now).filter(|left| !left.is_zero())
+            (self.committed_at? + RUN).checked_sub(now).filter(|left| !left.is_zero())
         }
+    }
+
+    /// Begins a list of values at a cell, unless the cell goes on with the present one.
+    pub(super) fn begin_run(&mut self, table: &Table<'_>, cell: &Cursor, now: Duration) {
+        if self.run_at.as_ref() != Some(cell) || self.run_ends_in(now).is_none() {
+            self.run = Run::starting(table, cell.row);
+            (self.run_at, self.committed_at) = (None, None);
+        }
+    }
+
+    /// Records the cell that a step within the list of values has led to; `None` ends the list.
+    pub(in crate::grid) fn led_to(&mut self, cell: Option<Cursor>) {
+        self.run_at = cell;
     }
 
     /// Ends the list of values that is being typed.
     pub(in crate::grid) fn end_run(&mut self) {
-        (self.committed_at, self.run) = (None, Run::default());
+        (self.committed_at, self.run, self.run_at) = (None, Run::default(), None);
     }
 
     /// Whether an editor is open.

@@ -130,7 +130,7 @@ fn an_edited_section_is_shown_until_the_editor_closes() {
     harness.text("Banks and others");
     harness.others(&[Change::set(row(4), &"price".into(), Literal::from("9"))]);
     harness.0.run_steps(10);
-    assert_eq!(harness.symbols(), ["Banks"], "its last row is filtered out, but it is being edited");
+    assert_eq!(harness.symbols(), ["Banks", "A"], "its last row no longer matches, but nothing moves yet");
     harness.key(Key::Enter);
     harness.key(Key::ArrowDown);
     (0..3).for_each(|_| harness.frames());
