@@ -106,6 +106,8 @@ pub enum NetEvent {
     Message(Box<ServerMessage>),
     /// Round trip of the last ping.
     RoundTrip(Duration),
+    /// Nothing has been heard from the server for this long; `None` once something is heard again.
+    Silent(Option<Duration>),
     /// The connection was lost or could not be made.
     Down {
         /// Reason for the person.
@@ -354,6 +356,7 @@ async fn connect(
     let mut checked = (Instant::now(), SystemTime::now());
     let (mut opened, mut pinged) = (false, None::<Instant>);
     let mut reported: Option<(Instant, Duration)> = None;
+    let mut is_silent = false;
     let ended = loop {
         tokio::select! {
             biased;
@@ -365,6 +368,12 @@ async fn connect(
                     check.reset_immediately();
                 }
                 Some(SocketEvent::Heard) => heartbeat.data_received(now_ms()),
+                // The round trip of a ping during a silence says nothing about the next ones.
+                Some(SocketEvent::Pong) if is_silent => {
+                    heartbeat.pong_received(0);
+                    heartbeat.message_sent(now_ms());
+                    (pinged, reported) = (None, None);
+                }
                 Some(SocketEvent::Pong) => if let Some(pinged) = pinged.take() {
                     let round_trip = pinged.elapsed();
                     heartbeat.pong_received(u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX));
@@ -401,6 +410,7 @@ async fn connect(
             command = commands.recv() => match command {
                 None => return Ended::Dropped,
                 Some(Command::Send(message)) if opened => {
+                    heartbeat.message_sent(now_ms());
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
                 Some(Command::RetryNow) if !opened && started.elapsed() >= HUNG_ATTEMPT => {
@@ -409,6 +419,10 @@ async fn connect(
                 Some(Command::Reconnect) => break Ended::Lost("reconnecting".to_owned()),
                 Some(Command::Send(_) | Command::RetryNow) => {}
             }
+        }
+        let silence = heartbeat.silence(now_ms()).filter(|_| opened).map(Duration::from_millis);
+        if std::mem::replace(&mut is_silent, silence.is_some()) != silence.is_some() {
+            out.send_for(attempt, NetEvent::Silent(silence));
         }
     };
     // Drops late events of the old socket.

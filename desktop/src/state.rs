@@ -125,6 +125,7 @@ impl AppState {
                 Some(NetEvent::Connected) => self.store.connected(),
                 Some(NetEvent::Message(message)) => self.store.receive(*message, now),
                 Some(NetEvent::RoundTrip(took)) => self.store.set_round_trip(took),
+                Some(NetEvent::Silent(silence)) => self.store.set_silence(silence, now),
                 Some(NetEvent::Down { reason, retry_in }) => {
                     self.store.disconnected(reason, Some(now + retry_in), now)
                 }
@@ -176,8 +177,11 @@ impl AppState {
     pub fn wake_after(&self, now: Duration) -> Option<Duration> {
         let millis = |at: u64| Duration::from_millis(at).saturating_sub(now);
         let retry = self.store.replica().wake_at().map(millis);
-        let countdown = matches!(self.store.connection(), Connection::Down { retry_at: Some(_), .. })
-            .then_some(Duration::from_secs(1));
+        let is_counting = matches!(
+            self.store.connection(),
+            Connection::Down { retry_at: Some(_), .. } | Connection::Up { silent_since: Some(_), .. }
+        );
+        let countdown = is_counting.then_some(Duration::from_secs(1));
         let notice = self
             .store
             .notices()

@@ -76,8 +76,11 @@ fn connection(
     commands: &mut Vec<Command>,
 ) {
     let (color, text) = match connection {
-        Connection::Up { round_trip: None } => (palette.up, "Connected".to_owned()),
-        Connection::Up { round_trip: Some(took) } => (palette.up, round_trip(*took)),
+        Connection::Up { silent_since: Some(since), .. } => {
+            (palette.down, no_answer_for(now.saturating_sub(*since).as_secs()))
+        }
+        Connection::Up { round_trip: None, .. } => (palette.up, "Connected".to_owned()),
+        Connection::Up { round_trip: Some(took), .. } => (palette.up, round_trip(*took)),
         Connection::Connecting => (palette.muted, "Connecting…".to_owned()),
         Connection::Down { retry_at: None, .. } => (palette.down, SIGNED_OUT.to_owned()),
         Connection::Down { reason, retry_at: Some(retry_at) } => {
@@ -91,9 +94,11 @@ fn connection(
         Connection::Down { reason, retry_at: Some(_) } => [RECONNECTING.to_owned(), retrying_in(59)]
             .map(|next| format!("Offline: {reason}. {next}"))
             .to_vec(),
+        Connection::Up { silent_since: Some(_), .. } => vec![no_answer_for(20)],
         Connection::Down { .. } | Connection::Up { .. } | Connection::Connecting => vec![text.clone()],
     };
-    let is_down = matches!(connection, Connection::Down { .. });
+    let is_down =
+        matches!(connection, Connection::Down { .. } | Connection::Up { silent_since: Some(_), .. });
     let color_of_text = if is_down { palette.text } else { palette.muted };
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
@@ -125,6 +130,10 @@ fn connection(
     if ui.button(entry_of(&action).title).clicked() {
         commands.push(action);
     }
+}
+
+fn no_answer_for(seconds: u64) -> String {
+    format!("No answer for {seconds} s")
 }
 
 fn retrying_in(seconds: u64) -> String {

@@ -11,6 +11,9 @@ pub enum Connection {
     Up {
         /// Last reported round trip.
         round_trip: Option<Duration>,
+        /// Since when nothing has been heard from the server, if that is long ago. What is shown may be out of
+        /// date then.
+        silent_since: Option<Duration>,
     },
     /// Not connected.
     Down {
@@ -58,14 +61,21 @@ impl ConnectionState {
 
     /// Handles the server's welcome.
     pub(super) fn welcomed(&mut self) {
-        self.shown = Connection::Up { round_trip: self.round_trip };
+        self.shown = Connection::Up { round_trip: self.round_trip, silent_since: None };
     }
 
     /// Records the round trip of the last ping.
     pub(super) fn set_round_trip(&mut self, took: Duration) {
         self.round_trip = Some(took);
-        if let Connection::Up { round_trip } = &mut self.shown {
+        if let Connection::Up { round_trip, .. } = &mut self.shown {
             *round_trip = Some(took);
+        }
+    }
+
+    /// Records since when nothing has been heard from the server.
+    pub(super) fn set_silence(&mut self, since: Option<Duration>) {
+        if let Connection::Up { silent_since, .. } = &mut self.shown {
+            *silent_since = since;
         }
     }
 

@@ -38,6 +38,11 @@ impl Store {
         self.connection.set_round_trip(took);
     }
 
+    /// Records that nothing has been heard from the server for some time, or that something is heard again.
+    pub fn set_silence(&mut self, silence: Option<Duration>, now: Duration) {
+        self.connection.set_silence(silence.map(|silence| now.saturating_sub(silence)));
+    }
+
     /// Handles the loss of the connection or a failed attempt; the next one is due at `retry_at`, or only on
     /// request.
     pub fn disconnected(&mut self, reason: String, retry_at: Option<Duration>, now: Duration) {

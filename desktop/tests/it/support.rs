@@ -100,6 +100,13 @@ impl ServerProcess {
         &self.served.address
     }
 
+    /// Stops the process with SIGSTOP, as a network that carries nothing would, or lets it go on.
+    pub fn set_stopped(&self, is_stopped: bool) {
+        let signal = if is_stopped { "-STOP" } else { "-CONT" };
+        let ran = Command::new("kill").args([signal, &self.served.child.id().to_string()]).status();
+        assert!(ran.unwrap().success());
+    }
+
     /// Kills the process with SIGKILL, as a crash would.
     pub fn kill(&mut self) {
         self.served.child.kill().unwrap();

@@ -6,6 +6,11 @@ pub const FIRST_DELAY_MS: u64 = 250;
 pub const MAX_DELAY_MS: u64 = 10_000;
 /// Interval between a client's pings, in milliseconds.
 pub const PING_INTERVAL_MS: u64 = 5_000;
+/// Minimum time between a ping and one that a sent message causes, in milliseconds.
+pub const EARLY_PING_MS: u64 = 1_000;
+/// A connection is silent if nothing is received for this long after a ping, in milliseconds. What is shown may
+/// be out of date then.
+pub const SILENCE_MS: u64 = 2_000;
 /// A connection is dead if nothing is received for this long after a ping, in milliseconds.
 pub const MAX_SILENCE_MS: u64 = 20_000;
 
@@ -53,6 +58,12 @@ impl Heartbeat {
         due
     }
 
+    /// Makes a ping due soon, because a message was sent that the server has to answer.
+    pub fn message_sent(&mut self, now_ms: u64) {
+        let last = self.next_ping.saturating_sub(PING_INTERVAL_MS);
+        self.next_ping = self.next_ping.min(now_ms.max(last + EARLY_PING_MS));
+    }
+
     /// Records the pong for the last ping and the round-trip time in microseconds.
     pub fn pong_received(&mut self, micros: u64) {
         self.unanswered_since = None;
@@ -64,6 +75,12 @@ impl Heartbeat {
         if let Some(since) = &mut self.unanswered_since {
             *since = now_ms;
         }
+    }
+
+    /// Returns for how long nothing was received after a ping, in milliseconds, from [`SILENCE_MS`] on.
+    pub fn silence(&self, now_ms: u64) -> Option<u64> {
+        let silence = now_ms.saturating_sub(self.unanswered_since?);
+        Some(silence).filter(|silence| *silence >= SILENCE_MS)
     }
 
     /// Returns whether nothing was received for [`MAX_SILENCE_MS`] after a ping.
@@ -89,6 +106,21 @@ mod tests {
         assert_eq!(backoff.next_delay_ms(0), 0);
         backoff.reset();
         assert_eq!(backoff.next_delay_ms(u32::MAX / 2), 124);
+    }
+
+    #[test]
+    fn a_connection_is_silent_after_two_seconds_and_a_sent_message_causes_a_ping() {
+        let mut heartbeat = Heartbeat::new(0);
+        assert!(heartbeat.ping_due(0));
+        assert_eq!((heartbeat.silence(1_999), heartbeat.silence(2_500)), (None, Some(2_500)));
+        heartbeat.data_received(2_600);
+        assert_eq!(heartbeat.silence(4_000), None);
+        heartbeat.pong_received(900);
+        assert_eq!(heartbeat.silence(10_000), None, "no ping is unanswered");
+        heartbeat.message_sent(500);
+        assert!(!heartbeat.ping_due(999) && heartbeat.ping_due(1_000), "a second after the last one");
+        heartbeat.message_sent(3_000);
+        assert!(heartbeat.ping_due(3_000) && !heartbeat.ping_due(7_999) && heartbeat.ping_due(8_000));
     }
 
     #[test]

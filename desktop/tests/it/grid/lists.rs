@@ -73,7 +73,7 @@ fn change(rng: &mut Rng, harness: &GridHarness, new: u128) -> Change {
         }
         7 => {
             let visible = |key: &&str| watchlist.columns().visible_column(&(*key).into()).is_ok();
-            let removable: Vec<&str> = ALONG[1..].iter().copied().filter(|key| visible(&key)).collect();
+            let removable: Vec<&str> = ALONG[1..].iter().copied().filter(visible).collect();
             match removable.is_empty() {
                 true => Change::set(any.id, &"price".into(), price(rng)),
                 false => {

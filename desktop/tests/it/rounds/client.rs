@@ -295,6 +295,7 @@ impl Editor {
                 NetEvent::Connected => self.store.connected(),
                 NetEvent::Message(message) => self.receive(*message, now),
                 NetEvent::RoundTrip(took) => self.store.set_round_trip(took),
+                NetEvent::Silent(silence) => self.store.set_silence(silence, now),
                 NetEvent::Down { reason, retry_in } => {
                     self.store.disconnected(reason, Some(now + retry_in), now)
                 }
