@@ -64,9 +64,6 @@ pub(super) fn show(
     let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let before = editor.text.clone();
     let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, &mut editor, &kind, view) };
-    if editor.refused.is_some() && is_corrected(ui) {
-        editor.refused = None;
-    }
     editing.reclaims_focus = keys.escape || keys.commit.is_some();
     if !keys.following.is_empty() {
         editing.typed_ahead.append(&mut keys.following);
@@ -75,6 +72,7 @@ pub(super) fn show(
     if std::mem::take(&mut editing.is_commit_requested) {
         keys.commit = Some(Commit::Stay);
     }
+    keys.commit = keys.commit.filter(|how| !editor.has_question() || how.answers());
     if keys.escape {
         editing.end_run();
         return Some(Vec::new());
@@ -94,6 +92,9 @@ pub(super) fn show(
         editor.last_column = Rangef::new(column.left, column.left + column.width);
     }
     let rect = editor_rect(&editor, &kind, layout);
+    if editor.refused.is_some() && is_corrected(ui, rect) {
+        editor.refused = None;
+    }
     let is_removed = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
     if is_removed {
         let band = Rect::from_x_y_ranges(layout.body.x_range(), rect.y_range());
@@ -190,7 +191,7 @@ fn field_id(ui: &Ui) -> Id {
 
 /// Whether the person corrects the text, by a key that no typing of a list of figures has or with the
 /// pointer.
-fn is_corrected(ui: &Ui) -> bool {
+fn is_corrected(ui: &Ui, rect: Rect) -> bool {
     use egui::{Event, Key};
     let corrects = |event: &Event| match event {
         Event::Key { key, pressed: true, .. } => {
@@ -199,7 +200,8 @@ fn is_corrected(ui: &Ui) -> bool {
                 Key::Backspace | Key::Delete | Key::ArrowLeft | Key::ArrowRight | Key::Home | Key::End
             )
         }
-        Event::PointerButton { pressed: true, .. } | Event::Paste(_) | Event::Cut => true,
+        Event::PointerButton { pos, pressed: true, .. } => rect.contains(*pos),
+        Event::Paste(_) | Event::Cut => true,
         _ => false,
     };
     ui.input(|input| input.events.iter().any(corrects))
@@ -209,6 +211,8 @@ fn is_corrected(ui: &Ui) -> bool {
 fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame<'_>, rect: Rect) {
     let id = field_id(ui);
     let before = editor.text.clone();
+    // The same text may be typed again, in place of itself.
+    let is_typed = ui.input(|input| input.events.iter().any(|event| matches!(event, egui::Event::Text(_))));
     // Digits keep the position that they have in the cell.
     let (align, right) = if kind.is_numeric() {
         (Align2::RIGHT_CENTER, PADDING + ARROW)
@@ -234,7 +238,7 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
     let mut output = text_edit.show(&mut child);
     let title = frame.table.column(&editor.cursor.column).map_or("", |column| &**column.title());
     ui.ctx().accesskit_node_builder(output.response.id, |node| node.set_label(format!("Edit {title}")));
-    if editor.text != before {
+    if editor.text != before || is_typed {
         editor.problem = None;
         if let Some(picker) = &mut editor.picker {
             picker.update_from_text(kind, &editor.text, frame.view);

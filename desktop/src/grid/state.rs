@@ -165,6 +165,9 @@ impl GridState {
 
     /// Commits the open editor. Returns false if its text is invalid, and it stays open.
     pub(super) fn commit(&mut self, frame: &Frame<'_>, commands: &mut Vec<Command>) -> bool {
+        if self.editing.has_question() {
+            return false;
+        }
         let Some(committed) = edit::commit(&mut self.editing, &mut self.selection, frame) else {
             return false;
         };

@@ -112,7 +112,7 @@ pub(in crate::grid) fn commit(
     match try_commit(&mut editor, selection, frame) {
         Ok(edit) => Some(edit.into_iter().collect()),
         Err(problem) => {
-            if let Problem::Invalid(_) | Problem::Negative = &problem {
+            if problem != Problem::Replaced {
                 editor.refused = Some(editor.text.clone());
             }
             editor.problem = Some(problem);
@@ -176,13 +176,13 @@ fn is_positive(value: &Value) -> bool {
 /// Returns the question that has to be answered before the text is committed: whether it is meant for this
 /// cell, and for a number whether it is negative. Committing again answers it.
 fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
-    let is_confirmed = matches!(
-        editor.problem,
-        Some(Problem::Replaced | Problem::Negative | Problem::Changed(_) | Problem::RowRemoved)
-    );
+    let is_confirmed =
+        matches!(editor.problem, Some(Problem::Negative | Problem::Changed(_) | Problem::RowRemoved));
+    let is_replaced = editor.problem != Some(Problem::Replaced)
+        && editor.refused.as_ref().is_some_and(|refused| *refused != editor.text);
     if is_confirmed {
         None
-    } else if editor.refused.is_some() {
+    } else if is_replaced {
         Some(Problem::Replaced)
     } else {
         (editor.has_own_sign() && is_over_positive).then_some(Problem::Negative)

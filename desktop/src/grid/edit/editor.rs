@@ -102,6 +102,14 @@ impl Editor {
         }
     }
 
+    /// Whether a question is open, which only the keys and buttons that it names answer.
+    pub(super) fn has_question(&self) -> bool {
+        matches!(
+            self.problem,
+            Some(Problem::Changed(_) | Problem::RowRemoved | Problem::Replaced | Problem::Negative)
+        )
+    }
+
     /// Returns the number to which the typed one is relative, if it may be: the one in the question, or the
     /// one that the user saw.
     pub(super) fn current_number(&self) -> Option<Decimal> {
@@ -182,6 +190,11 @@ impl Editing {
     /// Whether an editor is open.
     pub(in crate::grid) fn is_open(&self) -> bool {
         self.editor.is_some()
+    }
+
+    /// Whether the open editor asks a question, which nothing done elsewhere answers.
+    pub(in crate::grid) fn has_question(&self) -> bool {
+        self.editor.as_ref().is_some_and(Editor::has_question)
     }
 
     /// Returns the former index of the edited row if that row was removed.

@@ -22,6 +22,13 @@ pub(super) enum Commit {
     Leave(Step),
 }
 
+impl Commit {
+    /// Whether it answers a question: Enter does, and no key that goes on to another cell.
+    pub(super) fn answers(self) -> bool {
+        matches!(self, Self::Move(Step::Down | Step::Up) | Self::ToSelection)
+    }
+}
+
 /// The commands of a frame's keys.
 #[derive(Default)]
 pub(super) struct Keys {

@@ -150,8 +150,82 @@ fn typing_on_withdraws_the_question_whether_to_overwrite() {
     harness.key(Key::Enter);
     assert_eq!(harness.editor().as_deref(), Some("7"), "it asks again, and does not join the two numbers");
     assert_eq!(harness.cell("Price of BBB"), "70.00");
+    harness.0.get_by_label("7 in place of \u{201c}21\u{201d}?");
+    harness.key(Key::Enter);
+    harness.0.get_by_label("Replace bob\u{2019}s 70.00 with 7.00?");
     harness.key(Key::Enter);
     assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "7.00".to_owned()));
+}
+
+/// Tab, an arrow and a click go on to another cell: they say nothing about the question.
+#[test]
+fn only_enter_and_the_buttons_answer_a_question() {
+    let change = |harness: &mut GridHarness, change: Change| {
+        harness.text("21");
+        harness.others(&[change]);
+        harness.key(Key::Enter);
+    };
+    let questions: [(&str, &dyn Fn(&mut GridHarness)); 4] = [
+        ("Replace bob\u{2019}s 70.00 with 21.00?", &|harness| {
+            change(harness, Change::set(row(2), &"price".into(), Literal::from("70")));
+        }),
+        ("This row was removed. Bring it back with your text?", &|harness| {
+            change(harness, Change::remove(row(2), None));
+        }),
+        ("21 in place of \u{201c}x\u{201d}?", &|harness| {
+            harness.text("x");
+            harness.key(Key::Enter);
+            harness.text("21");
+            harness.key(Key::Enter);
+        }),
+        ("Change 20.00 to \u{2212}21.00?", &|harness| {
+            harness.others(&[Change::set(row(3), &"price".into(), Literal::from("-1"))]);
+            harness.text("-21");
+            harness.key(Key::Enter);
+        }),
+    ];
+    for (question, ask) in questions {
+        let mut harness = three_rows();
+        harness.go(1, PRICE);
+        ask(&mut harness);
+        harness.0.get_by_label(question);
+        let (before, typed) = (harness.app().edits.len(), harness.editor());
+        for key in [Key::Tab, Key::ArrowDown, Key::ArrowUp] {
+            harness.key(key);
+            assert_eq!(
+                (harness.app().edits.len(), harness.editor()),
+                (before, typed.clone()),
+                "{question} {key:?}"
+            );
+        }
+        let elsewhere = harness.node("Symbol of AAA").rect().center();
+        harness.quick_click(elsewhere);
+        assert_eq!((harness.app().edits.len(), harness.editor()), (before, typed.clone()), "{question}");
+        harness.0.get_by_label(question);
+        harness.key(Key::Enter);
+        assert_eq!((harness.app().edits.len(), harness.editor()), (before + 1, None), "{question}");
+    }
+}
+
+/// A list of negative figures over positive ones, typed without looking.
+#[test]
+fn the_same_negative_figure_again_is_the_same_question() {
+    let mut harness = three_rows();
+    harness.others(&[Change::set(row(3), &"price".into(), Literal::from("-1"))]);
+    harness.go(0, PRICE);
+    for _ in 0..2 {
+        harness.text("-0.5");
+        harness.key(Key::Enter);
+        harness.0.get_by_label("Change 30.00 to \u{2212}0.50?");
+    }
+    harness.text("-0.6");
+    harness.key(Key::Enter);
+    harness.0.get_by_label("-0.6 in place of \u{201c}-0.5\u{201d}?");
+    harness.key(Key::Enter);
+    harness.0.get_by_label("Change 30.00 to \u{2212}0.60?");
+    assert!(harness.app().edits.is_empty());
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of AAA"), "\u{2212}0.60");
 }
 
 #[test]
