@@ -336,6 +336,37 @@ enum Ended {
     Dropped,
 }
 
+/// The pings of a connection.
+#[derive(Default)]
+struct Pings {
+    /// When the first unanswered one was sent.
+    unanswered: Option<Instant>,
+    /// The last reported round trip, and when it was reported.
+    reported: Option<(Instant, Duration)>,
+}
+
+impl Pings {
+    fn sent(&mut self) {
+        self.unanswered.get_or_insert_with(Instant::now);
+    }
+
+    /// Handles an answer. Returns the round trip.
+    fn answered(&mut self) -> Option<Duration> {
+        self.unanswered.take().map(|sent| sent.elapsed())
+    }
+
+    /// Whether a round trip differs enough from the last reported one, which is then this one.
+    fn is_worth_reporting(&mut self, round_trip: Duration) -> bool {
+        let is_due = self.reported.is_none_or(|(at, before)| {
+            at.elapsed() >= ROUND_TRIP_INTERVAL && round_trip.abs_diff(before) * 5 >= before
+        });
+        if is_due {
+            self.reported = Some((Instant::now(), round_trip));
+        }
+        is_due
+    }
+}
+
 /// Connects and runs until the connection ends.
 async fn connect(
     endpoint: &Endpoint,
@@ -354,9 +385,7 @@ async fn connect(
     let mut heartbeat = Heartbeat::new(0);
     let mut check = interval(CHECK_INTERVAL);
     let mut checked = (Instant::now(), SystemTime::now());
-    let (mut opened, mut pinged) = (false, None::<Instant>);
-    let mut reported: Option<(Instant, Duration)> = None;
-    let mut is_silent = false;
+    let (mut opened, mut is_silent, mut pings) = (false, false, Pings::default());
     let ended = loop {
         tokio::select! {
             biased;
@@ -372,16 +401,11 @@ async fn connect(
                 Some(SocketEvent::Pong) if is_silent => {
                     heartbeat.pong_received(0);
                     heartbeat.message_sent(now_ms());
-                    (pinged, reported) = (None, None);
+                    pings = Pings::default();
                 }
-                Some(SocketEvent::Pong) => if let Some(pinged) = pinged.take() {
-                    let round_trip = pinged.elapsed();
+                Some(SocketEvent::Pong) => if let Some(round_trip) = pings.answered() {
                     heartbeat.pong_received(u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX));
-                    let is_due = reported.is_none_or(|(at, before)| {
-                        at.elapsed() >= ROUND_TRIP_INTERVAL && round_trip.abs_diff(before) * 5 >= before
-                    });
-                    if is_due {
-                        reported = Some((Instant::now(), round_trip));
+                    if pings.is_worth_reporting(round_trip) {
                         out.send_for(attempt, NetEvent::RoundTrip(round_trip));
                     }
                 },
@@ -400,7 +424,7 @@ async fn connect(
                     break Ended::Lost("the computer was suspended".to_owned());
                 }
                 if opened && heartbeat.ping_due(now_ms()) {
-                    pinged.get_or_insert_with(Instant::now);
+                    pings.sent();
                     socket.send(WsMessage::Ping(Vec::new()));
                 }
                 if heartbeat.is_dead(now_ms()) {

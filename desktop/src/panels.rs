@@ -1,6 +1,7 @@
 //! The panels around the grid: bars, notices and dialogs. They read the shared state and emit commands.
 
 pub mod account;
+mod choice;
 pub mod dialogs;
 pub mod history;
 pub mod joining;

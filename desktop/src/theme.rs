@@ -86,6 +86,20 @@ pub fn fit_width(ui: &mut egui::Ui, width: f32) {
     ui.set_width(width.min(room.max(0.0)));
 }
 
+/// Draws the title of a dialog.
+pub fn dialog_title(ui: &mut egui::Ui, title: &str) {
+    name_dialog(ui, title);
+    ui.heading(title);
+}
+
+/// Gives a dialog the name that a screen reader says.
+pub fn name_dialog(ui: &egui::Ui, name: &str) {
+    let dialog = ui.stack().iter().find(|part| part.kind() == Some(egui::UiKind::Modal));
+    if let Some(dialog) = dialog {
+        ui.ctx().accesskit_node_builder(dialog.unique_id, |node| node.set_label(name));
+    }
+}
+
 /// Font of text in the grid.
 pub fn text() -> FontId {
     FontId::proportional(TEXT)

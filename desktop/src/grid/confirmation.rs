@@ -5,7 +5,7 @@ use egui::{Align, Id, Layout, Modal, Ui};
 use super::view::GridView;
 use crate::{
     command::{Command, Confirmation},
-    theme::fit_width,
+    theme::{dialog_title, fit_width},
 };
 
 /// Shows the open confirmation, if there is one. Returns its edits once the user confirms.
@@ -16,7 +16,7 @@ pub(super) fn show(ui: &mut Ui, open: &mut Option<Confirmation>, view: &GridView
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
         .show(ui, |ui| {
             fit_width(ui, 440.0);
-            ui.heading(confirmation.title);
+            dialog_title(ui, confirmation.title);
             for line in &confirmation.lines {
                 ui.label(line);
             }

@@ -60,19 +60,8 @@ pub(super) fn show(
     editor.remember_row(frame.table);
     let kind = view.watchlist.columns().get(&editor.column).map(|entry| entry.column.kind.clone());
     let kind = kind.unwrap_or(ColumnKind::Text);
-    // The key that opened the editor is not input for it.
-    let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let before = editor.text.clone();
-    let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, &mut editor, &kind, view) };
-    editing.reclaims_focus = keys.escape || keys.commit.is_some();
-    if !keys.following.is_empty() {
-        editing.typed_ahead.append(&mut keys.following);
-        ui.request_repaint();
-    }
-    if std::mem::take(&mut editing.is_commit_requested) {
-        keys.commit = Some(Commit::Stay);
-    }
-    keys.commit = keys.commit.filter(|how| !editor.has_question() || how.answers());
+    let mut keys = take_keys(ui, editing, &mut editor, &kind, view);
     if keys.escape {
         editing.end_run();
         return Some(Vec::new());
@@ -138,6 +127,29 @@ pub(super) fn show(
     }
     editing.led_to(selection.cursor.clone().filter(|_| selection.displacement().is_none()));
     Some(commands)
+}
+
+/// Takes the keys that are not text. Those that follow the one that closes the editor are for the grid.
+fn take_keys(
+    ui: &Ui,
+    editing: &mut Editing,
+    editor: &mut Editor,
+    kind: &ColumnKind,
+    view: &GridView<'_>,
+) -> Keys {
+    // The key that opened the editor is not input for it.
+    let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
+    let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, editor, kind, view) };
+    editing.reclaims_focus = keys.escape || keys.commit.is_some();
+    if !keys.following.is_empty() {
+        editing.typed_ahead.append(&mut keys.following);
+        ui.request_repaint();
+    }
+    if std::mem::take(&mut editing.is_commit_requested) {
+        keys.commit = Some(Commit::Stay);
+    }
+    keys.commit = keys.commit.filter(|how| !editor.has_question() || how.answers());
+    keys
 }
 
 /// Moves the cursor on from a row that was brought back: to the row that has taken its place at an index, or

@@ -92,9 +92,6 @@ pub(super) fn show(
         if ui.memory(|memory| memory.had_focus_last_frame(id)) {
             let pressed = ui.input(|input| command::pressed(input, Scope::FilterRow));
             should_close |= matches!(pressed, Some(Command::Grid(GridCommand::ClearFilters)));
-        }
-        if response.lost_focus() {
-            let pressed = ui.input(|input| command::pressed(input, Scope::FilterRow));
             if let Some(Command::Grid(GridCommand::ClearFilter)) = pressed {
                 text.clear();
             }

@@ -12,7 +12,7 @@ use crate::{
     account::{Account, AccountCommand, PasswordChange},
     command::{AppCommand, Command, entry_of},
     store::sentence,
-    theme::fit_width,
+    theme::{dialog_title, fit_width},
 };
 
 /// Maximum height of the list of sessions, in points.
@@ -26,6 +26,8 @@ pub struct AccountDialog {
     again: Hidden,
     /// Whether the sessions were not requested yet.
     is_new: bool,
+    /// Whether the first control has not had the focus yet.
+    needs_focus: bool,
     /// Whether the fields for another password are shown.
     is_changing: bool,
     /// Whether the server has not answered the last change.
@@ -40,6 +42,7 @@ impl Default for AccountDialog {
             new: empty(),
             again: empty(),
             is_new: true,
+            needs_focus: true,
             is_changing: false,
             is_waiting: false,
         }
@@ -57,7 +60,7 @@ pub fn show(ui: &Ui, dialog: &mut AccountDialog, account: &Account, zone: &TimeZ
     let modal = Modal::new(Id::unique("account")).frame(frame).show(ui, |ui| {
         fit_width(ui, 520.0);
         let name = account.user().map_or("", |user| &user.name);
-        ui.heading(name);
+        dialog_title(ui, name);
         let role = if account.is_admin() { "Administrator of" } else { "Signed in to" };
         ui.weak(format!("{role} {}", account.server().base));
         ui.add_space(8.0);
@@ -78,14 +81,18 @@ pub fn show(ui: &Ui, dialog: &mut AccountDialog, account: &Account, zone: &TimeZ
         }
         ui.add_space(8.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            is_closed = ui.button("Close").clicked();
+            let close = ui.button("Close");
+            is_closed = close.clicked();
+            if !dialog.is_changing && std::mem::take(&mut dialog.needs_focus) {
+                close.request_focus();
+            }
             let sign_out = AppCommand::Account(AccountCommand::SignOut).into();
             if ui.button(entry_of(&sign_out).title).clicked() {
                 chosen.push(AccountCommand::SignOut);
                 is_closed = true;
             }
             if !dialog.is_changing && ui.button("Change password\u{2026}").clicked() {
-                dialog.is_changing = true;
+                (dialog.is_changing, dialog.needs_focus) = (true, true);
             }
         });
     });
@@ -125,8 +132,11 @@ fn change_password(
     {
         *dialog = AccountDialog { is_new: false, is_changing: true, ..AccountDialog::default() };
     }
-    let AccountDialog { old, new, again, .. } = dialog;
-    field(ui, "Old password", &mut old.0, true);
+    let AccountDialog { old, new, again, needs_focus, .. } = dialog;
+    let first = field(ui, "Old password", &mut old.0, true);
+    if std::mem::take(needs_focus) {
+        first.request_focus();
+    }
     field(ui, "New password", &mut new.0, true);
     field(ui, "New password again", &mut again.0, true);
     let differs = !again.0.is_empty() && new != again;

@@ -27,7 +27,7 @@ use crate::{
     grid::new_column_kinds,
     store::sentence,
     text_field::select_all,
-    theme::fit_width,
+    theme::{dialog_title, fit_width},
 };
 
 /// An open dialog.
@@ -211,6 +211,14 @@ impl Dialog {
         }
     }
 
+    /// Returns the watchlist that the dialog says to be deleted.
+    pub fn deleted_list(&self) -> Option<WatchlistId> {
+        match &self.kind {
+            Kind::Deleted(deleted) => Some(deleted.watchlist),
+            _ => None,
+        }
+    }
+
     /// Returns whether a file is being read or written.
     pub fn is_transferring(&self) -> bool {
         self.is_transferring
@@ -236,6 +244,7 @@ impl Dialog {
             None => (Some(self), None),
             Some(Answer::Close) => (None, None),
             Some(Answer::Execute(command)) => (None, Some(command.into())),
+            Some(Answer::Ask(command)) => (Some(self), Some(command.into())),
         }
     }
 
@@ -259,7 +268,7 @@ impl Dialog {
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
             .show(ui, |ui| {
                 fit_width(ui, 400.0);
-                ui.heading(title);
+                dialog_title(ui, title);
                 let field = ui.add(
                     TextEdit::singleline(&mut self.text)
                         .hint_text(hint)

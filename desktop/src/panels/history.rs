@@ -8,8 +8,7 @@ mod view;
 use std::{collections::BTreeSet, ops::Range};
 
 use egui::{
-    Align, ComboBox, Id, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon,
-    vec2,
+    Align, Id, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon, vec2,
 };
 use egui_extras::{Column, TableBuilder, TableRow};
 use shared::{
@@ -24,6 +23,7 @@ use self::{
     describe::{column_name, describe, describe_edit, row_name},
     restore::{Restoration, Restore, can_restore_edit, restore_edit, restore_of},
 };
+use super::choice::choose;
 use crate::{
     command::{AppCommand, Command, RESTORE, RESTORE_EDIT, entry_of, scroll_to_focus},
     focus::{self, Region},
@@ -159,15 +159,9 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
             panel.column = Some(column).filter(|_| only);
         }
         let people = view.log.map(|log| &log.people);
-        let name = |user| people.and_then(|people| people.get(user)).map(|name| name.to_string());
-        let chosen = panel.user.as_ref().and_then(name).unwrap_or_else(|| "Everyone".to_owned());
-        let shown = ComboBox::from_id_salt("person").selected_text(chosen).show_ui(ui, |ui| {
-            ui.selectable_value(&mut panel.user, None, "Everyone");
-            for (user, name) in people.into_iter().flatten() {
-                ui.selectable_value(&mut panel.user, Some(*user), &**name);
-            }
-        });
-        ui.ctx().accesskit_node_builder(shown.response.id, |node| node.set_label("Changes by"));
+        let known = people.into_iter().flatten().map(|(user, name)| (Some(*user), &**name));
+        let choices: Vec<_> = std::iter::once((None, "Everyone")).chain(known).collect();
+        choose(ui, "Changes by", None, &mut panel.user, &choices);
     });
 }
 

@@ -8,7 +8,7 @@ use crate::{
     command::{AppCommand, entry_of},
     destination::{Destination, Origin},
     servers::Joining,
-    theme::fit_width,
+    theme::{dialog_title, fit_width},
 };
 
 /// Asks whether to join a server and returns the chosen command. Declining quits the program, which has
@@ -18,7 +18,7 @@ pub fn show(ui: &Ui, joining: &Joining) -> Option<AppCommand> {
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let shown = Modal::new(Id::unique("join")).frame(frame).show(ui, |ui| {
         fit_width(ui, 440.0);
-        ui.heading("Join this server?");
+        dialog_title(ui, "Join this server?");
         ui.add_space(4.0);
         ui.add(Label::new(question(joining)).selectable(true).wrap());
         ui.add_space(8.0);

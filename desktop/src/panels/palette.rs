@@ -12,7 +12,7 @@ use shared::edit::{Change, ColumnRef};
 
 use super::view::WindowView;
 use crate::{
-    command::{AppCommand, Command, Conditions, GO_TO, RESTORE_COLUMN, RESTORE_WATCHLIST, entries},
+    command::{AppCommand, Command, Conditions, GO_TO, RESTORE_COLUMN, RESTORE_WATCHLIST, entries, entry_of},
     state::AppState,
     theme,
 };
@@ -78,6 +78,9 @@ pub fn show(
     let modal = Modal::new(Id::unique("commands"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(12))
         .show(ui, |ui| {
+            let opened =
+                if palette.is_of_watchlists { Command::OpenListPicker } else { Command::OpenPalette };
+            theme::name_dialog(ui, entry_of(&opened).dialog_title());
             // Fits into a small window with a large zoom.
             let room = ui.ctx().content_rect().size() - egui::vec2(48.0, 96.0);
             ui.set_width(440.0_f32.min(room.x));

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use egui::{Align, ComboBox, Grid, Id, Key, Layout, Modal, ScrollArea, TextEdit, Ui};
+use egui::{Align, Grid, Id, Key, Layout, Modal, ScrollArea, TextEdit, Ui};
 use shared::{
     account::ListRole,
     ids::{UserId, WatchlistId},
     wire::account_api::{AccessEntry, PersonRef},
 };
 
+use super::choice::choose;
 use crate::{
     account::{Account, AccountCommand},
     command::{AppCommand, Command},
     store::sentence,
-    theme::fit_width,
+    theme::{dialog_title, fit_width},
 };
 
 /// Maximum height of each list, in points.
@@ -83,7 +84,7 @@ pub fn show(
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let modal = Modal::new(Id::unique("sharing")).frame(frame).show(ui, |ui| {
         fit_width(ui, 460.0);
-        ui.heading(format!("Share \u{201c}{}\u{201d}", dialog.name));
+        dialog_title(ui, &format!("Share \u{201c}{}\u{201d}", dialog.name));
         if !is_owner {
             ui.weak("Only owners can change who may use this watchlist.");
         }
@@ -142,7 +143,7 @@ fn find_people(
         if response.changed() && !dialog.query.trim().is_empty() {
             chosen.push(AccountCommand::FindPeople(dialog.query.trim().to_owned()));
         }
-        roles(ui, "role of the added person", combo_width, &mut dialog.role);
+        roles(ui, "Role of the added person", combo_width, &mut dialog.role);
     });
     let query = dialog.query.trim();
     if query.is_empty() {
@@ -201,7 +202,7 @@ fn show_entries(
                 continue;
             }
             let mut role = entry.role;
-            roles(ui, &format!("role of {}", user.name), 110.0, &mut role);
+            roles(ui, &format!("Role of {}", user.name), 110.0, &mut role);
             if role != entry.role {
                 set(Some(user.id), Some(role));
             }
@@ -219,7 +220,7 @@ fn show_entries(
             let mut role = everyone;
             let choices =
                 [None, Some(ListRole::Viewer), Some(ListRole::Editor)].map(|role| (role, name(role)));
-            choose(ui, "everyone", 110.0, &mut role, &choices);
+            choose(ui, "Role of everyone who is signed in", Some(110.0), &mut role, &choices);
             if role != everyone {
                 set(None, role);
             }
@@ -230,26 +231,8 @@ fn show_entries(
     });
 }
 
-fn roles(ui: &mut Ui, salt: &str, width: f32, role: &mut ListRole) {
+fn roles(ui: &mut Ui, label: &str, width: f32, role: &mut ListRole) {
     let choices =
         [ListRole::Viewer, ListRole::Editor, ListRole::Owner].map(|choice| (choice, role_name(choice)));
-    choose(ui, salt, width, role, &choices);
-}
-
-/// Draws a list that opens with the focus on the current choice, so that the arrow keys start there.
-fn choose<T: Copy + PartialEq>(ui: &mut Ui, salt: &str, width: f32, current: &mut T, choices: &[(T, &str)]) {
-    let name = choices.iter().find(|(choice, _)| choice == current).map_or("", |(_, name)| *name);
-    ComboBox::from_id_salt(salt).width(width).selected_text(name).show_ui(ui, |ui| {
-        let before = *current;
-        let shown =
-            choices.iter().map(|(choice, name)| (*choice, ui.selectable_label(*choice == before, *name)));
-        let shown: Vec<_> = shown.collect();
-        if let Some((choice, _)) = shown.iter().find(|(_, response)| response.clicked()) {
-            *current = *choice;
-            ui.close();
-        } else if !shown.iter().any(|(_, response)| response.has_focus()) {
-            let focused = shown.iter().find(|(choice, _)| *choice == before);
-            focused.into_iter().for_each(|(_, response)| response.request_focus());
-        }
-    });
+    choose(ui, label, Some(width), role, &choices);
 }

@@ -19,7 +19,7 @@ pub fn show(ui: &Ui) -> bool {
             // Fits into a small window with a large zoom.
             let room = ui.ctx().content_rect().size() - vec2(64.0, 140.0);
             ui.set_width(680.0_f32.min(room.x));
-            ui.heading(entry_of(&Command::ShowShortcuts).title);
+            theme::dialog_title(ui, entry_of(&Command::ShowShortcuts).title);
             // Keeps the title and the button visible.
             let height = room.y.clamp(60.0, 420.0);
             let mut scrolled =

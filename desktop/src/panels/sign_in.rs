@@ -9,7 +9,7 @@ use crate::{
     command::{AppCommand, Command, entry_of},
     store::sentence,
     text_field::select_all,
-    theme::{Palette, fit_width},
+    theme::{Palette, dialog_title, fit_width},
 };
 
 /// What a person has entered.
@@ -49,7 +49,7 @@ pub fn show(ui: &Ui, form: &mut SignInForm, account: &Account, palette: &Palette
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let modal = Modal::new(Id::unique("sign in")).frame(frame).show(ui, |ui| {
         fit_width(ui, 360.0);
-        ui.heading(format!("{title} to {host}"));
+        dialog_title(ui, &format!("{title} to {host}"));
         ui.horizontal_wrapped(|ui| {
             if lock(ui, security, palette).is_some() {
                 ui.weak(security.sentence());

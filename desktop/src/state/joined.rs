@@ -39,6 +39,11 @@ impl Joined {
         self.joining.needs_consent()
     }
 
+    /// Whether the person has to sign in before the server can be used.
+    pub fn is_signed_out(&self) -> bool {
+        self.account.user().is_none()
+    }
+
     /// Returns the account whose watchlists and edits the store has.
     pub fn store_of(&self) -> Option<UserId> {
         self.store_of
@@ -66,9 +71,9 @@ impl Joined {
                 }
                 AccountEvent::SignedOut => {
                     report_unsaved(self.joining.save_account(None), store, now);
-                    store.disconnected(SIGNED_OUT.to_owned(), None, now);
                     // The next person at this computer neither sees these watchlists nor adds to these edits.
                     self.use_store_of(None, store, separators, now);
+                    store.disconnected(SIGNED_OUT.to_owned(), None, now);
                     drained.disconnects = true;
                 }
             }

@@ -6,13 +6,14 @@ use shared::account::ListRole;
 
 use super::state::{AfterEditor, Window};
 use crate::{
-    command::{AppCommand, Command, DialogKind, When, refusal_of_role},
+    account::AccountCommand,
+    command::{AppCommand, Command, DialogKind, Menu, When, refusal_of_role},
     follow::Link,
     panels::{
         account::AccountDialog, dialogs::Dialog, history::HistoryPanel, palette::CommandPalette,
         sharing::SharingDialog,
     },
-    state::AppState,
+    state::{AppState, Joined},
 };
 
 /// Returns why the person's role on a command's watchlist does not suffice.
@@ -81,6 +82,10 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         Command::OpenListPicker => window.overlays.palette = Some(CommandPalette::of_watchlists()),
         Command::OpenMenu(menu) if window.grid.editor().is_some() => {
             window.leave_editor_then(AfterEditor::OpenMenu(menu));
+        }
+        // Nobody's account has a menu.
+        Command::OpenMenu(Menu::Account) if state.joined.as_ref().is_some_and(Joined::is_signed_out) => {
+            dispatch(AppCommand::Account(AccountCommand::OpenSignIn), window, state, now);
         }
         Command::OpenMenu(menu) => window.keyboard.menu = Some(menu),
         Command::FocusRegion { is_next } if window.grid.editor().is_some() => {

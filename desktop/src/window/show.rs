@@ -24,7 +24,9 @@ use crate::{
     follow::{LinkUpdate, Place},
     grid::{self, GridView},
     panels::{
-        account as account_panel, history, joining, notices, palette, sharing, shortcuts,
+        account as account_panel,
+        dialogs::Dialog,
+        history, joining, notices, palette, sharing, shortcuts,
         sign_in::{self, SignInForm},
         status::{self, Status},
         top_bar,
@@ -179,7 +181,11 @@ impl Window {
     }
 
     fn show_dialog(&mut self, ui: &Ui, state: &AppState, now: Duration, commands: &mut Vec<Command>) {
-        let Some(dialog) = self.overlays.dialog.take() else { return };
+        let is_restored = |dialog: &Dialog| {
+            let lists = state.store.replica().summaries().unwrap_or_default();
+            dialog.deleted_list().is_some_and(|deleted| lists.iter().any(|list| list.watchlist == deleted))
+        };
+        let Some(dialog) = self.overlays.dialog.take().filter(|dialog| !is_restored(dialog)) else { return };
         let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);
         let (dialog, asked) = dialog.show(ui, now, offline);
         self.overlays.dialog = dialog;

@@ -170,6 +170,8 @@ impl Headless {
         self.ctx.enable_accesskit();
         (0..3).for_each(|_| self.draw(RawInput::default()));
         let nodes = self.tree.iter().flat_map(|tree| &tree.nodes);
+        let is_unnamed = |node: &Node| node.role() == Role::Dialog && node.label().is_none();
+        assert!(!nodes.clone().any(|(_, node)| is_unnamed(node)), "a dialog has no name");
         let controls = nodes.filter(|(_, node)| node.supports_action(Action::Focus) && !node.is_disabled());
         let name = |node: &Node| {
             let value = node.value().filter(|_| node.role() != Role::TextInput);

@@ -129,6 +129,10 @@ fn a_person_signs_in_after_a_wrong_password_and_signs_out() {
     let asked = headless
         .find("Your session has ended. Your changes are kept here and will be sent once you have signed in.");
     assert_eq!(asked, None, "the person has ended it");
+    headless.click("Not now");
+    assert!(headless.find("Not signed in").is_some(), "the bar says so");
+    headless.key(Modifiers::ALT, Key::A);
+    wait_until_asked(&mut headless);
     headless.stop();
 }
 

@@ -7,7 +7,7 @@ use shared::ids::WatchlistId;
 
 use crate::{
     command::{AppCommand, Command, RESTORE_WATCHLIST, entry_of},
-    theme::fit_width,
+    theme::{dialog_title, fit_width},
 };
 
 /// Time after which keys close a message that has interrupted typing.
@@ -31,6 +31,8 @@ pub struct Deleted {
 pub(super) enum Answer {
     /// Executes a command and closes the dialog.
     Execute(AppCommand),
+    /// Executes a command; the dialog stays.
+    Ask(AppCommand),
     /// Closes the dialog.
     Close,
 }
@@ -46,7 +48,7 @@ pub(super) fn show_delete(
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     let modal = Modal::new(Id::unique("dialog")).frame(frame).show(ui, |ui| {
         fit_width(ui, 400.0);
-        ui.heading(title);
+        dialog_title(ui, title);
         ui.label(question);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             is_confirmed = ui.button(entry_of(&Command::DeleteShownList).short).clicked();
@@ -79,7 +81,7 @@ pub(super) fn show_deleted(
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(16);
     Modal::new(Id::unique("message")).frame(frame).show(ui, |ui| {
         fit_width(ui, 400.0);
-        ui.heading(title);
+        dialog_title(ui, title);
         let what = if deleted.is_deleted { "was deleted" } else { "is no longer shared with you" };
         let during = match typed {
             "" => String::new(),
@@ -87,12 +89,18 @@ pub(super) fn show_deleted(
         };
         let text = format!("Watchlist{name} {what}{during}.");
         ui.add(egui::Label::new(text).selectable(true).wrap());
+        let mut first = None;
         ui.horizontal(|ui| {
-            if !typed.is_empty() && ui.button("Copy text").clicked() {
-                ui.copy_text(typed.to_owned());
+            if !typed.is_empty() {
+                let copy = ui.button("Copy text");
+                first = Some(copy.id);
+                if copy.clicked() {
+                    ui.copy_text(typed.to_owned());
+                }
             }
             if deleted.is_deleted && ui.button(RESTORE_WATCHLIST).clicked() {
-                answer = Some(Answer::Execute(AppCommand::Restore(deleted.watchlist)));
+                // The message stays until the watchlist is there again: it has the typed text.
+                answer = Some(Answer::Ask(AppCommand::Restore(deleted.watchlist)));
             }
             if ui.button("Close").clicked() {
                 answer = Some(Answer::Close);
@@ -106,6 +114,13 @@ pub(super) fn show_deleted(
         if is_typing {
             deleted.at = now;
         }
+        // Enter may end a value that is typed without looking: a button has the focus only while nothing is
+        // typed.
+        ui.memory_mut(|memory| match (memory.focused(), first) {
+            (Some(focused), _) if is_typing => memory.surrender_focus(focused),
+            (None, Some(first)) if may_close => memory.request_focus(first),
+            _ => {}
+        });
         let is_escaped = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
         if may_close && !is_typing && is_escaped {
             answer.get_or_insert(Answer::Close);

@@ -1,7 +1,8 @@
 //! The menus of the top bar: the settings, and the link to other windows.
 
 use egui::{
-    Atom, Button, Color32, Id, Popup, Sense, SetOpenCommand, Shape, Stroke, Ui, accesskit::Toggled, vec2,
+    Atom, Button, Color32, Id, Popup, Response, Sense, SetOpenCommand, Shape, Stroke, Ui, accesskit::Toggled,
+    vec2,
 };
 
 use crate::{
@@ -20,13 +21,14 @@ use crate::{
 /// Maximum number of characters shown of a name.
 const MAX_NAME_CHARS: usize = 16;
 
-/// Opens a menu of the bar if a key has requested it.
-pub(super) fn with_keys<'a>(popup: Popup<'a>, menu: Menu, window: &WindowView<'_>, ui: &Ui) -> Popup<'a> {
-    if window.menu != Some(menu) {
-        return popup;
+/// Returns the menu of a button of the bar. A key that opens it moves the focus into it.
+pub(super) fn menu_of<'a>(button: &'a Response, menu: Menu, window: &WindowView<'_>) -> Popup<'a> {
+    let popup = Popup::menu(button);
+    let is_pressed = button.clicked() && !button.ctx.input(|input| input.pointer.any_click());
+    if is_pressed || window.menu == Some(menu) {
+        open_with_keys(&button.ctx);
     }
-    open_with_keys(ui.ctx());
-    popup.open_memory(SetOpenCommand::Bool(true))
+    if window.menu == Some(menu) { popup.open_memory(SetOpenCommand::Bool(true)) } else { popup }
 }
 
 /// Draws the button that links the window with others. Returns its id.
@@ -55,7 +57,7 @@ pub(super) fn show_link(
     });
     let hint = format!("{} ({})", entry.description, entry.key());
     let response = response.on_hover_text(hint);
-    with_keys(Popup::menu(&response), Menu::Link, window, ui).show(|ui| {
+    menu_of(&response, Menu::Link, window).show(|ui| {
         scrolling_menu(ui, |ui| {
             choice(ui, group.is_none(), None, Command::Link(None), commands);
             for other in Group::ALL {
@@ -76,7 +78,7 @@ pub(super) fn show_settings(
 ) {
     let entry = entry_of(&Command::OpenMenu(Menu::Settings));
     let button = ui.add(Button::new(entry.title).frame_when_inactive(false)).on_hover_text(entry.key());
-    let popup = with_keys(Popup::menu(&button), Menu::Settings, window, ui);
+    let popup = menu_of(&button, Menu::Settings, window);
     popup.show(|ui| scrolling_menu(ui, |ui| settings_menu(ui, window, state, commands)));
 }
 
@@ -91,7 +93,7 @@ pub(super) fn show_account(
     let entry = entry_of(&Command::OpenMenu(Menu::Account));
     let button = Button::new(shortened(&user.name)).frame_when_inactive(false);
     let button = ui.add(button).on_hover_text(format!("{}: {} ({})", entry.title, user.name, entry.key()));
-    let popup = with_keys(Popup::menu(&button), Menu::Account, window, ui);
+    let popup = menu_of(&button, Menu::Account, window);
     popup.show(|ui| {
         scrolling_menu(ui, |ui| {
             let own = [

@@ -6,7 +6,7 @@ use egui::{
 use jiff::tz::TimeZone;
 use shared::{ids::WatchlistId, number::Separators, wire::server::DeletedSummary};
 
-use super::menus::with_keys;
+use super::menus::menu_of;
 use crate::{
     command::{
         AppCommand, Command, DialogKind, GridCommand, Menu, RESTORE_WATCHLIST, Scope, entry_of, menu_items,
@@ -79,7 +79,7 @@ pub(super) fn show(
     }
     let entry = entry_of(&Command::OpenMenu(Menu::New));
     let plus = plus.on_hover_text(entry.hint());
-    with_keys(Popup::menu(&plus), Menu::New, window, ui).show(|ui| {
+    menu_of(&plus, Menu::New, window).show(|ui| {
         scrolling_menu(ui, |ui| {
             let new = [DialogKind::NewWatchlist, DialogKind::Import].map(Command::OpenDialog);
             commands.extend(menu_items(ui, &[&new], &window.conditions(state)));

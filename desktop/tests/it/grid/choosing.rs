@@ -165,7 +165,8 @@ fn only_enter_and_the_buttons_answer_a_question() {
         harness.others(&[change]);
         harness.key(Key::Enter);
     };
-    let questions: [(&str, &dyn Fn(&mut GridHarness)); 4] = [
+    type Ask<'a> = &'a dyn Fn(&mut GridHarness);
+    let questions: [(&str, Ask<'_>); 4] = [
         ("Replace bob\u{2019}s 70.00 with 21.00?", &|harness| {
             change(harness, Change::set(row(2), &"price".into(), Literal::from("70")));
         }),

@@ -1,0 +1,41 @@
+//! A button that opens a list of choices.
+
+use egui::{ComboBox, Ui};
+
+/// Draws a list that opens with the focus on the current choice, so that the arrow keys start there. The focus
+/// returns to the button when keys close the list.
+pub(super) fn choose<T: Clone + PartialEq>(
+    ui: &mut Ui,
+    label: &str,
+    width: Option<f32>,
+    current: &mut T,
+    choices: &[(T, &str)],
+) {
+    let name = choices.iter().find(|(choice, _)| choice == current).map_or("", |(_, name)| *name);
+    let list = ComboBox::from_id_salt(label).selected_text(name);
+    let list = match width {
+        Some(width) => list.width(width),
+        None => list,
+    };
+    let shown = list.show_ui(ui, |ui| {
+        let before = current.clone();
+        let items: Vec<_> = choices
+            .iter()
+            .map(|(choice, name)| (choice, ui.selectable_label(*choice == before, *name)))
+            .collect();
+        if let Some((choice, _)) = items.iter().find(|(_, response)| response.clicked()) {
+            current.clone_from(choice);
+            ui.close();
+        } else if !items.iter().any(|(_, response)| response.has_focus()) {
+            let focused = items.iter().find(|(choice, _)| **choice == before);
+            focused.into_iter().for_each(|(_, response)| response.request_focus());
+        }
+    });
+    ui.ctx().accesskit_node_builder(shown.response.id, |node| node.set_label(label));
+    let is_open = shown.inner.is_some();
+    let id = shown.response.id.with("was open");
+    let was_open = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, false), is_open));
+    if was_open && !is_open && !ui.input(|input| input.pointer.any_click()) {
+        shown.response.request_focus();
+    }
+}
