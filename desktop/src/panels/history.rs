@@ -8,7 +8,10 @@ mod view;
 use std::{collections::BTreeSet, ops::Range};
 
 use egui::{
-    Align, Id, Label, Layout, Panel, RichText, Sense, Ui, collapsing_header::paint_default_icon, vec2,
+    Align, Event, EventFilter, Id, Key, Label, Layout, Modifiers, Panel, RichText, Sense, Ui,
+    accesskit::{Action, ActionRequest, TreeId},
+    collapsing_header::paint_default_icon,
+    vec2,
 };
 use egui_extras::{Column, TableBuilder, TableRow};
 use shared::{
@@ -122,6 +125,7 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &m
     let max_width = (ui.available_width() * MAX_SHARE).max(MIN_WIDTH);
     // A window that was small does not leave the panel narrow: its width is kept apart.
     let id = Id::unique("history").with(max_width < WIDTH);
+    resize_with_keys(ui, ui.scope_id().with(id).with("__resize"));
     let side = Panel::right(id).default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
     side.frame(frame).show(ui, |ui| {
         let area = ui.max_rect();
@@ -162,6 +166,28 @@ fn filters(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>) {
         let known = people.into_iter().flatten().map(|(user, name)| (Some(*user), &**name));
         let choices: Vec<_> = std::iter::once((None, "Everyone")).chain(known).collect();
         choose(ui, "Changes by", None, &mut panel.user, &choices);
+    });
+}
+
+/// Lets the arrow keys move the edge of the panel, as a screen reader does. egui gives the edge the focus, but
+/// no keys.
+fn resize_with_keys(ui: &Ui, edge: Id) {
+    if !ui.memory(|memory| memory.has_focus(edge)) {
+        return;
+    }
+    let keeps_arrows = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(edge, keeps_arrows));
+    ui.input_mut(|input| {
+        for (key, action) in [(Key::ArrowLeft, Action::Increment), (Key::ArrowRight, Action::Decrement)] {
+            for _ in 0..input.count_and_consume_key(Modifiers::NONE, key) {
+                input.events.push(Event::AccessKitActionRequest(ActionRequest {
+                    action,
+                    target_tree: TreeId::ROOT,
+                    target_node: edge.accesskit_id(),
+                    data: None,
+                }));
+            }
+        }
     });
 }
 

@@ -391,3 +391,48 @@ fn nothing_in_the_bar_moves_with_the_round_trip_and_the_palette_keeps_its_place(
     assert_eq!(headless.find("Command"), Some(before), "with the reason");
     headless.stop();
 }
+
+#[test]
+fn a_menu_that_is_opened_on_its_button_takes_the_focus() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    for (button, first) in [("Settings", "System theme"), ("Link windows", "Not linked")] {
+        headless.key(Modifiers::NONE, Key::F6);
+        for _ in 0..10 {
+            if headless.focused().as_deref() == Some(button) {
+                break;
+            }
+            headless.key(Modifiers::NONE, Key::Tab);
+        }
+        assert_eq!(headless.focused().as_deref(), Some(button));
+        headless.key(Modifiers::NONE, Key::Enter);
+        assert_eq!(headless.focused().as_deref(), Some(first));
+        headless.key(Modifiers::NONE, Key::F6);
+        assert_eq!(headless.focused().as_deref(), Some(first), "the menu keeps it");
+        headless.key(Modifiers::NONE, Key::Escape);
+        headless.key(Modifiers::NONE, Key::Escape);
+    }
+    headless.stop();
+}
+
+#[test]
+fn arrow_keys_move_the_edge_of_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    headless.execute(Command::ToggleHistory);
+    headless.key(Modifiers::NONE, Key::F6);
+    for _ in 0..20 {
+        if headless.focused().as_deref() == Some("Resize panel") {
+            break;
+        }
+        headless.key(Modifiers::NONE, Key::Tab);
+    }
+    let before = headless.find("Resize panel").unwrap();
+    (0..2).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowLeft));
+    assert_eq!(headless.focused().as_deref(), Some("Resize panel"));
+    let wider = headless.find("Resize panel").unwrap();
+    assert!(wider.x < before.x - 20.0, "{wider} {before}");
+    (0..2).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowRight));
+    assert_eq!(headless.find("Resize panel"), Some(before));
+    headless.stop();
+}

@@ -303,3 +303,47 @@ fn sessions_are_listed_and_ended_and_the_password_is_changed() {
     here.stop();
     there.stop();
 }
+
+/// Presses Tab until a control has the focus.
+fn tab_to(headless: &mut Headless, control: &str) {
+    wait_for(control, || {
+        let is_there = headless.focused().as_deref() == Some(control);
+        if !is_there {
+            headless.key(Modifiers::NONE, Key::Tab);
+        }
+        is_there.then_some(())
+    });
+}
+
+#[test]
+fn the_dialogs_about_the_account_keep_the_focus() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    desk.add("bob");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = signed_in(&desk, folder.path(), "ann");
+    let list = import(&mut headless);
+    headless.execute(Command::OpenAccount);
+    assert_eq!(headless.focused().as_deref(), Some("Close"));
+    tab_to(&mut headless, "Change password\u{2026}");
+    headless.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(headless.focused().as_deref(), Some("Old password"));
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.key(Modifiers::NONE, Key::Escape);
+
+    share(&mut headless, list, "bob", Some(ListRole::Editor));
+    headless.execute(Command::ShareShownList);
+    wait_for("bob", || headless.find("Remove bob"));
+    for (list, key, choice) in [
+        ("Role of bob", Key::ArrowUp, "Can view"),
+        ("Role of everyone who is signed in", Key::ArrowDown, "Can view"),
+    ] {
+        tab_to(&mut headless, list);
+        headless.key(Modifiers::NONE, Key::Enter);
+        headless.key(Modifiers::NONE, key);
+        assert_eq!(headless.focused().as_deref(), Some(choice));
+        headless.key(Modifiers::NONE, Key::Enter);
+        assert_eq!(headless.focused().as_deref(), Some(list), "it is closed");
+    }
+    headless.stop();
+}

@@ -124,6 +124,11 @@ fn opening_the_filter_row_focuses_it_and_enter_returns_to_the_rows() {
     harness.key(Key::ArrowDown);
     assert_eq!(harness.focused().as_deref(), Some("Price of BBB"));
     harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    harness.key(Key::ArrowDown);
+    harness.key(Key::ArrowUp);
+    assert_eq!(harness.focused().as_deref(), Some("Price of AAA"), "Down leads to the rows as Enter does");
+    harness.key(Key::ArrowDown);
+    harness.keys(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     harness.text("=20");
     assert_eq!(
         harness.symbols(),
