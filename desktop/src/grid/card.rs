@@ -190,7 +190,7 @@ fn paint(ui: &Ui, row: RowId, view: &GridView<'_>, cell: Rect, content: Content<
                         }
                     });
                 } else if is_offline {
-                    let text = "Changes are not available offline.";
+                    let text = "Recent changes are not available offline.";
                     ui.label(muted(text.to_owned()));
                 } else if shows_no_changes {
                     ui.label(muted("No changes yet.".to_owned()));

@@ -8,7 +8,7 @@ mod note;
 mod picker;
 
 use egui::{
-    Align2, Id, Rangef, Rect, Stroke, StrokeKind, TextEdit, Ui, pos2,
+    Align2, Color32, Event, Id, Rangef, Rect, Stroke, StrokeKind, TextEdit, Ui, pos2,
     text::{CCursor, CCursorRange},
     vec2,
 };
@@ -45,6 +45,9 @@ const MIN_EDITOR_WIDTH: f32 = 96.0;
 /// Minimum width of the editor of a time, in points. Its text is longer than the one in the cell.
 const MIN_TIME_EDITOR_WIDTH: f32 = 168.0;
 
+/// Room for the caret beside the text, in points.
+const CARET_ROOM: f32 = 4.0;
+
 /// Shows the open editor and handles its keys. Returns the edit once it is closed, and `None` while it stays
 /// open.
 pub(super) fn show(
@@ -80,7 +83,7 @@ pub(super) fn show(
     if let Some(column) = layout.column(&editor.cursor.column) {
         editor.last_column = Rangef::new(column.left, column.left + column.width);
     }
-    let rect = editor_rect(&editor, &kind, layout);
+    let rect = editor_rect(ui, &editor, &kind, layout);
     if editor.refused.is_some() && is_corrected(ui, rect) {
         editor.refused = None;
     }
@@ -138,6 +141,9 @@ fn take_keys(
     view: &GridView<'_>,
 ) -> Keys {
     // The key that opened the editor is not input for it.
+    if kind.is_numeric() {
+        join_pasted_lines(ui);
+    }
     let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
     let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, editor, kind, view) };
     editing.reclaims_focus = keys.escape || keys.commit.is_some();
@@ -150,6 +156,23 @@ fn take_keys(
     }
     keys.commit = keys.commit.filter(|how| !editor.has_question() || how.answers());
     keys
+}
+
+/// Separates the cells of a pasted text, so that several numbers do not become one. The text field would put
+/// spaces between them, which may also group digits.
+fn join_pasted_lines(ui: &Ui) {
+    ui.input_mut(|input| {
+        for event in &mut input.events {
+            if let Event::Paste(text) = event {
+                *text = text
+                    .trim_end()
+                    .split(['\r', '\n', '\t'])
+                    .filter(|cell| !cell.is_empty())
+                    .collect::<Vec<_>>()
+                    .join("; ");
+            }
+        }
+    });
 }
 
 /// Moves the cursor on from a row that was brought back: to the row that has taken its place at an index, or
@@ -204,7 +227,7 @@ fn field_id(ui: &Ui) -> Id {
 /// Whether the person corrects the text, by a key that no typing of a list of figures has or with the
 /// pointer.
 fn is_corrected(ui: &Ui, rect: Rect) -> bool {
-    use egui::{Event, Key};
+    use egui::Key;
     let corrects = |event: &Event| match event {
         Event::Key { key, pressed: true, .. } => {
             matches!(
@@ -224,7 +247,7 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
     let id = field_id(ui);
     let before = editor.text.clone();
     // The same text may be typed again, in place of itself.
-    let is_typed = ui.input(|input| input.events.iter().any(|event| matches!(event, egui::Event::Text(_))));
+    let is_typed = ui.input(|input| input.events.iter().any(|event| matches!(event, Event::Text(_))));
     // Digits keep the position that they have in the cell.
     let (align, right) = if kind.is_numeric() {
         (Align2::RIGHT_CENTER, PADDING + ARROW)
@@ -313,13 +336,15 @@ fn move_after_commit(
     scroll.reveal_next = true;
 }
 
-/// Returns the editor's rectangle: over its cell, or at the nearest edge of the body if the cell is scrolled
-/// away.
-fn editor_rect(editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
+/// Returns the editor's rectangle: over its cell and as wide as its text, or at the nearest edge of the body if
+/// the cell is scrolled away.
+fn editor_rect(ui: &Ui, editor: &Editor, kind: &ColumnKind, layout: &Layout) -> Rect {
     let is_frozen = layout.column(&editor.cursor.column).is_some_and(|column| column.frozen);
     let room = if is_frozen { layout.body } else { layout.body.with_min_x(layout.frozen_right) };
     let Rangef { min, max } = editor.last_column;
     let narrowest = if *kind == ColumnKind::Time { MIN_TIME_EDITOR_WIDTH } else { MIN_EDITOR_WIDTH };
+    let text = ui.painter().layout_no_wrap(editor.text.clone(), theme::strong(), Color32::WHITE).size().x;
+    let narrowest = narrowest.max(text + 2.0 * PADDING + ARROW + CARET_ROOM);
     let wider = (narrowest - (max - min)).max(0.0);
     let (min, max) = if kind.is_numeric() { (min - wider, max) } else { (min, max + wider) };
     let width = (max - min).min(room.width());

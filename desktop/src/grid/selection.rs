@@ -17,8 +17,7 @@ const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell t
 /// Why nothing is typed into the column that has slid under the cursor.
 const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a cell to go on.";
 /// Why nothing is typed into another watchlist.
-const LIST_GONE: &str =
-    "This is another watchlist than the one that you were typing in. Choose a cell to go on.";
+const LIST_GONE: &str = "You were typing in another watchlist. Choose a cell to go on.";
 /// Why nothing is typed into the column that takes the place of the one in which a run of Tabs began.
 const FIRST_COLUMN_REMOVED: &str =
     "The column in which you began to type was removed. Choose a cell to go on.";

@@ -101,7 +101,8 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
         .constrain_to(room)
         .show(ui.ctx(), |ui| {
             frame.show(ui, |ui| {
-                ui.horizontal(|ui| {
+                ui.set_max_width(room.width() - 2.0 * MARGIN);
+                ui.horizontal_wrapped(|ui| {
                     ui.spacing_mut().button_padding = vec2(6.0, 2.0);
                     if let Some(hint) = &note.hint {
                         ui.label(RichText::new(hint).font(theme::small()).color(view.palette.muted));

@@ -524,3 +524,50 @@ fn a_key_right_after_enter_moves_the_cursor_and_not_the_focus() {
         }
     }
 }
+
+#[test]
+fn the_editor_is_as_wide_as_a_long_number() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.text("1");
+    let before = harness.0.get_by_label("Edit Price").rect();
+    harness.text("23456789012345.6789");
+    let after = harness.0.get_by_label("Edit Price").rect();
+    assert!(after.width() > before.width() && after.width() > 130.0, "{before} {after}");
+    assert!((after.right() - before.right()).abs() < 0.5, "the digits keep their place");
+}
+
+#[test]
+fn several_numbers_pasted_into_the_editor_do_not_become_one() {
+    for pasted in ["99\n100\n", "99\t100"] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        harness.key(Key::F2);
+        harness.keys(Modifiers::COMMAND, Key::A);
+        harness.paste(pasted);
+        harness.key(Key::Enter);
+        assert_eq!(harness.editor().as_deref(), Some("99; 100"));
+        assert!(harness.app().edits.is_empty());
+    }
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.key(Key::F2);
+    harness.keys(Modifiers::COMMAND, Key::A);
+    harness.paste("99\r\n");
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of AAA"), "99.00", "one copied cell");
+}
+
+#[test]
+fn a_question_beside_the_editor_fits_into_a_small_window() {
+    let mut harness = three_rows();
+    harness.0.set_size(egui::vec2(320.0, 200.0));
+    harness.go(1, PRICE);
+    harness.text("21");
+    harness.others(&[Change::remove(row(2), None)]);
+    harness.key(Key::Enter);
+    for button in ["Bring it back Enter", "Copy text", "Discard Esc"] {
+        let rect = harness.0.get_by_label(button).rect();
+        assert!(rect.left() >= 0.0 && rect.right() <= 320.0 && rect.bottom() <= 200.0, "{button} {rect}");
+    }
+}

@@ -262,7 +262,7 @@ fn a_key_shows_the_card_at_the_cursor_until_it_moves() {
 #[test]
 fn a_card_reports_a_missing_connection_or_an_unchanged_cell() {
     for (request, text) in [
-        (RequestState::Offline, "Changes are not available offline."),
+        (RequestState::Offline, "Recent changes are not available offline."),
         (RequestState::Answered, "No changes yet."),
     ] {
         let mut harness = three_rows();
