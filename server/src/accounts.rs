@@ -5,6 +5,7 @@
 //! stored first.
 
 pub mod audit;
+mod denials;
 mod directory;
 mod local;
 mod manage;

@@ -8,6 +8,7 @@ use shared::{
     rejection::{Code, Rejection},
     wire::account_api::{AddToken, ChangeAccount, Hidden},
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -24,6 +25,8 @@ use crate::access::{Caller, Credential};
 
 /// Maximum number of accounts, and of tokens.
 const MAX_RECORDS: usize = 10_000;
+/// Maximum number of characters of what was denied, in the audit log.
+const DENIED_CHARACTERS: usize = 200;
 
 impl Accounts {
     fn check_administer(&self, caller: &Caller) -> Result<(), Rejection> {
@@ -269,6 +272,22 @@ impl Accounts {
     ) -> Result<(), Rejection> {
         let entry = self.entry(&caller.name, address, event);
         self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))
+    }
+
+    /// Adds to the audit log that a caller may not do something, unless that was added a short time ago. If it
+    /// cannot be stored, the server's log says why, and the refusal stands.
+    pub fn record_denial(self: &Arc<Self>, caller: &Caller, address: Option<IpAddr>, what: &str) {
+        let what: String = what.chars().take(DENIED_CHARACTERS).collect();
+        if !self.denials().is_due(caller.user, &what, Instant::now()) {
+            return;
+        }
+        let entry = self.entry(&caller.name, address, Event::Denied { what });
+        let accounts = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = accounts.store(Vec::new(), vec![entry]).await {
+                drop(unavailable(&error));
+            }
+        });
     }
 }
 

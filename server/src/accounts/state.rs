@@ -21,6 +21,7 @@ use tracing::warn;
 
 use super::{
     audit::{Entry, Event},
+    denials::Denials,
     directory::{Directory, Lifetimes, LiveSession, LiveToken},
     local::LocalAccount,
     password::HashingMemory,
@@ -58,6 +59,7 @@ pub struct Accounts {
     /// Grows when what accounts may use has changed.
     changed: watch::Sender<u64>,
     pub(super) throttle: Mutex<Throttle>,
+    denials: Mutex<Denials>,
     hashing: Arc<Hashing>,
     pub(super) lifetimes: Lifetimes,
     pub(super) clock: Clock,
@@ -145,6 +147,7 @@ impl Accounts {
             changing: sync::Mutex::default(),
             changed: watch::channel(0).0,
             throttle: Mutex::default(),
+            denials: Mutex::default(),
             hashing: Arc::new(Hashing::new()),
             lifetimes,
             clock,
@@ -365,6 +368,10 @@ impl Accounts {
 
     pub(super) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
         self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn denials(&self) -> MutexGuard<'_, Denials> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Creates an entry of the audit log.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header, uri::Authority},
+    http::{HeaderMap, StatusCode, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -51,8 +51,14 @@ pub(super) async fn authenticate(
     let budget = context.budgets.of(caller.user);
     request.extensions_mut().insert(budget);
     request.extensions_mut().insert(client);
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+    request.extensions_mut().insert(caller.clone());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN {
+        let what = format!("{method} {}", uri.path());
+        context.session.hub.accounts().record_denial(&caller, Some(client.origin.address), &what);
+    }
+    response
 }
 
 /// Rejects requests that a page of another site sent.
@@ -96,7 +102,11 @@ fn check_site(context: &HttpContext, request: &Request) -> Result<(), Problem> {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         return Err(Problem::foreign_host(host));
     }
-    if is_own_origin(headers) { Ok(()) } else { Err(Problem::foreign_origin()) }
+    if is_own_origin(headers, client(context, request).is_encrypted) {
+        Ok(())
+    } else {
+        Err(Problem::foreign_origin())
+    }
 }
 
 /// Returns the token of the `Authorization` header, if there is one. A header that has no token counts as an
@@ -160,12 +170,16 @@ impl OwnNames<'_> {
     }
 }
 
-/// Whether a request comes from a program, which sends no `Origin`, or from a page of this server.
-fn is_own_origin(headers: &HeaderMap) -> bool {
+/// Whether a request comes from a program, which sends no `Origin`, or from a page of this server. A page that
+/// somebody on the network may have changed is not one of an encrypted server.
+fn is_own_origin(headers: &HeaderMap, is_encrypted: bool) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     headers.get_all(header::ORIGIN).into_iter().all(|origin| {
-        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-        origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        origin.zip(host).is_some_and(|((scheme, origin), host)| {
+            // A proxy may have encrypted what arrives without encryption.
+            (scheme.eq_ignore_ascii_case("https") || !is_encrypted) && origin.eq_ignore_ascii_case(host)
+        })
     })
 }
 
@@ -240,15 +254,20 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_rejected() {
-        for (origin, is_own) in
-            [("http://evil.example", false), ("null", false), ("http://127.0.0.1:7878", true)]
-        {
+        for (origin, is_encrypted, is_own) in [
+            ("http://evil.example", false, false),
+            ("null", false, false),
+            ("http://127.0.0.1:7878", false, true),
+            ("https://127.0.0.1:7878", true, true),
+            ("http://127.0.0.1:7878", true, false),
+            ("https://127.0.0.1:7878", false, true),
+        ] {
             let given = headers(&[(header::HOST, "127.0.0.1:7878"), (header::ORIGIN, origin)]);
-            assert_eq!(is_own_origin(&given), is_own, "{origin}");
+            assert_eq!(is_own_origin(&given, is_encrypted), is_own, "{origin} {is_encrypted}");
         }
-        assert!(is_own_origin(&HeaderMap::new()), "programs send no origin");
+        assert!(is_own_origin(&HeaderMap::new(), true), "programs send no origin");
         assert!(
-            !is_own_origin(&headers(&[(header::ORIGIN, "http://127.0.0.1:7878")])),
+            !is_own_origin(&headers(&[(header::ORIGIN, "http://127.0.0.1:7878")]), false),
             "there is no host to compare"
         );
     }

@@ -14,7 +14,7 @@ use shared::wire::codec::Encoding;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
-use super::{connection_limit::Place, context::HttpContext, problem::Problem};
+use super::{connection_limit::Place, context::HttpContext, origin::Client, problem::Problem};
 use crate::{
     access::Caller,
     channel::ConnectionId,
@@ -25,6 +25,7 @@ use crate::{
 pub(super) async fn upgrade(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
+    Extension(client): Extension<Client>,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
@@ -43,7 +44,7 @@ pub(super) async fn upgrade(
     let limit = context.session.settings.limits.message_bytes;
     let connection = ConnectionId(context.next_connection.fetch_add(1, Ordering::Relaxed));
     let upgrading = hyper::upgrade::on(&mut request);
-    let peer = Peer { connection, caller, encoding };
+    let peer = Peer { connection, caller, address: Some(client.origin.address), encoding };
     context.tasks.spawn(async move {
         // The connection has its place until the session ends.
         let _place = place;

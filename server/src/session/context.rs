@@ -1,8 +1,8 @@
 //! Dependencies of sessions.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use shared::wire::codec::Encoding;
+use shared::{ids::WatchlistId, wire::codec::Encoding};
 use tokio_util::sync::CancellationToken;
 
 use super::lists::EncodedLists;
@@ -24,13 +24,23 @@ pub struct SessionContext {
 }
 
 /// The other end of a connection.
+#[derive(Clone, Debug)]
 pub struct Peer {
     /// The connection's id.
     pub connection: ConnectionId,
     /// The authenticated caller.
     pub caller: Caller,
+    /// The address that it connects from, if it is known.
+    pub address: Option<IpAddr>,
     /// The encoding of its messages.
     pub encoding: Encoding,
+}
+
+impl Peer {
+    /// Adds to the audit log that the caller may not do something with a watchlist.
+    pub(super) fn record_denial(&self, hub: &Hub, message: &str, watchlist: WatchlistId) {
+        hub.accounts().record_denial(&self.caller, self.address, &format!("{message} {watchlist}"));
+    }
 }
 
 impl SessionContext {

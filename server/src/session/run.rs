@@ -387,15 +387,15 @@ impl Session {
                 self.run_request(socket, queued.map(|()| Finished::Queued)).await
             }
             ClientMessage::Create(create) => {
-                let created = manage::create(hub.clone(), caller.clone(), create);
+                let created = manage::create(hub.clone(), self.peer.clone(), create);
                 self.run_request(socket, created.map(Finished::Managed)).await
             }
             ClientMessage::Delete(delete) => {
-                let deleted = manage::delete(hub.clone(), caller.clone(), delete);
+                let deleted = manage::delete(hub.clone(), self.peer.clone(), delete);
                 self.run_request(socket, deleted.map(Finished::Managed)).await
             }
             ClientMessage::Restore(restore) => {
-                let restored = manage::restore(hub.clone(), caller.clone(), restore);
+                let restored = manage::restore(hub.clone(), self.peer.clone(), restore);
                 self.run_request(socket, restored.map(Finished::Managed)).await
             }
             ClientMessage::DeletedLists(request) => {
@@ -454,6 +454,10 @@ impl Session {
         let list = open.map_or_else(|| self.context.hub.connect(&self.peer.caller, watchlist), Ok);
         let rejection = match list.and_then(|list| Ok((list.rights()?, list))) {
             Ok((rights, list)) => {
+                if changes.as_ref().is_ok_and(|changes| rights.check_edit(changes).is_err()) {
+                    // The room refuses it, and keeps that answer for a repeat.
+                    self.peer.record_denial(&self.context.hub, "edit", watchlist);
+                }
                 let reply = Reply::Connection(self.answers.clone(), self.withheld.clone());
                 self.in_flight += 1;
                 let client = self.client;

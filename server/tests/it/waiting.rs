@@ -59,7 +59,7 @@ impl Connected {
         let (far, _) = listener.accept().await.unwrap();
         tokio::spawn(async move {
             let encoding = Encoding::Json;
-            let peer = Peer { connection: ConnectionId(1), caller: admin(), encoding };
+            let peer = Peer { connection: ConnectionId(1), caller: admin(), address: None, encoding };
             let socket = Socket::new(far, peer.encoding, 1 << 20, context.silence());
             session::run(context, peer, socket).await;
         });

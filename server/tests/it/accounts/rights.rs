@@ -9,7 +9,7 @@ use shared::wire::client::ClientMessage;
 use uuid::Uuid;
 
 use super::people::{Desk, PASSWORD, Proof};
-use crate::support::{Client, insert};
+use crate::support::{Client, insert, wait_for};
 
 /// The callers, in the order of the table.
 const CALLERS: [&str; 8] =
@@ -394,4 +394,49 @@ async fn the_audit_log_says_who_did_what() {
     assert_eq!(&seen[4..], ["ann oldPasswordWrong", "ann signedOut"]);
     assert!(log["brokenAt"].is_null());
     assert!(!log.to_string().contains(PASSWORD) && !log.to_string().contains("wrong lamp"));
+}
+
+#[tokio::test]
+async fn the_audit_log_has_each_refusal_once_a_minute() {
+    let desk = Desk::start().await;
+    let (ann, proof) = desk.person("ann").await;
+    let list = desk.list("Desk").await;
+    desk.share(&list, Some(&ann), Some("viewer")).await;
+    let (_, inserted) = insert("80", json!({ "symbol": "MMM" }));
+    let mut socket = desk.socket(&proof).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(socket.edit_answered(&list, json!([inserted.clone()])).await["code"], "forbidden");
+    }
+    for kind in ["delete", "restore"] {
+        socket.send(&json!({ "type": kind, "request": 1, "watchlist": list })).await;
+        assert_eq!(socket.expect("error").await["code"], "forbidden");
+    }
+    let edit = json!({ "client": Uuid::new_v4(), "edit": 1, "changes": [inserted] });
+    let edits = format!("/api/v1/watchlists/{list}/edits");
+    assert_eq!(desk.call(&proof, "POST", &edits, edit).await.0, 403);
+    assert_eq!(desk.call(&proof, "GET", "/api/v1/accounts", None).await.0, 403);
+    // What does not exist for the caller is not refused.
+    let unknown = Uuid::new_v4();
+    socket.edit_answered(&unknown.to_string(), json!([])).await;
+    let denied = wait_for("the entries", async || {
+        let (_, log) = desk.call(&desk.local(), "GET", "/api/v1/audit", None).await;
+        let entries = log["entries"].as_array().unwrap().iter().map(|stored| &stored["entry"]);
+        let denied: Vec<String> = entries
+            .filter(|entry| entry["event"] == "denied")
+            .map(|entry| {
+                assert!(entry["by"] == "ann" && entry["address"] == "127.0.0.1");
+                entry["what"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        (denied.len() >= 5).then_some(denied)
+    })
+    .await;
+    let expected = [
+        format!("edit {list}"),
+        format!("delete {list}"),
+        format!("restore {list}"),
+        format!("POST {edits}"),
+        "GET /api/v1/accounts".to_owned(),
+    ];
+    assert_eq!(BTreeSet::from_iter(denied), BTreeSet::from_iter(expected));
 }

@@ -112,7 +112,7 @@ impl SimulatedServer {
         client.cut();
         self.connections += 1;
         let (connection, encoding) = (ConnectionId(self.connections), Encoding::MessagePack);
-        let peer = Peer { connection, caller: client.caller.clone(), encoding };
+        let peer = Peer { connection, caller: client.caller.clone(), address: None, encoding };
         let context = self.context.clone();
         self.tasks.spawn(async move {
             let socket = Socket::new(far, peer.encoding, 1 << 20, context.silence());
