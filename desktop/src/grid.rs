@@ -115,12 +115,13 @@ fn show_parts(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Co
         response.request_focus();
     }
     state.execute_queued(ui, &frame, &layout, &mut commands);
-    if std::mem::take(&mut state.editing.reclaims_focus) && !state.editing.is_open() {
+    let has_reclaimed = std::mem::take(&mut state.editing.reclaims_focus) && !state.editing.is_open();
+    if has_reclaimed {
         response.request_focus();
     }
     // The key that answered the question is not for the grid; those of the next frame are.
     state.editing.reclaims_focus |= is_answered;
-    state.had_keys = state.has_keys(ui, id, view) && !is_answered;
+    state.had_keys = state.has_keys(ui, id, view, has_reclaimed) && !is_answered;
     if state.had_keys {
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
@@ -345,13 +346,16 @@ impl GridState {
     /// Whether keyboard input goes to the grid: it does unless another widget has focus. An arrow key that
     /// was pressed before the grid set its focus lock has moved the focus to a neighbour, but is still input
     /// for the grid.
-    fn has_keys(&self, ui: &Ui, id: Id, view: &GridView<'_>) -> bool {
+    fn has_keys(&self, ui: &Ui, id: Id, view: &GridView<'_>, has_reclaimed: bool) -> bool {
         if !view.accepts_keyboard || self.is_busy() || ui.text_edit_focused() || Popup::is_any_open(ui) {
             return false;
         }
         let focused = ui.memory(|memory| memory.focused());
         // The key that has just taken the focus from another widget is not for the grid.
-        let has_left_another = !self.had_keys && ui.input(|input| input.key_pressed(Key::Escape));
+        let has_left_another = !self.had_keys
+            && ui.input(|input| {
+                input.key_pressed(Key::Escape) || input.key_pressed(Key::Tab) && !has_reclaimed
+            });
         focused.is_none_or(|focused| focused == id) && !has_left_another
             || self.had_keys && ui.input(|input| keys::has_navigation_key(&input.events))
     }

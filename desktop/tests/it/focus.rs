@@ -436,3 +436,22 @@ fn arrow_keys_move_the_edge_of_the_history() {
     assert_eq!(headless.find("Resize panel"), Some(before));
     headless.stop();
 }
+
+#[test]
+fn tab_from_the_last_button_of_the_bar_leads_back_to_the_same_cell() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 3);
+    let cell = headless.focused();
+    let cursor = headless.window.grid.selection.cursor.clone();
+    headless.key(Modifiers::NONE, Key::F6);
+    for _ in 0..10 {
+        if headless.focused().as_deref() == Some("Settings") {
+            break;
+        }
+        headless.key(Modifiers::NONE, Key::Tab);
+    }
+    headless.key(Modifiers::NONE, Key::Tab);
+    assert_eq!((headless.focused(), headless.window.grid.selection.cursor.clone()), (cell, cursor));
+    headless.stop();
+}
