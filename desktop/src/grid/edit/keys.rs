@@ -5,7 +5,7 @@ use shared::column::ColumnKind;
 
 use super::{editor::Editor, picker::Picker};
 use crate::{
-    command::{self, Command, EditorCommand, Entry, GridCommand, Scope, Step, TakenKey},
+    command::{self, ColumnCommand, Command, EditorCommand, Entry, GridCommand, Scope, Step, TakenKey},
     grid::view::GridView,
 };
 
@@ -69,15 +69,24 @@ impl Keys {
                     }
                 }
             }
+            // A key for the grid whose text could not be committed is not tried again.
+            let may_search = editor.problem.is_none();
             let closing = |entry: &Entry| {
-                editor_command(&entry.command).is_some_and(|command| match command {
-                    EditorCommand::Leave(_) => typed_over,
-                    other => closes(other),
+                editor_command(&entry.command).map_or(may_search && searches(&entry.command), |command| {
+                    match command {
+                        EditorCommand::Leave(_) => typed_over,
+                        other => closes(other),
+                    }
                 })
             };
-            if let Some(TakenKey { command, following, .. }) = command::take_first(&mut input.events, closing)
-            {
+            let taken = command::take_first(&mut input.events, closing);
+            if let Some(TakenKey { command, event, mut following, .. }) = taken {
                 match editor_command(&command) {
+                    None => {
+                        // The grid gets the key once the text is committed.
+                        keys.commit = Some(Commit::Stay);
+                        following.insert(0, event);
+                    }
                     Some(EditorCommand::Commit(step)) => keys.commit = Some(Commit::Move(step)),
                     Some(EditorCommand::Leave(step)) => keys.commit = Some(Commit::Leave(step)),
                     Some(EditorCommand::CommitToSelection) => keys.commit = Some(Commit::ToSelection),
@@ -96,6 +105,11 @@ fn editor_command(command: &Command) -> Option<EditorCommand> {
         Command::Grid(GridCommand::Editor(command)) => Some(*command),
         _ => None,
     }
+}
+
+/// Whether a command of the grid leads to its fields for searching.
+fn searches(command: &Command) -> bool {
+    matches!(command, Command::Grid(GridCommand::Find | GridCommand::Column(ColumnCommand::Filter)))
 }
 
 fn closes(command: EditorCommand) -> bool {

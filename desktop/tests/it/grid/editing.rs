@@ -571,3 +571,25 @@ fn a_question_beside_the_editor_fits_into_a_small_window() {
         assert!(rect.left() >= 0.0 && rect.right() <= 320.0 && rect.bottom() <= 200.0, "{button} {rect}");
     }
 }
+
+#[test]
+fn the_keys_that_search_commit_the_open_editor() {
+    for (modifiers, key, field) in [
+        (Modifiers::COMMAND, Key::F, "Find"),
+        (Modifiers::COMMAND | Modifiers::SHIFT, Key::L, "Filter Price"),
+    ] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        harness.text("31.5");
+        harness.keys(modifiers, key);
+        harness.frames();
+        assert_eq!((harness.editor(), &*harness.cell("Price of AAA")), (None, "31.50"));
+        assert!(harness.0.get_by_label(field).is_focused(), "{field}");
+        harness.key(Key::Escape);
+        harness.go(1, PRICE);
+        harness.text("x");
+        harness.keys(modifiers, key);
+        harness.frames();
+        assert_eq!(harness.editor().as_deref(), Some("x"), "an invalid text stays");
+    }
+}
