@@ -76,6 +76,8 @@ pub enum AccountCommand {
 pub struct SignIn {
     /// Whether it is open.
     pub is_open: bool,
+    /// Whether the person has opened it, and not the end of a session.
+    pub is_requested: bool,
     /// Whether an earlier session has ended.
     pub is_ended: bool,
     /// Whether the server has not answered yet.
@@ -235,7 +237,7 @@ impl Account {
     pub fn execute(&mut self, command: AccountCommand) {
         let ask = match command {
             AccountCommand::OpenSignIn => {
-                (self.sign_in.is_open, self.sign_in.is_ended) = (true, false);
+                (self.sign_in.is_open, self.sign_in.is_requested) = (true, true);
                 return;
             }
             AccountCommand::CloseSignIn => {

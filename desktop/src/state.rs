@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub use self::{
     joined::{Joined, OpenStore},
-    windows::{OpenWindows, wake_root},
+    windows::{Draft, OpenWindows, wake_root},
 };
 use self::{
     saver::WorkspaceSaver,
@@ -39,6 +39,8 @@ use crate::{
 
 /// Maximum number of network events per frame, so that the windows stay responsive.
 const MAX_EVENTS_PER_FRAME: usize = 2_000;
+/// Why something waits for the editor of another window.
+pub const ANOTHER_EDITS: &str = "A cell is being edited in another window. Commit or discard the edit first.";
 /// Why a request that needs the server is refused.
 pub const OFFLINE: &str = "Not available offline. Try again when connected.";
 /// How long a notice is shown.
@@ -161,7 +163,7 @@ impl AppState {
     /// Handles what has arrived about the account on the joined server.
     fn drain_account(&mut self, now: Duration) {
         let Some(joined) = &mut self.joined else { return };
-        let drained = joined.drain(&mut self.store, self.region.separators, now);
+        let drained = joined.drain(&mut self.store, &self.windows.drafts(), self.region.separators, now);
         if drained.has_answers {
             (self.wake)();
         }
@@ -298,8 +300,7 @@ impl AppState {
     /// Quits the program with all windows as they are, unless another window has an open editor.
     fn quit(&mut self, window: WindowId, now: Duration) {
         if self.windows.is_another_editing(window) {
-            self.store
-                .notify("A cell is being edited in another window. Commit or discard the edit first.", now);
+            self.store.notify(ANOTHER_EDITS, now);
             return;
         }
         self.windows.quit();

@@ -211,10 +211,11 @@ impl Dialog {
         }
     }
 
-    /// Returns the watchlist that the dialog says to be deleted.
-    pub fn deleted_list(&self) -> Option<WatchlistId> {
+    /// Returns the watchlist that the dialog says to be gone, if there is no need for the dialog once it is there
+    /// again. A dialog that has a typed text stays.
+    pub fn obsolete_with(&self) -> Option<WatchlistId> {
         match &self.kind {
-            Kind::Deleted(deleted) => Some(deleted.watchlist),
+            Kind::Deleted(deleted) if self.text.is_empty() => Some(deleted.watchlist),
             _ => None,
         }
     }

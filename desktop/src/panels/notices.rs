@@ -37,7 +37,8 @@ impl Addressee {
         let Self { window, opened_after } = *self;
         let is_for = move |notice: &&Notice| match notice.window {
             Some(only) => only == window,
-            None => notice.id > opened_after,
+            // What was rejected must not be missed.
+            None => notice.id > opened_after || !notice.rejected.is_empty(),
         };
         state.store.notices().iter().filter(is_for)
     }

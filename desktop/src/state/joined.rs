@@ -2,8 +2,13 @@
 
 use std::{io, time::Duration};
 
-use shared::{ids::UserId, number::Separators};
+use shared::{
+    ids::{RowId, UserId},
+    number::Separators,
+};
+use uuid::Uuid;
 
+use super::windows::Draft;
 use crate::{
     account::{Account, AccountEvent},
     servers::{Joining, KnownAccount},
@@ -57,22 +62,28 @@ impl Joined {
 
     /// Handles the answers about the account, and what the server's welcome means for it. Returns what the
     /// connection has to do.
-    pub(super) fn drain(&mut self, store: &mut Store, separators: Separators, now: Duration) -> Drained {
+    pub(super) fn drain(
+        &mut self,
+        store: &mut Store,
+        drafts: &[Draft],
+        separators: Separators,
+        now: Duration,
+    ) -> Drained {
         let mut drained = Drained::default();
         while let Some(event) = self.account.poll() {
             drained.has_answers = true;
             match event {
                 AccountEvent::Answered => {}
-                AccountEvent::Notice(text) => store.notify_until_dismissed(text),
+                AccountEvent::Notice(text) => store.notify_anybody(text),
                 AccountEvent::SignedIn { user, stays } => {
                     let known = KnownAccount { id: user.id, name: user.name.to_string(), stays };
                     report_unsaved(self.joining.save_account(Some(known)), store, now);
-                    drained.connects = self.use_store_of(Some(user.id), store, separators, now);
+                    drained.connects = self.use_store_of(Some(user.id), (store, drafts), separators, now);
                 }
                 AccountEvent::SignedOut => {
                     report_unsaved(self.joining.save_account(None), store, now);
                     // The next person at this computer neither sees these watchlists nor adds to these edits.
-                    self.use_store_of(None, store, separators, now);
+                    self.use_store_of(None, (store, drafts), separators, now);
                     store.disconnected(SIGNED_OUT.to_owned(), None, now);
                     drained.disconnects = true;
                 }
@@ -85,7 +96,7 @@ impl Joined {
                 self.account.welcomed(user);
                 if self.account.has_session() && self.store_of != Some(id) {
                     // Before anything is sent: what waits in the store is somebody else's.
-                    self.use_store_of(Some(id), store, separators, now);
+                    self.use_store_of(Some(id), (store, drafts), separators, now);
                     drained.disconnects = true;
                 }
             }
@@ -99,7 +110,7 @@ impl Joined {
     fn use_store_of(
         &mut self,
         account: Option<UserId>,
-        store: &mut Store,
+        (store, drafts): (&mut Store, &[Draft]),
         separators: Separators,
         now: Duration,
     ) -> bool {
@@ -109,9 +120,14 @@ impl Joined {
         let unsent = store.replica().unanswered_count();
         store.finish_copies(now);
         match (self.open_store)(account) {
-            Ok(opened) => *store = opened.with_notices_of(store),
+            Ok(opened) => {
+                for Draft { watchlist, row, column, text } in drafts {
+                    store.keep_typed(*watchlist, row.unwrap_or(RowId(Uuid::nil())), column, text);
+                }
+                *store = opened.following(store);
+            }
             Err(error) => {
-                store.notify_until_dismissed(format!(
+                store.notify_anybody(format!(
                     "The watchlists of this account cannot be kept on this computer ({error}). You stay offline."
                 ));
                 return false;
@@ -120,7 +136,7 @@ impl Joined {
         self.store_of = account;
         if unsent > 0 {
             let edits = separators.format_count(unsent, "edit", "edits");
-            store.notify_until_dismissed(format!(
+            store.notify_anybody(format!(
                 "Kept for the account that was signed in before: {edits}, to be sent when it signs in again."
             ));
         }

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use egui::{Context, ViewportCommand, ViewportId};
-use shared::ids::WindowId;
+use shared::{
+    column::ColumnKey,
+    ids::{RowId, WatchlistId, WindowId},
+};
 
 use crate::{follow::Links, settings::SavedWindow};
 
@@ -20,10 +23,23 @@ pub struct OpenWindows {
     has_changed: bool,
 }
 
+/// What is typed in an open editor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The watchlist.
+    pub watchlist: WatchlistId,
+    /// The row; `None` is the empty one at the end.
+    pub row: Option<RowId>,
+    /// The column.
+    pub column: ColumnKey,
+    /// The text.
+    pub text: String,
+}
+
 #[derive(Debug)]
 struct Record {
     saved: SavedWindow,
-    is_editing: bool,
+    draft: Option<Draft>,
 }
 
 impl OpenWindows {
@@ -31,16 +47,16 @@ impl OpenWindows {
     pub fn add(&mut self, saved: SavedWindow) -> WindowId {
         self.last_id += 1;
         let id = WindowId(self.last_id);
-        self.records.insert(id, Record { saved, is_editing: false });
+        self.records.insert(id, Record { saved, draft: None });
         self.has_changed = true;
         id
     }
 
-    /// Records what has changed of a window, and whether its editor is open. A window that is closed stays
+    /// Records what has changed of a window, and what is typed in its open editor. A window that is closed stays
     /// closed.
-    pub fn record(&mut self, id: WindowId, changed: Option<SavedWindow>, is_editing: bool) {
+    pub fn record(&mut self, id: WindowId, changed: Option<SavedWindow>, draft: Option<Draft>) {
         if let Some(record) = self.records.get_mut(&id) {
-            record.is_editing = is_editing;
+            record.draft = draft;
             if let Some(changed) = changed {
                 record.saved = changed;
                 self.has_changed = true;
@@ -73,9 +89,14 @@ impl OpenWindows {
         self.records.is_empty()
     }
 
+    /// Returns what is typed in the open editors.
+    pub fn drafts(&self) -> Vec<Draft> {
+        self.records.values().filter_map(|record| record.draft.clone()).collect()
+    }
+
     /// Returns whether the editor of another window is open.
     pub fn is_another_editing(&self, own: WindowId) -> bool {
-        self.records.iter().any(|(id, record)| *id != own && record.is_editing)
+        self.records.iter().any(|(id, record)| *id != own && record.draft.is_some())
     }
 
     /// Returns what is saved of every window.

@@ -8,7 +8,12 @@ use shared::{
     number::Separators,
 };
 
-use super::{act::Act, rest::RejectedValue, words::restored_text};
+use super::{
+    act::Act,
+    outbox::{KeptNotice, KeptNotices},
+    rest::RejectedValue,
+    words::restored_text,
+};
 
 /// A notice, shown until it is dismissed or expires.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +30,9 @@ pub struct Notice {
     pub window: Option<WindowId>,
     /// When the notice was added, on the store's clock; `None` for one that never expires.
     pub at: Option<Duration>,
+    /// Whether it is about a watchlist or an edit, which is nobody's business but of the account that is signed
+    /// in.
+    pub is_private: bool,
 }
 
 /// What a notice offers to do.
@@ -53,6 +61,27 @@ pub(super) struct Notices {
 }
 
 impl Notices {
+    /// Creates the notices that an outbox has kept.
+    pub(super) fn kept(kept: KeptNotices) -> Self {
+        let last_id = kept.keys().next_back().copied().unwrap_or_default();
+        let notice = |(id, KeptNotice { text, values }): (u64, KeptNotice)| Notice {
+            id,
+            text,
+            offer: None,
+            rejected: values,
+            window: None,
+            at: None,
+            is_private: true,
+        };
+        Self { notices: kept.into_iter().map(notice).collect(), last_id, restored: None }
+    }
+
+    /// Takes over the notices of another account's store that are for anybody.
+    pub(super) fn follow(&mut self, other: &mut Self) {
+        self.last_id = self.last_id.max(other.last_id);
+        self.notices.extend(other.notices.extract_if(.., |notice| !notice.is_private));
+    }
+
     pub(super) fn all(&self) -> &[Notice] {
         &self.notices
     }
@@ -97,14 +126,25 @@ impl Notices {
             notice.rejected.extend(rejected);
             return notice.id;
         }
-        self.last_id += 1;
-        self.notices.push(Notice { id: self.last_id, text, offer, rejected, window: None, at });
+        self.push(text, offer, None, at);
+        if let Some(notice) = self.notices.last_mut() {
+            notice.rejected = rejected;
+        }
         self.last_id
     }
 
     fn push(&mut self, text: String, offer: Option<Offer>, window: Option<WindowId>, at: Option<Duration>) {
         self.last_id += 1;
-        self.notices.push(Notice { id: self.last_id, text, offer, rejected: Vec::new(), window, at });
+        let (id, rejected) = (self.last_id, Vec::new());
+        self.notices.push(Notice { id, text, offer, rejected, window, at, is_private: true });
+    }
+
+    /// Adds a notice that is for anybody at this computer, until it is dismissed.
+    pub(super) fn add_public(&mut self, text: String) {
+        self.push(text, None, None, None);
+        if let Some(notice) = self.notices.last_mut() {
+            notice.is_private = false;
+        }
     }
 
     /// Offers to undo what a window has just done. Edits of the same instant are one act.

@@ -21,12 +21,16 @@ use shared::{
 use tracing::warn;
 use uuid::Uuid;
 
-pub use self::writer::Clock;
 use self::{
     locks::{data_path, delete_files, lock_unused, new_lock},
-    log::{Line, LogContents, compacted},
+    log::{Line, LogContents, compacted, extend_notice},
     writer::Writer,
 };
+pub use self::{
+    log::{KeptNotice, KeptNotices},
+    writer::Clock,
+};
+use super::rest::RejectedValue;
 use crate::files::WriteFile;
 
 /// Size of the blocks in which edit numbers are reserved, so that a crash never leads to a reused number.
@@ -41,6 +45,8 @@ pub struct Contents {
     pub next_edit: EditId,
     /// Unanswered edits, in order.
     pub kept: Vec<KeptEdit>,
+    /// Notices about rejected edits.
+    pub notices: KeptNotices,
 }
 
 /// An outbox in use by this process. A thread writes its lines, so that no window waits for the disk.
@@ -52,6 +58,8 @@ pub struct Outbox {
     reserved: EditId,
     /// First unused edit number.
     next_edit: EditId,
+    /// The notices in the file.
+    notices: KeptNotices,
     lock: File,
     clock: Clock,
     write_file: WriteFile,
@@ -76,11 +84,21 @@ impl Outbox {
         let reserved = EditId(next_edit.0 + BLOCK_SIZE);
         let kept: Vec<KeptEdit> = contents.kept.into_values().collect();
         let path = data_path(folder, client);
-        write_file(&path, &compacted(contents.replaces, reserved, &kept))?;
+        let notices = contents.notices;
+        write_file(&path, &compacted(contents.replaces, reserved, &kept, &notices))?;
         let writer = Some(Writer::start(&path, reserved, clock)?);
-        let outbox =
-            Self { folder: folder.to_owned(), client, writer, reserved, next_edit, lock, clock, write_file };
-        Ok((outbox, Contents { client, next_edit, kept }))
+        let outbox = Self {
+            folder: folder.to_owned(),
+            client,
+            writer,
+            reserved,
+            next_edit,
+            notices: notices.clone(),
+            lock,
+            clock,
+            write_file,
+        };
+        Ok((outbox, Contents { client, next_edit, kept, notices }))
     }
 
     /// Replaces the outbox by one of another client id, with the given unanswered edits, and deletes the old
@@ -93,7 +111,7 @@ impl Outbox {
         let reserved = EditId(next_edit.0 + BLOCK_SIZE);
         let path = data_path(&self.folder, client);
         let started = new_lock(&self.folder, client).and_then(|lock| {
-            (self.write_file)(&path, &compacted(Some(self.client), reserved, kept))?;
+            (self.write_file)(&path, &compacted(Some(self.client), reserved, kept, &self.notices))?;
             Ok((Writer::start(&path, reserved, self.clock)?, lock))
         });
         // Even on failure: its edits are sent under their new numbers and would otherwise be applied twice.
@@ -116,6 +134,20 @@ impl Outbox {
     /// Removes an answered edit.
     pub fn remove(&mut self, edit: EditId) {
         self.write(Line::Answered(edit));
+    }
+
+    /// Keeps what a notice says about rejected edits, until it is dismissed: its text, and further values. Call
+    /// it before the edits are removed.
+    pub fn keep_notice(&mut self, notice: u64, text: &str, values: Vec<RejectedValue>) {
+        extend_notice(&mut self.notices, notice, text.to_owned(), values.clone());
+        self.write(Line::Rejected { notice, text: text.to_owned(), values });
+    }
+
+    /// Removes a notice, if it is kept.
+    pub fn dismiss_notice(&mut self, notice: u64) {
+        if self.notices.remove(&notice).is_some() {
+            self.write(Line::Dismissed(notice));
+        }
     }
 
     /// Returns why edits cannot be written, if they cannot.
@@ -208,6 +240,31 @@ mod tests {
         file.write_all(&bytes).unwrap();
         let (_again, contents) = open(folder.path()).unwrap();
         assert_eq!((contents.client, contents.kept), (of_one.client, vec![edit(1), edit(3)]));
+    }
+
+    #[test]
+    fn notices_are_kept_with_all_their_values_until_they_are_dismissed_also_under_another_client_id() {
+        let value = |value: &str| RejectedValue {
+            row: "MMM".to_owned(),
+            column: "Price".to_owned(),
+            value: value.to_owned(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (mut outbox, _) = open(folder.path()).unwrap();
+        outbox.keep_notice(3, "one", vec![value("1")]);
+        outbox.keep_notice(3, "two", vec![value("2")]);
+        outbox.keep_notice(4, "dismissed", vec![value("4")]);
+        outbox.dismiss_notice(4);
+        outbox.renew(ClientId(Uuid::now_v7()), EditId(1), &[]).unwrap();
+        outbox.keep_notice(5, "three", Vec::new());
+        drop(outbox);
+        // Among several, an outbox with notices is opened first.
+        let other = ClientId(Uuid::from_u128(1));
+        fs::write(data_path(folder.path(), other), "").unwrap();
+        let (_outbox, contents) = open(folder.path()).unwrap();
+        let kept = |text: &str, values| KeptNotice { text: text.to_owned(), values };
+        let expected = [(3, kept("two", vec![value("1"), value("2")])), (5, kept("three", Vec::new()))];
+        assert_eq!(contents.notices, expected.into());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     notices::Offer,
     rest::{Dropped, MAX_LISTED, Report, Rest, WholeEdits, overwriting, rest_of},
     state::Store,
-    words::{Names, rejection_text, rest_text, row_name},
+    words::{Names, not_entered_text, rejection_text, rest_text, row_name},
 };
 
 impl Store {
@@ -88,7 +88,11 @@ impl Store {
             (repeated.is_none() && !overwriting.is_empty()).then(|| Offer::Overwrite(watchlist, overwriting));
         // The notice of a typed edit contains what was typed, so it stays until it is dismissed.
         let at = repeated.map(|_| now);
+        let kept = repeated.is_none().then(|| (shown.clone(), values.clone()));
         let notice = self.notices.extend(notice, (shown, offer, at), values);
+        if let Some((text, values)) = kept {
+            self.edits.outbox.keep_notice(notice, &text, values);
+        }
         let report = Report { notice, text, dropped };
         match sent {
             Some((sent, _)) => drop(self.resent.insert(sent, report)),
@@ -97,6 +101,17 @@ impl Store {
             }
             None => {}
         }
+    }
+
+    /// Tells this account, when it signs in again, what was typed in a cell and not entered: another account
+    /// takes its place.
+    pub fn keep_typed(&mut self, watchlist: WatchlistId, row: RowId, column: &ColumnKey, text: &str) {
+        let typed = Change::set(row, column, text.into());
+        let row_name = |row| self.row_name(watchlist, row);
+        let names = Names { state: self.last_state(watchlist), row_name: &row_name };
+        let (values, text) = (names.values_of(&typed), not_entered_text(&names, &typed));
+        let notice = self.notices.extend(None, (text.clone(), None, None), values.clone());
+        self.edits.outbox.keep_notice(notice, &text, values);
     }
 
     /// Keeps the state of a watchlist that the server closes, because its rows name the edits that are

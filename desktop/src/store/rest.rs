@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use shared::{
     column::ColumnKey,
     edit::{Change, Set},
@@ -30,7 +31,7 @@ pub(super) enum Cause {
 }
 
 /// A value that the server has rejected, as a person reads and copies it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RejectedValue {
     /// Name of the row; empty if it has none.
     pub row: String,

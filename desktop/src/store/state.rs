@@ -94,7 +94,7 @@ impl Store {
             lists: ListViews::default(),
             windows: WindowReads::default(),
             connection: ConnectionState::default(),
-            notices: Notices::default(),
+            notices: Notices::kept(contents.notices),
             deleted: Vec::new(),
             creations: Creations::default(),
             deleting: BTreeMap::new(),
@@ -117,9 +117,10 @@ impl Store {
         Ok(Self { copies: Copies::open(folder, write_file, wake)?, ..self })
     }
 
-    /// Takes the notices of another store, whose place it takes.
-    pub fn with_notices_of(self, other: &mut Self) -> Self {
-        Self { notices: std::mem::take(&mut other.notices), ..self }
+    /// Takes the place of another account's store, and over its notices that are for anybody.
+    pub fn following(mut self, other: &mut Self) -> Self {
+        self.notices.follow(&mut other.notices);
+        self
     }
 
     /// Returns the watchlists with their names, oldest first: those of the server, or as long as they are
@@ -303,6 +304,11 @@ impl Store {
         self.notices.offer_undo(window, act, separators, now);
     }
 
+    /// Adds a notice that stays until it is dismissed, also when another account signs in.
+    pub fn notify_anybody(&mut self, text: impl Into<String>) {
+        self.notices.add_public(text.into());
+    }
+
     /// Adds a notice that stays until it is dismissed.
     pub fn notify_until_dismissed(&mut self, text: impl Into<String>) {
         self.notices.add(text.into(), None, None);
@@ -311,6 +317,7 @@ impl Store {
     /// Removes a notice.
     pub fn dismiss(&mut self, notice: u64) {
         self.notices.dismiss(notice);
+        self.edits.outbox.dismiss_notice(notice);
     }
 
     /// Removes notices older than `after`.

@@ -126,6 +126,12 @@ pub(super) fn rejection_text(
     }
 }
 
+/// Describes what was typed and not entered, because another account has signed in.
+pub(super) fn not_entered_text(names: &Names<'_>, typed: &Change) -> String {
+    let own = names.own(typed).unwrap_or_else(|| "edit".to_owned());
+    format!("Your {own} was not entered: another account signed in while you were typing.")
+}
+
 /// Describes what was not undone or redone, because somebody removed its rows.
 pub(super) fn removed_rows_text(names: &[String], further: usize, direction: Direction) -> String {
     let done = done(direction);

@@ -13,7 +13,7 @@ use crate::{
         account::AccountDialog, dialogs::Dialog, history::HistoryPanel, palette::CommandPalette,
         sharing::SharingDialog,
     },
-    state::{AppState, Joined},
+    state::{ANOTHER_EDITS, AppState, Joined},
 };
 
 /// Returns why the person's role on a command's watchlist does not suffice.
@@ -104,9 +104,21 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         Command::App(AppCommand::Quit) if window.grid.editor().is_some() => {
             window.leave_editor_then(AfterEditor::Quit);
         }
+        Command::App(AppCommand::Account(AccountCommand::SignOut)) => sign_out(window, state, now),
         Command::App(command) => state.execute(command, window.id(), now),
     }
     state.flush();
+}
+
+/// Signs out, once what this person is typing is committed.
+fn sign_out(window: &mut Window, state: &mut AppState, now: Duration) {
+    if window.grid.editor().is_some() {
+        window.leave_editor_then(AfterEditor::SignOut);
+    } else if state.windows.is_another_editing(window.id()) {
+        state.store.notify_in(window.id(), ANOTHER_EDITS, now);
+    } else {
+        state.execute(AppCommand::Account(AccountCommand::SignOut), window.id(), now);
+    }
 }
 
 /// Returns the name of the shown watchlist.

@@ -31,7 +31,7 @@ use crate::{
         status::{self, Status},
         top_bar,
     },
-    state::{AppState, Joined, OFFLINE},
+    state::{AppState, Draft, Joined, OFFLINE},
     store::Connection,
     theme::{self, Palette},
 };
@@ -90,6 +90,9 @@ impl Window {
             Some(AfterEditor::FocusRegion { is_next }) => regions.move_focus(ui.ctx(), is_next),
             Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
             Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
+            Some(AfterEditor::SignOut) => {
+                commands.push(AppCommand::Account(AccountCommand::SignOut).into());
+            }
             None => {}
         }
         commands.extend(notices::show(ui, shown.response.rect.right(), state, self.addressee(), palette));
@@ -131,11 +134,18 @@ impl Window {
         speech::describe(ui, &title, self.lists.shown, state, now);
         self.viewport.sync(ui, title);
         let changed = state.windows.saved_of(self.id).and_then(|saved| self.changed_since(saved));
-        state.windows.record(self.id, changed, self.grid.editor().is_some());
+        state.windows.record(self.id, changed, self.draft());
         if let Some(wait) = state.save_workspace(now, false) {
             ui.request_repaint_after(wait);
         }
         self.schedule_repaint(ui, state, now);
+    }
+
+    /// Returns what is typed in the open editor.
+    fn draft(&self) -> Option<Draft> {
+        let (editor, watchlist) = self.grid.editor().zip(self.lists.shown)?;
+        let (row, column, text) = (editor.cursor.row, editor.column.clone(), editor.text.clone());
+        Some(Draft { watchlist, row, column, text })
     }
 
     /// Opens or closes the view to sign in. A session that ends while the person types does not open it before
@@ -148,7 +158,7 @@ impl Window {
         let sign_in = joined.account.sign_in();
         let paused = self.keyboard.pressed_at.map_or(TYPING_PAUSE, |at| now.saturating_sub(at));
         let is_typing = self.grid.editor().is_some() || paused < TYPING_PAUSE;
-        let may_open = self.overlays.is_signing_in || !sign_in.is_ended || !is_typing;
+        let may_open = self.overlays.is_signing_in || sign_in.is_requested || !is_typing;
         self.overlays.is_signing_in = sign_in.is_open && may_open;
         if sign_in.is_open && !may_open {
             ui.request_repaint_after(TYPING_PAUSE.saturating_sub(paused));
@@ -183,7 +193,7 @@ impl Window {
     fn show_dialog(&mut self, ui: &Ui, state: &AppState, now: Duration, commands: &mut Vec<Command>) {
         let is_restored = |dialog: &Dialog| {
             let lists = state.store.replica().summaries().unwrap_or_default();
-            dialog.deleted_list().is_some_and(|deleted| lists.iter().any(|list| list.watchlist == deleted))
+            dialog.obsolete_with().is_some_and(|deleted| lists.iter().any(|list| list.watchlist == deleted))
         };
         let Some(dialog) = self.overlays.dialog.take().filter(|dialog| !is_restored(dialog)) else { return };
         let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);

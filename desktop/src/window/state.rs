@@ -124,6 +124,8 @@ impl Lists {
 /// An operation that waits until the open editor is committed, and is dropped if its text is invalid.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AfterEditor {
+    /// Sign out.
+    SignOut,
     Show(WatchlistId),
     OpenMenu(Menu),
     /// Moves the focus to the next or the previous region.

@@ -6,6 +6,7 @@ use desktop::{
     account::AccountCommand,
     command::{AppCommand, Command},
     store::Connection,
+    window::dispatch,
 };
 use egui::{Event, Key, Modifiers};
 use shared::{
@@ -262,6 +263,10 @@ fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
     );
     assert!(headless.window.grid.editor().is_none());
     assert!(headless.shown().is_none(), "bob has no access");
+    assert!(
+        !told.iter().any(|notice| notice.contains("77")),
+        "what ann typed is not bob's business: {told:?}"
+    );
 
     desk.set_disabled(id, false);
     headless.execute(AppCommand::Account(AccountCommand::SignOut));
@@ -271,6 +276,46 @@ fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
     wait_until_shown(&mut headless);
     headless.settle();
     assert_eq!(price_of_first(&headless), typed);
+    let not_entered =
+        "Your 77 for AA Price was not entered: another account signed in while you were typing.";
+    assert!(notices(&headless).iter().any(|notice| notice == not_entered), "{:?}", notices(&headless));
+    headless.stop();
+}
+
+/// What is typed is committed before the person signs out, and another window is asked for first.
+#[test]
+fn signing_out_loses_nothing_that_is_typed() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = signed_in(&desk, folder.path(), "ann");
+    import(&mut headless);
+    let sign_out = || AppCommand::Account(AccountCommand::SignOut);
+    let before = price_of_first(&headless);
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![Event::Text("x".to_owned())]);
+    headless.execute(sign_out());
+    (0..5).for_each(|_| headless.frame(Vec::new()));
+    assert!(headless.window.grid.editor().is_some(), "an invalid text stays");
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.typed(vec![Event::Text("7.5".to_owned())]);
+    headless.execute(sign_out());
+    wait_until_asked(&mut headless);
+    sign_in(&mut headless, "ann", PASSWORD);
+    wait_until_up(&mut headless);
+    wait_until_shown(&mut headless);
+    headless.settle();
+    assert_ne!(price_of_first(&headless), before);
+
+    headless.open_window();
+    go_to_price(&mut headless, 0);
+    headless.typed(vec![Event::Text("9".to_owned())]);
+    let now = headless.now();
+    dispatch(sign_out(), &mut headless.others[0].0, &mut headless.state, now);
+    let refusal = "A cell is being edited in another window. Commit or discard the edit first.";
+    assert!(notices(&headless).iter().any(|notice| notice == refusal));
+    (0..5).for_each(|_| headless.frame(Vec::new()));
+    assert!(headless.window.grid.editor().is_some() && is_up(&headless));
     headless.stop();
 }
 

@@ -11,7 +11,8 @@ use shared::ids::ClientId;
 
 use super::log::{LogContents, read_log};
 
-/// Locks and returns the outboxes that no process uses, those with unanswered edits first.
+/// Locks and returns the outboxes that no process uses, those with unanswered edits first, and then those
+/// with notices.
 pub(super) fn lock_unused(folder: &Path) -> io::Result<Vec<(ClientId, File, LogContents)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -33,7 +34,9 @@ pub(super) fn lock_unused(folder: &Path) -> io::Result<Vec<(ClientId, File, LogC
     for (client, ..) in free.extract_if(.., |(client, ..)| replaced.contains(client)) {
         delete_files(folder, client)?;
     }
-    free.sort_by_key(|(client, _, contents)| (contents.kept.is_empty(), *client));
+    free.sort_by_key(|(client, _, contents)| {
+        (contents.kept.is_empty(), contents.notices.is_empty(), *client)
+    });
     Ok(free)
 }
 

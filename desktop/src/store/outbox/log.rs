@@ -15,6 +15,8 @@ use shared::{
 };
 use tracing::warn;
 
+use crate::store::rest::RejectedValue;
+
 /// One line of the log.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +29,34 @@ pub(super) enum Line {
     Answered(EditId),
     /// The unanswered edits of this client are in this outbox, under other numbers.
     Replaces(ClientId),
+    /// A notice says that an edit was rejected; the values are added to those that it has.
+    Rejected { notice: u64, text: String, values: Vec<RejectedValue> },
+    /// The person has dismissed a notice.
+    Dismissed(u64),
+}
+
+/// What a notice about rejected edits says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeptNotice {
+    /// Its text.
+    pub text: String,
+    /// The values.
+    pub values: Vec<RejectedValue>,
+}
+
+/// The notices about rejected edits that are not dismissed.
+pub type KeptNotices = BTreeMap<u64, KeptNotice>;
+
+/// Replaces the text of a notice and adds values to it.
+pub(super) fn extend_notice(
+    notices: &mut KeptNotices,
+    notice: u64,
+    text: String,
+    values: Vec<RejectedValue>,
+) {
+    let kept = notices.entry(notice).or_default();
+    kept.text = text;
+    kept.values.extend(values);
 }
 
 impl From<KeptEdit> for Line {
@@ -44,6 +74,8 @@ pub(super) struct LogContents {
     pub(super) kept: BTreeMap<EditId, KeptEdit>,
     /// The client whose unanswered edits are in this outbox.
     pub(super) replaces: Option<ClientId>,
+    /// The notices about rejected edits.
+    pub(super) notices: KeptNotices,
 }
 
 /// Reads a file; returns `None` if it does not exist.
@@ -65,6 +97,10 @@ pub(super) fn read_log(path: &Path) -> io::Result<Option<LogContents>> {
             }
             Ok(Line::Answered(edit)) => drop(contents.kept.remove(&edit)),
             Ok(Line::Replaces(client)) => contents.replaces = Some(client),
+            Ok(Line::Rejected { notice, text, values }) => {
+                extend_notice(&mut contents.notices, notice, text, values);
+            }
+            Ok(Line::Dismissed(notice)) => drop(contents.notices.remove(&notice)),
             Err(error) => warn!(%error, path = %path.display(), "ignored an invalid line of the outbox"),
         }
     }
@@ -72,10 +108,20 @@ pub(super) fn read_log(path: &Path) -> io::Result<Option<LogContents>> {
 }
 
 /// Returns the lines of a new log.
-pub(super) fn compacted(replaces: Option<ClientId>, reserved: EditId, kept: &[KeptEdit]) -> Vec<u8> {
+pub(super) fn compacted(
+    replaces: Option<ClientId>,
+    reserved: EditId,
+    kept: &[KeptEdit],
+    notices: &KeptNotices,
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     let head = replaces.map(Line::Replaces).into_iter().chain([Line::Reserved(reserved)]);
-    let lines = head.chain(kept.iter().cloned().map(Line::from));
+    let notices = notices.iter().map(|(notice, KeptNotice { text, values })| Line::Rejected {
+        notice: *notice,
+        text: text.clone(),
+        values: values.clone(),
+    });
+    let lines = head.chain(kept.iter().cloned().map(Line::from)).chain(notices);
     lines.for_each(|line| append_line(&mut bytes, &line));
     bytes
 }

@@ -336,6 +336,23 @@ fn every_value_of_a_forbidden_paste_comes_back() {
 }
 
 #[test]
+fn rejected_values_survive_the_end_of_the_program_until_they_are_dismissed() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["A", "B"]));
+    let sent = edits(&mut desk, vec![price(1, "1"), price(2, "2")]);
+    sent.into_iter().for_each(|edit| reject_whole(&mut desk, edit, Code::Forbidden));
+    let (texts, before) = (desk.notices().join(""), values(&desk, 0));
+    assert_eq!(before, ["A Price 1", "B Price 2"]);
+
+    let mut desk = Desk::offline(desk.quit());
+    assert_eq!((desk.notices().join(""), values(&desk, 0)), (texts, before));
+    let notice = desk.store.notices()[0].id;
+    desk.store.dismiss(notice);
+    let desk = Desk::offline(desk.quit());
+    assert_eq!(desk.notices(), Vec::<&str>::new());
+}
+
+#[test]
 fn edits_that_are_rejected_for_other_reasons_are_other_notices() {
     let mut desk = Desk::new();
     desk.snapshot_with(LIST, "Core book", 1, rows_of(["A", "B"]));
