@@ -110,7 +110,7 @@ impl Selection {
 
     /// Returns why nothing is typed into the cell under the cursor: somebody else removed the one that the
     /// person meant.
-    pub(super) fn displacement(&self) -> Option<&'static str> {
+    pub fn displacement(&self) -> Option<&'static str> {
         self.displaced.as_ref().map(|displaced| displaced.why)
     }
 

@@ -375,7 +375,9 @@ impl Window {
     /// Follows the linked windows, and has them follow this one.
     fn follow(&mut self, ui: &Ui, state: &mut AppState) {
         let row = self.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
-        let own = self.lists.shown.filter(|list| state.store.watchlist(*list).is_some());
+        // The cell that has taken the place of a removed one is not chosen, also not by a window that follows.
+        let is_chosen = self.grid.selection.displacement().is_none();
+        let own = self.lists.shown.filter(|list| is_chosen && state.store.watchlist(*list).is_some());
         let own = own.map(|watchlist| Place { watchlist, row });
         let can_move = !self.grid.is_busy() && self.is_grid_uncovered();
         match self.link.update(&mut state.windows.links, own, self.grid.has_reached_target(), can_move) {

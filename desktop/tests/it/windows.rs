@@ -685,3 +685,35 @@ fn a_new_window_does_not_show_what_others_were_told_before() {
     assert!(headless.find("Told to the window of the command.").is_some());
     headless.stop();
 }
+
+/// Both linked windows are on the row that somebody else removes.
+#[test]
+fn a_linked_window_chooses_no_cell_in_place_of_a_removed_row() {
+    let mut two = Two::start();
+    two.ann.open_window();
+    two.ann.window.link = Link::new(Some(Group::Blue));
+    two.ann.others[0].0.link = Link::new(Some(Group::Blue));
+    for round in 0..5 {
+        go_to_price(&mut two.ann, 2 + round);
+        (0..3).for_each(|_| two.ann.frame(Vec::new()));
+        let removed = id(&two.ann, 2 + round);
+        let (list, window) = (two.bob.window.list().unwrap(), two.bob.window.id());
+        two.bob.state.store.edit(list, window, vec![Change::remove(removed, None)]).unwrap();
+        two.settle();
+        (0..3).for_each(|_| two.ann.frame(Vec::new()));
+        let before = price(&two.ann, 2 + round);
+        two.ann.enter("65.43");
+        two.settle();
+        assert_eq!(price(&two.ann, 2 + round), before, "round {round}");
+        let told = notices(&two.ann);
+        assert!(told.iter().any(|notice| notice.starts_with("The row under the cursor was removed.")));
+        // The person chooses a cell, which the other window follows.
+        two.ann.advance(Duration::from_secs(2));
+        two.ann.key(Modifiers::NONE, Key::ArrowDown);
+        (0..3).for_each(|_| two.ann.frame(Vec::new()));
+        let followed = two.ann.others[0].0.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
+        assert_eq!(followed, Some(id(&two.ann, 3 + round)), "round {round}");
+        two.ann.advance(Duration::from_secs(10));
+    }
+    two.stop();
+}
