@@ -69,7 +69,8 @@ impl Link {
     }
 
     /// Follows a newer move of the group, or publishes a move of this window. `has_arrived` is whether the
-    /// window has arrived at its last position, `can_move` whether it can be moved now.
+    /// window has arrived at its last position and the person has chosen it, `can_move` whether it can be moved
+    /// now.
     pub fn update(
         &mut self,
         links: &mut Links,

@@ -375,12 +375,12 @@ impl Window {
     /// Follows the linked windows, and has them follow this one.
     fn follow(&mut self, ui: &Ui, state: &mut AppState) {
         let row = self.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
-        // The cell that has taken the place of a removed one is not chosen, also not by a window that follows.
-        let is_chosen = self.grid.selection.displacement().is_none();
-        let own = self.lists.shown.filter(|list| is_chosen && state.store.watchlist(*list).is_some());
+        let own = self.lists.shown.filter(|list| state.store.watchlist(*list).is_some());
         let own = own.map(|watchlist| Place { watchlist, row });
         let can_move = !self.grid.is_busy() && self.is_grid_uncovered();
-        match self.link.update(&mut state.windows.links, own, self.grid.has_reached_target(), can_move) {
+        // A cell that has taken the place of a removed one is not chosen: a window that followed would choose it.
+        let has_arrived = self.grid.has_reached_target() && self.grid.selection.displacement().is_none();
+        match self.link.update(&mut state.windows.links, own, has_arrived, can_move) {
             None => {}
             Some(LinkUpdate::Follow(place)) => {
                 self.show_list(place.watchlist);

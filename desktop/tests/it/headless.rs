@@ -111,6 +111,13 @@ impl Headless {
         self.frame(Vec::new());
     }
 
+    /// Makes the second window the first, which gets the input and is drawn before the others.
+    pub fn swap_windows(&mut self) {
+        let (window, ctx) = &mut self.others[0];
+        std::mem::swap(&mut self.window, window);
+        std::mem::swap(&mut self.ctx, ctx);
+    }
+
     /// Draws a frame of every window and drops these files on the first.
     pub fn frame(&mut self, dropped: Vec<Arc<dyn DroppedFile + Send + Sync>>) {
         let input = RawInput { dropped_files: dropped, ..RawInput::default() };
