@@ -24,7 +24,7 @@ use shared::{
 pub use self::view::View;
 use self::{
     describe::{column_name, describe, describe_edit, row_name},
-    restore::{Restoration, Restore, can_restore_edit, restore_edit, restore_of},
+    restore::{Restoration, Restore, can_restore_edit, changed_since, restore_edit, restore_of},
 };
 use super::choice::choose;
 use crate::{
@@ -374,7 +374,9 @@ fn show_change(
             if restore_button(ui, RESTORE, what) {
                 // The button goes away: what follows is for the history, and not for the rows.
                 line.into_iter().for_each(|line| ui.memory_mut(|memory| memory.request_focus(line)));
-                commands.push(AppCommand::Edit { watchlist: view.id, changes: vec![change] }.into());
+                let lines = changed_since(log, &change, view).into_iter().collect();
+                let to = (view.id, view.separators);
+                commands.extend(edits_or_question((RESTORE, RESTORE), lines, vec![change], to));
             }
         }
         Restore::Unknown(row) => {

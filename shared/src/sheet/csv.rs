@@ -7,7 +7,6 @@ use crate::{
     column::{ColumnKey, ColumnKind},
     ids::RowId,
     limits::Limits,
-    number,
     value::{Literal, Value},
     watchlist::{ColumnEntry, Frozen, Row},
 };
@@ -102,8 +101,9 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
             column.push(field.to_owned());
         }
     }
+    fields.iter_mut().for_each(|fields| clear_missing(fields));
     if separator == b';' {
-        fields.iter_mut().for_each(|fields| normalize_decimals(fields));
+        use_decimal_points(&header, &lines, &mut fields)?;
     }
     if lines.len() > limits.rows {
         return Err(CsvError::TooLarge { what: "rows", found: lines.len(), limit: limits.rows });
@@ -230,31 +230,122 @@ fn separator(bytes: &[u8]) -> u8 {
     found
 }
 
-/// Rewrites a column of numbers with decimal commas to decimal points. Such numbers occur in files with
-/// semicolons.
-fn normalize_decimals(fields: &mut [String]) {
-    let normalized = |field: &String| {
-        let field = field.trim();
-        let (whole, decimals) = field.split_once(',').unwrap_or((field, ""));
-        let whole = without_groups(whole)?;
-        let exact = if decimals.is_empty() { whole } else { format!("{whole}.{decimals}") };
-        (exact.is_empty() || number::parse_exact(exact.trim_start_matches('+')).is_ok()).then_some(exact)
-    };
-    if fields.iter().any(|field| field.contains(','))
-        && let Some(exact) = fields.iter().map(normalized).collect::<Option<Vec<String>>>()
-    {
-        fields.clone_from_slice(&exact);
+/// Texts that stand for a number that is not known.
+const MISSING: [&str; 10] = ["n/a", "#n/a", "na", "nan", "null", "none", "-", "--", "\u{2013}", "\u{2014}"];
+
+/// How a field may be read as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// It is the same with a decimal comma and with a decimal point.
+    Either,
+    /// With a decimal comma only.
+    Comma,
+    /// With a decimal point only.
+    Point,
+    /// As two numbers: `1.000` is one or a thousand.
+    Ambiguous,
+    /// It is no number.
+    Text,
+}
+
+/// Empties the fields of a column of numbers that stand for an unknown number.
+fn clear_missing(fields: &mut [String]) {
+    let is_missing = |field: &str| MISSING.contains(&field.trim().to_lowercase().as_str());
+    let is_number = |field: &str| !field.trim().is_empty() && reading(field) != Reading::Text;
+    let is_empty = |field: &str| field.trim().is_empty();
+    let is_of_numbers = fields.iter().any(|field| is_number(field))
+        && fields.iter().all(|field| is_number(field) || is_empty(field) || is_missing(field));
+    if is_of_numbers {
+        fields.iter_mut().filter(|field| is_missing(field)).for_each(String::clear);
     }
 }
 
-/// Removes the points or spaces between groups of three digits. Returns `None` if they are not between such
-/// groups.
-fn without_groups(whole: &str) -> Option<String> {
-    let mut groups = whole.split(['.', ' ', '\u{a0}', '\u{202f}']);
-    let first = groups.next()?;
+/// Rewrites the numbers of a file with semicolons, in which they may have decimal commas, to decimal points. A
+/// number that can be read in two ways is read as those of the other columns, which settle it for the file.
+fn use_decimal_points(header: &[String], lines: &[u64], fields: &mut [Vec<String>]) -> Result<(), CsvError> {
+    let readings: Vec<Vec<Reading>> =
+        fields.iter().map(|fields| fields.iter().map(|field| reading(field)).collect()).collect();
+    // A column with texts is no evidence: codes and versions have points, too.
+    let is_of_numbers = |readings: &Vec<Reading>| !readings.contains(&Reading::Text);
+    let has = |wanted: Reading| {
+        readings.iter().filter(|readings| is_of_numbers(readings)).any(|readings| readings.contains(&wanted))
+    };
+    let of_file = match (has(Reading::Comma), has(Reading::Point)) {
+        (true, false) => Some(Reading::Comma),
+        (false, true) => Some(Reading::Point),
+        _ => None,
+    };
+    for ((fields, readings), title) in fields.iter_mut().zip(&readings).zip(header) {
+        if !is_of_numbers(readings) {
+            continue;
+        }
+        let of_column = match (readings.contains(&Reading::Comma), readings.contains(&Reading::Point)) {
+            (true, false) => Some(Reading::Comma),
+            (false, true) => Some(Reading::Point),
+            (true, true) => None,
+            (false, false) => of_file,
+        };
+        let ambiguous = readings.iter().position(|reading| *reading == Reading::Ambiguous);
+        match (of_column, ambiguous) {
+            (None, Some(index)) => {
+                let message = format!(
+                    "{:?} may be a decimal number or have groups of thousands, and no other number of the file \
+                     tells which; write it without the separator, or with another number of decimals",
+                    fields[index]
+                );
+                return Err(bad_value(lines[index], title, &message));
+            }
+            (Some(Reading::Comma), _) => fields.iter_mut().for_each(|field| *field = with_point(field)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns how a field may be read as a number.
+fn reading(field: &str) -> Reading {
+    let digits: String = unsigned(field);
+    if digits.is_empty() {
+        return if field.trim().is_empty() { Reading::Either } else { Reading::Text };
+    }
+    if digits.chars().any(|c| !c.is_ascii_digit() && !['.', ','].contains(&c)) {
+        return Reading::Text;
+    }
+    match (is_number(&digits, ',', '.'), is_number(&digits, '.', ',')) {
+        (true, true) if digits.contains(['.', ',']) => Reading::Ambiguous,
+        (true, true) => Reading::Either,
+        (true, false) => Reading::Comma,
+        (false, true) => Reading::Point,
+        (false, false) => Reading::Text,
+    }
+}
+
+/// Returns a number without its sign, its currency, its percent sign, and spaces between its groups.
+fn unsigned(field: &str) -> String {
+    let around = |c: char| !c.is_ascii_digit() && !c.is_alphabetic() && !['.', ','].contains(&c);
+    let trimmed = field.trim().trim_matches(around);
+    trimmed.replace([' ', '\u{a0}', '\u{202f}'], "")
+}
+
+/// Whether digits are a number with a decimal separator and groups of three digits.
+fn is_number(digits: &str, decimal: char, group: char) -> bool {
+    let (whole, fraction) = digits.split_once(decimal).unwrap_or((digits, "0"));
+    let mut groups = whole.split(group);
+    let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();
-    let is_grouped = rest.is_empty() || (1..=3).contains(&first.trim_start_matches(['+', '-']).len());
-    (is_grouped && rest.iter().all(|group| group.len() == 3)).then(|| format!("{first}{}", rest.concat()))
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_grouped = rest.is_empty() || (1..=3).contains(&first.len());
+    is_digits(fraction)
+        && is_digits(first)
+        && is_grouped
+        && rest.iter().all(|group| group.len() == 3 && is_digits(group))
+}
+
+/// Rewrites a number with a decimal comma to one with a decimal point and without groups.
+fn with_point(field: &str) -> String {
+    let spaces = |c: char| c == ' ' || c == '\u{a0}' || c == '\u{202f}';
+    let kept = field.trim().chars().filter(|c| *c != '.' && !spaces(*c));
+    kept.map(|c| if c == ',' { '.' } else { c }).collect()
 }
 
 /// Rejects an unclosed quote. The CSV reader would read everything up to the end of the file as one field.
@@ -376,6 +467,49 @@ mod tests {
             "a point is a group separator if the column has decimal commas"
         );
         assert!(read("Symbol;Price\nMMM;1.2.3,4\n").is_err());
+    }
+
+    /// Thousands must not become decimals, a thousand times less.
+    #[test]
+    fn the_numbers_of_a_file_with_semicolons_have_one_format() {
+        let values = |text: &str, key: &str| {
+            let table = read(text).unwrap();
+            table.rows.iter().map(|row| row.get(&key.into()).map(ToString::to_string)).collect::<Vec<_>>()
+        };
+        let some = |texts: &[&str]| {
+            texts.iter().map(|text| Some(Literal::from(*text).to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!(values("Symbol;Kurs;Vol\nA;10,5;1.234\nB;11,5;950\n", "vol"), some(&["1234", "950"]));
+        let german = "Symbol;Kurs;Menge\nSAP;1.234,50;1.000\nBMW;98,7;2.500\n";
+        assert_eq!(values(german, "menge"), some(&["1000", "2500"]));
+        assert_eq!(values(german, "kurs"), some(&["1234.50", "98.7"]));
+        let english = "Symbol;Price;Qty\nA;1.5;1,000\nB;2.25;2,500\n";
+        assert_eq!(values(english, "qty"), some(&["1000", "2500"]));
+        assert_eq!(values("Symbol;Kurs;Diff\nA;1,5;0,5%\nB;2,5;-1,25%\n", "diff"), some(&["0.5", "-1.25"]));
+        assert_eq!(values("Symbol;Kurs;Datum\nA;1,5;03.11.2026\n", "datum"), some(&["03.11.2026"]));
+        assert_eq!(values("Symbol;Preis\nA;\u{20ac} 1.234,5\nB;7\n", "preis"), some(&["1234.5", "7"]));
+        // The columns contradict each other, and each settles its own.
+        let mixed = "Symbol;Kurs;Faktor\nA;1.234,5;0.75\n";
+        assert_eq!((values(mixed, "kurs"), values(mixed, "faktor")), (some(&["1234.5"]), some(&["0.75"])));
+        for ambiguous in
+            ["Symbol;Menge\nA;1\nB;1.000\n", "Symbol;Kurs;Faktor;Menge\nA;1,5;0.75;1\nB;1,5;0.75;1.000\n"]
+        {
+            let Err(CsvError::BadValue { line, title, .. }) = read(ambiguous) else { panic!("{ambiguous}") };
+            assert_eq!((line, &*title), (3, "Menge"));
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_known_are_left_out() {
+        for missing in ["N/A", "#N/A", "n/a", "-", "NaN", "null", "\u{2013}"] {
+            let table = read(&format!("Symbol,Price,Last\nA,100,7.5\nB,,\nC,{missing},{missing}\n")).unwrap();
+            assert_eq!(cell(&table, 2, "price"), None, "{missing}");
+            assert_eq!(cell(&table, 2, "last"), None, "{missing}");
+            assert_eq!(table.columns.last().unwrap().kind, ColumnKind::Number { decimals: 1 });
+        }
+        let table = read("Symbol,Note\nA,N/A\nB,x\n").unwrap();
+        assert_eq!(cell(&table, 0, "note"), Some(&"N/A".into()), "a text is unchanged");
+        assert!(read("Symbol,Price\nA,100\nB,99-16\n").is_err());
     }
 
     #[test]

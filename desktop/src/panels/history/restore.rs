@@ -146,6 +146,17 @@ fn has_value(row: RowId, column: &ColumnKey, value: &Literal, view: &View<'_>) -
     view.watchlist.rows().get(row).is_some() && read == Some(view.watchlist.cell(row, column))
 }
 
+/// Says what a change replaces, if somebody has changed the cell and the history does not show that yet.
+pub(super) fn changed_since(log: &Log, change: &Change, view: &View<'_>) -> Option<String> {
+    let Change::Set(Set { row, column, was: Some(present), .. }) = change else { return None };
+    let last = log.last_value(*row, column)?;
+    (!has_value(*row, column, last, view)).then(|| {
+        let (row, column_name) = (row_name(*row, view), column_name(column, view));
+        let present = formatted(present, column, view);
+        format!("{column_name} of {row} was changed to {present}, which the history does not show yet.")
+    })
+}
+
 /// Returns the change that restores a value, unless the cell has that value already.
 fn restored_cell(row: RowId, column: &ColumnKey, was: &Literal, view: &View<'_>) -> Option<Change> {
     view.watchlist.rows().get(row)?;
