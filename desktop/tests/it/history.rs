@@ -180,6 +180,26 @@ fn a_value_is_restored_by_a_guarded_edit() {
     assert_eq!((watchlist, changes), (LIST, vec![guarded]));
 }
 
+/// The history is not updated while the pointer is over it.
+#[test]
+fn a_restoration_asks_before_it_replaces_a_value_that_the_history_does_not_show_yet() {
+    let mut desk = desk();
+    let newer = set(row(1), "price", "404.5", None);
+    let at = desk.state().commits[0].at;
+    desk.state_mut().watchlist.apply(&[newer], &Mode::Confirmed { at }).unwrap();
+    desk.run_steps(3);
+    // The buttons of a value now belong to both changes of the price.
+    let restore = desk.get_all_by_label("Restore").nth(3).unwrap();
+    restore.click();
+    desk.run_steps(3);
+    let Some(Command::Grid(GridCommand::Confirm(question))) = desk.state().commands.first().cloned() else {
+        panic!("the first command is not a question: {:?}", desk.state().commands)
+    };
+    let text = "Price of MMM was changed to 404.50, which the history does not show yet.";
+    assert_eq!(question.lines, [text]);
+    assert_eq!(question.edits.len(), 1);
+}
+
 #[test]
 fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     let mut desk = desk();
