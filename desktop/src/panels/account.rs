@@ -1,6 +1,6 @@
 //! The dialog about the person's own account: its sessions and its password.
 
-use egui::{Align, Grid, Id, Layout, Modal, ScrollArea, Ui};
+use egui::{Align, Grid, Id, Key, Layout, Modal, ScrollArea, Ui};
 use jiff::tz::TimeZone;
 use shared::{
     time::Timestamp,
@@ -138,7 +138,8 @@ fn change_password(
         first.request_focus();
     }
     field(ui, "New password", &mut new.0, true);
-    field(ui, "New password again", &mut again.0, true);
+    let last = field(ui, "New password again", &mut again.0, true);
+    let is_entered = last.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let differs = !again.0.is_empty() && new != again;
     if differs {
         ui.colored_label(ui.visuals().error_fg_color, "The new passwords differ.");
@@ -153,7 +154,8 @@ fn change_password(
         }
     }
     let is_ready = !old.0.is_empty() && !new.0.is_empty() && new == again && *state != PasswordChange::Busy;
-    if ui.add_enabled(is_ready, egui::Button::new("Change")).clicked() {
+    let is_clicked = ui.add_enabled(is_ready, egui::Button::new("Change")).clicked();
+    if is_clicked || is_entered && is_ready {
         chosen.push(AccountCommand::ChangePassword { old: old.clone(), new: new.clone() });
     }
 }

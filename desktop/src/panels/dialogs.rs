@@ -25,7 +25,7 @@ use crate::{
     command::{AppCommand, ColumnCommand, Command, DialogKind, GridCommand, entry_of},
     files::typed_path,
     grid::new_column_kinds,
-    store::sentence,
+    store::{Absence, sentence},
     text_field::select_all,
     theme::{dialog_title, fit_width},
 };
@@ -73,8 +73,13 @@ impl Kind {
             Self::Import => Command::OpenDialog(DialogKind::Import),
             Self::Export { .. } => Command::OpenDialog(DialogKind::Export),
             Self::Delete(..) => Command::DeleteShownList,
-            Self::Deleted(deleted) if deleted.is_deleted => return "Watchlist deleted",
-            Self::Deleted(..) => return "Watchlist no longer shared",
+            Self::Deleted(deleted) => {
+                return match deleted.absence {
+                    Absence::Deleted => "Watchlist deleted",
+                    Absence::Forbidden => "Watchlist no longer shared",
+                    Absence::Unknown => "Watchlist gone",
+                };
+            }
         };
         entry_of(&command).dialog_title()
     }

@@ -16,7 +16,7 @@ use shared::{
 use super::{
     notices::Offer,
     rest::{Dropped, MAX_LISTED, Report, Rest, WholeEdits, overwriting, rest_of},
-    state::Store,
+    state::{Absence, Store},
     words::{Names, not_entered_text, rejection_text, rest_text, row_name},
 };
 
@@ -115,13 +115,19 @@ impl Store {
     }
 
     /// Keeps the state of a watchlist that the server closes, because its rows name the edits that are
-    /// rejected next.
+    /// rejected next, and why it is gone.
     pub(super) fn keep_closed(&mut self, message: &ServerMessage) {
         let closed = match message {
             ServerMessage::Closed(closed) => Some(closed.watchlist),
             ServerMessage::Error(Error { code: ErrorCode::UnknownWatchlist, watchlist, .. }) => *watchlist,
             _ => None,
         };
+        if let (Some(closed), ServerMessage::Error(_)) = (closed, message)
+            && self.role(closed).is_some()
+            && let Some(absence) = self.absences.get_mut(&closed)
+        {
+            *absence = Some(Absence::Unknown);
+        }
         let is_needed = |list: &&ListReplica| list.unanswered_count() > 0;
         let list = closed.and_then(|closed| self.replica.list(closed)).filter(is_needed);
         if let (Some(closed), Some(state)) = (closed, list.and_then(ListReplica::state)) {

@@ -46,6 +46,8 @@ pub enum Absence {
     Deleted,
     /// The person may no longer use it.
     Forbidden,
+    /// Somebody has deleted it, or the person may no longer use it: the server does not say which.
+    Unknown,
 }
 
 /// The state that all windows of this process share.

@@ -347,6 +347,7 @@ impl Window {
         if std::mem::replace(&mut self.account, account) != account {
             // What somebody else was typing is not entered in this person's name.
             drop(self.grid.take_editor());
+            self.overlays.asked_owners.clear();
         }
         let shown = self.lists.shown.and_then(|list| state.store.watchlist(list));
         self.lists.name = shown.map(|watchlist| watchlist.name().clone()).or(self.lists.name.take());

@@ -352,8 +352,8 @@ impl Window {
         if absence.is_none() && typed.is_empty() {
             return false;
         }
-        let is_deleted = absence != Some(Absence::Forbidden);
-        let deleted = Deleted { watchlist, name: self.lists.name.clone(), is_deleted, at: now };
+        let absence = absence.unwrap_or(Absence::Deleted);
+        let deleted = Deleted { watchlist, name: self.lists.name.clone(), absence, at: now };
         self.overlays.dialog = Some(Dialog::deleted(deleted, &typed));
         true
     }

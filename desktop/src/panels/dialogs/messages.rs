@@ -7,6 +7,7 @@ use shared::ids::WatchlistId;
 
 use crate::{
     command::{AppCommand, Command, RESTORE_WATCHLIST, entry_of},
+    store::Absence,
     theme::{dialog_title, fit_width},
 };
 
@@ -20,8 +21,8 @@ pub struct Deleted {
     pub watchlist: WatchlistId,
     /// Its name, if it was known.
     pub name: Option<Arc<str>>,
-    /// Whether it was deleted and can be restored; otherwise the person may no longer use it.
-    pub is_deleted: bool,
+    /// Why it is gone. Only a deleted one can be restored.
+    pub absence: Absence,
     /// When the window was told, or the person has typed since, on the clock of the windows.
     pub at: Duration,
 }
@@ -82,7 +83,11 @@ pub(super) fn show_deleted(
     Modal::new(Id::unique("message")).frame(frame).show(ui, |ui| {
         fit_width(ui, 400.0);
         dialog_title(ui, title);
-        let what = if deleted.is_deleted { "was deleted" } else { "is no longer shared with you" };
+        let what = match deleted.absence {
+            Absence::Deleted => "was deleted",
+            Absence::Forbidden => "is no longer shared with you",
+            Absence::Unknown => "was deleted or is no longer shared with you",
+        };
         let during = match typed {
             "" => String::new(),
             typed => format!(" while you were typing \u{201c}{typed}\u{201d}"),
@@ -98,7 +103,7 @@ pub(super) fn show_deleted(
                     ui.copy_text(typed.to_owned());
                 }
             }
-            if deleted.is_deleted && ui.button(RESTORE_WATCHLIST).clicked() {
+            if deleted.absence == Absence::Deleted && ui.button(RESTORE_WATCHLIST).clicked() {
                 // The message stays until the watchlist is there again: it has the typed text.
                 answer = Some(Answer::Ask(AppCommand::Restore(deleted.watchlist)));
             }
