@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     access::{Action, Caller, Rights},
-    accounts::{AccessList, Accounts},
+    accounts::{AccessList, Accounts, audit::Event},
     journal::{HistoryFilter, HistoryPage, JournalError},
     room::RoomContext,
     unavailable::Unavailable,
@@ -149,7 +149,9 @@ impl Hub {
     pub async fn delete(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
         self.known_rights(caller, id)?.check(Action::Delete)?;
         let (lists, by) = (self.lists.clone(), caller.name.clone());
-        self.run_to_completion(async move { lists.delete(id, by).await }).await
+        self.run_to_completion(async move { lists.delete(id, by).await }).await?;
+        self.accounts.note(caller, None, Event::WatchlistDeleted { watchlist: id });
+        Ok(())
     }
 
     /// Restores a deleted watchlist.
@@ -159,7 +161,9 @@ impl Hub {
     pub async fn restore(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
         self.known_rights(caller, id)?.check(Action::Delete)?;
         let lists = self.lists.clone();
-        self.run_to_completion(async move { lists.restore(id).await }).await
+        self.run_to_completion(async move { lists.restore(id).await }).await?;
+        self.accounts.note(caller, None, Event::WatchlistRestored { watchlist: id });
+        Ok(())
     }
 
     /// Returns who may use a watchlist.

@@ -1,6 +1,6 @@
 //! The server outside this user's processes that this process has joined, with the account there.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use shared::{
     ids::{RowId, UserId},
@@ -30,13 +30,15 @@ pub struct Joined {
     open_store: OpenStore,
     /// The account whose watchlists and edits the store has, if the person signs in.
     store_of: Option<UserId>,
+    /// The notices about edits that wait for an account.
+    kept: BTreeMap<Option<UserId>, u64>,
 }
 
 impl Joined {
     /// Creates it. The store is that of the account that was last signed in.
     pub fn new(joining: Joining, account: Account, open_store: OpenStore) -> Self {
         let store_of = joining.account().map(|known| known.id);
-        Self { joining, account, open_store, store_of }
+        Self { joining, account, open_store, store_of, kept: BTreeMap::new() }
     }
 
     /// Whether the person has to consent before anything is sent.
@@ -74,7 +76,7 @@ impl Joined {
             drained.has_answers = true;
             match event {
                 AccountEvent::Answered => {}
-                AccountEvent::Notice(text) => store.notify_anybody(text),
+                AccountEvent::Notice(text) => drop(store.notify_anybody(text)),
                 AccountEvent::SignedIn { user, stays } => {
                     let known = KnownAccount { id: user.id, name: user.name.to_string(), stays };
                     report_unsaved(self.joining.save_account(Some(known)), store, now);
@@ -133,12 +135,16 @@ impl Joined {
                 return false;
             }
         }
-        self.store_of = account;
+        let before = std::mem::replace(&mut self.store_of, account);
+        if let Some(notice) = self.kept.remove(&account) {
+            store.dismiss(notice);
+        }
         if unsent > 0 {
             let edits = separators.format_count(unsent, "edit", "edits");
-            store.notify_anybody(format!(
+            let notice = store.notify_anybody(format!(
                 "Kept for the account that was signed in before: {edits}, to be sent when it signs in again."
             ));
+            self.kept.insert(before, notice);
         }
         true
     }

@@ -307,8 +307,10 @@ impl Store {
     }
 
     /// Adds a notice that stays until it is dismissed, also when another account signs in.
-    pub fn notify_anybody(&mut self, text: impl Into<String>) {
+    /// Returns its id.
+    pub fn notify_anybody(&mut self, text: impl Into<String>) -> u64 {
         self.notices.add_public(text.into());
+        self.notices.last_id()
     }
 
     /// Adds a notice that stays until it is dismissed.

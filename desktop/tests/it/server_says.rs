@@ -5,15 +5,17 @@ mod rejections;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use desktop::store::Connection;
+use desktop::store::{Absence, Connection};
 use shared::{
+    account::ListRole,
     edit::Change,
     ids::{At, Epoch, Revision, RowId, WatchlistId, WindowId},
     position::Position,
     wire::{
         client::{self, ClientMessage},
         server::{
-            Changes, Created, Error, ErrorCode, History as HistoryAnswer, Resumed, ServerMessage, Watchlists,
+            Access, Changes, Created, Error, ErrorCode, History as HistoryAnswer, Resumed, ServerMessage,
+            Watchlists,
         },
         snapshot::SnapshotRow,
     },
@@ -279,4 +281,20 @@ fn a_large_import_waits_for_the_disk_and_loses_nothing() {
         (desk.store.watchlist(list).unwrap().rows().len() == EDITS).then_some(())
     });
     assert!(!desk.store.has_delayed_edits());
+}
+
+/// With accounts, an unknown watchlist may also have been taken away.
+#[test]
+fn a_watchlist_that_is_unknown_after_an_absence_is_not_said_to_be_deleted() {
+    for (role, expected) in [(None, Absence::Deleted), (Some(ListRole::Editor), Absence::Unknown)] {
+        let mut desk = Desk::new();
+        desk.snapshot(1);
+        if let Some(role) = role {
+            desk.receive(ServerMessage::Access(Access { watchlist: LIST, role }));
+        }
+        desk.store.disconnected("lost".to_owned(), Some(NOW), NOW);
+        desk.connect();
+        desk.errs(ErrorCode::UnknownWatchlist, "there is no such watchlist", Some(LIST));
+        assert_eq!(desk.store.absence(LIST), Some(expected));
+    }
 }

@@ -276,6 +276,10 @@ fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
     wait_until_shown(&mut headless);
     headless.settle();
     assert_eq!(price_of_first(&headless), typed);
+    assert!(
+        !notices(&headless).iter().any(|notice| notice.contains("Kept for the account")),
+        "they are sent"
+    );
     let not_entered =
         "Your 77 for AA Price was not entered: another account signed in while you were typing.";
     assert!(notices(&headless).iter().any(|notice| notice == not_entered), "{:?}", notices(&headless));

@@ -62,6 +62,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<ListRole>,
     },
+    /// A watchlist was deleted.
+    WatchlistDeleted { watchlist: WatchlistId },
+    /// A deleted watchlist was restored.
+    WatchlistRestored { watchlist: WatchlistId },
     /// A request was refused because the account may not make it.
     Denied { what: String },
 }

@@ -395,6 +395,11 @@ impl Accounts {
         Ok(())
     }
 
+    /// Whether there are accounts, or were once, so that there is a file.
+    pub(super) fn is_stored(&self) -> bool {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(super) async fn store(&self, changes: Vec<Change>, entries: Vec<Entry>) -> Result<(), StoreError> {
         let (store, folder) = (self.store.clone(), self.folder.clone());
         let write = move || {

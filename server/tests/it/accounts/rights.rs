@@ -9,7 +9,7 @@ use shared::wire::client::ClientMessage;
 use uuid::Uuid;
 
 use super::people::{Desk, PASSWORD, Proof};
-use crate::support::{Client, insert, wait_for};
+use crate::support::{Client, TestServer, insert, wait_for};
 
 /// The callers, in the order of the table.
 const CALLERS: [&str; 8] =
@@ -397,7 +397,7 @@ async fn the_audit_log_says_who_did_what() {
 }
 
 #[tokio::test]
-async fn the_audit_log_has_each_refusal_once_a_minute() {
+async fn the_audit_log_has_deletions_and_each_refusal_once_a_minute() {
     let desk = Desk::start().await;
     let (ann, proof) = desk.person("ann").await;
     let list = desk.list("Desk").await;
@@ -418,8 +418,16 @@ async fn the_audit_log_has_each_refusal_once_a_minute() {
     // What does not exist for the caller is not refused.
     let unknown = Uuid::new_v4();
     socket.edit_answered(&unknown.to_string(), json!([])).await;
+    let path = format!("/api/v1/watchlists/{list}");
+    assert_eq!(desk.call(&desk.local(), "DELETE", &path, None).await.0, 204);
+    assert_eq!(desk.call(&desk.local(), "POST", &format!("{path}/restore"), None).await.0, 200);
     let denied = wait_for("the entries", async || {
         let (_, log) = desk.call(&desk.local(), "GET", "/api/v1/audit", None).await;
+        for event in ["watchlistDeleted", "watchlistRestored"] {
+            let is_there =
+                |stored: &Value| stored["entry"]["event"] == event && stored["entry"]["watchlist"] == list;
+            log["entries"].as_array().unwrap().iter().find(|stored| is_there(stored))?;
+        }
         let entries = log["entries"].as_array().unwrap().iter().map(|stored| &stored["entry"]);
         let denied: Vec<String> = entries
             .filter(|entry| entry["event"] == "denied")
@@ -439,4 +447,17 @@ async fn the_audit_log_has_each_refusal_once_a_minute() {
         "GET /api/v1/accounts".to_owned(),
     ];
     assert_eq!(BTreeSet::from_iter(denied), BTreeSet::from_iter(expected));
+}
+
+/// Without accounts, nothing is kept of them.
+#[tokio::test]
+async fn a_deletion_by_the_only_user_creates_no_accounts() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    client.greet().await;
+    let list = client.create("Desk").await;
+    client.send(&json!({ "type": "delete", "request": 1, "watchlist": list })).await;
+    client.expect("deleted").await;
+    let stopped = server.restart().await;
+    assert!(!stopped.folder.path().join("accounts.sqlite").exists());
 }
