@@ -321,7 +321,7 @@ impl App {
     fn add_start_notices(&self, notice: Option<String>, error: Option<String>) {
         let store = &mut lock(&self.state).store;
         notice.into_iter().for_each(|notice| store.notify(notice, Duration::ZERO));
-        error.into_iter().for_each(|error| store.notify_until_dismissed(error));
+        error.into_iter().for_each(|error| store.notify_all_accounts(error));
     }
 
     /// Opens the requested windows, and shows all but the root, each in its own viewport.

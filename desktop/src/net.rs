@@ -400,7 +400,7 @@ async fn connect(
                 // The round trip of a ping during a silence says nothing about the next ones.
                 Some(SocketEvent::Pong) if is_silent => {
                     heartbeat.pong_received(0);
-                    heartbeat.message_sent(now_ms());
+                    heartbeat.ping_soon(now_ms());
                     pings = Pings::default();
                 }
                 Some(SocketEvent::Pong) => if let Some(round_trip) = pings.answered() {
@@ -434,7 +434,7 @@ async fn connect(
             command = commands.recv() => match command {
                 None => return Ended::Dropped,
                 Some(Command::Send(message)) if opened => {
-                    heartbeat.message_sent(now_ms());
+                    heartbeat.ping_soon(now_ms());
                     socket.send(WsMessage::Binary(Encoding::MessagePack.encode(&*message)));
                 }
                 Some(Command::RetryNow) if !opened && started.elapsed() >= HUNG_ATTEMPT => {

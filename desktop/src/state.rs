@@ -150,7 +150,7 @@ impl AppState {
         }
         self.drain_account(now);
         if let Some(text) = self.updates.as_ref().and_then(Updates::take_notice) {
-            self.store.notify_until_dismissed(text);
+            self.store.notify_all_accounts(text);
         }
         self.store.set_glow(self.preferences.glow.style(self.reduced_motion.is_on()));
         self.store.set_announcing(self.preferences.announces);
@@ -163,7 +163,7 @@ impl AppState {
     /// Handles what has arrived about the account on the joined server.
     fn drain_account(&mut self, now: Duration) {
         let Some(joined) = &mut self.joined else { return };
-        let drained = joined.drain(&mut self.store, &self.windows.drafts(), self.region.separators, now);
+        let drained = joined.drain(&mut self.store, &mut self.windows, self.region.separators, now);
         if drained.has_answers {
             (self.wake)();
         }
@@ -300,7 +300,7 @@ impl AppState {
     /// Quits the program with all windows as they are, unless another window has an open editor.
     fn quit(&mut self, window: WindowId, now: Duration) {
         if self.windows.is_another_editing(window) {
-            self.store.notify(ANOTHER_EDITS, now);
+            self.store.notify_in(window, ANOTHER_EDITS, now);
             return;
         }
         self.windows.quit();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use server::client::Client;
+use server::client::{Client, ClientError};
 use shared::{
     account::ListRole,
     ids::{UserId, WatchlistId},
@@ -65,10 +65,11 @@ impl People {
         let set = SetAccess { user: Some(account), role };
         loop {
             let (owner, path) = (self.owner.clone(), path.clone());
-            if spawn_blocking(move || owner.put("PUT", &path, &set)).await.unwrap().is_ok() {
-                return;
+            match spawn_blocking(move || owner.put("PUT", &path, &set)).await.unwrap() {
+                Ok(()) => return,
+                Err(ClientError::Unreachable { .. }) => tokio::time::sleep(RETRY).await,
+                Err(error) => panic!("the role of {account} cannot be changed: {error}"),
             }
-            tokio::time::sleep(RETRY).await;
         }
     }
 }

@@ -21,6 +21,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 use shared::{
     ids::RowId,
     limits::MAX_KEPT_ANSWERS,
+    rejection::Code,
     replica::{Event, Outcome},
 };
 use tokio::{
@@ -171,7 +172,9 @@ impl Client {
     async fn pump(&mut self, shared: &Shared, duration: Duration) {
         for event in self.desk.pump(duration).await {
             if let Event::EditAnswered { outcome: Outcome::Rejected(rejection), .. } = event {
-                assert!(self.is_person, "an edit of client {} was rejected: {rejection}", self.index);
+                let is_of_role = matches!(rejection.code, Code::Forbidden | Code::UnknownWatchlist);
+                let Self { is_person, index, .. } = self;
+                assert!(*is_person && is_of_role, "an edit of client {index} was rejected: {rejection}");
                 shared.counts.borrow_mut().rejected += 1;
             }
         }

@@ -149,9 +149,13 @@ impl Hub {
     pub async fn delete(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
         self.known_rights(caller, id)?.check(Action::Delete)?;
         let (lists, by) = (self.lists.clone(), caller.name.clone());
-        self.run_to_completion(async move { lists.delete(id, by).await }).await?;
-        self.accounts.note(caller, None, Event::WatchlistDeleted { watchlist: id });
-        Ok(())
+        let (accounts, caller) = (self.accounts.clone(), caller.clone());
+        self.run_to_completion(async move {
+            lists.delete(id, by).await?;
+            accounts.append_audit_entry(&caller, None, Event::WatchlistDeleted { watchlist: id }).await;
+            Ok(())
+        })
+        .await
     }
 
     /// Restores a deleted watchlist.
@@ -161,9 +165,13 @@ impl Hub {
     pub async fn restore(&self, caller: &Caller, id: WatchlistId) -> Result<(), Rejection> {
         self.known_rights(caller, id)?.check(Action::Delete)?;
         let lists = self.lists.clone();
-        self.run_to_completion(async move { lists.restore(id).await }).await?;
-        self.accounts.note(caller, None, Event::WatchlistRestored { watchlist: id });
-        Ok(())
+        let (accounts, caller) = (self.accounts.clone(), caller.clone());
+        self.run_to_completion(async move {
+            lists.restore(id).await?;
+            accounts.append_audit_entry(&caller, None, Event::WatchlistRestored { watchlist: id }).await;
+            Ok(())
+        })
+        .await
     }
 
     /// Returns who may use a watchlist.

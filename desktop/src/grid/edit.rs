@@ -103,7 +103,10 @@ pub(super) fn show(
     }
     match note::show(ui, &editor, view, rect) {
         None => {}
-        Some(Answer::Discard) => return Some(Vec::new()),
+        Some(Answer::Discard) => {
+            editing.end_run();
+            return Some(Vec::new());
+        }
         Some(Answer::Copy) => ui.copy_text(editor.text.clone()),
         Some(Answer::Commit) => keys.commit = Some(Commit::Stay),
         Some(Answer::BringBack) => {
@@ -124,11 +127,12 @@ pub(super) fn show(
         (Commit::Move(step), Some(index)) => move_from_restored(selection, scroll, frame, step, index),
         (_, Some(_)) => scroll.reveal_next = true,
         (Commit::Move(step) | Commit::Leave(step), None) => {
-            move_after_commit((selection, &editing.run), scroll, frame, (step, how), layout);
+            let run = editing.current_run(view.now);
+            move_after_commit((selection, run), scroll, frame, (step, how), layout);
         }
         (Commit::Stay | Commit::ToSelection, None) => {}
     }
-    editing.led_to(selection.cursor.clone().filter(|_| selection.displacement().is_none()));
+    editing.set_next_cell(selection.cursor.clone().filter(|_| selection.displacement().is_none()));
     Some(commands)
 }
 
@@ -141,10 +145,10 @@ fn take_keys(
     view: &GridView<'_>,
 ) -> Keys {
     // The key that opened the editor is not input for it.
-    if kind.is_numeric() {
-        join_pasted_lines(ui);
-    }
     let ignores_keys = editor.opening.is_some() || egui::Popup::is_any_open(ui) || !view.accepts_keyboard;
+    if kind.is_numeric() && !ignores_keys {
+        separate_pasted_cells(ui);
+    }
     let mut keys = if ignores_keys { Keys::default() } else { Keys::consume(ui, editor, kind, view) };
     editing.reclaims_focus = keys.escape || keys.commit.is_some();
     if !keys.following.is_empty() {
@@ -160,7 +164,7 @@ fn take_keys(
 
 /// Separates the cells of a pasted text, so that several numbers do not become one. The text field would put
 /// spaces between them, which may also group digits.
-fn join_pasted_lines(ui: &Ui) {
+fn separate_pasted_cells(ui: &Ui) {
     ui.input_mut(|input| {
         for event in &mut input.events {
             if let Event::Paste(text) = event {

@@ -334,7 +334,9 @@ impl GridState {
                 | GridCommand::ShowHistory
         );
         match command {
-            GridCommand::Move(step) => self.move_cursor(table, step, layout.page_rows()),
+            GridCommand::Move(step) => {
+                self.move_cursor(table, step, layout.page_rows(), frame.view.now);
+            }
             GridCommand::Extend(step) => {
                 self.editing.end_run();
                 self.selection.extend(table, step, layout.page_rows());
@@ -362,7 +364,7 @@ impl GridState {
             GridCommand::OpenList => self.open_editor(frame, Opening::List, commands),
             // After a figure that was typed here in vain, the next one must not become the section's title.
             GridCommand::OpenAll if self.selection.is_beside_title(table) => {
-                let run = &self.editing.run;
+                let run = self.editing.current_run(frame.view.now);
                 self.selection.step_after_commit(table, run, Step::Down, layout.page_rows());
             }
             GridCommand::OpenAll => self.open_editor(frame, Opening::All, commands),
@@ -401,11 +403,11 @@ impl GridState {
         }
     }
 
-    fn move_cursor(&mut self, table: &Table<'_>, step: Step, page: usize) {
+    fn move_cursor(&mut self, table: &Table<'_>, step: Step, page: usize, now: Duration) {
         if matches!(step, Step::Down | Step::Next) {
             // The person passes over a cell of a list of values.
-            self.selection.step_in_run(table, &self.editing.run, step, page);
-            self.editing.led_to(self.selection.cursor.clone());
+            self.selection.step_in_run(table, self.editing.current_run(now), step, page);
+            self.editing.set_next_cell(self.selection.cursor.clone());
             return;
         }
         self.editing.end_run();

@@ -32,10 +32,13 @@ pub(super) fn choose<T: Clone + PartialEq>(
         }
     });
     ui.ctx().accesskit_node_builder(shown.response.id, |node| node.set_label(label));
+    // The list is still shown in the frame that closes it.
     let is_open = shown.inner.is_some();
+    let is_clicked = ui.input(|input| input.pointer.any_pressed() || input.pointer.any_click());
     let id = shown.response.id.with("was open");
-    let was_open = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, false), is_open));
-    if was_open && !is_open && !ui.input(|input| input.pointer.any_click()) {
+    let now = (is_open, is_clicked);
+    let (was_open, was_clicked) = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, now), now));
+    if was_open && !is_open && !was_clicked {
         shown.response.request_focus();
     }
 }

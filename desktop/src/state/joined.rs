@@ -8,7 +8,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::windows::Draft;
+use super::windows::{Draft, OpenWindows};
 use crate::{
     account::{Account, AccountEvent},
     servers::{Joining, KnownAccount},
@@ -30,15 +30,15 @@ pub struct Joined {
     open_store: OpenStore,
     /// The account whose watchlists and edits the store has, if the person signs in.
     store_of: Option<UserId>,
-    /// The notices about edits that wait for an account.
-    kept: BTreeMap<Option<UserId>, u64>,
+    /// The texts of the notices about edits that wait for an account.
+    waiting_notices: BTreeMap<Option<UserId>, String>,
 }
 
 impl Joined {
     /// Creates it. The store is that of the account that was last signed in.
     pub fn new(joining: Joining, account: Account, open_store: OpenStore) -> Self {
         let store_of = joining.account().map(|known| known.id);
-        Self { joining, account, open_store, store_of, kept: BTreeMap::new() }
+        Self { joining, account, open_store, store_of, waiting_notices: BTreeMap::new() }
     }
 
     /// Whether the person has to consent before anything is sent.
@@ -67,7 +67,7 @@ impl Joined {
     pub(super) fn drain(
         &mut self,
         store: &mut Store,
-        drafts: &[Draft],
+        windows: &mut OpenWindows,
         separators: Separators,
         now: Duration,
     ) -> Drained {
@@ -76,16 +76,16 @@ impl Joined {
             drained.has_answers = true;
             match event {
                 AccountEvent::Answered => {}
-                AccountEvent::Notice(text) => drop(store.notify_anybody(text)),
+                AccountEvent::Notice(text) => store.notify_all_accounts(text),
                 AccountEvent::SignedIn { user, stays } => {
                     let known = KnownAccount { id: user.id, name: user.name.to_string(), stays };
-                    report_unsaved(self.joining.save_account(Some(known)), store, now);
-                    drained.connects = self.use_store_of(Some(user.id), (store, drafts), separators, now);
+                    report_unsaved(self.joining.save_account(Some(known)), store);
+                    drained.connects = self.use_store_of(Some(user.id), (store, windows), separators, now);
                 }
                 AccountEvent::SignedOut => {
-                    report_unsaved(self.joining.save_account(None), store, now);
+                    report_unsaved(self.joining.save_account(None), store);
                     // The next person at this computer neither sees these watchlists nor adds to these edits.
-                    self.use_store_of(None, (store, drafts), separators, now);
+                    self.use_store_of(None, (store, windows), separators, now);
                     store.disconnected(SIGNED_OUT.to_owned(), None, now);
                     drained.disconnects = true;
                 }
@@ -98,11 +98,11 @@ impl Joined {
                 self.account.welcomed(user);
                 if self.account.has_session() && self.store_of != Some(id) {
                     // Before anything is sent: what waits in the store is somebody else's.
-                    self.use_store_of(Some(id), (store, drafts), separators, now);
+                    self.use_store_of(Some(id), (store, windows), separators, now);
                     drained.disconnects = true;
                 }
             }
-            report_unsaved(self.joining.save(), store, now);
+            report_unsaved(self.joining.save(), store);
         }
         drained
     }
@@ -112,7 +112,7 @@ impl Joined {
     fn use_store_of(
         &mut self,
         account: Option<UserId>,
-        (store, drafts): (&mut Store, &[Draft]),
+        (store, windows): (&mut Store, &mut OpenWindows),
         separators: Separators,
         now: Duration,
     ) -> bool {
@@ -123,28 +123,29 @@ impl Joined {
         store.finish_copies(now);
         match (self.open_store)(account) {
             Ok(opened) => {
-                for Draft { watchlist, row, column, text } in drafts {
-                    store.keep_typed(*watchlist, row.unwrap_or(RowId(Uuid::nil())), column, text);
+                for Draft { watchlist, row, column, text } in windows.take_drafts() {
+                    store.keep_draft(watchlist, row.unwrap_or(RowId(Uuid::nil())), &column, &text);
                 }
-                *store = opened.following(store);
+                *store = opened.with_public_notices_of(store);
             }
             Err(error) => {
-                store.notify_anybody(format!(
+                store.notify_all_accounts(format!(
                     "The watchlists of this account cannot be kept on this computer ({error}). You stay offline."
                 ));
                 return false;
             }
         }
         let before = std::mem::replace(&mut self.store_of, account);
-        if let Some(notice) = self.kept.remove(&account) {
-            store.dismiss(notice);
+        if let Some(text) = self.waiting_notices.remove(&account) {
+            store.withdraw_public_notice(&text);
         }
         if unsent > 0 {
             let edits = separators.format_count(unsent, "edit", "edits");
-            let notice = store.notify_anybody(format!(
+            let text = format!(
                 "Kept for the account that was signed in before: {edits}, to be sent when it signs in again."
-            ));
-            self.kept.insert(before, notice);
+            );
+            store.notify_all_accounts(text.clone());
+            self.waiting_notices.insert(before, text);
         }
         true
     }
@@ -161,10 +162,10 @@ pub(super) struct Drained {
     pub(super) disconnects: bool,
 }
 
-fn report_unsaved(saved: io::Result<()>, store: &mut Store, now: Duration) {
+fn report_unsaved(saved: io::Result<()>, store: &mut Store) {
     if let Err(error) = saved {
         let text =
             format!("Cannot save how this server is joined: {error}. You will be asked again next time.");
-        store.notify(text, now);
+        store.notify_all_accounts(text);
     }
 }

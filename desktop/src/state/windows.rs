@@ -89,9 +89,9 @@ impl OpenWindows {
         self.records.is_empty()
     }
 
-    /// Returns what is typed in the open editors.
-    pub fn drafts(&self) -> Vec<Draft> {
-        self.records.values().filter_map(|record| record.draft.clone()).collect()
+    /// Takes what is typed in the open editors.
+    pub fn take_drafts(&mut self) -> Vec<Draft> {
+        self.records.values_mut().filter_map(|record| record.draft.take()).collect()
     }
 
     /// Returns whether the editor of another window is open.

@@ -30,8 +30,7 @@ pub struct Notice {
     pub window: Option<WindowId>,
     /// When the notice was added, on the store's clock; `None` for one that never expires.
     pub at: Option<Duration>,
-    /// Whether it is about a watchlist or an edit, which is nobody's business but of the account that is signed
-    /// in.
+    /// Whether only the account that is signed in may read it.
     pub is_private: bool,
 }
 
@@ -76,10 +75,19 @@ impl Notices {
         Self { notices: kept.into_iter().map(notice).collect(), last_id, restored: None }
     }
 
-    /// Takes over the notices of another account's store that are for anybody.
-    pub(super) fn follow(&mut self, other: &mut Self) {
+    /// Takes the notices of another account's store that concern every account. They get new ids: those of the
+    /// outbox are in use here.
+    pub(super) fn take_public(&mut self, other: &mut Self) {
         self.last_id = self.last_id.max(other.last_id);
-        self.notices.extend(other.notices.extract_if(.., |notice| !notice.is_private));
+        for notice in other.notices.extract_if(.., |notice| !notice.is_private) {
+            self.last_id += 1;
+            self.notices.push(Notice { id: self.last_id, ..notice });
+        }
+    }
+
+    /// Removes the notices that concern every account and have this text.
+    pub(super) fn withdraw_public(&mut self, text: &str) {
+        self.notices.retain(|notice| notice.is_private || notice.text != text);
     }
 
     pub(super) fn all(&self) -> &[Notice] {
@@ -139,7 +147,7 @@ impl Notices {
         self.notices.push(Notice { id, text, offer, rejected, window, at, is_private: true });
     }
 
-    /// Adds a notice that is for anybody at this computer, until it is dismissed.
+    /// Adds a notice that concerns every account, until it is dismissed.
     pub(super) fn add_public(&mut self, text: String) {
         self.push(text, None, None, None);
         if let Some(notice) = self.notices.last_mut() {

@@ -56,12 +56,14 @@ impl Store {
             return;
         }
 
-        let same_reason = self.whole_edits.take_if(|whole| is_whole && whole.is_about(watchlist, rejection));
+        let same_reason = self
+            .whole_edits
+            .take_if(|whole| is_whole && repeated.is_none() && whole.is_about(watchlist, rejection));
         let same_reason =
             same_reason.map(|whole| whole.report).filter(|report| self.notices.is_shown(report.notice));
         let row_name = |row| self.row_name(watchlist, row);
         let names = Names { state: self.last_state(watchlist), row_name: &row_name };
-        // Whoever undoes an edit has typed nothing that could be lost.
+        // A person who undoes an edit has typed nothing that could be lost.
         let values = match repeated {
             None => dropped.iter().flat_map(|(change, _)| names.values_of(change)).collect(),
             Some(_) => Vec::new(),
@@ -96,7 +98,7 @@ impl Store {
         let report = Report { notice, text, dropped };
         match sent {
             Some((sent, _)) => drop(self.resent.insert(sent, report)),
-            None if is_whole => {
+            None if is_whole && repeated.is_none() => {
                 self.whole_edits = Some(WholeEdits { watchlist, reason: rejection.clone(), report });
             }
             None => {}
@@ -105,7 +107,7 @@ impl Store {
 
     /// Tells this account, when it signs in again, what was typed in a cell and not entered: another account
     /// takes its place.
-    pub fn keep_typed(&mut self, watchlist: WatchlistId, row: RowId, column: &ColumnKey, text: &str) {
+    pub fn keep_draft(&mut self, watchlist: WatchlistId, row: RowId, column: &ColumnKey, text: &str) {
         let typed = Change::set(row, column, text.into());
         let row_name = |row| self.row_name(watchlist, row);
         let names = Names { state: self.last_state(watchlist), row_name: &row_name };

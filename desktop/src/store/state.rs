@@ -119,9 +119,9 @@ impl Store {
         Ok(Self { copies: Copies::open(folder, write_file, wake)?, ..self })
     }
 
-    /// Takes the place of another account's store, and over its notices that are for anybody.
-    pub fn following(mut self, other: &mut Self) -> Self {
-        self.notices.follow(&mut other.notices);
+    /// Returns this store with the notices of another one that concern every account.
+    pub fn with_public_notices_of(mut self, other: &mut Self) -> Self {
+        self.notices.take_public(&mut other.notices);
         self
     }
 
@@ -307,10 +307,13 @@ impl Store {
     }
 
     /// Adds a notice that stays until it is dismissed, also when another account signs in.
-    /// Returns its id.
-    pub fn notify_anybody(&mut self, text: impl Into<String>) -> u64 {
+    pub fn notify_all_accounts(&mut self, text: impl Into<String>) {
         self.notices.add_public(text.into());
-        self.notices.last_id()
+    }
+
+    /// Removes such a notice.
+    pub fn withdraw_public_notice(&mut self, text: &str) {
+        self.notices.withdraw_public(text);
     }
 
     /// Adds a notice that stays until it is dismissed.

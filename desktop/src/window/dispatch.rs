@@ -83,7 +83,7 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         Command::OpenMenu(menu) if window.grid.editor().is_some() => {
             window.leave_editor_then(AfterEditor::OpenMenu(menu));
         }
-        // Nobody's account has a menu.
+        // Without an account there is no menu.
         Command::OpenMenu(Menu::Account) if state.joined.as_ref().is_some_and(Joined::is_signed_out) => {
             dispatch(AppCommand::Account(AccountCommand::OpenSignIn), window, state, now);
         }

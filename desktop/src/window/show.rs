@@ -40,7 +40,7 @@ use crate::{
 const MAX_MESSAGE_WIDTH: f32 = 560.0;
 /// Minimum distance of it from the edges of the window, in points.
 const MESSAGE_MARGIN: f32 = 16.0;
-/// How long nobody has pressed a key when a person has stopped typing.
+/// Time without a key after which a person counts as having stopped typing.
 const TYPING_PAUSE: Duration = Duration::from_millis(1_500);
 
 /// Returns whether an event is what a person types.
@@ -154,13 +154,17 @@ impl Window {
         if ui.input(|input| input.events.iter().any(is_key)) {
             self.keyboard.pressed_at = Some(now);
         }
-        let Some(joined) = &state.joined else { return };
+        let Some(joined) = &state.joined else {
+            self.overlays.is_signing_in = false;
+            return;
+        };
         let sign_in = joined.account.sign_in();
         let paused = self.keyboard.pressed_at.map_or(TYPING_PAUSE, |at| now.saturating_sub(at));
         let is_typing = self.grid.editor().is_some() || paused < TYPING_PAUSE;
         let may_open = self.overlays.is_signing_in || sign_in.is_requested || !is_typing;
         self.overlays.is_signing_in = sign_in.is_open && may_open;
-        if sign_in.is_open && !may_open {
+        // The end of the editor repaints the window anyway.
+        if sign_in.is_open && !may_open && self.grid.editor().is_none() {
             ui.request_repaint_after(TYPING_PAUSE.saturating_sub(paused));
         }
     }

@@ -1,5 +1,5 @@
-//! What callers were refused, for the audit log: the first refusal of each kind, and then one a minute, so that
-//! a caller that goes on asking does not fill it.
+//! What callers were refused, for the audit log: each refusal of an account once a minute, and a limited number of
+//! them, so that a caller that goes on asking does not fill it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,31 +8,25 @@ use tokio::time::Instant;
 
 /// Time between two entries about the same refusal.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Maximum number of refusals that are remembered. Further ones are not recorded until others are older than
-/// [`PAUSE`].
-const MAX_REMEMBERED: usize = 10_000;
+/// Maximum number of entries of an account in that time.
+const MAX_OF_ACCOUNT: usize = 20;
 
-/// The refusals of the last minute.
+/// The refusals of the last minute that were recorded, by account.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    recorded: BTreeMap<(UserId, String), Instant>,
+    recorded: BTreeMap<UserId, Vec<(String, Instant)>>,
 }
 
 impl Denials {
     /// Whether a refusal is to be recorded.
     pub(super) fn is_due(&mut self, account: UserId, what: &str, now: Instant) -> bool {
-        let key = (account, what.to_owned());
-        if self.recorded.get(&key).is_some_and(|at| now < *at + PAUSE) {
-            return false;
+        let recorded = self.recorded.entry(account).or_default();
+        recorded.retain(|(_, at)| now < *at + PAUSE);
+        let is_due = recorded.len() < MAX_OF_ACCOUNT && !recorded.iter().any(|(known, _)| known == what);
+        if is_due {
+            recorded.push((what.to_owned(), now));
         }
-        if self.recorded.len() >= MAX_REMEMBERED {
-            self.recorded.retain(|_, at| now < *at + PAUSE);
-        }
-        if self.recorded.len() >= MAX_REMEMBERED {
-            return false;
-        }
-        self.recorded.insert(key, now);
-        true
+        is_due
     }
 }
 
@@ -52,16 +46,16 @@ mod tests {
         assert!(denials.is_due(ann, "a", start + PAUSE));
     }
 
+    /// The paths of requests are made up by the caller.
     #[tokio::test(start_paused = true)]
-    async fn the_memory_is_bounded_and_frees_itself() {
-        let ann = UserId(Uuid::from_u128(1));
+    async fn an_account_fills_neither_the_log_nor_the_place_of_others() {
+        let (ann, bob) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
         let mut denials = Denials::default();
         let start = Instant::now();
-        for number in 0..MAX_REMEMBERED {
-            assert!(denials.is_due(ann, &number.to_string(), start));
-        }
-        assert!(!denials.is_due(ann, "more", start));
+        let due = (0..1_000).filter(|number| denials.is_due(ann, &number.to_string(), start)).count();
+        assert_eq!(due, MAX_OF_ACCOUNT);
+        assert!(denials.is_due(bob, "a", start));
         assert!(denials.is_due(ann, "more", start + PAUSE));
-        assert_eq!(denials.recorded.len(), 1);
+        assert_eq!(denials.recorded[&ann].len(), 1);
     }
 }

@@ -281,22 +281,22 @@ impl Accounts {
         if !self.denials().is_due(caller.user, &what, Instant::now()) {
             return;
         }
-        self.note(caller, address, Event::Denied { what });
+        let (accounts, caller) = (self.clone(), caller.clone());
+        tokio::spawn(
+            async move { accounts.append_audit_entry(&caller, address, Event::Denied { what }).await },
+        );
     }
 
     /// Adds to the audit log what has been done or refused already, if there are accounts. If it cannot be
     /// stored, the server's log says why.
-    pub fn note(self: &Arc<Self>, caller: &Caller, address: Option<IpAddr>, event: Event) {
+    pub async fn append_audit_entry(&self, caller: &Caller, address: Option<IpAddr>, event: Event) {
         if !self.is_stored() {
             return;
         }
         let entry = self.entry(&caller.name, address, event);
-        let accounts = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = accounts.store(Vec::new(), vec![entry]).await {
-                drop(unavailable(&error));
-            }
-        });
+        if let Err(error) = self.store(Vec::new(), vec![entry]).await {
+            drop(unavailable(&error));
+        }
     }
 }
 

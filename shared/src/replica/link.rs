@@ -58,8 +58,12 @@ impl Heartbeat {
         due
     }
 
-    /// Makes a ping due soon, because a message was sent that the server has to answer.
-    pub fn message_sent(&mut self, now_ms: u64) {
+    /// Makes a ping due soon, because a message was sent that the server has to answer, unless one is
+    /// unanswered.
+    pub fn ping_soon(&mut self, now_ms: u64) {
+        if self.unanswered_since.is_some() {
+            return;
+        }
         let last = self.next_ping.saturating_sub(PING_INTERVAL_MS);
         self.next_ping = self.next_ping.min(now_ms.max(last + EARLY_PING_MS));
     }
@@ -117,9 +121,9 @@ mod tests {
         assert_eq!(heartbeat.silence(4_000), None);
         heartbeat.pong_received(900);
         assert_eq!(heartbeat.silence(10_000), None, "no ping is unanswered");
-        heartbeat.message_sent(500);
+        heartbeat.ping_soon(500);
         assert!(!heartbeat.ping_due(999) && heartbeat.ping_due(1_000), "a second after the last one");
-        heartbeat.message_sent(3_000);
+        heartbeat.ping_soon(3_000);
         assert!(heartbeat.ping_due(3_000) && !heartbeat.ping_due(7_999) && heartbeat.ping_due(8_000));
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::table::{BadValue, Table};
+use super::table::{BadValue, Table, is_text_column};
 use crate::{
     column::{ColumnKey, ColumnKind},
     ids::RowId,
@@ -101,9 +101,15 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
             column.push(field.to_owned());
         }
     }
-    fields.iter_mut().for_each(|fields| clear_missing(fields));
+    let mut numbers: Vec<(&str, &mut Vec<String>)> = header
+        .iter()
+        .map(String::as_str)
+        .zip(&mut fields)
+        .filter(|(title, _)| !is_text_column(title))
+        .collect();
+    numbers.iter_mut().for_each(|(_, fields)| clear_missing(fields));
     if separator == b';' {
-        use_decimal_points(&header, &lines, &mut fields)?;
+        use_decimal_points(&lines, &mut numbers)?;
     }
     if lines.len() > limits.rows {
         return Err(CsvError::TooLarge { what: "rows", found: lines.len(), limit: limits.rows });
@@ -262,9 +268,9 @@ fn clear_missing(fields: &mut [String]) {
 
 /// Rewrites the numbers of a file with semicolons, in which they may have decimal commas, to decimal points. A
 /// number that can be read in two ways is read as those of the other columns, which settle it for the file.
-fn use_decimal_points(header: &[String], lines: &[u64], fields: &mut [Vec<String>]) -> Result<(), CsvError> {
+fn use_decimal_points(lines: &[u64], columns: &mut [(&str, &mut Vec<String>)]) -> Result<(), CsvError> {
     let readings: Vec<Vec<Reading>> =
-        fields.iter().map(|fields| fields.iter().map(|field| reading(field)).collect()).collect();
+        columns.iter().map(|(_, fields)| fields.iter().map(|field| reading(field)).collect()).collect();
     // A column with texts is no evidence: codes and versions have points, too.
     let is_of_numbers = |readings: &Vec<Reading>| !readings.contains(&Reading::Text);
     let has = |wanted: Reading| {
@@ -275,7 +281,7 @@ fn use_decimal_points(header: &[String], lines: &[u64], fields: &mut [Vec<String
         (false, true) => Some(Reading::Point),
         _ => None,
     };
-    for ((fields, readings), title) in fields.iter_mut().zip(&readings).zip(header) {
+    for ((title, fields), readings) in columns.iter_mut().zip(&readings) {
         if !is_of_numbers(readings) {
             continue;
         }
@@ -334,7 +340,7 @@ fn is_number(digits: &str, decimal: char, group: char) -> bool {
     let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_grouped = rest.is_empty() || (1..=3).contains(&first.len());
+    let is_grouped = rest.is_empty() || (1..=3).contains(&first.len()) && !first.starts_with('0');
     is_digits(fraction)
         && is_digits(first)
         && is_grouped
@@ -486,6 +492,11 @@ mod tests {
         let english = "Symbol;Price;Qty\nA;1.5;1,000\nB;2.25;2,500\n";
         assert_eq!(values(english, "qty"), some(&["1000", "2500"]));
         assert_eq!(values("Symbol;Kurs;Diff\nA;1,5;0,5%\nB;2,5;-1,25%\n", "diff"), some(&["0.5", "-1.25"]));
+        // A whole part of zero is no group of thousands.
+        for small in ["Symbol;Target;Price\nA;1,5;0.125\n", "Symbol;Target;Price\nA;1.5;0,125\n"] {
+            assert_eq!(values(small, "price"), some(&["0.125"]));
+        }
+        assert_eq!(values("Symbol;Factor\nA;0.125\n", "factor"), some(&["0.125"]));
         assert_eq!(values("Symbol;Kurs;Datum\nA;1,5;03.11.2026\n", "datum"), some(&["03.11.2026"]));
         assert_eq!(values("Symbol;Preis\nA;\u{20ac} 1.234,5\nB;7\n", "preis"), some(&["1234.5", "7"]));
         // The columns contradict each other, and each settles its own.
@@ -507,6 +518,9 @@ mod tests {
             assert_eq!(cell(&table, 2, "last"), None, "{missing}");
             assert_eq!(table.columns.last().unwrap().kind, ColumnKind::Number { decimals: 1 });
         }
+        let table = read("Symbol,Note,Price\n700,5,1\nNA,-,2\n").unwrap();
+        let texts = [cell(&table, 1, "symbol"), cell(&table, 1, "note")];
+        assert_eq!(texts, [Some(&"NA".into()), Some(&"-".into())], "columns of texts are unchanged");
         let table = read("Symbol,Note\nA,N/A\nB,x\n").unwrap();
         assert_eq!(cell(&table, 0, "note"), Some(&"N/A".into()), "a text is unchanged");
         assert!(read("Symbol,Price\nA,100\nB,99-16\n").is_err());

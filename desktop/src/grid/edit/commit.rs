@@ -112,10 +112,7 @@ pub(in crate::grid) fn commit(
     match try_commit(&mut editor, selection, frame) {
         Ok(edit) => Some(edit.into_iter().collect()),
         Err(problem) => {
-            if problem != Problem::Replaced {
-                editor.refused = Some(editor.text.clone());
-            }
-            editor.problem = Some(problem);
+            editor.refuse(problem);
             editing.editor = Some(editor);
             None
         }
@@ -156,13 +153,11 @@ pub(in crate::grid) fn commit_to_selection(
         }
     }
     if let (Some(why), true) = (refusal, changes.is_empty()) {
-        editor.refused = Some(editor.text.clone());
-        editor.problem = Some(Problem::Invalid(why));
+        editor.refuse(Problem::Invalid(why));
         return None;
     }
     if let Some(question) = question(editor, is_over_positive) {
-        editor.refused = Some(editor.text.clone());
-        editor.problem = Some(question);
+        editor.refuse(question);
         return None;
     }
     editing.editor = None;

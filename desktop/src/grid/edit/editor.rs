@@ -102,6 +102,15 @@ impl Editor {
         }
     }
 
+    /// Keeps the editor open, for a reason. A text that takes the place of the refused one is asked about, and
+    /// the question keeps the first one.
+    pub(super) fn refuse(&mut self, problem: Problem) {
+        if problem != Problem::Replaced {
+            self.refused = Some(self.text.clone());
+        }
+        self.problem = Some(problem);
+    }
+
     /// Whether a question is open, which only the keys and buttons that it names answer.
     pub(super) fn has_question(&self) -> bool {
         matches!(
@@ -148,8 +157,8 @@ pub(in crate::grid) struct Editing {
     /// discarded.
     pub(in crate::grid) committed_at: Option<Duration>,
     /// The cells of the list of values that is being typed.
-    pub(in crate::grid) run: Run,
-    /// The cell that the list has led to. Whoever goes on from another one looks at the screen.
+    run: Run,
+    /// The cell that the list has led to. A person who goes on from another one looks at the screen.
     run_at: Option<Cursor>,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,
@@ -169,6 +178,14 @@ impl Editing {
         }
     }
 
+    /// Returns the list of values that is being typed; an empty one after a pause.
+    pub(in crate::grid) fn current_run(&mut self, now: Duration) -> &Run {
+        if self.run_ends_in(now).is_none() {
+            self.end_run();
+        }
+        &self.run
+    }
+
     /// Begins a list of values at a cell, unless the cell goes on with the present one.
     pub(super) fn begin_run(&mut self, table: &Table<'_>, cell: &Cursor, now: Duration) {
         if self.run_at.as_ref() != Some(cell) || self.run_ends_in(now).is_none() {
@@ -178,7 +195,7 @@ impl Editing {
     }
 
     /// Records the cell that a step within the list of values has led to; `None` ends the list.
-    pub(in crate::grid) fn led_to(&mut self, cell: Option<Cursor>) {
+    pub(in crate::grid) fn set_next_cell(&mut self, cell: Option<Cursor>) {
         self.run_at = cell;
     }
 

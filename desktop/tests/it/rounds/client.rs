@@ -208,7 +208,7 @@ fn signed_in(server: &Server, name: &str, file: &Path) -> Credential {
     // The network may cut the connection.
     let answer = wait_for("the sign-in", || runtime.block_on(call(server, None, request.clone())).ok());
     let session = answer.session.unwrap();
-    fs::write(file, &session).unwrap();
+    server::files::write_atomically(file, session.as_bytes()).unwrap();
     Credential::Session(session)
 }
 

@@ -31,7 +31,7 @@ pub(super) const NOW: Duration = Duration::from_secs(1);
 
 pub(super) struct Desk {
     pub(super) store: Store,
-    folder: TempDir,
+    pub(super) folder: TempDir,
 }
 
 impl Desk {

@@ -352,6 +352,30 @@ fn rejected_values_survive_the_end_of_the_program_until_they_are_dismissed() {
     assert_eq!(desk.notices(), Vec::<&str>::new());
 }
 
+/// The outboxes of two accounts have notices of the same number.
+#[test]
+fn a_notice_for_every_account_takes_no_place_of_a_kept_one() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["A"]));
+    let edit = edits(&mut desk, vec![price(1, "1")])[0];
+    reject_whole(&mut desk, edit, Code::Forbidden);
+    let mut other = Desk::new();
+    other.store.notify_all_accounts("The server has a new address.");
+    let before = Desk::offline(desk.quit());
+    let Desk { store, folder } = before;
+    let store = store.with_public_notices_of(&mut other.store);
+    let mut desk = Desk { store, folder };
+    let ids: Vec<u64> = desk.store.notices().iter().map(|notice| notice.id).collect();
+    assert_eq!(ids.len(), 2);
+    desk.store.dismiss(ids[1]);
+    assert_eq!(
+        desk.notices(),
+        ["Your 1 for A Price was rejected: your account may not edit this watchlist."]
+    );
+    let desk = Desk::offline(desk.quit());
+    assert_eq!(values(&desk, 0), ["A Price 1"], "it is still kept");
+}
+
 #[test]
 fn edits_that_are_rejected_for_other_reasons_are_other_notices() {
     let mut desk = Desk::new();
