@@ -123,6 +123,12 @@ mod tests {
         assert_eq!(heartbeat.silence(10_000), None, "no ping is unanswered");
         heartbeat.ping_soon(500);
         assert!(!heartbeat.ping_due(999) && heartbeat.ping_due(1_000), "a second after the last one");
+        heartbeat.ping_soon(1_500);
+        assert!(
+            !heartbeat.ping_due(2_500),
+            "one is unanswered, and its answer would be taken for that of another"
+        );
+        heartbeat.pong_received(900);
         heartbeat.ping_soon(3_000);
         assert!(heartbeat.ping_due(3_000) && !heartbeat.ping_due(7_999) && heartbeat.ping_due(8_000));
     }
