@@ -158,7 +158,8 @@ fn take_keys(
     if std::mem::take(&mut editing.is_commit_requested) {
         keys.commit = Some(Commit::Stay);
     }
-    keys.commit = keys.commit.filter(|how| !editor.has_question() || how.answers());
+    let may_answer = !keys.is_repeated && editor.may_be_answered(view.now);
+    keys.commit = keys.commit.filter(|how| !editor.has_question() || how.answers() && may_answer);
     keys
 }
 

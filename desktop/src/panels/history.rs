@@ -126,7 +126,9 @@ pub fn show(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &m
     // A window that was small does not leave the panel narrow: its width is kept apart.
     let id = Id::unique("history").with(max_width < WIDTH);
     resize_with_keys(ui, ui.scope_id().with(id).with("__resize"));
-    let side = Panel::right(id).default_size(WIDTH.min(max_width)).size_range(MIN_WIDTH..=max_width);
+    let side = Panel::right(id).default_size(WIDTH).size_range(MIN_WIDTH..=max_width);
+    // In a small window it is as wide as it may be, whatever another size of the window has left.
+    let side = if max_width < WIDTH { side.exact_size(max_width) } else { side };
     side.frame(frame).show(ui, |ui| {
         let area = ui.max_rect();
         ui.horizontal(|ui| {

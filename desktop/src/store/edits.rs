@@ -65,7 +65,7 @@ impl Edits {
     ) -> Option<Repeated> {
         let step = self.undo.pop(window, direction)?;
         let changes = step.changes(direction).clone();
-        let spot = Spot::of(step.watchlist, &changes);
+        let spot = Spot::of(step.watchlist, &changes, direction);
         let state = replica.list(step.watchlist).and_then(|list| list.state());
         let (changes, lost) = match state {
             Some(state) => without_removed_rows(state, changes),

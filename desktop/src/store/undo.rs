@@ -21,13 +21,18 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// Returns the place that an edit of a watchlist changes.
-    pub(super) fn of(watchlist: WatchlistId, changes: &[Change]) -> Self {
-        let cell = changes.iter().find_map(|change| match change {
+    /// Returns the place that undoing or redoing an edit of a watchlist changes: where the edit began. The changes
+    /// that undo it are in the reverse order.
+    pub(super) fn of(watchlist: WatchlistId, changes: &[Change], direction: Direction) -> Self {
+        let cell = |change: &Change| match change {
             Change::Set(set) => Some((set.row, Some(set.column.clone()))),
             Change::Remove(_) => None,
             other => Some((other.row()?, None)),
-        });
+        };
+        let cell = match direction {
+            Direction::Undo => changes.iter().rev().find_map(cell),
+            Direction::Redo => changes.iter().find_map(cell),
+        };
         Self { watchlist, cell }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::table::{BadValue, Table, is_text_column};
+use super::table::{BadValue, Table, is_number_column, is_text_column};
 use crate::{
     column::{ColumnKey, ColumnKind},
     ids::RowId,
@@ -107,7 +107,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
         .zip(&mut fields)
         .filter(|(title, _)| !is_text_column(title))
         .collect();
-    numbers.iter_mut().for_each(|(_, fields)| clear_missing(fields));
+    numbers.iter_mut().for_each(|(title, fields)| clear_missing(title, fields));
     if separator == b';' {
         use_decimal_points(&lines, &mut numbers)?;
     }
@@ -255,12 +255,13 @@ enum Reading {
 }
 
 /// Empties the fields of a column of numbers that stand for an unknown number.
-fn clear_missing(fields: &mut [String]) {
+fn clear_missing(title: &str, fields: &mut [String]) {
     let is_missing = |field: &str| MISSING.contains(&field.trim().to_lowercase().as_str());
     let is_number = |field: &str| !field.trim().is_empty() && reading(field) != Reading::Text;
     let is_empty = |field: &str| field.trim().is_empty();
-    let is_of_numbers = fields.iter().any(|field| is_number(field))
-        && fields.iter().all(|field| is_number(field) || is_empty(field) || is_missing(field));
+    let is_of_numbers = is_number_column(title)
+        || fields.iter().any(|field| is_number(field))
+            && fields.iter().all(|field| is_number(field) || is_empty(field) || is_missing(field));
     if is_of_numbers {
         fields.iter_mut().filter(|field| is_missing(field)).for_each(String::clear);
     }
@@ -523,7 +524,8 @@ mod tests {
         assert_eq!(texts, [Some(&"NA".into()), Some(&"-".into())], "columns of texts are unchanged");
         let table = read("Symbol,Note\nA,N/A\nB,x\n").unwrap();
         assert_eq!(cell(&table, 0, "note"), Some(&"N/A".into()), "a text is unchanged");
-        assert!(read("Symbol,Price\nA,100\nB,99-16\n").is_err());
+        let error = read("Symbol,Price\nA,5\nB,N/A\nC,99-16\n").unwrap_err();
+        assert!(matches!(error, CsvError::BadValue { line: 4, .. }), "the field that is wrong: {error}");
     }
 
     #[test]

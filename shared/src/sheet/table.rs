@@ -198,6 +198,11 @@ pub(super) fn is_text_column(title: &str) -> bool {
     matches!(target_of(title, &HashSet::new()), Target::Standard(column) if !column.kind.is_numeric())
 }
 
+/// Whether a column of a file fills a column of numbers of the watchlist.
+pub(super) fn is_number_column(title: &str) -> bool {
+    matches!(target_of(title, &HashSet::new()), Target::Standard(column) if column.kind.is_numeric())
+}
+
 fn folded(title: &str) -> String {
     title.chars().filter(|c| c.is_alphanumeric() || *c == '%').flat_map(char::to_lowercase).collect()
 }

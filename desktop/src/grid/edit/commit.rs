@@ -91,6 +91,7 @@ pub(in crate::grid) fn open(
         is_signed: typed_over && is_signed(view.watchlist, storage),
         problem: None,
         refused: None,
+        refused_at: view.now,
         opening: Some(opening),
         picker,
         last_row: LastRow { index: last_index, place: last_place, cells: BTreeMap::new() },
@@ -110,9 +111,17 @@ pub(in crate::grid) fn commit(
 ) -> Option<Vec<Command>> {
     let Some(mut editor) = editing.editor.take() else { return Some(Vec::new()) };
     match try_commit(&mut editor, selection, frame) {
-        Ok(edit) => Some(edit.into_iter().collect()),
+        Ok(edit) => {
+            // The cursor may have left a column that was removed and is back.
+            if let Some(cursor) = selection.cursor.as_mut().filter(|cursor| cursor.row == editor.cursor.row)
+                && frame.table.column(&editor.cursor.column).is_some()
+            {
+                cursor.column.clone_from(&editor.cursor.column);
+            }
+            Some(edit.into_iter().collect())
+        }
         Err(problem) => {
-            editor.refuse(problem);
+            editor.refuse(problem, frame.view.now);
             editing.editor = Some(editor);
             None
         }
@@ -153,11 +162,11 @@ pub(in crate::grid) fn commit_to_selection(
         }
     }
     if let (Some(why), true) = (refusal, changes.is_empty()) {
-        editor.refuse(Problem::Invalid(why));
+        editor.refuse(Problem::Invalid(why), view.now);
         return None;
     }
     if let Some(question) = question(editor, is_over_positive) {
-        editor.refuse(question);
+        editor.refuse(question, view.now);
         return None;
     }
     editing.editor = None;

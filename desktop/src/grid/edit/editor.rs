@@ -79,6 +79,8 @@ pub struct Editor {
     pub(super) problem: Option<Problem>,
     /// The refused text, until the person corrects it with other keys than those that replace it.
     pub(super) refused: Option<String>,
+    /// When the last commit failed, on the clock of the grid.
+    pub(super) refused_at: Duration,
     pub(super) opening: Option<Opening>,
     pub(super) picker: Option<Picker>,
     /// What was last known of the row.
@@ -102,13 +104,17 @@ impl Editor {
         }
     }
 
-    /// Keeps the editor open, for a reason. A text that takes the place of the refused one is asked about, and
-    /// the question keeps the first one.
-    pub(super) fn refuse(&mut self, problem: Problem) {
-        if problem != Problem::Replaced {
-            self.refused = Some(self.text.clone());
-        }
+    /// Keeps the editor open, for a reason. What is typed in place of the text is asked about, until the person
+    /// corrects it: of several refused texts, the first one is for this cell.
+    pub(super) fn refuse(&mut self, problem: Problem, now: Duration) {
+        self.refused.get_or_insert_with(|| self.text.clone());
         self.problem = Some(problem);
+        self.refused_at = now;
+    }
+
+    /// Whether a question has been shown long enough to be read.
+    pub(super) fn may_be_answered(&self, now: Duration) -> bool {
+        now.saturating_sub(self.refused_at) >= READING
     }
 
     /// Whether a question is open, which only the keys and buttons that it names answer.
@@ -163,6 +169,9 @@ pub(in crate::grid) struct Editing {
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,
 }
+
+/// Time for which a new question is not answered: a second Enter may have been typed before it appeared.
+const READING: Duration = Duration::from_millis(500);
 
 /// Time after a commit for which the rows keep their places: a person may be typing a list of figures in the
 /// order that they saw when they began.

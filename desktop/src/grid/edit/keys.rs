@@ -35,6 +35,8 @@ pub(super) struct Keys {
     pub(super) escape: bool,
     /// How the text is committed.
     pub(super) commit: Option<Commit>,
+    /// Whether the key that commits is held down.
+    pub(super) is_repeated: bool,
     /// Steps the number: true is up.
     pub(super) step: Option<bool>,
     /// Input that follows the key that closes the editor, and is not for it.
@@ -81,6 +83,7 @@ impl Keys {
             };
             let taken = command::take_first(&mut input.events, closing);
             if let Some(TakenKey { command, event, mut following, .. }) = taken {
+                keys.is_repeated = matches!(event, Event::Key { repeat: true, .. });
                 match editor_command(&command) {
                     None => {
                         // The grid gets the key once the text is committed.

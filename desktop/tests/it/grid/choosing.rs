@@ -1,7 +1,9 @@
 //! The editor's pickers, and its note when the edited cell has changed.
 
 use desktop::grid::order::SortKey;
-use egui::{Key, Modifiers};
+use std::time::Duration;
+
+use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{
     edit::{Change, ColumnRef},
@@ -446,5 +448,58 @@ fn the_key_that_ends_a_text_that_was_not_entered_chooses_no_cell() {
         harness.text("7");
         harness.key(Key::Enter);
         assert_eq!(harness.app().edits.len(), before + 1, "after a while the arrow chooses: {key:?}");
+    }
+}
+
+/// The column of a list of figures is removed, and comes back while the person types on without looking.
+#[test]
+fn a_figure_after_several_refused_ones_is_asked_about() {
+    let mut harness = four_rows();
+    harness.go(0, PRICE);
+    harness.text("52.");
+    harness.others(&[Change::RemoveColumn(ColumnRef { key: "price".into() })]);
+    for text in ["5", "53.5"] {
+        harness.text(text);
+        harness.key(Key::Enter);
+    }
+    harness.others(&[Change::RestoreColumn(ColumnRef { key: "price".into() })]);
+    harness.key(Key::Enter);
+    harness.0.get_by_label("53.5 in place of \u{201c}52.5\u{201d}?");
+    assert!(harness.app().edits.is_empty());
+    harness.key(Key::Enter);
+    assert_eq!(prices(&harness), ["53.50", "20.00", "30.00", "40.00"]);
+    assert_eq!(harness.focused().as_deref(), Some("Price of B"), "down in the column that is back");
+}
+
+/// Enter is typed twice, or held, before a person can have read the question.
+#[test]
+fn a_question_is_not_answered_by_the_key_that_is_typed_with_it() {
+    let enter = |pressed| Event::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    for is_held in [false, true] {
+        let mut harness = three_rows();
+        harness.go(1, PRICE);
+        harness.text("21");
+        harness.others(&[Change::set(row(2), &"price".into(), Literal::from("70"))]);
+        harness.app().pace = Duration::from_millis(20);
+        harness.event(enter(true));
+        harness.0.get_by_label("Replace bob\u{2019}s 70.00 with 21.00?");
+        if is_held {
+            // egui notices that the key was not released.
+            harness.app().now += Duration::from_secs(1);
+        } else {
+            harness.event(enter(false));
+        }
+        harness.event(enter(true));
+        assert_eq!(harness.editor().as_deref(), Some("21"), "held: {is_held}");
+        harness.event(enter(false));
+        harness.app().now += Duration::from_secs(1);
+        harness.key(Key::Enter);
+        assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
     }
 }

@@ -131,6 +131,20 @@ fn an_offer_to_overwrite_covers_the_values_that_the_notice_names() {
     assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, named)));
 }
 
+/// A person who has pasted into the wrong cells undoes that and pastes again.
+#[test]
+fn undo_and_redo_lead_to_the_cell_where_the_edit_began() {
+    let mut desk = Desk::new();
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(["A", "B", "C"]));
+    let pasted = (1..=3).map(|number| price_set(number, "1", "70")).collect();
+    desk.store.edit(LIST, WindowId(1), pasted).unwrap();
+    let first = Some((row(1), Some("price".into())));
+    for _ in 0..2 {
+        assert_eq!(desk.store.undo(WindowId(1), NOW).unwrap().cell, first);
+        assert_eq!(desk.store.redo(WindowId(1), NOW).unwrap().cell, first);
+    }
+}
+
 /// Somebody has removed one of the rows of a paste before it is undone.
 #[test]
 fn an_edit_is_undone_in_the_rows_that_still_exist() {
