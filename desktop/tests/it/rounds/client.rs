@@ -349,7 +349,8 @@ impl Editor {
     fn record_accepted(&mut self, edit: EditId) {
         for (_, mark) in self.sent.remove(&edit).unwrap_or_default() {
             self.unanswered.remove(&mark);
-            writeln!(self.accepted, "{mark}").unwrap();
+            // In one write: the process may be killed between two.
+            self.accepted.write_all(format!("{mark}\n").as_bytes()).unwrap();
         }
     }
 

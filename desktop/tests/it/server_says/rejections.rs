@@ -400,7 +400,7 @@ fn edits_that_are_rejected_for_other_reasons_are_other_notices() {
     assert_eq!((values(&desk, 0), values(&desk, 1)), (vec!["A Price 1".into()], vec!["B Price 2".into()]));
 }
 
-/// The rest of a paste is sent again, and the right to edit is taken away meanwhile.
+/// The rest of a paste is sent again, and the right to edit is taken away before that.
 #[test]
 fn a_rest_that_is_rejected_as_well_comes_back_with_its_own_reason() {
     let mut desk = Desk::new();
