@@ -1,7 +1,7 @@
 //! The note beside the open editor: a validation error, a conflicting change with its choices, or the meaning
 //! of a shorthand.
 
-use egui::{Align, Align2, Area, Button, Color32, Order, Rect, RichText, Ui, pos2, vec2};
+use egui::{Align, Align2, Area, Button, Color32, Event, Order, Rect, RichText, Ui, pos2, vec2};
 use shared::value::Value;
 
 use super::editor::{Editor, Problem};
@@ -55,10 +55,11 @@ impl Note {
 }
 
 /// A button of a note: its title, the command whose key gives the same answer, and the answer.
-type Choice = (&'static str, Option<EditorCommand>, Answer);
+type Choice = (&'static str, Option<GridCommand>, Answer);
 
-const COMMIT: Option<EditorCommand> = Some(EditorCommand::Commit(Step::Down));
-const DISCARD: Option<EditorCommand> = Some(EditorCommand::Discard);
+const COMMIT: Option<GridCommand> = Some(GridCommand::Editor(EditorCommand::Commit(Step::Down)));
+const DISCARD: Option<GridCommand> = Some(GridCommand::Editor(EditorCommand::Discard));
+const COPY: Option<GridCommand> = Some(GridCommand::Copy);
 
 /// The cell has changed; a key that commits asks first.
 const CHANGED: &[Choice] =
@@ -69,10 +70,10 @@ const ASKED: &[Choice] =
 const REPLACED: &[Choice] = &[("Yes", COMMIT, Answer::Commit), ("Discard", DISCARD, Answer::Discard)];
 const ROW_REMOVED: &[Choice] = &[
     ("Bring it back", COMMIT, Answer::BringBack),
-    ("Copy text", None, Answer::Copy),
+    ("Copy text", COPY, Answer::Copy),
     ("Discard", DISCARD, Answer::Discard),
 ];
-const COLUMN_REMOVED: &[Choice] = &[("Copy text", None, Answer::Copy), ("Discard", DISCARD, Answer::Discard)];
+const COLUMN_REMOVED: &[Choice] = &[("Copy text", COPY, Answer::Copy), ("Discard", DISCARD, Answer::Discard)];
 
 /// Shows the note below or above the editor. Returns the user's choice.
 pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) -> Option<Answer> {
@@ -93,6 +94,12 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
         (Align::LEFT, rect.left(), theme::small())
     };
     let mut answer = None;
+    if note.answers.iter().any(|(_, _, choice)| *choice == Answer::Copy) {
+        // The whole text, whatever of it is selected.
+        let is_copy = |event: &mut Event| matches!(event, Event::Copy);
+        let is_pressed = ui.input_mut(|input| input.events.extract_if(.., is_copy).count() > 0);
+        answer = is_pressed.then_some(Answer::Copy);
+    }
     Area::new(ui.scope_id().with("editor note"))
         .order(Order::Foreground)
         .fade_in(false)
@@ -112,8 +119,7 @@ pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) ->
                     for (title, same, choice) in note.answers {
                         let mut button = Button::new(RichText::new(*title).font(theme::small()));
                         if let Some(command) = same {
-                            button =
-                                button.shortcut_text(entry_of(&GridCommand::Editor(*command).into()).key());
+                            button = button.shortcut_text(entry_of(&command.clone().into()).key());
                         }
                         if ui.add(button).clicked() {
                             answer = Some(*choice);

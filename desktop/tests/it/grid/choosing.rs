@@ -240,6 +240,13 @@ fn text_of_a_removed_row_can_be_copied_or_bring_the_row_back() {
     harness.0.get_by_label("This row was removed");
     click(&mut harness, "Copy text");
     assert_eq!((harness.app_ref().copied.as_str(), harness.editor().as_deref()), ("21", Some("21")));
+    harness.app().copied.clear();
+    harness.event(Event::Copy);
+    assert_eq!(
+        (harness.app_ref().copied.as_str(), harness.editor().as_deref()),
+        ("21", Some("21")),
+        "by key"
+    );
     click(&mut harness, "Bring it back");
     assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
     assert_eq!(harness.cell("Note of BBB"), "second", "the row has its other values");

@@ -566,7 +566,7 @@ fn a_question_beside_the_editor_fits_into_a_small_window() {
     harness.text("21");
     harness.others(&[Change::remove(row(2), None)]);
     harness.key(Key::Enter);
-    for button in ["Bring it back Enter", "Copy text", "Discard Esc"] {
+    for button in ["Bring it back Enter", "Copy text Ctrl+C", "Discard Esc"] {
         let rect = harness.0.get_by_label(button).rect();
         assert!(rect.left() >= 0.0 && rect.right() <= 320.0 && rect.bottom() <= 200.0, "{button} {rect}");
     }
