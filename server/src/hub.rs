@@ -152,7 +152,7 @@ impl Hub {
         let (accounts, caller) = (self.accounts.clone(), caller.clone());
         self.run_to_completion(async move {
             lists.delete(id, by).await?;
-            accounts.append_audit_entry(&caller, None, Event::WatchlistDeleted { watchlist: id }).await;
+            accounts.append_audit_entry(&caller, None, Event::WatchlistDeleted { watchlist: id });
             Ok(())
         })
         .await
@@ -168,7 +168,7 @@ impl Hub {
         let (accounts, caller) = (self.accounts.clone(), caller.clone());
         self.run_to_completion(async move {
             lists.restore(id).await?;
-            accounts.append_audit_entry(&caller, None, Event::WatchlistRestored { watchlist: id }).await;
+            accounts.append_audit_entry(&caller, None, Event::WatchlistRestored { watchlist: id });
             Ok(())
         })
         .await

@@ -238,6 +238,7 @@ impl Accounts {
     /// `forbidden`, `unavailable`.
     pub async fn audit(&self, caller: &Caller) -> Result<(Vec<Stored>, Option<i64>), Rejection> {
         self.check_administer(caller)?;
+        self.store_pending_entries().await;
         let store = self.store.clone();
         let read = move || {
             let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -274,28 +275,20 @@ impl Accounts {
         self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))
     }
 
-    /// Adds to the audit log that a caller may not do something, unless that was added a short time ago. If it
-    /// cannot be stored, the server's log says why, and the refusal stands.
-    pub fn record_denial(self: &Arc<Self>, caller: &Caller, address: Option<IpAddr>, what: &str) {
+    /// Adds to the audit log that a caller may not do something, unless that was added a short time ago.
+    pub fn record_denial(&self, caller: &Caller, address: Option<IpAddr>, what: &str) {
         let what: String = what.chars().take(DENIED_CHARACTERS).collect();
-        if !self.denials().is_due(caller.user, &what, Instant::now()) {
-            return;
+        if self.denials().is_due(caller.user, &what, Instant::now()) {
+            self.append_audit_entry(caller, address, Event::Denied { what });
         }
-        let (accounts, caller) = (self.clone(), caller.clone());
-        tokio::spawn(
-            async move { accounts.append_audit_entry(&caller, address, Event::Denied { what }).await },
-        );
     }
 
-    /// Adds to the audit log what has been done or refused already, if there are accounts. If it cannot be
-    /// stored, the server's log says why.
-    pub async fn append_audit_entry(&self, caller: &Caller, address: Option<IpAddr>, event: Event) {
-        if !self.is_stored() {
-            return;
-        }
-        let entry = self.entry(&caller.name, address, event);
-        if let Err(error) = self.store(Vec::new(), vec![entry]).await {
-            drop(unavailable(&error));
+    /// Adds to the audit log what has been done or refused already, if there are accounts. It is stored with
+    /// the next change, or within a second.
+    pub fn append_audit_entry(&self, caller: &Caller, address: Option<IpAddr>, event: Event) {
+        if self.directory().has_accounts() {
+            let entry = self.entry(&caller.name, address, event);
+            self.pending_entries().push(entry);
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct Accounts {
     changed: watch::Sender<u64>,
     pub(super) throttle: Mutex<Throttle>,
     denials: Mutex<Denials>,
+    /// Entries of the audit log that are not stored yet. Their number is limited by that of the refusals.
+    pending_entries: Mutex<Vec<Entry>>,
     hashing: Arc<Hashing>,
     pub(super) lifetimes: Lifetimes,
     pub(super) clock: Clock,
@@ -148,6 +150,7 @@ impl Accounts {
             changed: watch::channel(0).0,
             throttle: Mutex::default(),
             denials: Mutex::default(),
+            pending_entries: Mutex::default(),
             hashing: Arc::new(Hashing::new()),
             lifetimes,
             clock,
@@ -295,12 +298,14 @@ impl Accounts {
                 () = stop.cancelled() => break,
             }
             self.end_expired().await;
+            self.store_pending_entries().await;
             tick = tick.wrapping_add(1);
             if tick.is_multiple_of(INTERVALS_PER_SAVE) {
                 self.save_uses().await;
             }
         }
         self.save_uses().await;
+        self.store_pending_entries().await;
     }
 
     async fn end_expired(&self) {
@@ -374,6 +379,20 @@ impl Accounts {
         self.denials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn pending_entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.pending_entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores the entries that wait. If that fails, the server's log says why, and they wait on.
+    pub(super) async fn store_pending_entries(&self) {
+        if self.pending_entries().is_empty() {
+            return;
+        }
+        if let Err(error) = self.store(Vec::new(), Vec::new()).await {
+            warn!(error = &error as &dyn std::error::Error, "failed to store entries of the audit log");
+        }
+    }
+
     /// Creates an entry of the audit log.
     pub(super) fn entry(&self, by: &str, address: Option<IpAddr>, event: Event) -> Entry {
         Entry { at: (self.clock)(), by: by.to_owned(), address, event }
@@ -395,13 +414,11 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whether there are accounts, or were once, so that there is a file.
-    pub(super) fn is_stored(&self) -> bool {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
+    /// Stores changes, and entries of the audit log after those that wait.
     pub(super) async fn store(&self, changes: Vec<Change>, entries: Vec<Entry>) -> Result<(), StoreError> {
         let (store, folder) = (self.store.clone(), self.folder.clone());
+        let waiting = std::mem::take(&mut *self.pending_entries());
+        let all: Vec<Entry> = waiting.iter().cloned().chain(entries).collect();
         let write = move || {
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
             if store.is_none()
@@ -409,9 +426,13 @@ impl Accounts {
             {
                 *store = Some(Store::create(folder)?);
             }
-            store.as_mut().map_or(Ok(()), |store| store.write(&changes, &entries))
+            store.as_mut().map_or(Ok(()), |store| store.write(&changes, &all))
         };
-        tokio::task::spawn_blocking(write).await.expect("writing does not panic")
+        let written = tokio::task::spawn_blocking(write).await.expect("writing does not panic");
+        if written.is_err() {
+            self.pending_entries().splice(0..0, waiting);
+        }
+        written
     }
 }
 
