@@ -28,7 +28,6 @@ use super::{
     layout::Layout,
     metrics::{ARROW, PADDING},
     reveal::reveal,
-    run::Run,
     scroll::Scroll,
     selection::Selection,
     typed::stepped_number,
@@ -45,6 +44,9 @@ const MIN_EDITOR_WIDTH: f32 = 96.0;
 /// Minimum width of the editor of a time, in points. Its text is longer than the one in the cell.
 const MIN_TIME_EDITOR_WIDTH: f32 = 168.0;
 
+/// Why nothing is typed into the next cell after a pause.
+const CHANGED_SINCE_PAUSE: &str =
+    "The rows or columns have changed since you paused. Choose a cell to go on.";
 /// Room for the caret beside the text, in points.
 const CARET_ROOM: f32 = 4.0;
 
@@ -127,8 +129,7 @@ pub(super) fn show(
         (Commit::Move(step), Some(index)) => move_from_restored(selection, scroll, frame, step, index),
         (_, Some(_)) => scroll.reveal_next = true,
         (Commit::Move(step) | Commit::Leave(step), None) => {
-            let run = editing.current_run(view.now);
-            move_after_commit((selection, run), scroll, frame, (step, how), layout);
+            move_after_commit((selection, editing), scroll, frame, (step, how), layout);
         }
         (Commit::Stay | Commit::ToSelection, None) => {}
     }
@@ -303,7 +304,7 @@ fn show_field(ui: &mut Ui, editor: &mut Editor, kind: &ColumnKind, frame: &Frame
 
 /// Moves the cursor after a commit. A row that was just typed is not in the watchlist yet.
 fn move_after_commit(
-    (selection, run): (&mut Selection, &Run),
+    (selection, editing): (&mut Selection, &mut Editing),
     scroll: &mut Scroll,
     frame: &Frame<'_>,
     (step, how): (Step, Commit),
@@ -313,9 +314,15 @@ fn move_after_commit(
     let new = selection.cursor.as_ref().and_then(|cursor| cursor.row);
     let new = new.filter(|row| view.watchlist.rows().get(*row).is_none());
     let Some(new) = new else {
+        let cell = selection.cursor.clone();
+        let has_changed = cell.is_some_and(|cell| editing.has_changed_since_pause(frame.table, &cell, step));
+        let run = editing.current_run(view.now);
         match how {
             Commit::Move(step) => selection.step_after_commit(frame.table, run, step, layout.page_rows()),
             _ => selection.step_in_run(frame.table, run, step, layout.page_rows()),
+        }
+        if has_changed {
+            selection.displace(CHANGED_SINCE_PAUSE);
         }
         scroll.release_anchor();
         reveal(scroll, selection, frame.table, layout);

@@ -196,7 +196,8 @@ impl Selection {
         has_moved
     }
 
-    fn displace(&mut self, why: &'static str) {
+    /// Lets nothing be typed into the cursor's cell until the person has chosen one, for a reason.
+    pub(super) fn displace(&mut self, why: &'static str) {
         self.displaced = self.cursor.clone().map(|cell| Displacement { cell, why, is_new: true });
     }
 

@@ -216,13 +216,20 @@ impl Dialog {
         }
     }
 
-    /// Returns the watchlist that the dialog says to be gone, if there is no need for the dialog once it is there
-    /// again. A dialog that has a typed text stays.
-    pub fn obsolete_with(&self) -> Option<WatchlistId> {
+    /// Returns the watchlist that the dialog says to be gone.
+    pub fn gone_list(&self) -> Option<WatchlistId> {
         match &self.kind {
-            Kind::Deleted(deleted) if self.text.is_empty() => Some(deleted.watchlist),
+            Kind::Deleted(deleted) if !deleted.is_back => Some(deleted.watchlist),
             _ => None,
         }
+    }
+
+    /// Returns the dialog of a watchlist that is there again. It stays if it has a typed text.
+    pub fn with_list_back(mut self) -> Option<Self> {
+        if let Kind::Deleted(deleted) = &mut self.kind {
+            deleted.is_back = true;
+        }
+        Some(self).filter(|dialog| !dialog.text.is_empty())
     }
 
     /// Returns whether a file is being read or written.

@@ -7,7 +7,7 @@ use shared::{
     account::ListRole,
     column::ColumnKey,
     edit::{CellRef, Change},
-    ids::RowId,
+    ids::{RowId, WatchlistId},
 };
 use uuid::Uuid;
 
@@ -24,9 +24,7 @@ use crate::{
     follow::{LinkUpdate, Place},
     grid::{self, GridView},
     panels::{
-        account as account_panel,
-        dialogs::Dialog,
-        history, joining, notices, palette, sharing, shortcuts,
+        account as account_panel, history, joining, notices, palette, sharing, shortcuts,
         sign_in::{self, SignInForm},
         status::{self, Status},
         top_bar,
@@ -195,11 +193,16 @@ impl Window {
     }
 
     fn show_dialog(&mut self, ui: &Ui, state: &AppState, now: Duration, commands: &mut Vec<Command>) {
-        let is_restored = |dialog: &Dialog| {
-            let lists = state.store.replica().summaries().unwrap_or_default();
-            dialog.obsolete_with().is_some_and(|deleted| lists.iter().any(|list| list.watchlist == deleted))
-        };
-        let Some(dialog) = self.overlays.dialog.take().filter(|dialog| !is_restored(dialog)) else { return };
+        let Some(mut dialog) = self.overlays.dialog.take() else { return };
+        let lists = state.store.replica().summaries().unwrap_or_default();
+        let is_listed = |gone: &WatchlistId| lists.iter().any(|list| list.watchlist == *gone);
+        if let Some(back) = dialog.gone_list().filter(is_listed) {
+            self.show_list(back);
+            match dialog.with_list_back() {
+                Some(kept) => dialog = kept,
+                None => return,
+            }
+        }
         let offline = (!matches!(state.store.connection(), Connection::Up { .. })).then_some(OFFLINE);
         let (dialog, asked) = dialog.show(ui, now, offline);
         self.overlays.dialog = dialog;

@@ -353,7 +353,7 @@ impl Window {
             return false;
         }
         let absence = absence.unwrap_or(Absence::Deleted);
-        let deleted = Deleted { watchlist, name: self.lists.name.clone(), absence, at: now };
+        let deleted = Deleted { watchlist, name: self.lists.name.clone(), absence, is_back: false, at: now };
         self.overlays.dialog = Some(Dialog::deleted(deleted, &typed));
         true
     }

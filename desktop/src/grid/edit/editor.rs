@@ -12,7 +12,15 @@ use shared::{
 };
 
 use super::picker::Picker;
-use crate::grid::{cursor::Cursor, place::ListIndex, run::Run, table::Table};
+use crate::{
+    command::Step,
+    grid::{
+        cursor::Cursor,
+        place::ListIndex,
+        run::{Next, Run},
+        table::Table,
+    },
+};
 
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +174,8 @@ pub(in crate::grid) struct Editing {
     run: Run,
     /// The cell that the list has led to. A person who goes on from another one looks at the screen.
     run_at: Option<Cursor>,
+    /// The list of values that the person goes on with after a pause, from the cell that it has led to.
+    paused_run: Option<Run>,
     /// The focus is leaving the grid: the open editor commits in the next frame if its text is valid.
     pub(in crate::grid) is_commit_requested: bool,
 }
@@ -197,10 +207,21 @@ impl Editing {
 
     /// Begins a list of values at a cell, unless the cell goes on with the present one.
     pub(super) fn begin_run(&mut self, table: &Table<'_>, cell: &Cursor, now: Duration) {
-        if self.run_at.as_ref() != Some(cell) || self.run_ends_in(now).is_none() {
-            self.run = Run::starting(table, cell.row);
-            (self.run_at, self.committed_at) = (None, None);
+        let goes_on = self.run_at.as_ref() == Some(cell);
+        if goes_on && self.run_ends_in(now).is_some() {
+            return;
         }
+        let before = std::mem::replace(&mut self.run, Run::starting(table, cell.row));
+        self.paused_run = goes_on.then_some(before);
+        (self.run_at, self.committed_at) = (None, None);
+    }
+
+    /// Whether a step from a cell leads to another one than before the pause after which the person goes on with
+    /// a list of values.
+    pub(super) fn has_changed_since_pause(&mut self, table: &Table<'_>, cell: &Cursor, step: Step) -> bool {
+        let Some(before) = self.paused_run.take() else { return false };
+        let next = before.next(table, cell, step);
+        next != Next::Unknown && next != self.run.next(table, cell, step)
     }
 
     /// Records the cell that a step within the list of values has led to; `None` ends the list.
@@ -210,7 +231,7 @@ impl Editing {
 
     /// Ends the list of values that is being typed.
     pub(in crate::grid) fn end_run(&mut self) {
-        (self.committed_at, self.run, self.run_at) = (None, Run::default(), None);
+        (self.committed_at, self.run, self.run_at, self.paused_run) = (None, Run::default(), None, None);
     }
 
     /// Whether an editor is open.

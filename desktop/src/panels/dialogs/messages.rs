@@ -23,6 +23,8 @@ pub struct Deleted {
     pub name: Option<Arc<str>>,
     /// Why it is gone. Only a deleted one can be restored.
     pub absence: Absence,
+    /// Whether it is there again.
+    pub is_back: bool,
     /// When the window was told, or the person has typed since, on the clock of the windows.
     pub at: Duration,
 }
@@ -92,7 +94,8 @@ pub(super) fn show_deleted(
             "" => String::new(),
             typed => format!(" while you were typing \u{201c}{typed}\u{201d}"),
         };
-        let text = format!("Watchlist{name} {what}{during}.");
+        let back = if deleted.is_back { " It is there again." } else { "" };
+        let text = format!("Watchlist{name} {what}{during}.{back}");
         ui.add(egui::Label::new(text).selectable(true).wrap());
         let mut first = None;
         ui.horizontal(|ui| {
@@ -103,7 +106,10 @@ pub(super) fn show_deleted(
                     ui.copy_text(typed.to_owned());
                 }
             }
-            if deleted.absence == Absence::Deleted && ui.button(RESTORE_WATCHLIST).clicked() {
+            if deleted.absence == Absence::Deleted
+                && !deleted.is_back
+                && ui.button(RESTORE_WATCHLIST).clicked()
+            {
                 // The message stays until the watchlist is there again: it has the typed text.
                 answer = Some(Answer::Ask(AppCommand::Restore(deleted.watchlist)));
             }

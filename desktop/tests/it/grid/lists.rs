@@ -261,3 +261,37 @@ fn an_arrow_after_a_pause_follows_no_list() {
         assert_eq!(harness.cell(expected), "5.00");
     }
 }
+
+/// The person reads the next figures, and types on from the cell where the list has led to.
+#[test]
+fn a_list_that_goes_on_after_a_pause_stops_if_its_next_row_has_changed() {
+    for is_changed in [false, true] {
+        let mut harness = grid();
+        harness.app().pace = Duration::from_millis(30);
+        harness.go(0, PRICE);
+        harness.text("11");
+        harness.key(Key::Enter);
+        harness.app().now += Duration::from_secs(6);
+        harness.0.run_steps(5);
+        if is_changed {
+            let rows = harness.app().watchlist.rows();
+            let at = |index: usize| Some(&rows.at(index).unwrap().position);
+            let between = Position::between(at(1), at(2), 1).unwrap().remove(0);
+            harness.others(&[Change::insert(row(99), &between, [("symbol".into(), "X".into())].into())]);
+        }
+        for value in ["12", "13", "14"] {
+            harness.text(value);
+            harness.key(Key::Enter);
+        }
+        let prices = ["A", "B", "C", "D"].map(|symbol| harness.cell(&format!("Price of {symbol}")));
+        let notices = harness.app().notices.clone();
+        if is_changed {
+            assert_eq!(prices, ["11.00", "12.00", "30.00", "40.00"]);
+            assert_eq!(harness.cell("Price of X"), "");
+            let why = "The rows or columns have changed since you paused. Choose a cell to go on.";
+            assert_eq!(notices.first().map(String::as_str), Some(why));
+        } else {
+            assert_eq!((prices, notices.len()), (["11.00", "12.00", "13.00", "14.00"].map(str::to_owned), 0));
+        }
+    }
+}
