@@ -719,3 +719,29 @@ fn a_linked_window_chooses_no_cell_in_place_of_a_removed_row() {
     }
     two.stop();
 }
+
+#[test]
+fn a_restored_watchlist_is_shown_again_beside_the_text_that_was_typed_in_it() {
+    let mut two = Two::start();
+    let list = two.ann.window.list().unwrap();
+    create(&mut two.ann, "Other");
+    two.ann.execute(Command::Show(list));
+    go_to_price(&mut two.ann, 0);
+    two.ann.typed(vec![Event::Text("77".to_owned())]);
+    two.bob.execute(AppCommand::Delete(list));
+    wait_for("the message", || {
+        two.bob.frame(Vec::new());
+        two.ann.find("Copy text")
+    });
+    two.ann.click("Restore watchlist");
+    wait_for("the watchlist", || {
+        two.bob.frame(Vec::new());
+        two.ann.frame(Vec::new());
+        (two.ann.window.list() == Some(list)).then_some(())
+    });
+    assert!(two.ann.find("Copy text").is_some(), "the text is not lost");
+    assert!(two.ann.find("Restore watchlist").is_none());
+    two.ann.click("Copy text");
+    assert_eq!(two.ann.copied, ["77"]);
+    two.stop();
+}
