@@ -16,6 +16,7 @@ mod confirm;
 mod confirmation;
 mod counts;
 mod cursor;
+mod displacement;
 mod edit;
 mod export;
 pub mod filter;

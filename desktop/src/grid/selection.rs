@@ -5,33 +5,13 @@ use shared::{column::ColumnKey, ids::RowId};
 use super::{
     blocks::Blocks,
     cursor::Cursor,
+    displacement::{self, Displacement},
     run::{Next, Run, is_removed},
     steps::{index_of, step_target},
     table::Table,
     view_column::ViewColumn,
 };
 use crate::command::{GridCommand, Step};
-
-/// Why nothing is typed into the row that has slid under the cursor.
-const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell to go on.";
-/// Why nothing is typed into the column that has slid under the cursor.
-const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a cell to go on.";
-/// Why nothing is typed into another watchlist.
-const LIST_GONE: &str = "You were typing in another watchlist. Choose a cell to go on.";
-/// Why nothing is typed into the column that takes the place of the one in which a run of Tabs began.
-const FIRST_COLUMN_REMOVED: &str =
-    "The column in which you began to type was removed. Choose a cell to go on.";
-
-/// That the cursor's cell was removed by somebody else. What the person types is not meant for the cell that
-/// has slid under the cursor.
-#[derive(Clone, Debug)]
-struct Displacement {
-    /// The cell under the cursor now.
-    cell: Cursor,
-    why: &'static str,
-    /// Whether the person was not told yet.
-    is_new: bool,
-}
 
 /// The active cell and the selected blocks.
 #[derive(Clone, Debug, Default)]
@@ -61,16 +41,6 @@ pub struct Selection {
     is_other_list: bool,
     /// Whether this window has just removed rows or columns.
     expects_removal: bool,
-}
-
-/// Returns why a cell no longer exists, if it was removed.
-fn why_removed(cell: &Cursor, table: &Table<'_>) -> Option<&'static str> {
-    let columns = table.watchlist.columns();
-    if cell.row.is_some_and(|row| table.watchlist.rows().get(row).is_none()) {
-        Some(ROW_REMOVED)
-    } else {
-        columns.get(&cell.column).filter(|entry| entry.column.removed).map(|_| COLUMN_REMOVED)
-    }
 }
 
 impl Selection {
@@ -179,11 +149,13 @@ impl Selection {
         let before = self.cursor.clone();
         let has_moved = self.place_cursor(table);
         let is_own = std::mem::take(&mut self.expects_removal);
-        if let Some(why) = before.as_ref().and_then(|before| why_removed(before, table)).filter(|_| !is_own) {
+        if let Some(why) =
+            before.as_ref().and_then(|before| displacement::why_removed(before, table)).filter(|_| !is_own)
+        {
             self.displace(why);
         }
         if std::mem::take(&mut self.is_other_list) {
-            self.displace(LIST_GONE);
+            self.displace(displacement::LIST_GONE);
         }
         let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
         self.appended.take_if(|appended| row != Some(*appended));
@@ -281,7 +253,7 @@ impl Selection {
         }
         if is_lost {
             self.step(table, step, page);
-            return self.displace(FIRST_COLUMN_REMOVED);
+            return self.displace(displacement::FIRST_COLUMN_REMOVED);
         }
         self.step_in_run(table, run, step, page);
         while matches!(step, Step::Up | Step::Down)

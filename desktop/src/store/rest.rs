@@ -97,8 +97,8 @@ impl WholeEdits {
 }
 
 /// The cells of rejected edits that later edits of this client set. Those edits were made on top of a value
-/// that was never in the cell: they are guarded by it, and rejected although nobody else has changed the
-/// cell.
+/// that was never in the cell: they are guarded by it, and rejected although no other client has changed
+/// the cell.
 #[derive(Debug, Default)]
 pub(super) struct Superseded(BTreeMap<(WatchlistId, RowId, ColumnKey), Literal>);
 

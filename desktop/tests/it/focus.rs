@@ -398,12 +398,7 @@ fn a_menu_that_is_opened_on_its_button_takes_the_focus() {
     let mut headless = Headless::start(folder.path());
     for (button, first) in [("Settings", "System theme"), ("Link windows", "Not linked")] {
         headless.key(Modifiers::NONE, Key::F6);
-        for _ in 0..10 {
-            if headless.focused().as_deref() == Some(button) {
-                break;
-            }
-            headless.key(Modifiers::NONE, Key::Tab);
-        }
+        headless.tab_to(button);
         assert_eq!(headless.focused().as_deref(), Some(button));
         headless.key(Modifiers::NONE, Key::Enter);
         assert_eq!(headless.focused().as_deref(), Some(first));
@@ -421,12 +416,7 @@ fn arrow_keys_move_the_edge_of_the_history() {
     let mut headless = Headless::start(folder.path());
     headless.execute(Command::ToggleHistory);
     headless.key(Modifiers::NONE, Key::F6);
-    for _ in 0..20 {
-        if headless.focused().as_deref() == Some("Resize panel") {
-            break;
-        }
-        headless.key(Modifiers::NONE, Key::Tab);
-    }
+    headless.tab_to("Resize panel");
     let before = headless.find("Resize panel").unwrap();
     (0..2).for_each(|_| headless.key(Modifiers::NONE, Key::ArrowLeft));
     assert_eq!(headless.focused().as_deref(), Some("Resize panel"));
@@ -445,12 +435,7 @@ fn tab_from_the_last_button_of_the_bar_leads_back_to_the_same_cell() {
     let cell = headless.focused();
     let cursor = headless.window.grid.selection.cursor.clone();
     headless.key(Modifiers::NONE, Key::F6);
-    for _ in 0..10 {
-        if headless.focused().as_deref() == Some("Settings") {
-            break;
-        }
-        headless.key(Modifiers::NONE, Key::Tab);
-    }
+    headless.tab_to("Settings");
     headless.key(Modifiers::NONE, Key::Tab);
     assert_eq!((headless.focused(), headless.window.grid.selection.cursor.clone()), (cell, cursor));
     headless.stop();

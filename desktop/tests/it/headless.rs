@@ -171,6 +171,17 @@ impl Headless {
         node.label().or(node.value()).map(str::to_owned)
     }
 
+    /// Presses Tab until a control of the first window has the focus.
+    pub fn tab_to(&mut self, control: &str) {
+        wait_for(control, || {
+            let is_there = self.focused().as_deref() == Some(control);
+            if !is_there {
+                self.key(Modifiers::NONE, Key::Tab);
+            }
+            is_there.then_some(())
+        });
+    }
+
     /// Returns every control of the first window that can have the keyboard focus, with its name. What is
     /// typed into a field is not its name.
     pub fn controls(&mut self) -> BTreeMap<NodeId, String> {

@@ -353,17 +353,6 @@ fn sessions_are_listed_and_ended_and_the_password_is_changed() {
     there.stop();
 }
 
-/// Presses Tab until a control has the focus.
-fn tab_to(headless: &mut Headless, control: &str) {
-    wait_for(control, || {
-        let is_there = headless.focused().as_deref() == Some(control);
-        if !is_there {
-            headless.key(Modifiers::NONE, Key::Tab);
-        }
-        is_there.then_some(())
-    });
-}
-
 #[test]
 fn the_dialogs_about_the_account_keep_the_focus() {
     let desk = AccountServer::start();
@@ -374,7 +363,7 @@ fn the_dialogs_about_the_account_keep_the_focus() {
     let list = import(&mut headless);
     headless.execute(Command::OpenAccount);
     assert_eq!(headless.focused().as_deref(), Some("Close"));
-    tab_to(&mut headless, "Change password\u{2026}");
+    headless.tab_to("Change password\u{2026}");
     headless.key(Modifiers::NONE, Key::Enter);
     assert_eq!(headless.focused().as_deref(), Some("Old password"));
     headless.key(Modifiers::NONE, Key::Escape);
@@ -387,7 +376,7 @@ fn the_dialogs_about_the_account_keep_the_focus() {
         ("Role of bob", Key::ArrowUp, "Can view"),
         ("Role of everyone who is signed in", Key::ArrowDown, "Can view"),
     ] {
-        tab_to(&mut headless, list);
+        headless.tab_to(list);
         headless.key(Modifiers::NONE, Key::Enter);
         headless.key(Modifiers::NONE, key);
         assert_eq!(headless.focused().as_deref(), Some(choice));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::table::{BadValue, Table, is_number_column, is_text_column};
+use super::table::{BadValue, Table, standard_kind};
 use crate::{
     column::{ColumnKey, ColumnKind},
     ids::RowId,
@@ -105,7 +105,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
         .iter()
         .map(String::as_str)
         .zip(&mut fields)
-        .filter(|(title, _)| !is_text_column(title))
+        .filter(|(title, _)| standard_kind(title).is_none_or(|kind| kind.is_numeric()))
         .collect();
     numbers.iter_mut().for_each(|(title, fields)| clear_missing(title, fields));
     if separator == b';' {
@@ -259,7 +259,7 @@ fn clear_missing(title: &str, fields: &mut [String]) {
     let is_missing = |field: &str| MISSING.contains(&field.trim().to_lowercase().as_str());
     let is_number = |field: &str| !field.trim().is_empty() && reading(field) != Reading::Text;
     let is_empty = |field: &str| field.trim().is_empty();
-    let is_of_numbers = is_number_column(title)
+    let is_of_numbers = standard_kind(title).is_some_and(|kind| kind.is_numeric())
         || fields.iter().any(|field| is_number(field))
             && fields.iter().all(|field| is_number(field) || is_empty(field) || is_missing(field));
     if is_of_numbers {

@@ -193,14 +193,12 @@ fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
     }
 }
 
-/// Whether a column of a file fills a column of texts of the watchlist.
-pub(super) fn is_text_column(title: &str) -> bool {
-    matches!(target_of(title, &HashSet::new()), Target::Standard(column) if !column.kind.is_numeric())
-}
-
-/// Whether a column of a file fills a column of numbers of the watchlist.
-pub(super) fn is_number_column(title: &str) -> bool {
-    matches!(target_of(title, &HashSet::new()), Target::Standard(column) if column.kind.is_numeric())
+/// Returns the kind of the standard column that a column of a file fills, if it fills one.
+pub(super) fn standard_kind(title: &str) -> Option<ColumnKind> {
+    match target_of(title, &HashSet::new()) {
+        Target::Standard(column) => Some(column.kind),
+        Target::Ignored | Target::Own => None,
+    }
 }
 
 fn folded(title: &str) -> String {

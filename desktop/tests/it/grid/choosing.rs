@@ -7,7 +7,6 @@ use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use shared::{
     edit::{Change, ColumnRef},
-    position::Position,
     value::Literal,
 };
 
@@ -394,11 +393,8 @@ fn rows_that_others_insert_or_remove_do_not_shift_a_list_of_values() {
             harness.key(key);
         };
         typed(&mut harness, "11");
-        let watchlist = &harness.app_ref().watchlist;
-        let at = |index: usize| watchlist.rows().at(index).unwrap().position.clone();
-        let between = Position::between(Some(&at(1)), Some(&at(2)), 1).unwrap().remove(0);
-        let cells = [("symbol".into(), "X".into())].into();
-        harness.others(&[Change::insert(row(9), &between, cells)]);
+        let insert = harness.insertion_at(2, "X");
+        harness.others(&[insert]);
         for text in ["21", "31", "41"] {
             typed(&mut harness, text);
         }

@@ -232,6 +232,14 @@ impl GridHarness {
         self.frames();
     }
 
+    /// The insertion of a row with this symbol between the rows at `index - 1` and `index`.
+    pub fn insertion_at(&self, index: usize, symbol: &str) -> Change {
+        let rows = self.app_ref().watchlist.rows();
+        let at = |index: usize| Some(&rows.at(index).unwrap().position);
+        let between = Position::between(at(index - 1), at(index), 1).unwrap().remove(0);
+        Change::insert(row(99), &between, [("symbol".into(), symbol.into())].into())
+    }
+
     pub fn key(&mut self, key: Key) {
         self.keys(Modifiers::NONE, key);
     }

@@ -193,10 +193,8 @@ fn a_chosen_cell_begins_a_list_of_the_rows_that_are_shown() {
             harness.text(value);
             harness.key(Key::Enter);
         }
-        let rows = harness.app().watchlist.rows();
-        let at = |index: usize| Some(&rows.at(index).unwrap().position);
-        let between = Position::between(at(1), at(2), 1).unwrap().remove(0);
-        harness.others(&[Change::insert(row(99), &between, [("symbol".into(), "X".into())].into())]);
+        let insert = harness.insertion_at(2, "X");
+        harness.others(&[insert]);
         if is_clicked {
             let at = harness.node("Price of A").rect().center();
             harness.quick_click(at);
@@ -246,10 +244,7 @@ fn an_arrow_after_a_pause_follows_no_list() {
         harness.key(Key::Enter);
         harness.app().now += Duration::from_secs(6);
         harness.0.run_steps(5);
-        let rows = harness.app().watchlist.rows();
-        let at = |index: usize| Some(&rows.at(index).unwrap().position);
-        let between = Position::between(at(1), at(2), 1).unwrap().remove(0);
-        let insert = Change::insert(row(99), &between, [("symbol".into(), "X".into())].into());
+        let insert = harness.insertion_at(2, "X");
         let change = if is_removed { Change::remove(row(3), None) } else { insert };
         harness.others(&[change]);
         harness.key(Key::ArrowDown);
@@ -274,10 +269,8 @@ fn a_list_that_goes_on_after_a_pause_stops_if_its_next_row_has_changed() {
         harness.app().now += Duration::from_secs(6);
         harness.0.run_steps(5);
         if is_changed {
-            let rows = harness.app().watchlist.rows();
-            let at = |index: usize| Some(&rows.at(index).unwrap().position);
-            let between = Position::between(at(1), at(2), 1).unwrap().remove(0);
-            harness.others(&[Change::insert(row(99), &between, [("symbol".into(), "X".into())].into())]);
+            let insert = harness.insertion_at(2, "X");
+            harness.others(&[insert]);
         }
         for value in ["12", "13", "14"] {
             harness.text(value);

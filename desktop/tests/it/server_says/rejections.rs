@@ -333,7 +333,7 @@ fn every_value_of_a_forbidden_paste_comes_back() {
         ]
     );
     assert_eq!(values(&desk, 0).len(), 8);
-    assert_eq!(desk.store.notices()[0].offer, None, "nobody else has set these cells");
+    assert_eq!(desk.store.notices()[0].offer, None, "no other client has set these cells");
     reject_whole(&mut desk, sent[1], Code::Forbidden);
     assert!(desk.notices()[0].ends_with("3 other changes were rejected as well."), "{:?}", desk.notices());
     assert_eq!(values(&desk, 0)[8], "A Price 2");
