@@ -1,4 +1,5 @@
-//! The memory of idle connections, and what is left of it after the largest message of each kind.
+//! The memory of idle connections, and what is left of it after the largest message of each kind and after many
+//! rejections of long texts.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +8,7 @@ use shared::{
     column::{Column, ColumnKind},
     edit::{Change, SetColumn},
     ids::{EditId, RequestId, RowId, WatchlistId},
+    limits::MAX_KEPT_ANSWERS,
     position::Position,
     value::Literal,
     wire::{
@@ -29,10 +31,15 @@ const MESSAGE: usize = 1_000_000;
 /// Number of times that each message is sent, on one connection.
 const REPEATS: usize = 10;
 
-/// Measures both.
+/// Number of clients whose edits are rejected, and how many of each.
+const SENDERS: usize = 4;
+const REJECTIONS: usize = MAX_KEPT_ANSWERS / 2;
+
+/// Measures all of them.
 pub async fn measure(report: &mut Report) {
     connections(report).await;
     messages(report).await;
+    rejections(report).await;
 }
 
 async fn connections(report: &mut Report) {
@@ -149,6 +156,27 @@ async fn messages(report: &mut Report) {
         }
         report.at_most(&format!("memory after {name}"), (most - before) / 1024.0, 16.0, "MiB");
     }
+}
+
+/// Each rejection quotes another long text, and each is kept.
+async fn rejections(report: &mut Report) {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, mut connection) = start(folder.path(), ANY_PORT, false).await;
+    let (list, rows) = connection.create(1).await;
+    let note = "note".into();
+    let before = server.resident_kib();
+    for sender in 0..SENDERS {
+        let mut connection = Connection::open(server.endpoint()).await;
+        for number in 0..REJECTIONS {
+            let text = format!("{sender} {number} {}", "x".repeat(4_000));
+            connection.edit(list, vec![Change::set(rows[0], &note, Literal::from(text.as_str()))]).await;
+            let guarded = Change::set_guarded(rows[0], &note, "new".into(), "other".into());
+            connection.edit(list, vec![guarded]).await;
+            assert_eq!(connection.answer().await, None, "the edit is in conflict");
+        }
+    }
+    let grown = (server.resident_kib() - before) / 1024.0;
+    report.at_most("memory after rejections that quote 32 MiB", grown, 24.0, "MiB");
 }
 
 /// Sends a message and waits until it is done.

@@ -6,7 +6,11 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use shared::{edit::Change, ids::EditId, limits::MAX_KEPT_ANSWERS};
+use shared::{
+    edit::Change,
+    ids::{EditId, Revision},
+    limits::MAX_KEPT_ANSWERS,
+};
 
 use super::command::Unreadable;
 use crate::journal::{AnswerRecord, Sender, Verdict};
@@ -18,12 +22,20 @@ const MAX_CACHED_SENDERS: usize = 1024;
 pub(super) enum Recall {
     /// The edit was never judged.
     New,
-    /// The same edit was judged before, with this verdict.
-    Same(Verdict),
+    /// The same edit was judged before, with this result.
+    Same(Kept),
     /// An edit with the same number but other changes was judged before.
     Other,
     /// The edit is older than the answers that are kept.
     TooOld,
+}
+
+/// What is cached of a verdict. A rejection may quote a long text, and is seldom asked for again: it is read
+/// from the journal then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Accepted(Revision),
+    Rejected,
 }
 
 #[derive(Default)]
@@ -44,7 +56,7 @@ struct SenderAnswers {
 struct KeptAnswer {
     edit: EditId,
     digest: [u8; 16],
-    verdict: Verdict,
+    kept: Kept,
 }
 
 impl Answers {
@@ -67,9 +79,9 @@ impl Answers {
         self.senders.insert(sender, answers);
     }
 
-    /// Returns the answer to an edit of a cached sender.
-    pub(super) fn verdict(&self, sender: Sender, edit: EditId) -> Option<Verdict> {
-        self.senders.get(&sender)?.get(edit).map(|kept| kept.verdict.clone())
+    /// Returns what is known of the answer to an edit of a cached sender.
+    pub(super) fn kept(&self, sender: Sender, edit: EditId) -> Option<Kept> {
+        self.senders.get(&sender)?.get(edit).map(|answer| answer.kept)
     }
 
     pub(super) fn recall(&mut self, sender: Sender, edit: EditId, digest: &[u8; 16]) -> Recall {
@@ -77,7 +89,7 @@ impl Answers {
         let Some(answers) = self.senders.get_mut(&sender) else { return Recall::New };
         answers.last_use = self.uses;
         match answers.get(edit) {
-            Some(known) if known.digest == *digest => Recall::Same(known.verdict.clone()),
+            Some(known) if known.digest == *digest => Recall::Same(known.kept),
             Some(_) => Recall::Other,
             None if answers.is_full() && answers.first().is_some_and(|first| edit < first) => Recall::TooOld,
             None => Recall::New,
@@ -112,16 +124,20 @@ impl SenderAnswers {
     }
 
     fn get(&self, edit: EditId) -> Option<&KeptAnswer> {
-        let index = self.answers.binary_search_by_key(&edit, |kept| kept.edit).ok()?;
+        let index = self.answers.binary_search_by_key(&edit, |answer| answer.edit).ok()?;
         self.answers.get(index)
     }
 
     fn insert(&mut self, record: &AnswerRecord) {
         let AnswerRecord { edit, digest, verdict, .. } = record;
-        let kept = KeptAnswer { edit: *edit, digest: *digest, verdict: verdict.clone() };
-        match self.answers.binary_search_by_key(&record.edit, |kept| kept.edit) {
-            Ok(index) => self.answers[index] = kept,
-            Err(index) => self.answers.insert(index, kept),
+        let kept = match verdict {
+            Verdict::Accepted(revision) => Kept::Accepted(*revision),
+            Verdict::Rejected(_) => Kept::Rejected,
+        };
+        let answer = KeptAnswer { edit: *edit, digest: *digest, kept };
+        match self.answers.binary_search_by_key(edit, |answer| answer.edit) {
+            Ok(index) => self.answers[index] = answer,
+            Err(index) => self.answers.insert(index, answer),
         }
     }
 
@@ -173,7 +189,7 @@ impl io::Write for Hasher {
 #[cfg(test)]
 mod tests {
     use shared::{
-        ids::{ClientId, Revision, UserId},
+        ids::{ClientId, UserId},
         rejection::{Code, Rejection},
     };
     use uuid::Uuid;
@@ -193,24 +209,24 @@ mod tests {
     }
 
     fn is_kept(answers: &Answers, edit: u64) -> bool {
-        answers.verdict(sender(1), EditId(edit)).is_some()
+        answers.kept(sender(1), EditId(edit)).is_some()
     }
 
     #[test]
-    fn a_repeated_edit_is_recalled_with_its_verdict() {
+    fn a_repeated_edit_is_recalled_with_its_result() {
         let mut answers = Answers::default();
         assert!(!answers.is_cached(sender(1)));
         let rejected = Verdict::Rejected(Rejection::new(Code::Conflict, "no").into());
-        let records = [AnswerRecord { verdict: rejected.clone(), ..accepted(5) }, accepted(3)];
+        let records = [AnswerRecord { verdict: rejected, ..accepted(5) }, accepted(3)];
         answers.load(sender(1), records.to_vec());
         assert!(answers.is_cached(sender(1)));
         let mut recall = |number, edit, digest| answers.recall(sender(number), EditId(edit), &digest);
-        assert!(matches!(recall(1, 3, DIGEST), Recall::Same(Verdict::Accepted(Revision(3)))));
-        assert!(matches!(recall(1, 5, DIGEST), Recall::Same(verdict) if verdict == rejected));
+        assert!(matches!(recall(1, 3, DIGEST), Recall::Same(Kept::Accepted(Revision(3)))));
+        assert!(matches!(recall(1, 5, DIGEST), Recall::Same(Kept::Rejected)));
         assert!(matches!(recall(1, 3, [2; 16]), Recall::Other));
         assert!(matches!(recall(1, 4, DIGEST), Recall::New) && matches!(recall(1, 1, DIGEST), Recall::New));
         assert!(matches!(recall(2, 3, DIGEST), Recall::New), "edits are numbered by their sender");
-        assert_eq!(answers.verdict(sender(1), EditId(5)), Some(rejected));
+        assert_eq!(answers.kept(sender(1), EditId(5)), Some(Kept::Rejected));
         answers.evict(sender(1));
         assert!(!answers.is_cached(sender(1)) && !is_kept(&answers, 5));
     }

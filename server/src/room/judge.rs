@@ -16,7 +16,7 @@ use shared::{
 };
 
 use super::{
-    answers::{Answers, Recall, digest},
+    answers::{Answers, Kept, Recall, digest},
     authorship::{Authorship, AuthorshipUndo},
     command::EditRequest,
 };
@@ -54,10 +54,19 @@ impl Unwritten {
         Arc::make_mut(&mut self.batch)
     }
 
-    /// Whether the answer to an edit is in the batch.
-    pub(super) fn has_answer(&self, sender: Sender, edit: EditId) -> bool {
-        self.batch.answers.iter().any(|record| record.sender == sender && record.edit == edit)
+    /// Returns the answer to an edit, if it is in the batch.
+    pub(super) fn answer(&self, sender: Sender, edit: EditId) -> Option<&Verdict> {
+        let of_edit = |record: &&AnswerRecord| record.sender == sender && record.edit == edit;
+        self.batch.answers.iter().find(of_edit).map(|record| &record.verdict)
     }
+}
+
+/// Result of judging an edit.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    Verdict(Verdict),
+    /// The edit was rejected before. The rejection is in the journal.
+    RejectedBefore,
 }
 
 impl Judge {
@@ -88,7 +97,7 @@ impl Judge {
         request: &EditRequest,
         now: Timestamp,
         unwritten: &mut Unwritten,
-    ) -> Verdict {
+    ) -> Judgement {
         if !request.edit.is_valid() {
             return rejected(
                 Code::BadMessage,
@@ -98,19 +107,20 @@ impl Judge {
         let sender = request.sender();
         let (digest, bytes) = digest(&request.changes);
         match self.answers.recall(sender, request.edit, &digest) {
-            Recall::Same(verdict) => return verdict,
+            Recall::Same(Kept::Accepted(revision)) => {
+                return Judgement::Verdict(Verdict::Accepted(revision));
+            }
+            Recall::Same(Kept::Rejected) => {
+                let unwritten = unwritten.answer(sender, request.edit).cloned();
+                return unwritten.map_or(Judgement::RejectedBefore, Judgement::Verdict);
+            }
             Recall::Other => {
                 return rejected(
                     Code::EditReused,
                     format!("edit {} was already sent with other changes", request.edit),
                 );
             }
-            Recall::TooOld => {
-                return rejected(
-                    Code::TooOld,
-                    format!("edit {} is older than the kept answers", request.edit),
-                );
-            }
+            Recall::TooOld => return Judgement::Verdict(Verdict::Rejected(too_old(request.edit).into())),
             Recall::New => {}
         }
         let verdict = match self.commit(request, bytes, now, unwritten) {
@@ -120,7 +130,7 @@ impl Judge {
         let record = AnswerRecord { sender, edit: request.edit, digest, verdict: verdict.clone() };
         self.answers.record(&record);
         unwritten.batch().answers.push(record);
-        verdict
+        Judgement::Verdict(verdict)
     }
 
     fn commit(
@@ -219,8 +229,13 @@ fn removed_rows<'a>(rows: impl Iterator<Item = &'a Row>, columns: &Columns) -> V
     removed.collect()
 }
 
-fn rejected(code: Code, message: String) -> Verdict {
-    Verdict::Rejected(Rejection::new(code, message).into())
+fn rejected(code: Code, message: String) -> Judgement {
+    Judgement::Verdict(Verdict::Rejected(Rejection::new(code, message).into()))
+}
+
+/// Rejects an edit whose first answer is no longer kept.
+pub(super) fn too_old(edit: EditId) -> Rejection {
+    Rejection::new(Code::TooOld, format!("edit {edit} is older than the kept answers"))
 }
 
 #[cfg(test)]
@@ -277,7 +292,7 @@ mod tests {
 
     fn accept(judge: &mut Judge, who: u128, edit: u64, changes: Vec<Change>) -> Revision {
         let verdict = judge.judge(&request(who, edit, Ok(changes)), at(0), &mut Unwritten::default());
-        let Verdict::Accepted(revision) = verdict else { panic!("{verdict:?}") };
+        let Judgement::Verdict(Verdict::Accepted(revision)) = verdict else { panic!("{verdict:?}") };
         revision
     }
 
@@ -285,7 +300,7 @@ mod tests {
         let mut unwritten = Unwritten::default();
         let verdict = judge.judge(request, at(0), &mut unwritten);
         assert!(unwritten.batch.commits.is_empty());
-        let Verdict::Rejected(rejection) = verdict else { panic!("{verdict:?}") };
+        let Judgement::Verdict(Verdict::Rejected(rejection)) = verdict else { panic!("{verdict:?}") };
         *rejection
     }
 
@@ -303,12 +318,13 @@ mod tests {
         assert!(unwritten.is_empty());
         for (edit, text) in [(1, "70"), (2, "71")] {
             let verdict = judge.judge(&request(BOB, edit, Ok(vec![price(text)])), at(9), &mut unwritten);
-            assert_eq!(verdict, Verdict::Accepted(Revision(edit + 1)));
+            assert_eq!(verdict, Judgement::Verdict(Verdict::Accepted(Revision(edit + 1))));
         }
         assert!(!unwritten.is_empty());
         let sender = request(BOB, 1, Ok(Vec::new())).sender();
-        assert!(unwritten.has_answer(sender, EditId(2)) && !unwritten.has_answer(sender, EditId(3)));
-        assert!(!unwritten.has_answer(request(ANN, 2, Ok(Vec::new())).sender(), EditId(2)));
+        assert_eq!(unwritten.answer(sender, EditId(2)), Some(&Verdict::Accepted(Revision(3))));
+        assert_eq!(unwritten.answer(sender, EditId(3)), None);
+        assert_eq!(unwritten.answer(request(ANN, 2, Ok(Vec::new())).sender(), EditId(2)), None);
         let batch = unwritten.batch();
         let written: Vec<_> =
             batch.commits.iter().map(|new| (new.commit.revision, new.replaced.clone())).collect();
@@ -360,10 +376,17 @@ mod tests {
         accept(&mut judge, ANN, 2, vec![price("71")]);
         let mut unwritten = Unwritten::default();
         let repeated = judge.judge(&request(BOB, 1, Ok(vec![price("70")])), at(0), &mut unwritten);
-        assert_eq!((repeated, unwritten.is_empty()), (Verdict::Accepted(Revision(2)), true));
+        let accepted = Judgement::Verdict(Verdict::Accepted(Revision(2)));
+        assert_eq!((repeated, unwritten.is_empty()), (accepted, true));
         let reused = reject(&mut judge, &request(BOB, 1, Ok(vec![price("72")])));
         assert_eq!(reused.code, Code::EditReused);
         assert_eq!((judge.revision, shown(&judge)), (Revision(3), "71".into()));
+        let empty = request(BOB, 2, Ok(Vec::new()));
+        let first = judge.judge(&empty, at(0), &mut unwritten);
+        assert!(matches!(first, Judgement::Verdict(Verdict::Rejected(_))), "{first:?}");
+        assert_eq!(judge.judge(&empty, at(0), &mut unwritten), first);
+        let stored = judge.judge(&empty, at(0), &mut Unwritten::default());
+        assert_eq!(stored, Judgement::RejectedBefore);
     }
 
     #[test]

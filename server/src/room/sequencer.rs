@@ -7,19 +7,20 @@ use std::{collections::HashSet, future::Future, sync::Arc};
 
 use shared::{
     edit::{Change, Commit},
-    ids::{Revision, WatchlistId},
+    ids::{EditId, Revision, WatchlistId},
 };
 use tracing::{error, warn};
 
 use super::{
+    answers::Kept,
     command::EditRequest,
     context::RoomContext,
-    judge::{Judge, Unwritten},
+    judge::{Judge, Judgement, Unwritten, too_old},
     load::load,
     withheld::Withheld,
 };
 use crate::{
-    journal::{JournalError, ReadLimit, Sender, Verdict},
+    journal::{AnswerRecord, JournalError, ReadLimit, Sender, Verdict},
     long_work::{self, LONG_BYTES, LONG_CHANGES},
 };
 
@@ -89,22 +90,25 @@ impl Sequencer {
                 judged.withheld.push(self.withhold(request));
                 continue;
             }
-            let is_answered = self.state.answers.verdict(sender, request.edit).is_some();
-            if is_answered && !judged.unwritten.has_answer(sender, request.edit) {
-                // The answer is durable and is given again, regardless of what else waits.
-                let verdict = self.state.judge(&request, (self.context.clock)(), &mut judged.unwritten);
-                judged.answered.push((self.release(request), verdict));
-                continue;
-            }
-            let withheld = request.withheld();
+            // A durable answer is given again, regardless of what else waits.
+            let is_answered = self.state.answers.kept(sender, request.edit).is_some();
+            let is_durable = is_answered && judged.unwritten.answer(sender, request.edit).is_none();
+            let withheld = request.withheld().filter(|_| !is_durable);
             if withheld.is_some_and(|withheld| !withheld.admits(self.watchlist, request.edit)) {
                 judged.withheld.push(self.withhold(request));
                 continue;
             }
             let now = (self.context.clock)();
             let judge = || self.state.judge(&request, now, &mut judged.unwritten);
-            let verdict = long_work::run(is_long(&request), judge);
-            judged.waiting.push((request, verdict));
+            let verdict = match long_work::run(is_long(&request), judge) {
+                Judgement::Verdict(verdict) => Some(verdict),
+                Judgement::RejectedBefore => self.stored_rejection(sender, request.edit).await,
+            };
+            match verdict {
+                Some(verdict) if is_durable => judged.answered.push((self.release(request), verdict)),
+                Some(verdict) => judged.waiting.push((request, verdict)),
+                None => judged.withheld.push(self.withhold(request)),
+            }
         }
         judged
     }
@@ -225,7 +229,7 @@ impl Sequencer {
             return false;
         }
         for edit in withheld.edits_of(self.watchlist) {
-            if let Some(Verdict::Accepted(_)) = self.state.answers.verdict(withheld.sender(), edit) {
+            if let Some(Kept::Accepted(_)) = self.state.answers.kept(withheld.sender(), edit) {
                 withheld.release(self.watchlist, edit);
             }
         }
@@ -235,19 +239,30 @@ impl Sequencer {
     /// Reads a sender's answers unless they are in memory. Returns false if they cannot be read.
     async fn load_answers(&mut self, sender: Sender) -> bool {
         if !self.state.answers.is_cached(sender) {
-            match self.context.journal.answers(self.watchlist, sender).await {
-                Ok(records) => self.state.answers.load(sender, records),
-                Err(error) => {
-                    warn!(
-                        watchlist = %self.watchlist,
-                        error = &error as &dyn std::error::Error,
-                        "failed to read the answers of a client"
-                    );
-                    return false;
-                }
-            }
+            let Some(records) = self.stored_answers(sender).await else { return false };
+            self.state.answers.load(sender, records);
         }
         true
+    }
+
+    /// Reads the first answer to an edit that was rejected. Returns `None` if it cannot be read.
+    async fn stored_rejection(&self, sender: Sender, edit: EditId) -> Option<Verdict> {
+        let records = self.stored_answers(sender).await?;
+        let record = records.into_iter().find(|record| record.edit == edit);
+        // Answers expire.
+        Some(record.map_or_else(|| Verdict::Rejected(too_old(edit).into()), |record| record.verdict))
+    }
+
+    async fn stored_answers(&self, sender: Sender) -> Option<Vec<AnswerRecord>> {
+        let read = self.context.journal.answers(self.watchlist, sender).await;
+        let log = |error: &JournalError| {
+            warn!(
+                watchlist = %self.watchlist,
+                error = error as &dyn std::error::Error,
+                "failed to read the answers of a client"
+            );
+        };
+        read.inspect_err(log).ok()
     }
 }
 

@@ -68,8 +68,17 @@ async fn a_repeated_edit_gets_its_first_answer_even_after_a_restart() {
         (&json!("conflict"), &json!("72"), &json!("ann"))
     );
     let again = |edit: u64, changes: &Value| json!({ "type": "edit", "watchlist": list, "edit": edit, "changes": changes });
-    client.send(&again(2, &change)).await;
-    assert_eq!(client.answer(2).await, first);
+    let later = client.edit_answered(&list, json!([set(&row, json!("74"))])).await;
+    assert_eq!(later["type"], "accepted");
+    for (edit, changes, answer) in [(2, &change, &first), (3, &conflicting, &rejected)] {
+        client.send(&again(edit, changes)).await;
+        assert_eq!(client.answer(edit).await, *answer);
+    }
+    // Twice at once.
+    client.send(&again(5, &conflicting)).await;
+    client.send(&again(5, &conflicting)).await;
+    let twice = [client.answer(5).await, client.answer(5).await];
+    assert_eq!((&twice[0]["current"], &twice[0]), (&json!("74"), &twice[1]));
     let server = server.restart().await;
     let mut back = Client { id: client.id, ..server.client().await };
     back.greet().await;
@@ -81,7 +90,7 @@ async fn a_repeated_edit_gets_its_first_answer_even_after_a_restart() {
     assert_eq!(back.answer(2).await["code"], "editReused");
     let mut other = server.client().await;
     other.greet().await;
-    assert_eq!(other.open(&list).await["revision"], 2, "the repeats did not create commits");
+    assert_eq!(other.open(&list).await["revision"], 3, "the repeats did not create commits");
 }
 
 #[tokio::test]
