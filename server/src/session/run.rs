@@ -130,7 +130,8 @@ struct Session {
     outbox: Outbox,
     answers: AnswerQueue,
     withheld: Arc<Withheld>,
-    lists: BTreeMap<WatchlistId, Opened>,
+    /// Boxed, as a map allocates room for several.
+    lists: BTreeMap<WatchlistId, Box<Opened>>,
     in_flight: usize,
     pace: Pace,
     last_heard: Instant,
@@ -372,9 +373,9 @@ impl Session {
             }
             ClientMessage::Open(open) => self.open(socket, open).await,
             ClientMessage::Close(close) => {
-                let Some(Opened { list, .. }) = self.lists.remove(&close.watchlist) else { return Ok(()) };
+                let Some(opened) = self.lists.remove(&close.watchlist) else { return Ok(()) };
                 let connection = self.peer.connection;
-                let queued = async move { list.unsubscribe(connection).await };
+                let queued = async move { opened.list.unsubscribe(connection).await };
                 self.run_request(socket, queued.map(|()| Finished::Queued)).await
             }
             ClientMessage::Presence(presence) => {
@@ -505,7 +506,7 @@ impl Session {
             role,
             outbox: self.outbox.clone(),
         };
-        self.lists.insert(watchlist, Opened { list: list.clone(), role });
+        self.lists.insert(watchlist, Box::new(Opened { list: list.clone(), role }));
         let withheld = self.withheld.clone();
         let subscribing = async move { list.subscribe(subscriber, open.at, &withheld).await };
         self.run_request(socket, subscribing.map(move |result| Finished::Subscribed(watchlist, result))).await
@@ -514,8 +515,8 @@ impl Session {
     async fn leave(&mut self) {
         // First, so that it does not subscribe afterwards.
         self.current.shutdown().await;
-        for Opened { list, .. } in std::mem::take(&mut self.lists).into_values() {
-            list.unsubscribe(self.peer.connection).await;
+        for opened in std::mem::take(&mut self.lists).into_values() {
+            opened.list.unsubscribe(self.peer.connection).await;
         }
     }
 }
