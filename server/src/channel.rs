@@ -17,9 +17,9 @@ mod task;
 
 pub use self::{
     command::ChannelSender,
-    outbox::{ConnectionId, Outbox, OutboxState, Outgoing, QueuedSnapshot, SnapshotFrames},
+    outbox::{ConnectionId, Outbox, OutboxState, Outgoing, QueuedSnapshot, SnapshotFrames, SnapshotPart},
     source::Source,
-    subscribers::Subscriber,
+    subscribers::{Recipient, Subscriber},
     task::{ChannelContext, spawn},
 };
 

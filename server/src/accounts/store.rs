@@ -53,6 +53,16 @@ pub fn copy(data_dir: &Path, file: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// Writes a copy of a file with accounts, and of its write-ahead log, into an empty file.
+///
+/// # Errors
+/// The file cannot be read, or the copy cannot be written.
+pub fn copy_file(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    Ok(())
+}
+
 /// Checks a copy and prepares it for a data folder: all sessions end, because somebody may have been signed
 /// out since.
 ///

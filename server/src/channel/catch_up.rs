@@ -74,7 +74,7 @@ pub(super) async fn encode_snapshot(
         let parts = Snapshot::parts(&frozen, watchlist, at, PART_BYTES);
         let parts = parts.map(|part| ServerMessage::Snapshot(Snapshot { role: Some(role), ..part }));
         let frames: Vec<Frame> = parts.map(|part| dialect.encode(&part)).collect();
-        Ok(Arc::new(SnapshotFrames { revision: at.revision, frames }))
+        Ok(Arc::new(SnapshotFrames::new(at.revision, frames)))
     };
     if is_small {
         return encode();

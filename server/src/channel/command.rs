@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{
     outbox::{ConnectionId, SnapshotFrames},
     snapshots::Form,
-    subscribers::Subscriber,
+    subscribers::{Recipient, Subscriber},
 };
 use crate::unavailable::Unavailable;
 
@@ -25,6 +25,8 @@ pub(super) enum Command {
     Subscribe { subscriber: Subscriber, at: Option<At> },
     /// Stops sending to a connection.
     Unsubscribe(ConnectionId),
+    /// Stops sending to a connection whose caller may no longer see the watchlist, and tells it.
+    Forbid(Recipient),
     /// Changes the role of a connection's caller.
     SetRole { connection: ConnectionId, role: ListRole },
     /// Continues a connection that had fallen behind and has written everything.
@@ -62,6 +64,16 @@ impl ChannelSender {
     /// Stops sending to a connection, and removes its windows.
     pub async fn unsubscribe(&self, connection: ConnectionId) {
         self.send(Command::Unsubscribe(connection)).await;
+    }
+
+    /// Stops sending to a connection whose caller may no longer see the watchlist, and tells it after
+    /// everything that it was sent before.
+    ///
+    /// # Errors
+    /// The channel has ended, and has not told it.
+    pub async fn forbid(&self, recipient: Recipient) -> Result<(), Unavailable> {
+        let forbid = Command::Forbid(recipient);
+        self.commands.send(forbid).await.map_err(|_unsent| Unavailable::NotServed)
     }
 
     /// Tells a connection its caller's new role.

@@ -17,7 +17,7 @@ use super::{
     outbox::{ConnectionId, Outgoing, SnapshotFrames},
     presence::People,
     snapshots::{Form, SnapshotCache},
-    subscribers::{Need, Subscriber, Subscribers},
+    subscribers::{Need, Recipient, Subscriber, Subscribers},
 };
 use crate::{event::Published, unavailable::Unavailable};
 
@@ -162,10 +162,10 @@ impl FanOut {
         self.unsubscribe(subscriber.connection);
         let head = self.state.at;
         let at = at.filter(|at| at.epoch == head.epoch && at.revision <= head.revision);
-        let Some(at) = at else { return self.send_snapshot(subscriber) };
+        let Some(at) = at else { return self.send_snapshot(subscriber, None) };
         match self.is_worth_resuming(at.revision) {
             Some(true) => self.resume(subscriber, at.revision),
-            Some(false) => self.send_snapshot(subscriber),
+            Some(false) => self.send_snapshot(subscriber, Some(at.revision)),
             None => {
                 self.reads.waiting.insert(subscriber.connection);
                 self.subscribers.subscribe_later(subscriber, at.revision);
@@ -178,6 +178,12 @@ impl FanOut {
         self.unsubscribe(connection);
         self.people.leave(connection);
         self.schedule_presence();
+    }
+
+    /// Removes a connection whose caller may no longer see the watchlist, and tells it last.
+    pub(super) fn forbid(&mut self, recipient: &Recipient) {
+        self.leave(recipient.connection);
+        recipient.send_forbidden(self.watchlist);
     }
 
     /// Continues a connection that has written its whole queue.
@@ -197,8 +203,9 @@ impl FanOut {
             self.snapshots.invalidate();
         }
         let Ok(Some(mut commits)) = commits else {
+            let has = self.subscribers.sent(connection);
             if let Some(subscriber) = self.unsubscribe(connection) {
-                self.send_snapshot(subscriber);
+                self.send_snapshot(subscriber, has);
             }
             return;
         };
@@ -219,7 +226,9 @@ impl FanOut {
 
     /// Sends an encoded snapshot, or why there is none, to every subscriber that waits for it.
     pub(super) fn snapshot_encoded(&mut self, form: Form, frames: Result<Arc<SnapshotFrames>, Unavailable>) {
-        for subscriber in self.snapshots.finish_encoding(form, frames.as_ref().ok()) {
+        let log = &self.subscribers.log;
+        let encoded = frames.as_ref().ok().map(|frames| (frames, log.total_at(frames.revision)));
+        for subscriber in self.snapshots.finish_encoding(form, encoded) {
             match &frames {
                 Ok(frames) => self.push_snapshot(subscriber, frames),
                 Err(reason) => subscriber.send_always(&unavailable(self.watchlist, *reason)),
@@ -255,6 +264,7 @@ impl FanOut {
     /// Sends a last message to every subscriber.
     pub(super) fn close(&mut self, message: &ServerMessage) {
         self.flush();
+        self.snapshots.cancel_all();
         for subscriber in self.subscribers.iter().chain(self.snapshots.waiting()) {
             subscriber.send_always(message);
         }
@@ -284,7 +294,7 @@ impl FanOut {
             self.subscribe_from(subscriber, from);
         } else {
             // More is queued for this connection than fits: it gets a snapshot in its turn.
-            self.send_snapshot(subscriber);
+            self.send_snapshot(subscriber, Some(from));
         }
     }
 
@@ -297,17 +307,20 @@ impl FanOut {
         self.schedule_presence();
     }
 
-    /// Sends a snapshot: one that others are being sent if the commits since are smaller than another, else a
-    /// new one.
-    fn send_snapshot(&mut self, subscriber: Subscriber) {
+    /// Sends a snapshot that is newer than what the connection has: one that others are being sent if the
+    /// commits since are smaller than another, else a new one. Otherwise connections that read slowly would
+    /// each hold another snapshot while commits are made.
+    fn send_snapshot(&mut self, subscriber: Subscriber, has: Option<Revision>) {
         let (log, whole) = (&self.subscribers.log, self.state.approximate_bytes);
-        let is_recent = |frames: &Arc<SnapshotFrames>| {
+        let is_recent = |(frames, total): &(Arc<SnapshotFrames>, u64)| {
+            // What has to be read from the journal takes longer.
+            let most = if log.bytes_since(frames.revision).is_some() { whole } else { whole / 2 };
             // The room's state may be ahead of the events.
-            frames.revision > log.head()
-                || log.bytes_since(frames.revision).is_some_and(|bytes| bytes <= whole)
+            let is_small = frames.revision > log.head() || log.total_at(log.head()) - total <= most as u64;
+            is_small && has.is_none_or(|has| frames.revision > has)
         };
         match self.snapshots.get(Form::of(&subscriber)).filter(is_recent) {
-            Some(frames) => self.push_snapshot(subscriber, &frames),
+            Some((frames, _)) => self.push_snapshot(subscriber, &frames),
             None => self.snapshots.enqueue(subscriber),
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct CommitLog {
     bytes: usize,
     /// The revision before the oldest commit.
     start: Revision,
+    /// Size of all commits that were ever added.
+    total: u64,
     /// The last encoded ranges: many connections are at the same revision after they were cut off together.
     frames: Recent<(Revision, Revision, Dialect), Frame>,
     /// The sizes of the last ranges that were conflated to be measured.
@@ -55,7 +57,7 @@ impl CommitLog {
     /// Creates an empty log of a watchlist at a revision.
     pub(super) fn new(revision: Revision) -> Self {
         let (frames, sizes) = (Recent(VecDeque::new()), Recent(VecDeque::new()));
-        Self { commits: VecDeque::new(), bytes: 0, start: revision, frames, sizes }
+        Self { commits: VecDeque::new(), bytes: 0, start: revision, total: 0, frames, sizes }
     }
 
     /// Returns the revision before the oldest commit.
@@ -68,11 +70,20 @@ impl CommitLog {
         Revision(self.start.0 + self.commits.len() as u64)
     }
 
+    /// Returns the size of the commits that were added up to a revision, or of somewhat more of them if those
+    /// after it are no longer in memory. Two such sizes tell how much was published in between.
+    pub(super) fn total_at(&self, revision: Revision) -> u64 {
+        let after =
+            if revision >= self.head() { 0 } else { self.bytes_since(revision).unwrap_or(self.bytes) };
+        self.total - after as u64
+    }
+
     /// Adds a commit. Old ones are evicted past the size limit, but none after `flushed`.
     pub(super) fn push(&mut self, commit: Arc<Commit>, flushed: Revision) {
         let bytes = approximate_bytes(&commit);
         self.commits.push_back((commit, bytes));
         self.bytes += bytes;
+        self.total += bytes as u64;
         while self.bytes > LOG_BYTES && self.start < flushed {
             let Some((_, bytes)) = self.commits.pop_front() else { break };
             self.bytes -= bytes;

@@ -26,37 +26,75 @@ pub enum Outgoing {
     Snapshot(QueuedSnapshot),
 }
 
-/// A snapshot in a connection's queue, shared with other connections. It can be cancelled until it is
-/// written, so that a connection that does not read and opens a watchlist again and again holds one snapshot
-/// of it.
+/// A snapshot in a connection's queue, shared with other connections. It can be taken back until its last part
+/// is written.
 #[derive(Clone, Debug)]
-pub struct QueuedSnapshot(Arc<Mutex<Option<Arc<SnapshotFrames>>>>);
+pub struct QueuedSnapshot(Arc<Mutex<Slot>>);
+
+#[derive(Debug)]
+enum Slot {
+    Frames(Arc<SnapshotFrames>),
+    /// The connection is to be sent no more of it.
+    Cancelled,
+    /// The connection has taken too long to read it.
+    TooSlow,
+}
+
+/// What follows in a snapshot that is being written.
+#[derive(Debug)]
+pub enum SnapshotPart {
+    /// This part.
+    Frame(Frame),
+    /// Nothing: it is written, or cancelled.
+    End,
+    /// It is no longer in memory, and the connection cannot go on without it.
+    TooSlow,
+}
 
 /// The channel's end of a [`QueuedSnapshot`].
 #[derive(Debug)]
-pub(super) struct SnapshotCancel(Weak<Mutex<Option<Arc<SnapshotFrames>>>>);
+pub(super) struct SnapshotCancel(Weak<Mutex<Slot>>);
 
 impl QueuedSnapshot {
     /// Creates a queued snapshot and what cancels it.
     pub(super) fn new(frames: Arc<SnapshotFrames>) -> (Self, SnapshotCancel) {
-        let slot = Arc::new(Mutex::new(Some(frames)));
+        let slot = Arc::new(Mutex::new(Slot::Frames(frames)));
         let cancel = SnapshotCancel(Arc::downgrade(&slot));
         (Self(slot), cancel)
     }
 
-    /// Returns the frames to write, unless the snapshot is cancelled.
-    pub fn into_frames(self) -> Option<Arc<SnapshotFrames>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Returns the part with an index, or what is instead of it.
+    pub fn part(&self, index: usize) -> SnapshotPart {
+        match &*locked(&self.0) {
+            Slot::Frames(frames) => {
+                frames.frames.get(index).cloned().map_or(SnapshotPart::End, SnapshotPart::Frame)
+            }
+            Slot::Cancelled => SnapshotPart::End,
+            Slot::TooSlow => SnapshotPart::TooSlow,
+        }
     }
 }
 
 impl SnapshotCancel {
-    /// Cancels the snapshot if it is still queued.
-    pub(super) fn cancel(self) {
+    /// Cancels what is not written yet.
+    pub(super) fn cancel(&self) {
         if let Some(slot) = self.0.upgrade() {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *locked(&slot) = Slot::Cancelled;
         }
     }
+
+    /// Takes these frames from the connection, if it is still being sent them, so that they leave the memory.
+    pub(super) fn expire(&self, frames: &Arc<SnapshotFrames>) {
+        let Some(slot) = self.0.upgrade() else { return };
+        let mut slot = locked(&slot);
+        if matches!(&*slot, Slot::Frames(held) if Arc::ptr_eq(held, frames)) {
+            *slot = Slot::TooSlow;
+        }
+    }
+}
+
+fn locked(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The encoded parts of a snapshot.
@@ -65,7 +103,21 @@ pub struct SnapshotFrames {
     /// The revision that the snapshot shows.
     pub revision: Revision,
     /// One frame for each part, in order.
-    pub frames: Vec<Frame>,
+    frames: Vec<Frame>,
+    bytes: usize,
+}
+
+impl SnapshotFrames {
+    /// Creates a snapshot from its encoded parts.
+    pub(super) fn new(revision: Revision, frames: Vec<Frame>) -> Self {
+        let bytes = frames.iter().map(|frame| frame.bytes().len()).sum();
+        Self { revision, frames, bytes }
+    }
+
+    /// Returns the size of the parts in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// The sending half of a connection's queue.
@@ -169,9 +221,12 @@ mod tests {
     }
 
     fn snapshot() -> (Outgoing, SnapshotCancel) {
-        let frames = SnapshotFrames { revision: Revision(1), frames: Vec::new() };
-        let (queued, cancel) = QueuedSnapshot::new(Arc::new(frames));
+        let (queued, cancel) = QueuedSnapshot::new(parts());
         (Outgoing::Snapshot(queued), cancel)
+    }
+
+    fn parts() -> Arc<SnapshotFrames> {
+        Arc::new(SnapshotFrames::new(Revision(1), vec![websocket::pong(b"1"), websocket::pong(b"2")]))
     }
 
     #[test]
@@ -223,12 +278,21 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_cancelled_until_it_is_written() {
-        let (Outgoing::Snapshot(queued), cancel) = snapshot() else { unreachable!() };
+    fn a_snapshot_is_written_part_by_part_until_it_is_taken_back() {
+        let frames = parts();
+        let (queued, cancel) = QueuedSnapshot::new(frames.clone());
+        let payload = |index| match queued.part(index) {
+            SnapshotPart::Frame(frame) => frame.payload().to_vec(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((payload(0), payload(1), frames.bytes()), (b"1".to_vec(), b"2".to_vec(), 6));
+        assert!(matches!(queued.part(2), SnapshotPart::End));
+        cancel.expire(&parts());
+        assert_eq!(payload(1), b"2", "others are meant");
+        cancel.expire(&frames);
+        assert!(matches!(queued.part(1), SnapshotPart::TooSlow));
+        assert_eq!(Arc::strong_count(&frames), 1, "the connection does not hold it any more");
         cancel.cancel();
-        assert!(queued.into_frames().is_none());
-        let (Outgoing::Snapshot(queued), cancel) = snapshot() else { unreachable!() };
-        assert!(queued.into_frames().is_some());
-        cancel.cancel();
+        assert!(matches!(queued.part(1), SnapshotPart::End));
     }
 }

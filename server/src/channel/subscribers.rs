@@ -7,7 +7,7 @@ use shared::{
     account::ListRole,
     edit::Commit,
     ids::{ClientId, Revision, WatchlistId},
-    wire::server::ServerMessage,
+    wire::server::{Closed, ClosedReason, ServerMessage},
 };
 
 use super::{
@@ -33,10 +33,29 @@ pub struct Subscriber {
     pub outbox: Outbox,
 }
 
+/// A connection that is sent a last message, whether or not it still has the watchlist open.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// What the connection speaks.
+    pub dialect: Dialect,
+    /// The queue to the connection.
+    pub outbox: Outbox,
+}
+
 impl Subscriber {
     /// Queues a message that must not be dropped.
     pub(super) fn send_always(&self, message: &ServerMessage) {
         self.outbox.push_always(Outgoing::Frame(self.dialect.encode(message)));
+    }
+}
+
+impl Recipient {
+    /// Says that the caller may no longer see a watchlist.
+    pub(super) fn send_forbidden(&self, watchlist: WatchlistId) {
+        let closed = ServerMessage::Closed(Closed { watchlist, reason: ClosedReason::Forbidden });
+        self.outbox.push_always(Outgoing::Frame(self.dialect.encode(&closed)));
     }
 }
 
@@ -95,8 +114,11 @@ impl Subscribers {
         let connection = subscriber.connection;
         let subscription =
             SubscriberState { subscriber, sent, ready: false, resuming: false, presence_missed: true };
+        let is_in_memory = sent >= self.log.start();
+        let is_written = is_in_memory || !subscription.subscriber.outbox.notify_when_empty();
         self.subscriptions.insert(connection, subscription);
-        self.catch_up(connection)
+        // There is no room for commits of the journal before its queue is written.
+        if is_written { self.catch_up(connection) } else { Need::Nothing }
     }
 
     /// Adds a connection that has a revision, and resumes once the commits that it missed are read.
@@ -129,6 +151,11 @@ impl Subscribers {
 
     pub(super) fn get(&self, connection: ConnectionId) -> Option<&Subscriber> {
         self.subscriptions.get(&connection).map(|subscription| &subscription.subscriber)
+    }
+
+    /// Returns the revision that a connection has once its queue is written.
+    pub(super) fn sent(&self, connection: ConnectionId) -> Option<Revision> {
+        self.subscriptions.get(&connection).map(|subscription| subscription.sent)
     }
 
     /// Changes the role of a connection's caller, and returns the connection.

@@ -159,8 +159,17 @@ impl<E: Stream<Item = Event> + Unpin> Task<E> {
     }
 
     fn refuse(&self, command: Command, reason: Unavailable) {
-        if let Command::Subscribe { subscriber, .. } = command {
-            subscriber.send_always(&unavailable(self.watchlist, reason));
+        match command {
+            Command::Subscribe { subscriber, .. } => {
+                subscriber.send_always(&unavailable(self.watchlist, reason));
+            }
+            Command::Forbid(recipient) => recipient.send_forbidden(self.watchlist),
+            Command::Unsubscribe(_)
+            | Command::SetRole { .. }
+            | Command::CatchUp(_)
+            | Command::Presence { .. }
+            | Command::CommitsRead(_)
+            | Command::SnapshotEncoded { .. } => {}
         }
     }
 }
@@ -169,6 +178,7 @@ fn execute(fan_out: &mut FanOut, command: Command) {
     match command {
         Command::Subscribe { subscriber, at } => fan_out.subscribe(subscriber, at),
         Command::Unsubscribe(connection) => fan_out.leave(connection),
+        Command::Forbid(recipient) => fan_out.forbid(&recipient),
         Command::SetRole { connection, role } => fan_out.set_role(connection, role),
         Command::CatchUp(connection) => fan_out.catch_up(connection),
         Command::Presence { connection, window, cell, editing } => {

@@ -19,6 +19,7 @@ use shared::{
     ids::{At, ClientId, EditId, Epoch, Revision, RowId, UserId, WatchlistId, WindowId},
     limits::Limits,
     time::Timestamp,
+    value::Literal,
     watchlist::{Frozen, Watchlist},
     wire::{codec::Encoding, server::ServerMessage},
 };
@@ -30,10 +31,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{
-    ChannelContext, ChannelSender, ConnectionId, Outbox, OutboxState, Outgoing, Source, Subscriber, spawn,
+    ChannelContext, ChannelSender, ConnectionId, Outbox, OutboxState, Outgoing, QueuedSnapshot, Recipient,
+    SnapshotPart, Source, Subscriber, spawn,
 };
 use crate::{
-    dialect::Dialect,
+    dialect::{Dialect, frame::Frame},
     event::{Event, Published},
     unavailable::Unavailable,
 };
@@ -88,14 +90,19 @@ fn at(revision: u64) -> At {
     At { epoch: EPOCH, revision: Revision(revision) }
 }
 
-/// Returns a commit that sets another cell than every other one, so that conflation keeps it.
-fn commit(revision: u64) -> Commit {
+/// Returns a commit that sets another cell than every other one, so that conflation keeps it, to a value of a
+/// size.
+fn commit(revision: u64, bytes: usize) -> Commit {
     let (user, client) = (UserId(Uuid::from_u128(1)), ClientId(Uuid::from_u128(2)));
     Commit {
         revision: Revision(revision),
         by: Author { user, name: "ann".into(), client, edit: EditId(revision) },
         at: Timestamp::from_millis(0),
-        changes: vec![Change::set(RowId(Uuid::from_u128(revision.into())), &"price".into(), "1".into())],
+        changes: vec![Change::set(
+            RowId(Uuid::from_u128(revision.into())),
+            &"note".into(),
+            Literal::from("x".repeat(bytes).as_str()),
+        )],
     }
 }
 
@@ -116,20 +123,32 @@ struct Room {
     connections: u64,
     /// Size of a snapshot of what is published.
     snapshot_bytes: usize,
+    /// Size of the value that a commit sets.
+    commit_bytes: usize,
 }
 
 impl Room {
     /// Starts a channel whose first event is at a revision.
     async fn at(revision: u64) -> Self {
         let (publisher, events) = bus();
-        let (journal, commits) = watch::channel((1..=revision).map(commit).collect());
+        let (journal, commits) = watch::channel((1..=revision).map(|revision| commit(revision, 1)).collect());
         let source =
             Arc::new(TestSource { commits, permits: Semaphore::new(0), panics: AtomicBool::default() });
         let stop = CancellationToken::new();
         let context = ChannelContext { flush_interval: FLUSH, tasks: TaskTracker::new(), stop: stop.clone() };
         let channel = spawn(context, LIST, events, source.clone());
-        let (published, connections, snapshot_bytes) = (revision, 0, 10_000_000);
-        let room = Self { publisher, journal, published, source, channel, stop, connections, snapshot_bytes };
+        let (connections, snapshot_bytes, commit_bytes) = (0, 10_000_000, 1);
+        let room = Self {
+            publisher,
+            journal,
+            published: revision,
+            source,
+            channel,
+            stop,
+            connections,
+            snapshot_bytes,
+            commit_bytes,
+        };
         room.publish_state(Vec::new()).await;
         room
     }
@@ -138,14 +157,14 @@ impl Room {
     fn write(&self, count: u64) {
         self.journal.send_modify(|commits| {
             let head = commits.last().map_or(0, |commit| commit.revision.0);
-            commits.extend((head + 1..=head + count).map(commit));
+            commits.extend((head + 1..=head + count).map(|revision| commit(revision, self.commit_bytes)));
         });
     }
 
     /// Publishes a written commit.
     async fn publish(&mut self) {
         self.published += 1;
-        self.publish_state(vec![Arc::new(commit(self.published))]).await;
+        self.publish_state(vec![Arc::new(commit(self.published, self.commit_bytes))]).await;
     }
 
     async fn write_and_publish(&mut self, count: u64) {
@@ -194,6 +213,15 @@ struct Connection {
     revision: Option<u64>,
 }
 
+/// Returns the parts of a snapshot that are still to be written.
+fn parts(queued: &QueuedSnapshot) -> Vec<Frame> {
+    let frame = |index| match queued.part(index) {
+        SnapshotPart::Frame(frame) => Some(frame),
+        SnapshotPart::End | SnapshotPart::TooSlow => None,
+    };
+    (0..).map_while(frame).collect()
+}
+
 impl Connection {
     /// Returns the next messages that are written together; nothing after a long silence.
     async fn next(&mut self) -> Vec<ServerMessage> {
@@ -201,15 +229,12 @@ impl Connection {
         let item = item.expect("the connection keeps its own sender");
         let frames = match &item {
             Outgoing::Frame(frame) => vec![frame.clone()],
-            Outgoing::Snapshot(queued) => {
-                queued.clone().into_frames().map_or(Vec::new(), |frames| frames.frames.clone())
-            }
+            Outgoing::Snapshot(queued) => parts(queued),
         };
         if self.state.record_written(self.subscriber.outbox.weight(&item)) {
             self.channel.catch_up(self.subscriber.connection).await;
         }
-        let decode =
-            |frame: &crate::dialect::frame::Frame| Encoding::Json.decode_server(frame.payload()).unwrap();
+        let decode = |frame: &Frame| Encoding::Json.decode_server(frame.payload()).unwrap();
         let mut messages: Vec<ServerMessage> = frames.iter().map(decode).collect();
         // Every subscription is sent the people who are there, even if there are none.
         messages.retain(
@@ -338,6 +363,60 @@ async fn one_read_serves_every_connection_that_comes_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connections_that_read_slowly_share_a_snapshot_until_half_as_much_is_published() {
+    let mut room = Room::at(0).await;
+    room.commit_bytes = 200_000;
+    let reads = 1_000;
+    room.allow_reads(reads);
+    let mut slow = Vec::new();
+    for _ in 0..24 {
+        slow.push(room.subscribe(None).await);
+        tokio::time::sleep(2 * FLUSH).await;
+        // Few of these are in memory.
+        room.write_and_publish(1).await;
+        tokio::time::sleep(2 * FLUSH).await;
+    }
+    assert_eq!(reads - room.source.permits.available_permits(), 1, "they share one");
+    for connection in &mut slow {
+        assert_eq!(connection.receive_until(24).await[0], "snapshot");
+    }
+    room.write_and_publish(2).await;
+    let kept = slow.len();
+    slow.push(room.subscribe(None).await);
+    assert_eq!(slow[kept].receive_until(26).await, ["snapshot"], "a new one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_caller_may_no_longer_see_the_watchlist_is_told_and_sent_no_more() {
+    let mut room = Room::at(3).await;
+    let mut resumed = room.subscribe(Some(3)).await;
+    let mut loading = room.subscribe(None).await;
+    let mut waiting = room.subscribe(None).await;
+    room.allow_reads(1);
+    tokio::time::sleep(2 * FLUSH).await;
+    for connection in [&resumed, &loading, &waiting] {
+        let Subscriber { connection, dialect, outbox, .. } = connection.subscriber.clone();
+        room.channel.forbid(Recipient { connection, dialect, outbox }).await.unwrap();
+    }
+    tokio::time::sleep(FLUSH).await;
+    room.write_and_publish(1).await;
+    assert_eq!(resumed.rest().await, ["resumed", "closed"]);
+    assert_eq!(loading.rest().await, ["closed"], "what was not written of the snapshot is cancelled");
+    assert_eq!(waiting.rest().await, ["closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_being_sent_is_cancelled_when_the_watchlist_is_deleted() {
+    let mut room = Room::at(3).await;
+    let mut loading = room.subscribe(None).await;
+    room.allow_reads(1);
+    tokio::time::sleep(2 * FLUSH).await;
+    room.publisher.send(Event::Deleted).await.unwrap();
+    tokio::time::sleep(FLUSH).await;
+    assert_eq!(loading.rest().await, ["closed"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_opens_again_and_again_without_reading_holds_one_snapshot() {
     let mut room = Room::at(0).await;
     let mut silent = room.subscribe(None).await;
@@ -353,7 +432,7 @@ async fn a_connection_that_opens_again_and_again_without_reading_holds_one_snaps
     let mut held = 0;
     while let Ok(item) = silent.items.try_recv() {
         if let Outgoing::Snapshot(queued) = item {
-            held += usize::from(queued.into_frames().is_some());
+            held += usize::from(!parts(&queued).is_empty());
         }
     }
     assert_eq!(held, 1);
@@ -453,7 +532,18 @@ async fn commands_before_the_first_event_wait_for_it_and_get_its_reason() {
     let context = ChannelContext { flush_interval: FLUSH, tasks, stop: stop.clone() };
     let channel = spawn(context, LIST, events, source.clone());
     let (published, connections, snapshot_bytes) = (0, 0, 0);
-    let mut room = Room { publisher, journal, published, source, channel, stop, connections, snapshot_bytes };
+    let commit_bytes = 1;
+    let mut room = Room {
+        publisher,
+        journal,
+        published,
+        source,
+        channel,
+        stop,
+        connections,
+        snapshot_bytes,
+        commit_bytes,
+    };
     let mut early = room.subscribe(None).await;
     assert_eq!(early.rest().await, [""; 0]);
     room.publisher.send(Event::Unavailable(Unavailable::Damaged)).await.unwrap();

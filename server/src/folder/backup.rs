@@ -32,6 +32,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Ending of the file with the accounts beside a backup.
 const ACCOUNTS: &str = ".accounts";
+/// Endings of the files of SQLite's write-ahead log.
+const LOGS: [&str; 2] = ["-wal", "-shm"];
 
 /// A written backup.
 #[derive(Debug)]
@@ -215,7 +217,13 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     // accounts of before.
     if let Some(accounts) = &accounts {
         let current = folder.path().join(store::FILE);
-        rename_replaced(&current).with_context(unwritable)?;
+        // Beside the journal that they belong to, so that restoring it restores them.
+        let aside = replaced.as_deref().map(|journal| with_suffix(journal, ACCOUNTS));
+        match aside.filter(|aside| !aside.exists()) {
+            Some(aside) => rename_with_logs(&current, &aside).map(drop),
+            None => rename_replaced(&current).map(drop),
+        }
+        .with_context(unwritable)?;
         place(accounts, &current).with_context(unwritable)?;
     }
     place(&new, &journal).with_context(unwritable)?;
@@ -232,10 +240,10 @@ fn new_accounts(folder: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
     for leftover in ["", "-wal", "-shm", "-journal"] {
         remove_if_exists(&with_suffix(&new, leftover))?;
     }
-    let mut copy = create_private(&new)?;
-    io::copy(&mut File::open(&backup)?, &mut copy)?;
-    copy.sync_all()?;
+    create_private(&new)?;
+    store::copy_file(&backup, &new)?;
     store::prepare_copy(&new)?;
+    File::open(&new)?.sync_all()?;
     Ok(Some(new))
 }
 
@@ -243,17 +251,22 @@ fn new_accounts(folder: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
 /// folder cannot be served until the new journal is in place, and a write-ahead log is never next to another
 /// journal than its own.
 fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
-    let logs = ["-wal", "-shm"];
+    let others = [LOGS[0], LOGS[1], ACCOUNTS];
     let is_free =
-        |aside: &PathBuf| !aside.exists() && logs.iter().all(|log| !with_suffix(aside, log).exists());
+        |aside: &PathBuf| !aside.exists() && others.iter().all(|other| !with_suffix(aside, other).exists());
     let aside =
         (1..).map(|number| with_suffix(journal, &format!("{}{number}", sqlite::REPLACED))).find(is_free);
     let aside = aside.expect("there are more numbers than files");
-    let is_kept = rename_if_exists(journal, &aside)?;
-    for log in logs {
-        rename_if_exists(&with_suffix(journal, log), &with_suffix(&aside, log))?;
+    Ok(rename_with_logs(journal, &aside)?.then_some(aside))
+}
+
+/// Renames a file of SQLite, and its write-ahead log after it. Returns whether the file existed.
+fn rename_with_logs(from: &Path, to: &Path) -> io::Result<bool> {
+    let is_kept = rename_if_exists(from, to)?;
+    for log in LOGS {
+        rename_if_exists(&with_suffix(from, log), &with_suffix(to, log))?;
     }
-    Ok(is_kept.then_some(aside))
+    Ok(is_kept)
 }
 
 fn rename_if_exists(from: &Path, to: &Path) -> io::Result<bool> {

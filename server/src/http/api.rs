@@ -127,9 +127,10 @@ pub(super) async fn read(
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
+    let may_read = move || list.rights().is_ok();
     let (kind, body) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", streamed(csv::write(frozen), download)),
-        Format::Json => ("application/json", streamed(watchlist_json(id, frozen, at), download)),
+        Format::Csv => ("text/csv; charset=utf-8", streamed(csv::write(frozen), may_read, download)),
+        Format::Json => ("application/json", streamed(watchlist_json(id, frozen, at), may_read, download)),
     };
     let tag = HeaderValue::from_str(&tag).expect("a tag is hexadecimal and digits");
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::ETAG, tag)], body).into_response())

@@ -1,7 +1,7 @@
 //! Bodies of requests, which are read within limits of time and number, and bodies that are written while
 //! they are sent.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -97,11 +97,15 @@ impl FromRequest<HttpContext> for RequestBody {
 }
 
 /// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in
-/// memory. It counts as a download until its end.
-pub(super) fn streamed(pieces: impl Iterator<Item = Vec<u8>> + Send + 'static, download: Download) -> Body {
+/// memory. It counts as a download until its end, and is cut off once the caller may no longer read it.
+pub(super) fn streamed(
+    pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    may_read: impl Fn() -> bool + Send + 'static,
+    download: Download,
+) -> Body {
     let pieces = pieces.map(move |piece| {
         let _counted = &download;
-        Ok::<_, Infallible>(piece)
+        if may_read() { Ok(piece) } else { Err(io::Error::other("the caller may no longer read this")) }
     });
     Body::from_stream(stream::iter(pieces))
 }

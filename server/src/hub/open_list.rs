@@ -17,7 +17,7 @@ use crate::{
     access::{Caller, Rights},
     accounts::Accounts,
     bus::local,
-    channel::{self, ChannelContext, ChannelSender, ConnectionId, Subscriber},
+    channel::{self, ChannelContext, ChannelSender, ConnectionId, Recipient, Subscriber},
     journal::{JournalError, Verdict},
     room::{self, EditRequest, Live, Reply, RoomContext, RoomHandle, RoomSender, Unreadable, Withheld},
     unavailable::Unavailable,
@@ -153,6 +153,15 @@ impl OpenList {
     /// Stops sending to a connection, and removes its windows.
     pub async fn unsubscribe(&self, connection: ConnectionId) {
         self.channel.unsubscribe(connection).await;
+    }
+
+    /// Stops sending to a connection whose caller may no longer see the watchlist, and tells it after
+    /// everything that it was sent before.
+    ///
+    /// # Errors
+    /// The channel has ended, and has not told it.
+    pub async fn forbid(&self, recipient: Recipient) -> Result<(), Unavailable> {
+        self.channel.forbid(recipient).await
     }
 
     /// Tells a connection its caller's new role.

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     accounts::Accounts,
-    channel::{Outbox, Subscriber},
+    channel::{Outbox, Recipient, Subscriber},
     hub::OpenList,
     journal::Sender,
     long_work::{self, LONG_BYTES},
@@ -155,6 +155,8 @@ enum Finished {
     Managed(ServerMessage),
     /// A message is queued for a room or a channel.
     Queued,
+    /// The connection is told that its caller may no longer see a watchlist, or the channel has ended.
+    Forbidden(WatchlistId, Result<(), Unavailable>),
     /// The connection has subscribed to a watchlist, or cannot.
     Subscribed(WatchlistId, Result<(), Unavailable>),
 }
@@ -315,10 +317,11 @@ impl Session {
                 Err(_unknown) => {
                     let list = opened.list.clone();
                     self.lists.remove(&watchlist);
-                    let queued = async move { list.unsubscribe(connection).await };
-                    self.run_request(socket, queued.map(|()| Finished::Queued)).await?;
-                    let reason = ClosedReason::Forbidden;
-                    socket.send(&ServerMessage::Closed(Closed { watchlist, reason })).await?;
+                    let (dialect, outbox) = (socket.dialect(), self.outbox.clone());
+                    let recipient = Recipient { connection, dialect, outbox };
+                    let forbidding = async move { list.forbid(recipient).await };
+                    let finished = move |result| Finished::Forbidden(watchlist, result);
+                    self.run_request(socket, forbidding.map(finished)).await?;
                 }
             }
         }
@@ -432,7 +435,11 @@ impl Session {
     ) -> Result<(), End> {
         match finished {
             Finished::Managed(answer) => socket.send(&answer).await,
-            Finished::Queued | Finished::Subscribed(_, Ok(())) => Ok(()),
+            Finished::Queued | Finished::Subscribed(_, Ok(())) | Finished::Forbidden(_, Ok(())) => Ok(()),
+            Finished::Forbidden(watchlist, Err(_ended)) => {
+                let reason = ClosedReason::Forbidden;
+                socket.send(&ServerMessage::Closed(Closed { watchlist, reason })).await
+            }
             Finished::Subscribed(watchlist, Err(reason)) => {
                 self.lists.remove(&watchlist);
                 let message = reason.message().to_owned();

@@ -9,13 +9,13 @@ use tokio::{
 
 use super::error::rejected;
 use crate::{
-    channel::{Outbox, OutboxState, Outgoing, SnapshotFrames},
+    channel::{Outbox, OutboxState, Outgoing, QueuedSnapshot, SnapshotPart},
     dialect::frame::Frame,
     journal::Verdict,
     room::{AnswerQueue, Answered},
     transport::{End, Socket},
 };
-use shared::wire::server::{Accepted, ServerMessage};
+use shared::wire::server::{Accepted, ErrorCode, ServerMessage};
 
 /// Frames are gathered into one write of about this many bytes.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -27,7 +27,7 @@ pub(super) struct Writer {
     items: mpsc::Receiver<Outgoing>,
     answers: AnswerQueue,
     /// The snapshot that is being written, and the index of its next part.
-    streaming: Option<(Arc<SnapshotFrames>, usize)>,
+    streaming: Option<(QueuedSnapshot, usize)>,
 }
 
 /// Something that is ready to be written.
@@ -83,20 +83,17 @@ impl Writer {
         first: Outgoing,
     ) -> Result<bool, End> {
         let mut gathered: Vec<Frame> = Vec::new();
-        let (mut bytes, mut cancelled, mut next) = (0, 0, Some(first));
+        let (mut bytes, mut next) = (0, Some(first));
         while let Some(item) = next {
             match item {
                 Outgoing::Frame(frame) => {
                     bytes += frame.bytes().len();
                     gathered.push(frame);
                 }
-                Outgoing::Snapshot(queued) => match queued.into_frames() {
-                    Some(frames) => {
-                        self.streaming = Some((frames, 0));
-                        break;
-                    }
-                    None => cancelled += self.outbox.snapshot_weight(),
-                },
+                Outgoing::Snapshot(snapshot) => {
+                    self.streaming = Some((snapshot, 0));
+                    break;
+                }
             }
             next = if bytes < WRITE_BYTES { self.items.try_recv().ok() } else { None };
         }
@@ -109,7 +106,7 @@ impl Writer {
                 socket.write(&together).await?;
             }
         }
-        Ok(self.state.record_written(bytes + cancelled))
+        Ok(self.state.record_written(bytes))
     }
 
     /// Writes the next part of a snapshot. Returns true if the senders are to catch up.
@@ -117,16 +114,22 @@ impl Writer {
         &mut self,
         socket: &mut Socket<S>,
     ) -> Result<bool, End> {
-        let Some((frames, part)) = self.streaming.take() else { return Ok(false) };
-        if let Some(frame) = frames.frames.get(part) {
-            socket.write(frame.bytes()).await?;
+        let Some((snapshot, part)) = self.streaming.take() else { return Ok(false) };
+        match snapshot.part(part) {
+            SnapshotPart::Frame(frame) => {
+                socket.write(frame.bytes()).await?;
+                self.streaming = Some((snapshot, part + 1));
+                Ok(false)
+            }
+            SnapshotPart::End => Ok(self.state.record_written(self.outbox.snapshot_weight())),
+            SnapshotPart::TooSlow => Err(too_slow()),
         }
-        if part + 1 < frames.frames.len() {
-            self.streaming = Some((frames, part + 1));
-            return Ok(false);
-        }
-        Ok(self.state.record_written(self.outbox.snapshot_weight()))
     }
+}
+
+fn too_slow() -> End {
+    let message = "the watchlist has changed too much while it was sent; connect again";
+    End::Error(ErrorCode::Unavailable, message.to_owned())
 }
 
 fn answer_message(answered: Answered) -> ServerMessage {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use server::{
     access::Caller,
-    channel::{ConnectionId, Outbox, Outgoing, Subscriber},
+    channel::{ConnectionId, Outbox, Outgoing, SnapshotPart, Subscriber},
     dialect::Dialect,
     hub::Hub,
     journal::{Sender, Verdict},
@@ -113,7 +113,10 @@ async fn next(items: &mut mpsc::Receiver<Outgoing>) -> ServerMessage {
     let item = timeout(PATIENCE, items.recv()).await.unwrap().unwrap();
     let frame = match item {
         Outgoing::Frame(frame) => frame,
-        Outgoing::Snapshot(snapshot) => snapshot.into_frames().unwrap().frames[0].clone(),
+        Outgoing::Snapshot(snapshot) => match snapshot.part(0) {
+            SnapshotPart::Frame(frame) => frame,
+            other => panic!("{other:?}"),
+        },
     };
     Encoding::Json.decode_server(frame.payload()).unwrap()
 }

@@ -68,7 +68,7 @@ fn connection(number: u64) -> (Subscriber, Queue) {
 }
 
 fn snapshot(revision: u64) -> Arc<SnapshotFrames> {
-    Arc::new(SnapshotFrames { revision: Revision(revision), frames: Vec::new() })
+    Arc::new(SnapshotFrames::new(Revision(revision), Vec::new()))
 }
 
 /// Writes what is queued, and what follows it. Returns `snapshot`, `resumed`, the range of changes, or how

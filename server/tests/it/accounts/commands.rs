@@ -209,7 +209,14 @@ fn accounts_are_part_of_a_backup() {
     assert!(list.contains("\tann\tuser\tactive") && !list.contains("bob"), "{list}");
     assert!(stdout(&run(&["token", "list"], folder.path())).contains("feed"), "{token}");
     assert!(stdout(&run(&["audit"], folder.path())).lines().count() >= 2, "the log of that time is whole");
-    assert!(folder.path().join("accounts.sqlite.replaced-1").exists());
+    let replaced = folder.path().join("journal.sqlite.replaced-1");
+    let path = replaced.to_str().unwrap();
+    assert!(stdout(&run(&["check", path], folder.path())).contains("is undamaged"));
+    stdout(&run(&["restore", path], folder.path()));
+    let undone = stdout(&run(&["user", "list"], folder.path()));
+    assert!(undone.contains("\tann\tuser\tdisabled") && undone.contains("\tbob\t"), "{undone}");
+    assert!(stdout(&run(&["restore", name], folder.path())).contains("journal.sqlite.replaced-3"));
+    assert_eq!(stdout(&run(&["user", "list"], folder.path())), list);
 
     std::fs::write(&accounts, "damaged").unwrap();
     for command in ["check", "restore"] {

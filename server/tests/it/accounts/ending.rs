@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use server::settings::Settings;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 use super::people::{Desk, PASSWORD, Proof, cookie, ended, until};
 use crate::support::{Client, PATIENCE, insert, settable_clock};
@@ -233,4 +236,80 @@ async fn an_account_with_too_many_connections_takes_none_from_the_others() {
     drop(open);
     let a_place = async { while desk.call(&ann, "GET", "/api/v1/watchlists", None).await.0 != 200 {} };
     timeout(PATIENCE, a_place).await.expect("a place after the connections have ended");
+}
+
+/// Size of the notes of [`large_list`].
+const LARGE_BYTES: usize = 40 * 200 * 4_000;
+
+/// Creates a watchlist that is larger than what the system buffers for a connection.
+async fn large_list(desk: &Desk) -> String {
+    let list = desk.list("Large").await;
+    let note = "x".repeat(LARGE_BYTES / 40 / 200);
+    for edit in 1..=40 {
+        let inserts: Vec<_> =
+            (0..200).map(|_| insert("80", json!({ "symbol": "A", "note": note })).1).collect();
+        let body = json!({ "client": uuid::Uuid::from_u128(1), "edit": edit, "changes": inserts });
+        let path = format!("/api/v1/watchlists/{list}/edits");
+        assert_eq!(desk.call(&desk.local(), "POST", &path, body).await.0, 200);
+    }
+    list
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_being_sent_ends_when_the_watchlist_is_taken_away_or_deleted() {
+    let desk = Desk::start().await;
+    let list = large_list(&desk).await;
+    for is_deleted in [false, true] {
+        let (ann, proof) = desk.person(if is_deleted { "ann" } else { "bob" }).await;
+        desk.share(&list, Some(&ann), Some("viewer")).await;
+        let mut reader = desk.socket(&proof).await.unwrap();
+        reader.send(&json!({ "type": "open", "watchlist": list })).await;
+        let parts = reader.expect("snapshot").await["parts"].as_u64().unwrap();
+        if is_deleted {
+            let path = format!("/api/v1/watchlists/{list}");
+            assert_eq!(desk.call(&desk.local(), "DELETE", &path, None).await.0, 204);
+        } else {
+            desk.share(&list, Some(&ann), None).await;
+        }
+        let mut received = 1;
+        let closed = loop {
+            let message = reader.next().await.unwrap();
+            match message["type"].as_str().unwrap() {
+                "snapshot" => received += 1,
+                "closed" => break message,
+                _ => {}
+            }
+        };
+        assert_eq!(closed["reason"], if is_deleted { "deleted" } else { "forbidden" });
+        assert!(received < parts / 2, "{received} of {parts} parts");
+        assert_open(&mut reader).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_is_cut_off_when_its_caller_may_no_longer_read() {
+    let desk = Desk::start().await;
+    let list = large_list(&desk).await;
+    for (name, query) in [("ann", ""), ("bob", "?format=csv")] {
+        let (id, proof) = desk.person(name).await;
+        desk.share(&list, Some(&id), Some("viewer")).await;
+        let (header, value) = proof.header().unwrap();
+        let request = format!(
+            "GET /api/v1/watchlists/{list}{query} HTTP/1.1\r\nhost: localhost\r\n{header}: {value}\r\n\r\n"
+        );
+        let mut stream = tokio::net::TcpStream::connect(desk.server.running.serving.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut start = [0; 1_000];
+        stream.read_exact(&mut start).await.unwrap();
+        assert!(start.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&start));
+        match name {
+            "ann" => desk.share(&list, Some(&id), None).await,
+            _ => desk.change(&id, json!({ "disabled": true })).await,
+        }
+        let mut rest = Vec::new();
+        // The end of a body that is cut off may be an error.
+        timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap().ok();
+        let is_whole = rest.len() > LARGE_BYTES / 2 || rest.ends_with(b"0\r\n\r\n");
+        assert!(!is_whole, "{} of {LARGE_BYTES} bytes", rest.len());
+    }
 }
