@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     clock,
-    folder::{DataFolder, backup},
+    folder::{backup, lock_or_wait},
     journal::sqlite::CheckedList,
     settings::Settings,
     start::{start, system_user_name},
@@ -261,7 +261,7 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if settings.data_dir.as_os_str().is_empty() {
         settings.data_dir = default_data_dir_or_error()?;
     }
-    let folder = DataFolder::lock(&settings.data_dir)?;
+    let folder = lock_or_wait(&settings.data_dir)?;
     runtime()?.block_on(async {
         // Installed before the server is announced, so that no signal is missed.
         let mut stop_signal = std::pin::pin!(stop_signal()?);

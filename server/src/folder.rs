@@ -8,5 +8,5 @@ mod version;
 
 pub use default_dir::default_data_dir;
 pub use lock::{DataFolder, Serving};
-pub use serve_or_join::{ServeOrJoin, find_server, serve_or_join};
+pub use serve_or_join::{ServeOrJoin, find_server, lock_or_wait, serve_or_join};
 pub use version::{FolderError, enter, is_current};

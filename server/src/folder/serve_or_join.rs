@@ -33,6 +33,23 @@ pub fn find_server(data_dir: &Path) -> Option<Client> {
     (instance == serving.instance).then(|| Client::new(&base, &token))
 }
 
+/// Locks a data folder for a server. A command that uses the folder is done a moment later, so this waits for
+/// it up to five seconds.
+///
+/// # Errors
+/// See [`FolderError`].
+pub fn lock_or_wait(data_dir: &Path) -> Result<DataFolder, FolderError> {
+    let started = Instant::now();
+    loop {
+        match DataFolder::lock(data_dir) {
+            Err(FolderError::Served { .. }) if started.elapsed() < START_TIMEOUT => {
+                thread::sleep(START_TIMEOUT / 50);
+            }
+            locked => return locked,
+        }
+    }
+}
+
 /// Locks a data folder, or joins the process that serves it. A process that has just locked the folder
 /// announces its address a moment later, so this waits up to five seconds for it.
 ///
