@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use shared::{edit::Change, ids::RowId, number::Separators, value::Literal, watchlist::Watchlist};
 
-use super::words::row_name;
+use super::{edits::Delivery, words::row_name};
 
 /// Number of cells of one row from which on clearing them is told.
 const CLEARED_CELLS: usize = 20;
@@ -20,12 +20,14 @@ pub struct Act {
     cleared_cells: usize,
     changed_rows: HashSet<RowId>,
     removed_columns: Vec<Arc<str>>,
+    /// Whether the server does not answer at the moment.
+    is_late: bool,
 }
 
 impl Act {
     /// Returns what changes do to a watchlist.
-    pub(super) fn of(state: &Watchlist, changes: &[Change]) -> Self {
-        let mut act = Self::default();
+    pub(super) fn of(state: &Watchlist, changes: &[Change], delivery: Delivery) -> Self {
+        let mut act = Self { is_late: delivery == Delivery::Later, ..Self::default() };
         for change in changes {
             match change {
                 Change::Set(set) => {
@@ -62,6 +64,7 @@ impl Act {
         self.cleared_cells += other.cleared_cells;
         self.changed_rows.extend(other.changed_rows);
         self.removed_columns.extend(other.removed_columns);
+        self.is_late |= other.is_late;
     }
 
     /// Whether the act is worth a notice: it removes something, or concerns more than one row.
@@ -79,19 +82,20 @@ impl Act {
         let rows = |count| separators.format_count(count, "row", "rows");
         let cells = |count| separators.format_count(count, "cell was", "cells were");
         let mut clauses = Vec::new();
+        let for_everyone = if self.is_late { "" } else { " for everyone" };
         match self.removed_columns.as_slice() {
             [] => {}
-            [one] => clauses.push(format!("Column \u{201c}{one}\u{201d} was removed for everyone")),
+            [one] => clauses.push(format!("Column \u{201c}{one}\u{201d} was removed{for_everyone}")),
             several => clauses.push(format!(
-                "{} were removed for everyone",
+                "{} were removed{for_everyone}",
                 separators.format_count(several.len(), "column", "columns")
             )),
         }
         match &self.removed {
             (0, _) => {}
-            (1, Some(name)) => clauses.push(format!("\u{201c}{name}\u{201d} was removed for everyone")),
-            (1, None) => clauses.push("1 row was removed for everyone".to_owned()),
-            (count, _) => clauses.push(format!("{} were removed for everyone", rows(*count))),
+            (1, Some(name)) => clauses.push(format!("\u{201c}{name}\u{201d} was removed{for_everyone}")),
+            (1, None) => clauses.push(format!("1 row was removed{for_everyone}")),
+            (count, _) => clauses.push(format!("{} were removed{for_everyone}", rows(*count))),
         }
         let were = |count| if count == 1 { "was" } else { "were" };
         for (count, what) in [(self.added, "added"), (self.moved, "moved")] {
@@ -104,7 +108,10 @@ impl Act {
             count if count == self.cleared_cells => clauses.push(format!("{} cleared", cells(count))),
             count => clauses.push(format!("{} changed", cells(count))),
         }
-        Some(format!("{}.", clauses.join("; ")))
+        let is_removal = self.removed.0 > 0 || !self.removed_columns.is_empty();
+        let later =
+            if self.is_late && is_removal { " The others see it once the server answers." } else { "" };
+        Some(format!("{}.{later}", clauses.join("; ")))
     }
 }
 
@@ -125,6 +132,10 @@ mod tests {
 
     /// Returns what edits of a list of three rows are told to do, as one act.
     fn told(edits: &[&[Change]]) -> Option<String> {
+        told_with(edits, Delivery::AtOnce)
+    }
+
+    fn told_with(edits: &[&[Change]], delivery: Delivery) -> Option<String> {
         let limits = Limits::default();
         let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
         for (number, position) in (1..=3).zip(&Position::between(None, None, 3).unwrap()) {
@@ -132,7 +143,7 @@ mod tests {
             list.apply(&[Change::insert(row(number), position, cells)], &Mode::Pending { limits: &limits })
                 .unwrap();
         }
-        let mut acts = edits.iter().map(|changes| Act::of(&list, changes));
+        let mut acts = edits.iter().map(|changes| Act::of(&list, changes, delivery));
         let mut act = acts.next().unwrap();
         acts.for_each(|other| act.add(other));
         act.text(Separators::ENGLISH)
@@ -166,6 +177,16 @@ mod tests {
             (&[&[set(1, "5"), insert(8)]], Some("1 row was added; 1 cell was changed.")),
         ] {
             assert_eq!(told(edits).as_deref(), text, "{edits:?}");
+        }
+        for (edit, text) in [
+            (remove(2), Some("\u{201c}S2\u{201d} was removed. The others see it once the server answers.")),
+            (
+                column("target"),
+                Some("Column \u{201c}Target\u{201d} was removed. The others see it once the server answers."),
+            ),
+            (set(1, "5"), None),
+        ] {
+            assert_eq!(told_with(&[&[edit]], Delivery::Later).as_deref(), text);
         }
         let cells = |count| vec![set(1, ""); count];
         assert_eq!(told(&[&cells(20)]), None);

@@ -13,9 +13,10 @@ use shared::{
 
 use super::{
     act::Act,
+    connection::Connection,
     copies::{Copies, NewCopy},
     creations::Fill,
-    edits::Repeated,
+    edits::{Delivery, Repeated},
     rest::{MAX_LISTED, without_removed_rows},
     state::Store,
     undo::{Direction, Spot, UndoStep},
@@ -96,13 +97,23 @@ impl Store {
             return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
         };
         let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
-        let act = Act::of(state, &changes);
+        let delivery = self.delivery();
+        let act = Act::of(state, &changes, delivery);
         if changes.is_empty() {
             return Ok(act);
         }
-        let (undo, edit) = self.edits.edit(&mut self.replica, window, watchlist, changes.clone())?;
+        let (undo, edit) =
+            self.edits.edit(&mut self.replica, (window, watchlist), changes.clone(), delivery)?;
         self.edits.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit, repeated: None });
         Ok(act)
+    }
+
+    /// Returns when an edit that is made now reaches the server.
+    fn delivery(&self) -> Delivery {
+        match self.connection.shown() {
+            Connection::Up { silent_since: None, .. } => Delivery::AtOnce,
+            Connection::Up { .. } | Connection::Connecting | Connection::Down { .. } => Delivery::Later,
+        }
     }
 
     /// Returns the changes of an edit whose rows exist, and the number of the others: somebody may have
@@ -138,7 +149,9 @@ impl Store {
 
     fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
         self.notices.withdraw_undo(window);
-        let Repeated { spot, rejection, lost } = self.edits.repeat(&mut self.replica, window, direction)?;
+        let delivery = self.delivery();
+        let Repeated { spot, rejection, lost } =
+            self.edits.repeat(&mut self.replica, window, direction, delivery)?;
         if !lost.is_empty() {
             let names = lost.iter().filter_map(|row| self.row_name(spot.watchlist, *row));
             let names: Vec<String> = names.take(MAX_LISTED).map(|name| name.to_string()).collect();

@@ -26,6 +26,14 @@ pub(super) struct Edits {
     is_fault_reported: bool,
 }
 
+/// When an edit reaches the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    AtOnce,
+    /// Once the server answers again. The others may change a row in the meantime that this edit removes.
+    Later,
+}
+
 /// What became of a step that was undone or redone.
 pub(super) struct Repeated {
     /// The changed place.
@@ -62,6 +70,7 @@ impl Edits {
         replica: &mut Replica,
         window: WindowId,
         direction: Direction,
+        delivery: Delivery,
     ) -> Option<Repeated> {
         let step = self.undo.pop(window, direction)?;
         let changes = step.changes(direction).clone();
@@ -74,7 +83,7 @@ impl Edits {
         if changes.is_empty() {
             return Some(Repeated { spot, rejection: None, lost });
         }
-        match self.edit(replica, window, step.watchlist, changes) {
+        match self.edit(replica, (window, step.watchlist), changes, delivery) {
             // The inverse is guarded by the values that this edit leaves.
             Ok((inverse, edit)) => {
                 let step = step.with_changes(direction.opposite(), inverse);
@@ -105,14 +114,18 @@ impl Edits {
     pub(super) fn edit(
         &mut self,
         replica: &mut Replica,
-        window: WindowId,
-        watchlist: WatchlistId,
+        (window, watchlist): (WindowId, WatchlistId),
         changes: Vec<Change>,
+        delivery: Delivery,
     ) -> Result<(Vec<Change>, EditId), Rejection> {
         if !self.can_edit() {
             let message = "edits cannot be saved to this computer's disk; free some disk space and try again";
             return Err(Rejection::new(Code::Unavailable, message));
         }
+        let changes = match delivery {
+            Delivery::AtOnce => changes,
+            Delivery::Later => with_guarded_removals(replica, watchlist, changes),
+        };
         let (kept, inverse) = replica.edit(watchlist, window, changes)?;
         self.outbox.append(&kept);
         Ok((inverse, kept.edit))
@@ -130,7 +143,9 @@ impl Edits {
         rejected: EditId,
         changes: Vec<Change>,
     ) -> Result<(EditId, Option<Direction>), Rejection> {
-        let (inverse, edit) = self.edit(replica, window, watchlist, changes.clone())?;
+        let place = (window, watchlist);
+        // It has just been answered.
+        let (inverse, edit) = self.edit(replica, place, changes.clone(), Delivery::AtOnce)?;
         Ok((edit, self.undo.replace_rejected(window, rejected, (edit, changes, inverse))))
     }
 
@@ -154,4 +169,14 @@ impl Edits {
         let next = kept.last().map_or(EditId(1), |last| last.edit.next());
         self.outbox.renew(client, next, &kept)
     }
+}
+
+/// Returns changes that remove a row only if nobody else has changed it since the state that is shown.
+fn with_guarded_removals(replica: &Replica, watchlist: WatchlistId, changes: Vec<Change>) -> Vec<Change> {
+    let as_of = replica.list(watchlist).and_then(|list| list.at()).map(|at| at.revision);
+    let guarded = |change| match change {
+        Change::Remove(remove) if remove.as_of.is_none() => Change::remove(remove.row, as_of),
+        other => other,
+    };
+    changes.into_iter().map(guarded).collect()
 }

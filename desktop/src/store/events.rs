@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     connection::Connection,
     copies::Copy,
+    edits::Delivery,
     notices::Offer,
     state::{Absence, Store},
     words::{deletion_text, outbox_fault_text, renewal_text, sentence},
@@ -236,7 +237,10 @@ impl Store {
                 }
                 return self.creations.delay_fill(watchlist, fill);
             }
-            if let Err(rejection) = self.edits.edit(&mut self.replica, fill.window, watchlist, changes) {
+            let place = (fill.window, watchlist);
+            // It removes nothing.
+            let edited = self.edits.edit(&mut self.replica, place, changes, Delivery::AtOnce);
+            if let Err(rejection) = edited {
                 self.notify_until_dismissed(format!("The import stopped: {rejection}."));
                 return;
             }
