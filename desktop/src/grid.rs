@@ -36,6 +36,7 @@ mod pointer;
 mod reveal;
 mod run;
 mod scroll;
+mod seen;
 pub mod selection;
 mod sparkline;
 mod state;
@@ -61,18 +62,21 @@ pub use view::{GridView, PersonAt};
 use self::{
     arranger::Request,
     conditions::conditions,
+    displacement::REMOVED_AT_CLICK,
     edit::Opening,
     layout::Layout,
     order::{Locale, OrderSpec},
     paint::{Painted, Sorting},
     pointer::{Drag, Gesture},
     reveal::{reveal, reveal_cell},
+    seen::Shown,
     table::Table,
     view::Frame,
 };
 use crate::{
     command::{Command, GridCommand, When, open_with_keys, scrolling_menu},
     focus::{self, Region},
+    store::recent::Recent,
 };
 
 /// Shows the grid in all available space. Returns the commands that it does not execute itself.
@@ -106,6 +110,8 @@ fn show_parts(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Co
     let frame = Frame { view, table: &table };
     state.update_cursor(&table, &mut commands);
     let layout = state.scrolled_layout(rect, &table);
+    let moves = view.recent.map_or(0, Recent::moves);
+    state.seen.begin_frame(Shown::new(&table, &layout), moves, view.now);
     // Without input nothing moves, so the table and the layout can be reused.
     let is_quiet = state.pointer.drag.is_none() && state.queued.is_empty() && !has_input(ui);
     let GridState { pointer, scroll, config, .. } = state;
@@ -127,13 +133,14 @@ fn show_parts(ui: &mut Ui, state: &mut GridState, view: &GridView<'_>) -> Vec<Co
         response.request_focus();
         let filter = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
-        state.execute_key_events(ui, &frame, &layout, &mut commands);
+        state.execute_seen_key_events(ui, &frame, &layout, &mut commands);
     }
     state.context_menu(&frame, &layout, &response, &mut commands);
     // Commands may have changed the columns and scrolled the view.
     let table = if is_quiet { table } else { state.table(view.watchlist) };
     let frame = Frame { view, table: &table };
     let layout = if is_quiet { layout } else { state.layout(rect, &table) };
+    state.seen.end_frame(Shown::new(&table, &layout), view.now);
     state.show_frame(ui, id, &frame, &layout, &response, &mut commands);
     commands
 }
@@ -193,7 +200,11 @@ impl GridState {
             locale: &locale,
         };
         let before = self.arranger.applied();
+        let is_same = spec == *self.arranger.spec();
         let wait = self.arranger.update(view.watchlist, &request, view.now, waker(ui));
+        if self.arranger.applied() != before && is_same {
+            self.seen.sorted_again();
+        }
         if self.arranger.applied() != before && !self.editing.is_open() {
             // The view does not follow the row under the pointer into the new order.
             self.scroll.release_anchor();
@@ -272,8 +283,14 @@ impl GridState {
         commands: &mut Vec<Command>,
     ) -> bool {
         let is_editing = self.editing.is_open();
-        let (gestures, takes_focus) =
-            pointer::gestures(ui, &mut self.pointer, is_editing, frame, layout, response);
+        let (gestures, takes_focus) = pointer::gestures(
+            ui,
+            &mut self.pointer,
+            self.seen.before(),
+            is_editing,
+            (frame, layout),
+            response,
+        );
         for gesture in gestures {
             self.carry_out(ui, gesture, frame, layout, commands);
         }
@@ -306,6 +323,12 @@ impl GridState {
             Gesture::DragSelection(at) => {
                 let drag = (self.pointer.drag.as_ref(), &mut self.scroll);
                 pointer::drag_selection(ui, drag, &mut self.selection, frame, layout, at);
+            }
+            Gesture::PressRemoved => {
+                // What is typed next is meant for the row that was there.
+                if self.commit(frame, commands) {
+                    self.selection.displace(REMOVED_AT_CLICK);
+                }
             }
             Gesture::PressRow(index, modifiers) => {
                 if self.commit(frame, commands) {

@@ -15,6 +15,7 @@ mod list_view;
 pub mod log;
 mod notices;
 pub mod outbox;
+pub mod recent;
 mod rejected;
 mod rest;
 mod sparkline_history;

@@ -127,6 +127,7 @@ fn show(ui: &mut Ui, state: &mut GridState, watchlist: &Watchlist, glow: Option<
         id: WatchlistId(Uuid::nil()),
         watchlist,
         glow,
+        recent: None,
         window: WindowId(1),
         now,
         pending: &|_, _| false,

@@ -8,6 +8,10 @@ const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell t
 const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a cell to go on.";
 /// Why nothing is typed into another watchlist.
 pub(super) const LIST_GONE: &str = "You were typing in another watchlist. Choose a cell to go on.";
+/// Why nothing is typed after a click on the place of a row or a column that was removed at that
+/// moment.
+pub(super) const REMOVED_AT_CLICK: &str =
+    "The cell that you clicked was just removed. Choose a cell to go on.";
 /// Why nothing is typed into the column that takes the place of the one in which a run of Tabs began.
 pub(super) const FIRST_COLUMN_REMOVED: &str =
     "The column in which you began to type was removed. Choose a cell to go on.";

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use egui::{Pos2, Rect, pos2, vec2};
+use egui::{Pos2, Rangef, Rect, pos2, vec2};
 use shared::column::{ColumnKey, ColumnKind};
 
 use super::{
@@ -203,9 +203,14 @@ impl Layout {
         self.gap.map_or_else(|| self.row_top(index), |gap| self.slot_top(gap))
     }
 
+    /// Returns the distance of `y` from the top of the body, in rows.
+    pub(super) fn rows_from_top(&self, y: f32) -> f64 {
+        f64::from((y - self.body.top()) / self.row)
+    }
+
     /// Returns the row at `y` in the body.
     fn row_at(&self, y: f32) -> Option<usize> {
-        let place = (self.scroll_row + f64::from((y - self.body.top()) / self.row)).floor() as usize;
+        let place = (self.scroll_row + self.rows_from_top(y)).floor() as usize;
         let index = match self.gap {
             Some(gap) if place == gap => return None,
             Some(gap) if place > gap => place - 1,
@@ -227,6 +232,15 @@ impl Layout {
     /// Returns the part of a cell in which its contents are painted.
     pub(super) fn cell_room(&self, index: usize, column: &ColumnLayout) -> Rect {
         Rect::from_min_size(pos2(column.left, self.row_top(index)), vec2(column.room, self.row))
+    }
+
+    /// Returns where each column is, the frozen ones first.
+    pub(super) fn column_places(&self) -> Vec<(ColumnKey, Rangef)> {
+        let (frozen, others): (Vec<_>, Vec<_>) = self.columns.iter().partition(|column| column.frozen);
+        let place = |column: &ColumnLayout| {
+            (column.shown.key().clone(), Rangef::new(column.left, column.left + column.width))
+        };
+        frozen.into_iter().chain(others).map(place).collect()
     }
 
     pub(super) fn column(&self, key: &ColumnKey) -> Option<&ColumnLayout> {
@@ -276,7 +290,7 @@ impl Layout {
 
     /// Returns the insertion index nearest to `y`: that of the row that would follow.
     pub(super) fn insertion_index_at(&self, y: f32) -> usize {
-        let place = self.scroll_row + f64::from((y - self.body.top()) / self.row);
+        let place = self.scroll_row + self.rows_from_top(y);
         (place.round().max(0.0) as usize).min(self.rows - 1)
     }
 

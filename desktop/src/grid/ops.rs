@@ -35,6 +35,10 @@ pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridComm
             if let Some((storage, value)) = frame.table.editable(Some(row), column)
                 && !value.is_empty()
             {
+                // Whoever clears one cell has read it.
+                let is_one = selection.blocks.is_single();
+                let read = |value| frame.view.read_value(row, &storage.column.key, value);
+                let value = if is_one { read(value) } else { value };
                 changes.push(guarded_set(row, storage, Literal::Empty, &value));
             }
         }

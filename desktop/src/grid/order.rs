@@ -169,6 +169,24 @@ impl Order {
         self.arranged.as_ref().is_none_or(|arranged| arranged.display_index(handle, row).is_some())
     }
 
+    /// Returns this order with some rows in the sequence in which they were shown before, where the first of
+    /// them is now. Rows that have come between them follow.
+    pub(super) fn as_shown_before(&self, watchlist: &Watchlist, before: &[RowId]) -> Self {
+        let index_of = |row: &RowId| self.index_of(watchlist, *row);
+        let known: Vec<RowId> = before.iter().copied().filter(|row| index_of(row).is_some()).collect();
+        let Some(first) = known.iter().filter_map(index_of).min() else { return self.clone() };
+        let among: HashSet<RowId> = known.iter().copied().collect();
+        let others = |from: usize, to: usize| {
+            let rows = (from..to).filter_map(|index| self.at(watchlist, index)).map(|row| row.id);
+            rows.filter(|row| !among.contains(row))
+        };
+        let rows = others(0, first).chain(known.iter().copied()).chain(others(first, self.len(watchlist)));
+        let mut arranged = self.arranged.clone().unwrap_or_default();
+        let handles = watchlist.rows();
+        arranged.set_rows(rows.filter_map(|row| Some((row, handles.handle(row)?))));
+        Self { arranged: Some(arranged), has_exception: self.has_exception }
+    }
+
     /// Applies added and removed rows without sorting again: removed rows disappear, and a new row comes
     /// after the row that it follows in list order, or at the end.
     pub fn sync_rows(&mut self, watchlist: &Watchlist) {

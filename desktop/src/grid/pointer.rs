@@ -11,6 +11,7 @@ use super::{
     layout::Layout,
     metrics::{MAX_WIDTH, MIN_WIDTH},
     scroll::Scroll,
+    seen::Shown,
     selection::Selection,
     view::Frame,
 };
@@ -63,6 +64,8 @@ pub(super) enum Gesture {
     DragSelection(Pos2),
     /// Presses a cell.
     PressCell(Cursor, Modifiers),
+    /// Presses the place of a row or a column that others have just removed.
+    PressRemoved,
     /// Presses a row number.
     PressRow(usize, Modifiers),
     /// Releases the button without a drag, over the row number of this index if over one.
@@ -136,9 +139,9 @@ pub(super) fn handle_scroll(
 pub(super) fn gestures(
     ui: &Ui,
     pointer: &mut Pointer,
+    before: Option<&Shown>,
     is_editing: bool,
-    frame: &Frame<'_>,
-    layout: &Layout,
+    (frame, layout): (&Frame<'_>, &Layout),
     response: &Response,
 ) -> (Vec<Gesture>, bool) {
     let mut gestures = Vec::new();
@@ -158,7 +161,7 @@ pub(super) fn gestures(
     {
         gestures.push(Gesture::DragSelection(at));
     }
-    let press = press(ui, frame, layout, response);
+    let press = press(ui, before, (frame, layout), response);
     let takes_focus = press.is_some();
     gestures.extend(press);
     let at = response.interact_pointer_pos();
@@ -192,12 +195,31 @@ pub(super) fn gestures(
 }
 
 /// Returns the press of a cell or a row number. A cell is selected on press, because waiting for the release
-/// feels slow. A press that is released within the same frame counts as well.
-fn press(ui: &Ui, frame: &Frame<'_>, layout: &Layout, response: &Response) -> Option<Gesture> {
+/// feels slow. A press that is released within the same frame counts as well. If others have just moved rows,
+/// the row is the one that the person has seen there.
+fn press(
+    ui: &Ui,
+    before: Option<&Shown>,
+    (frame, layout): (&Frame<'_>, &Layout),
+    response: &Response,
+) -> Option<Gesture> {
     let (is_pressed, modifiers) =
         ui.input(|input| (input.pointer.button_pressed(PointerButton::Primary), input.modifiers));
     let is_here = is_pressed && (response.is_pointer_button_down_on() || response.clicked());
     let at = response.interact_pointer_pos().filter(|_| is_here)?;
+    if let Some(before) = before.filter(|_| layout.body.contains(at)) {
+        let row = before.row_at(layout.rows_from_top(at.y));
+        let index = row.map(|row| frame.table.index_of(row));
+        let cell = before.cell_at(layout, at);
+        let has_column = cell.as_ref().is_none_or(|cell| frame.table.column(&cell.column).is_some());
+        match (index, cell) {
+            (Some(None), _) => return Some(Gesture::PressRemoved),
+            (Some(Some(index)), _) if at.x < layout.left => return Some(Gesture::PressRow(index, modifiers)),
+            (Some(Some(_)), Some(_)) if !has_column => return Some(Gesture::PressRemoved),
+            (Some(Some(_)), Some(cell)) => return Some(Gesture::PressCell(cell, modifiers)),
+            (None, _) | (Some(Some(_)), None) => {}
+        }
+    }
     if let Some(index) = layout.row_number_at(at) {
         return Some(Gesture::PressRow(index, modifiers));
     }

@@ -1,8 +1,8 @@
 //! The state of a grid, one field for each part, and the execution of its commands.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use egui::{Rect, Ui};
+use egui::{Event, Rect, Ui};
 use shared::{account::ListRole, column::ColumnKey, ids::RowId, watchlist::Watchlist};
 
 use super::{
@@ -24,6 +24,7 @@ use super::{
     pointer::Pointer,
     reveal::reveal,
     scroll::{Scroll, ScrollPosition},
+    seen::Seen,
     selection::Selection,
     sums::Sums,
     table::Table,
@@ -66,6 +67,8 @@ pub struct GridState {
     pub(super) sums: Sums,
     pub(super) counts: Counts,
     pub(super) arranger: Arranger,
+    /// The rows as the person has seen them.
+    pub(super) seen: Seen,
     /// When a key last moved the cursor, on the clock of the grid.
     moved_at: Option<Duration>,
     /// When a text was last not entered, because its cell was removed.
@@ -126,6 +129,14 @@ impl GridState {
     /// Returns the rows and columns as they are currently shown.
     pub fn table<'a>(&self, watchlist: &'a Watchlist) -> Table<'a> {
         Table::new(watchlist, self.arranger.order(), &self.config)
+    }
+
+    /// Returns the rows and columns as the person has seen them, if others have just moved rows.
+    pub(super) fn table_before<'a>(&self, watchlist: &'a Watchlist) -> Option<Table<'a>> {
+        let before = self.seen.before()?;
+        let order = self.arranger.order().as_shown_before(watchlist, before.rows());
+        let table = Table::new(watchlist, Arc::new(order), &self.config);
+        Some(table.with_columns_as_before(before.columns()))
     }
 
     /// Returns the totals of the selection, for the status bar.
@@ -215,6 +226,23 @@ impl GridState {
         for command in std::mem::take(&mut self.queued) {
             self.execute(ui, frame, layout, command, commands);
         }
+    }
+
+    /// Executes the frame's key events on the rows as the person has seen them.
+    pub(super) fn execute_seen_key_events(
+        &mut self,
+        ui: &Ui,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        commands: &mut Vec<Command>,
+    ) {
+        let has_keys = ui.input(|input| input.events.iter().any(is_key_or_clipboard));
+        let before = if has_keys { self.table_before(frame.view.watchlist) } else { None };
+        let Some(before) = before else { return self.execute_key_events(ui, frame, layout, commands) };
+        let cursor = self.selection.cursor.clone();
+        self.execute_key_events(ui, &Frame { table: &before, ..*frame }, layout, commands);
+        // The row of the cursor is elsewhere now.
+        self.scroll.reveal_next |= self.selection.cursor != cursor;
     }
 
     /// Executes the frame's key events in order. Events after the one that opened the editor or another field
@@ -465,4 +493,11 @@ impl GridState {
         };
         self.accept(changes, commands);
     }
+}
+
+fn is_key_or_clipboard(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Key { .. } | Event::Text(_) | Event::Paste(_) | Event::Copy | Event::Cut | Event::Ime(_)
+    )
 }

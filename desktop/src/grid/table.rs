@@ -30,6 +30,14 @@ impl<'a> Table<'a> {
         Self { watchlist, order, columns, section: watchlist.columns().sections() }
     }
 
+    /// Returns the table with its columns in the sequence in which they were shown before. New ones follow.
+    pub(super) fn with_columns_as_before(self, before: &[ColumnKey]) -> Self {
+        let known = before.iter().filter_map(|key| self.column(key));
+        let new = self.columns.iter().filter(|column| !before.contains(column.key()));
+        let columns: Vec<ViewColumn> = known.chain(new).cloned().collect();
+        Self { columns: columns.into(), ..self }
+    }
+
     /// Returns the shown columns in display order.
     pub fn columns(&self) -> &[ViewColumn] {
         &self.columns

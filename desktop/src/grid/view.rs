@@ -9,6 +9,7 @@ use shared::{
     edit::Change,
     ids::{RowId, WatchlistId, WindowId},
     number::Separators,
+    value::Value,
     watchlist::{Row, Watchlist},
 };
 
@@ -22,6 +23,7 @@ use crate::{
     store::{
         glow::{Glow, RowGlow},
         history::CellHistory,
+        recent::Recent,
         sparklines::SparklineValues,
     },
     theme::{Flash, Palette},
@@ -35,6 +37,8 @@ pub struct GridView<'a> {
     pub watchlist: &'a Watchlist,
     /// Recent changes by others, which glow.
     pub glow: Option<&'a Glow>,
+    /// What others have changed a moment ago.
+    pub recent: Option<&'a Recent>,
     /// This window: its own edits do not glow in it.
     pub window: WindowId,
     /// The current time on the glow's clock.
@@ -89,6 +93,15 @@ impl<'a> GridView<'a> {
             glow.strength = 0.0;
         }
         Some(glow)
+    }
+
+    /// Returns the value of a cell that the person has read: not one that others have just set.
+    pub(super) fn read_value(&self, row: RowId, column: &ColumnKey, current: Value) -> Value {
+        if (self.pending)(row, column) {
+            return current;
+        }
+        let before = self.recent.and_then(|recent| recent.value_before(row, column, self.now));
+        before.cloned().unwrap_or(current)
     }
 
     /// Returns how the values of a column are parsed and shown.

@@ -17,6 +17,7 @@ use shared::{
 
 use super::{
     glow::{Glow, GlowStyle},
+    recent::Recent,
     sparklines::SparklineValues,
 };
 
@@ -33,6 +34,7 @@ pub type SparklineColumns = BTreeMap<WatchlistId, BTreeSet<ColumnKey>>;
 #[derive(Debug)]
 pub(super) struct ListView {
     pub(super) glow: Glow,
+    pub(super) recent: Recent,
     pub(super) sparklines: SparklineValues,
     /// Why the server cannot serve the watchlist now, if it cannot.
     pub(super) unavailable_reason: Option<Arc<str>>,
@@ -47,6 +49,7 @@ impl ListView {
     fn committed(&mut self, effects: &[Effect], origin: Option<WindowId>, now: Duration) {
         self.sparklines.record(effects);
         self.glow.record(effects, origin, now);
+        self.recent.record(effects, origin, now);
         for effect in effects {
             if let Effect::Removed { row, name: Some(name), .. } = effect {
                 if self.removed.len() >= MAX_REMOVED {
@@ -81,6 +84,7 @@ impl ListViews {
     fn view(&mut self, watchlist: WatchlistId) -> &mut ListView {
         self.views.entry(watchlist).or_insert_with(|| ListView {
             glow: Glow::new(self.style),
+            recent: Recent::default(),
             sparklines: SparklineValues::default(),
             unavailable_reason: None,
             copied_at: None,

@@ -32,6 +32,7 @@ use super::{
     log::{Log, LogQuery},
     notices::{Notice, Notices},
     outbox::Clock,
+    recent::Recent,
     rest::{Report, Superseded, WholeEdits},
     sparkline_history::SparklineHistory,
     sparklines::SparklineValues,
@@ -179,6 +180,11 @@ impl Store {
     pub fn role(&self, id: WatchlistId) -> Option<ListRole> {
         let listed = || self.replica.summaries()?.iter().find(|summary| summary.watchlist == id)?.role;
         self.replica.list(id).and_then(|list| list.role()).or_else(listed)
+    }
+
+    /// Returns what others have just changed in a watchlist.
+    pub fn recent(&self, id: WatchlistId) -> Option<&Recent> {
+        self.lists.get(id).map(|view| &view.recent)
     }
 
     /// Returns the glow of a watchlist.

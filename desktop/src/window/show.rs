@@ -307,6 +307,7 @@ impl Window {
             id,
             watchlist,
             glow: state.store.glow(id),
+            recent: state.store.recent(id),
             window: self.id,
             now,
             pending: &pending,

@@ -12,5 +12,6 @@ mod pictures;
 mod reading;
 mod rows;
 mod sections;
+mod seen;
 mod selecting;
 mod ticking;

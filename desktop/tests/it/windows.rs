@@ -8,7 +8,7 @@ use desktop::{
     grid::Cursor,
     panels::dialogs::Dialog,
     settings::Workspace,
-    store::Connection,
+    store::{Connection, recent::REACTION},
     window::Window,
 };
 use egui::{Event, Key, Modifiers};
@@ -66,6 +66,8 @@ impl Two {
             self.bob.frame(Vec::new());
             self.ann.shown()?.has_same_content(self.bob.shown()?).then_some(())
         });
+        // What is typed next is typed by a person who has read it.
+        std::thread::sleep(REACTION);
     }
 
     fn stop(self) {

@@ -6,7 +6,12 @@ use desktop::{
     command::{AppCommand, Command},
     grid::{self, GridState, GridView, PersonAt},
     panels::status::{self, Status},
-    store::{glow::Glow, history::CellHistory, sparklines::SparklineValues},
+    store::{
+        glow::Glow,
+        history::CellHistory,
+        recent::{REACTION, Recent},
+        sparklines::SparklineValues,
+    },
     theme::{self, Palette},
 };
 use egui::{Color32, Event, Key, Modifiers, OutputCommand, Panel, PointerButton, Pos2, Rect, Vec2};
@@ -22,6 +27,7 @@ use shared::{
     limits::Limits,
     number::Separators,
     position::Position,
+    replica::Effect,
     value::Literal,
     watchlist::{Watchlist, apply::Mode},
 };
@@ -42,6 +48,7 @@ pub struct TestApp {
     pub sparklines: Option<SparklineValues>,
     pub history: Option<CellHistory>,
     pub glow: Option<Glow>,
+    pub recent: Recent,
     pub people: Vec<PersonAt>,
     pub pending: Vec<(RowId, ColumnKey)>,
     /// The role on the watchlist, if there are accounts.
@@ -114,6 +121,7 @@ impl TestApp {
             sparklines: None,
             history: None,
             glow: None,
+            recent: Recent::default(),
             people: Vec::new(),
             pending: Vec::new(),
             role: None,
@@ -143,6 +151,7 @@ impl TestApp {
             id: LIST,
             watchlist: &app.watchlist,
             glow: app.glow.as_ref(),
+            recent: Some(&app.recent),
             window: WindowId(1),
             now: app.now,
             pending: &|row, column| app.pending.iter().any(|(at, of)| *at == row && of == column),
@@ -194,6 +203,22 @@ impl TestApp {
     }
 }
 
+/// Returns what a change does to a cell or a row.
+fn effect(watchlist: &Watchlist, change: &Change) -> Option<Effect> {
+    match change {
+        Change::Set(set) => {
+            let before = watchlist.cell(set.row, &set.column);
+            let kind = &watchlist.columns().get(&set.column)?.column.kind;
+            let after = kind.read(&set.value, &Limits::default()).ok()?;
+            Some(Effect::Cell { row: set.row, column: set.column.clone(), before, after })
+        }
+        Change::Insert(insert) => Some(Effect::Inserted { row: insert.row }),
+        Change::Remove(remove) => Some(Effect::Removed { row: remove.row, index: 0, name: None }),
+        Change::Move(moved) => Some(Effect::Moved { row: moved.row }),
+        _ => Some(Effect::Structure),
+    }
+}
+
 fn status_bar(ui: &mut egui::Ui, grid: &GridState, palette: &Palette) {
     let bar = egui::Frame::new().fill(palette.bars).inner_margin(egui::Margin::symmetric(8, 0));
     let panel = Panel::bottom("status bar").exact_size(theme::STATUS_BAR).show_separator_line(false);
@@ -228,8 +253,24 @@ impl GridHarness {
 
     /// Applies changes by another user.
     pub fn others(&mut self, changes: &[Change]) {
-        self.app().change(changes);
+        self.others_at_once(changes);
         self.frames();
+    }
+
+    /// Applies changes by another user, and lets the person read them.
+    pub fn others_read(&mut self, changes: &[Change]) {
+        self.others(changes);
+        self.app().now += REACTION;
+        self.frames();
+    }
+
+    /// Applies changes by another user, which the next frame shows.
+    pub fn others_at_once(&mut self, changes: &[Change]) {
+        let app = self.app();
+        let effects: Vec<Effect> =
+            changes.iter().filter_map(|change| effect(&app.watchlist, change)).collect();
+        app.change(changes);
+        app.recent.record(&effects, None, app.now);
     }
 
     /// The insertion of a row with this symbol between the rows at `index - 1` and `index`.

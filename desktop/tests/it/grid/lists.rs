@@ -86,6 +86,13 @@ fn change(rng: &mut Rng, harness: &GridHarness, new: u128) -> Change {
     }
 }
 
+/// Makes a change by somebody else, too late to be read before the first key.
+fn change_unread(rng: &mut Rng, harness: &mut GridHarness, new: u128) {
+    let change = change(rng, harness, new);
+    harness.others_at_once(&[change]);
+    harness.0.run_steps(rng.usize(1..9));
+}
+
 /// Returns the events of a value and of the key that ends it.
 fn keys_of(value: &str, end: Key) -> Vec<Event> {
     let digits = value.chars().map(|digit| Event::Text(digit.to_string()));
@@ -129,6 +136,10 @@ fn type_a_list(seed: u64) -> (usize, usize) {
     let meant: Vec<(RowId, ColumnKey)> = shown.iter().skip(first).take(rows).flat_map(in_row).collect();
     let values: Vec<String> = (0..meant.len()).map(|index| format!("1{index}7")).collect();
     let (mut new, mut before_changes) = (100, 0);
+    if rng.bool() {
+        new += 1;
+        change_unread(&mut rng, &mut harness, new);
+    }
     for (value, end) in values.iter().zip(typing.keys.iter().cycle()) {
         let keys = keys_of(value, *end);
         for (index, event) in keys.into_iter().enumerate() {
@@ -194,7 +205,7 @@ fn a_chosen_cell_begins_a_list_of_the_rows_that_are_shown() {
             harness.key(Key::Enter);
         }
         let insert = harness.insertion_at(2, "X");
-        harness.others(&[insert]);
+        harness.others_read(&[insert]);
         if is_clicked {
             let at = harness.node("Price of A").rect().center();
             harness.quick_click(at);
@@ -246,7 +257,7 @@ fn an_arrow_after_a_pause_follows_no_list() {
         harness.0.run_steps(5);
         let insert = harness.insertion_at(2, "X");
         let change = if is_removed { Change::remove(row(3), None) } else { insert };
-        harness.others(&[change]);
+        harness.others_read(&[change]);
         harness.key(Key::ArrowDown);
         let expected = if is_removed { "Price of D" } else { "Price of X" };
         assert_eq!(harness.focused().as_deref(), Some(expected));
@@ -270,7 +281,7 @@ fn a_list_that_goes_on_after_a_pause_stops_if_its_next_row_has_changed() {
         harness.0.run_steps(5);
         if is_changed {
             let insert = harness.insertion_at(2, "X");
-            harness.others(&[insert]);
+            harness.others_read(&[insert]);
         }
         for value in ["12", "13", "14"] {
             harness.text(value);

@@ -274,7 +274,7 @@ fn a_calendar_opens_below_its_cell() {
         after: Some(Some("company".into())),
     };
     let set = Change::set(row(2), &"due".into(), Literal::from("2026-11-30T09:30:00.000Z"));
-    harness.others(&[Change::AddColumn(due), set]);
+    harness.others_read(&[Change::AddColumn(due), set]);
     harness.go(2, 2);
     harness.keys(Modifiers::ALT, Key::ArrowDown);
     harness.picture("calendar", &mut pictures);
