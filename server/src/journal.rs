@@ -1,6 +1,8 @@
 //! The journal: the durable record of every watchlist. An edit is accepted only once it is in the journal.
 
 pub mod confirm;
+mod form;
+pub mod postgres;
 mod record;
 pub mod sqlite;
 mod store;

@@ -111,6 +111,14 @@ pub struct HistoryFilter {
     pub limit: usize,
 }
 
+impl HistoryFilter {
+    /// Whether a commit is by the account, and one of its changes concerns the row and the column.
+    pub(super) fn matches(&self, commit: &Commit) -> bool {
+        self.user.is_none_or(|user| commit.by.user == user)
+            && commit.changes.iter().any(|change| change.affects(self.row, self.column.as_ref()))
+    }
+}
+
 /// Commits that were found in a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryPage {

@@ -5,13 +5,10 @@
 //! finds commits and answers is derived from it later, in bulk (`fold`): until then it is in memory
 //! (`state`).
 
-mod answer;
 mod append;
 mod block;
 mod check;
 mod checkpoint;
-mod codec;
-mod error;
 mod expire;
 mod file;
 mod fold;
@@ -20,7 +17,6 @@ mod prune;
 mod read;
 mod readers;
 mod schema;
-mod segment;
 mod snapshot;
 mod state;
 mod thread;
@@ -49,12 +45,11 @@ use uuid::Uuid;
 
 use self::{
     append::Append,
-    error::store,
     open::load_state,
     prune::{newest_whole, start_erasing},
     read::Source,
     readers::{Lease, Readers, open_reader},
-    snapshot::{EncodedPart, read_part},
+    snapshot::{read_part, write_part},
     state::{ListState, State},
     thread::WriterHandle,
     verify::Verification,
@@ -65,6 +60,7 @@ pub use self::{
     file::{FILE, REPLACED, RESTORING},
 };
 use super::{
+    form::{codec, error::store, part::EncodedPart, segment},
     record::{
         AnswerRecord, Batch, HistoryFilter, HistoryPage, ReadLimit, Record, Retention, Sender, StoredPart,
     },
@@ -169,7 +165,7 @@ impl SqliteJournal {
                     )
                     .map_err(store)?;
                 let key = connection.last_insert_rowid();
-                part.write(connection, key)?;
+                write_part(connection, key, &part)?;
                 Ok(key)
             });
             writer.set_failing(written.is_err());
@@ -224,7 +220,7 @@ impl SqliteJournal {
         let is_last = part.is_last();
         let write = move |writer: &mut Writer| {
             let key = writer.key_of(id)?;
-            writer.transaction(Durability::WithTheNext, |connection| part.write(connection, key))
+            writer.transaction(Durability::WithTheNext, |connection| write_part(connection, key, &part))
         };
         self.writer.step(write).await?;
         while is_last && self.writer.step(move |writer| writer.drop_snapshots_step(id)).await? {}

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use futures_util::TryStreamExt;
 use rusqlite::Connection;
-use server::journal::{Journal, ReadLimit, Retention, StoredPart, sqlite::SqliteJournal};
+use server::journal::{Journal, ReadLimit, Retention, sqlite::SqliteJournal};
 use shared::{
     ids::{Revision, WatchlistId},
     limits::MAX_KEPT_ANSWERS,
@@ -38,39 +37,9 @@ async fn journal_with_snapshot() -> (TempDir, SqliteJournal, StoredList) {
     (folder, journal, list)
 }
 
-#[tokio::test]
-async fn a_snapshot_is_read_part_by_part() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(folder.path()).await.unwrap();
-    let mut list = StoredList::create(&journal, 1, 60).await;
-    let notes = (1..=60).map(|number| note(row(number), &"x".repeat(4_000))).collect();
-    list.append(&journal, vec![list.edit(sender(1), 2, notes)]).await.unwrap();
-    list.save(&journal).await;
-    let parts: Vec<StoredPart> = journal.snapshot(list.id).try_collect().await.unwrap();
-    let numbers: Vec<usize> = parts.iter().map(|part| part.snapshot.part).collect();
-    assert!(parts.len() > 2 && numbers.iter().copied().eq(1..=parts[0].snapshot.parts), "{numbers:?}");
-    assert_eq!(parts.iter().map(|part| part.snapshot.rows.len()).sum::<usize>(), 60);
-}
-
 async fn revisions(journal: &SqliteJournal, list: WatchlistId) -> Vec<u64> {
     let commits = journal.commits(list, Revision(0), ReadLimit::ALL).await.unwrap();
     commits.iter().map(|commit| commit.revision.0).collect()
-}
-
-#[tokio::test]
-async fn the_commit_of_the_newest_snapshot_and_later_ones_are_kept() {
-    let (_folder, journal, list) = journal_with_snapshot().await;
-    journal.prune(list.id, newest(0)).await.unwrap();
-    assert_eq!(revisions(&journal, list.id).await, [10, 11, 12]);
-}
-
-#[tokio::test]
-async fn commits_are_kept_up_to_their_number() {
-    let (_folder, journal, list) = journal_with_snapshot().await;
-    for (kept, first) in [(12, 1), (11, 2), (5, 8)] {
-        journal.prune(list.id, newest(kept)).await.unwrap();
-        assert_eq!(revisions(&journal, list.id).await, (first..=12).collect::<Vec<_>>());
-    }
 }
 
 #[tokio::test]
@@ -84,16 +53,6 @@ async fn commits_are_kept_up_to_their_size() {
     let left = number(folder.path(), "SELECT bytes FROM watchlists");
     let records = number(folder.path(), "SELECT sum(length(data)) FROM log");
     assert_eq!(left, records, "the size is that of what is left");
-}
-
-#[tokio::test]
-async fn commits_are_kept_up_to_their_age() {
-    let (_folder, journal, list) = journal_with_snapshot().await;
-    for (before, first) in [(1, 1), (4, 4)] {
-        let before = Timestamp::from_millis(before);
-        journal.prune(list.id, Retention { before, ..Retention::all() }).await.unwrap();
-        assert_eq!(revisions(&journal, list.id).await, (first..=12).collect::<Vec<_>>());
-    }
 }
 
 #[tokio::test]

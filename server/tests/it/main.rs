@@ -20,9 +20,12 @@ mod http_calls;
 mod http_limits;
 mod idle;
 mod journal;
+mod journals;
 mod keeping;
 mod linearizable;
 mod managing;
+#[cfg(unix)]
+mod postgres;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod program;

@@ -53,7 +53,7 @@ pub fn newest(commits: u64) -> Retention {
 
 impl StoredList {
     /// Creates a watchlist with a number of rows, which are numbered from 1.
-    pub async fn create(journal: &SqliteJournal, number: u128, rows: u128) -> Self {
+    pub async fn create(journal: &dyn Journal, number: u128, rows: u128) -> Self {
         let (id, epoch) = (WatchlistId(Uuid::from_u128(number)), Epoch(Uuid::from_u128(number)));
         let state = Watchlist::new("List", standard_columns(), &Limits::default()).unwrap();
         let at = At { epoch, revision: Revision(0) };
@@ -107,7 +107,7 @@ impl StoredList {
     /// Writes edits as one batch.
     pub async fn append(
         &mut self,
-        journal: &SqliteJournal,
+        journal: &dyn Journal,
         edits: Vec<(Sender, EditId, Vec<Change>)>,
     ) -> Result<(), JournalError> {
         let batch = Arc::new(self.batch(edits));
@@ -126,7 +126,7 @@ impl StoredList {
     }
 
     /// Writes edits of one sender, each in a batch of its own, that set the notes of one row after the other.
-    pub async fn append_notes(&mut self, journal: &SqliteJournal, count: u64, text: &str) {
+    pub async fn append_notes(&mut self, journal: &dyn Journal, count: u64, text: &str) {
         let rows = self.state.rows().len() as u128;
         for _ in 0..count {
             let number = self.head().0 + 1;
@@ -136,7 +136,7 @@ impl StoredList {
     }
 
     /// Stores a snapshot at the head.
-    pub async fn save(&self, journal: &SqliteJournal) {
+    pub async fn save(&self, journal: &dyn Journal) {
         let at = At { epoch: Epoch(self.id.0), revision: self.head() };
         for snapshot in Snapshot::parts(&self.state.freeze(), self.id, at, 64 * 1024) {
             journal.save_part(self.id, StoredPart { snapshot, authors: Vec::new() }).await.unwrap();

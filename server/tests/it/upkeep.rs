@@ -62,15 +62,15 @@ async fn count(journal: &SqliteJournal, list: &StoredList) -> usize {
 async fn batches_are_written_while_a_watchlist_is_pruned() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let mut old = StoredList::create(&journal, 1, 30).await;
+    let mut old = StoredList::create(&*journal, 1, 30).await;
     append_large(&journal, &mut old, 200).await;
-    old.save(&journal).await;
-    let mut other = StoredList::create(&journal, 2, 3).await;
+    old.save(&*journal).await;
+    let mut other = StoredList::create(&*journal, 2, 3).await;
     let mut written = 0;
     // In one task, so that the next batch is queued whenever the next step is, however busy the machine is.
     let write_all = async {
         loop {
-            other.append_notes(&journal, 1, "meanwhile").await;
+            other.append_notes(&*journal, 1, "meanwhile").await;
             written += 1;
         }
     };
@@ -88,9 +88,9 @@ async fn batches_are_written_while_a_watchlist_is_pruned() {
 async fn a_journal_that_is_closed_does_not_wait_for_pruning() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let mut old = StoredList::create(&journal, 1, 30).await;
+    let mut old = StoredList::create(&*journal, 1, 30).await;
     append_large(&journal, &mut old, 400).await;
-    old.save(&journal).await;
+    old.save(&*journal).await;
     let (id, pruner) = (old.id, journal.clone());
     let pruning = tokio::spawn(async move { pruner.prune(id, newest(1)).await });
     let first = async || {
@@ -345,7 +345,7 @@ async fn damage_is_logged_in_the_background_after_an_unclean_stop() {
 async fn a_search_gets_past_a_block_of_any_size() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(folder.path()).await.unwrap());
-    let mut list = StoredList::create(&journal, 1, 3).await;
+    let mut list = StoredList::create(&*journal, 1, 3).await;
     // Each commit concerns other rows, so that the index of the commits that are folded together is large.
     for round in 0..40_u128 {
         let rows = round * 10_000 + 10..(round + 1) * 10_000 + 10;

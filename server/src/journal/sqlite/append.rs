@@ -9,14 +9,18 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use super::{
-    codec::stored,
-    error::store,
     open::load_state,
-    segment::{NewSegment, Place, segment_sum},
     state::{State, TailSegment},
     writer::{Durability, Writer},
 };
-use crate::journal::store::JournalError;
+use crate::journal::{
+    form::{
+        codec::stored,
+        error::store,
+        segment::{NewSegment, Place, segment_sum},
+    },
+    store::JournalError,
+};
 
 /// A batch to be appended.
 pub(super) struct Append {

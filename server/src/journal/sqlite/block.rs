@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use shared::ids::{Revision, WatchlistId};
-
-use super::{
+use crate::journal::form::{
     codec::{Decoder, Encoder, checksum},
     segment::Place,
 };
+use shared::ids::{Revision, WatchlistId};
 
 /// A segment in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]

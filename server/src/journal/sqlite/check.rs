@@ -12,19 +12,21 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    answer::{StoredAnswer, StoredVerdict, checked_run},
-    codec::stored,
-    error::{damaged, store},
     file::check_header,
     open::{Loaded, load_state},
     prune::newest_whole,
     read::{Blocks, Source, read_segment, visit_blocks},
     readers::open_reader,
     schema::{APPLICATION_ID, VERSION, check_definitions, pragma},
-    segment::Place,
     snapshot::read_part,
 };
 use crate::journal::{
+    form::{
+        answer::{StoredAnswer, StoredVerdict, checked_run},
+        codec::stored,
+        error::{damaged, store},
+        segment::Place,
+    },
     record::{Record, Sender},
     store::JournalError,
 };

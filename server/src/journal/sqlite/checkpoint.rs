@@ -6,8 +6,7 @@ use std::{path::Path, time::Duration};
 use rusqlite::{Connection, ErrorCode, OpenFlags, wal::CheckpointMode};
 use tracing::warn;
 
-use super::error::store;
-use crate::journal::store::JournalError;
+use crate::journal::{form::error::store, store::JournalError};
 
 /// Number of pages by which the log grows between two checkpoints: 4 MiB.
 pub(super) const PAGES: i32 = 1_024;

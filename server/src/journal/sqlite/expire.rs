@@ -6,11 +6,8 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
-    error::store,
-    writer::{Durability, Writer},
-};
-use crate::journal::store::JournalError;
+use super::writer::{Durability, Writer};
+use crate::journal::{form::error::store, store::JournalError};
 
 /// Maximum number of senders that one step looks at.
 const STEP_SENDERS: i64 = 64;

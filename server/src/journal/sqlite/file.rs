@@ -9,13 +9,13 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     checkpoint::BUSY,
-    error::store,
     schema::{
         APPLICATION_ID, VERSION, add_days, check_definitions, create, newer, newest_recorded, not_ours,
         pragma,
     },
     upgrade,
 };
+use crate::journal::form::error::store;
 use crate::{
     files::{TOKEN_FILE, create_private, with_suffix},
     journal::store::JournalError,

@@ -10,13 +10,18 @@ use shared::{ids::WatchlistId, limits::MAX_KEPT_ANSWERS};
 use tracing::warn;
 
 use super::{
-    answer::{StoredAnswer, checked_run, encode_run, newest, run_sum},
     block::{Listed, block_sum, encode_block},
-    codec::stored,
-    error::{damaged, store},
     state::{State, TailSegment},
 };
-use crate::journal::{record::Sender, store::JournalError};
+use crate::journal::{
+    form::{
+        answer::{StoredAnswer, checked_run, encode_run, newest, run_sum},
+        codec::stored,
+        error::{damaged, store},
+    },
+    record::Sender,
+    store::JournalError,
+};
 
 /// Maximum number of senders whose answers one step folds: each costs a few pages.
 const STEP_SENDERS: usize = 128;

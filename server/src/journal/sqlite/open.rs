@@ -11,12 +11,14 @@ use shared::{
 use tracing::error;
 use uuid::Uuid;
 
-use super::{
-    error::{damaged, store},
-    segment::{Index, Place, Segment},
-    state::{ListState, State, TailSegment},
+use super::state::{ListState, State, TailSegment};
+use crate::journal::{
+    form::{
+        error::{damaged, store},
+        segment::{Index, Place, Segment},
+    },
+    store::JournalError,
 };
-use crate::journal::store::JournalError;
 
 /// What was read from a file.
 pub(super) struct Loaded {

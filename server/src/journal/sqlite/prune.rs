@@ -6,13 +6,15 @@ use shared::ids::{Revision, WatchlistId};
 
 use super::{
     block::Listed,
-    codec::stored,
-    error::store,
     read::{Blocks, visit_blocks},
     schema::pragma,
     writer::{Durability, Writer},
 };
-use crate::journal::{record::Retention, store::JournalError};
+use crate::journal::{
+    form::{codec::stored, error::store},
+    record::Retention,
+    store::JournalError,
+};
 
 /// Maximum number of segments that one step deletes.
 const STEP_SEGMENTS: usize = 64;

@@ -7,19 +7,21 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::{
-    edit::{Change, Commit},
+    edit::Commit,
     ids::{Revision, WatchlistId},
 };
 
 use super::{
-    answer::{StoredAnswer, checked_run, newest},
     block::{Listed, block_sum, decode_block},
-    codec::stored,
-    error::{damaged, store, verify},
-    segment::{Place, Segment, Term},
     state::TailSegment,
 };
 use crate::journal::{
+    form::{
+        answer::{StoredAnswer, checked_run, newest},
+        codec::stored,
+        error::{damaged, store, verify},
+        segment::{Place, Segment, terms_of_filter, without_replaced},
+    },
     record::{AnswerRecord, HistoryFilter, HistoryPage, ReadLimit, Sender},
     store::JournalError,
 };
@@ -193,14 +195,7 @@ impl Source {
         connection: &Connection,
         filter: &HistoryFilter,
     ) -> Result<HistoryPage, JournalError> {
-        let terms: BTreeSet<u32> = [
-            filter.row.map(|row| Term::Row(row).hash()),
-            filter.column.as_ref().map(|column| Term::Column(column).hash()),
-            filter.user.map(|user| Term::User(user).hash()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let terms = terms_of_filter(filter);
         let before = filter.before.unwrap_or(Revision(u64::MAX));
         let mut page = Search { filter, before, commits: Vec::new(), bytes: 0, next: None };
         let mut goes_on = true;
@@ -279,13 +274,7 @@ impl Search<'_> {
         let commits = read_segment(connection, id, place)?.commits;
         self.bytes += commits.iter().map(|commit| commit.changes.len() * CHANGE_BYTES).sum::<usize>();
         for commit in commits.into_iter().rev() {
-            let is_found = commit.revision < self.before
-                && self.filter.user.is_none_or(|user| commit.by.user == user)
-                && commit
-                    .changes
-                    .iter()
-                    .any(|change| change.affects(self.filter.row, self.filter.column.as_ref()));
-            if is_found {
+            if commit.revision < self.before && self.filter.matches(&commit) {
                 if self.commits.len() == self.filter.limit {
                     self.next = self.commits.last().map(|last| last.revision);
                     return Ok(false);
@@ -303,12 +292,6 @@ impl Search<'_> {
         }
         is_over
     }
-}
-
-/// Returns the commit as subscribers receive it: without replaced values.
-pub(super) fn without_replaced(mut commit: Commit) -> Commit {
-    commit.changes = commit.changes.into_iter().map(Change::without_guard).collect();
-    commit
 }
 
 #[cfg(test)]

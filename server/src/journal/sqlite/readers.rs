@@ -14,8 +14,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::error::store;
-use crate::journal::store::JournalError;
+use crate::journal::{form::error::store, store::JournalError};
 
 /// Page cache of a connection (`PRAGMA cache_size`): 256 KiB, as old pages are seldom read twice.
 const READ_CACHE: i64 = -256;

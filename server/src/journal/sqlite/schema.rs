@@ -4,8 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::error::store;
-use crate::journal::store::JournalError;
+use crate::journal::{form::error::store, store::JournalError};
 
 /// Marks the file as ours (`PRAGMA application_id`): "AFGL".
 pub(super) const APPLICATION_ID: i64 = 0x4146_474C;

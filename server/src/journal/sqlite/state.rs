@@ -11,11 +11,11 @@ use shared::{
     time::Timestamp,
 };
 
-use super::{
-    block::Listed,
-    segment::{Index, Place},
+use super::block::Listed;
+use crate::journal::{
+    form::segment::{Index, Place},
+    record::Record,
 };
-use crate::journal::record::Record;
 
 /// The tail is folded once it has more answers than this,
 const FOLD_ANSWERS: usize = 16_384;
@@ -152,8 +152,8 @@ mod tests {
 
     use super::*;
     use crate::journal::{
+        form::answer::{StoredAnswer, StoredVerdict},
         record::Sender,
-        sqlite::answer::{StoredAnswer, StoredVerdict},
     };
 
     fn id(number: u128) -> WatchlistId {

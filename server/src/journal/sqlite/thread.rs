@@ -20,8 +20,8 @@ use tokio::sync::{
 };
 use tracing::warn;
 
-use super::{append::Append, checkpoint, error::store, writer::Writer};
-use crate::journal::store::JournalError;
+use super::{append::Append, checkpoint, writer::Writer};
+use crate::journal::{form::error::store, store::JournalError};
 
 /// Maximum number of jobs that wait for the thread. Senders wait beyond that.
 const MAX_QUEUED: usize = 1024;

@@ -14,16 +14,18 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{
-    answer::{StoredAnswer, StoredVerdict},
     block::Listed,
-    codec::{checksum, stored},
-    error::{damaged, store},
     fold::{FoldedSender, RUN_ANSWERS, fold_answers, insert_block},
     schema::{VERSION, add_current, newest_recorded, pragma},
-    segment::{Place, encode, segment_sum},
-    snapshot::part_sum,
 };
 use crate::journal::{
+    form::{
+        answer::{StoredAnswer, StoredVerdict},
+        codec::{checksum, stored},
+        error::{damaged, store},
+        part::part_sum,
+        segment::{Place, encode, segment_sum},
+    },
     record::{Batch, NewCommit, Sender},
     store::JournalError,
 };

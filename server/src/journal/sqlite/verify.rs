@@ -18,8 +18,11 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info};
 use uuid::Uuid;
 
-use super::{error::store, open::place_of, readers::open_reader, segment::Segment};
-use crate::journal::store::JournalError;
+use super::{open::place_of, readers::open_reader};
+use crate::journal::{
+    form::{error::store, segment::Segment},
+    store::JournalError,
+};
 
 /// Number of bytes that one step reads.
 const STEP_BYTES: usize = 4 << 20;
@@ -160,11 +163,9 @@ mod tests {
 
     use super::*;
     use crate::journal::{
+        form::segment::{Place, encode, segment_sum},
         record::{Batch, NewCommit},
-        sqlite::{
-            file,
-            segment::{Place, encode, segment_sum},
-        },
+        sqlite::file,
     };
 
     /// Writes records of a number of bytes, of a watchlist that exists and of one that does not.

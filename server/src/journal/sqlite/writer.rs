@@ -8,12 +8,11 @@ use std::sync::{
 use rusqlite::Connection;
 use shared::ids::WatchlistId;
 
-use super::{
-    error::{damaged, store},
-    fold::Fold,
-    state::State,
+use super::{fold::Fold, state::State};
+use crate::journal::{
+    form::error::{damaged, store},
+    store::JournalError,
 };
-use crate::journal::store::JournalError;
 
 /// The writing connection. Only the thread of the writer has it.
 pub(super) struct Writer {

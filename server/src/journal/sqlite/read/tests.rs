@@ -4,7 +4,7 @@ use std::path::Path;
 
 use shared::{
     column::{ColumnKey, standard_columns},
-    edit::{Author, Set},
+    edit::{Author, Change, Set},
     ids::{At, ClientId, EditId, Epoch, RowId, UserId},
     limits::Limits,
     time::Timestamp,

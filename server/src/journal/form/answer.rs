@@ -22,15 +22,15 @@ use crate::journal::{
 
 /// An answer whose rejection is still encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StoredAnswer {
-    pub(super) edit: EditId,
-    pub(super) digest: [u8; 16],
-    pub(super) verdict: StoredVerdict,
+pub(in crate::journal) struct StoredAnswer {
+    pub(in crate::journal) edit: EditId,
+    pub(in crate::journal) digest: [u8; 16],
+    pub(in crate::journal) verdict: StoredVerdict,
 }
 
 /// A verdict as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum StoredVerdict {
+pub(in crate::journal) enum StoredVerdict {
     /// The edit became this revision.
     Accepted(Revision),
     /// The rejection as JSON.
@@ -38,7 +38,7 @@ pub(super) enum StoredVerdict {
 }
 
 impl StoredAnswer {
-    pub(super) fn new(record: &AnswerRecord) -> Self {
+    pub(in crate::journal) fn new(record: &AnswerRecord) -> Self {
         let verdict = match &record.verdict {
             Verdict::Accepted(revision) => StoredVerdict::Accepted(*revision),
             Verdict::Rejected(rejection) => StoredVerdict::Rejected(
@@ -48,7 +48,7 @@ impl StoredAnswer {
         Self { edit: record.edit, digest: record.digest, verdict }
     }
 
-    pub(super) fn decoded(&self, sender: Sender) -> Result<AnswerRecord, JournalError> {
+    pub(in crate::journal) fn decoded(&self, sender: Sender) -> Result<AnswerRecord, JournalError> {
         let verdict = match &self.verdict {
             StoredVerdict::Accepted(revision) => Verdict::Accepted(*revision),
             StoredVerdict::Rejected(json) => {
@@ -63,7 +63,7 @@ impl StoredAnswer {
 }
 
 /// Encodes the answers of a run, which are ordered by edit.
-pub(super) fn encode_run(answers: &[StoredAnswer]) -> Vec<u8> {
+pub(in crate::journal) fn encode_run(answers: &[StoredAnswer]) -> Vec<u8> {
     let mut encoder = Encoder::default();
     encoder.count(answers.len());
     let (mut edit, mut revision) = (0, 0);
@@ -110,7 +110,7 @@ fn decode_run(data: &[u8]) -> Option<Vec<StoredAnswer>> {
 
 /// Decodes a run of answers and verifies its checksum. The numbers are its first and last edit, and its last
 /// segment.
-pub(super) fn checked_run(
+pub(in crate::journal) fn checked_run(
     id: WatchlistId,
     sender: Sender,
     numbers: [i64; 3],
@@ -124,14 +124,31 @@ pub(super) fn checked_run(
 }
 
 /// Returns the checksum of a run. The numbers are its first and last edit, and its last segment.
-pub(super) fn run_sum(id: WatchlistId, sender: Sender, numbers: [i64; 3], data: &[u8]) -> i64 {
+pub(in crate::journal) fn run_sum(id: WatchlistId, sender: Sender, numbers: [i64; 3], data: &[u8]) -> i64 {
     let Sender { user: UserId(user), client: ClientId(client) } = sender;
     let numbers = numbers.map(i64::to_le_bytes);
     checksum(&[id.0.as_bytes(), user.as_bytes(), client.as_bytes(), numbers.as_flattened(), data])
 }
 
+/// Returns the checksum of an answer that is stored by itself.
+pub(in crate::journal) fn answer_sum(id: WatchlistId, sender: Sender, answer: &StoredAnswer) -> i64 {
+    let (accepted, rejected) = match &answer.verdict {
+        StoredVerdict::Accepted(revision) => (revision.0.to_le_bytes().to_vec(), ""),
+        StoredVerdict::Rejected(json) => (Vec::new(), &**json),
+    };
+    checksum(&[
+        id.0.as_bytes(),
+        sender.user.0.as_bytes(),
+        sender.client.0.as_bytes(),
+        &answer.edit.0.to_le_bytes(),
+        &answer.digest,
+        &accepted,
+        rejected.as_bytes(),
+    ])
+}
+
 /// Orders answers by edit, and drops repeats and those that are no longer kept.
-pub(super) fn newest(mut answers: Vec<StoredAnswer>) -> Vec<StoredAnswer> {
+pub(in crate::journal) fn newest(mut answers: Vec<StoredAnswer>) -> Vec<StoredAnswer> {
     answers.sort_by_key(|answer| answer.edit);
     answers.dedup_by_key(|answer| answer.edit);
     answers.drain(..answers.len().saturating_sub(MAX_KEPT_ANSWERS));

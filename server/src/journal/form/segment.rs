@@ -2,7 +2,7 @@
 //! edits, and the rejections of edits that were judged together with them: what a batch writes, in pieces of
 //! limited size.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use shared::{
     column::ColumnKey,
@@ -19,7 +19,7 @@ use super::{
     error::{damaged, verify},
 };
 use crate::journal::{
-    record::{Batch, NewCommit, Sender, Verdict},
+    record::{Batch, HistoryFilter, NewCommit, Sender, Verdict},
     store::JournalError,
 };
 
@@ -28,60 +28,60 @@ const SEGMENT_BYTES: usize = 32 * 1024;
 
 /// Where a segment stands in its watchlist and in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::journal) struct Place {
     /// Number of the segment in the log, which counts the segments of all watchlists.
-    pub(super) seq: i64,
+    pub(in crate::journal) seq: i64,
     /// Revision before the first commit.
-    pub(super) before: Revision,
+    pub(in crate::journal) before: Revision,
     /// Revision of the last commit: equal to `before` if there are only rejections.
-    pub(super) last: Revision,
+    pub(in crate::journal) last: Revision,
 }
 
 /// What is known of a segment without reading it.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(in crate::journal) struct Index {
     /// Time of the last commit in milliseconds; the least if there are only rejections.
-    pub(super) at: i64,
+    pub(in crate::journal) at: i64,
     /// Size of the stored data.
-    pub(super) bytes: usize,
+    pub(in crate::journal) bytes: usize,
     /// Ordered hashes of the rows, columns and accounts of the commits: see [`Term`].
-    pub(super) terms: Box<[u32]>,
+    pub(in crate::journal) terms: Box<[u32]>,
     /// Answers to the edits.
-    pub(super) answers: Vec<(Sender, StoredAnswer)>,
+    pub(in crate::journal) answers: Vec<(Sender, StoredAnswer)>,
 }
 
 /// A segment to be written.
 #[derive(Debug)]
-pub(super) struct NewSegment {
-    pub(super) before: Revision,
-    pub(super) last: Revision,
-    pub(super) data: Vec<u8>,
-    pub(super) index: Index,
+pub(in crate::journal) struct NewSegment {
+    pub(in crate::journal) before: Revision,
+    pub(in crate::journal) last: Revision,
+    pub(in crate::journal) data: Vec<u8>,
+    pub(in crate::journal) index: Index,
 }
 
 /// A decoded segment.
 #[derive(Debug, Default)]
-pub(super) struct Segment {
+pub(in crate::journal) struct Segment {
     /// Name of the watchlist after the segment.
-    pub(super) name: Arc<str>,
+    pub(in crate::journal) name: Arc<str>,
     /// Number of rows after the segment.
-    pub(super) rows: usize,
+    pub(in crate::journal) rows: usize,
     /// The commits, with the replaced value of each `set` and the removed row of each `remove` in `was`.
-    pub(super) commits: Vec<Commit>,
+    pub(in crate::journal) commits: Vec<Commit>,
     /// Answers to the edits.
-    pub(super) answers: Vec<(Sender, StoredAnswer)>,
+    pub(in crate::journal) answers: Vec<(Sender, StoredAnswer)>,
 }
 
 /// Something that commits are searched by. Two terms may have the same hash, so what is found is checked.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Term<'a> {
+enum Term<'a> {
     Row(RowId),
     Column(&'a ColumnKey),
     User(UserId),
 }
 
 impl Term<'_> {
-    pub(super) fn hash(self) -> u32 {
+    fn hash(self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         match self {
             Term::Row(row) => hasher.update(row.0.as_bytes()),
@@ -126,8 +126,21 @@ fn terms_of<'a>(commits: impl Iterator<Item = &'a Commit>) -> Box<[u32]> {
     terms.into()
 }
 
+/// Returns the hashes of what a filter selects.
+pub(in crate::journal) fn terms_of_filter(filter: &HistoryFilter) -> BTreeSet<u32> {
+    let terms =
+        [filter.row.map(Term::Row), filter.column.as_ref().map(Term::Column), filter.user.map(Term::User)];
+    terms.into_iter().flatten().map(Term::hash).collect()
+}
+
+/// Returns the commit as subscribers receive it: without replaced values.
+pub(in crate::journal) fn without_replaced(mut commit: Commit) -> Commit {
+    commit.changes = commit.changes.into_iter().map(Change::without_guard).collect();
+    commit
+}
+
 /// Returns the checksum of a segment.
-pub(super) fn segment_sum(id: WatchlistId, place: Place, data: &[u8]) -> i64 {
+pub(in crate::journal) fn segment_sum(id: WatchlistId, place: Place, data: &[u8]) -> i64 {
     let Place { seq, before, last } = place;
     checksum(&[id.0.as_bytes(), &seq.to_le_bytes(), &before.0.to_le_bytes(), &last.0.to_le_bytes(), data])
 }
@@ -140,7 +153,7 @@ struct Encoded<'a> {
 }
 
 /// Encodes a batch in segments.
-pub(super) fn encode(batch: &Batch) -> Vec<NewSegment> {
+pub(in crate::journal) fn encode(batch: &Batch) -> Vec<NewSegment> {
     let mut digests = batch.answers.iter().filter(|answer| matches!(answer.verdict, Verdict::Accepted(_)));
     let mut rejected = batch.answers.iter().filter(|answer| matches!(answer.verdict, Verdict::Rejected(_)));
     let (mut segments, mut piece, mut bytes, mut before) = (Vec::new(), Vec::new(), 0, batch.expected);
@@ -258,7 +271,7 @@ fn stored_changes(new: &NewCommit) -> Vec<u8> {
 
 impl Segment {
     /// Decodes a segment and verifies its checksum.
-    pub(super) fn read(
+    pub(in crate::journal) fn read(
         id: WatchlistId,
         place: Place,
         data: &[u8],
@@ -309,7 +322,7 @@ impl Segment {
     }
 
     /// Returns what is known of the segment without reading it. `bytes` is the size of its data.
-    pub(super) fn index(&self, bytes: usize) -> Index {
+    pub(in crate::journal) fn index(&self, bytes: usize) -> Index {
         let at = self.commits.last().map_or(i64::MIN, |commit| commit.at.as_millis());
         Index { at, bytes, terms: terms_of(self.commits.iter()), answers: self.answers.clone() }
     }
@@ -317,7 +330,7 @@ impl Segment {
 
 impl Place {
     /// Returns the name of the segment in messages.
-    pub(super) fn name(self) -> String {
+    pub(in crate::journal) fn name(self) -> String {
         match (self.before.next(), self.last) {
             (first, last) if first == last => format!("revision {last}"),
             (first, last) if first < last => format!("revisions {first} to {last}"),

@@ -4,11 +4,11 @@ use std::str;
 
 /// Appends values to a record.
 #[derive(Default)]
-pub(super) struct Encoder(pub(super) Vec<u8>);
+pub(in crate::journal) struct Encoder(pub(in crate::journal) Vec<u8>);
 
 impl Encoder {
     /// Appends a number in 1 to 10 bytes: seven bits a byte, the lowest first.
-    pub(super) fn number(&mut self, mut number: u64) {
+    pub(in crate::journal) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push((number & 0x7F) as u8 | 0x80);
             number >>= 7;
@@ -17,22 +17,22 @@ impl Encoder {
     }
 
     /// Appends a number that may be negative.
-    pub(super) fn signed(&mut self, number: i64) {
+    pub(in crate::journal) fn signed(&mut self, number: i64) {
         self.number(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
     /// Appends a number of elements.
-    pub(super) fn count(&mut self, count: usize) {
+    pub(in crate::journal) fn count(&mut self, count: usize) {
         self.number(count as u64);
     }
 
     /// Appends bytes without their length.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(in crate::journal) fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// Appends bytes and their length.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(in crate::journal) fn bytes(&mut self, bytes: &[u8]) {
         self.count(bytes.len());
         self.raw(bytes);
     }
@@ -40,14 +40,14 @@ impl Encoder {
 
 /// Reads the values of a record in the order in which they were appended. Each is `None` if the record is
 /// damaged.
-pub(super) struct Decoder<'a>(&'a [u8]);
+pub(in crate::journal) struct Decoder<'a>(&'a [u8]);
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(record: &'a [u8]) -> Self {
+    pub(in crate::journal) fn new(record: &'a [u8]) -> Self {
         Self(record)
     }
 
-    pub(super) fn number(&mut self) -> Option<u64> {
+    pub(in crate::journal) fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first()?;
@@ -60,42 +60,42 @@ impl<'a> Decoder<'a> {
         None
     }
 
-    pub(super) fn signed(&mut self) -> Option<i64> {
+    pub(in crate::journal) fn signed(&mut self) -> Option<i64> {
         let number = self.number()?;
         Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
     /// Reads a number of elements, of which each takes at least one byte.
-    pub(super) fn count(&mut self) -> Option<usize> {
+    pub(in crate::journal) fn count(&mut self) -> Option<usize> {
         let count = usize::try_from(self.number()?).ok()?;
         (count <= self.0.len()).then_some(count)
     }
 
-    pub(super) fn raw<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(in crate::journal) fn raw<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*bytes)
     }
 
-    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+    pub(in crate::journal) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.count()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(bytes)
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    pub(in crate::journal) fn text(&mut self) -> Option<&'a str> {
         str::from_utf8(self.bytes()?).ok()
     }
 
     /// Returns a value that was decoded, if nothing follows it.
-    pub(super) fn end<T>(self, decoded: T) -> Option<T> {
+    pub(in crate::journal) fn end<T>(self, decoded: T) -> Option<T> {
         self.0.is_empty().then_some(decoded)
     }
 }
 
 /// Returns a checksum over fields. Each field's length is included, so that bytes cannot move between fields.
-pub(super) fn checksum(fields: &[&[u8]]) -> i64 {
+pub(in crate::journal) fn checksum(fields: &[&[u8]]) -> i64 {
     let mut hasher = crc32fast::Hasher::new();
     for field in fields {
         hasher.update(&(field.len() as u64).to_le_bytes());
@@ -105,7 +105,7 @@ pub(super) fn checksum(fields: &[&[u8]]) -> i64 {
 }
 
 /// Returns a number as SQLite stores it.
-pub(super) fn stored(number: u64) -> i64 {
+pub(in crate::journal) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -1,0 +1,257 @@
+//! Connections to the database: a pool, of which each use has a share, so that none waits for another.
+
+use std::{
+    fs, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_postgres::{
+    Client, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
+use rustls::{
+    ClientConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::Verifier;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_postgres::{NoTls, Row, error::SqlState, types::ToSql};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::url::{Encryption, Target};
+use crate::journal::{form::error::store, store::JournalError};
+
+/// Time after which a statement is given up. What it writes may be stored nevertheless.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for an answer, with what the network takes.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(35);
+/// Time in which a connection has to be there.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a connection is used for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Use {
+    /// Appending batches.
+    Append,
+    /// Short reads.
+    Read,
+    /// Reading snapshots part by part.
+    Load,
+    /// Searching histories.
+    Search,
+    /// Creating, deleting, saving and pruning.
+    Keep,
+    /// Reserving the journal.
+    Guard,
+}
+
+/// Each use, and how many connections it has at most.
+const SHARES: [(Use, usize); 6] =
+    [(Use::Append, 2), (Use::Read, 4), (Use::Load, 3), (Use::Search, 2), (Use::Keep, 3), (Use::Guard, 1)];
+
+/// Parameters of a statement.
+pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The connections to one database.
+pub(super) struct Connections {
+    pool: Pool,
+    shares: [Arc<Semaphore>; SHARES.len()],
+    place: String,
+}
+
+/// A connection in use.
+pub(super) struct Lease {
+    client: Option<Object>,
+    /// Whether a call was given up: its answer may still come.
+    pub(super) is_stuck: AtomicBool,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// Why a call failed, with what it was to reach.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    #[error("PostgreSQL ({place}) cannot be reached")]
+    Unreachable { place: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("PostgreSQL reports an error")]
+    Failed(#[from] tokio_postgres::Error),
+    #[error("PostgreSQL does not answer")]
+    NoAnswer,
+}
+
+/// Returns the code of the error that the database reports, if it is one of its.
+pub(super) fn code_of(error: &JournalError) -> Option<&SqlState> {
+    let JournalError::Store(source) = error else { return None };
+    match source.downcast_ref()? {
+        CallError::Failed(error) => error.code(),
+        CallError::Unreachable { .. } | CallError::NoAnswer => None,
+    }
+}
+
+impl Connections {
+    /// Creates the pool. No connection is opened yet.
+    pub(super) fn new(target: &Target) -> Result<Self, JournalError> {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match &target.encryption {
+            Encryption::None => Manager::from_config(target.config.clone(), NoTls, config),
+            Encryption::Verified(authority) => {
+                let authority = authority.as_deref().map(authorities).transpose();
+                let unusable = |error: &dyn std::error::Error| {
+                    JournalError::NotOurs(format!("the file sslrootcert of the setting journal: {error}"))
+                };
+                let authority = authority.map_err(|error| unusable(&error))?.unwrap_or_default();
+                let tls = encryption(authority).map_err(|error| unusable(&error))?;
+                Manager::from_config(target.config.clone(), MakeRustlsConnect::new(tls), config)
+            }
+        };
+        let size = SHARES.iter().map(|(_, share)| share).sum();
+        let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(async move {
+                // A database may be configured to confirm what is not on its disk yet.
+                let prepare = format!(
+                    "SET statement_timeout = {};
+                     SET idle_in_transaction_session_timeout = {};
+                     SELECT set_config('synchronous_commit', 'on', false)
+                     WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+                    STATEMENT_TIMEOUT.as_millis(),
+                    STATEMENT_TIMEOUT.as_millis() * 4,
+                );
+                client.simple_query(&prepare).await.map(drop).map_err(HookError::Backend)
+            })
+        });
+        let pool = Pool::builder(manager)
+            .max_size(size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(CONNECTION_TIMEOUT))
+            .create_timeout(Some(CONNECTION_TIMEOUT))
+            .post_create(prepare)
+            .build()
+            .map_err(store)?;
+        let shares = SHARES.map(|(_, share)| Arc::new(Semaphore::new(share)));
+        Ok(Self { pool, shares, place: target.place.clone() })
+    }
+
+    /// Returns host, port and database.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Waits for a connection of a use's share.
+    pub(super) async fn lease(&self, purpose: Use) -> Result<Lease, JournalError> {
+        let slot = self.shares[purpose as usize].clone().acquire_owned().await.map_err(store)?;
+        let client = self.pool.get().await.map_err(|error| {
+            store(CallError::Unreachable { place: self.place.clone(), source: error.into() })
+        })?;
+        Ok(Lease { client: Some(client), is_stuck: AtomicBool::new(false), _slot: slot })
+    }
+
+    /// Ends the connections that are not used, and every other after its use.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+impl Lease {
+    pub(super) fn client(&self) -> &Client {
+        self.client.as_ref().expect("it is there until the end")
+    }
+
+    /// Runs a statement, and returns its rows.
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, JournalError> {
+        let call = async {
+            let statement = self.client().prepare_cached(sql).await?;
+            self.client().query(&statement, parameters).await
+        };
+        self.answered(call).await
+    }
+
+    /// Runs a statement, and returns its row, if it has one.
+    pub(super) async fn query_one(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, JournalError> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Runs a statement, and returns the number of rows that it changes.
+    pub(super) async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64, JournalError> {
+        let call = async {
+            let statement = self.client().prepare_cached(sql).await?;
+            self.client().execute(&statement, parameters).await
+        };
+        self.answered(call).await
+    }
+
+    /// Runs statements without parameters.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), JournalError> {
+        self.answered(self.client().batch_execute(sql)).await
+    }
+
+    /// Ends a transaction, after which the connection can be used again.
+    pub(super) async fn end_transaction(self) -> Result<(), JournalError> {
+        self.batch("COMMIT").await?;
+        self.is_stuck.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Closes the connection instead of returning it to the pool.
+    pub(super) fn discard(&mut self) {
+        *self.is_stuck.get_mut() = true;
+    }
+
+    async fn answered<T>(
+        &self,
+        call: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, JournalError> {
+        match timeout(ANSWER_TIMEOUT, call).await {
+            Ok(answer) => answer.map_err(|error| store(CallError::Failed(error))),
+            Err(_elapsed) => {
+                self.is_stuck.store(true, Ordering::Relaxed);
+                Err(store(CallError::NoAnswer))
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if *self.is_stuck.get_mut() {
+            // Closes the connection instead of returning it to the pool.
+            drop(self.client.take().map(Object::take));
+        }
+    }
+}
+
+/// Reads the certificates of authorities from a PEM file.
+fn authorities(file: &std::path::Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let text = fs::read(file).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let certificates = certificates.map_err(io::Error::other)?;
+    if certificates.is_empty() {
+        return Err(io::Error::other(format!("{} holds no certificate in PEM form", file.display())));
+    }
+    Ok(certificates)
+}
+
+/// Returns how a connection is encrypted and the other end verified: by the system's authorities and these.
+fn encryption(authorities: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(authorities, provider.clone())?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}

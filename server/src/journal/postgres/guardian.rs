@@ -1,0 +1,135 @@
+//! Reserves the journal for one server. The reservation is a lock of a connection's session, so that it ends
+//! with the server, however that ends.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::connections::{Connections, Lease, Use};
+use crate::journal::store::JournalError;
+
+/// The lock of the server that uses a journal.
+const LOCK: i64 = 0x6166_7465_7267_6c02;
+/// Interval at which the connection is checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a server that starts waits for one that has just ended.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// Within seconds of the server's end its connection does not hold the lock any more.
+const DETECT_LOSS: &str =
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
+/// Whether this server may write the journal, for those that write.
+#[derive(Clone)]
+pub(super) struct Standing(Arc<Mutex<bool>>);
+
+/// The task that holds the reservation.
+pub(super) struct Guardian {
+    standing: Standing,
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl Standing {
+    /// # Errors
+    /// Another server uses the journal.
+    pub(super) fn check(&self) -> Result<(), JournalError> {
+        if *self.0.lock().unwrap_or_else(PoisonError::into_inner) { Ok(()) } else { Err(taken()) }
+    }
+
+    fn set(&self, may_write: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = may_write;
+    }
+}
+
+fn taken() -> JournalError {
+    JournalError::Refused("another server uses this journal".to_owned())
+}
+
+impl Guardian {
+    /// Reserves the journal.
+    ///
+    /// # Errors
+    /// Another server uses it.
+    pub(super) async fn start(connections: Arc<Connections>) -> Result<Self, JournalError> {
+        let started = Instant::now();
+        let lease = loop {
+            match reserve(&connections).await? {
+                Some(lease) => break lease,
+                None if started.elapsed() < START_TIMEOUT => sleep(CHECK_INTERVAL / 4).await,
+                None => {
+                    let place = connections.place();
+                    return Err(JournalError::NotOurs(format!("another server uses the journal {place}")));
+                }
+            }
+        };
+        let standing = Standing(Arc::new(Mutex::new(true)));
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let guardian = Self { standing: standing.clone(), stop: stop.clone(), ended: ended.clone() };
+        tokio::spawn(async move {
+            let _ended = ended.drop_guard();
+            hold(&connections, lease, &standing, &stop).await;
+        });
+        Ok(guardian)
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.standing.clone()
+    }
+
+    /// Gives the reservation up.
+    pub(super) async fn close(&self) {
+        self.stop.cancel();
+        self.ended.cancelled().await;
+    }
+}
+
+/// Tries to reserve the journal: `None` if another server has.
+async fn reserve(connections: &Connections) -> Result<Option<Lease>, JournalError> {
+    let lease = connections.lease(Use::Guard).await?;
+    lease.batch(DETECT_LOSS).await?;
+    let row = lease.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await?;
+    let is_reserved = row.is_some_and(|row| row.get(0));
+    Ok(is_reserved.then_some(lease))
+}
+
+/// Holds the reservation until it is given up. A connection that is lost is replaced.
+async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop: &CancellationToken) {
+    let mut lease = Some(lease);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = sleep(CHECK_INTERVAL) => {}
+        }
+        if let Some(held) = &lease {
+            let checked = timeout(CHECK_INTERVAL * 5, held.query("SELECT 1", &[])).await;
+            if matches!(checked, Ok(Ok(_))) {
+                continue;
+            }
+            warn!(journal = connections.place(), "lost the connection that reserves the journal");
+            if let Some(mut lost) = lease.take() {
+                lost.discard();
+            }
+        }
+        match reserve(connections).await {
+            Ok(Some(reserved)) => {
+                info!(journal = connections.place(), "reserved the journal again");
+                standing.set(true);
+                lease = Some(reserved);
+            }
+            Ok(None) => {
+                error!(journal = connections.place(), "another server has taken over the journal");
+                standing.set(false);
+            }
+            // Its state is unknown, and nothing can be written.
+            Err(_unreachable) => {}
+        }
+    }
+    if let Some(mut lease) = lease {
+        lease.discard();
+    }
+}

@@ -1,0 +1,119 @@
+//! The tables, and their changes from version to version.
+
+use super::connections::{Connections, Lease, Use};
+use crate::journal::store::JournalError;
+
+/// Version of the tables.
+const VERSION: i32 = 1;
+/// Held while tables are created or changed.
+const LOCK: i64 = 0x6166_7465_7267_6c01;
+/// Number of partitions of the tables that grow with the edits. A watchlist is in one of each.
+const PARTITIONS: usize = 16;
+
+/// Names are bytes: a text of PostgreSQL cannot have a zero character.
+const TABLES: &str = "
+    CREATE SCHEMA afterglow;
+    CREATE TABLE afterglow.meta (
+        one boolean PRIMARY KEY DEFAULT true CHECK (one),
+        version int4 NOT NULL,
+        writes int8 NOT NULL DEFAULT 0);
+    CREATE TABLE afterglow.watchlists (
+        id uuid PRIMARY KEY,
+        number int8 NOT NULL GENERATED ALWAYS AS IDENTITY,
+        epoch uuid NOT NULL,
+        name bytea NOT NULL,
+        revision int8 NOT NULL,
+        rows int8 NOT NULL,
+        bytes int8 NOT NULL DEFAULT 0,
+        deleted_at int8) WITH (fillfactor = 40);
+    CREATE TABLE afterglow.log (
+        watchlist uuid NOT NULL,
+        before int8 NOT NULL,
+        last int8 NOT NULL,
+        at int8 NOT NULL,
+        data bytea NOT NULL,
+        checksum int8 NOT NULL,
+        terms int4[] NOT NULL,
+        PRIMARY KEY (watchlist, last)) PARTITION BY HASH (watchlist);
+    CREATE TABLE afterglow.answers (
+        watchlist uuid NOT NULL,
+        account uuid NOT NULL,
+        client uuid NOT NULL,
+        edit int8 NOT NULL,
+        digest bytea NOT NULL,
+        revision int8,
+        rejection text,
+        checksum int8 NOT NULL,
+        day int8 NOT NULL,
+        PRIMARY KEY (watchlist, account, client, edit)) PARTITION BY HASH (watchlist);
+    CREATE TABLE afterglow.snapshots (
+        watchlist uuid NOT NULL,
+        revision int8 NOT NULL,
+        part int8 NOT NULL,
+        parts int8 NOT NULL,
+        data bytea NOT NULL,
+        checksum int8 NOT NULL,
+        PRIMARY KEY (watchlist, revision, part));
+    CREATE TABLE afterglow.days (number int8 PRIMARY KEY, day int8 NOT NULL UNIQUE);
+    CREATE TABLE afterglow.erased (watchlist uuid PRIMARY KEY);
+";
+
+/// Creates the tables in a database that has none, or changes those of an older version.
+pub(super) async fn prepare(connections: &Connections) -> Result<(), JournalError> {
+    let lease = connections.lease(Use::Keep).await?;
+    lease.query("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+    let prepared = prepare_locked(connections, &lease).await;
+    lease.query("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
+    prepared
+}
+
+async fn prepare_locked(connections: &Connections, lease: &Lease) -> Result<(), JournalError> {
+    let exists = "SELECT to_regnamespace('afterglow') IS NOT NULL, to_regclass('afterglow.meta') IS NOT NULL";
+    let found = lease.query_one(exists, &[]).await?;
+    let (has_schema, has_meta) = found.map_or((false, false), |row| (row.get(0), row.get(1)));
+    let place = connections.place();
+    match (has_schema, has_meta) {
+        (false, _) => {
+            let partitions = ["log", "answers"].into_iter().flat_map(|table| {
+                (0..PARTITIONS).map(move |number| {
+                    format!(
+                        "CREATE TABLE afterglow.{table}_{number} PARTITION OF afterglow.{table}
+                         FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number});"
+                    )
+                })
+            });
+            let partitions: String = partitions.collect();
+            let version = format!("INSERT INTO afterglow.meta (version) VALUES ({VERSION});");
+            lease.batch(&format!("BEGIN; {TABLES} {partitions} {version} COMMIT")).await
+        }
+        (true, false) => Err(JournalError::NotOurs(format!(
+            "the database {place} has a schema \u{201c}afterglow\u{201d} that is no journal: name another database"
+        ))),
+        (true, true) => {
+            let row = lease.query_one("SELECT version FROM afterglow.meta", &[]).await?;
+            match row.map(|row| row.get::<_, i32>(0)) {
+                Some(VERSION) => Ok(()),
+                Some(version) if version > VERSION => Err(JournalError::NotOurs(format!(
+                    "the journal {place} was written by a newer version of Afterglow (its version is {version}, this \
+                     program knows {VERSION})"
+                ))),
+                Some(version) => Err(JournalError::NotOurs(format!(
+                    "the journal {place} has version {version}, which never was released"
+                ))),
+                None => Err(JournalError::Damaged(format!("the journal {place} has no version"))),
+            }
+        }
+    }
+}
+
+/// Writes something of no importance, to check that writes are stored.
+pub(super) async fn write(connections: &Connections) -> Result<(), JournalError> {
+    let lease = connections.lease(Use::Keep).await?;
+    lease.execute("UPDATE afterglow.meta SET writes = writes + 1", &[]).await.map(drop)
+}
+
+/// Checks that the journal can be read.
+pub(super) async fn read(connections: &Connections) -> Result<(), JournalError> {
+    let lease = connections.lease(Use::Read).await?;
+    lease.query("SELECT version FROM afterglow.meta", &[]).await.map(drop)
+}
