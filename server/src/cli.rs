@@ -77,6 +77,10 @@ struct ServeArgs {
     /// Folder of the journal, the token and the lock [default: this user's data folder]
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// URL of the PostgreSQL database that holds the journal: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Other users of
+    /// this machine can read a command line: AFTERGLOW_JOURNAL keeps the password from them [default: a file in the data folder]
+    #[arg(long, value_name = "URL")]
+    journal: Option<String>,
     /// PEM file of the certificate with which connections are encrypted; with --tls-key.
     #[arg(long, requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -248,6 +252,7 @@ fn serve(args: ServeArgs) -> anyhow::Result<()> {
     });
     let mut settings = Settings::read(file.transpose()?, |name| env::var(name).ok())?;
     settings.listen = args.listen.unwrap_or(settings.listen);
+    settings.journal = args.journal.unwrap_or(settings.journal);
     settings.tls_cert = args.tls_cert.unwrap_or(settings.tls_cert);
     settings.tls_key = args.tls_key.unwrap_or(settings.tls_key);
     if settings.tls_cert.as_os_str().is_empty()

@@ -22,6 +22,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Folder that holds the journal, the token and the lock.
     pub data_dir: PathBuf,
+    /// URL of the PostgreSQL database that holds the journal: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Empty:
+    /// the journal is in the data folder.
+    pub journal: String,
     /// PEM file of the server's certificate, followed by those of the authorities between it and a root.
     /// Empty: connections are not encrypted.
     pub tls_cert: PathBuf,
@@ -84,6 +87,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
             data_dir: PathBuf::new(),
+            journal: String::new(),
             tls_cert: PathBuf::new(),
             tls_key: PathBuf::new(),
             insecure_lan: false,

@@ -3,6 +3,7 @@
 use std::{
     env, io,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -16,10 +17,14 @@ use crate::{
     accounts::{Accounts, Lifetimes, LocalAccount, StoreError},
     clock::Clock,
     descriptors,
-    folder::{DataFolder, Serving},
+    folder::{DataFolder, JournalPlaceError, Serving, check_journal_place, set_journal_place},
     http::{Budgets, ConnectionLimit, HttpContext, Listening, MAX_UNAUTHENTICATED, router, serve},
     hub::Hub,
-    journal::{Journal, JournalError, sqlite::SqliteJournal},
+    journal::{
+        Journal, JournalError,
+        postgres::{self, PostgresJournal},
+        sqlite::SqliteJournal,
+    },
     room::RoomContext,
     session::SessionContext,
     settings::Settings,
@@ -66,6 +71,12 @@ pub enum StartError {
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The setting `journal` is no URL of a database.
+    #[error(transparent)]
+    JournalUrl(postgres::UrlError),
+    /// The journal of the data folder is elsewhere.
+    #[error(transparent)]
+    JournalPlace(#[from] JournalPlaceError),
 }
 
 /// A running server.
@@ -102,7 +113,7 @@ pub async fn start(
         return Err(StartError::NotEncrypted(settings.listen));
     }
     // The journal first: an empty one next to a token was truncated.
-    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(folder.path()).await?);
+    let journal = open_journal(&settings, folder.path()).await?;
     let local = LocalAccount::open(folder.path(), user_name).map_err(StartError::Token)?;
     let accounts = Arc::new(Accounts::open(folder.path(), local, lifetimes(&settings), clock.clone())?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -154,6 +165,20 @@ pub async fn start(
     folder.announce(&serving).map_err(StartError::Announce)?;
     info!(%url, "listening");
     Ok(Running { serving, url, accounts, stop, tasks, journal, folder })
+}
+
+/// Opens the journal in the database of the settings, or in the data folder.
+async fn open_journal(settings: &Settings, folder: &Path) -> Result<Arc<dyn Journal>, StartError> {
+    if settings.journal.is_empty() {
+        check_journal_place(folder, None)?;
+        return Ok(Arc::new(SqliteJournal::open(folder).await?));
+    }
+    let database = postgres::place(&settings.journal).map_err(StartError::JournalUrl)?;
+    check_journal_place(folder, Some(&database))?;
+    let journal = PostgresJournal::open(&settings.journal).await?;
+    set_journal_place(folder, &database)?;
+    info!(database, "the journal is in PostgreSQL");
+    Ok(Arc::new(journal))
 }
 
 /// Reads the certificate of the settings, if they name one.

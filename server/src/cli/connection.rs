@@ -105,8 +105,9 @@ pub(super) fn with_folder(
         ServeOrJoin::Join(client) => return call(&client),
         ServeOrJoin::Serve(folder) => folder,
     };
-    let settings =
-        Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data_dir, ..Settings::default() };
+    let journal = std::env::var("AFTERGLOW_JOURNAL").unwrap_or_default();
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = Settings { listen, data_dir, journal, ..Settings::default() };
     let runtime = runtime()?;
     let running = runtime.block_on(start(settings, folder, &system_user_name(), clock::system()))?;
     let client = Client::new(&format!("http://{}", running.serving.address), running.token());

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use tokio::task::spawn_blocking;
 
 use super::{
+    journal_place::check_journal_place,
     lock::DataFolder,
     version::{FolderError, is_current},
 };
@@ -61,6 +62,7 @@ pub struct Restored {
 /// The folder has no journal.
 pub fn existing_journal(data_dir: &Path) -> anyhow::Result<PathBuf> {
     is_current(data_dir)?;
+    check_journal_place(data_dir, None)?;
     let journal = data_dir.join(sqlite::FILE);
     if !journal.is_file() {
         bail!("the data folder {} has no journal; name another with --data-dir", data_dir.display());
@@ -191,6 +193,7 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
         FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
         error => error.into(),
     })?;
+    check_journal_place(folder.path(), None)?;
     let journal = folder.path().join(sqlite::FILE);
     if fs::canonicalize(&journal)
         .is_ok_and(|journal| fs::canonicalize(file).is_ok_and(|file| file == journal))

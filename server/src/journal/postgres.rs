@@ -5,6 +5,7 @@
 
 mod append;
 mod connections;
+mod encryption;
 mod guardian;
 mod keep;
 mod read;
@@ -34,6 +35,14 @@ use super::{
     },
     store::{Answer, Journal, JournalError, Parts},
 };
+
+/// Returns host, port and database of a URL, without the account and its password.
+///
+/// # Errors
+/// It is no URL of a database.
+pub fn place(url: &str) -> Result<String, UrlError> {
+    url::parse(url).map(|target| target.place)
+}
 
 /// A journal in a PostgreSQL database.
 pub struct PostgresJournal {

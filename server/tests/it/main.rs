@@ -8,6 +8,8 @@ mod answering;
 mod appending;
 mod checking;
 mod command_line;
+#[cfg(unix)]
+mod database;
 #[cfg(target_os = "linux")]
 mod disk;
 mod expiry;

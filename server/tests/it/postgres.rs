@@ -3,7 +3,10 @@
 use std::{
     fs, io,
     net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -36,14 +39,15 @@ pub struct Postgres {
 pub fn postgres() -> Option<&'static Postgres> {
     static SHARED: OnceLock<Option<Postgres>> = OnceLock::new();
     let shared = SHARED.get_or_init(|| {
-        let (send, started) = mpsc::channel();
+        let (send, started) = mpsc::sync_channel(1);
         // The server ends with the thread that has started it.
-        thread::spawn(move || {
+        let start = move || {
             send.send(Postgres::start("shared")).unwrap();
             loop {
                 thread::park();
             }
-        });
+        };
+        thread::Builder::new().name("postgres".to_owned()).spawn(start).unwrap();
         started.recv().unwrap()
     });
     if shared.is_none() {
@@ -54,7 +58,12 @@ pub fn postgres() -> Option<&'static Postgres> {
 
 impl Postgres {
     /// Starts a server with an empty cluster. Returns `None` if PostgreSQL is not installed.
-    fn start(name: &str) -> Option<Self> {
+    pub fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, None)
+    }
+
+    /// Starts a server that encrypts connections with a certificate and its key, if they are named.
+    pub fn start_with(name: &str, certificate: Option<(&Path, &Path)>) -> Option<Self> {
         let programs = programs()?;
         remove_leftovers();
         let folder = std::env::temp_dir().join(format!("{FOLDER}{}-{name}", std::process::id()));
@@ -69,11 +78,34 @@ impl Postgres {
             .stdout(Stdio::null())
             .status();
         assert!(created.unwrap().success(), "initdb has failed");
+        if let Some((certificate, key)) = certificate {
+            for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
+                let to = data.join(to);
+                fs::copy(from, &to).unwrap();
+                fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+                if let Some((user, group)) = system_user() {
+                    chown(&to, Some(user), Some(group)).unwrap();
+                }
+            }
+        }
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let child = launch(&programs, &folder, port);
         let server = Self { programs, folder, port, child };
         server.wait_until_ready();
         Some(server)
+    }
+
+    /// Stops the server at once, as in a crash.
+    pub fn stop(&mut self) {
+        let stopped = Command::new("kill").args(["-QUIT", &self.child.id().to_string()]).status();
+        assert!(stopped.unwrap().success());
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the server again.
+    pub fn start_again(&mut self) {
+        self.child = launch(&self.programs, &self.folder, self.port);
+        self.wait_until_ready();
     }
 
     /// Creates a database, and returns its URL.
@@ -129,6 +161,9 @@ fn launch(programs: &Path, folder: &Path, port: u16) -> Child {
         ["listen_addresses=127.0.0.1", "fsync=off", "max_connections=400", "log_min_messages=fatal"]
     {
         command.args(["-c", setting]);
+    }
+    if folder.join("data/server.key").exists() {
+        command.args(["-c", "ssl=on"]);
     }
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }

@@ -90,6 +90,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "folder",
             "accounts",
             "journal/sqlite/file.rs",
+            // Authorities that the certificate of a database may be from.
+            "journal/postgres/encryption.rs",
             // Certificates.
             "tls.rs",
             "tls",

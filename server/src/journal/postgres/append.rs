@@ -21,12 +21,12 @@ use crate::journal::{
         error::store,
         segment::{NewSegment, Place, encode, segment_sum},
     },
-    record::Batch,
+    record::{Batch, Sender},
     store::JournalError,
 };
 
 /// Number of statements that are under way at once. While one waits for the disk, the next one is collected.
-const STATEMENTS: usize = 2;
+const STATEMENTS: u16 = 2;
 /// Maximum number of batches that one statement writes.
 const MAX_BATCHES: usize = 256;
 /// Number of bytes of commits from which a statement takes no further batch.
@@ -71,7 +71,7 @@ struct Waiting {
     name: Arc<str>,
     rows: usize,
     segments: Vec<NewSegment>,
-    answers: Vec<(crate::journal::Sender, StoredAnswer)>,
+    answers: Vec<(Sender, StoredAnswer)>,
     reply: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -138,7 +138,7 @@ impl Appender {
 }
 
 async fn run(writer: Arc<Writer>, mut requests: mpsc::Receiver<Request>) {
-    let slots = Arc::new(Semaphore::new(STATEMENTS));
+    let slots = Arc::new(Semaphore::new(STATEMENTS.into()));
     loop {
         let Some(first) = requests.recv().await else { return };
         // What arrives until a connection is free is written by the same statement.
@@ -165,7 +165,7 @@ async fn run(writer: Arc<Writer>, mut requests: mpsc::Receiver<Request>) {
             drop(slot);
         });
         if let Some(done) = closing {
-            drop(slots.acquire_many(STATEMENTS as u32).await);
+            drop(slots.acquire_many(STATEMENTS.into()).await);
             // Nobody may wait for it any more.
             done.send(()).ok();
             return;

@@ -1,7 +1,6 @@
 //! Connections to the database: a pool, of which each use has a share, so that none waits for another.
 
 use std::{
-    fs, io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,12 +11,6 @@ use std::{
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
 };
-use rustls::{
-    ClientConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use rustls_platform_verifier::Verifier;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -25,7 +18,10 @@ use tokio::{
 use tokio_postgres::{NoTls, Row, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::url::{Encryption, Target};
+use super::{
+    encryption::verified,
+    url::{Encryption, Target},
+};
 use crate::journal::{form::error::store, store::JournalError};
 
 /// Time after which a statement is given up. What it writes may be stored nevertheless.
@@ -100,14 +96,9 @@ impl Connections {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match &target.encryption {
             Encryption::None => Manager::from_config(target.config.clone(), NoTls, config),
-            Encryption::Verified(authority) => {
-                let authority = authority.as_deref().map(authorities).transpose();
-                let unusable = |error: &dyn std::error::Error| {
-                    JournalError::NotOurs(format!("the file sslrootcert of the setting journal: {error}"))
-                };
-                let authority = authority.map_err(|error| unusable(&error))?.unwrap_or_default();
-                let tls = encryption(authority).map_err(|error| unusable(&error))?;
-                Manager::from_config(target.config.clone(), MakeRustlsConnect::new(tls), config)
+            Encryption::Verified(authorities) => {
+                let encryption = verified(authorities.as_deref())?;
+                Manager::from_config(target.config.clone(), MakeRustlsConnect::new(encryption), config)
             }
         };
         let size = SHARES.iter().map(|(_, share)| share).sum();
@@ -231,27 +222,4 @@ impl Drop for Lease {
             drop(self.client.take().map(Object::take));
         }
     }
-}
-
-/// Reads the certificates of authorities from a PEM file.
-fn authorities(file: &std::path::Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let text = fs::read(file).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certificates = certificates.map_err(io::Error::other)?;
-    if certificates.is_empty() {
-        return Err(io::Error::other(format!("{} holds no certificate in PEM form", file.display())));
-    }
-    Ok(certificates)
-}
-
-/// Returns how a connection is encrypted and the other end verified: by the system's authorities and these.
-fn encryption(authorities: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new_with_extra_roots(authorities, provider.clone())?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
 }

@@ -131,7 +131,7 @@ mod tests {
             ("postgres://a@localhost/x", Encryption::None),
             ("postgres://a@127.0.0.1:7/x", Encryption::None),
             ("postgres://a@[::1]:7/x", Encryption::None),
-            ("postgres://a@/x?host=/run/postgresql", Encryption::None),
+            ("postgres://a@%2Frun%2Fpostgresql/x", Encryption::None),
             ("postgres://a@localhost/x?sslrootcert=/ca.pem", Encryption::Verified(Some("/ca.pem".into()))),
         ] {
             assert_eq!(encryption(url), expected, "{url}");
