@@ -8,6 +8,7 @@ mod account_server;
 mod assistive;
 mod calc;
 mod copied_outbox;
+mod deleted;
 mod dropped_file;
 mod embedded;
 mod focus;
