@@ -180,6 +180,8 @@ impl GridState {
         let shown = self.arranger.spec();
         if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
             self.selection.forget_insertion();
+            // A list of values goes on with the rows that the person chooses to see.
+            self.editing.end_run();
         }
         // A list of values that is typed, or a place that keys go to, is one of the rows as they are shown
         // now.

@@ -31,6 +31,13 @@ pub enum Step {
     Previous,
 }
 
+impl Step {
+    /// Whether it leads to an adjacent row or column.
+    pub(crate) fn is_to_neighbour(self) -> bool {
+        matches!(self, Self::Up | Self::Down | Self::Left | Self::Right | Self::Next | Self::Previous)
+    }
+}
+
 /// A command that a grid executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GridCommand {

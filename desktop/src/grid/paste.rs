@@ -17,7 +17,7 @@ use super::{
     filter::{ValueFormat, parse_timestamp},
     place::{ListIndex, insert_changes},
     selection::Selection,
-    table::{guarded_set, is_editable},
+    table::{Table, guarded_set, is_editable},
     typed::{local_text, plain_text},
     view::Frame,
     view_column::ViewColumn,
@@ -27,6 +27,8 @@ use crate::{
     tsv,
 };
 
+/// Why nothing is pasted.
+const JUST_GONE: &str = "A row or column here was just removed, or hidden by a filter. Paste again.";
 /// Maximum number of invalid cells that the confirmation lists.
 const MAX_LISTED: usize = 8;
 /// Maximum number of characters shown of each.
@@ -90,6 +92,9 @@ fn as_text(value: &Value, frame: &Frame<'_>) -> String {
 /// fills the whole selection.
 pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
     let cells = tsv::read(text);
+    if let Some(why) = gone_target(selection, frame.table, cells.len()) {
+        return vec![Command::notify(why)];
+    }
     let plan = match cells.as_slice() {
         [] => return Vec::new(),
         [row] if row.len() == 1 && !selection.blocks.is_single() => plan_one(selection, frame, &row[0]),
@@ -99,6 +104,18 @@ pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) ->
     let pasted = (std::mem::take(&mut plan.rows), std::mem::take(&mut plan.columns));
     selection.select_once_shown(pasted.0, pasted.1);
     plan.edit(frame)
+}
+
+/// Returns why a number of rows is not pasted: others have just removed one of the rows or columns that the person
+/// saw there.
+fn gone_target(selection: &Selection, table: &Table<'_>, count: usize) -> Option<&'static str> {
+    let (rows, columns) = table.before()?;
+    let cursor = selection.cursor.as_ref().filter(|_| selection.blocks.is_single())?;
+    let first = rows.iter().position(|row| Some(*row) == cursor.row)?;
+    let is_gone = |row: &RowId| table.index_of(*row).is_none();
+    let has_row_gone = rows.iter().skip(first).take(count).any(is_gone);
+    let has_column_gone = columns.iter().any(|column| table.column(column).is_none());
+    (has_row_gone || has_column_gone).then_some(JUST_GONE)
 }
 
 fn plan_one(selection: &Selection, frame: &Frame<'_>, text: &str) -> Option<Plan> {

@@ -9,11 +9,11 @@ use crate::command::Step;
 const MAX_ROWS: usize = 2_000;
 
 /// Why nothing is typed into the row that follows in a list of values.
-const NEXT_ROW_REMOVED: &str =
-    "The next row of the list that you are typing was removed. Choose a cell to go on.";
+const NEXT_ROW_REMOVED: &str = "The next row was removed. Choose a cell to go on.";
+/// Why nothing is typed into the row that follows in a list of values.
+const NEXT_ROW_HIDDEN: &str = "The next row does not match the filter any more. Choose a cell to go on.";
 /// Why nothing is typed into the column that follows in a list of values.
-const NEXT_COLUMN_REMOVED: &str =
-    "The next column of the list that you are typing was removed. Choose a cell to go on.";
+const NEXT_COLUMN_REMOVED: &str = "The next column was removed. Choose a cell to go on.";
 
 /// The rows and columns as they were shown when the first value was typed. Those that others insert, remove
 /// or move while the person goes on, looking at other things, shift no value.
@@ -40,6 +40,11 @@ pub(super) enum Next {
 impl Run {
     /// Begins a list of values at a row; `None` is the empty row at the end.
     pub(super) fn starting(table: &Table<'_>, row: Option<RowId>) -> Self {
+        if let (Some((rows, columns)), Some(row)) = (table.before(), row)
+            && rows.contains(&row)
+        {
+            return Self::of_shown(table, (rows, columns), false);
+        }
         let index = row.and_then(|row| table.index_of(row)).unwrap_or(table.len());
         let end = (index + MAX_ROWS).min(table.len());
         let rows = (index.saturating_sub(MAX_ROWS)..end).filter_map(|index| table.row_at(index));
@@ -47,6 +52,28 @@ impl Run {
         let is_editable = |column| table.editable(None, column).is_some();
         let columns = table.columns().iter().map(|column| (column.key().clone(), is_editable(column)));
         Self { rows, has_end: end == table.len(), columns: columns.collect() }
+    }
+
+    /// Returns the list of the rows and columns that a person has seen, with those that are gone.
+    fn of_shown(table: &Table<'_>, (rows, columns): (&[RowId], &[ColumnKey]), has_sections: bool) -> Self {
+        let is_section =
+            |row: &RowId| table.watchlist.rows().get(*row).is_some_and(|row| table.is_section(row));
+        let takes_values =
+            |key: &ColumnKey| table.column(key).is_none_or(|column| table.editable(None, column).is_some());
+        Self {
+            rows: rows.iter().copied().filter(|row| has_sections || !is_section(row)).collect(),
+            has_end: false,
+            columns: columns.iter().map(|key| (key.clone(), takes_values(key))).collect(),
+        }
+    }
+
+    /// Returns this list, or if there is none the rows and columns that a person has seen if others have just
+    /// moved or removed some: a step leads to a neighbour, or to none if that is gone.
+    pub(super) fn or_seen(&self, table: &Table<'_>, step: Step) -> Self {
+        match table.before().filter(|_| self.rows.is_empty()) {
+            Some(before) => Self::of_shown(table, before, !matches!(step, Step::Next | Step::Previous)),
+            None => self.clone(),
+        }
     }
 
     /// Returns where a step from a cell leads.
@@ -81,8 +108,9 @@ impl Run {
         match next.and_then(|next| self.rows.get(next)) {
             Some(next) if table.watchlist.rows().get(*next).is_none() => Err(NEXT_ROW_REMOVED),
             Some(next) if table.index_of(*next).is_some() => Ok(Some(Some(*next))),
+            Some(_) => Err(NEXT_ROW_HIDDEN),
             None if forward && self.has_end => Ok(Some(None)),
-            Some(_) | None => Ok(None),
+            None => Ok(None),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The state of a grid, one field for each part, and the execution of its commands.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use egui::{Event, Rect, Ui};
 use shared::{account::ListRole, column::ColumnKey, ids::RowId, watchlist::Watchlist};
@@ -134,9 +134,7 @@ impl GridState {
     /// Returns the rows and columns as the person has seen them, if others have just moved rows.
     pub(super) fn table_before<'a>(&self, watchlist: &'a Watchlist) -> Option<Table<'a>> {
         let before = self.seen.before()?;
-        let order = self.arranger.order().as_shown_before(watchlist, before.rows());
-        let table = Table::new(watchlist, Arc::new(order), &self.config);
-        Some(table.with_columns_as_before(before.columns()))
+        Some(self.table(watchlist).as_shown_before(before.rows(), before.columns()))
     }
 
     /// Returns the totals of the selection, for the status bar.
@@ -432,6 +430,16 @@ impl GridState {
     }
 
     fn move_cursor(&mut self, table: &Table<'_>, step: Step, page: usize, now: Duration) {
+        if table.before().is_some() && step.is_to_neighbour() {
+            let run = self.editing.current_run(now).or_seen(table, step);
+            self.selection.step_in_run(table, &run, step, page);
+            if matches!(step, Step::Down | Step::Next) {
+                self.editing.set_next_cell(self.selection.cursor.clone());
+            } else {
+                self.editing.end_run();
+            }
+            return;
+        }
         if matches!(step, Step::Down | Step::Next) {
             // The person passes over a cell of a list of values.
             self.selection.step_in_run(table, self.editing.current_run(now), step, page);

@@ -21,21 +21,32 @@ pub struct Table<'a> {
     columns: Arc<[ViewColumn]>,
     /// The column that stores the titles of section rows.
     section: Option<&'a ColumnEntry>,
+    /// The rows and columns in view as the person has seen them, if others have just moved or removed some.
+    before: Option<Arc<(Vec<RowId>, Vec<ColumnKey>)>>,
 }
 
 impl<'a> Table<'a> {
     /// Creates a table of a watchlist, with rows in `order` and columns as configured.
     pub fn new(watchlist: &'a Watchlist, order: Arc<Order>, config: &GridConfig) -> Self {
         let columns = config.columns(watchlist).into();
-        Self { watchlist, order, columns, section: watchlist.columns().sections() }
+        Self { watchlist, order, columns, section: watchlist.columns().sections(), before: None }
     }
 
-    /// Returns the table with its columns in the sequence in which they were shown before. New ones follow.
-    pub(super) fn with_columns_as_before(self, before: &[ColumnKey]) -> Self {
-        let known = before.iter().filter_map(|key| self.column(key));
-        let new = self.columns.iter().filter(|column| !before.contains(column.key()));
-        let columns: Vec<ViewColumn> = known.chain(new).cloned().collect();
-        Self { columns: columns.into(), ..self }
+    /// Returns the table with its rows and columns in the sequence in which they were shown before. New ones
+    /// follow.
+    pub(super) fn as_shown_before(&self, rows: &[RowId], columns: &[ColumnKey]) -> Self {
+        let order = Arc::new(self.order.as_shown_before(self.watchlist, rows));
+        let known = columns.iter().filter_map(|key| self.column(key));
+        let new = self.columns.iter().filter(|column| !columns.contains(column.key()));
+        let sequence: Vec<ViewColumn> = known.chain(new).cloned().collect();
+        let before = Some(Arc::new((rows.to_vec(), columns.to_vec())));
+        Self { order, columns: sequence.into(), before, ..self.clone() }
+    }
+
+    /// Returns the rows and columns in view as the person has seen them, with those that are gone, if others have
+    /// just moved or removed some.
+    pub(super) fn before(&self) -> Option<(&[RowId], &[ColumnKey])> {
+        self.before.as_deref().map(|(rows, columns)| (&rows[..], &columns[..]))
     }
 
     /// Returns the shown columns in display order.

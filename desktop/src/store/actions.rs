@@ -97,13 +97,11 @@ impl Store {
             return Err(Rejection::new(Code::UnknownWatchlist, "the watchlist is not loaded yet"));
         };
         let changes: Vec<Change> = changes.into_iter().filter(|change| has_effect(state, change)).collect();
-        let delivery = self.delivery();
-        let act = Act::of(state, &changes, delivery);
+        let act = Act::of(state, &changes, self.delivery());
         if changes.is_empty() {
             return Ok(act);
         }
-        let (undo, edit) =
-            self.edits.edit(&mut self.replica, (window, watchlist), changes.clone(), delivery)?;
+        let (undo, edit) = self.edits.edit(&mut self.replica, (window, watchlist), changes.clone())?;
         self.edits.undo.push_new(window, UndoStep { watchlist, undo, redo: changes, edit, repeated: None });
         Ok(act)
     }
@@ -149,9 +147,7 @@ impl Store {
 
     fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
         self.notices.withdraw_undo(window);
-        let delivery = self.delivery();
-        let Repeated { spot, rejection, lost } =
-            self.edits.repeat(&mut self.replica, window, direction, delivery)?;
+        let Repeated { spot, rejection, lost } = self.edits.repeat(&mut self.replica, window, direction)?;
         if !lost.is_empty() {
             let names = lost.iter().filter_map(|row| self.row_name(spot.watchlist, *row));
             let names: Vec<String> = names.take(MAX_LISTED).map(|name| name.to_string()).collect();

@@ -1,7 +1,12 @@
 //! The edits of this process: they are applied at once, kept in the outbox until they are answered, and can
 //! be undone.
 
-use std::{collections::BTreeSet, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+    time::Duration,
+};
 
 use shared::{
     edit::Change,
@@ -17,6 +22,10 @@ use super::{
 };
 use crate::files::WriteFile;
 
+/// Time in which the server answers a removal if nothing is wrong. Rows whose values change all the time are removed
+/// nevertheless if they change within it; otherwise the person may not know of the change.
+const PROMPT: Duration = Duration::from_secs(2);
+
 /// The outbox and the undo stacks of all windows.
 #[derive(Debug)]
 pub(super) struct Edits {
@@ -24,13 +33,17 @@ pub(super) struct Edits {
     pub(super) undo: UndoStacks,
     /// Whether the current fault of the outbox is reported.
     is_fault_reported: bool,
+    /// When the last edits that remove rows were made.
+    removals: BTreeMap<EditId, Duration>,
+    /// The time, as of the last tick.
+    pub(super) now: Duration,
 }
 
-/// When an edit reaches the server.
+/// When an edit reaches the server, as far as that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
     AtOnce,
-    /// Once the server answers again. The others may change a row in the meantime that this edit removes.
+    /// Once the server answers again.
     Later,
 }
 
@@ -55,7 +68,14 @@ impl Edits {
         write_file: WriteFile,
     ) -> io::Result<(Self, Contents)> {
         let (outbox, contents) = Outbox::open(outbox_folder, clock, write_file)?;
-        Ok((Self { outbox, undo: UndoStacks::default(), is_fault_reported: false }, contents))
+        let edits = Self {
+            outbox,
+            undo: UndoStacks::default(),
+            is_fault_reported: false,
+            removals: BTreeMap::new(),
+            now: Duration::ZERO,
+        };
+        Ok((edits, contents))
     }
 
     /// Returns the watchlist of the step that a window would undo or redo.
@@ -70,7 +90,6 @@ impl Edits {
         replica: &mut Replica,
         window: WindowId,
         direction: Direction,
-        delivery: Delivery,
     ) -> Option<Repeated> {
         let step = self.undo.pop(window, direction)?;
         let changes = step.changes(direction).clone();
@@ -83,7 +102,7 @@ impl Edits {
         if changes.is_empty() {
             return Some(Repeated { spot, rejection: None, lost });
         }
-        match self.edit(replica, (window, step.watchlist), changes, delivery) {
+        match self.edit(replica, (window, step.watchlist), changes) {
             // The inverse is guarded by the values that this edit leaves.
             Ok((inverse, edit)) => {
                 let step = step.with_changes(direction.opposite(), inverse);
@@ -114,18 +133,37 @@ impl Edits {
     pub(super) fn edit(
         &mut self,
         replica: &mut Replica,
+        place: (WindowId, WatchlistId),
+        changes: Vec<Change>,
+    ) -> Result<(Vec<Change>, EditId), Rejection> {
+        let has_removals =
+            changes.iter().any(|change| matches!(change, Change::Remove(remove) if remove.as_of.is_none()));
+        if !has_removals {
+            return self.edit_as_is(replica, place, changes);
+        }
+        let edited = self.edit_as_is(replica, place, with_guarded_removals(replica, place.1, changes))?;
+        let now = self.now;
+        self.removals.retain(|_, at| now.saturating_sub(*at) < PROMPT);
+        self.removals.insert(edited.1, now);
+        Ok(edited)
+    }
+
+    /// Whether an edit that removes rows was made so recently that the person has seen them as they are but for
+    /// what came in between.
+    pub(super) fn is_prompt_removal(&self, edit: EditId) -> bool {
+        self.removals.get(&edit).is_some_and(|at| self.now.saturating_sub(*at) < PROMPT)
+    }
+
+    fn edit_as_is(
+        &mut self,
+        replica: &mut Replica,
         (window, watchlist): (WindowId, WatchlistId),
         changes: Vec<Change>,
-        delivery: Delivery,
     ) -> Result<(Vec<Change>, EditId), Rejection> {
         if !self.can_edit() {
             let message = "edits cannot be saved to this computer's disk; free some disk space and try again";
             return Err(Rejection::new(Code::Unavailable, message));
         }
-        let changes = match delivery {
-            Delivery::AtOnce => changes,
-            Delivery::Later => with_guarded_removals(replica, watchlist, changes),
-        };
         let (kept, inverse) = replica.edit(watchlist, window, changes)?;
         self.outbox.append(&kept);
         Ok((inverse, kept.edit))
@@ -143,9 +181,7 @@ impl Edits {
         rejected: EditId,
         changes: Vec<Change>,
     ) -> Result<(EditId, Option<Direction>), Rejection> {
-        let place = (window, watchlist);
-        // It has just been answered.
-        let (inverse, edit) = self.edit(replica, place, changes.clone(), Delivery::AtOnce)?;
+        let (inverse, edit) = self.edit_as_is(replica, (window, watchlist), changes.clone())?;
         Ok((edit, self.undo.replace_rejected(window, rejected, (edit, changes, inverse))))
     }
 

@@ -16,7 +16,6 @@ use uuid::Uuid;
 use super::{
     connection::Connection,
     copies::Copy,
-    edits::Delivery,
     notices::Offer,
     state::{Absence, Store},
     words::{deletion_text, outbox_fault_text, renewal_text, sentence},
@@ -72,6 +71,7 @@ impl Store {
                 self.absences.insert(watchlist, Some(Absence::Deleted));
             }
         }
+        self.edits.now = now;
         self.replica.tick(millis(now));
         self.sparkline_history.request(&mut self.replica, &self.windows.sparkline_columns());
         self.lists.fade(now);
@@ -238,8 +238,7 @@ impl Store {
                 return self.creations.delay_fill(watchlist, fill);
             }
             let place = (fill.window, watchlist);
-            // It removes nothing.
-            let edited = self.edits.edit(&mut self.replica, place, changes, Delivery::AtOnce);
+            let edited = self.edits.edit(&mut self.replica, place, changes);
             if let Err(rejection) = edited {
                 self.notify_until_dismissed(format!("The import stopped: {rejection}."));
                 return;

@@ -15,7 +15,7 @@ use shared::{
 
 use super::{
     notices::Offer,
-    rest::{Dropped, MAX_LISTED, Report, Rest, WholeEdits, overwriting, rest_of},
+    rest::{Dropped, MAX_LISTED, Report, Rest, Rules, WholeEdits, overwriting, rest_of},
     state::{Absence, Store},
     words::{Names, not_entered_text, rejection_text, rest_text, row_name},
 };
@@ -35,7 +35,9 @@ impl Store {
         let is_set_later =
             |row, column: &ColumnKey| list.is_some_and(|list| list.is_set_after(edit, row, column));
         let rest = self.watchlist(watchlist).and_then(|state| {
-            rest_of((watchlist, state), &self.superseded, &is_set_later, rejection, changes)
+            let is_prompt = self.edits.is_prompt_removal(edit);
+            let rules = Rules { superseded: &self.superseded, is_set_later: &is_set_later, is_prompt };
+            rest_of((watchlist, state), &rules, rejection, changes)
         });
         self.superseded.record(watchlist, changes, &is_set_later);
         let is_whole = rest.is_none();

@@ -131,11 +131,19 @@ impl Superseded {
     }
 }
 
+/// What decides whether a change of a rejected edit is made again, beside the state.
+pub(super) struct Rules<'a> {
+    pub(super) superseded: &'a Superseded,
+    /// Whether a later edit of this client sets a cell.
+    pub(super) is_set_later: &'a dyn Fn(RowId, &ColumnKey) -> bool,
+    /// Whether the rejection has come at once, so that a row is removed although it has changed.
+    pub(super) is_prompt: bool,
+}
+
 /// Returns what remains of a rejected edit; `None` if the reason concerns the whole edit.
 pub(super) fn rest_of(
     (watchlist, state): (WatchlistId, &Watchlist),
-    superseded: &Superseded,
-    is_set_later: &dyn Fn(RowId, &ColumnKey) -> bool,
+    rules: &Rules<'_>,
     rejection: &Rejection,
     changes: &[Change],
 ) -> Option<Rest> {
@@ -153,7 +161,7 @@ pub(super) fn rest_of(
     for (index, change) in changes.iter().enumerate() {
         // The server knows the value of the rejected cell; what it was changed by may arrive later.
         let known = rejection.current.as_ref().filter(|_| index == rejected);
-        match fate_of((watchlist, state), superseded, is_set_later, (change, &inserted), known) {
+        match fate_of((watchlist, state), rules, (change, &inserted), known) {
             Fate::Made(same) if index == rejected && same == *change => {
                 rest.dropped.insert(0, (same, Cause::Edit));
             }
@@ -199,8 +207,7 @@ enum Fate {
 
 fn fate_of(
     (watchlist, state): (WatchlistId, &Watchlist),
-    superseded: &Superseded,
-    is_set_later: &dyn Fn(RowId, &ColumnKey) -> bool,
+    rules: &Rules<'_>,
     (change, inserted): (&Change, &BTreeSet<RowId>),
     known: Option<&Literal>,
 ) -> Fate {
@@ -209,6 +216,7 @@ fn fate_of(
         Change::Set(set) => set.row,
         Change::Move(moved) => moved.row,
         Change::Remove(removed) if state.rows().get(removed.row).is_none() => return Fate::Needless,
+        Change::Remove(removed) if rules.is_prompt => return Fate::Made(Change::remove(removed.row, None)),
         _ => return made(),
     };
     if state.rows().get(row).is_none() {
@@ -219,7 +227,7 @@ fn fate_of(
     if !state.columns().visible_column(column).is_ok_and(is_settable) {
         return Fate::Impossible(Cause::Removed);
     }
-    if is_set_later(row, column) {
+    if (rules.is_set_later)(row, column) {
         return Fate::Needless;
     }
     let current = known.cloned().unwrap_or_else(|| state.cell(row, column).to_literal());
@@ -228,7 +236,7 @@ fn fate_of(
         made()
     } else if current == *value {
         Fate::Needless
-    } else if superseded.before(watchlist, set) == Some(&current) {
+    } else if rules.superseded.before(watchlist, set) == Some(&current) {
         Fate::Made(Change::set_guarded(row, column, value.clone(), current))
     } else {
         Fate::Impossible(Cause::Changed(current))

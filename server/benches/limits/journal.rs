@@ -1,4 +1,5 @@
-//! The journal, measured through the hub with real rooms on a real disk: disk bytes and edits a second with
+//! The journal, in SQLite and in the PostgreSQL database that AFTERGLOW_BENCH_DATABASE names, measured through the
+//! hub with real rooms on a real disk: disk bytes and edits a second with
 //! many clients on one watchlist and with many watchlists, a person's edit while the journal is pruned,
 //! checkpointed and backed up, and the start with a large journal after an unclean stop. The bytes are
 //! `write_bytes` of `/proc/self/io`: what this process caused to be written to the disk, checkpoints
@@ -18,7 +19,8 @@ use server::{
     folder::backup,
     hub::Hub,
     journal::{
-        Journal, ReadLimit, Retention, Sender, StoredAuthors, StoredPart, Verdict, sqlite::SqliteJournal,
+        Journal, ReadLimit, Retention, Sender, StoredAuthors, StoredPart, Verdict, postgres::PostgresJournal,
+        sqlite::SqliteJournal,
     },
     room::{AnswerQueue, Reply, RoomContext, Withheld},
     settings::Settings,
@@ -49,7 +51,7 @@ const BACKUPS: usize = 12;
 
 /// A journal with a hub on it.
 struct Bench {
-    journal: Arc<SqliteJournal>,
+    journal: Arc<dyn Journal>,
     hub: Arc<Hub>,
     context: RoomContext,
 }
@@ -78,7 +80,10 @@ fn admin() -> Caller {
 
 impl Bench {
     async fn open(folder: &Path) -> Self {
-        let journal = Arc::new(SqliteJournal::open(folder).await.unwrap());
+        Self::on(Arc::new(SqliteJournal::open(folder).await.unwrap())).await
+    }
+
+    async fn on(journal: Arc<dyn Journal>) -> Self {
         let context = RoomContext {
             journal: journal.clone(),
             clock: clock::system(),
@@ -192,9 +197,13 @@ fn written() -> u64 {
 /// Measures edits a second, and disk bytes an edit.
 async fn flood(lists: u128, number_of_clients: u128) -> (f64, f64) {
     let folder = tempfile::tempdir().unwrap();
-    let bench = Bench::open(folder.path()).await;
+    flood_on(Bench::open(folder.path()).await, 0, lists, number_of_clients).await
+}
+
+/// The same on a journal that has a number of watchlists already.
+async fn flood_on(bench: Bench, existing: u128, lists: u128, number_of_clients: u128) -> (f64, f64) {
     let mut clients = Vec::new();
-    for number in 1..=lists {
+    for number in existing + 1..=existing + lists {
         clients.push(bench.list(number).await);
     }
     let first = &clients[0];
@@ -257,7 +266,7 @@ async fn person(history: u64, report: &mut Report) {
     }
     let pruning = tokio::spawn(async move {
         let started = Instant::now();
-        prune(&journal, list).await;
+        prune(&*journal, list).await;
         started.elapsed()
     });
     let path = folder.path().to_owned();
@@ -282,7 +291,7 @@ async fn person(history: u64, report: &mut Report) {
     report.at_most("closing", started.elapsed().as_secs_f64(), 2.0, "s");
 }
 
-async fn prune(journal: &SqliteJournal, list: WatchlistId) {
+async fn prune(journal: &dyn Journal, list: WatchlistId) {
     journal.prune(list, Retention { commits: 1, ..Retention::all() }).await.unwrap();
 }
 
@@ -322,6 +331,23 @@ async fn start(mebibytes: u64, report: &mut Report) {
     bench.close().await;
 }
 
+/// Measures edits a second in a database, if one is named.
+async fn database(report: &mut Report) {
+    let Ok(url) = std::env::var("AFTERGLOW_BENCH_DATABASE") else { return };
+    let open = async || Bench::on(Arc::new(PostgresJournal::open(&url).await.unwrap())).await;
+    let existing = open().await;
+    let known = existing.journal.watchlists().await.unwrap().len() as u128;
+    existing.close().await;
+    for (what, lists, clients, existing) in [
+        ("64 clients on one watchlist, PostgreSQL", 1, CLIENTS, known),
+        ("64 watchlists with one client each, PostgreSQL", CLIENTS, CLIENTS, known + 1),
+        ("one client, 16 edits in flight, PostgreSQL", 1, 1, known + 1 + CLIENTS),
+    ] {
+        let (rate, _) = flood_on(open().await, existing, lists, clients).await;
+        report.note(what, rate, "edits/s");
+    }
+}
+
 /// Measures everything, with a journal of this many MiB for the start.
 pub async fn measure(mebibytes: u64, report: &mut Report) {
     let (rate, bytes) = flood(1, CLIENTS).await;
@@ -333,6 +359,7 @@ pub async fn measure(mebibytes: u64, report: &mut Report) {
     let (rate, bytes) = flood(CLIENTS, CLIENTS).await;
     report.note("disk bytes a price change, 64 watchlists", bytes, "bytes");
     report.at_least("64 watchlists with one client each", rate, 15_000.0, "edits/s");
+    database(report).await;
     person(10_100, report).await;
     start(mebibytes, report).await;
 }

@@ -409,7 +409,7 @@ fn rows_that_others_insert_or_remove_do_not_shift_a_list_of_values() {
             typed(&mut harness, text);
         }
         assert_eq!(prices(&harness), ["11.00", "21.00", "40.00"], "{key:?}");
-        let why = "The next row of the list that you are typing was removed. Choose a cell to go on.";
+        let why = "The next row was removed. Choose a cell to go on.";
         assert_eq!(harness.app().notices.first().map(String::as_str), Some(why), "{key:?}");
     }
 }

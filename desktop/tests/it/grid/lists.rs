@@ -232,7 +232,7 @@ fn a_list_that_a_removed_row_has_ended_can_be_typed_again() {
     harness.key(Key::Enter);
     harness.text("12");
     harness.key(Key::Enter);
-    let why = "The next row of the list that you are typing was removed. Choose a cell to go on.";
+    let why = "The next row was removed. Choose a cell to go on.";
     assert_eq!(harness.app().notices.first().map(String::as_str), Some(why));
     harness.app().now += Duration::from_secs(2);
     harness.go(0, PRICE);

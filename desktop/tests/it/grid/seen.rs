@@ -6,7 +6,11 @@ use std::time::Duration;
 use desktop::grid::{config::GridConfig, order::SortKey};
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use shared::{edit::Change, ids::RowId, value::Literal};
+use shared::{
+    edit::{Change, ColumnRef},
+    ids::RowId,
+    value::Literal,
+};
 
 use super::desk::{GridHarness, harness, row};
 
@@ -176,4 +180,65 @@ fn a_cleared_cell_is_guarded_by_the_value_that_was_there_long_enough_to_be_read(
         harness.key(Key::Delete);
         assert_eq!(harness.app_ref().edits, [[clear]]);
     }
+}
+
+/// A row leaves by its removal or because of a filter, or a column is removed, just before a key that leads there.
+#[test]
+fn nothing_is_typed_in_place_of_a_neighbour_that_is_gone() {
+    let remove_column = || Change::RemoveColumn(ColumnRef { key: "previousClose".into() });
+    for (gone, key, why) in [
+        (Change::remove(row(3), None), Key::ArrowDown, "The next row was removed"),
+        (Change::remove(row(1), None), Key::ArrowUp, "The next row was removed"),
+        (set(3, "5"), Key::ArrowDown, "The next row does not match the filter any more"),
+        (remove_column(), Key::Tab, "The next column was removed"),
+    ] {
+        let mut harness = grid();
+        let config: &mut GridConfig = &mut harness.app().grid.config;
+        config.has_filters = true;
+        config.filters.insert("price".into(), ">7".to_owned());
+        rest(&mut harness);
+        harness.others_at_once(&[gone.clone()]);
+        // A filter is applied again a quarter of a second after the last time at the earliest.
+        harness.0.run_steps(10);
+        harness.key(key);
+        assert_eq!(typed(&mut harness, "1"), [], "{gone:?}");
+        let notices = harness.app_ref().notices.clone();
+        assert!(notices.iter().any(|notice| notice.starts_with(why)), "{gone:?}: {notices:?}");
+    }
+}
+
+#[test]
+fn a_list_and_a_block_stop_where_a_row_was_removed_just_before() {
+    let mut harness = grid();
+    harness.others_at_once(&[Change::remove(row(3), None)]);
+    harness.0.run_steps(10);
+    let mut all = Vec::new();
+    for text in ["1", "2", "3"] {
+        all.extend(typed(&mut harness, text));
+    }
+    assert_eq!(all, [(row(2), "1".to_owned())]);
+    let mut harness = grid();
+    harness.others_at_once(&[Change::remove(row(3), None)]);
+    harness.0.run_steps(10);
+    harness.paste("1\n2\n3");
+    assert_eq!(edits(&mut harness), []);
+    assert!(harness.app_ref().notices[0].ends_with("Paste again."), "{:?}", harness.app_ref().notices);
+    rest(&mut harness);
+    harness.paste("1\n2");
+    assert_eq!(edits(&mut harness), [(row(2), "1".to_owned()), (row(4), "2".to_owned())]);
+}
+
+#[test]
+fn an_arrow_leads_on_to_the_end_of_the_rows() {
+    let mut harness = grid();
+    let insertion = harness.insertion_at(1, "new");
+    harness.others_at_once(&[insertion]);
+    harness.0.run_steps(5);
+    for symbol in ["C", "D", "E", "F"] {
+        harness.key(Key::ArrowDown);
+        assert_eq!(harness.focused(), Some(format!("Price of {symbol}")));
+        harness.others_at_once(&[set(1, "11")]);
+    }
+    harness.key(Key::ArrowDown);
+    assert_eq!(harness.app_ref().grid.selection.cursor.as_ref().unwrap().row, None);
 }

@@ -444,44 +444,46 @@ fn rejected_rows_and_removals_are_named() {
     assert_eq!(values(&desk, 0), ["XOM Note new", "XOM Symbol XOM"]);
 }
 
+/// The connection is lost, or nothing is heard from the server, or it answers at once.
 #[test]
-fn a_row_that_is_removed_without_the_server_stays_if_somebody_changes_it_in_the_meantime() {
-    let mut desk = Desk::new();
-    desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
-    desk.store.edit(LIST, WindowId(1), vec![Change::remove(row(2), None)]).unwrap();
-    assert_eq!(sent(&mut desk)[0].1, [Change::remove(row(2), None)], "nothing else can be between");
-    for is_lost in [false, true] {
+fn a_removed_row_stays_if_somebody_has_changed_it_and_the_answer_comes_late() {
+    for (is_lost, waits) in [(false, 0), (false, 3), (true, 3)] {
         let mut desk = Desk::new();
         desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
-        if is_lost {
-            desk.store.disconnected("no route".to_owned(), None, NOW);
-        } else {
-            desk.store.set_silence(Some(NOW), NOW);
-        }
+        desk.store.tick(NOW);
         desk.store.edit(LIST, WindowId(1), vec![Change::remove(row(2), None)]).unwrap();
         if is_lost {
+            desk.store.disconnected("no route".to_owned(), None, NOW);
             desk.connect();
             desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
         }
-        let removal = vec![Change::remove(row(2), Some(Revision(5)))];
         let edits = sent(&mut desk);
-        assert_eq!(edits[0].1, removal);
-        let bob = |message| Rejection { change: Some(0), by: Some("bob".into()), ..message };
-        let rejection = bob(Rejection::new(Code::Conflict, "the row changed after revision 5"));
-        commit_of_bob(&mut desk, 6, vec![price_set(2, "777", "70")]);
+        assert_eq!(edits[0].1, [Change::remove(row(2), Some(Revision(5)))]);
+        desk.store.tick(NOW + Duration::from_secs(waits));
+        let rejection = Rejection {
+            change: Some(0),
+            by: Some("bob".into()),
+            ..Rejection::new(Code::Conflict, "the row changed after revision 5")
+        };
         desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit: edits[0].0, rejection }));
-        assert!(desk.notices()[0].contains("bob has changed T since"), "{:?}", desk.notices());
-        assert_eq!(cells(&desk, "price")[1].1, "777");
+        commit_of_bob(&mut desk, 6, vec![price_set(2, "777", "70")]);
+        let again = sent(&mut desk);
+        if waits == 0 {
+            assert_eq!(again[0].1, [Change::remove(row(2), None)], "the person sees that it changes");
+            assert_eq!((cells(&desk, "price").len(), desk.notices().len()), (1, 0));
+        } else {
+            assert_eq!((again.len(), &*cells(&desk, "price")[1].1), (0, "777"));
+            assert!(desk.notices()[0].contains("bob has changed T since"), "{:?}", desk.notices());
+        }
     }
 }
 
 #[test]
-fn a_removal_that_is_made_again_without_the_server_is_guarded() {
+fn a_removal_that_is_made_again_is_guarded() {
     let mut desk = Desk::new();
     desk.snapshot_with(LIST, "Core book", 1, rows_of(["MMM", "T"]));
     desk.store.edit(LIST, WindowId(1), vec![Change::remove(row(2), None)]).unwrap();
     desk.store.undo(WindowId(1), NOW);
-    desk.store.set_silence(Some(NOW), NOW);
     desk.store.redo(WindowId(1), NOW);
     assert_eq!(sent(&mut desk)[2].1, [Change::remove(row(2), Some(Revision(5)))]);
 }
