@@ -293,8 +293,9 @@ impl FanOut {
         if subscriber.outbox.push(Outgoing::Frame(frame)) {
             self.subscribe_from(subscriber, from);
         } else {
-            // More is queued for this connection than fits: it gets a snapshot in its turn.
-            self.send_snapshot(subscriber, Some(from));
+            // More is queued for this connection than fits: it gets a snapshot in its turn, which may be of the
+            // revision that it has.
+            self.send_snapshot(subscriber, from.0.checked_sub(1).map(Revision));
         }
     }
 

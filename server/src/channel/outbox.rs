@@ -24,6 +24,8 @@ pub enum Outgoing {
     Frame(Frame),
     /// A whole watchlist.
     Snapshot(QueuedSnapshot),
+    /// The message that the caller may no longer see a watchlist.
+    Forbidden(Frame),
 }
 
 /// A snapshot in a connection's queue, shared with other connections. It can be taken back until its last part
@@ -137,6 +139,8 @@ struct Queued {
     bytes: usize,
     /// Whether a sender could not queue an item.
     is_behind: bool,
+    /// Whether an item that must not be dropped was.
+    has_overflown: bool,
 }
 
 impl OutboxState {
@@ -147,6 +151,11 @@ impl OutboxState {
         queued.bytes -= weight;
         // Cleared only here: several watchlists may wait, and catching up once too often is harmless.
         queued.bytes == 0 && std::mem::take(&mut queued.is_behind)
+    }
+
+    /// Whether an item was dropped that must not be.
+    pub fn has_overflown(&self) -> bool {
+        self.queued().has_overflown
     }
 
     fn queued(&self) -> MutexGuard<'_, Queued> {
@@ -165,7 +174,7 @@ impl Outbox {
     /// Returns the bytes that an item counts for. A snapshot fills the queue, regardless of its size.
     pub fn weight(&self, item: &Outgoing) -> usize {
         match item {
-            Outgoing::Frame(frame) => frame.bytes().len(),
+            Outgoing::Frame(frame) | Outgoing::Forbidden(frame) => frame.bytes().len(),
             Outgoing::Snapshot(_) => self.snapshot_weight(),
         }
     }
@@ -183,9 +192,13 @@ impl Outbox {
     }
 
     /// Queues an item that must not be dropped, even past the limit: an answer of which there are only a few.
-    /// Returns false if the connection is gone or has more items queued than a working one ever has.
+    /// Returns false if the connection is gone or has more items queued than a working one ever has: then it
+    /// ends.
     pub fn push_always(&self, item: Outgoing) -> bool {
-        self.send(&mut self.state.queued(), item)
+        let mut queued = self.state.queued();
+        let is_sent = self.send(&mut queued, item);
+        queued.has_overflown |= !is_sent;
+        is_sent
     }
 
     fn send(&self, queued: &mut Queued, item: Outgoing) -> bool {

@@ -55,7 +55,7 @@ impl Recipient {
     /// Says that the caller may no longer see a watchlist.
     pub(super) fn send_forbidden(&self, watchlist: WatchlistId) {
         let closed = ServerMessage::Closed(Closed { watchlist, reason: ClosedReason::Forbidden });
-        self.outbox.push_always(Outgoing::Frame(self.dialect.encode(&closed)));
+        self.outbox.push_always(Outgoing::Forbidden(self.dialect.encode(&closed)));
     }
 }
 

@@ -228,7 +228,7 @@ impl Connection {
         let Ok(item) = timeout(SILENCE, self.items.recv()).await else { return Vec::new() };
         let item = item.expect("the connection keeps its own sender");
         let frames = match &item {
-            Outgoing::Frame(frame) => vec![frame.clone()],
+            Outgoing::Frame(frame) | Outgoing::Forbidden(frame) => vec![frame.clone()],
             Outgoing::Snapshot(queued) => parts(queued),
         };
         if self.state.record_written(self.subscriber.outbox.weight(&item)) {

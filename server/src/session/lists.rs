@@ -71,6 +71,8 @@ impl EncodedLists {
 pub(super) struct ListUpdates {
     /// State of the list that was sent last.
     sent: Option<Arc<ListState>>,
+    /// Whether the list is sent again although it may not have changed.
+    is_requested: bool,
     lists: watch::Receiver<u64>,
     access: watch::Receiver<u64>,
     pace: Pace,
@@ -81,6 +83,7 @@ impl ListUpdates {
     pub(super) fn new(hub: &Hub) -> Self {
         Self {
             sent: None,
+            is_requested: false,
             lists: hub.changes(),
             access: hub.accounts().changes(),
             pace: Pace::new(PER_SECOND, BURST, Instant::now()),
@@ -97,11 +100,17 @@ impl ListUpdates {
         true
     }
 
+    /// Requests that the list is sent again: the client was told that a watchlist is closed, which may be on the
+    /// list again by now.
+    pub(super) fn request(&mut self) {
+        (self.sent, self.is_requested) = (None, true);
+    }
+
     /// Waits until a list may have changed and may be sent. The future may be dropped.
     pub(super) async fn due(&mut self) {
         // `changed` marks the change as seen, so it comes last: until then the future may be dropped.
         let has_changed = |changes: &watch::Receiver<u64>| changes.has_changed().is_ok_and(|changed| changed);
-        if !has_changed(&self.lists) && !has_changed(&self.access) {
+        if !self.is_requested && !has_changed(&self.lists) && !has_changed(&self.access) {
             let (mut lists, mut access) = (self.lists.clone(), self.access.clone());
             let changed = tokio::select! {
                 changed = lists.changed() => changed,
@@ -115,6 +124,7 @@ impl ListUpdates {
         if let Some(at) = self.pace.wait_until() {
             sleep_until(at).await;
         }
+        self.is_requested = false;
         self.lists.mark_unchanged();
         self.access.mark_unchanged();
         self.pace.consume(Instant::now());

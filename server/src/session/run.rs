@@ -133,6 +133,11 @@ struct Session {
     /// Boxed, as a map allocates room for several.
     lists: BTreeMap<WatchlistId, Box<Opened>>,
     in_flight: usize,
+    /// Number of watchlists that the caller may no longer see, and the client is not told yet. The list of
+    /// watchlists follows after that.
+    forbidden: usize,
+    /// Whether the client was told since the list of watchlists was sent.
+    was_told: bool,
     pace: Pace,
     last_heard: Instant,
     /// Histories that are being read. A slow one delays nothing else.
@@ -182,6 +187,8 @@ impl Session {
             answers,
             lists: BTreeMap::new(),
             in_flight: 0,
+            forbidden: 0,
+            was_told: false,
             last_heard: now,
             histories: JoinSet::new(),
             current: JoinSet::new(),
@@ -220,6 +227,9 @@ impl Session {
         // What has changed since the caller was authenticated shows now.
         access.mark_changed();
         loop {
+            if self.forbidden == 0 && std::mem::take(&mut self.was_told) {
+                lists.request();
+            }
             self.pace.fill(Instant::now());
             let resume_at = self.pace.wait_until();
             let reads = resume_at.is_none()
@@ -243,7 +253,7 @@ impl Session {
                 Some(history) = self.histories.join_next() => {
                     Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
                 }
-                () = lists.due() => self.send_lists(socket, &mut lists).await?,
+                () = lists.due(), if self.forbidden == 0 => self.send_lists(socket, &mut lists).await?,
                 _ = ping.tick() => socket.ping().await?,
                 () = until(resume_at) => {}
                 turn = next_turn(socket, &mut writer, reads, reads_first) => match turn? {
@@ -254,6 +264,7 @@ impl Session {
                     Turn::Write(ready) => {
                         reads_first = true;
                         Box::pin(self.write(socket, &mut writer, ready)).await?;
+                        self.count_told(writer.take_forbidden());
                     }
                     Turn::Read(message) => {
                         reads_first = false;
@@ -320,12 +331,19 @@ impl Session {
                     let (dialect, outbox) = (socket.dialect(), self.outbox.clone());
                     let recipient = Recipient { connection, dialect, outbox };
                     let forbidding = async move { list.forbid(recipient).await };
+                    self.forbidden += 1;
                     let finished = move |result| Finished::Forbidden(watchlist, result);
                     self.run_request(socket, forbidding.map(finished)).await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Counts the watchlists that the client was told it may no longer see.
+    fn count_told(&mut self, count: usize) {
+        self.forbidden -= count;
+        self.was_told |= count > 0;
     }
 
     fn accounts(&self) -> &Accounts {
@@ -438,6 +456,7 @@ impl Session {
             Finished::Queued | Finished::Subscribed(_, Ok(())) | Finished::Forbidden(_, Ok(())) => Ok(()),
             Finished::Forbidden(watchlist, Err(_ended)) => {
                 let reason = ClosedReason::Forbidden;
+                self.count_told(1);
                 socket.send(&ServerMessage::Closed(Closed { watchlist, reason })).await
             }
             Finished::Subscribed(watchlist, Err(reason)) => {

@@ -28,6 +28,8 @@ pub(super) struct Writer {
     answers: AnswerQueue,
     /// The snapshot that is being written, and the index of its next part.
     streaming: Option<(QueuedSnapshot, usize)>,
+    /// Number of watchlists that the client was told it may no longer see.
+    forbidden: usize,
 }
 
 /// Something that is ready to be written.
@@ -44,7 +46,7 @@ impl Writer {
         (items, state): (mpsc::Receiver<Outgoing>, Arc<OutboxState>),
         answers: AnswerQueue,
     ) -> Self {
-        Self { outbox, state, items, answers, streaming: None }
+        Self { outbox, state, items, answers, streaming: None, forbidden: 0 }
     }
 
     /// Waits until something is ready to be written. An answer comes before parts of snapshots and changes.
@@ -82,6 +84,9 @@ impl Writer {
         socket: &mut Socket<S>,
         first: Outgoing,
     ) -> Result<bool, End> {
+        if self.state.has_overflown() {
+            return Err(too_slow());
+        }
         let mut gathered: Vec<Frame> = Vec::new();
         let (mut bytes, mut next) = (0, Some(first));
         while let Some(item) = next {
@@ -89,6 +94,11 @@ impl Writer {
                 Outgoing::Frame(frame) => {
                     bytes += frame.bytes().len();
                     gathered.push(frame);
+                }
+                Outgoing::Forbidden(frame) => {
+                    bytes += frame.bytes().len();
+                    gathered.push(frame);
+                    self.forbidden += 1;
                 }
                 Outgoing::Snapshot(snapshot) => {
                     self.streaming = Some((snapshot, 0));
@@ -107,6 +117,11 @@ impl Writer {
             }
         }
         Ok(self.state.record_written(bytes))
+    }
+
+    /// Returns how many watchlists the client was told since the last call that it may no longer see.
+    pub(super) fn take_forbidden(&mut self) -> usize {
+        std::mem::take(&mut self.forbidden)
     }
 
     /// Writes the next part of a snapshot. Returns true if the senders are to catch up.
@@ -128,7 +143,7 @@ impl Writer {
 }
 
 fn too_slow() -> End {
-    let message = "the watchlist has changed too much while it was sent; connect again";
+    let message = "too much waits to be read on this connection; connect again";
     End::Error(ErrorCode::Unavailable, message.to_owned())
 }
 

@@ -112,7 +112,7 @@ impl Connected {
 async fn next(items: &mut mpsc::Receiver<Outgoing>) -> ServerMessage {
     let item = timeout(PATIENCE, items.recv()).await.unwrap().unwrap();
     let frame = match item {
-        Outgoing::Frame(frame) => frame,
+        Outgoing::Frame(frame) | Outgoing::Forbidden(frame) => frame,
         Outgoing::Snapshot(snapshot) => match snapshot.part(0) {
             SnapshotPart::Frame(frame) => frame,
             other => panic!("{other:?}"),

@@ -197,7 +197,7 @@ fn nothing_is_typed_in_place_of_a_neighbour_that_is_gone() {
         config.has_filters = true;
         config.filters.insert("price".into(), ">7".to_owned());
         rest(&mut harness);
-        harness.others_at_once(&[gone.clone()]);
+        harness.others_at_once(std::slice::from_ref(&gone));
         // A filter is applied again a quarter of a second after the last time at the earliest.
         harness.0.run_steps(10);
         harness.key(key);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    channel::outbox::{Outbox, OutboxState},
+    channel::outbox::{Outbox, OutboxState, QueuedSnapshot},
     dialect::Dialect,
 };
 
@@ -174,6 +174,19 @@ async fn a_snapshot_is_shared_until_the_commits_since_are_larger_than_another() 
     fan_out.subscribe(third, None);
     assert_eq!(fan_out.next_job(), Some(Job::EncodeSnapshot(FORM)));
     assert!(written(&mut fan_out, &mut queue).is_empty());
+}
+
+#[tokio::test]
+async fn connections_that_cannot_be_told_to_resume_share_a_snapshot() {
+    let mut fan_out = fan_out(4);
+    let _held = subscribe_with_snapshot(&mut fan_out, 1, 4);
+    for number in 2..5 {
+        let (subscriber, _queue) = connection(number);
+        let (full, _cancel) = QueuedSnapshot::new(snapshot(1));
+        assert!(subscriber.outbox.push_always(Outgoing::Snapshot(full)));
+        fan_out.subscribe(subscriber, Some(at(4)));
+        assert_eq!(fan_out.next_job(), None);
+    }
 }
 
 #[tokio::test(start_paused = true)]

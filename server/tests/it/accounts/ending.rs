@@ -313,3 +313,72 @@ async fn a_download_is_cut_off_when_its_caller_may_no_longer_read() {
         assert!(!is_whole, "{} of {LARGE_BYTES} bytes", rest.len());
     }
 }
+
+/// The right is taken away and given back while the client reads slowly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_told_last_of_a_watchlist_that_it_may_see_again() {
+    let desk = Desk::start().await;
+    let list = large_list(&desk).await;
+    let (ann, proof) = desk.person("ann").await;
+    desk.share(&list, Some(&ann), Some("viewer")).await;
+    let mut readers = Vec::new();
+    for _ in 0..8 {
+        let mut reader = desk.socket(&proof).await.unwrap();
+        let (list, stop) = (list.clone(), tokio_util::sync::CancellationToken::new());
+        let stopped = stop.clone();
+        let reading = tokio::spawn(async move {
+            let open = json!({ "type": "open", "watchlist": list });
+            reader.send(&open).await;
+            let (mut last, mut closed) = (String::new(), 0);
+            loop {
+                // After the last change it reads until nothing more comes.
+                let quiet = async {
+                    stopped.cancelled().await;
+                    tokio::time::sleep(SECOND).await;
+                };
+                let message = tokio::select! {
+                    biased;
+                    message = reader.next() => message.expect("the connection stays"),
+                    () = quiet => return (last, closed),
+                };
+                let is_named = |message: &serde_json::Value| {
+                    message["list"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .any(|entry| entry["watchlist"] == list.as_str())
+                };
+                match message["type"].as_str().unwrap() {
+                    "closed" => {
+                        closed += 1;
+                        last = "closed".to_owned();
+                    }
+                    "watchlists" if is_named(&message) => {
+                        if last == "closed" && !stopped.is_cancelled() {
+                            reader.send(&open).await;
+                        }
+                        last = "named".to_owned();
+                    }
+                    "watchlists" => last = "not named".to_owned(),
+                    _ if stopped.is_cancelled() => {}
+                    _ => tokio::time::sleep(Duration::from_millis(1)).await,
+                }
+            }
+        });
+        readers.push((stop, reading));
+    }
+    for round in 0..40 {
+        desk.share(&list, Some(&ann), None).await;
+        tokio::time::sleep(Duration::from_millis(round % 4)).await;
+        desk.share(&list, Some(&ann), Some("viewer")).await;
+        tokio::time::sleep(Duration::from_millis(round * 7 % 50)).await;
+    }
+    let mut all = 0;
+    for (stop, reading) in readers {
+        stop.cancel();
+        let (last, closed) = reading.await.unwrap();
+        assert_eq!(last, "named", "after {closed} closes");
+        all += closed;
+    }
+    assert!(all > 0, "the right was never seen to be missing");
+}
