@@ -130,6 +130,13 @@ struct Room {
 impl Room {
     /// Starts a channel whose first event is at a revision.
     async fn at(revision: u64) -> Self {
+        let room = Self::silent(revision);
+        room.publish_state(Vec::new()).await;
+        room
+    }
+
+    /// Starts a channel at a revision, without its first event.
+    fn silent(revision: u64) -> Self {
         let (publisher, events) = bus();
         let (journal, commits) = watch::channel((1..=revision).map(|revision| commit(revision, 1)).collect());
         let source =
@@ -137,20 +144,17 @@ impl Room {
         let stop = CancellationToken::new();
         let context = ChannelContext { flush_interval: FLUSH, tasks: TaskTracker::new(), stop: stop.clone() };
         let channel = spawn(context, LIST, events, source.clone());
-        let (connections, snapshot_bytes, commit_bytes) = (0, 10_000_000, 1);
-        let room = Self {
+        Self {
             publisher,
             journal,
             published: revision,
             source,
             channel,
             stop,
-            connections,
-            snapshot_bytes,
-            commit_bytes,
-        };
-        room.publish_state(Vec::new()).await;
-        room
+            connections: 0,
+            snapshot_bytes: 10_000_000,
+            commit_bytes: 1,
+        }
     }
 
     /// Writes commits, which are published later.
@@ -525,25 +529,7 @@ async fn subscribers_are_told_if_the_room_fails_but_not_if_the_server_stops() {
 
 #[tokio::test(start_paused = true)]
 async fn commands_before_the_first_event_wait_for_it_and_get_its_reason() {
-    let (publisher, events) = bus();
-    let (journal, commits) = watch::channel(Vec::new());
-    let source = Arc::new(TestSource { commits, permits: Semaphore::new(0), panics: AtomicBool::default() });
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let context = ChannelContext { flush_interval: FLUSH, tasks, stop: stop.clone() };
-    let channel = spawn(context, LIST, events, source.clone());
-    let (published, connections, snapshot_bytes) = (0, 0, 0);
-    let commit_bytes = 1;
-    let mut room = Room {
-        publisher,
-        journal,
-        published,
-        source,
-        channel,
-        stop,
-        connections,
-        snapshot_bytes,
-        commit_bytes,
-    };
+    let mut room = Room::silent(0);
     let mut early = room.subscribe(None).await;
     assert_eq!(early.rest().await, [""; 0]);
     room.publisher.send(Event::Unavailable(Unavailable::Damaged)).await.unwrap();
