@@ -38,6 +38,13 @@ use crate::{
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ListState(Vec<(WatchlistId, u64, ListRole)>);
 
+impl ListState {
+    /// Whether the list names a watchlist.
+    pub fn names(&self, id: WatchlistId) -> bool {
+        self.0.iter().any(|(named, _, _)| *named == id)
+    }
+}
+
 /// Finds watchlists, starts them, and creates, deletes and restores watchlists.
 pub struct Hub {
     lists: Arc<Lists>,

@@ -35,10 +35,7 @@ pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridComm
             if let Some((storage, value)) = frame.table.editable(Some(row), column)
                 && !value.is_empty()
             {
-                // Whoever clears one cell has read it.
-                let is_one = selection.blocks.is_single();
-                let read = |value| frame.view.read_value(row, &storage.column.key, value);
-                let value = if is_one { read(value) } else { value };
+                let value = frame.view.read_value(row, &storage.column.key, value);
                 changes.push(guarded_set(row, storage, Literal::Empty, &value));
             }
         }
@@ -70,6 +67,7 @@ pub(super) fn fill_down(selection: &Selection, frame: &Frame<'_>) -> Vec<Command
     for row in targets {
         for column in columns.iter().filter(|column| selection.contains(*row, column.key())) {
             if let Some((storage, value)) = frame.table.editable(Some(source), column) {
+                let value = frame.view.read_value(source, &storage.column.key, value);
                 copy_into(*row, column, storage, &value, frame, &mut changes);
             }
         }
@@ -99,6 +97,7 @@ pub(super) fn fill_right(selection: &Selection, frame: &Frame<'_>) -> Vec<Comman
     let mut unconverted = 0;
     for row in selection.rows(frame.table) {
         let value = frame.view.watchlist.cell(row, &source.column.key);
+        let value = frame.view.read_value(row, &source.column.key, value);
         for column in targets.iter().filter(|column| selection.contains(row, column.key())) {
             let Some(entry) = column.data().filter(|_| frame.table.editable(Some(row), column).is_some())
             else {
@@ -134,7 +133,8 @@ fn copy_into(
         && storage.column.key == from.column.key
         && current != *value
     {
-        changes.push(guarded_set(row, storage, value.to_literal(), &current));
+        let read = frame.view.read_value(row, &storage.column.key, current);
+        changes.push(guarded_set(row, storage, value.to_literal(), &read));
     }
 }
 

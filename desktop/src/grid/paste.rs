@@ -200,7 +200,8 @@ impl Plan {
             if is_section(row, frame) {
                 self.titles.push((truncated(&plain_text(&current)), truncated(&plain_text(&value))));
             }
-            self.changes.push(guarded_set(row, storage, value.to_literal(), &current));
+            let read = frame.view.read_value(row, &storage.column.key, current);
+            self.changes.push(guarded_set(row, storage, value.to_literal(), &read));
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use shared::{
-    ids::UserId,
+    ids::{UserId, WatchlistId},
     limits::SERVER_MESSAGE_BYTES,
     wire::server::{ServerMessage, Watchlists},
 };
@@ -104,6 +104,11 @@ impl ListUpdates {
     /// list again by now.
     pub(super) fn request(&mut self) {
         (self.sent, self.is_requested) = (None, true);
+    }
+
+    /// Whether the list that was sent last names a watchlist.
+    pub(super) fn names(&self, watchlist: WatchlistId) -> bool {
+        self.sent.as_ref().is_some_and(|state| state.names(watchlist))
     }
 
     /// Waits until a list may have changed and may be sent. The future may be dropped.

@@ -138,6 +138,9 @@ struct Session {
     forbidden: usize,
     /// Whether the client was told since the list of watchlists was sent.
     was_told: bool,
+    /// A watchlist that the client could not open. If it is on the list that the client has, the list is sent
+    /// again: the right may be back already.
+    not_found: Option<WatchlistId>,
     pace: Pace,
     last_heard: Instant,
     /// Histories that are being read. A slow one delays nothing else.
@@ -189,6 +192,7 @@ impl Session {
             in_flight: 0,
             forbidden: 0,
             was_told: false,
+            not_found: None,
             last_heard: now,
             histories: JoinSet::new(),
             current: JoinSet::new(),
@@ -228,6 +232,9 @@ impl Session {
         access.mark_changed();
         loop {
             if self.forbidden == 0 && std::mem::take(&mut self.was_told) {
+                lists.request();
+            }
+            if self.not_found.take().is_some_and(|watchlist| lists.names(watchlist)) {
                 lists.request();
             }
             self.pace.fill(Instant::now());
@@ -521,6 +528,7 @@ impl Session {
             Ok((role, list)) => (list, role),
             Err(rejection) => {
                 let code = error_code(rejection.code);
+                self.not_found = Some(watchlist);
                 return socket.send(&watchlist_error(watchlist, code, rejection.message)).await;
             }
         };

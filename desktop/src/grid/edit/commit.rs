@@ -1,6 +1,6 @@
 //! Opening the editor, and committing its text as an edit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use egui::Rangef;
 use shared::{
@@ -27,6 +27,9 @@ use crate::{
         view::Frame,
     },
 };
+
+/// Number of selected cells from which on the values of further ones are not remembered.
+const MAX_SEEN: usize = 10_000;
 
 /// Opens the editor on the cursor's cell if that cell is editable. Otherwise returns a notice that says why
 /// it is not, or the edit that toggles a flag.
@@ -91,6 +94,7 @@ pub(in crate::grid) fn open(
         column,
         text,
         seen,
+        seen_beside: seen_cells(selection, frame),
         is_relative: typed_over,
         typed_over,
         is_signed: typed_over && is_signed(view.watchlist, storage),
@@ -105,6 +109,28 @@ pub(in crate::grid) fn open(
     editing.begin_run(frame.table, &editor.cursor, view.now);
     editing.editor = Some(editor);
     None
+}
+
+/// Returns the values of the selected cells, if several are selected.
+fn seen_cells(selection: &Selection, frame: &Frame<'_>) -> HashMap<(RowId, ColumnKey), Value> {
+    if selection.blocks.is_single() {
+        return HashMap::new();
+    }
+    let columns = selection.columns(frame.table);
+    let mut seen = HashMap::new();
+    for row in selection.rows(frame.table) {
+        for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
+            if let Some((storage, value)) = frame.table.editable(Some(row), column) {
+                let key = storage.column.key.clone();
+                let value = frame.view.read_value(row, &key, value);
+                seen.insert((row, key), value);
+            }
+        }
+        if seen.len() >= MAX_SEEN {
+            break;
+        }
+    }
+    seen
 }
 
 /// Commits the text if it is valid, and returns the edit. Returns `None` if the editor stays open, with the
@@ -153,6 +179,8 @@ pub(in crate::grid) fn commit_to_selection(
     for row in selection.rows(table) {
         for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
             let Some((storage, present)) = table.editable(Some(row), column) else { continue };
+            let seen = editor.seen_beside.get(&(row, storage.column.key.clone()));
+            let present = seen.cloned().unwrap_or(present);
             let current = present.as_number().filter(|_| editor.is_change());
             match read_typed(&storage.column.kind, &editor.text, current, view) {
                 Ok(value) if value != present => {

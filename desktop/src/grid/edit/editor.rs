@@ -1,6 +1,9 @@
 //! The state of the editor.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use egui::Rangef;
 use rust_decimal::Decimal;
@@ -76,6 +79,8 @@ pub struct Editor {
     /// The value that the user last saw in the cell: the one when the editor was opened, or the one in the
     /// warning.
     pub(super) seen: Value,
+    /// The values of the selected cells when the editor was opened, if several are selected.
+    pub(super) seen_beside: HashMap<(RowId, ColumnKey), Value>,
     /// Whether a number that starts with a sign is relative to the current value: it was typed over the
     /// value.
     pub(super) is_relative: bool,

@@ -242,3 +242,53 @@ fn an_arrow_leads_on_to_the_end_of_the_rows() {
     harness.key(Key::ArrowDown);
     assert_eq!(harness.app_ref().grid.selection.cursor.as_ref().unwrap().row, None);
 }
+
+/// Several cells are changed at once, and others have just changed one of them, or the one that is copied.
+#[test]
+fn every_cell_of_a_selection_is_guarded_by_the_value_that_was_read() {
+    let guarded = |number, value: Literal, was: &str| {
+        Change::set_guarded(row(number), &"price".into(), value, Literal::from(was))
+    };
+    type Act = fn(&mut GridHarness);
+    let acts: [(Act, Literal, Literal); 4] = [
+        (|harness| harness.key(Key::Delete), Literal::Empty, Literal::Empty),
+        (|harness| harness.paste("7\n7"), "7".into(), "7".into()),
+        (
+            |harness| {
+                harness.text("7");
+                harness.keys(Modifiers::COMMAND, Key::Enter);
+            },
+            "7".into(),
+            "7".into(),
+        ),
+        (|harness| harness.keys(Modifiers::COMMAND, Key::D), "20".into(), "20".into()),
+    ];
+    for (index, (act, first, second)) in acts.into_iter().enumerate() {
+        let mut harness = grid();
+        harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+        rest(&mut harness);
+        harness.others_at_once(&[set(2, "707"), set(3, "808")]);
+        harness.0.run_steps(10);
+        act(&mut harness);
+        let made: Vec<Change> = harness.app_ref().edits.iter().flatten().cloned().collect();
+        let both = [guarded(2, first, "20"), guarded(3, second, "30")];
+        let expected = if index == 3 { &both[1..] } else { &both[..] };
+        assert_eq!(made, expected, "act {index}");
+    }
+}
+
+/// The person types for a while, and enters the value into every selected cell.
+#[test]
+fn a_value_for_a_selection_is_guarded_by_what_was_there_when_its_editor_was_opened() {
+    let mut harness = grid();
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.text("4");
+    harness.others(&[set(2, "707"), set(3, "808")]);
+    rest(&mut harness);
+    harness.text("7");
+    harness.keys(Modifiers::COMMAND, Key::Enter);
+    let guarded = |number, was: &str| {
+        Change::set_guarded(row(number), &"price".into(), Literal::from("47"), Literal::from(was))
+    };
+    assert_eq!(harness.app_ref().edits, [[guarded(2, "20"), guarded(3, "30")]]);
+}

@@ -206,7 +206,13 @@ impl Lease {
         call: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, JournalError> {
         match timeout(ANSWER_TIMEOUT, call).await {
-            Ok(answer) => answer.map_err(|error| store(CallError::Failed(error))),
+            Ok(answer) => answer.map_err(|error| {
+                // The connection may have been made while the database was read-only, and stay so.
+                if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+                    self.is_stuck.store(true, Ordering::Relaxed);
+                }
+                store(CallError::Failed(error))
+            }),
             Err(_elapsed) => {
                 self.is_stuck.store(true, Ordering::Relaxed);
                 Err(store(CallError::NoAnswer))
