@@ -428,6 +428,9 @@ mod tests {
         assert_eq!(cell(&table, 1, "company"), Some(&"AT&T, Inc.".into()));
         assert_eq!(cell(&table, 1, "previousClose"), Some(&"32.09".into()));
         assert_eq!(cell(&table, 0, "change"), None);
+        let table = read("Symbol,Price,Change,Previous close\nA,5,0.5,\nB,5,0.5,4\n").unwrap();
+        let closes = [0, 1].map(|row| cell(&table, row, "previousClose").cloned());
+        assert_eq!(closes, [Some("4.5".into()), Some("4".into())]);
     }
 
     #[test]
@@ -436,7 +439,8 @@ mod tests {
             read(text).unwrap().columns.iter().map(|column| column.key.to_string()).collect()
         };
         assert_eq!(keys("Symbol\nMMM\nAA\n"), ["symbol"]);
-        assert_eq!(keys("Code,Note,Change\nX,y,1\n"), ["note", "code"]);
+        assert_eq!(keys("Code,Note,Change\nX,y,1\n"), ["note", "code", "change"]);
+        assert_eq!(keys("Symbol,Last,% Change\nX,2,1\n"), ["symbol", "last", "change"]);
         assert_eq!(keys("Symbol,Price\nMMM,\n").len(), standard_columns().len());
     }
 

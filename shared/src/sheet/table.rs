@@ -40,8 +40,8 @@ pub(super) struct BadValue {
 /// The column of the watchlist that a column of the file fills.
 enum Target {
     Standard(Column),
-    /// A derived column. Its values are computed, so the file's are ignored, except that `change` yields the
-    /// previous close.
+    /// A derived column. Its values are computed, so if the file has prices its own are ignored, except that
+    /// `change` yields the previous close.
     Ignored,
     Own,
 }
@@ -50,11 +50,19 @@ impl Table {
     /// Creates a table from the columns of a file: their titles, and for each title the fields of its rows.
     pub(super) fn fill(titles: &[String], fields: &[Vec<String>]) -> Result<Self, BadValue> {
         let rows = fields.first().map_or(0, Vec::len);
-        let mut table = Self { columns: standard_columns(), rows: vec![BTreeMap::new(); rows] };
+        let (price, close) = (ColumnKey::from("price"), ColumnKey::from("previousClose"));
+        let known: HashSet<ColumnKey> = titles.iter().filter_map(|title| standard_key(title)).collect();
+        let has_price = known.contains(&price);
+        // Without prices, the standard columns that the file does not have would stay empty.
+        let columns =
+            standard_columns().into_iter().filter(|column| has_price || known.contains(&column.key));
+        let mut table = Self { columns: columns.collect(), rows: vec![BTreeMap::new(); rows] };
         let mut filled = HashSet::new();
         let mut change: Option<&[String]> = None;
-        for (title, fields) in titles.iter().zip(fields) {
+        for ((number, title), fields) in (1..).zip(titles).zip(fields) {
             match target_of(title, &filled) {
+                // There is nothing to compute it from.
+                Target::Ignored if !has_price => table.fill_own(number, title, fields),
                 Target::Standard(column) => {
                     filled.insert(column.key.clone());
                     table.fill_standard(&column, title, fields)?;
@@ -64,19 +72,11 @@ impl Table {
                         change = Some(fields);
                     }
                 }
-                Target::Own => table.fill_own(title, fields),
+                Target::Own => table.fill_own(number, title, fields),
             }
         }
-        let (price, close) = (ColumnKey::from("price"), ColumnKey::from("previousClose"));
-        if let Some(change) = change
-            && filled.contains(&price)
-            && !filled.contains(&close)
-        {
+        if let Some(change) = change.filter(|_| has_price) {
             table.derive_close(&price, &close, change);
-        }
-        if !filled.contains(&price) {
-            // Without prices, the standard columns that the file does not have would stay empty.
-            table.columns.retain(|column| !is_standard(&column.key) || filled.contains(&column.key));
         }
         Ok(table)
     }
@@ -130,12 +130,9 @@ impl Table {
         Ok(())
     }
 
-    fn fill_own(&mut self, title: &str, fields: &[String]) {
-        let title = if title.trim().is_empty() {
-            format!("Column {}", self.columns.len() + 1)
-        } else {
-            title.to_owned()
-        };
+    /// Adds a column of the file's own. Without a title it is called by its number in the file.
+    fn fill_own(&mut self, number: usize, title: &str, fields: &[String]) {
+        let title = if title.trim().is_empty() { format!("Column {number}") } else { title.to_owned() };
         let mut key = ColumnKey::from_title(&title);
         let stem = key.clone();
         let mut suffix = 2;
@@ -158,9 +155,12 @@ impl Table {
         self.columns.push(Column { key, ..Column::new("", &title, kind) });
     }
 
+    /// Computes the previous close of the rows that have none from their price and change.
     fn derive_close(&mut self, price: &ColumnKey, close: &ColumnKey, change: &[String]) {
         for (row, change) in self.rows.iter_mut().zip(change) {
-            let Some(Literal::Text(price)) = row.get(price) else { continue };
+            let Some(Literal::Text(price)) = row.get(price).filter(|_| !row.contains_key(close)) else {
+                continue;
+            };
             let difference = number::parse_exact(price)
                 .ok()
                 .zip(number::parse_exact(change.trim().trim_start_matches('+')).ok());
@@ -169,10 +169,6 @@ impl Table {
             }
         }
     }
-}
-
-fn is_standard(key: &ColumnKey) -> bool {
-    standard_columns().iter().any(|column| column.key == *key)
 }
 
 fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
@@ -190,6 +186,14 @@ fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
         Some(column) if column.derive.is_some() => Target::Ignored,
         Some(column) if !filled.contains(&column.key) => Target::Standard(column),
         _ => Target::Own,
+    }
+}
+
+/// Returns the key of the standard column that a column of a file fills, if it fills one.
+fn standard_key(title: &str) -> Option<ColumnKey> {
+    match target_of(title, &HashSet::new()) {
+        Target::Standard(column) => Some(column.key),
+        Target::Ignored | Target::Own => None,
     }
 }
 
