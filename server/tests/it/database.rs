@@ -173,6 +173,42 @@ async fn edits_go_on_after_a_restart_of_the_database_and_none_is_lost_or_made_tw
 }
 
 #[tokio::test]
+async fn edits_go_on_when_the_database_is_no_longer_read_only() {
+    let Some(postgres) = postgres() else { return };
+    let (url, folder) = (postgres.database().await, tempfile::tempdir().unwrap());
+    let served = serve(&url, folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let (list, row) = list_with_row(&mut client).await;
+    let name = url.rsplit_once('/').unwrap().1;
+    let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    postgres.execute(&url, &read_only).await;
+    let end_connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    postgres.execute(&url, end_connections).await;
+    client.edit += 1;
+    let edit = client.edit;
+    let message = json!({ "type": "edit", "watchlist": list, "edit": edit, "changes": price(&row, 2) });
+    // Often enough that no connection from before is left.
+    for _ in 0..10 {
+        client.send(&message).await;
+        assert_eq!(client.answer(edit).await["code"], "unavailable");
+    }
+    let writable =
+        format!("BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT");
+    postgres.execute(&url, &writable).await;
+    // Each connection that is still read-only fails once.
+    let mut answer = Value::Null;
+    for _ in 0..5 {
+        client.send(&message).await;
+        answer = client.answer(edit).await;
+        if answer["code"] != "unavailable" {
+            break;
+        }
+    }
+    assert_eq!((&answer["type"], &answer["revision"]), (&json!("accepted"), &json!(2)));
+}
+
+#[tokio::test]
 async fn a_connection_is_encrypted_and_the_database_verified() {
     let folder = tempfile::tempdir().unwrap();
     let certificates = folder.path().join("tls");
