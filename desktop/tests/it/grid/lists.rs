@@ -244,17 +244,23 @@ fn a_list_that_a_removed_row_has_ended_can_be_typed_again() {
     assert_eq!(prices, ["21.00", "22.00", "23.00"]);
 }
 
+/// Creates a grid in which a person has typed a price into the first row and then paused.
+fn after_a_pause() -> GridHarness {
+    let mut harness = grid();
+    harness.app().pace = Duration::from_millis(30);
+    harness.go(0, PRICE);
+    harness.text("11");
+    harness.key(Key::Enter);
+    harness.app().now += Duration::from_secs(6);
+    harness.0.run_steps(5);
+    harness
+}
+
 /// After a pause an arrow leads to the neighbour that is shown, and says nothing of a list.
 #[test]
 fn an_arrow_after_a_pause_follows_no_list() {
     for is_removed in [false, true] {
-        let mut harness = grid();
-        harness.app().pace = Duration::from_millis(30);
-        harness.go(0, PRICE);
-        harness.text("11");
-        harness.key(Key::Enter);
-        harness.app().now += Duration::from_secs(6);
-        harness.0.run_steps(5);
+        let mut harness = after_a_pause();
         let insert = harness.insertion_at(2, "X");
         let change = if is_removed { Change::remove(row(3), None) } else { insert };
         harness.others_read(&[change]);
@@ -272,13 +278,7 @@ fn an_arrow_after_a_pause_follows_no_list() {
 #[test]
 fn a_list_that_goes_on_after_a_pause_stops_if_its_next_row_has_changed() {
     for is_changed in [false, true] {
-        let mut harness = grid();
-        harness.app().pace = Duration::from_millis(30);
-        harness.go(0, PRICE);
-        harness.text("11");
-        harness.key(Key::Enter);
-        harness.app().now += Duration::from_secs(6);
-        harness.0.run_steps(5);
+        let mut harness = after_a_pause();
         if is_changed {
             let insert = harness.insertion_at(2, "X");
             harness.others_read(&[insert]);
