@@ -65,8 +65,9 @@ pub(super) struct Connections {
 /// A connection in use.
 pub(super) struct Lease {
     client: Option<Object>,
-    /// Whether a call was given up: its answer may still come.
-    pub(super) is_stuck: AtomicBool,
+    /// Whether the connection is closed after its use instead of returned to the pool: the answer to a call that
+    /// was given up may still come, a transaction is open, or it cannot write.
+    is_discarded: AtomicBool,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -139,7 +140,7 @@ impl Connections {
         let client = self.pool.get().await.map_err(|error| {
             store(CallError::Unreachable { place: self.place.clone(), source: error.into() })
         })?;
-        Ok(Lease { client: Some(client), is_stuck: AtomicBool::new(false), _slot: slot })
+        Ok(Lease { client: Some(client), is_discarded: AtomicBool::new(false), _slot: slot })
     }
 
     /// Ends the connections that are not used, and every other after its use.
@@ -192,13 +193,13 @@ impl Lease {
     /// Ends a transaction, after which the connection can be used again.
     pub(super) async fn end_transaction(self) -> Result<(), JournalError> {
         self.batch("COMMIT").await?;
-        self.is_stuck.store(false, Ordering::Relaxed);
+        self.is_discarded.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Closes the connection instead of returning it to the pool.
-    pub(super) fn discard(&mut self) {
-        *self.is_stuck.get_mut() = true;
+    /// Has the connection closed after its use instead of returned to the pool.
+    pub(super) fn discard(&self) {
+        self.is_discarded.store(true, Ordering::Relaxed);
     }
 
     async fn answered<T>(
@@ -209,12 +210,12 @@ impl Lease {
             Ok(answer) => answer.map_err(|error| {
                 // The connection may have been made while the database was read-only, and stay so.
                 if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
-                    self.is_stuck.store(true, Ordering::Relaxed);
+                    self.discard();
                 }
                 store(CallError::Failed(error))
             }),
             Err(_elapsed) => {
-                self.is_stuck.store(true, Ordering::Relaxed);
+                self.discard();
                 Err(store(CallError::NoAnswer))
             }
         }
@@ -223,7 +224,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if *self.is_stuck.get_mut() {
+        if *self.is_discarded.get_mut() {
             // Closes the connection instead of returning it to the pool.
             drop(self.client.take().map(Object::take));
         }

@@ -111,7 +111,7 @@ async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop
                 continue;
             }
             warn!(journal = connections.place(), "lost the connection that reserves the journal");
-            if let Some(mut lost) = lease.take() {
+            if let Some(lost) = lease.take() {
                 lost.discard();
             }
         }
@@ -129,7 +129,7 @@ async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop
             Err(_unreachable) => {}
         }
     }
-    if let Some(mut lease) = lease {
+    if let Some(lease) = lease {
         lease.discard();
     }
 }

@@ -1,7 +1,5 @@
 //! Reads records, snapshots, commits and answers.
 
-use std::sync::atomic::Ordering;
-
 use shared::{
     edit::Commit,
     ids::{EditId, Epoch, Revision, WatchlistId},
@@ -77,7 +75,7 @@ pub(super) async fn open_snapshot(
 ) -> Result<Option<OpenSnapshot>, JournalError> {
     let lease = connections.lease(Use::Load).await?;
     // If the read is dropped, its connection is closed, and the transaction with it.
-    lease.is_stuck.store(true, Ordering::Relaxed);
+    lease.discard();
     lease.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let row = lease.query_one(NEWEST_WHOLE, &[&id.0]).await?;
     match row.and_then(|row| row.get::<_, Option<i64>>(0)) {
