@@ -207,7 +207,7 @@ impl Edits {
     }
 }
 
-/// Returns changes that remove a row only if nobody else has changed it since the state that is shown.
+/// Returns changes that remove a row only if no other client has changed it since the state that is shown.
 fn with_guarded_removals(replica: &Replica, watchlist: WatchlistId, changes: Vec<Change>) -> Vec<Change> {
     let as_of = replica.list(watchlist).and_then(|list| list.at()).map(|at| at.revision);
     let guarded = |change| match change {

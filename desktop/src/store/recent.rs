@@ -1,4 +1,4 @@
-//! What others have changed a moment ago: it is on the screen, but nobody has read it yet.
+//! Recent changes by others, which are on the screen, but which the person has had no time to read.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -39,7 +39,7 @@ impl Recent {
                     let (row, column, before) = (*row, column.clone(), before.clone());
                     self.cells.push_back(ChangedCell { at: now, row, column, before });
                 }
-                // Whoever has set a value knows it.
+                // A person knows the values that they set.
                 (Effect::Cell { row, column, .. }, Some(_)) => {
                     self.cells.retain(|cell| (cell.row, &cell.column) != (*row, column));
                 }

@@ -84,7 +84,7 @@ pub(in crate::grid) fn open(
     let last_place = cursor.row.and_then(|row| ListIndex::of(view.watchlist, row));
     let last_place = last_place.unwrap_or_else(|| ListIndex::end(view.watchlist));
     let column = storage.column.key.clone();
-    // Whoever opens the editor with a key reads the value in it.
+    // A person who opens the editor with a key reads the value in it.
     let seen = match cursor.row {
         Some(row) if typed_over => view.read_value(row, &column, value),
         _ => value,

@@ -1,5 +1,5 @@
-//! Clicks, keys and figures that follow at once on a change by others, which nobody can have read: they go to
-//! the rows that were there before.
+//! Clicks, keys and figures that follow a change by others so soon that the person cannot have read it: they
+//! go to the rows that were there before.
 
 use std::time::Duration;
 

@@ -166,7 +166,7 @@ async fn run(writer: Arc<Writer>, mut requests: mpsc::Receiver<Request>) {
         });
         if let Some(done) = closing {
             drop(slots.acquire_many(STATEMENTS.into()).await);
-            // Nobody may wait for it any more.
+            // The caller may have stopped waiting.
             done.send(()).ok();
             return;
         }
