@@ -6,7 +6,7 @@ mod messages;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use egui::{Id, Key, Modal, TextEdit, Ui};
+use egui::{Id, Key, Modal, PointerButton, TextEdit, Ui};
 use shared::{
     address::address,
     column::{ColumnKey, ColumnKind, check_title},
@@ -106,8 +106,16 @@ struct NewKind {
     chosen: usize,
     /// Comma-separated options of a choice column, as typed.
     options: String,
-    /// Whether the options field requests focus in the next frame.
-    focus_options: bool,
+}
+
+/// What the widgets of a new column's kind received.
+struct KindResponse {
+    /// Whether Enter in one of them confirms the dialog.
+    has_keys: bool,
+    /// Whether a kind was clicked.
+    is_clicked: bool,
+    /// The field with the options, if the kind has some.
+    options: Option<Id>,
 }
 
 impl NewKind {
@@ -123,31 +131,33 @@ impl NewKind {
         }
     }
 
-    /// Draws the kinds; returns whether one of its widgets has or just lost the focus.
-    fn show(&mut self, ui: &mut Ui) -> bool {
-        let mut has_keys = false;
+    fn is_valid(&self) -> bool {
+        self.kind().check(&Limits::default()).is_ok()
+    }
+
+    /// Draws the kinds, and the options of a choice.
+    fn show(&mut self, ui: &mut Ui) -> KindResponse {
+        let mut shown = KindResponse { has_keys: false, is_clicked: false, options: None };
         ui.horizontal_wrapped(|ui| {
             for (index, (name, _)) in new_column_kinds().iter().enumerate() {
                 let radio = ui.radio_value(&mut self.chosen, index, *name);
-                has_keys |= radio.has_focus();
-                self.focus_options |= radio.changed();
+                shown.has_keys |= radio.has_focus();
+                shown.is_clicked |= radio.clicked_by(PointerButton::Primary);
             }
         });
         if let ColumnKind::Choice(options) = self.kind() {
             let field = TextEdit::singleline(&mut self.options).hint_text("buy, hold, sell");
             let response = ui.add(field.desired_width(f32::INFINITY).margin(6.0));
-            has_keys |= response.lost_focus();
+            shown.has_keys |= response.lost_focus();
+            shown.options = Some(response.id);
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Options"));
-            if std::mem::take(&mut self.focus_options) {
-                response.request_focus();
-            }
             if let Err(error) = ColumnKind::Choice(options).check(&Limits::default())
                 && !self.options.is_empty()
             {
                 ui.colored_label(ui.visuals().error_fg_color, sentence(&error.message));
             }
         }
-        has_keys
+        shown
     }
 }
 
@@ -271,11 +281,11 @@ impl Dialog {
         let (hint, done) = self.kind.texts();
         let error = self.title_error();
         let is_kind_valid = match &self.kind {
-            Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
+            Kind::AddColumn(_, _, kind) => kind.is_valid(),
             _ => true,
         };
-        let is_ready =
-            is_kind_valid && error.is_none() && !self.text.trim().is_empty() && !self.is_transferring;
+        let is_text_valid = error.is_none() && !self.text.trim().is_empty();
+        let is_ready = is_kind_valid && is_text_valid && !self.is_transferring;
         let mut confirmed = false;
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -306,21 +316,32 @@ impl Dialog {
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error);
                 }
-                let has_kind_focus = match &mut self.kind {
+                let mut options = None;
+                let mut is_clicked = false;
+                let has_keys = match &mut self.kind {
                     Kind::Connect(joined) => {
                         let chosen = show_joined(ui, joined);
                         confirmed = chosen.is_some();
                         self.text = chosen.unwrap_or_else(|| std::mem::take(&mut self.text));
                         false
                     }
-                    Kind::AddColumn(_, _, kind) => kind.show(ui),
+                    Kind::AddColumn(_, _, kind) => {
+                        let shown = kind.show(ui);
+                        options = shown.options.filter(|_| is_text_valid && !kind.is_valid());
+                        is_clicked = shown.is_clicked;
+                        shown.has_keys
+                    }
                     Kind::Export { only_shown, replaced } => show_extent(ui, only_shown, replaced.is_some()),
                     _ => false,
                 };
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
-                // A click on a kind leaves nothing focused; Enter then confirms the dialog, too.
-                let has_no_focus = ui.memory(|memory| memory.focused().is_none());
-                confirmed |= enter && (field.lost_focus() || has_kind_focus || has_no_focus);
+                confirmed |= enter && (field.lost_focus() || has_keys);
+                // Enter and a click take the focus from a field. It goes to the one that still needs a text.
+                let is_pressed = ui.input(|input| input.pointer.any_pressed());
+                let is_lost = ui.memory(|memory| memory.focused().is_none()) && (enter || is_pressed);
+                if is_lost || is_clicked {
+                    ui.memory_mut(|memory| memory.request_focus(options.unwrap_or(field.id)));
+                }
                 ui.horizontal(|ui| {
                     self.show_browse(ui);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

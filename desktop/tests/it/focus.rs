@@ -8,7 +8,10 @@ use desktop::{
     theme::ThemeChoice,
 };
 use egui::{Event, Key, Modifiers, vec2};
-use shared::{column::ColumnKey, edit::Change};
+use shared::{
+    column::{ColumnKey, ColumnKind},
+    edit::Change,
+};
 
 use crate::{
     headless::Headless,
@@ -438,5 +441,30 @@ fn tab_from_the_last_button_of_the_bar_leads_back_to_the_same_cell() {
     headless.tab_to("Settings");
     headless.key(Modifiers::NONE, Key::Tab);
     assert_eq!((headless.focused(), headless.window.grid.selection.cursor.clone()), (cell, cursor));
+    headless.stop();
+}
+
+#[test]
+fn a_dialog_moves_the_focus_to_the_field_that_still_needs_a_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    let list = headless.window.list().unwrap();
+    headless.execute(Command::OpenDialog(DialogKind::AddColumn(list, "price".into())));
+    (0..3).for_each(|_| headless.frame(Vec::new()));
+    headless.click("Choice");
+    headless.enter("Rating");
+    assert_eq!(headless.focused().as_deref(), Some("Options"), "the title is there");
+    headless.click("Number");
+    assert_eq!(headless.focused().as_deref(), Some("Title"), "a number has no options");
+    headless.click("Choice");
+    assert_eq!(headless.focused().as_deref(), Some("Options"));
+    headless.enter("buy, hold");
+    headless.settle();
+    let column = headless.shown().unwrap().columns().iter().find(|column| &*column.column.title == "Rating");
+    assert_eq!(
+        column.map(|column| &column.column.kind),
+        Some(&ColumnKind::Choice(["buy".into(), "hold".into()].into()))
+    );
     headless.stop();
 }
