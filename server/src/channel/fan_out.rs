@@ -164,7 +164,9 @@ impl FanOut {
         let at = at.filter(|at| at.epoch == head.epoch && at.revision <= head.revision);
         let Some(at) = at else { return self.send_snapshot(subscriber, None) };
         match self.is_worth_resuming(at.revision) {
-            Some(true) => self.resume(subscriber, at.revision),
+            Some(true) => {
+                self.resume(subscriber, at.revision);
+            }
             Some(false) => self.send_snapshot(subscriber, Some(at.revision)),
             None => {
                 self.reads.waiting.insert(subscriber.connection);
@@ -215,8 +217,10 @@ impl FanOut {
             return;
         }
         commits.truncate(fitting_count(&commits));
-        if let Some(subscriber) = self.subscribers.remove_resuming(connection) {
-            self.resume(subscriber, Revision(commits[0].revision.0 - 1));
+        if let Some(subscriber) = self.subscribers.remove_resuming(connection)
+            && !self.resume(subscriber, Revision(commits[0].revision.0 - 1))
+        {
+            return;
         }
         if let Need::Journal(from) = self.subscribers.catch_up_from(connection, &commits) {
             self.start_read(connection, from, None);
@@ -285,18 +289,21 @@ impl FanOut {
         Some(log.bytes_since(from)? <= whole || log.conflated_bytes_since(from)? <= whole)
     }
 
-    fn resume(&mut self, subscriber: Subscriber, from: Revision) {
+    /// Continues a connection from the revision that it has. Returns false if it is sent a snapshot instead:
+    /// more is queued for it than fits.
+    fn resume(&mut self, subscriber: Subscriber, from: Revision) -> bool {
         let At { epoch, revision } = self.state.at;
         let role = Some(subscriber.role);
         let resumed = Resumed { watchlist: self.watchlist, epoch, revision, role };
         let frame = subscriber.dialect.encode(&ServerMessage::Resumed(resumed));
-        if subscriber.outbox.push(Outgoing::Frame(frame)) {
+        let is_resumed = subscriber.outbox.push(Outgoing::Frame(frame));
+        if is_resumed {
             self.subscribe_from(subscriber, from);
         } else {
-            // More is queued for this connection than fits: it gets a snapshot in its turn, which may be of the
-            // revision that it has.
+            // The snapshot may be of the revision that the connection has.
             self.send_snapshot(subscriber, from.0.checked_sub(1).map(Revision));
         }
+        is_resumed
     }
 
     /// Adds a subscriber that has the revision `sent` once its queue is written.

@@ -178,14 +178,25 @@ async fn a_snapshot_is_shared_until_the_commits_since_are_larger_than_another() 
 
 #[tokio::test]
 async fn connections_that_cannot_be_told_to_resume_share_a_snapshot() {
-    let mut fan_out = fan_out(4);
-    let _held = subscribe_with_snapshot(&mut fan_out, 1, 4);
-    for number in 2..5 {
-        let (subscriber, _queue) = connection(number);
-        let (full, _cancel) = QueuedSnapshot::new(snapshot(1));
-        assert!(subscriber.outbox.push_always(Outgoing::Snapshot(full)));
-        fan_out.subscribe(subscriber, Some(at(4)));
-        assert_eq!(fan_out.next_job(), None);
+    // The commits after 8 are in memory. One of 3 MiB does not fit there.
+    for (from, older) in [(10, &[][..]), (9, &[]), (4, &[10, 10, 10, 10]), (4, &[3 << 20, 10, 10, 10])] {
+        let mut fan_out = fan_out(8);
+        fan_out.publish(published(10, (9..=10).map(|revision| commit(revision, revision, 10)).collect()));
+        let _held = subscribe_with_snapshot(&mut fan_out, 1, 10);
+        for number in 2..5 {
+            let (subscriber, mut queue) = connection(number);
+            let (full, _cancel) = QueuedSnapshot::new(snapshot(1));
+            assert!(subscriber.outbox.push_always(Outgoing::Snapshot(full)));
+            fan_out.subscribe(subscriber, Some(at(from)));
+            if let Some(job) = fan_out.next_job() {
+                assert!(matches!(job, Job::Read(_)) && !older.is_empty(), "{job:?}");
+                let sizes = older.iter().chain(&[10, 10]);
+                let commits = (5..=10).zip(sizes).map(|(revision, size)| commit(revision, revision, *size));
+                fan_out.commits_read(Ok(Some(commits.collect())));
+                assert_eq!(fan_out.next_job(), None, "nothing more is read");
+            }
+            assert_eq!(written(&mut fan_out, &mut queue), ["snapshot", "snapshot"], "from {from}");
+        }
     }
 }
 
