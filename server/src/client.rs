@@ -68,6 +68,14 @@ pub enum ClientError {
         /// The reason that the server gives.
         message: String,
     },
+    /// An import has failed, and what it has created could not be deleted again.
+    #[error("the watchlist {watchlist} has only some of the rows, and could not be deleted")]
+    Incomplete {
+        /// The watchlist.
+        watchlist: WatchlistId,
+        /// Why the import has failed.
+        source: Box<Self>,
+    },
     /// The answer is not one of an Afterglow server.
     #[error("the server at {base} does not answer as an Afterglow server: {message}")]
     UnexpectedAnswer {
@@ -220,11 +228,10 @@ impl Client {
     /// See [`ClientError`]. A watchlist that could not be filled is deleted again.
     pub fn import(&self, name: &str, table: &Table) -> Result<WatchlistId, ClientError> {
         let id = self.create(name, &table.columns)?;
-        if let Err(error) = self.fill(id, table) {
-            // The import has failed, whether or not the rest of it can be removed.
-            drop(self.delete(id));
-            return Err(error);
-        }
+        self.fill(id, table).map_err(|error| match self.delete(id) {
+            Ok(()) => error,
+            Err(_) => ClientError::Incomplete { watchlist: id, source: Box::new(error) },
+        })?;
         Ok(id)
     }
 

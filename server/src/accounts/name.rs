@@ -9,6 +9,8 @@ use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 const MAX_CHARACTERS: usize = 64;
 /// Punctuation that a name may contain, besides letters and digits.
 const PUNCTUATION: &str = "-_.@' ";
+/// Names that would be taken for those who have no account of their own.
+const RESERVED: [&str; 2] = ["everyone", "local"];
 
 /// The name of an account, in the form in which others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub(super) enum InvalidName {
     /// It mixes scripts, such as Latin and Cyrillic letters.
     #[error("the name {0:?} mixes letters of different scripts")]
     MixedScripts(String),
+    /// It would be taken for those who have no account of their own.
+    #[error("the name {0:?} is reserved")]
+    Reserved(String),
 }
 
 impl AccountName {
@@ -58,6 +63,9 @@ impl AccountName {
         }
         if !name.is_single_script() {
             return Err(InvalidName::MixedScripts(name));
+        }
+        if RESERVED.iter().any(|reserved| look_alike(reserved, &name)) {
+            return Err(InvalidName::Reserved(name));
         }
         Ok(Self { key: key_of(&name), name: name.into() })
     }
@@ -113,6 +121,9 @@ mod tests {
         assert!(read("a\u{202e}nn").is_err_and(|error| error.to_string().contains("U+202E")));
         let mixed = "\u{430}nn";
         assert_eq!(read(mixed), Err(InvalidName::MixedScripts(mixed.to_owned())));
+        for reserved in ["everyone", " Everyone ", "local", "Iocal"] {
+            assert!(matches!(read(reserved), Err(InvalidName::Reserved(_))), "{reserved}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
     http::StatusCode,
 };
@@ -70,6 +70,7 @@ impl FromRequest<HttpContext> for SmallBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &HttpContext) -> Result<Self, Problem> {
+        check_declared(&request, SMALL_BYTES)?;
         let read = timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), SMALL_BYTES)).await;
         let read = read.map_err(|_elapsed| Problem::body_timeout(BODY_TIMEOUT))?;
         read.map(Self).map_err(|_too_large_or_lost| Problem::too_large(SMALL_BYTES))
@@ -80,20 +81,28 @@ impl FromRequest<HttpContext> for RequestBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, context: &HttpContext) -> Result<Self, Problem> {
+        let limit = context.session.settings.limits.message_bytes;
+        check_declared(&request, limit)?;
         let budget = request.extensions().get::<Arc<Budget>>().cloned();
         let permit = budget.expect("authentication adds the caller's budget").body().await?;
         let read = timeout(BODY_TIMEOUT, Bytes::from_request(request, context)).await;
         let bytes =
             read.map_err(|_elapsed| Problem::body_timeout(BODY_TIMEOUT))?.map_err(|error| {
                 match error.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => {
-                        Problem::too_large(context.session.settings.limits.message_bytes)
-                    }
+                    StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(limit),
                     _ => Problem::bad_message(error.body_text()),
                 }
             })?;
         Ok(Self { bytes, _permit: permit })
     }
+}
+
+/// Checks the size that a request declares, so that a body that is too large is not waited for.
+fn check_declared(request: &Request, limit: usize) -> Result<(), Problem> {
+    if request.body().size_hint().lower() > limit as u64 {
+        return Err(Problem::too_large(limit));
+    }
+    Ok(())
 }
 
 /// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in

@@ -60,6 +60,23 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_declared_too_large_is_not_waited_for() {
+    let server = TestServer::start().await;
+    let bearer = server.bearer();
+    let size = Settings::default().limits.message_bytes + 1;
+    for (path, bytes) in [("/api/v1/watchlists", size), ("/api/v1/session", 1 << 20)] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\n\
+             Content-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n"
+        );
+        let mut stream = connect(&server).await;
+        let answer = tokio::time::timeout(Duration::from_secs(5), request(&mut stream, &head)).await;
+        let answer = answer.expect("an answer before the body");
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn half_requests_do_not_delay_the_end_of_the_server() {
     let server = TestServer::start().await;
     let bearer = server.bearer();
