@@ -6,6 +6,7 @@
 mod accounts;
 mod answering;
 mod appending;
+mod behind_nginx;
 mod checking;
 mod command_line;
 #[cfg(unix)]
