@@ -1,5 +1,6 @@
 //! What is typed into a cell: parsing it, and formatting a value so that it parses back.
 
+use jiff::civil::Time;
 use rust_decimal::Decimal;
 use shared::{
     column::ColumnKind,
@@ -22,16 +23,37 @@ pub(super) fn read_typed(
     if *kind != ColumnKind::Time || text_only.is_empty() {
         return kind.parse_typed(text, current, view.separators);
     }
-    let today = || {
-        text_only
-            .parse::<jiff::civil::Time>()
-            .ok()
-            .map(|time| view.today.at(time.hour(), time.minute(), time.second(), 0))
+    let local = || {
+        let (date, time) = match text_only.split_once(' ') {
+            Some((date, time)) if date.contains('-') => (date.parse().ok()?, time.trim_start()),
+            _ => (view.today, text_only),
+        };
+        Some(time_of_day(time)?.on(date.year(), date.month(), date.day()))
     };
     let moment = parse_timestamp(text_only, view.zone)
-        .or_else(|| Some(today()?.to_zoned(view.zone.clone()).ok()?.timestamp()))
+        .or_else(|| Some(local()?.to_zoned(view.zone.clone()).ok()?.timestamp()))
         .ok_or_else(|| format!("{text_only:?} is not a time. Use 14:30, 2026-11-22 or 2026-11-22 14:30"))?;
     Ok(Value::Time(Timestamp::from_millis(moment.as_millisecond())))
+}
+
+/// Reads a time of day, such as `14:30`, `9:30`, `3pm` or `3:15 pm`.
+fn time_of_day(text: &str) -> Option<Time> {
+    let lower = text.to_ascii_lowercase();
+    let half = |suffix: &str, from: i8| lower.strip_suffix(suffix).map(|rest| (rest.trim_end(), Some(from)));
+    let (digits, half_day) = half("am", 0).or_else(|| half("pm", 12)).unwrap_or((&lower, None));
+    let parts: Vec<i8> = digits.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let (hour, minute, second) = match (parts.as_slice(), half_day) {
+        (&[hour], Some(_)) => (hour, 0, 0),
+        (&[hour, minute], _) => (hour, minute, 0),
+        (&[hour, minute, second], _) => (hour, minute, second),
+        _ => return None,
+    };
+    let hour = match half_day {
+        Some(from) if (1..=12).contains(&hour) => hour % 12 + from,
+        Some(_) => return None,
+        None => hour,
+    };
+    Time::new(hour, minute, second, 0).ok()
 }
 
 /// What a typed number means, where that is not what it looks like.
@@ -98,6 +120,25 @@ pub(super) fn stepped_number(value: &Value, kind: &ColumnKind, up: bool) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_day_is_read_with_and_without_half_days() {
+        for (text, time) in [
+            ("14:30", "14:30:00"),
+            ("9:05", "09:05:00"),
+            ("09:05:07", "09:05:07"),
+            ("3pm", "15:00:00"),
+            ("3:15 PM", "15:15:00"),
+            ("12am", "00:00:00"),
+            ("12:30 pm", "12:30:00"),
+            ("11:59:59am", "11:59:59"),
+        ] {
+            assert_eq!(time_of_day(text).map(|time| time.to_string()).as_deref(), Some(time), "{text}");
+        }
+        for text in ["", "3", "pm", "13pm", "0am", "24:00", "9:60", "9:5:3:1", "-1:00", "noon", "3 p.m"] {
+            assert_eq!(time_of_day(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_number_that_is_not_what_it_looks_like_has_a_meaning() {

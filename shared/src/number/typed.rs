@@ -264,6 +264,8 @@ fn ungroup(text: &str, separators: Separators) -> Option<(String, bool)> {
         other != separators.group && text.matches(other).count() == 1 && !text.contains(separators.decimal);
     let decimal = if is_decimal { other } else { separators.decimal };
     let (whole, fraction) = match text.split_once(decimal) {
+        // A typist stops after the separator: `7701.` is 7701.
+        Some((whole, "")) => (whole, None),
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (text, None),
     };
@@ -339,6 +341,8 @@ mod tests {
             ("007", "7"),
             ("-0", "0"),
             ("-0.00", "0.00"),
+            ("7701.", "7701"),
+            ("1,234.", "1234"),
         ] {
             assert_eq!(typed(text, Separators::ENGLISH).as_deref(), Some(number), "{text}");
         }

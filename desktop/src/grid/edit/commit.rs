@@ -99,6 +99,7 @@ pub(in crate::grid) fn open(
         typed_over,
         is_signed: typed_over && is_signed(view.watchlist, storage),
         problem: None,
+        is_asked_again: false,
         refused: None,
         refused_at: view.now,
         opening: Some(opening),
@@ -269,7 +270,16 @@ fn try_commit(
         return insert_typed_row(editor, &value, removed, editor.last_row.place, selection, frame).map(Some);
     }
     let current = view.watchlist.cell(row, &editor.column);
-    let is_asked = editor.problem == Some(Problem::Changed(current.clone()));
+    let is_asked = match &editor.problem {
+        // A cell that changes all the time is overwritten by the second answer, unless the number is relative
+        // to the value in the question.
+        Some(Problem::Changed(asked)) => {
+            let is_absolute =
+                || read_typed(&entry.column.kind, &editor.text, None, view) == Ok(value.clone());
+            *asked == current || editor.is_asked_again && is_absolute()
+        }
+        _ => false,
+    };
     if current != editor.seen && current != value && !is_asked {
         return Err(Problem::Changed(current));
     }

@@ -90,6 +90,8 @@ pub struct Editor {
     pub(super) is_signed: bool,
     /// Why the last commit failed.
     pub(super) problem: Option<Problem>,
+    /// Whether the question was answered, and asked again because the cell had changed once more.
+    pub(super) is_asked_again: bool,
     /// The refused text, until the person corrects it with other keys than those that replace it.
     pub(super) refused: Option<String>,
     /// When the last commit failed, on the clock of the grid.
@@ -121,6 +123,8 @@ impl Editor {
     /// corrects it: of several refused texts, the first one is for this cell.
     pub(super) fn refuse(&mut self, problem: Problem, now: Duration) {
         self.refused.get_or_insert_with(|| self.text.clone());
+        let is_changed = |problem: &Problem| matches!(problem, Problem::Changed(_));
+        self.is_asked_again = is_changed(&problem) && self.problem.as_ref().is_some_and(is_changed);
         self.problem = Some(problem);
         self.refused_at = now;
     }

@@ -138,6 +138,28 @@ fn a_second_change_asks_for_confirmation_again() {
     assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
 }
 
+#[test]
+fn a_cell_that_changes_all_the_time_is_overwritten_by_the_second_answer() {
+    for (text, sent) in [("21", Some("21.00")), ("+1", None)] {
+        let mut harness = three_rows();
+        harness.go(1, PRICE);
+        harness.text(text);
+        let before = harness.app().edits.len();
+        for price in 30..33 {
+            let price = Literal::from(price.to_string().as_str());
+            harness.others(&[Change::set(row(2), &"price".into(), price)]);
+            assert_eq!(harness.app().edits.len(), before, "{text}");
+            harness.key(Key::Enter);
+        }
+        assert_eq!(
+            harness.editor().is_none(),
+            sent.is_some(),
+            "{text}: a change of an unread value is asked about"
+        );
+        assert_eq!(harness.cell("Price of BBB"), sent.unwrap_or("32.00"), "{text}");
+    }
+}
+
 /// A person who types on has not read the question.
 #[test]
 fn typing_on_withdraws_the_question_whether_to_overwrite() {
