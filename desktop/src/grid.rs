@@ -204,8 +204,12 @@ impl GridState {
         let before = self.arranger.applied();
         let is_same = spec == *self.arranger.spec();
         let wait = self.arranger.update(view.watchlist, &request, view.now, waker(ui));
-        if self.arranger.applied() != before && is_same {
-            self.seen.sorted_again();
+        if self.arranger.applied() != before {
+            if is_same {
+                self.seen.sorted_again();
+            } else {
+                self.selection.blocks.forget_sequence();
+            }
         }
         if self.arranger.applied() != before && !self.editing.is_open() {
             // The view does not follow the row under the pointer into the new order.

@@ -42,13 +42,25 @@ pub struct Block {
     pub rows: Span<RowId>,
     /// The columns.
     pub columns: Span<ColumnKey>,
+    /// The rows in the order in which the person has seen them, unless all are selected.
+    sequence: Arc<[RowId]>,
 }
 
 impl Block {
+    fn new(anchor: Cursor, end: Cursor, rows: Vec<RowId>, columns: Span<ColumnKey>) -> Self {
+        let sequence = Arc::from(rows.as_slice());
+        Self { anchor, end, rows: rows.into_iter().collect(), columns, sequence }
+    }
+
+    /// Creates a block of all shown rows.
+    fn of_all_rows(anchor: Cursor, end: Cursor, columns: Span<ColumnKey>) -> Self {
+        Self { anchor, end, rows: Span::All, columns, sequence: Arc::default() }
+    }
+
     /// Creates a block of one cell.
     pub fn single(cell: Cursor) -> Self {
         let (rows, columns) = (cell.row.into_iter().collect(), [cell.column.clone()].into_iter().collect());
-        Self { anchor: cell.clone(), end: cell, rows, columns }
+        Self::new(cell.clone(), cell, rows, columns)
     }
 
     /// Whether the block contains a cell.
@@ -116,8 +128,8 @@ impl Blocks {
 
     /// Selects the whole rows between two. `keep_others` keeps the existing blocks.
     pub fn select_rows(&mut self, anchor: Cursor, end: Cursor, keep_others: bool, shown: &impl DisplayOrder) {
-        let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
-        self.push_block(Block { anchor, end, rows, columns: Span::All }, keep_others);
+        let rows = shown.rows_between(anchor.row, end.row);
+        self.push_block(Block::new(anchor, end, rows, Span::All), keep_others);
     }
 
     /// Selects the whole columns between two. `keep_others` keeps the existing blocks.
@@ -129,20 +141,19 @@ impl Blocks {
         shown: &impl DisplayOrder,
     ) {
         let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
-        self.push_block(Block { anchor, end, rows: Span::All, columns }, keep_others);
+        self.push_block(Block::of_all_rows(anchor, end, columns), keep_others);
     }
 
     /// Selects all cells.
     pub fn select_all(&mut self, cursor: Cursor) {
         self.version += 1;
-        let all = Block { anchor: cursor.clone(), end: cursor, rows: Span::All, columns: Span::All };
+        let all = Block::of_all_rows(cursor.clone(), cursor, Span::All);
         self.blocks = Arc::new(vec![all]);
     }
 
     /// Selects a block of these rows and columns.
     pub fn select_block(&mut self, anchor: Cursor, end: Cursor, rows: Vec<RowId>, columns: Vec<ColumnKey>) {
-        let (rows, columns) = (rows.into_iter().collect(), columns.into_iter().collect());
-        self.push_block(Block { anchor, end, rows, columns }, false);
+        self.push_block(Block::new(anchor, end, rows, columns.into_iter().collect()), false);
     }
 
     fn push_block(&mut self, block: Block, keep_others: bool) {
@@ -151,6 +162,21 @@ impl Blocks {
             self.blocks = Arc::default();
         }
         Arc::make_mut(&mut self.blocks).push(block);
+    }
+
+    /// Returns the rows in the order in which the person has seen them, if one block of some rows is selected.
+    pub fn sequence(&self) -> Option<&[RowId]> {
+        match &**self.blocks {
+            [block] if !block.sequence.is_empty() => Some(&block.sequence),
+            _ => None,
+        }
+    }
+
+    /// Forgets the order in which the rows were seen: the person has chosen another one.
+    pub fn forget_sequence(&mut self) {
+        if self.sequence().is_some() {
+            Arc::make_mut(&mut self.blocks).iter_mut().for_each(|block| block.sequence = Arc::default());
+        }
     }
 
     /// Whether any block contains a cell.
@@ -191,7 +217,7 @@ impl Blocks {
 }
 
 fn block_between(anchor: Cursor, end: Cursor, shown: &impl DisplayOrder) -> Block {
-    let rows = shown.rows_between(anchor.row, end.row).into_iter().collect();
+    let rows = shown.rows_between(anchor.row, end.row);
     let columns = shown.columns_between(&anchor.column, &end.column).into_iter().collect();
-    Block { anchor, end, rows, columns }
+    Block::new(anchor, end, rows, columns)
 }

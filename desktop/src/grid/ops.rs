@@ -51,7 +51,7 @@ pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridComm
 /// Copies the first selected row's cells into the selected rows below. If one row is selected, copies the row
 /// above.
 pub(super) fn fill_down(selection: &Selection, frame: &Frame<'_>) -> Vec<Command> {
-    let rows = selection.rows(frame.table);
+    let rows = selection.rows_as_selected(frame.table);
     let columns = selection.columns(frame.table);
     let (source, targets) = match rows.as_slice() {
         [only] => {

@@ -29,6 +29,8 @@ use crate::{
 
 /// Why nothing is pasted.
 const JUST_GONE: &str = "A row or column here was just removed, or hidden by a filter. Paste again.";
+/// Why nothing is pasted.
+const SCATTERED: &str = "The selected rows were sorted apart, and more is pasted than is selected. Select one cell and paste again.";
 /// Maximum number of invalid cells that the confirmation lists.
 const MAX_LISTED: usize = 8;
 /// Maximum number of characters shown of each.
@@ -95,6 +97,11 @@ pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) ->
     if let Some(why) = gone_target(selection, frame.table, cells.len()) {
         return vec![Command::notify(why)];
     }
+    let scattered = selection.scattered_rows(frame.table);
+    let count = |rows: Vec<RowId>| rows.into_iter().filter(|row| !is_section(*row, frame)).count();
+    if scattered.is_some_and(|rows| count(rows) < cells.len()) {
+        return vec![Command::notify(SCATTERED)];
+    }
     let plan = match cells.as_slice() {
         [] => return Vec::new(),
         [row] if row.len() == 1 && !selection.blocks.is_single() => plan_one(selection, frame, &row[0]),
@@ -134,7 +141,14 @@ fn plan_one(selection: &Selection, frame: &Frame<'_>, text: &str) -> Option<Plan
 fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) -> Option<Plan> {
     let table = frame.table;
     let cursor = selection.cursor.as_ref()?;
+    // Others may have sorted the rows apart since they were selected.
+    let scattered = selection.scattered_rows(table);
+    let row_at = |place: usize| match &scattered {
+        Some(rows) => rows.get(place).copied(),
+        None => table.id_at(place),
+    };
     let first_row = match selection.rows(table).first() {
+        _ if scattered.is_some() => 0,
         Some(row) => table.index_of(*row)?,
         None => cursor.row.map_or(Some(table.len()), |row| table.index_of(row))?,
     };
@@ -150,8 +164,7 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
         // As when they are typed one below the other, figures pass over the titles of sections. What was
         // copied from this list has an empty line for a title.
         let is_blank = texts.iter().all(|text| text.trim().is_empty());
-        while first_column > 0 && !is_blank && table.row_at(next_row).is_some_and(|row| table.is_section(row))
-        {
+        while first_column > 0 && !is_blank && row_at(next_row).is_some_and(|row| is_section(row, frame)) {
             next_row += 1;
         }
         let at = next_row;
@@ -159,12 +172,14 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
         plan.beyond += texts.len().saturating_sub(columns.len());
         let own = columns.iter().take(texts.len()).map(|column| column.key().clone());
         plan.columns.extend(own.skip(plan.columns.len()));
-        match table.id_at(at) {
+        match row_at(at) {
             Some(row) => {
                 plan.rows.push(row);
                 let cells = texts.iter().zip(columns);
                 cells.for_each(|(text, column)| plan.plan_cell(row, column, text, frame));
             }
+            // Not more is pasted than is selected.
+            None if scattered.is_some() => {}
             None => {
                 let mut cells = BTreeMap::new();
                 for (text, column) in texts.iter().zip(columns) {

@@ -319,7 +319,7 @@ impl Selection {
         if self.blocks.is_single() || !self.blocks.contains(row, &column) {
             return false;
         }
-        let rows = self.rows(table);
+        let rows = self.rows_as_selected(table);
         let columns: Vec<ColumnKey> =
             self.columns(table).into_iter().map(|column| column.key().clone()).collect();
         let place = rows
@@ -407,6 +407,25 @@ impl Selection {
         }
         let selected = (0..table.len()).filter_map(|index| table.id_at(index));
         selected.filter(|row| self.blocks.has_row(*row)).collect()
+    }
+
+    /// Returns the selected rows in the order in which they were selected: those that others change may have
+    /// been sorted again since.
+    pub(super) fn rows_as_selected(&self, table: &Table<'_>) -> Vec<RowId> {
+        match self.blocks.sequence() {
+            Some(rows) => rows.iter().copied().filter(|row| table.index_of(*row).is_some()).collect(),
+            None => self.rows(table),
+        }
+    }
+
+    /// Returns the selected rows in the order in which they were selected, if they are no longer one below the
+    /// other.
+    pub(super) fn scattered_rows(&self, table: &Table<'_>) -> Option<Vec<RowId>> {
+        self.blocks.sequence()?;
+        let rows = self.rows_as_selected(table);
+        let places: Vec<Option<usize>> = rows.iter().map(|row| table.index_of(*row)).collect();
+        let is_below = |pair: &[Option<usize>]| pair[1] == pair[0].map(|above| above + 1);
+        (!places.windows(2).all(is_below)).then_some(rows)
     }
 
     /// Returns the selected columns in display order, or the cursor's column if there is no selection.

@@ -9,7 +9,7 @@ use shared::{
     value::Literal,
 };
 
-use super::desk::{harness, painted_texts, row, three_rows};
+use super::desk::{GridHarness, harness, painted_texts, row, three_rows};
 
 const PRICE: usize = 2;
 
@@ -526,4 +526,61 @@ fn find_looks_for_whole_cells_after_an_equals_sign() {
     harness.0.get_by_label("1 match");
     harness.keys(Modifiers::ALT, Key::F);
     assert_eq!(harness.symbols(), ["T"]);
+}
+
+/// Selects three prices in a list that is sorted by them, and lets others change the first.
+fn sorted_apart() -> GridHarness {
+    let mut harness =
+        harness(&[("A", "1", "a"), ("B", "2", ""), ("C", "3", ""), ("D", "4", ""), ("E", "5", "")]);
+    harness.app().grid.config.sort_by(&"price".into(), false);
+    harness.frames();
+    harness.node("Note of A").click();
+    harness.frames();
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.0.run_steps(600);
+    harness.others(&[Change::set(row(1), &"price".into(), Literal::from("4.5"))]);
+    harness.0.run_steps(200);
+    assert_eq!(harness.symbols(), ["B", "C", "D", "A", "E"]);
+    harness
+}
+
+#[test]
+fn a_paste_goes_to_the_selected_rows_after_others_have_sorted_them_apart() {
+    let notes = |harness: &GridHarness| {
+        ["A", "B", "C", "D", "E"].map(|name| harness.cell(&format!("Note of {name}")))
+    };
+    let mut harness = sorted_apart();
+    harness.paste("1\n2\n3\n");
+    assert_eq!(notes(&harness), ["1", "2", "3", "", ""]);
+    let mut harness = sorted_apart();
+    harness.paste("1\n2\n");
+    assert_eq!(notes(&harness), ["1", "2", "", "", ""]);
+    let mut harness = sorted_apart();
+    harness.paste("1\n2\n3\n4\n");
+    assert_eq!(notes(&harness), ["a", "", "", "", ""], "more than is selected");
+    harness.keys(Modifiers::COMMAND, Key::D);
+    assert_eq!(notes(&harness), ["a", "a", "a", "", ""], "the first selected value fills the others");
+    // The person sorts, and goes on with the order that they see.
+    let mut harness = sorted_apart();
+    harness.app().grid.config.sort_by(&"symbol".into(), false);
+    harness.frames();
+    harness.app().grid.config.sort_by(&"symbol".into(), true);
+    harness.0.run_steps(200);
+    assert_eq!(harness.symbols(), ["E", "D", "C", "B", "A"]);
+    harness.paste("1\n2\n3\n");
+    assert_eq!(notes(&harness), ["3", "2", "1", "", ""]);
+}
+
+#[test]
+fn a_paste_goes_to_the_selected_rows_and_not_to_one_that_others_have_inserted_between_them() {
+    let mut harness = harness(&[("A", "1", ""), ("B", "2", ""), ("C", "3", "")]);
+    harness.node("Note of A").click();
+    harness.frames();
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    let insertion = harness.insertion_at(1, "X");
+    harness.others(&[insertion]);
+    harness.0.run_steps(600);
+    harness.paste("1\n2\n");
+    assert_eq!(["A", "X", "B", "C"].map(|name| harness.cell(&format!("Note of {name}"))), ["1", "", "2", ""]);
 }
