@@ -20,6 +20,7 @@ use crate::{
     args::Args,
     destination::Destination,
     host::{Host, RemoteServer},
+    key_order::KeyOrder,
     less_motion::ReducedMotion,
     net::Net,
     region::Region,
@@ -254,6 +255,7 @@ impl App {
         ctx: &Context,
     ) -> anyhow::Result<Self> {
         theme::install(ctx);
+        KeyOrder::install(ctx);
         theme::set_preference(ctx, workspace.theme);
         theme::set_palette(ctx, workspace.colour_blind);
         ctx.set_zoom_factor(settings::clamp_zoom(workspace.zoom));

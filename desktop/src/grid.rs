@@ -521,7 +521,8 @@ impl GridState {
             ui.request_repaint();
         }
         let (config, selection) = (&self.config, &self.selection);
-        if let Some(wait) = self.sums.update(selection, config, frame.table, frame.view.now, waker(ui)) {
+        let shown = (frame.table, self.arranger.applied());
+        if let Some(wait) = self.sums.update(selection, config, shown, frame.view.now, waker(ui)) {
             ui.request_repaint_after(wait);
         }
     }

@@ -11,6 +11,7 @@ pub mod focus;
 pub mod follow;
 pub mod grid;
 pub mod host;
+pub mod key_order;
 pub mod less_motion;
 pub mod net;
 pub mod panels;

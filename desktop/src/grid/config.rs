@@ -112,6 +112,29 @@ impl GridConfig {
         self.order = order;
     }
 
+    /// Says which columns sort or filter the rows although they are hidden.
+    pub fn hidden_effect(&self, watchlist: &Watchlist) -> Option<String> {
+        let is_filtered = |key: &ColumnKey| {
+            self.has_filters && self.filters.get(key).is_some_and(|filter| !filter.trim().is_empty())
+        };
+        let is_sorted = |key: &ColumnKey| self.sort.iter().any(|sort| sort.column == *key);
+        let effects: Vec<String> = self
+            .hidden
+            .iter()
+            .filter_map(|key| {
+                let verb = match (is_filtered(key), is_sorted(key)) {
+                    (true, true) => "Filtered and sorted",
+                    (true, false) => "Filtered",
+                    (false, true) => "Sorted",
+                    (false, false) => return None,
+                };
+                let title = &watchlist.columns().visible_column(key).ok()?.column.title;
+                Some(format!("{verb} by the hidden column {title}."))
+            })
+            .collect();
+        (!effects.is_empty()).then(|| effects.join(" "))
+    }
+
     /// Returns the sort keys whose columns still exist.
     pub fn sort_of(&self, watchlist: &Watchlist) -> Vec<SortKey> {
         let exists = |key: &&SortKey| watchlist.columns().visible_column(&key.column).is_ok();

@@ -7,19 +7,17 @@ use shared::{
     column::{ColumnKey, ColumnKind},
     edit::Change,
     ids::RowId,
-    time::Timestamp,
     value::{Literal, Value},
     watchlist::ColumnEntry,
 };
 
 use super::{
     confirm::edit_or_confirm,
-    filter::{ValueFormat, parse_timestamp},
     place::{ListIndex, insert_changes},
     selection::Selection,
     table::{Table, guarded_set, is_editable},
-    typed::{local_text, plain_text},
-    view::Frame,
+    typed::{local_text, plain_text, read_typed},
+    view::{Frame, GridView},
     view_column::ViewColumn,
 };
 use crate::{
@@ -247,7 +245,7 @@ impl Plan {
             self.note_computed(&entry.column.title, text);
             return None;
         }
-        match read_pasted(text, frame.view.value_format(&entry.column.kind)) {
+        match read_pasted(text, &entry.column.kind, frame.view) {
             Ok(value) => Some(value),
             Err(why) => {
                 self.note_invalid(&entry.column.title, text, why);
@@ -317,20 +315,16 @@ fn is_section(row: RowId, frame: &Frame<'_>) -> bool {
     frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row))
 }
 
-fn read_pasted(text: &str, format: ValueFormat<'_>) -> Result<Value, String> {
+fn read_pasted(text: &str, kind: &ColumnKind, view: &GridView<'_>) -> Result<Value, String> {
     let trimmed = text.trim();
-    match format.kind {
+    match kind {
         ColumnKind::Number { .. } if trimmed.ends_with('%') => {
             Err(format!("{trimmed:?} is a percentage, and the column has plain numbers"))
         }
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
-            let text = trimmed.strip_prefix('+').unwrap_or(trimmed);
-            format.kind.parse_typed(text, None, format.separators)
+            read_typed(kind, trimmed.strip_prefix('+').unwrap_or(trimmed), None, view)
         }
-        ColumnKind::Time if !trimmed.is_empty() => parse_timestamp(trimmed, format.zone)
-            .map(|moment| Value::Time(Timestamp::from_millis(moment.as_millisecond())))
-            .ok_or_else(|| format!("{trimmed:?} is not a time")),
-        _ => format.kind.parse_typed(text, None, format.separators),
+        _ => read_typed(kind, text, None, view),
     }
 }
 

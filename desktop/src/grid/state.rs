@@ -499,6 +499,9 @@ impl GridState {
             GridCommand::RemoveRows => ops::remove_rows(selection, frame),
             _ => Vec::new(),
         };
+        if !changes.is_empty() {
+            self.editing.hold_rows(frame.view.now);
+        }
         self.accept(changes, commands);
     }
 }

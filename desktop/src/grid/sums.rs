@@ -71,8 +71,9 @@ struct Selected {
     columns: Vec<ColumnEntry>,
 }
 
-/// The input of a summary: the selection's version, the cursor, and the grid's settings.
-type SummaryKey = (u64, Option<Cursor>, GridConfig);
+/// The input of a summary: the selection's version, the cursor, the grid's settings, and the number of orders
+/// that were applied.
+type SummaryKey = (u64, Option<Cursor>, GridConfig, u64);
 
 /// The summary of the last selection.
 #[derive(Default)]
@@ -99,7 +100,7 @@ impl Sums {
         &mut self,
         selection: &Selection,
         config: &GridConfig,
-        table: &Table<'_>,
+        (table, applied): (&Table<'_>, u64),
         now: Duration,
         wake: impl FnOnce() + Send + 'static,
     ) -> Option<Duration> {
@@ -114,8 +115,11 @@ impl Sums {
                 Err(mpsc::TryRecvError::Empty) => return None,
             }
         }
-        let is_same = self.key.as_ref().is_some_and(|(blocks, cursor, known)| {
-            *blocks == selection.blocks.version() && *cursor == selection.cursor && *known == *config
+        let is_same = self.key.as_ref().is_some_and(|(blocks, cursor, known, order)| {
+            *blocks == selection.blocks.version()
+                && *cursor == selection.cursor
+                && *known == *config
+                && *order == applied
         });
         let version = table.watchlist.version();
         if is_same && version == self.version {
@@ -127,7 +131,7 @@ impl Sums {
         }
         let columns = selection.columns(table).into_iter().filter_map(|column| column.data());
         let selected = Selected { cells: selection.blocks.clone(), columns: columns.cloned().collect() };
-        self.key = Some((selection.blocks.version(), selection.cursor.clone(), config.clone()));
+        self.key = Some((selection.blocks.version(), selection.cursor.clone(), config.clone(), applied));
         (self.version, self.at) = (version, now);
         if table.len() * selected.columns.len() <= MAX_INLINE_CELLS {
             let rows = (0..table.len()).filter_map(|index| table.row_at(index)).map(Arc::as_ref);

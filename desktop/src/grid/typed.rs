@@ -1,6 +1,6 @@
 //! What is typed into a cell: parsing it, and formatting a value so that it parses back.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
 use shared::{
     column::ColumnKind,
@@ -19,21 +19,46 @@ pub(super) fn read_typed(
     current: Option<Decimal>,
     view: &GridView<'_>,
 ) -> Result<Value, String> {
-    let text_only = text.trim();
-    if *kind != ColumnKind::Time || text_only.is_empty() {
-        return kind.parse_typed(text, current, view.separators);
+    match kind {
+        ColumnKind::Time if !text.trim().is_empty() => read_time(text.trim(), view).map(Value::Time),
+        _ => kind.parse_typed(text, current, view.separators),
     }
-    let local = || {
-        let (date, time) = match text_only.split_once(' ') {
-            Some((date, time)) if date.contains('-') => (date.parse().ok()?, time.trim_start()),
-            _ => (view.today, text_only),
-        };
-        Some(time_of_day(time)?.on(date.year(), date.month(), date.day()))
-    };
-    let moment = parse_timestamp(text_only, view.zone)
-        .or_else(|| Some(local()?.to_zoned(view.zone.clone()).ok()?.timestamp()))
-        .ok_or_else(|| format!("{text_only:?} is not a time. Use 14:30, 2026-11-22 or 2026-11-22 14:30"))?;
-    Ok(Value::Time(Timestamp::from_millis(moment.as_millisecond())))
+}
+
+/// Reads a time in the user's zone: a date, a time of day, which is today's, or both.
+///
+/// # Errors
+/// A text that is none of these, or a date that may be two.
+pub(super) fn read_time(text: &str, view: &GridView<'_>) -> Result<Timestamp, String> {
+    let other = || format!("{text:?} is not a time. Use 14:30, 2026-11-22 or 2026-11-22 14:30");
+    if let Some(moment) = parse_timestamp(text, view.zone) {
+        return Ok(Timestamp::from_millis(moment.as_millisecond()));
+    }
+    let splits = text.match_indices(' ').map(|(at, _)| (text[..at].trim_end(), text[at..].trim_start()));
+    let both = splits.filter_map(|(date, time)| Some((read_date(date)?, time_of_day(time)?)));
+    let whole = [
+        time_of_day(text).map(|time| (Ok(view.today), time)),
+        read_date(text).map(|date| (date, Time::midnight())),
+    ];
+    let (date, time) = whole.into_iter().flatten().chain(both).next().ok_or_else(other)?;
+    let date = date.map_err(|(one, other)| format!("{text:?} may be {one} or {other}. Use one of these"))?;
+    let zoned = date.to_datetime(time).to_zoned(view.zone.clone()).map_err(|_out_of_range| other())?;
+    Ok(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
+}
+
+/// Reads a date, such as `2026-12-18`, `18-Dec-2026`, `Dec 18, 2026`, `18.12.2026` or `12/18/2026`. The error is the two dates
+/// that it may be.
+fn read_date(text: &str) -> Option<Result<Date, (Date, Date)>> {
+    const FORMATS: [&str; 6] = ["%Y-%m-%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%Y"];
+    if let Some(date) = FORMATS.iter().find_map(|format| Date::strptime(format, text).ok()) {
+        return Some(Ok(date));
+    }
+    let month_first = Date::strptime("%m/%d/%Y", text).ok();
+    let day_first = Date::strptime("%d/%m/%Y", text).ok();
+    match (month_first, day_first) {
+        (Some(one), Some(other)) if one != other => Some(Err((one, other))),
+        (one, other) => one.or(other).map(Ok),
+    }
 }
 
 /// Reads a time of day, such as `14:30`, `9:30`, `3pm` or `3:15 pm`.
@@ -137,6 +162,29 @@ mod tests {
         }
         for text in ["", "3", "pm", "13pm", "0am", "24:00", "9:60", "9:5:3:1", "-1:00", "noon", "3 p.m"] {
             assert_eq!(time_of_day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_spreadsheets_and_people_write_them() {
+        for text in [
+            "2026-12-18",
+            "18-Dec-2026",
+            "18-dec-2026",
+            "18 Dec 2026",
+            "Dec 18, 2026",
+            "December 18, 2026",
+            "18.12.2026",
+            "12/18/2026",
+            "18/12/2026",
+        ] {
+            let date = read_date(text).and_then(Result::ok);
+            assert_eq!(date.map(|date| date.to_string()).as_deref(), Some("2026-12-18"), "{text}");
+        }
+        assert!(matches!(read_date("5/6/2026"), Some(Err(_))));
+        assert!(matches!(read_date("6/6/2026"), Some(Ok(_))));
+        for text in ["", "18", "31.2.2026", "2026-13-01", "12/18", "Foo 18, 2026", "14:30"] {
+            assert!(read_date(text).is_none(), "{text}");
         }
     }
 

@@ -70,10 +70,7 @@ pub fn show(
     window: &WindowView<'_>,
     state: &AppState,
 ) -> (Option<CommandPalette>, Option<Command>) {
-    let items = if palette.is_of_watchlists { list_items(state, "") } else { items(window, state) };
-    let mut found = search(items, &palette.text);
-    let last = found.len().saturating_sub(1);
-    palette.selected = palette.selected.min(last);
+    let mut found = Vec::new();
     let mut run = None;
     let modal = Modal::new(Id::unique("commands"))
         .frame(egui::Frame::popup(&ui.global_style()).inner_margin(12))
@@ -90,6 +87,11 @@ pub fn show(
                 (consume(Key::ArrowUp), consume(Key::ArrowDown), consume(Key::Enter))
             });
             let query = show_query(ui, &mut palette);
+            // After the field: Enter chooses from what is found for all that was typed before it.
+            let items = if palette.is_of_watchlists { list_items(state, "") } else { items(window, state) };
+            found = search(items, &palette.text);
+            let last = found.len().saturating_sub(1);
+            palette.selected = palette.selected.min(last);
             if enter {
                 palette.refusal = found.get(palette.selected).and_then(|item| item.refusal);
             } else if up || down {

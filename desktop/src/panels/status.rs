@@ -32,6 +32,8 @@ pub struct Status<'a> {
     pub unavailable_reason: Option<&'a str>,
     /// Who shares the watchlist and what the person may do, if it is not their own.
     pub shared_by: Option<String>,
+    /// What hidden columns do to the rows, in words.
+    pub hidden: Option<String>,
     /// Whether live sorting is paused.
     pub is_sort_paused: bool,
     /// Number of edits that the server has not answered.
@@ -57,6 +59,7 @@ impl<'a> Status<'a> {
             sums: window.grid.sums().get(),
             unavailable_reason: window.list.and_then(|list| state.store.unavailable_reason(list)),
             shared_by: window.list.and_then(|list| shared_by(list, state)),
+            hidden: watchlist.and_then(|watchlist| window.grid.config.hidden_effect(watchlist)),
             is_sort_paused: window.grid.config.is_sort_paused && !window.grid.config.sort.is_empty(),
             waiting: replica.unanswered_count(),
             revision: list.and_then(|list| list.at()).map(|at| at.revision),
@@ -108,6 +111,10 @@ pub fn show(ui: &mut Ui, status: &Status<'_>, palette: &Palette) {
                 }
                 if let Some(text) = &status.shared_by {
                     let text = RichText::new(text).font(theme::small()).color(palette.muted);
+                    ui.add(Label::new(text).truncate());
+                }
+                if let Some(text) = &status.hidden {
+                    let text = RichText::new(text).font(theme::small()).color(palette.accent);
                     ui.add(Label::new(text).truncate());
                 }
                 if status.is_sort_paused {

@@ -7,7 +7,7 @@ use shared::{
     column::ColumnKey,
     edit::Change,
     ids::{EditId, RowId, WatchlistId, WindowId},
-    rejection::Rejection,
+    rejection::{Code, Rejection},
     replica::ListReplica,
     watchlist::Watchlist,
     wire::server::{Error, ErrorCode, ServerMessage},
@@ -58,9 +58,10 @@ impl Store {
             return;
         }
 
-        let same_reason = self
-            .whole_edits
-            .take_if(|whole| is_whole && repeated.is_none() && whole.is_about(watchlist, rejection));
+        let is_lost = is_whole || rejection.code == Code::Conflict && earlier.is_none();
+        let is_lost = is_lost && sent.is_none() && repeated.is_none();
+        let same_reason =
+            self.whole_edits.take_if(|whole| is_lost && whole.is_about(watchlist, rejection, now));
         let same_reason =
             same_reason.map(|whole| whole.report).filter(|report| self.notices.is_shown(report.notice));
         let row_name = |row| self.row_name(watchlist, row);
@@ -100,8 +101,8 @@ impl Store {
         let report = Report { notice, text, dropped };
         match sent {
             Some((sent, _)) => drop(self.resent.insert(sent, report)),
-            None if is_whole && repeated.is_none() => {
-                self.whole_edits = Some(WholeEdits { watchlist, reason: rejection.clone(), report });
+            None if is_lost => {
+                self.whole_edits = Some(WholeEdits { watchlist, reason: rejection.clone(), report, at: now });
             }
             None => {}
         }

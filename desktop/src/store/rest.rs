@@ -1,7 +1,10 @@
 //! What remains of a rejected edit. An edit is all or nothing, but a person who pastes a hundred prices must
 //! not lose them because somebody else has changed one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use shared::{
@@ -79,20 +82,27 @@ pub(super) struct Report {
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// The report about edits of one watchlist that were rejected as a whole, and for one reason.
+/// Time within which rejected edits whose cells others have changed are reported together: those that waited
+/// while the server was away.
+const TOGETHER: Duration = Duration::from_secs(5);
+
+/// The report about edits of one watchlist of which nothing could be made, for one reason.
 #[derive(Debug)]
 pub(super) struct WholeEdits {
     pub(super) watchlist: WatchlistId,
     pub(super) reason: Rejection,
     pub(super) report: Report,
+    /// When the last of them was rejected.
+    pub(super) at: Duration,
 }
 
 impl WholeEdits {
     /// Returns whether another rejection of a whole edit has the same reason.
-    pub(super) fn is_about(&self, watchlist: WatchlistId, rejection: &Rejection) -> bool {
+    pub(super) fn is_about(&self, watchlist: WatchlistId, rejection: &Rejection, now: Duration) -> bool {
+        let is_same_conflict = rejection.code == Code::Conflict && now < self.at + TOGETHER;
         self.watchlist == watchlist
             && self.reason.code == rejection.code
-            && self.reason.message == rejection.message
+            && (self.reason.message == rejection.message || is_same_conflict)
     }
 }
 

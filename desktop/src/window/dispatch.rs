@@ -14,6 +14,7 @@ use crate::{
         sharing::SharingDialog,
     },
     state::{ANOTHER_EDITS, AppState, Joined},
+    store::Notice,
 };
 
 /// Returns why the person's role on a command's watchlist does not suffice.
@@ -72,7 +73,9 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
             window.history = watchlist.map(|watchlist| HistoryPanel::of(row, column, watchlist));
         }
         Command::DismissNewestNotice => {
-            let newest = window.addressee().notices(state).next_back().map(|notice| notice.id);
+            // Values that exist nowhere else are not dismissed by a key that is pressed out of habit.
+            let is_harmless = |notice: &&Notice| notice.rejected.is_empty();
+            let newest = window.addressee().notices(state).rev().find(is_harmless).map(|notice| notice.id);
             newest.into_iter().for_each(|newest| state.store.dismiss(newest));
         }
         Command::OpenPalette => {

@@ -12,6 +12,7 @@ use desktop::{
     command::Command,
     destination::Destination,
     host::Host,
+    key_order::KeyOrder,
     net::Net,
     servers::{Joining, OWN, Servers},
     settings::{SavedWindow, WorkspaceFile},
@@ -82,6 +83,7 @@ impl Headless {
     fn open(folder: &Path, server: &str, store: Store, net: Net, host: Option<Host>) -> Self {
         let ctx = Context::default();
         theme::install(&ctx);
+        KeyOrder::install(&ctx);
         let (file, workspace, notice) = WorkspaceFile::claim(folder, server, write_atomically).unwrap();
         assert_eq!(notice, None);
         let saved = workspace.windows.first().cloned();

@@ -1,7 +1,7 @@
 //! Keys of a whole window: shortcuts, and the order of keys that arrive together.
 
 use desktop::command::{Command, GridCommand, Step};
-use egui::{Key, Modifiers};
+use egui::{Event, Key, Modifiers};
 use shared::value::Literal;
 
 use crate::{
@@ -31,6 +31,73 @@ fn keys_switch_tabs_and_each_tab_keeps_its_cursor() {
     headless.stop();
 }
 
+/// On a busy computer everything that a person types in a moment arrives in one frame.
+#[test]
+fn what_is_typed_at_once_goes_where_it_goes_when_it_is_typed_slowly() {
+    let ctrl = |key| press(Modifiers::COMMAND, key);
+    let key = |key| press(Modifiers::NONE, key);
+    let value = || {
+        [key(Key::Num5), text("5"), key(Key::Num2), text("2."), key(Key::Num7), text("7"), key(Key::Enter)]
+    };
+    let closed: [(&str, Event); 7] = [
+        ("palette", ctrl(Key::K)),
+        ("watchlists", ctrl(Key::G)),
+        ("keys", key(Key::F1)),
+        ("settings", key(Key::F10)),
+        ("find", ctrl(Key::F)),
+        ("menu", press(Modifiers::SHIFT, Key::F10)),
+        ("tabs", key(Key::F6)),
+    ];
+    let mut cases: Vec<(&str, Vec<Event>, [&str; 2])> = closed
+        .into_iter()
+        .map(|(name, open)| {
+            (name, [vec![open, key(Key::Escape)], value().into()].concat(), ["52.7", "29.01"])
+        })
+        .collect();
+    let undone = [vec![text("9"), key(Key::Enter), ctrl(Key::Z)], value().into()].concat();
+    cases.push(("undo", undone, ["52.7", "29.01"]));
+    cases.push(("delete", [vec![key(Key::Delete)], value().into()].concat(), ["52.7", "29.01"]));
+    let pasted = vec![Event::Paste("1".to_owned()), key(Key::ArrowDown), text("5"), key(Key::Enter)];
+    cases.push(("paste", pasted, ["1", "5"]));
+    let copied = vec![Event::Copy, key(Key::ArrowDown), Event::Paste("7".to_owned())];
+    cases.push(("copy", copied, ["71.72", "71.72"]));
+    cases.push(("insert", [vec![key(Key::Insert)], value().into()].concat(), ["52.7", "71.72"]));
+    for (name, events, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let mut headless = Headless::start(folder.path());
+        go_to_price(&mut headless, 0);
+        headless.typed(events);
+        (0..40).for_each(|_| headless.frame(Vec::new()));
+        headless.settle();
+        let shown = headless.shown().unwrap();
+        let prices = [0, 1].map(|index| {
+            let row = shown.rows().at(index).unwrap().id;
+            shown.cell(row, &"price".into()).to_literal()
+        });
+        assert_eq!(prices, expected.map(Literal::from), "{name}: {:?}", headless.window.grid.editor());
+        headless.stop();
+    }
+}
+
+#[test]
+fn enter_chooses_from_what_is_found_for_all_that_was_typed_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let before = headless.window.grid.density;
+    headless.typed(vec![press(Modifiers::COMMAND, Key::K)]);
+    headless.typed(vec![text("comfortable"), press(Modifiers::NONE, Key::Enter)]);
+    assert_ne!(headless.window.grid.density, before);
+    headless.stop();
+}
+
+fn press(modifiers: Modifiers, key: Key) -> Event {
+    Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+fn text(text: &str) -> Event {
+    Event::Text(text.to_owned())
+}
+
 /// At a low frame rate a shortcut and the keys around it arrive in one frame.
 #[test]
 fn keys_around_a_shortcut_in_the_same_frame_go_where_they_were_meant_to() {
@@ -40,14 +107,6 @@ fn keys_around_a_shortcut_in_the_same_frame_go_where_they_were_meant_to() {
     let other = create(&mut headless, "Other");
     headless.execute(Command::Show(companies));
     go_to_price(&mut headless, 0);
-    let text = |text: &str| egui::Event::Text(text.to_owned());
-    let press = |modifiers, key| egui::Event::Key {
-        key,
-        physical_key: None,
-        pressed: true,
-        repeat: false,
-        modifiers,
-    };
     let next = || press(Modifiers::COMMAND, Key::PageDown);
     let enter = || press(Modifiers::NONE, Key::Enter);
     headless.typed(vec![text("5"), text("0"), enter(), next(), text("NEW"), enter()]);

@@ -17,6 +17,9 @@ use crate::{
     wire::codec::Encoding,
 };
 
+/// Number of significant digits of a previous close that is computed from a change in percent.
+const CLOSE_DIGITS: u32 = 8;
+
 /// The columns of a new watchlist and the cells of its rows, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -41,8 +44,8 @@ pub(super) struct BadValue {
 enum Target {
     Standard(Column),
     /// A derived column. Its values are computed, so if the file has prices its own are ignored, except that
-    /// `change` yields the previous close.
-    Ignored,
+    /// the change, as a number or in percent, yields the previous close.
+    Derived(ColumnKey),
     Own,
 }
 
@@ -58,25 +61,25 @@ impl Table {
             standard_columns().into_iter().filter(|column| has_price || known.contains(&column.key));
         let mut table = Self { columns: columns.collect(), rows: vec![BTreeMap::new(); rows] };
         let mut filled = HashSet::new();
-        let mut change: Option<&[String]> = None;
+        let mut derived: BTreeMap<ColumnKey, &[String]> = BTreeMap::new();
         for ((number, title), fields) in (1..).zip(titles).zip(fields) {
             match target_of(title, &filled) {
                 // There is nothing to compute it from.
-                Target::Ignored if !has_price => table.fill_own(number, title, fields),
+                Target::Derived(_) if !has_price => table.fill_own(number, title, fields),
                 Target::Standard(column) => {
                     filled.insert(column.key.clone());
                     table.fill_standard(&column, title, fields)?;
                 }
-                Target::Ignored => {
-                    if folded(title) == "change" {
-                        change = Some(fields);
-                    }
+                Target::Derived(key) => {
+                    derived.entry(key).or_insert(fields);
                 }
                 Target::Own => table.fill_own(number, title, fields),
             }
         }
-        if let Some(change) = change.filter(|_| has_price) {
-            table.derive_close(&price, &close, change);
+        for (key, close_before) in [("change", before_change as CloseBefore), ("changePct", before_percent)] {
+            if let Some(fields) = derived.get(&ColumnKey::from(key)) {
+                table.derive_close(&price, &close, fields, close_before);
+            }
         }
         Ok(table)
     }
@@ -156,19 +159,40 @@ impl Table {
     }
 
     /// Computes the previous close of the rows that have none from their price and change.
-    fn derive_close(&mut self, price: &ColumnKey, close: &ColumnKey, change: &[String]) {
-        for (row, change) in self.rows.iter_mut().zip(change) {
+    fn derive_close(
+        &mut self,
+        price: &ColumnKey,
+        close: &ColumnKey,
+        changes: &[String],
+        close_before: CloseBefore,
+    ) {
+        for (row, change) in self.rows.iter_mut().zip(changes) {
             let Some(Literal::Text(price)) = row.get(price).filter(|_| !row.contains_key(close)) else {
                 continue;
             };
-            let difference = number::parse_exact(price)
+            let change = change.trim().trim_end_matches('%');
+            let read = number::parse_exact(price)
                 .ok()
-                .zip(number::parse_exact(change.trim().trim_start_matches('+')).ok());
-            if let Some(previous) = difference.and_then(|(price, change)| price.checked_sub(change)) {
+                .zip(number::parse_typed(change, None, Separators::ENGLISH).ok().map(|typed| typed.number));
+            if let Some(previous) = read.and_then(|(price, change)| close_before(price, change)) {
                 row.insert(close.clone(), Literal::Text(previous.to_string().into()));
             }
         }
     }
+}
+
+/// Computes the previous close from a price and its change.
+type CloseBefore = fn(Decimal, Decimal) -> Option<Decimal>;
+
+fn before_change(price: Decimal, change: Decimal) -> Option<Decimal> {
+    price.checked_sub(change)
+}
+
+/// It has so many digits that the change computed from it is the same.
+fn before_percent(price: Decimal, percent: Decimal) -> Option<Decimal> {
+    let factor = Decimal::ONE.checked_add(percent.checked_div(Decimal::ONE_HUNDRED)?)?;
+    let close = price.checked_div(factor)?.round_sf(CLOSE_DIGITS)?;
+    (!factor.is_sign_negative()).then(|| close.normalize())
 }
 
 fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
@@ -183,7 +207,7 @@ fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
     let key = aliases.iter().find(|(alias, _)| *alias == key).map_or(key.as_str(), |(_, key)| key);
     let standard = standard_columns().into_iter().find(|column| folded(&column.key.0) == key);
     match standard {
-        Some(column) if column.derive.is_some() => Target::Ignored,
+        Some(column) if column.derive.is_some() => Target::Derived(column.key),
         Some(column) if !filled.contains(&column.key) => Target::Standard(column),
         _ => Target::Own,
     }
@@ -193,7 +217,7 @@ fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
 fn standard_key(title: &str) -> Option<ColumnKey> {
     match target_of(title, &HashSet::new()) {
         Target::Standard(column) => Some(column.key),
-        Target::Ignored | Target::Own => None,
+        Target::Derived(_) | Target::Own => None,
     }
 }
 
@@ -201,7 +225,7 @@ fn standard_key(title: &str) -> Option<ColumnKey> {
 pub(super) fn standard_kind(title: &str) -> Option<ColumnKind> {
     match target_of(title, &HashSet::new()) {
         Target::Standard(column) => Some(column.kind),
-        Target::Ignored | Target::Own => None,
+        Target::Derived(_) | Target::Own => None,
     }
 }
 
@@ -306,6 +330,34 @@ mod tests {
         );
         let cells: Vec<_> = table.unwrap().rows.iter().map(|row| row[&"notional".into()].clone()).collect();
         assert_eq!(cells, [Literal::from("1200.50"), Literal::from("-8")]);
+    }
+
+    #[test]
+    fn the_previous_close_comes_from_the_change_or_else_from_the_change_in_percent() {
+        let column = |fields: &[&str]| fields.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let titles = ["Symbol", "Price", "Change", "Change %"].map(str::to_owned);
+        let fields = [
+            column(&["A", "B", "C", "D", "E", "F"]),
+            column(&["187.15", "0.05", "100", "10", "10", ""]),
+            column(&["", "(0.01)", "+1,000", "", "", "1"]),
+            column(&["1.23", "3.2%", "1", "+3.2%", "-100", "1"]),
+        ];
+        let table = Table::fill(&titles, &fields).unwrap();
+        let closes = table.rows.iter().map(|row| row.get(&"previousClose".into()));
+        let expected = ["184.87602", "0.06", "-900", "9.6899225", "", ""];
+        for (close, expected) in closes.zip(expected) {
+            assert_eq!(close.cloned(), (!expected.is_empty()).then(|| Literal::from(expected)));
+        }
+        let mut watchlist = Watchlist::new("List", table.columns.clone(), &Limits::default()).unwrap();
+        for edit in inserts(&table, &Limits::default()) {
+            watchlist.apply(&edit, &Mode::Pending { limits: &Limits::default() }).unwrap();
+        }
+        let percents: Vec<String> = watchlist
+            .rows()
+            .iter()
+            .map(|row| watchlist.cell(row.id, &"changePct".into()).to_literal().to_string())
+            .collect();
+        assert_eq!(percents, ["\"1.23\"", "\"-16.67\"", "\"111.11\"", "\"3.20\"", "empty", "empty"]);
     }
 
     fn inserts(table: &Table, limits: &Limits) -> Vec<Vec<Change>> {

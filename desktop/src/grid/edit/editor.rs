@@ -238,6 +238,11 @@ impl Editing {
         self.run_at = cell;
     }
 
+    /// Keeps the rows in their places after an edit of several cells, as after a typed value.
+    pub(in crate::grid) fn hold_rows(&mut self, now: Duration) {
+        self.committed_at = Some(now);
+    }
+
     /// Ends the list of values that is being typed.
     pub(in crate::grid) fn end_run(&mut self) {
         (self.committed_at, self.run, self.run_at, self.paused_run) = (None, Run::default(), None, None);

@@ -34,8 +34,10 @@ pub(super) fn show(
     ui.spacing_mut().item_spacing.x = 4.0;
     let area = ui.max_rect();
     let lists = state.store.known_lists();
+    // The tab of the shown watchlist is kept in view.
     let id = ui.scope_id().with("shown");
-    let before = ui.data(|data| data.get_temp::<Option<WatchlistId>>(id)).flatten();
+    let shown = (window.list, area.width(), lists.len());
+    let before = ui.data(|data| data.get_temp(id));
     let mut first = None;
     ScrollArea::horizontal()
         .id_salt("tabs")
@@ -47,9 +49,9 @@ pub(super) fn show(
                 for (watchlist, name) in &lists {
                     let is_shown = window.list == Some(*watchlist);
                     let tab = tab(ui, is_shown, (*watchlist, name), palette, commands);
-                    if is_shown && before != window.list {
+                    if is_shown && before != Some(shown) {
                         tab.scroll_to_me(None);
-                        ui.data_mut(|data| data.insert_temp(id, window.list));
+                        ui.data_mut(|data| data.insert_temp(id, shown));
                     }
                     if is_shown || first.is_none() {
                         first = Some(tab.id);

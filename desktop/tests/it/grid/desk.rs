@@ -228,6 +228,7 @@ fn status_bar(ui: &mut egui::Ui, grid: &GridState, palette: &Palette) {
         copied_at: None,
         sums: grid.sums().get(),
         shared_by: None,
+        hidden: None,
         is_sort_paused: false,
         waiting: 0,
         revision: Some(Revision(44)),

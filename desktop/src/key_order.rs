@@ -1,0 +1,247 @@
+//! Gives egui the keys of a person one step at a time.
+//!
+//! egui hands everything that was typed since the last frame to what is shown now. But a key may open or close
+//! a dialog, move the focus or the cursor, and what is typed after it is meant for what it leads to. A frame
+//! may take longer than the time between two keys.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use egui::{Context, Event, FullOutput, Key, OutputCommand, Plugin, RawInput, Ui, ViewportId};
+
+/// Number of frames after a step before the next one: what it leads to is shown in the next frame, and has the
+/// focus in the one after that.
+const SETTLING: usize = 1;
+
+/// The plugin, which holds back the input that follows a step until the step has had its effect.
+#[derive(Default)]
+pub struct KeyOrder {
+    queues: BTreeMap<ViewportId, Queue>,
+    /// What the last copy has copied. The clipboard was read before that for a paste that follows at once.
+    copied: Option<String>,
+}
+
+/// The input of a window that egui has not had yet.
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    /// Number of frames until the next step.
+    settling: usize,
+    /// The keys that are held down.
+    down: BTreeSet<Key>,
+    /// Number of events at the front that were there when an event to copy was given to egui.
+    before_copy: usize,
+}
+
+impl KeyOrder {
+    /// Adds the plugin to a context.
+    pub fn install(ctx: &Context) {
+        ctx.add_plugin(Self::default());
+    }
+}
+
+impl Plugin for KeyOrder {
+    fn debug_name(&self) -> &'static str {
+        "key order"
+    }
+
+    fn input_hook(&mut self, _: &Context, input: &mut RawInput) {
+        let queue = self.queues.entry(input.viewport_id).or_default();
+        queue.events.extend(input.events.drain(..));
+        let is_settling = count_down(&mut queue.settling);
+        if is_settling && queue.events.iter().any(is_for_focus) {
+            return;
+        }
+        while let Some(event) = queue.events.pop_front() {
+            let is_stale = count_down(&mut queue.before_copy);
+            let is_step = queue.is_step(&event);
+            if matches!(event, Event::Copy | Event::Cut) {
+                self.copied = None;
+                queue.before_copy = queue.events.len();
+            }
+            input.events.push(match (event, &self.copied) {
+                (Event::Paste(_), Some(copied)) if is_stale => Event::Paste(copied.clone()),
+                (event, _) => event,
+            });
+            if is_step {
+                queue.settling = SETTLING;
+                break;
+            }
+        }
+    }
+
+    fn on_begin_pass(&mut self, ui: &mut Ui) {
+        if self.queues.get(&ui.ctx().viewport_id()).is_some_and(|queue| !queue.events.is_empty()) {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn output_hook(&mut self, _: &Context, output: &mut FullOutput) {
+        for command in &output.platform_output.commands {
+            if let OutputCommand::CopyText(text) = command {
+                self.copied = Some(text.clone());
+            }
+        }
+    }
+}
+
+/// Counts down to zero; returns false if it was reached before.
+fn count_down(count: &mut usize) -> bool {
+    let is_left = *count > 0;
+    *count = count.saturating_sub(1);
+    is_left
+}
+
+/// Whether an event goes to what has the focus.
+fn is_for_focus(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Key { pressed: true, .. }
+            | Event::Text(_)
+            | Event::Copy
+            | Event::Cut
+            | Event::Paste(_)
+            | Event::Ime(_)
+            | Event::PointerButton { .. }
+    )
+}
+
+impl Queue {
+    /// Whether what follows an event is to wait for its effect. A key that writes a text is followed by it; one
+    /// that is held down goes on with what it has begun.
+    fn is_step(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Key { key, pressed: true, modifiers, .. } => {
+                let is_repeated = !self.down.insert(*key);
+                let writes = matches!(self.events.front(), Some(Event::Text(_)))
+                    && may_write(*key)
+                    && (modifiers.alt || !(modifiers.ctrl || modifiers.command));
+                !is_repeated && !writes
+            }
+            Event::Key { key, pressed: false, .. } => {
+                self.down.remove(key);
+                false
+            }
+            Event::WindowFocused(false) => {
+                self.down.clear();
+                false
+            }
+            Event::Copy | Event::Cut | Event::Paste(_) | Event::PointerButton { pressed: false, .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a key may write a text.
+fn may_write(key: Key) -> bool {
+    use Key as K;
+    let moves = matches!(
+        key,
+        K::ArrowDown | K::ArrowLeft | K::ArrowRight | K::ArrowUp | K::Home | K::End | K::PageUp | K::PageDown
+    );
+    let acts = matches!(key, K::Enter | K::Escape | K::Tab | K::Insert | K::Delete | K::Backspace);
+    let is_function = key.name().strip_prefix('F').is_some_and(|number| number.parse::<u8>().is_ok());
+    !(moves || acts || is_function)
+}
+
+#[cfg(test)]
+mod tests {
+    use egui::Modifiers;
+
+    use super::*;
+
+    fn key(key: Key) -> Event {
+        Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers: Modifiers::NONE }
+    }
+
+    fn text(text: &str) -> Event {
+        Event::Text(text.to_owned())
+    }
+
+    /// Draws a frame with new input; returns the input that the frame has had, and whether another one follows at once.
+    fn frame(ctx: &Context, new: Vec<Event>, copies: Option<&str>) -> (Vec<Event>, bool) {
+        let mut seen = Vec::new();
+        let output = ctx.run_ui(RawInput { events: new, ..RawInput::default() }, |ui| {
+            seen = ui.input(|input| input.events.clone());
+            copies.into_iter().for_each(|text| ui.copy_text(text.to_owned()));
+        });
+        let delay = output.viewport_output[&ViewportId::ROOT].repaint_delay;
+        output.drop_without_applying_deltas();
+        (seen, delay.is_zero())
+    }
+
+    fn context() -> Context {
+        let ctx = Context::default();
+        KeyOrder::install(&ctx);
+        (0..3).for_each(|_| drop(frame(&ctx, Vec::new(), None)));
+        ctx
+    }
+
+    #[test]
+    fn what_follows_a_key_waits_for_its_effect() {
+        let ctx = context();
+        let typed = vec![key(Key::Num5), text("5"), key(Key::Enter), key(Key::Num7), text("7"), text("8")];
+        assert_eq!(frame(&ctx, typed, None), (vec![key(Key::Num5), text("5"), key(Key::Enter)], true));
+        assert_eq!(frame(&ctx, vec![text("9")], None), (vec![], true));
+        assert_eq!(frame(&ctx, vec![], None).0, [key(Key::Num7), text("7"), text("8"), text("9")]);
+        assert_eq!(frame(&ctx, vec![key(Key::Tab)], None).0, [key(Key::Tab)]);
+        assert_eq!(frame(&ctx, vec![], None).0, []);
+        assert_eq!(frame(&ctx, vec![text("1")], None).0, [text("1")], "it has had its effect by now");
+    }
+
+    #[test]
+    fn the_pointer_moves_on_and_a_key_that_is_held_down_repeats() {
+        let ctx = context();
+        let moved = Event::PointerMoved(egui::pos2(1.0, 1.0));
+        assert_eq!(frame(&ctx, vec![key(Key::Escape)], None).0, [key(Key::Escape)]);
+        assert_eq!(frame(&ctx, vec![moved.clone()], None).0, [moved]);
+        let release = |key| Event::Key {
+            key,
+            physical_key: None,
+            pressed: false,
+            repeat: false,
+            modifiers: Modifiers::NONE,
+        };
+        let count = |events: Vec<Event>| frame(&ctx, events, None).0.len();
+        let down = || key(Key::ArrowDown);
+        assert_eq!(count(vec![down()]), 1);
+        assert_eq!(count(vec![down(), down()]), 0, "the first one shows its effect");
+        assert_eq!(count(vec![down(), release(Key::ArrowDown), down(), text("1")]), 5);
+        assert_eq!([count(vec![]), count(vec![])], [0, 1]);
+    }
+
+    #[test]
+    fn a_paste_that_follows_a_copy_pastes_what_it_has_copied() {
+        let paste = |text: &str| Event::Paste(text.to_owned());
+        for (copied, pasted) in [(Some("new"), "new"), (None, "old")] {
+            let ctx = context();
+            let typed = vec![Event::Copy, key(Key::ArrowDown), paste("old")];
+            assert_eq!(frame(&ctx, typed, copied).0, [Event::Copy]);
+            assert_eq!(frame(&ctx, vec![], None).0, []);
+            assert_eq!(frame(&ctx, vec![], None).0, [key(Key::ArrowDown)]);
+            assert_eq!(frame(&ctx, vec![paste("later")], None).0, []);
+            assert_eq!(frame(&ctx, vec![], None).0, [paste(pasted)]);
+            assert_eq!(frame(&ctx, vec![], None).0, []);
+            assert_eq!(
+                frame(&ctx, vec![], None).0,
+                [paste("later")],
+                "the clipboard was read after the copy"
+            );
+        }
+    }
+
+    #[test]
+    fn every_window_has_its_own_input() {
+        let (ctx, mut order) = (Context::default(), KeyOrder::default());
+        let other = ViewportId::from_hash_of("other");
+        let mut given = |viewport_id, events| {
+            let mut input = RawInput { viewport_id, events, ..RawInput::default() };
+            order.input_hook(&ctx, &mut input);
+            input.events
+        };
+        assert_eq!(given(ViewportId::ROOT, vec![key(Key::Enter), text("7")]), [key(Key::Enter)]);
+        assert_eq!(given(other, vec![text("1")]), [text("1")]);
+        assert_eq!(given(ViewportId::ROOT, vec![]), []);
+        assert_eq!(given(other, vec![]), []);
+        assert_eq!(given(ViewportId::ROOT, vec![]), [text("7")]);
+    }
+}
