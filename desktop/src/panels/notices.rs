@@ -93,15 +93,22 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
 /// chosen.
 fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
     let mut commands = Vec::new();
-    let offer = match &notice.offer {
+    let offer: Option<(String, Vec<Command>)> = match &notice.offer {
         None => None,
-        Some(Offer::Restore(watchlist)) => Some((RESTORE, vec![AppCommand::Restore(*watchlist).into()])),
+        Some(Offer::Restore(watchlist)) => {
+            Some((RESTORE.to_owned(), vec![AppCommand::Restore(*watchlist).into()]))
+        }
         Some(Offer::Overwrite(watchlist, changes)) => {
             let edit = AppCommand::Edit { watchlist: *watchlist, changes: changes.clone() };
-            Some((OVERWRITE, vec![edit.into()]))
+            // The notice may not name all of them.
+            let title = match changes.len() {
+                1 => OVERWRITE.to_owned(),
+                count => format!("{OVERWRITE} all {count}"),
+            };
+            Some((title, vec![edit.into()]))
         }
         Some(Offer::Undo { steps, .. }) => {
-            Some((entry_of(&Command::Undo).title, vec![Command::Undo; *steps]))
+            Some((entry_of(&Command::Undo).title.to_owned(), vec![Command::Undo; *steps]))
         }
     };
     let mut first = None;

@@ -14,6 +14,7 @@ use crate::{
     account::{Account, AccountCommand},
     command::{AppCommand, Command},
     store::sentence,
+    text_field::keep_focus,
     theme::{dialog_title, fit_width},
 };
 
@@ -137,6 +138,7 @@ fn find_people(
             dialog.is_entered = true;
             response.request_focus();
         }
+        keep_focus(ui, response.id);
         if response.changed() {
             dialog.is_entered = false;
         }

@@ -8,7 +8,7 @@ use crate::{
     account::{Account, AccountCommand},
     command::{AppCommand, Command, entry_of},
     store::sentence,
-    text_field::select_all,
+    text_field::{keep_focus, select_all},
     theme::{Palette, dialog_title, fit_width},
 };
 
@@ -70,6 +70,7 @@ pub fn show(ui: &Ui, form: &mut SignInForm, account: &Account, palette: &Palette
             password.request_focus();
             select_all(ui, password.id, &form.password.0);
         }
+        keep_focus(ui, if form.name.is_empty() { name.id } else { password.id });
         ui.checkbox(&mut form.stays, "Stay signed in on this computer");
         if let Some(error) = &state.error {
             ui.colored_label(ui.visuals().error_fg_color, sentence(error));

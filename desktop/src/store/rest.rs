@@ -253,15 +253,13 @@ fn fate_of(
     }
 }
 
-/// Returns the changes that set those of the dropped cells that a notice names, although somebody else has
-/// changed them.
+/// Returns the changes that set the dropped cells although somebody else has changed them.
 pub(super) fn overwriting(dropped: &[Dropped]) -> Vec<Change> {
-    let overwriting =
-        dropped.iter().take(1 + MAX_LISTED).filter_map(|(change, cause)| match (change, cause) {
-            (Change::Set(set), Cause::Changed(current)) => {
-                Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
-            }
-            _ => None,
-        });
+    let overwriting = dropped.iter().filter_map(|(change, cause)| match (change, cause) {
+        (Change::Set(set), Cause::Changed(current)) => {
+            Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
+        }
+        _ => None,
+    });
     overwriting.collect()
 }

@@ -323,7 +323,8 @@ impl Window {
             role: state.store.role(id),
             can_undo: state.store.undo_list(self.id).is_some(),
             can_redo: state.store.redo_list(self.id).is_some(),
-            accepts_keyboard: self.is_grid_uncovered(),
+            accepts_keyboard: self.is_grid_uncovered()
+                && !state.joined.as_ref().is_some_and(Joined::needs_consent),
             flash: self.grid.flash,
         };
         commands.extend(grid::show(ui, &mut self.grid, &view));

@@ -1,6 +1,6 @@
 //! People on one shared server: they sign in, share watchlists, and are told what they may not do.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::atomic::Ordering, time::Duration};
 
 use desktop::{
     account::AccountCommand,
@@ -383,5 +383,27 @@ fn the_dialogs_about_the_account_keep_the_focus() {
         headless.key(Modifiers::NONE, Key::Enter);
         assert_eq!(headless.focused().as_deref(), Some(list), "it is closed");
     }
+    headless.stop();
+}
+
+#[test]
+fn nothing_is_typed_behind_the_question_whether_to_join() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = signed_in(&desk, folder.path(), "ann");
+    import(&mut headless);
+    // As at a start by a connection file, with the copy of the watchlist behind the question.
+    headless.state.joined.as_ref().unwrap().joining.consent().store(false, Ordering::Release);
+    let mut seen = BTreeSet::new();
+    for _ in 0..4 {
+        headless.key(Modifiers::NONE, Key::Tab);
+        headless.typed(vec![Event::Text("secret".to_owned())]);
+        headless.key(Modifiers::NONE, Key::ArrowDown);
+        assert!(headless.window.grid.editor().is_none());
+        seen.extend(headless.focused());
+    }
+    assert!(["Join", "Quit"].iter().all(|answer| seen.contains(*answer)), "{seen:?}");
+    assert_eq!(headless.state.store.replica().unanswered_count(), 0);
     headless.stop();
 }

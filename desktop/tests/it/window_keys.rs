@@ -1,6 +1,6 @@
 //! Keys of a whole window: shortcuts, and the order of keys that arrive together.
 
-use desktop::command::{Command, GridCommand, Step};
+use desktop::command::{AppCommand, Command, GridCommand, Step};
 use egui::{Event, Key, Modifiers};
 use shared::value::Literal;
 
@@ -77,6 +77,24 @@ fn what_is_typed_at_once_goes_where_it_goes_when_it_is_typed_slowly() {
         assert_eq!(prices, expected.map(Literal::from), "{name}: {:?}", headless.window.grid.editor());
         headless.stop();
     }
+}
+
+#[test]
+fn escape_does_not_dismiss_values_that_exist_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    go_to_price(&mut headless, 0);
+    let row = headless.shown().unwrap().rows().at(0).unwrap().id;
+    let list = headless.window.list().unwrap();
+    headless.state.store.keep_draft(list, row, &"price".into(), "71");
+    headless.execute(AppCommand::Notify("Something happened.".to_owned()));
+    (0..4).for_each(|_| headless.key(Modifiers::NONE, Key::Escape));
+    let left: Vec<usize> =
+        headless.state.store.notices().iter().map(|notice| notice.rejected.len()).collect();
+    assert_eq!(left, [1]);
+    headless.click("Dismiss");
+    assert!(headless.state.store.notices().is_empty());
+    headless.stop();
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Column commands, headers and column edges.
 
-use desktop::command::{ColumnCommand, Command, DialogKind, GridCommand, Step};
+use desktop::{
+    command::{ColumnCommand, Command, DialogKind, GridCommand, Step},
+    grid::config::GridConfig,
+};
 use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use shared::edit::{Change, ColumnRef};
@@ -216,4 +219,20 @@ fn dragging_an_edge_resizes_double_clicking_fits_and_dragging_a_header_moves() {
     harness.drag(from, pos2(to.left() + 5.0, from.y));
     assert_eq!(headers(&harness)[..4], ["Symbol", "Company", "Note", "Price"]);
     assert!(harness.app().grid.config.sort.is_empty(), "a drag does not sort");
+}
+
+#[test]
+fn a_hidden_column_that_filters_or_sorts_is_named() {
+    let watchlist = three_rows().app().watchlist.clone();
+    let mut config = GridConfig::default();
+    config.hidden.insert("price".into());
+    assert_eq!(config.hidden_effect(&watchlist), None);
+    config.sort_by(&"price".into(), false);
+    assert_eq!(config.hidden_effect(&watchlist).as_deref(), Some("Sorted by the hidden column Price."));
+    config.has_filters = true;
+    config.filters.insert("price".into(), ">1000".to_owned());
+    let both = "Filtered and sorted by the hidden column Price.";
+    assert_eq!(config.hidden_effect(&watchlist).as_deref(), Some(both));
+    config.hidden.clear();
+    assert_eq!(config.hidden_effect(&watchlist), None);
 }

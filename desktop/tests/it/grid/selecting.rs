@@ -1,5 +1,7 @@
 //! Moving the cursor, selecting, copying and pasting.
 
+use std::time::Duration;
+
 use desktop::command::ColumnCommand;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
@@ -583,4 +585,34 @@ fn a_paste_goes_to_the_selected_rows_and_not_to_one_that_others_have_inserted_be
     harness.0.run_steps(600);
     harness.paste("1\n2\n");
     assert_eq!(["A", "X", "B", "C"].map(|name| harness.cell(&format!("Note of {name}"))), ["1", "", "2", ""]);
+}
+
+#[test]
+fn times_are_pasted_as_they_are_typed() {
+    let mut harness = harness(&[("A", "1", ""), ("B", "2", ""), ("C", "3", ""), ("D", "4", "")]);
+    harness.node("Due of A").click();
+    harness.frames();
+    harness.paste("14:30\n9:05\n18-Dec-2026\n12/18/2026 3:30 PM\n");
+    harness.frames();
+    let shown = ["A", "B", "C", "D"].map(|name| harness.cell(&format!("Due of {name}")));
+    assert!(shown.iter().all(|time| !time.is_empty()), "{shown:?}");
+    assert_eq!(harness.app().edits.last().map(Vec::len), Some(4), "{shown:?}");
+}
+
+/// The totals are those of the cells that are shown.
+#[test]
+fn the_totals_follow_a_filter_that_hides_what_was_pasted() {
+    let mut harness = harness(&[("A", "150", ""), ("B", "200", ""), ("C", "300", "")]);
+    harness.app().grid.config.has_filters = true;
+    harness.app().grid.config.filters.insert("price".into(), ">=100".to_owned());
+    harness.frames();
+    harness.go(0, PRICE);
+    harness.paste("1\n2\n300\n");
+    harness.app().pace = Duration::from_millis(20);
+    harness.0.run_steps(100);
+    assert_eq!(harness.symbols(), ["A", "B", "C"], "the rows stay for a while, as after typing");
+    harness.0.run_steps(300);
+    assert_eq!(harness.symbols(), ["A", "C"], "the cursor's row stays");
+    let cells = harness.app().grid.sums().get().map(|summary| summary.cells);
+    assert_eq!(cells, Some(2));
 }

@@ -1,6 +1,6 @@
 //! What becomes of edits that the server rejects, and what the person reads about them.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use desktop::store::Offer;
 use shared::{
@@ -110,9 +110,8 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
     assert!(desk.store.undo_list(WindowId(1)).is_none());
 }
 
-/// Nothing is overwritten that the person was not shown.
 #[test]
-fn an_offer_to_overwrite_covers_the_values_that_the_notice_names() {
+fn an_offer_to_overwrite_covers_every_value_also_those_that_the_notice_only_counts() {
     let mut desk = Desk::new();
     desk.snapshot_with(LIST, "Core book", 1, rows_of(["A", "B", "C", "D", "E", "F", "G", "H"]));
     let pasted: Vec<Change> = (1..=8).map(|number| price_set(number, "1", "70")).collect();
@@ -127,8 +126,8 @@ fn an_offer_to_overwrite_covers_the_values_that_the_notice_names() {
     let text = desk.notices()[0].to_owned();
     assert!(text.contains("1 for F Price (now 9)") && !text.contains("G Price"), "{text}");
     assert!(text.ends_with("2 other changes were rejected as well."), "{text}");
-    let named: Vec<Change> = (1..=6).map(|number| price_set(number, "1", "9")).collect();
-    assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, named)));
+    let all: Vec<Change> = (1..=8).map(|number| price_set(number, "1", "9")).collect();
+    assert_eq!(desk.store.notices()[0].offer, Some(Offer::Overwrite(LIST, all)));
 }
 
 /// A person who has pasted into the wrong cells undoes that and pastes again.
@@ -388,6 +387,61 @@ fn a_notice_for_every_account_takes_no_place_of_a_kept_one() {
     );
     let desk = Desk::offline(desk.quit());
     assert_eq!(values(&desk, 0), ["A Price 1"], "it is still kept");
+}
+
+/// Values that were typed while the server was away, of which others have changed every cell.
+#[test]
+fn conflicts_that_come_together_are_one_notice_and_can_be_overwritten_together() {
+    let mut desk = Desk::new();
+    let symbols: Vec<String> = (0..20).map(|number| format!("S{number}")).collect();
+    let symbols: [&str; 20] = std::array::from_fn(|index| symbols[index].as_str());
+    desk.snapshot_with(LIST, "Core book", 1, rows_of(symbols));
+    let typed = (1..=20).map(|number| {
+        vec![Change::set_guarded(
+            row(number),
+            &"price".into(),
+            number.to_string().as_str().into(),
+            "70".into(),
+        )]
+    });
+    let conflict = |desk: &mut Desk, edit, theirs: &str| {
+        let rejection = Rejection {
+            change: Some(0),
+            current: Some(theirs.into()),
+            by: Some("bob".into()),
+            ..Rejection::new(Code::Conflict, format!("the cell is {theirs}"))
+        };
+        desk.receive(ServerMessage::Rejected(Rejected { watchlist: LIST, edit, rejection }));
+    };
+    for changes in typed {
+        desk.store.edit(LIST, WindowId(1), changes).unwrap();
+    }
+    let mut revision = 5;
+    let mut waiting: VecDeque<EditId> = VecDeque::new();
+    loop {
+        // Only some of them are sent at once.
+        waiting.extend(sent(&mut desk).into_iter().map(|(edit, _)| edit));
+        let Some(edit) = waiting.pop_front() else { break };
+        let (from, to) = (Revision(revision), Revision(revision + 1));
+        let theirs = format!("10{revision}");
+        let set = Change::set(row(u128::from(revision) - 4), &"price".into(), theirs.as_str().into());
+        let commits = vec![commit(to.0, vec![set])];
+        desk.receive(ServerMessage::Changes(Changes {
+            watchlist: LIST,
+            from,
+            to,
+            conflated: false,
+            commits,
+        }));
+        conflict(&mut desk, edit, &theirs);
+        revision += 1;
+    }
+    assert_eq!(desk.notices().len(), 1, "{:?}", desk.notices());
+    assert_eq!(values(&desk, 0).len(), 20, "{revision} {:?}", desk.notices());
+    match &desk.store.notices()[0].offer {
+        Some(Offer::Overwrite(LIST, changes)) => assert_eq!(changes.len(), 20),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
