@@ -19,6 +19,8 @@ use crate::{
 
 /// Number of significant digits of a previous close that is computed from a change in percent.
 const CLOSE_DIGITS: u32 = 8;
+/// Maximum number of decimals that a column shows at first.
+const MAX_DECIMALS: u8 = 8;
 
 /// The columns of a new watchlist and the cells of its rows, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Table {
             standard_columns().into_iter().filter(|column| has_price || known.contains(&column.key));
         let mut table = Self { columns: columns.collect(), rows: vec![BTreeMap::new(); rows] };
         let mut filled = HashSet::new();
-        let mut derived: BTreeMap<ColumnKey, &[String]> = BTreeMap::new();
+        let mut derived: BTreeMap<ColumnKey, (&str, &[String])> = BTreeMap::new();
         for ((number, title), fields) in (1..).zip(titles).zip(fields) {
             match target_of(title, &filled) {
                 // There is nothing to compute it from.
@@ -71,16 +73,17 @@ impl Table {
                     table.fill_standard(&column, title, fields)?;
                 }
                 Target::Derived(key) => {
-                    derived.entry(key).or_insert(fields);
+                    derived.entry(key).or_insert((title, fields));
                 }
                 Target::Own => table.fill_own(number, title, fields),
             }
         }
         for (key, close_before) in [("change", before_change as CloseBefore), ("changePct", before_percent)] {
-            if let Some(fields) = derived.get(&ColumnKey::from(key)) {
-                table.derive_close(&price, &close, fields, close_before);
+            if let Some((title, fields)) = derived.get(&ColumnKey::from(key)) {
+                table.derive_close((&price, &close), title, fields, close_before)?;
             }
         }
+        table.show_decimals(&[price, close]);
         Ok(table)
     }
 
@@ -113,15 +116,7 @@ impl Table {
                 if field.trim().is_empty() {
                     continue;
                 }
-                let number = number::parse_exact(field.trim()).or_else(|_strict| {
-                    number::parse_typed(field, None, Separators::ENGLISH).map(|typed| typed.number)
-                });
-                let bad_value = |error: number::NotANumber| BadValue {
-                    row: index,
-                    title: title.to_owned(),
-                    message: error.to_string(),
-                };
-                Literal::Text(number.map_err(bad_value)?.to_string().into())
+                Literal::Text(read_number(index, title, field)?.to_string().into())
             } else {
                 Literal::from(field.as_str())
             };
@@ -161,24 +156,50 @@ impl Table {
     /// Computes the previous close of the rows that have none from their price and change.
     fn derive_close(
         &mut self,
-        price: &ColumnKey,
-        close: &ColumnKey,
+        (price, close): (&ColumnKey, &ColumnKey),
+        title: &str,
         changes: &[String],
         close_before: CloseBefore,
-    ) {
-        for (row, change) in self.rows.iter_mut().zip(changes) {
-            let Some(Literal::Text(price)) = row.get(price).filter(|_| !row.contains_key(close)) else {
+    ) -> Result<(), BadValue> {
+        for (index, (row, change)) in self.rows.iter_mut().zip(changes).enumerate() {
+            if change.trim().is_empty() || row.contains_key(close) {
                 continue;
-            };
-            let change = change.trim().trim_end_matches('%');
-            let read = number::parse_exact(price)
-                .ok()
-                .zip(number::parse_typed(change, None, Separators::ENGLISH).ok().map(|typed| typed.number));
-            if let Some(previous) = read.and_then(|(price, change)| close_before(price, change)) {
+            }
+            let change = read_number(index, title, change.trim().trim_end_matches('%'))?;
+            let Some(Literal::Text(price)) = row.get(price) else { continue };
+            let price = number::parse_exact(price).ok();
+            if let Some(previous) = price.and_then(|price| close_before(price, change)) {
                 row.insert(close.clone(), Literal::Text(previous.to_string().into()));
             }
         }
+        Ok(())
     }
+
+    /// Lets the columns of prices show all decimals of those in the file.
+    fn show_decimals(&mut self, prices: &[ColumnKey]) {
+        let cells = self.rows.iter().flat_map(|row| row.get(&prices[0]));
+        let scales = cells.filter_map(|cell| match cell {
+            Literal::Text(text) => Some(number::parse_exact(text).ok()?.normalize().scale()),
+            _ => None,
+        });
+        let Some(most) = scales.max().and_then(|scale| u8::try_from(scale).ok()) else { return };
+        for column in &mut self.columns {
+            let is_price = prices.contains(&column.key) || ["change", "target"].contains(&&*column.key.0);
+            if let ColumnKind::Number { decimals } = &mut column.kind
+                && is_price
+            {
+                *decimals = most.clamp(*decimals, MAX_DECIMALS);
+            }
+        }
+    }
+}
+
+/// Reads a number of a column that has numbers only.
+fn read_number(row: usize, title: &str, field: &str) -> Result<Decimal, BadValue> {
+    let strict = number::parse_exact(field.trim());
+    let read =
+        strict.or_else(|_| number::parse_typed(field, None, Separators::ENGLISH).map(|typed| typed.number));
+    read.map_err(|error| BadValue { row, title: title.to_owned(), message: error.to_string() })
 }
 
 /// Computes the previous close from a price and its change.
@@ -275,14 +296,14 @@ fn guess_kind(fields: &[String]) -> ColumnKind {
         filled().map(|field| exact(field).map(|number| number.scale())).collect::<Option<Vec<u32>>>()
     {
         let decimals = scales.into_iter().max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0);
-        return ColumnKind::Number { decimals: decimals.min(8) };
+        return ColumnKind::Number { decimals: decimals.min(MAX_DECIMALS) };
     }
     let written: Option<Vec<Written>> = filled().map(|field| Written::read(field)).collect();
     if let Some(written) = written
         && written.iter().all(|number| number.is_percent == written[0].is_percent)
     {
         let scales = written.iter().map(|written| written.number.scale());
-        let decimals = scales.max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0).min(8);
+        let decimals = scales.max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0).min(MAX_DECIMALS);
         return match written[0].is_percent {
             true => ColumnKind::Percent { decimals },
             false => ColumnKind::Number { decimals },
@@ -358,6 +379,47 @@ mod tests {
             .map(|row| watchlist.cell(row.id, &"changePct".into()).to_literal().to_string())
             .collect();
         assert_eq!(percents, ["\"1.23\"", "\"-16.67\"", "\"111.11\"", "\"3.20\"", "empty", "empty"]);
+    }
+
+    #[test]
+    fn a_change_that_is_no_number_is_refused_as_a_price_is() {
+        let column = |fields: &[&str]| fields.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let titles = ["Price", "Change"].map(str::to_owned);
+        for (change, is_read) in [
+            ("-1,250.00", true),
+            ("(0.14)", true),
+            ("$-1.00", true),
+            ("\u{2212}0.48", true),
+            ("1e1", true),
+            ("words", false),
+        ] {
+            let fields = [column(&["700,000.00", "1"]), column(&["", change])];
+            let table = Table::fill(&titles, &fields);
+            let has_close =
+                table.as_ref().is_ok_and(|table| table.rows[1].contains_key(&"previousClose".into()));
+            assert_eq!(has_close, is_read, "{change}");
+            assert_eq!(
+                table.err().map(|error| (error.row, error.title)),
+                (!is_read).then(|| (1, "Change".to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn columns_of_prices_show_all_their_decimals() {
+        let decimals = |price: &str| {
+            let table =
+                Table::fill(&["Price".to_owned()], &[vec![price.to_owned(), "1".to_owned()]]).unwrap();
+            let of = |key: &str| {
+                table.columns.iter().find(|column| *column.key.0 == *key).unwrap().kind.decimals()
+            };
+            ["price", "previousClose", "change", "target"].map(of)
+        };
+        assert_eq!(decimals("71.7"), [Some(2); 4]);
+        assert_eq!(decimals("1.08534"), [Some(5); 4]);
+        assert_eq!(decimals("0.00000853"), [Some(8); 4]);
+        assert_eq!(decimals("0.0000085312345"), [Some(8); 4]);
+        assert_eq!(decimals("71.5000"), [Some(2); 4]);
     }
 
     fn inserts(table: &Table, limits: &Limits) -> Vec<Vec<Change>> {
