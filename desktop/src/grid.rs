@@ -243,8 +243,10 @@ impl GridState {
         }
         if self.editing.is_open() {
             self.selection.drop_target();
-        } else if self.selection.go_to_target(table) {
-            self.scroll.reveal_next = true;
+        } else {
+            let (has_moved, unseen) = self.selection.go_to_target(table);
+            self.scroll.reveal_next |= has_moved;
+            commands.extend(unseen.map(Command::notify));
         }
         if self.selection.clear_hidden_insertion(table) {
             commands.push(Command::notify("The new row is hidden by the filter."));

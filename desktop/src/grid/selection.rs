@@ -32,8 +32,8 @@ pub struct Selection {
     tabs_from: Option<ColumnKey>,
     /// Last known index of the cursor's column, used if that column is hidden or removed.
     last_column: usize,
-    /// The row, and optionally the column, that the cursor moves to once the row exists.
-    target: Option<(RowId, Option<ColumnKey>)>,
+    /// Where the cursor moves once the row exists.
+    target: Option<Target>,
     /// The row that was typed into the empty row at the end, while the cursor has not left it.
     pub(super) appended: Option<RowId>,
     displaced: Option<Displacement>,
@@ -41,6 +41,15 @@ pub struct Selection {
     is_other_list: bool,
     /// Whether this window has just removed rows or columns.
     expects_removal: bool,
+}
+
+/// A row, and optionally a column, that the cursor is to move to.
+#[derive(Clone, Debug)]
+struct Target {
+    row: RowId,
+    column: Option<ColumnKey>,
+    /// What the person is told if the cell is not shown.
+    unseen: Option<String>,
 }
 
 impl Selection {
@@ -51,7 +60,12 @@ impl Selection {
 
     /// Moves the cursor to a row, and optionally to another column, once the row exists.
     pub fn move_to_row(&mut self, row: RowId, column: Option<ColumnKey>) {
-        self.target = Some((row, column));
+        self.target = Some(Target { row, column, unseen: None });
+    }
+
+    /// Moves the cursor to a cell that has just been changed; if it is not shown, the person is told so.
+    pub fn move_to_change(&mut self, row: RowId, column: Option<ColumnKey>, unseen: String) {
+        self.target = Some(Target { row, column, unseen: Some(unseen) });
     }
 
     /// Moves the cursor to another column of its row, once that column exists.
@@ -95,19 +109,22 @@ impl Selection {
         self.displaced = None;
     }
 
-    /// Moves the cursor to the pending target row if it is shown, and returns whether it did.
-    pub(super) fn go_to_target(&mut self, table: &Table<'_>) -> bool {
-        let Some((row, column)) = self.target.take() else { return false };
-        if let (Some(cursor), Some(_)) = (&mut self.cursor, table.index_of(row)) {
-            cursor.row = Some(row);
-            self.displaced = None;
-            if let Some(column) = column.filter(|column| table.column(column).is_some()) {
-                cursor.column = column;
-            }
-            self.blocks.clear();
-            return true;
+    /// Moves the cursor to the pending target row if it is shown, and returns whether it did, and what the person
+    /// is told.
+    pub(super) fn go_to_target(&mut self, table: &Table<'_>) -> (bool, Option<String>) {
+        let Some(Target { row, column, unseen }) = self.target.take() else { return (false, None) };
+        let is_row_shown = table.index_of(row).is_some();
+        let is_gone = table.watchlist.rows().get(row).is_none();
+        let is_column_shown = column.as_ref().is_none_or(|column| table.column(column).is_some());
+        let unseen = unseen.filter(|_| !(is_gone || is_row_shown && is_column_shown));
+        let Some(cursor) = self.cursor.as_mut().filter(|_| is_row_shown) else { return (false, unseen) };
+        cursor.row = Some(row);
+        self.displaced = None;
+        if let Some(column) = column.filter(|_| is_column_shown) {
+            cursor.column = column;
         }
-        false
+        self.blocks.clear();
+        (true, unseen)
     }
 
     /// Selects rows and columns, from the first to the last, once all of the rows exist.

@@ -172,6 +172,11 @@ impl GridState {
         self.selection.move_to_row(row, column);
     }
 
+    /// Moves the cursor to a cell that has just been changed, with what the person is told if it is not shown.
+    pub fn move_to_change(&mut self, row: RowId, column: Option<ColumnKey>, unseen: String) {
+        self.selection.move_to_change(row, column, unseen);
+    }
+
     /// Commits the open editor. Returns false if its text is invalid, and it stays open.
     pub(super) fn commit(&mut self, frame: &Frame<'_>, commands: &mut Vec<Command>) -> bool {
         if self.editing.has_question() {

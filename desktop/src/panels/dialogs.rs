@@ -108,13 +108,16 @@ struct NewKind {
     options: String,
 }
 
-/// What the widgets of a new column's kind received.
-struct KindResponse {
+/// What the widgets below the text field received.
+#[derive(Default)]
+struct Choices {
     /// Whether Enter in one of them confirms the dialog.
     has_keys: bool,
-    /// Whether a kind was clicked.
+    /// Whether one of them confirms it.
+    is_confirmed: bool,
+    /// Whether a kind of column was clicked.
     is_clicked: bool,
-    /// The field with the options, if the kind has some.
+    /// The field with the options of a choice.
     options: Option<Id>,
 }
 
@@ -131,13 +134,9 @@ impl NewKind {
         }
     }
 
-    fn is_valid(&self) -> bool {
-        self.kind().check(&Limits::default()).is_ok()
-    }
-
     /// Draws the kinds, and the options of a choice.
-    fn show(&mut self, ui: &mut Ui) -> KindResponse {
-        let mut shown = KindResponse { has_keys: false, is_clicked: false, options: None };
+    fn show(&mut self, ui: &mut Ui) -> Choices {
+        let mut shown = Choices::default();
         ui.horizontal_wrapped(|ui| {
             for (index, (name, _)) in new_column_kinds().iter().enumerate() {
                 let radio = ui.radio_value(&mut self.chosen, index, *name);
@@ -280,12 +279,8 @@ impl Dialog {
         let title = self.kind.title();
         let (hint, done) = self.kind.texts();
         let error = self.title_error();
-        let is_kind_valid = match &self.kind {
-            Kind::AddColumn(_, _, kind) => kind.is_valid(),
-            _ => true,
-        };
         let is_text_valid = error.is_none() && !self.text.trim().is_empty();
-        let is_ready = is_kind_valid && is_text_valid && !self.is_transferring;
+        let is_ready = self.is_kind_valid() && is_text_valid && !self.is_transferring;
         let mut confirmed = false;
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
@@ -316,30 +311,15 @@ impl Dialog {
                 if let Some(error) = error.filter(|_| !self.text.is_empty()) {
                     ui.colored_label(ui.visuals().error_fg_color, error);
                 }
-                let mut options = None;
-                let mut is_clicked = false;
-                let has_keys = match &mut self.kind {
-                    Kind::Connect(joined) => {
-                        let chosen = show_joined(ui, joined);
-                        confirmed = chosen.is_some();
-                        self.text = chosen.unwrap_or_else(|| std::mem::take(&mut self.text));
-                        false
-                    }
-                    Kind::AddColumn(_, _, kind) => {
-                        let shown = kind.show(ui);
-                        options = shown.options.filter(|_| is_text_valid && !kind.is_valid());
-                        is_clicked = shown.is_clicked;
-                        shown.has_keys
-                    }
-                    Kind::Export { only_shown, replaced } => show_extent(ui, only_shown, replaced.is_some()),
-                    _ => false,
-                };
+                let choices = self.show_choices(ui);
+                confirmed = choices.is_confirmed;
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
-                confirmed |= enter && (field.lost_focus() || has_keys);
+                confirmed |= enter && (field.lost_focus() || choices.has_keys);
                 // Enter and a click take the focus from a field. It goes to the one that still needs a text.
                 let is_pressed = ui.input(|input| input.pointer.any_pressed());
                 let is_lost = ui.memory(|memory| memory.focused().is_none()) && (enter || is_pressed);
-                if is_lost || is_clicked {
+                if is_lost || choices.is_clicked {
+                    let options = choices.options.filter(|_| is_text_valid && !self.is_kind_valid());
                     ui.memory_mut(|memory| memory.request_focus(options.unwrap_or(field.id)));
                 }
                 ui.horizontal(|ui| {
@@ -356,6 +336,32 @@ impl Dialog {
             return self.confirm(offline);
         }
         if modal.should_close() { (None, None) } else { (Some(self), None) }
+    }
+
+    /// Whether the kind of a new column is complete.
+    fn is_kind_valid(&self) -> bool {
+        match &self.kind {
+            Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
+            _ => true,
+        }
+    }
+
+    /// Draws what is chosen beside the text.
+    fn show_choices(&mut self, ui: &mut Ui) -> Choices {
+        match &mut self.kind {
+            Kind::Connect(joined) => {
+                let chosen = show_joined(ui, joined);
+                let is_confirmed = chosen.is_some();
+                self.text = chosen.unwrap_or_else(|| std::mem::take(&mut self.text));
+                Choices { is_confirmed, ..Choices::default() }
+            }
+            Kind::AddColumn(_, _, kind) => kind.show(ui),
+            Kind::Export { only_shown, replaced } => {
+                let has_keys = show_extent(ui, only_shown, replaced.is_some());
+                Choices { has_keys, ..Choices::default() }
+            }
+            _ => Choices::default(),
+        }
     }
 
     /// Executes what was entered; returns the dialog while it stays open, and the command.

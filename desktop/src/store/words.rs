@@ -64,7 +64,7 @@ impl Names<'_> {
     }
 
     /// Returns the name of a cell: that of its row and the title of its column.
-    fn cell(&self, row: RowId, column: &ColumnKey) -> String {
+    pub(super) fn cell(&self, row: RowId, column: &ColumnKey) -> String {
         let title = self.title(column);
         (self.row_name)(row).map_or_else(|| title.clone(), |name| format!("{name} {title}"))
     }

@@ -14,7 +14,7 @@ use crate::{
         sharing::SharingDialog,
     },
     state::{ANOTHER_EDITS, AppState, Joined},
-    store::Notice,
+    store::{Notice, Spot},
 };
 
 /// Returns why the person's role on a command's watchlist does not suffice.
@@ -37,14 +37,14 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         window.grid.expect_removal();
     }
     match command {
-        Command::Undo => match state.store.undo(window.id(), now) {
-            Some(spot) => window.go_to(spot),
-            None => state.store.notify_in(window.id(), When::Undo.reason(), now),
-        },
-        Command::Redo => match state.store.redo(window.id(), now) {
-            Some(spot) => window.go_to(spot),
-            None => state.store.notify_in(window.id(), When::Redo.reason(), now),
-        },
+        Command::Undo => {
+            let spot = state.store.undo(window.id(), now);
+            show_repeated((spot, "Undone", When::Undo), window, state, now);
+        }
+        Command::Redo => {
+            let spot = state.store.redo(window.id(), now);
+            show_repeated((spot, "Redone", When::Redo), window, state, now);
+        }
         Command::Show(watchlist) => window.show_list(watchlist),
         Command::ShowAdjacent { is_next } => {
             let lists = state.store.replica().summaries().unwrap_or_default();
@@ -127,6 +127,28 @@ fn sign_out(window: &mut Window, state: &mut AppState, now: Duration) {
 /// Returns the name of the shown watchlist.
 fn shown_name(window: &Window, state: &AppState) -> Arc<str> {
     window.list().map(|list| state.list_name(list)).unwrap_or_default()
+}
+
+/// Shows what was undone or redone. If that is in another watchlist or not shown, a notice says what it was.
+fn show_repeated(
+    (spot, done, when): (Option<Spot>, &str, When),
+    window: &mut Window,
+    state: &mut AppState,
+    now: Duration,
+) {
+    let Some(spot) = spot else { return state.store.notify_in(window.id(), when.reason(), now) };
+    let cell = match &spot.cell {
+        Some((row, Some(column))) => state.store.cell_name(spot.watchlist, *row, column),
+        Some((row, None)) => state.store.row_name(spot.watchlist, *row).map(|name| name.to_string()),
+        None => None,
+    };
+    if window.list().is_some_and(|shown| shown != spot.watchlist) {
+        let what = cell.as_ref().map(|cell| format!("{cell} ")).unwrap_or_default();
+        let list = state.list_name(spot.watchlist);
+        state.store.notify_in(window.id(), format!("{done}: {what}in \u{201c}{list}\u{201d}."), now);
+    }
+    let what = cell.unwrap_or_else(|| "a change".to_owned());
+    window.go_to(spot, format!("{done}: {what}, which is not shown here."));
 }
 
 fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {

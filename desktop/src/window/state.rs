@@ -247,11 +247,11 @@ impl Window {
         self.switch_list(Some(watchlist));
     }
 
-    /// Moves to the place that an edit changed.
-    pub fn go_to(&mut self, spot: Spot) {
+    /// Moves to the place that an edit changed. `unseen` is what the person is told if its cell is not shown.
+    pub(super) fn go_to(&mut self, spot: Spot, unseen: String) {
         self.show_list(spot.watchlist);
         if let Some((row, column)) = spot.cell {
-            self.grid.move_to_row(row, column);
+            self.grid.move_to_change(row, column, unseen);
         }
     }
 

@@ -80,6 +80,40 @@ fn what_is_typed_at_once_goes_where_it_goes_when_it_is_typed_slowly() {
 }
 
 #[test]
+fn an_undo_that_is_not_seen_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let companies = headless.window.list().unwrap();
+    let notices = |headless: &Headless| -> Vec<String> {
+        headless.state.store.notices().iter().map(|notice| notice.text.clone()).collect()
+    };
+    let type_price = |headless: &mut Headless| {
+        go_to_price(headless, 0);
+        headless.enter("42");
+        headless.settle();
+    };
+    type_price(&mut headless);
+    headless.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(notices(&headless), [""; 0], "the cursor shows it");
+    type_price(&mut headless);
+    headless.window.grid.config.hidden.insert("price".into());
+    headless.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(notices(&headless), ["Undone: MMM Price, which is not shown here."]);
+    headless.window.grid.config.hidden.clear();
+    headless.window.grid.config.has_filters = true;
+    headless.window.grid.config.filters.insert("symbol".into(), "AA".to_owned());
+    headless.key(Modifiers::COMMAND, Key::Y);
+    assert_eq!(notices(&headless).last().unwrap(), "Redone: MMM Price, which is not shown here.");
+    headless.window.grid.config.close_filters();
+    let other = create(&mut headless, "Other");
+    assert_eq!(headless.window.list(), Some(other));
+    headless.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(headless.window.list(), Some(companies));
+    assert_eq!(notices(&headless).last().unwrap(), "Undone: MMM Price in \u{201c}Companies\u{201d}.");
+    headless.stop();
+}
+
+#[test]
 fn escape_does_not_dismiss_values_that_exist_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
