@@ -494,6 +494,9 @@ impl GridState {
         };
         paint::paint(ui, &painted, frame, layout);
         let sorting = painted.sorting;
+        if self.grown.grow(layout, &self.config) {
+            ui.request_repaint();
+        }
         access::describe(ui, id, &mut self.selection, (&self.config, sorting), frame, layout);
         if self.config.has_filters {
             let cursor = self.selection.cursor.as_ref().map(|cursor| cursor.column.clone());

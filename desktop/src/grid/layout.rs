@@ -2,14 +2,14 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "pixels and rows in view are computed here")]
 
-use std::ops::Range;
+use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
 use egui::{Pos2, Rangef, Rect, pos2, vec2};
 use shared::column::{ColumnKey, ColumnKind};
 
 use super::{
     config::GridConfig,
-    metrics::{ARROW, BAR, FIGURE, FILTERS, GRIP, HEADER, MARK, PADDING},
+    metrics::{ARROW, BAR, FIGURE, FILTERS, GRIP, HEADER, MARK, MAX_GROWN, PADDING},
     scroll::Scroll,
     table::Table,
     view_column::ViewColumn,
@@ -28,6 +28,30 @@ pub(super) struct ColumnLayout {
     pub(super) frozen: bool,
     /// Whether this is the first column, which names the rows.
     pub(super) is_first: bool,
+    /// The width that the numbers in view need, as far as they were too wide.
+    pub(super) needed: Cell<f32>,
+}
+
+/// The widths of columns that have grown with their numbers, in points.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grown(BTreeMap<ColumnKey, f32>);
+
+impl Grown {
+    /// Widens the columns whose numbers were too wide in this frame, unless the person has chosen their width.
+    /// Returns whether there are such.
+    pub(super) fn grow(&mut self, layout: &Layout, config: &GridConfig) -> bool {
+        let mut has_grown = false;
+        for column in &layout.columns {
+            let (key, needed) = (column.shown.key(), column.needed.get().min(MAX_GROWN).ceil());
+            // A frozen column may be narrower than it has grown to.
+            let width = self.0.get(key).copied().unwrap_or(column.width);
+            if needed > width && !config.widths.contains_key(key) {
+                self.0.insert(key.clone(), needed);
+                has_grown = true;
+            }
+        }
+        has_grown
+    }
 }
 
 /// The frame's geometry: one field for each measure that the parts of the grid share.
@@ -64,19 +88,20 @@ pub(super) struct Layout {
 }
 
 /// Tolerance in comparisons of sums of widths, in points.
-const ROUNDING: f32 = 0.5;
+pub(super) const ROUNDING: f32 = 0.5;
 
 impl Layout {
     /// Lays out the grid in a rectangle. `gap` is the index of the slot that stays free for a removed row.
     pub(super) fn new(
         rect: Rect,
         table: &Table<'_>,
-        (config, density): (&GridConfig, Density),
+        (config, grown, density): (&GridConfig, &Grown, Density),
         scroll: &Scroll,
         gap: Option<usize>,
     ) -> Self {
         let width_of = |shown: &ViewColumn| {
-            config.widths.get(shown.key()).copied().unwrap_or_else(|| default_width(shown))
+            let own = config.widths.get(shown.key()).or_else(|| grown.0.get(shown.key()));
+            own.copied().unwrap_or_else(|| default_width(shown))
         };
         let mut widths: Vec<(ViewColumn, f32)> =
             table.columns().iter().map(|shown| (shown.clone(), width_of(shown))).collect();
@@ -121,6 +146,7 @@ impl Layout {
                     room: width.min(body.right() - on_screen).max(0.0),
                     frozen,
                     is_first: index == 0,
+                    needed: Cell::new(0.0),
                 };
                 left += width;
                 column

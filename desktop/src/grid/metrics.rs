@@ -20,6 +20,8 @@ pub(super) const BAR: f32 = 12.0;
 pub(super) const MIN_WIDTH: f32 = 36.0;
 /// Maximum width of a column, in points.
 pub(super) const MAX_WIDTH: f32 = 800.0;
+/// Maximum width to which a column grows by itself, in points.
+pub(super) const MAX_GROWN: f32 = 240.0;
 /// Distance from a column's edge within which the pointer can drag it, in points.
 pub(super) const GRIP: f32 = 4.0;
 

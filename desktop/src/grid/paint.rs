@@ -14,7 +14,7 @@ use super::{
     config::GridConfig,
     filter::Needle,
     find::cell_matches,
-    layout::{ColumnLayout, Layout},
+    layout::{ColumnLayout, Layout, ROUNDING},
     metrics::{ARROW, inner},
     pointer::Drag,
     selection::Selection,
@@ -293,6 +293,12 @@ fn paint_cell(
         let mut galley = lay_out(painter, &shown, font.clone(), room.width());
         let is_figure_cut = galley.elided && align == Align::RIGHT;
         if is_figure_cut {
+            let whole = painter.layout_no_wrap(shown.clone(), font.clone(), Color32::PLACEHOLDER).size().x;
+            let needed = whole + (column.width - room.width()) + ROUNDING;
+            // What the edge of the window cuts off needs no wider column.
+            if rect.width() + ROUNDING >= column.width {
+                column.needed.set(column.needed.get().max(needed));
+            }
             // A truncated number would be read as a different one.
             let mut signs = LayoutJob::simple_singleline("#".repeat(shown.len()), font, Color32::PLACEHOLDER);
             signs.wrap =

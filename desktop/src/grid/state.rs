@@ -18,7 +18,7 @@ use super::{
     filters::Filters,
     find::{self, Find, Search},
     keys,
-    layout::Layout,
+    layout::{Grown, Layout},
     menu::Menu,
     ops, paste,
     pointer::Pointer,
@@ -67,6 +67,7 @@ pub struct GridState {
     pub(super) sums: Sums,
     pub(super) counts: Counts,
     pub(super) arranger: Arranger,
+    pub(super) grown: Grown,
     /// The rows as the person has seen them.
     pub(super) seen: Seen,
     /// When a key last moved the cursor, on the clock of the grid.
@@ -158,7 +159,7 @@ impl GridState {
     }
 
     pub(super) fn layout(&self, rect: Rect, table: &Table<'_>) -> Layout {
-        let settings = (&self.config, self.density);
+        let settings = (&self.config, &self.grown, self.density);
         Layout::new(rect, table, settings, &self.scroll, self.editing.gap(table))
     }
 

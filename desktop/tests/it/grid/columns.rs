@@ -6,9 +6,12 @@ use desktop::{
 };
 use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
-use shared::edit::{Change, ColumnRef};
+use shared::{
+    edit::{Change, ColumnRef},
+    value::Literal,
+};
 
-use super::desk::{GridHarness, LIST, three_rows};
+use super::desk::{GridHarness, LIST, painted, row, three_rows};
 
 const PRICE: usize = 2;
 
@@ -235,4 +238,28 @@ fn a_hidden_column_that_filters_or_sorts_is_named() {
     assert_eq!(config.hidden_effect(&watchlist).as_deref(), Some(both));
     config.hidden.clear();
     assert_eq!(config.hidden_effect(&watchlist), None);
+}
+
+#[test]
+fn a_column_grows_with_its_numbers_until_the_person_chooses_its_width() {
+    let mut harness = three_rows();
+    let before = width(&harness, "Price");
+    let set = |price: &str| Change::set(row(1), &"price".into(), Literal::from(price));
+    harness.others(&[set("12345678.90")]);
+    harness.frames();
+    let grown = width(&harness, "Price");
+    assert!(grown > before, "{before} {grown}");
+    let shown = || painted(&harness);
+    assert!(
+        shown().iter().any(|text| text == "12,345,678.90")
+            && !shown().iter().any(|text| text.starts_with("##"))
+    );
+    harness.others(&[set("1")]);
+    harness.frames();
+    assert!((width(&harness, "Price") - grown).abs() < 0.1, "it does not jump");
+    let config = &mut harness.app().grid.config;
+    config.widths.insert("price".into(), 60.0);
+    harness.others(&[set("12345678.90")]);
+    harness.frames();
+    assert!((width(&harness, "Price") - 60.0).abs() < 0.1);
 }
