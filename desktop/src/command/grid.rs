@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shared::edit::Change;
+use shared::edit::{Change, SetColumn};
 
 /// A movement of the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +125,8 @@ pub enum GridCommand {
     ClearFilter,
     /// Clears all filters and keeps the filter row open.
     ClearFilters,
+    /// Changes the type of a column for everyone, with the values that are written in another way.
+    SetColumn(SetColumn),
     /// Writes the watchlist to a file.
     Export {
         /// The file.
@@ -238,6 +240,8 @@ pub enum ColumnCommand {
     Add,
     /// Opens the dialog that renames the column.
     Rename,
+    /// Opens the dialog that changes the type of the column.
+    ChangeType,
     /// Removes the column for everyone. It can be restored.
     Remove,
 }

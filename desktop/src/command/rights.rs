@@ -26,7 +26,8 @@ impl Command {
                 DialogKind::Rename(_)
                 | DialogKind::Delete(_)
                 | DialogKind::AddColumn(..)
-                | DialogKind::RenameColumn(..),
+                | DialogKind::RenameColumn(..)
+                | DialogKind::ColumnType(..),
             ) => Some(ListRole::Owner),
             _ => None,
         }
@@ -40,7 +41,8 @@ impl Command {
                 DialogKind::Rename(watchlist)
                 | DialogKind::Delete(watchlist)
                 | DialogKind::AddColumn(watchlist, _)
-                | DialogKind::RenameColumn(watchlist, _),
+                | DialogKind::RenameColumn(watchlist, _)
+                | DialogKind::ColumnType(watchlist, _),
             ) => Some(*watchlist),
             _ => None,
         }
@@ -71,8 +73,10 @@ impl GridCommand {
                 ColumnCommand::Move { .. }
                 | ColumnCommand::Add
                 | ColumnCommand::Rename
+                | ColumnCommand::ChangeType
                 | ColumnCommand::Remove,
-            ) => Some(ListRole::Owner),
+            )
+            | Self::SetColumn(_) => Some(ListRole::Owner),
             _ => None,
         }
     }

@@ -256,6 +256,9 @@ fn columns() -> Vec<Entry> {
             .also("chart, trend"),
         on_column("Add column\u{2026}", [], C::Add).also("new, insert column"),
         on_column("Rename column\u{2026}", [], C::Rename),
+        on_column("Change column type\u{2026}", [], C::ChangeType)
+            .when(When::StoredColumn)
+            .also("kind, format, convert, number, text, percent"),
         on_column("Remove column for everyone", [], C::Remove).when(When::StoredColumn).also("delete column"),
     ]
 }

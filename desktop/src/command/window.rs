@@ -108,6 +108,8 @@ pub enum DialogKind {
     AddColumn(WatchlistId, ColumnKey),
     /// Renames a column of a watchlist.
     RenameColumn(WatchlistId, ColumnKey),
+    /// Changes the type of a column of a watchlist.
+    ColumnType(WatchlistId, ColumnKey),
 }
 
 impl Command {

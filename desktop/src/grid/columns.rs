@@ -2,18 +2,22 @@
 
 use egui::Ui;
 use shared::{
-    column::ColumnKey,
-    edit::{Change, ColumnRef},
+    column::{ColumnKey, ColumnKind},
+    edit::{Change, ColumnRef, SetColumn},
+    limits::Limits,
+    value::{Literal, Value},
     watchlist::ColumnEntry,
 };
 
 use super::{
     config::GridConfig,
+    filter::display_text,
     filters::Filters,
     layout::Layout,
     metrics::{ARROW, MAX_WIDTH, MIN_WIDTH, PADDING},
     order::SortKey,
-    table::is_editable,
+    table::{guarded_set, is_editable},
+    typed::read_typed,
     view::Frame,
     view_column::{ViewColumn, can_have_sparkline},
 };
@@ -28,6 +32,8 @@ const FITTED: usize = 2_000;
 const STEP: f32 = 16.0;
 /// Maximum number of decimals.
 const MAX_DECIMALS: u32 = 12;
+/// Maximum number of decimals that a column shows after its type was changed.
+const MAX_SHOWN: u8 = 8;
 
 /// Executes a column command. Returns a command for the application if it reaches beyond the window's own
 /// columns.
@@ -84,6 +90,9 @@ pub(super) fn execute_column_command(
         ColumnCommand::Rename => {
             return Some(Command::OpenDialog(DialogKind::RenameColumn(frame.view.id, own)));
         }
+        ColumnCommand::ChangeType => {
+            return Some(Command::OpenDialog(DialogKind::ColumnType(frame.view.id, own)));
+        }
         ColumnCommand::Remove => {
             if !column.data().is_some_and(is_editable) {
                 let text = format!(
@@ -96,6 +105,63 @@ pub(super) fn execute_column_command(
         }
     }
     None
+}
+
+/// Changes the type of a column. A text that is written in another way than the new type stores it is written
+/// anew, in the same edit. Values that the new type does not have are named, and nothing is changed.
+pub(super) fn change_type(frame: &Frame<'_>, mut set: SetColumn) -> Command {
+    let view = frame.view;
+    let (Some(kind), Ok(entry)) = (&mut set.kind, view.watchlist.columns().visible_column(&set.key)) else {
+        return view.edit(vec![Change::SetColumn(set)]);
+    };
+    let limits = Limits::default();
+    let (mut changes, mut lost, mut scale) = (Vec::new(), Vec::new(), None);
+    for row in view.watchlist.rows().iter() {
+        let value = row.stored(entry.slot);
+        if value.is_empty() {
+            continue;
+        }
+        let converted = kind.convert(value, &limits);
+        let is_exact = converted.is_some();
+        let typed = || match value {
+            Value::Text(text) => read_typed(kind, text, None, view).ok(),
+            _ => None,
+        };
+        let Some(converted) = converted.or_else(typed) else {
+            lost.push((row, value));
+            continue;
+        };
+        scale = scale.max(converted.as_number().map(|number| number.normalize().scale()));
+        if !is_exact {
+            // The column still has texts at this moment of the edit.
+            let written = match converted.to_literal() {
+                Literal::Flag(flag) => Literal::Text(flag.to_string().into()),
+                other => other,
+            };
+            changes.push(guarded_set(row.id, entry, written, value));
+        }
+    }
+    if let ColumnKind::Number { decimals } | ColumnKind::Percent { decimals } = kind {
+        let shown = entry.column.kind.decimals().or(scale).unwrap_or(2);
+        *decimals = u8::try_from(shown).unwrap_or(MAX_SHOWN).min(MAX_SHOWN);
+    }
+    if let Some((row, value)) = lost.first() {
+        let first = frame.table.columns().first().map(|first| frame.text(row, first)).unwrap_or_default();
+        let others = match lost.len() - 1 {
+            0 => String::new(),
+            count => format!(" and {}", view.separators.format_count(count, "other", "others")),
+        };
+        let text = display_text(value, view.value_format(&entry.column.kind));
+        return Command::notify(format!(
+            "The type was not changed: \u{201c}{text}\u{201d} of {first}{others} cannot be converted. Change or clear it \
+             first."
+        ));
+    }
+    if changes.len() >= limits.changes {
+        return Command::notify("The type was not changed: too many values have to be written anew.");
+    }
+    changes.push(Change::SetColumn(set));
+    view.edit(changes)
 }
 
 fn set_decimals(config: &mut GridConfig, entry: &ColumnEntry, more: bool) {

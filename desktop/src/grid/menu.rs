@@ -84,7 +84,8 @@ pub(super) fn show_column_menu(
     let mut changed = None;
     if data.is_some() {
         ui.separator();
-        changed = menu_items(ui, &[&[C::Add, C::Rename, C::Remove].map(Command::from)], conditions);
+        changed =
+            menu_items(ui, &[&[C::Add, C::Rename, C::ChangeType, C::Remove].map(Command::from)], conditions);
         changed = changed.or(show_removed_columns(ui, frame));
     }
     let own = chosen.or(decimals.map(Command::from)).or(changed);

@@ -424,6 +424,7 @@ impl GridState {
             GridCommand::Export { path, only_shown } => {
                 commands.push(export::command(path, only_shown, frame));
             }
+            GridCommand::SetColumn(set) => commands.push(columns::change_type(frame, set)),
             GridCommand::OpenMenu => self.menu.request(self.selection.whole_column()),
             GridCommand::OpenColumnMenu => self.menu.request(self.selection.column()),
             // The open editor and the filter row handle their own keys.

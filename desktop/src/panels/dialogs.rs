@@ -9,7 +9,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use egui::{Id, Key, Modal, PointerButton, TextEdit, Ui};
 use shared::{
     address::address,
-    column::{ColumnKey, ColumnKind, check_title},
+    column::{Column, ColumnKey, ColumnKind, check_title},
     edit::{AddColumn, Change, SetColumn},
     ids::WatchlistId,
     limits::{Limits, NAME_BYTES},
@@ -49,6 +49,7 @@ enum Kind {
     Rename(WatchlistId),
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
+    ColumnType(ColumnKey, NewKind),
     Import,
     Export {
         only_shown: bool,
@@ -70,6 +71,7 @@ impl Kind {
             Self::Rename(_) => Command::RenameShownList,
             Self::AddColumn(..) => ColumnCommand::Add.into(),
             Self::RenameColumn(..) => ColumnCommand::Rename.into(),
+            Self::ColumnType(..) => ColumnCommand::ChangeType.into(),
             Self::Import => Command::OpenDialog(DialogKind::Import),
             Self::Export { .. } => Command::OpenDialog(DialogKind::Export),
             Self::Delete(..) => Command::DeleteShownList,
@@ -92,6 +94,7 @@ impl Kind {
             Self::Rename(_) => ("Name", "Rename"),
             Self::AddColumn(..) => ("Title", "Add"),
             Self::RenameColumn(..) => ("Title", "Rename"),
+            Self::ColumnType(..) => ("Title", "Change"),
             Self::Import => ("Path to a CSV file with a header row", "Import"),
             Self::Export { replaced: Some(_), .. } => ("Path of the file", "Replace"),
             Self::Export { .. } => ("Path of the file", "Export"),
@@ -100,7 +103,7 @@ impl Kind {
     }
 }
 
-/// The kind chosen for a new column.
+/// The kind chosen for a column.
 #[derive(Default)]
 struct NewKind {
     chosen: usize,
@@ -122,6 +125,18 @@ struct Choices {
 }
 
 impl NewKind {
+    /// Returns the choice of a kind that a column has.
+    fn of(kind: &ColumnKind) -> Self {
+        let is_same =
+            |(_, other): &(_, ColumnKind)| std::mem::discriminant(other) == std::mem::discriminant(kind);
+        let chosen = new_column_kinds().iter().position(is_same).unwrap_or_default();
+        let options = match kind {
+            ColumnKind::Choice(options) => options.join(", "),
+            _ => String::new(),
+        };
+        Self { chosen, options }
+    }
+
     fn kind(&self) -> ColumnKind {
         let options = || {
             let options = self.options.split(',').map(str::trim).filter(|word| !word.is_empty());
@@ -185,6 +200,11 @@ impl Dialog {
     /// Creates a dialog that renames a column.
     pub fn rename_column(watchlist: WatchlistId, key: ColumnKey, title: &str) -> Self {
         Self::with(Kind::RenameColumn(watchlist, key), title)
+    }
+
+    /// Creates a dialog that asks for another type, and perhaps title, of a column.
+    pub fn column_type(column: &Column) -> Self {
+        Self::with(Kind::ColumnType(column.key.clone(), NewKind::of(&column.kind)), &column.title)
     }
 
     /// Creates a message that a watchlist was deleted while `typed` was typed into it.
@@ -341,7 +361,9 @@ impl Dialog {
     /// Whether the kind of a new column is complete.
     fn is_kind_valid(&self) -> bool {
         match &self.kind {
-            Kind::AddColumn(_, _, kind) => kind.kind().check(&Limits::default()).is_ok(),
+            Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, kind) => {
+                kind.kind().check(&Limits::default()).is_ok()
+            }
             _ => true,
         }
     }
@@ -355,7 +377,7 @@ impl Dialog {
                 self.text = chosen.unwrap_or_else(|| std::mem::take(&mut self.text));
                 Choices { is_confirmed, ..Choices::default() }
             }
-            Kind::AddColumn(_, _, kind) => kind.show(ui),
+            Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, kind) => kind.show(ui),
             Kind::Export { only_shown, replaced } => {
                 let has_keys = show_extent(ui, only_shown, replaced.is_some());
                 Choices { has_keys, ..Choices::default() }
@@ -389,7 +411,11 @@ impl Dialog {
             Kind::Import | Kind::Export { .. } | Kind::Delete(..) | Kind::Deleted(..) => None,
             // Half an address is no error yet.
             Kind::Connect(_) => None,
-            Kind::NewWatchlist | Kind::Rename(_) | Kind::AddColumn(..) | Kind::RenameColumn(..) => {
+            Kind::NewWatchlist
+            | Kind::Rename(_)
+            | Kind::AddColumn(..)
+            | Kind::RenameColumn(..)
+            | Kind::ColumnType(..) => {
                 let rejection = check_title("the name", self.text.trim()).err()?;
                 Some(match rejection.code {
                     Code::TooLong => format!("The name is too long. Use at most {NAME_BYTES} bytes."),
@@ -471,6 +497,11 @@ impl Dialog {
                 let title = Some(text.as_str().into());
                 let set = SetColumn { key: key.clone(), title, kind: None, after: None };
                 AppCommand::Edit { watchlist: *watchlist, changes: vec![Change::SetColumn(set)] }
+            }
+            Kind::ColumnType(key, kind) => {
+                let (title, kind) = (Some(text.as_str().into()), Some(kind.kind()));
+                let set = SetColumn { key: key.clone(), title, kind, after: None };
+                return Some(GridCommand::SetColumn(set).into());
             }
             Kind::Import => AppCommand::Import(typed_path(&text)),
             Kind::Export { only_shown, .. } => {

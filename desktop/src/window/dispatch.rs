@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::account::ListRole;
+use shared::{
+    account::ListRole,
+    column::{Column, ColumnKind},
+};
 
 use super::state::{AfterEditor, Window};
 use crate::{
@@ -175,6 +178,12 @@ fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
             let entry = columns.and_then(|columns| columns.get(&key));
             let title = entry.map(|entry| entry.column.title.clone()).unwrap_or_default();
             Dialog::rename_column(list, key, &title)
+        }
+        DialogKind::ColumnType(list, key) => {
+            let columns = state.store.watchlist(list).map(|watchlist| watchlist.columns());
+            let entry = columns.and_then(|columns| columns.get(&key));
+            let column = entry.map(|entry| entry.column.clone());
+            Dialog::column_type(&column.unwrap_or_else(|| Column::new(&key.0, "", ColumnKind::Text)))
         }
     });
 }

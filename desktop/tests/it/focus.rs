@@ -179,7 +179,8 @@ fn every_control_of_every_part_is_reached_by_keys_and_has_a_name() {
         DialogKind::Import,
         DialogKind::Export,
         DialogKind::AddColumn(companies, price.clone()),
-        DialogKind::RenameColumn(companies, price),
+        DialogKind::RenameColumn(companies, price.clone()),
+        DialogKind::ColumnType(companies, price),
     ] {
         let name = format!("{dialog:?}");
         walk(&mut headless, &name, Key::Tab, |headless| headless.execute(Command::OpenDialog(dialog)));

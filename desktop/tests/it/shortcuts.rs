@@ -121,7 +121,7 @@ fn only_the_table_has_the_title_of_a_command() {
 }
 
 /// The variants of the command enums that have no entry in the table, each with the reason.
-const WITHOUT_ENTRY: [(&str, &str); 23] = [
+const WITHOUT_ENTRY: [(&str, &str); 24] = [
     ("AppCommand::Connect", "confirms the dialog of `Connect`"),
     ("AppCommand::Create", "confirms the dialog of `NewWatchlist`"),
     ("AppCommand::Delete", "confirms the dialog of `Delete`"),
@@ -145,6 +145,7 @@ const WITHOUT_ENTRY: [(&str, &str); 23] = [
     ("GridCommand::Editor", "contains another command"),
     ("GridCommand::Export", "confirms the dialog of `Export`"),
     ("GridCommand::Paste", "the system sends the text of the clipboard"),
+    ("GridCommand::SetColumn", "confirms the dialog of `ChangeType`"),
 ];
 
 #[test]

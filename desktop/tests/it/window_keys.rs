@@ -1,8 +1,8 @@
 //! Keys of a whole window: shortcuts, and the order of keys that arrive together.
 
-use desktop::command::{AppCommand, Command, GridCommand, Step};
+use desktop::command::{AppCommand, Command, DialogKind, GridCommand, Step};
 use egui::{Event, Key, Modifiers};
-use shared::value::Literal;
+use shared::{column::ColumnKind, edit::Change, value::Literal};
 
 use crate::{
     headless::Headless,
@@ -229,5 +229,35 @@ fn overlays_do_not_change_the_text_of_an_open_editor() {
     headless.frame(Vec::new());
     assert_eq!((editor(&headless), price(&headless, 0)), (None, "80".to_owned()));
     assert_eq!(headless.window.grid.selection.cursor.as_ref().unwrap().row, Some(id(&headless, 19)));
+    headless.stop();
+}
+
+#[test]
+fn a_changed_column_type_is_undone_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = headless.window.list().unwrap();
+    let row = headless.shown().unwrap().rows().at(0).unwrap().id;
+    let set = Change::set(row, &"note".into(), Literal::from("1.2M"));
+    headless.execute(AppCommand::Edit { watchlist: list, changes: vec![set] });
+    headless.settle();
+    let note = |headless: &Headless| {
+        let shown = headless.shown().unwrap();
+        let entry = shown.columns().get(&"note".into()).unwrap();
+        (entry.column.kind.clone(), shown.cell(row, &"note".into()).to_literal())
+    };
+    let before = note(&headless);
+    headless.execute(Command::OpenDialog(DialogKind::ColumnType(list, "note".into())));
+    (0..3).for_each(|_| headless.frame(Vec::new()));
+    headless.click("Number");
+    headless.key(Modifiers::NONE, Key::Enter);
+    headless.settle();
+    assert_eq!(note(&headless), (ColumnKind::Number { decimals: 0 }, Literal::from("1200000")));
+    headless.key(Modifiers::COMMAND, Key::Z);
+    headless.settle();
+    assert_eq!(note(&headless), before);
+    headless.key(Modifiers::COMMAND, Key::Y);
+    headless.settle();
+    assert_eq!(note(&headless).1, Literal::from("1200000"));
     headless.stop();
 }

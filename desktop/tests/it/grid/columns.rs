@@ -7,11 +7,12 @@ use desktop::{
 use egui::{accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use shared::{
-    edit::{Change, ColumnRef},
+    column::ColumnKind,
+    edit::{Change, ColumnRef, SetColumn},
     value::Literal,
 };
 
-use super::desk::{GridHarness, LIST, painted, row, three_rows};
+use super::desk::{GridHarness, LIST, harness, painted, row, three_rows};
 
 const PRICE: usize = 2;
 
@@ -262,4 +263,25 @@ fn a_column_grows_with_its_numbers_until_the_person_chooses_its_width() {
     harness.others(&[set("12345678.90")]);
     harness.frames();
     assert!((width(&harness, "Price") - 60.0).abs() < 0.1);
+}
+
+#[test]
+fn a_column_of_texts_becomes_one_of_numbers_as_they_are_typed_and_back() {
+    let mut harness = harness(&[("A", "1", "1.2M"), ("B", "2", "99 1/4"), ("C", "3", "7"), ("D", "4", "")]);
+    let change = |harness: &mut GridHarness, kind: ColumnKind| {
+        let set = SetColumn { key: "note".into(), title: None, kind: Some(kind), after: None };
+        run(harness, GridCommand::SetColumn(set));
+    };
+    change(&mut harness, ColumnKind::Number { decimals: 2 });
+    assert_eq!(harness.app().edits.last().map(Vec::len), Some(3), "two texts, and the type");
+    let notes =
+        |harness: &GridHarness| ["A", "B", "C", "D"].map(|name| harness.cell(&format!("Note of {name}")));
+    assert_eq!(notes(&harness), ["1,200,000.00", "99.25", "7.00", ""]);
+    change(&mut harness, ColumnKind::Text);
+    assert_eq!(notes(&harness), ["1200000", "99.25", "7", ""]);
+    harness.others(&[Change::set(row(3), &"note".into(), Literal::from("halted"))]);
+    let before = harness.app().edits.len();
+    change(&mut harness, ColumnKind::Number { decimals: 2 });
+    assert_eq!(harness.app().edits.len(), before);
+    assert_eq!(notes(&harness)[2], "halted");
 }
