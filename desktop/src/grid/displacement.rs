@@ -7,7 +7,7 @@ const ROW_REMOVED: &str = "The row under the cursor was removed. Choose a cell t
 /// Why nothing is typed into the column that has slid under the cursor.
 const COLUMN_REMOVED: &str = "The column under the cursor was removed. Choose a cell to go on.";
 /// Why nothing is typed into another watchlist.
-pub(super) const LIST_GONE: &str = "You were typing in another watchlist. Choose a cell to go on.";
+pub(super) const LIST_GONE: &str = "Another watchlist is shown now. Choose a cell to go on.";
 /// Why nothing is typed after a click on the place of a row or a column that was removed at that
 /// moment.
 pub(super) const REMOVED_AT_CLICK: &str =

@@ -342,7 +342,7 @@ fn restoration_commands(restoration: Restoration, view: &View<'_>) -> Vec<Comman
         let rows = view.separators.format_count(removed, "row", "rows");
         lines.push(format!("This edit added {rows}, which are removed for everyone."));
     }
-    edits_or_question((RESTORE_EDIT, RESTORE), lines, changes, (view.id, view.separators))
+    edits_or_question((RESTORE_EDIT, "Revert"), lines, changes, (view.id, view.separators))
 }
 
 fn show_change(

@@ -67,13 +67,40 @@ pub enum CsvError {
     },
 }
 
-/// Reads a file whose first line names its columns.
+impl CsvError {
+    /// Returns the error of a file that has one line more before.
+    fn on_next_line(mut self) -> Self {
+        match &mut self {
+            Self::Ragged { line, .. }
+            | Self::NotUtf8 { line }
+            | Self::UnclosedQuote { line }
+            | Self::BadValue { line, .. } => *line += 1,
+            Self::Empty | Self::TooLarge { .. } => {}
+        }
+        self
+    }
+}
+
+/// Reads a file whose first line names its columns. A line that names the separator may be before it.
 ///
 /// # Errors
 /// See [`CsvError`]. A file with any error is rejected as a whole.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let separator = separator(bytes);
+    match named_separator(bytes) {
+        Some((separator, rest)) => read_separated(rest, separator, limits).map_err(CsvError::on_next_line),
+        None => read_separated(bytes, separator(bytes), limits),
+    }
+}
+
+/// Returns the separator that a first line such as `sep=;` names, which spreadsheets write, and what follows the line.
+fn named_separator(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (separator, rest) = bytes.strip_prefix(b"sep=")?.split_first()?;
+    let rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"))?;
+    Some((*separator, rest))
+}
+
+fn read_separated(bytes: &[u8], separator: u8, limits: &Limits) -> Result<Table, CsvError> {
     check_quotes(bytes, separator)?;
     let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
     let header: Vec<String> =
@@ -478,6 +505,16 @@ mod tests {
             "a point is a group separator if the column has decimal commas"
         );
         assert!(read("Symbol;Price\nMMM;1.2.3,4\n").is_err());
+    }
+
+    #[test]
+    fn a_first_line_may_name_the_separator() {
+        for text in ["sep=;\r\nSymbol;Price\r\nMMM;71,72\r\n", "sep=|\nSymbol|Price\nMMM|71.72\n"] {
+            let table = read(text).unwrap();
+            assert_eq!(cell(&table, 0, "price"), Some(&"71.72".into()), "{text}");
+        }
+        let error = read("sep=,\nSymbol,Price\nMMM,words\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 3, column Price"), "{error}");
     }
 
     /// Thousands must not become decimals, a thousand times less.
