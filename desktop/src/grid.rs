@@ -47,7 +47,7 @@ mod typed;
 mod view;
 pub mod view_column;
 
-pub use confirm::edits_or_question;
+pub use confirm::{edits_or_question, split_into_edits};
 pub use cursor::Cursor;
 pub use edit::Editor;
 use egui::{
@@ -206,8 +206,9 @@ impl GridState {
         let wait = self.arranger.update(view.watchlist, &request, view.now, waker(ui));
         if self.arranger.applied() != before {
             if is_same {
-                self.seen.sorted_again();
-            } else {
+                self.seen.moved_by_others();
+            }
+            if self.arranger.is_requested() {
                 self.selection.blocks.forget_sequence();
             }
         }
@@ -495,6 +496,7 @@ impl GridState {
         paint::paint(ui, &painted, frame, layout);
         let sorting = painted.sorting;
         if self.grown.grow(layout, &self.config) {
+            self.seen.moved_by_others();
             ui.request_repaint();
         }
         access::describe(ui, id, &mut self.selection, (&self.config, sorting), frame, layout);

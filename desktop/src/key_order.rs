@@ -1,6 +1,6 @@
 //! Gives egui the keys of a person one step at a time.
 //!
-//! egui hands everything that was typed since the last frame to what is shown now. But a key may open or close
+//! egui delivers everything that was typed since the last frame to what is shown now. But a key may open or close
 //! a dialog, move the focus or the cursor, and what is typed after it is meant for what it leads to. A frame
 //! may take longer than the time between two keys.
 
@@ -8,27 +8,29 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use egui::{Context, Event, FullOutput, Key, OutputCommand, Plugin, RawInput, Ui, ViewportId};
 
-/// Number of frames after a step before the next one: what it leads to is shown in the next frame, and has the
-/// focus in the one after that.
+/// Number of passes to wait after a step: what it leads to is shown in the next pass, and has the focus in the one
+/// after that.
 const SETTLING: usize = 1;
+/// Number of events from which on the passes in between are left out: input that no person types.
+const MAX_HELD: usize = 256;
 
-/// The plugin, which holds back the input that follows a step until the step has had its effect.
+/// The plugin, which delivers at most one step in a pass, and what follows it once it has had its effect.
 #[derive(Default)]
 pub struct KeyOrder {
     queues: BTreeMap<ViewportId, Queue>,
-    /// What the last copy has copied. The clipboard was read before that for a paste that follows at once.
+    /// Text of the last copy, while a paste waits for which the clipboard was read before.
     copied: Option<String>,
 }
 
-/// The input of a window that egui has not had yet.
+/// Input of a window that is not delivered yet.
 #[derive(Default)]
 struct Queue {
     events: VecDeque<Event>,
-    /// Number of frames until the next step.
+    /// Number of passes until the next step.
     settling: usize,
     /// The keys that are held down.
     down: BTreeSet<Key>,
-    /// Number of events at the front that were there when an event to copy was given to egui.
+    /// Number of events at the front that were there when a text was copied.
     before_copy: usize,
 }
 
@@ -47,17 +49,13 @@ impl Plugin for KeyOrder {
     fn input_hook(&mut self, _: &Context, input: &mut RawInput) {
         let queue = self.queues.entry(input.viewport_id).or_default();
         queue.events.extend(input.events.drain(..));
-        let is_settling = count_down(&mut queue.settling);
+        let is_settling = count_down(&mut queue.settling) && queue.events.len() <= MAX_HELD;
         if is_settling && queue.events.iter().any(is_for_focus) {
             return;
         }
         while let Some(event) = queue.events.pop_front() {
             let is_stale = count_down(&mut queue.before_copy);
             let is_step = queue.is_step(&event);
-            if matches!(event, Event::Copy | Event::Cut) {
-                self.copied = None;
-                queue.before_copy = queue.events.len();
-            }
             input.events.push(match (event, &self.copied) {
                 (Event::Paste(_), Some(copied)) if is_stale => Event::Paste(copied.clone()),
                 (event, _) => event,
@@ -66,6 +64,9 @@ impl Plugin for KeyOrder {
                 queue.settling = SETTLING;
                 break;
             }
+        }
+        if self.queues.values().all(|queue| queue.before_copy == 0) {
+            self.copied = None;
         }
     }
 
@@ -79,6 +80,7 @@ impl Plugin for KeyOrder {
         for command in &output.platform_output.commands {
             if let OutputCommand::CopyText(text) = command {
                 self.copied = Some(text.clone());
+                self.queues.values_mut().for_each(|queue| queue.before_copy = queue.events.len());
             }
         }
     }
@@ -102,12 +104,13 @@ fn is_for_focus(event: &Event) -> bool {
             | Event::Paste(_)
             | Event::Ime(_)
             | Event::PointerButton { .. }
+            | Event::AccessKitActionRequest(_)
     )
 }
 
 impl Queue {
-    /// Whether what follows an event is to wait for its effect. A key that writes a text is followed by it; one
-    /// that is held down goes on with what it has begun.
+    /// Whether what follows an event must wait for its effect. A key that writes a text is followed by it; one that
+    /// is held down goes on with what it has begun.
     fn is_step(&mut self, event: &Event) -> bool {
         match event {
             Event::Key { key, pressed: true, modifiers, .. } => {
@@ -125,7 +128,14 @@ impl Queue {
                 self.down.clear();
                 false
             }
-            Event::Copy | Event::Cut | Event::Paste(_) | Event::PointerButton { pressed: false, .. } => true,
+            // It also presses the focused button.
+            Event::Text(text) => text == " ",
+            // The second click of a double click follows at once.
+            Event::PointerButton { pressed: false, .. } => !matches!(
+                self.events.iter().find(|event| is_for_focus(event)),
+                Some(Event::PointerButton { .. })
+            ),
+            Event::Copy | Event::Cut | Event::Paste(_) | Event::AccessKitActionRequest(_) => true,
             _ => false,
         }
     }
@@ -227,6 +237,33 @@ mod tests {
                 "the clipboard was read after the copy"
             );
         }
+    }
+
+    #[test]
+    fn a_double_click_is_delivered_at_once_and_a_button_pressed_by_space_is_a_step() {
+        let ctx = context();
+        let button = |pressed| Event::PointerButton {
+            pos: egui::Pos2::ZERO,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        let clicks = vec![button(true), button(false), button(true), button(false), text("1")];
+        assert_eq!(frame(&ctx, clicks, None).0.len(), 4);
+        assert_eq!((0..2).map(|_| frame(&ctx, vec![], None).0.len()).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(frame(&ctx, vec![key(Key::Space), text(" "), text("1")], None).0.len(), 2);
+    }
+
+    #[test]
+    fn input_that_no_person_types_does_not_fall_behind() {
+        let ctx = context();
+        let many: Vec<Event> = (0..2 * MAX_HELD).map(|_| Event::Copy).collect();
+        let _first = frame(&ctx, many, None);
+        let passes = (1..).find(|_| frame(&ctx, vec![], None).0.is_empty()).unwrap();
+        assert!(
+            passes > MAX_HELD - 2,
+            "the passes in between are left out until {MAX_HELD} are left: {passes}"
+        );
     }
 
     #[test]

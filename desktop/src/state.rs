@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use egui::Context;
 use shared::{
+    edit::Change,
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
     sheet::csv::{Extent, Separator},
@@ -208,26 +209,53 @@ impl AppState {
         }
     }
 
+    fn edit(&mut self, watchlist: WatchlistId, changes: Vec<Change>, window: WindowId, now: Duration) {
+        let (changes, lost) = self.store.without_removed_rows(watchlist, changes);
+        match self.store.edit(watchlist, window, changes) {
+            Ok(act) => self.store.offer_undo(window, act, self.region.separators, now),
+            Err(rejection) => {
+                self.store.notify_in(window, format!("Cannot apply this edit: {rejection}."), now);
+            }
+        }
+        if lost > 0 {
+            self.notify_removed(lost, window, now);
+        }
+    }
+
+    /// Sets the cells that a notice is about, and dismisses it once they are set.
+    fn overwrite(
+        &mut self,
+        notice: u64,
+        (watchlist, edits): (WatchlistId, Vec<Vec<Change>>),
+        window: WindowId,
+        now: Duration,
+    ) {
+        let mut removed = 0;
+        for changes in edits {
+            let (changes, lost) = self.store.without_removed_rows(watchlist, changes);
+            removed += lost;
+            if let Err(rejection) = self.store.edit(watchlist, window, changes) {
+                // The notice has the values.
+                let text = format!("Cannot overwrite: {rejection}.");
+                return self.store.notify_in(window, text, now);
+            }
+        }
+        if removed == 0 {
+            self.store.dismiss(notice);
+        } else {
+            self.notify_removed(removed, window, now);
+        }
+    }
+
+    fn notify_removed(&mut self, count: usize, window: WindowId, now: Duration) {
+        let changes = self.region.separators.format_count(count, "change", "changes");
+        self.store.notify_in(window, format!("Somebody removed rows: {changes} could not be made."), now);
+    }
+
     /// Executes a command that concerns no window's own state.
     pub fn execute(&mut self, command: AppCommand, window: WindowId, now: Duration) {
         match command {
-            AppCommand::Edit { watchlist, changes } => {
-                let (changes, lost) = self.store.without_removed_rows(watchlist, changes);
-                match self.store.edit(watchlist, window, changes) {
-                    Ok(act) => self.store.offer_undo(window, act, self.region.separators, now),
-                    Err(rejection) => {
-                        self.store.notify_in(window, format!("Cannot apply this edit: {rejection}."), now);
-                    }
-                }
-                if lost > 0 {
-                    let lost = self.region.separators.format_count(lost, "change", "changes");
-                    self.store.notify_in(
-                        window,
-                        format!("Somebody removed rows: {lost} could not be made."),
-                        now,
-                    );
-                }
-            }
+            AppCommand::Edit { watchlist, changes } => self.edit(watchlist, changes, window, now),
             AppCommand::Quit => self.quit(window, now),
             AppCommand::RequestCellHistory { watchlist, row, column } => {
                 self.store.request_cell_history(watchlist, window, row, column);
@@ -286,6 +314,9 @@ impl AppState {
                 self.preferences.glow = self.preferences.glow.with(setting);
                 self.store.set_glow(self.preferences.glow.style(self.reduced_motion.is_on()));
                 self.wake_windows();
+            }
+            AppCommand::Overwrite { notice, watchlist, edits } => {
+                self.overwrite(notice, (watchlist, edits), window, now);
             }
             AppCommand::DismissNotice(notice) => self.store.dismiss(notice),
         }

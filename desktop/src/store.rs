@@ -33,6 +33,6 @@ pub use self::{
     notices::{Notice, Offer},
     rest::RejectedValue,
     state::{Absence, Store},
-    undo::Spot,
+    undo::{Direction, Spot},
     words::sentence,
 };

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod keys;
+mod layouts;
 mod pacing;
 mod presence;
 mod show;

@@ -63,6 +63,15 @@ pub enum AppCommand {
     Notify(String),
     /// Dismisses the notice with this id.
     DismissNotice(u64),
+    /// Sets the cells that a notice is about although others have changed them, and dismisses it.
+    Overwrite {
+        /// The notice.
+        notice: u64,
+        /// The watchlist.
+        watchlist: WatchlistId,
+        /// Edits within the limits.
+        edits: Vec<Vec<Change>>,
+    },
     /// Retries the connection at once.
     Reconnect,
     /// Joins the server of a connection file, with the person's consent.

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use shared::edit::{Change, SetColumn};
+use shared::{
+    edit::{Change, SetColumn},
+    ids::WatchlistId,
+};
 
 /// A movement of the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +129,7 @@ pub enum GridCommand {
     /// Clears all filters and keeps the filter row open.
     ClearFilters,
     /// Changes the type of a column for everyone, with the values that are written in another way.
-    SetColumn(SetColumn),
+    SetColumn(WatchlistId, SetColumn),
     /// Writes the watchlist to a file.
     Export {
         /// The file.

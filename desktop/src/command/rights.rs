@@ -21,6 +21,7 @@ impl Command {
         match self {
             Self::Grid(command) => command.lowest_role(),
             Self::App(AppCommand::Edit { changes, .. }) => Some(lowest_role_of(changes)),
+            Self::App(AppCommand::Overwrite { .. }) => Some(ListRole::Editor),
             Self::RenameShownList | Self::DeleteShownList => Some(ListRole::Owner),
             Self::OpenDialog(
                 DialogKind::Rename(_)
@@ -36,7 +37,7 @@ impl Command {
     /// Returns the watchlist that it names; `None` if it is about the shown one.
     pub fn named_list(&self) -> Option<WatchlistId> {
         match self {
-            Self::App(AppCommand::Edit { watchlist, .. })
+            Self::App(AppCommand::Edit { watchlist, .. } | AppCommand::Overwrite { watchlist, .. })
             | Self::OpenDialog(
                 DialogKind::Rename(watchlist)
                 | DialogKind::Delete(watchlist)
@@ -76,7 +77,7 @@ impl GridCommand {
                 | ColumnCommand::ChangeType
                 | ColumnCommand::Remove,
             )
-            | Self::SetColumn(_) => Some(ListRole::Owner),
+            | Self::SetColumn(..) => Some(ListRole::Owner),
             _ => None,
         }
     }

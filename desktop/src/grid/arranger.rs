@@ -54,6 +54,8 @@ pub struct Arranger {
     is_refresh_requested: bool,
     /// Number of orders that were applied.
     applied: u64,
+    /// Whether the person has asked for the last of them.
+    is_requested: bool,
 }
 
 struct Build {
@@ -83,6 +85,11 @@ impl Arranger {
         self.applied
     }
 
+    /// Whether the person has asked for the last order that was applied.
+    pub fn is_requested(&self) -> bool {
+        self.is_requested
+    }
+
     /// Rebuilds the order in the next update, even while live sorting is paused.
     pub fn refresh(&mut self) {
         self.is_refresh_requested = true;
@@ -100,8 +107,14 @@ impl Arranger {
         let version = watchlist.version();
         if request.spec.is_plain() {
             let applied = self.applied + u64::from(!self.spec.is_plain());
-            *self =
-                Self { synced: version, built_from: version, started_at: now, applied, ..Self::default() };
+            *self = Self {
+                synced: version,
+                built_from: version,
+                started_at: now,
+                applied,
+                is_requested: true,
+                ..Self::default()
+            };
             return None;
         }
         if let Some(build) = &self.build {
@@ -150,7 +163,7 @@ impl Arranger {
         if is_requested || !request.is_held {
             let (order, spec, of) = self.ready.take().expect("an order is ready");
             (self.order, self.spec, self.built_from, self.synced) = (Arc::new(order), spec, of, of);
-            self.is_refresh_requested = false;
+            (self.is_refresh_requested, self.is_requested) = (false, is_requested);
             self.applied += 1;
         }
     }

@@ -32,8 +32,8 @@ const FITTED: usize = 2_000;
 const STEP: f32 = 16.0;
 /// Maximum number of decimals.
 const MAX_DECIMALS: u32 = 12;
-/// Maximum number of decimals that a column shows after its type was changed.
-const MAX_SHOWN: u8 = 8;
+/// Maximum number of decimals that a column of texts shows once they are numbers.
+const MAX_GUESSED: u32 = 8;
 
 /// Executes a column command. Returns a command for the application if it reaches beyond the window's own
 /// columns.
@@ -123,8 +123,8 @@ pub(super) fn change_type(frame: &Frame<'_>, mut set: SetColumn) -> Command {
         }
         let converted = kind.convert(value, &limits);
         let is_exact = converted.is_some();
-        let typed = || match value {
-            Value::Text(text) => read_typed(kind, text, None, view).ok(),
+        let typed = || match (&entry.column.kind, value) {
+            (ColumnKind::Text, Value::Text(text)) => read_typed(kind, text, None, view).ok(),
             _ => None,
         };
         let Some(converted) = converted.or_else(typed) else {
@@ -142,8 +142,8 @@ pub(super) fn change_type(frame: &Frame<'_>, mut set: SetColumn) -> Command {
         }
     }
     if let ColumnKind::Number { decimals } | ColumnKind::Percent { decimals } = kind {
-        let shown = entry.column.kind.decimals().or(scale).unwrap_or(2);
-        *decimals = u8::try_from(shown).unwrap_or(MAX_SHOWN).min(MAX_SHOWN);
+        let guessed = || scale.unwrap_or(2).min(MAX_GUESSED);
+        *decimals = u8::try_from(entry.column.kind.decimals().unwrap_or_else(guessed)).unwrap_or(u8::MAX);
     }
     if let Some((row, value)) = lost.first() {
         let first = frame.table.columns().first().map(|first| frame.text(row, first)).unwrap_or_default();

@@ -47,7 +47,7 @@ pub fn edits_or_question(
 }
 
 /// Splits changes into as few edits as the limits allow, in order.
-fn split_into_edits(changes: Vec<Change>) -> Vec<Vec<Change>> {
+pub fn split_into_edits(changes: Vec<Change>) -> Vec<Vec<Change>> {
     let limits = Limits::default();
     let max_bytes = limits.message_bytes - ENVELOPE_BYTES;
     let mut edits: Vec<Vec<Change>> = Vec::new();

@@ -27,8 +27,9 @@ use crate::{
 
 /// Why nothing is pasted.
 const JUST_GONE: &str = "A row or column here was just removed, or hidden by a filter. Paste again.";
-/// Why nothing is pasted.
-const SCATTERED: &str = "The selected rows were sorted apart, and more is pasted than is selected. Select one cell and paste again.";
+/// Why nothing is pasted into rows that were selected together.
+const SCATTERED: &str = "The selected rows were sorted apart by changes of others, and you paste more rows than are \
+                         selected. Select one cell and paste again.";
 /// Maximum number of invalid cells that the confirmation lists.
 const MAX_LISTED: usize = 8;
 /// Maximum number of characters shown of each.
@@ -53,6 +54,8 @@ struct Plan {
     invalid: Vec<InvalidCell>,
     /// Titles of the computed columns for which there was text.
     computed: Vec<String>,
+    /// Whether more rows are pasted than are selected, and those were sorted apart.
+    is_too_long: bool,
     /// Number of cells beyond the last column.
     beyond: usize,
     /// Titles of sections that are replaced, with the new ones.
@@ -65,7 +68,7 @@ struct Plan {
 /// Returns the selected cells as tab-separated text.
 pub(super) fn selection_text(selection: &Selection, frame: &Frame<'_>) -> String {
     let columns = selection.columns(frame.table);
-    let rows = selection.rows(frame.table).into_iter().map(|row| {
+    let rows = selection.rows_as_selected(frame.table).into_iter().map(|row| {
         let row = frame.view.watchlist.rows().get(row);
         // Cells between several blocks that are not selected stay empty.
         let cell = |column: &&ViewColumn| {
@@ -95,10 +98,10 @@ pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) ->
     if let Some(why) = gone_target(selection, frame.table, cells.len()) {
         return vec![Command::notify(why)];
     }
-    let scattered = selection.scattered_rows(frame.table);
-    let count = |rows: Vec<RowId>| rows.into_iter().filter(|row| !is_section(*row, frame)).count();
-    if scattered.is_some_and(|rows| count(rows) < cells.len()) {
-        return vec![Command::notify(SCATTERED)];
+    if cells.len() > 1 && selection.has_lost_rows(frame.table) {
+        // The next paste goes to what is selected now.
+        selection.blocks.forget_sequence();
+        return vec![Command::notify(JUST_GONE)];
     }
     let plan = match cells.as_slice() {
         [] => return Vec::new(),
@@ -106,6 +109,9 @@ pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) ->
         rows => plan_block(selection, frame, rows),
     };
     let mut plan = plan.unwrap_or_default();
+    if plan.is_too_long {
+        return vec![Command::notify(SCATTERED)];
+    }
     let pasted = (std::mem::take(&mut plan.rows), std::mem::take(&mut plan.columns));
     selection.select_once_shown(pasted.0, pasted.1);
     plan.edit(frame)
@@ -176,8 +182,7 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
                 let cells = texts.iter().zip(columns);
                 cells.for_each(|(text, column)| plan.plan_cell(row, column, text, frame));
             }
-            // Not more is pasted than is selected.
-            None if scattered.is_some() => {}
+            None if scattered.is_some() => plan.is_too_long = true,
             None => {
                 let mut cells = BTreeMap::new();
                 for (text, column) in texts.iter().zip(columns) {

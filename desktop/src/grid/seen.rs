@@ -62,19 +62,20 @@ pub(super) struct Seen {
     shown: VecDeque<(Duration, Shown)>,
     /// See [`Recent::moves`](crate::store::recent::Recent::moves).
     moves: u64,
-    /// Whether a live order was applied since the last frame.
-    is_sorted_again: bool,
+    /// Whether changes by others have moved rows or columns since the last frame.
+    is_moved: bool,
 }
 
 impl Seen {
-    /// Says that the rows were sorted again because of changed values.
-    pub(super) fn sorted_again(&mut self) {
-        self.is_sorted_again = true;
+    /// Says that changes by others move rows or columns in the next frame: a live order, or a number that
+    /// widens its column.
+    pub(super) fn moved_by_others(&mut self) {
+        self.is_moved = true;
     }
 
     /// Records what a frame shows before its input. `moves` counts the rows and columns that others have moved.
     pub(super) fn begin_frame(&mut self, shown: Shown, moves: u64, now: Duration) {
-        let is_by_others = std::mem::take(&mut self.is_sorted_again) | (self.moves != moves);
+        let is_by_others = std::mem::take(&mut self.is_moved) | (self.moves != moves);
         self.moves = moves;
         let is_known = self.shown.back().is_some_and(|(_, last)| *last == shown);
         if !is_known && !is_by_others {
@@ -132,7 +133,7 @@ mod tests {
         seen.begin_frame(shown(&[9, 8, 1, 2]), 2, at(500));
         assert_eq!(seen.before(), None);
         // A live order, and a column that the person sorts by.
-        seen.sorted_again();
+        seen.moved_by_others();
         seen.begin_frame(shown(&[2, 1]), 2, at(600));
         assert_eq!(seen.before(), Some(&shown(&[9, 8, 1, 2])));
         seen.begin_frame(shown(&[1, 2]), 2, at(610));

@@ -435,6 +435,11 @@ impl Selection {
         }
     }
 
+    /// Whether a row that was selected is gone, or hidden by a filter. A paste would go to others in its place.
+    pub(super) fn has_lost_rows(&self, table: &Table<'_>) -> bool {
+        self.blocks.sequence().is_some_and(|rows| rows.iter().any(|row| table.index_of(*row).is_none()))
+    }
+
     /// Returns the selected rows in the order in which they were selected, if they are no longer one below the
     /// other.
     pub(super) fn scattered_rows(&self, table: &Table<'_>) -> Option<Vec<RowId>> {

@@ -424,7 +424,11 @@ impl GridState {
             GridCommand::Export { path, only_shown } => {
                 commands.push(export::command(path, only_shown, frame));
             }
-            GridCommand::SetColumn(set) => commands.push(columns::change_type(frame, set)),
+            GridCommand::SetColumn(watchlist, set) if watchlist == frame.view.id => {
+                commands.push(columns::change_type(frame, set));
+            }
+            // Its watchlist is no longer shown.
+            GridCommand::SetColumn(..) => {}
             GridCommand::OpenMenu => self.menu.request(self.selection.whole_column()),
             GridCommand::OpenColumnMenu => self.menu.request(self.selection.column()),
             // The open editor and the filter row handle their own keys.

@@ -1,6 +1,9 @@
 //! What is typed into a cell: parsing it, and formatting a value so that it parses back.
 
-use jiff::civil::{Date, Time};
+use jiff::{
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 use rust_decimal::Decimal;
 use shared::{
     column::ColumnKind,
@@ -20,7 +23,9 @@ pub(super) fn read_typed(
     view: &GridView<'_>,
 ) -> Result<Value, String> {
     match kind {
-        ColumnKind::Time if !text.trim().is_empty() => read_time(text.trim(), view).map(Value::Time),
+        ColumnKind::Time if !text.trim().is_empty() => {
+            read_time(text.trim(), view.zone, view.today).map(Value::Time)
+        }
         _ => kind.parse_typed(text, current, view.separators),
     }
 }
@@ -28,45 +33,63 @@ pub(super) fn read_typed(
 /// Reads a time in the user's zone: a date, a time of day, which is today's, or both.
 ///
 /// # Errors
-/// A text that is none of these, or a date that may be two.
-pub(super) fn read_time(text: &str, view: &GridView<'_>) -> Result<Timestamp, String> {
-    let other = || format!("{text:?} is not a time. Use 14:30, 2026-11-22 or 2026-11-22 14:30");
-    if let Some(moment) = parse_timestamp(text, view.zone) {
+/// A text that is none of these, or an ambiguous date.
+pub(super) fn read_time(text: &str, zone: &TimeZone, today: Date) -> Result<Timestamp, String> {
+    let invalid = || format!("{text:?} is not a time. Use 14:30, 2026-11-22 or 2026-11-22 14:30");
+    if let Some(moment) = parse_timestamp(text, zone) {
         return Ok(Timestamp::from_millis(moment.as_millisecond()));
     }
     let splits = text.match_indices(' ').map(|(at, _)| (text[..at].trim_end(), text[at..].trim_start()));
-    let both = splits.filter_map(|(date, time)| Some((read_date(date)?, time_of_day(time)?)));
+    let both =
+        splits.filter_map(|(date, time)| Some((read_date(date.trim_end_matches(','))?, time_of_day(time)?)));
     let whole = [
-        time_of_day(text).map(|time| (Ok(view.today), time)),
+        time_of_day(text).map(|time| (Ok(today), time)),
         read_date(text).map(|date| (date, Time::midnight())),
     ];
-    let (date, time) = whole.into_iter().flatten().chain(both).next().ok_or_else(other)?;
-    let date = date.map_err(|(one, other)| format!("{text:?} may be {one} or {other}. Use one of these"))?;
-    let zoned = date.to_datetime(time).to_zoned(view.zone.clone()).map_err(|_out_of_range| other())?;
+    let (date, time) = whole.into_iter().flatten().chain(both).next().ok_or_else(invalid)?;
+    let date = date.map_err(|(one, other)| format!("{text:?} is ambiguous. Type {one} or {other}"))?;
+    let zoned = date.to_datetime(time).to_zoned(zone.clone()).map_err(|_out_of_range| invalid())?;
     Ok(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
 }
 
-/// Reads a date, such as `2026-12-18`, `18-Dec-2026`, `Dec 18, 2026`, `18.12.2026` or `12/18/2026`. The error is the two dates
-/// that it may be.
+/// Reads a date, such as `2026-12-18`, `18-Dec-26`, `Dec 18, 2026`, `18.12.2026` or `12/18/2026`. The error is the
+/// two dates that it may be.
 fn read_date(text: &str) -> Option<Result<Date, (Date, Date)>> {
-    const FORMATS: [&str; 6] = ["%Y-%m-%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%Y"];
-    if let Some(date) = FORMATS.iter().find_map(|format| Date::strptime(format, text).ok()) {
+    const FORMATS: [&str; 9] = [
+        "%Y-%m-%d",
+        "%d-%b-%Y",
+        "%d-%b-%y",
+        "%d %b %Y",
+        "%d %B %Y",
+        "%b %d, %Y",
+        "%B %d, %Y",
+        "%d.%m.%Y",
+        "%d.%m.%y",
+    ];
+    // A year of two digits is not one of the first century.
+    let read = |format: &str| Date::strptime(format, text).ok().filter(|date| date.year() >= 1_000);
+    if let Some(date) = FORMATS.into_iter().find_map(read) {
         return Some(Ok(date));
     }
-    let month_first = Date::strptime("%m/%d/%Y", text).ok();
-    let day_first = Date::strptime("%d/%m/%Y", text).ok();
+    let month_first = read("%m/%d/%Y").or_else(|| read("%m/%d/%y"));
+    let day_first = read("%d/%m/%Y").or_else(|| read("%d/%m/%y"));
     match (month_first, day_first) {
         (Some(one), Some(other)) if one != other => Some(Err((one, other))),
         (one, other) => one.or(other).map(Ok),
     }
 }
 
-/// Reads a time of day, such as `14:30`, `9:30`, `3pm` or `3:15 pm`.
+/// Reads a time of day, such as `14:30`, `9:30:05.250`, `3pm` or `3:15 pm`.
 fn time_of_day(text: &str) -> Option<Time> {
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
     let lower = text.to_ascii_lowercase();
     let half = |suffix: &str, from: i8| lower.strip_suffix(suffix).map(|rest| (rest.trim_end(), Some(from)));
     let (digits, half_day) = half("am", 0).or_else(|| half("pm", 12)).unwrap_or((&lower, None));
-    let parts: Vec<i8> = digits.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let number =
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<i8>().ok())?;
+    let parts: Vec<i8> = digits.split(':').map(number).collect::<Option<_>>()?;
     let (hour, minute, second) = match (parts.as_slice(), half_day) {
         (&[hour], Some(_)) => (hour, 0, 0),
         (&[hour, minute], _) => (hour, minute, 0),
@@ -157,10 +180,14 @@ mod tests {
             ("12am", "00:00:00"),
             ("12:30 pm", "12:30:00"),
             ("11:59:59am", "11:59:59"),
+            ("14:30:05.25", "14:30:05.25"),
         ] {
             assert_eq!(time_of_day(text).map(|time| time.to_string()).as_deref(), Some(time), "{text}");
         }
-        for text in ["", "3", "pm", "13pm", "0am", "24:00", "9:60", "9:5:3:1", "-1:00", "noon", "3 p.m"] {
+        for text in [
+            "", "3", "pm", "13pm", "0am", "24:00", "9:60", "9:5:3:1", "-1:00", "noon", "3 p.m", "+9:30",
+            "+3pm", ":30",
+        ] {
             assert_eq!(time_of_day(text), None, "{text}");
         }
     }
@@ -177,13 +204,17 @@ mod tests {
             "18.12.2026",
             "12/18/2026",
             "18/12/2026",
+            "18-Dec-26",
+            "18 December 2026",
+            "18.12.26",
+            "12/18/26",
         ] {
             let date = read_date(text).and_then(Result::ok);
             assert_eq!(date.map(|date| date.to_string()).as_deref(), Some("2026-12-18"), "{text}");
         }
         assert!(matches!(read_date("5/6/2026"), Some(Err(_))));
         assert!(matches!(read_date("6/6/2026"), Some(Ok(_))));
-        for text in ["", "18", "31.2.2026", "2026-13-01", "12/18", "Foo 18, 2026", "14:30"] {
+        for text in ["", "18", "31.2.2026", "2026-13-01", "12/18", "Foo 18, 2026", "14:30", "26-12-18"] {
             assert!(read_date(text).is_none(), "{text}");
         }
     }

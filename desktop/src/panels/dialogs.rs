@@ -49,7 +49,8 @@ enum Kind {
     Rename(WatchlistId),
     AddColumn(WatchlistId, ColumnKey, NewKind),
     RenameColumn(WatchlistId, ColumnKey),
-    ColumnType(ColumnKey, NewKind),
+    /// With the title that the column had.
+    ColumnType(WatchlistId, ColumnKey, NewKind, Arc<str>),
     Import,
     Export {
         only_shown: bool,
@@ -203,8 +204,9 @@ impl Dialog {
     }
 
     /// Creates a dialog that asks for another type, and perhaps title, of a column.
-    pub fn column_type(column: &Column) -> Self {
-        Self::with(Kind::ColumnType(column.key.clone(), NewKind::of(&column.kind)), &column.title)
+    pub fn column_type(watchlist: WatchlistId, column: &Column) -> Self {
+        let (kind, title) = (NewKind::of(&column.kind), column.title.clone());
+        Self::with(Kind::ColumnType(watchlist, column.key.clone(), kind, title), &column.title)
     }
 
     /// Creates a message that a watchlist was deleted while `typed` was typed into it.
@@ -298,10 +300,7 @@ impl Dialog {
         }
         let title = self.kind.title();
         let (hint, done) = self.kind.texts();
-        let error = self.title_error();
-        let is_text_valid = error.is_none() && !self.text.trim().is_empty();
-        let is_ready = self.is_kind_valid() && is_text_valid && !self.is_transferring;
-        let mut confirmed = false;
+        let (mut confirmed, mut is_ready) = (false, false);
         let modal = Modal::new(Id::unique("dialog"))
             .frame(egui::Frame::popup(&ui.global_style()).inner_margin(16))
             .show(ui, |ui| {
@@ -321,6 +320,9 @@ impl Dialog {
                 if field.changed() {
                     self.text_changed();
                 }
+                // Enter may arrive together with the text before it.
+                let error = self.title_error();
+                let is_text_valid = error.is_none() && !self.text.trim().is_empty();
                 if let Some(error) = &self.error {
                     ui.colored_label(ui.visuals().error_fg_color, error);
                 }
@@ -332,6 +334,7 @@ impl Dialog {
                     ui.colored_label(ui.visuals().error_fg_color, error);
                 }
                 let choices = self.show_choices(ui);
+                is_ready = self.is_kind_valid() && is_text_valid && !self.is_transferring;
                 confirmed = choices.is_confirmed;
                 let enter = ui.input(|input| input.key_pressed(Key::Enter));
                 confirmed |= enter && (field.lost_focus() || choices.has_keys);
@@ -361,7 +364,7 @@ impl Dialog {
     /// Whether the kind of a new column is complete.
     fn is_kind_valid(&self) -> bool {
         match &self.kind {
-            Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, kind) => {
+            Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, _, kind, _) => {
                 kind.kind().check(&Limits::default()).is_ok()
             }
             _ => true,
@@ -377,7 +380,7 @@ impl Dialog {
                 self.text = chosen.unwrap_or_else(|| std::mem::take(&mut self.text));
                 Choices { is_confirmed, ..Choices::default() }
             }
-            Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, kind) => kind.show(ui),
+            Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, _, kind, _) => kind.show(ui),
             Kind::Export { only_shown, replaced } => {
                 let has_keys = show_extent(ui, only_shown, replaced.is_some());
                 Choices { has_keys, ..Choices::default() }
@@ -498,10 +501,11 @@ impl Dialog {
                 let set = SetColumn { key: key.clone(), title, kind: None, after: None };
                 AppCommand::Edit { watchlist: *watchlist, changes: vec![Change::SetColumn(set)] }
             }
-            Kind::ColumnType(key, kind) => {
-                let (title, kind) = (Some(text.as_str().into()), Some(kind.kind()));
-                let set = SetColumn { key: key.clone(), title, kind, after: None };
-                return Some(GridCommand::SetColumn(set).into());
+            Kind::ColumnType(watchlist, key, kind, before) => {
+                // Others may have renamed the column in the meantime.
+                let title = (text != **before).then(|| text.as_str().into());
+                let set = SetColumn { key: key.clone(), title, kind: Some(kind.kind()), after: None };
+                return Some(GridCommand::SetColumn(*watchlist, set).into());
             }
             Kind::Import => AppCommand::Import(typed_path(&text)),
             Kind::Export { only_shown, .. } => {

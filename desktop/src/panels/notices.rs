@@ -6,6 +6,7 @@ use shared::ids::WindowId;
 use crate::{
     command::{AppCommand, COPY_VALUES, Command, DISMISS, OVERWRITE, RESTORE, entry_of},
     focus::{self, Region},
+    grid::split_into_edits,
     state::AppState,
     store::{Notice, Offer, RejectedValue},
     theme::{self, Palette},
@@ -99,13 +100,14 @@ fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
             Some((RESTORE.to_owned(), vec![AppCommand::Restore(*watchlist).into()]))
         }
         Some(Offer::Overwrite(watchlist, changes)) => {
-            let edit = AppCommand::Edit { watchlist: *watchlist, changes: changes.clone() };
+            let (notice, watchlist, edits) = (notice.id, *watchlist, split_into_edits(changes.clone()));
+            let overwrite = AppCommand::Overwrite { notice, watchlist, edits };
             // The notice may not name all of them.
             let title = match changes.len() {
                 1 => OVERWRITE.to_owned(),
                 count => format!("{OVERWRITE} all {count}"),
             };
-            Some((title, vec![edit.into()]))
+            Some((title, vec![overwrite.into()]))
         }
         Some(Offer::Undo { steps, .. }) => {
             Some((entry_of(&Command::Undo).title.to_owned(), vec![Command::Undo; *steps]))
@@ -127,7 +129,8 @@ fn show_buttons(ui: &mut Ui, notice: &Notice) -> (Id, Vec<Command>) {
         }
     }
     let dismiss = ui.button(DISMISS);
-    if dismiss.clicked() || !commands.is_empty() {
+    let dismisses_itself = matches!(notice.offer, Some(Offer::Overwrite(..)));
+    if dismiss.clicked() || !commands.is_empty() && !dismisses_itself {
         commands.push(AppCommand::DismissNotice(notice.id).into());
     }
     (first.unwrap_or(dismiss.id), commands)

@@ -9,7 +9,7 @@ use crate::{
     follow::Group,
     grid::GridState,
     state::AppState,
-    store::Connection,
+    store::{Connection, Direction},
 };
 
 /// A window, as its panels see it.
@@ -42,8 +42,8 @@ impl WindowView<'_> {
         let is_signed_in = account.is_some_and(|account| account.has_session());
         let is_known = account.is_some_and(|account| account.user().is_some());
         for (when, holds) in [
-            (When::Undo, state.store.undo_list(self.id).is_some()),
-            (When::Redo, state.store.redo_list(self.id).is_some()),
+            (When::Undo, state.store.can_repeat(self.id, Direction::Undo)),
+            (When::Redo, state.store.can_repeat(self.id, Direction::Redo)),
             (When::OnTop, self.on_top),
             (When::NotOnTop, !self.on_top),
             (When::Linked, self.group.is_some()),

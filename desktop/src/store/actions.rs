@@ -145,6 +145,27 @@ impl Store {
         self.edits.repeated_list(window, Direction::Redo)
     }
 
+    /// Whether a window has something to undo or redo.
+    pub fn can_repeat(&self, window: WindowId, direction: Direction) -> bool {
+        !self.edits.undo.is_empty(window, direction)
+    }
+
+    /// Records a change of a window's layout, which is undone in its turn among the window's edits.
+    pub fn record_layout(&mut self, window: WindowId, layout: u64) {
+        self.notices.withdraw_undo(window);
+        self.edits.undo.push_layout(window, layout);
+    }
+
+    /// Returns the change of the layout that is the last act of a window.
+    pub fn last_layout(&self, window: WindowId) -> Option<u64> {
+        self.edits.undo.last_layout(window, Direction::Undo)
+    }
+
+    /// Undoes or redoes the last act of a window if it is a change of the layout, and returns that.
+    pub fn repeat_layout(&mut self, window: WindowId, direction: Direction) -> Option<u64> {
+        self.edits.undo.repeat_layout(window, direction)
+    }
+
     fn repeat(&mut self, window: WindowId, direction: Direction, now: Duration) -> Option<Spot> {
         self.notices.withdraw_undo(window);
         let Repeated { spot, rejection, lost } = self.edits.repeat(&mut self.replica, window, direction)?;

@@ -15,7 +15,7 @@ use shared::{
 
 use super::{
     notices::Offer,
-    rest::{Dropped, MAX_LISTED, Report, Rest, Rules, WholeEdits, overwriting, rest_of},
+    rest::{Dropped, LostEdits, MAX_LISTED, Report, Rest, Rules, overwriting, rest_of},
     state::{Absence, Store},
     words::{Names, not_entered_text, rejection_text, rest_text, row_name},
 };
@@ -58,12 +58,15 @@ impl Store {
             return;
         }
 
-        let is_lost = is_whole || rejection.code == Code::Conflict && earlier.is_none();
-        let is_lost = is_lost && sent.is_none() && repeated.is_none();
-        let same_reason =
-            self.whole_edits.take_if(|whole| is_lost && whole.is_about(watchlist, rejection, now));
-        let same_reason =
-            same_reason.map(|whole| whole.report).filter(|report| self.notices.is_shown(report.notice));
+        let is_lost = sent.is_none()
+            && repeated.is_none()
+            && (is_whole || rejection.code == Code::Conflict && earlier.is_none());
+        let same_reason = self
+            .lost_edits
+            .take_if(|lost| is_lost && lost.is_about(watchlist, rejection, now))
+            .filter(|lost| self.notices.is_shown(lost.report.notice));
+        let since = same_reason.as_ref().map_or(now, |lost| lost.since);
+        let same_reason = same_reason.map(|lost| lost.report);
         let row_name = |row| self.row_name(watchlist, row);
         let names = Names { state: self.last_state(watchlist), row_name: &row_name };
         // A person who undoes an edit has typed nothing that could be lost.
@@ -102,7 +105,7 @@ impl Store {
         match sent {
             Some((sent, _)) => drop(self.resent.insert(sent, report)),
             None if is_lost => {
-                self.whole_edits = Some(WholeEdits { watchlist, reason: rejection.clone(), report, at: now });
+                self.lost_edits = Some(LostEdits { watchlist, reason: rejection.clone(), report, since });
             }
             None => {}
         }

@@ -84,22 +84,22 @@ pub(super) struct Report {
 
 /// Time within which rejected edits whose cells others have changed are reported together: those that waited
 /// while the server was away.
-const TOGETHER: Duration = Duration::from_secs(5);
+const MERGE_WINDOW: Duration = Duration::from_secs(5);
 
 /// The report about edits of one watchlist of which nothing could be made, for one reason.
 #[derive(Debug)]
-pub(super) struct WholeEdits {
+pub(super) struct LostEdits {
     pub(super) watchlist: WatchlistId,
     pub(super) reason: Rejection,
     pub(super) report: Report,
-    /// When the last of them was rejected.
-    pub(super) at: Duration,
+    /// When the first of them was rejected.
+    pub(super) since: Duration,
 }
 
-impl WholeEdits {
-    /// Returns whether another rejection of a whole edit has the same reason.
+impl LostEdits {
+    /// Returns whether another edit that is lost belongs in this report.
     pub(super) fn is_about(&self, watchlist: WatchlistId, rejection: &Rejection, now: Duration) -> bool {
-        let is_same_conflict = rejection.code == Code::Conflict && now < self.at + TOGETHER;
+        let is_same_conflict = rejection.code == Code::Conflict && now < self.since + MERGE_WINDOW;
         self.watchlist == watchlist
             && self.reason.code == rejection.code
             && (self.reason.message == rejection.message || is_same_conflict)
@@ -255,11 +255,19 @@ fn fate_of(
 
 /// Returns the changes that set the dropped cells although somebody else has changed them.
 pub(super) fn overwriting(dropped: &[Dropped]) -> Vec<Change> {
-    let overwriting = dropped.iter().filter_map(|(change, cause)| match (change, cause) {
-        (Change::Set(set), Cause::Changed(current)) => {
-            Some(Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone()))
+    let mut overwriting: Vec<Change> = Vec::new();
+    let mut places: BTreeMap<(RowId, &ColumnKey), usize> = BTreeMap::new();
+    for (change, cause) in dropped {
+        let (Change::Set(set), Cause::Changed(current)) = (change, cause) else { continue };
+        let overwrite = Change::set_guarded(set.row, &set.column, set.value.clone(), current.clone());
+        // Of two values for a cell, the person has typed the second one last.
+        match places.get(&(set.row, &set.column)) {
+            Some(place) => overwriting[*place] = overwrite,
+            None => {
+                places.insert((set.row, &set.column), overwriting.len());
+                overwriting.push(overwrite);
+            }
         }
-        _ => None,
-    });
-    overwriting.collect()
+    }
+    overwriting
 }

@@ -33,7 +33,7 @@ use super::{
     notices::{Notice, Notices},
     outbox::Clock,
     recent::Recent,
-    rest::{Report, Superseded, WholeEdits},
+    rest::{LostEdits, Report, Superseded},
     sparkline_history::SparklineHistory,
     sparklines::SparklineValues,
     window_reads::WindowReads,
@@ -74,7 +74,7 @@ pub struct Store {
     /// The reports about rejected edits, by the edits in which what remains of them was sent.
     pub(super) resent: BTreeMap<EditId, Report>,
     /// The last report about edits that were rejected as a whole.
-    pub(super) whole_edits: Option<WholeEdits>,
+    pub(super) lost_edits: Option<LostEdits>,
     /// Watchlists as they were when the server closed them, while edits are unanswered.
     pub(super) closed: BTreeMap<WatchlistId, Watchlist>,
     pub(super) superseded: Superseded,
@@ -106,7 +106,7 @@ impl Store {
             announcements: Announcements::default(),
             sparkline_history: SparklineHistory::default(),
             resent: BTreeMap::new(),
-            whole_edits: None,
+            lost_edits: None,
             closed: BTreeMap::new(),
             superseded: Superseded::default(),
         })

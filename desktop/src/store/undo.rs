@@ -103,44 +103,92 @@ pub struct UndoStacks {
     windows: HashMap<WindowId, Stacks>,
 }
 
+/// Something that a person did in a window.
+#[derive(Debug)]
+enum Act {
+    Edit(UndoStep),
+    /// A change of the window's layout, by the number that the window knows it by.
+    Layout(u64),
+}
+
+impl Act {
+    fn edit(&self) -> Option<&UndoStep> {
+        match self {
+            Act::Edit(step) => Some(step),
+            Act::Layout(_) => None,
+        }
+    }
+
+    fn edit_mut(&mut self) -> Option<&mut UndoStep> {
+        match self {
+            Act::Edit(step) => Some(step),
+            Act::Layout(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Stacks {
-    undo: Vec<UndoStep>,
-    redo: Vec<UndoStep>,
+    undo: Vec<Act>,
+    redo: Vec<Act>,
 }
 
 impl UndoStacks {
     /// Pushes a new edit and clears the redo stack.
     pub fn push_new(&mut self, window: WindowId, step: UndoStep) {
-        let stacks = self.windows.entry(window).or_default();
-        stacks.redo.clear();
-        stacks.push_undo(step);
+        self.windows.entry(window).or_default().push_new(Act::Edit(step));
+    }
+
+    /// Pushes a new change of a window's layout and clears the redo stack.
+    pub fn push_layout(&mut self, window: WindowId, layout: u64) {
+        self.windows.entry(window).or_default().push_new(Act::Layout(layout));
     }
 
     /// Pushes a step onto the stack of a direction.
     pub fn push(&mut self, window: WindowId, direction: Direction, step: UndoStep) {
-        let stacks = self.windows.entry(window).or_default();
-        match direction {
-            Direction::Undo => stacks.push_undo(step),
-            Direction::Redo => stacks.redo.push(step),
+        self.windows.entry(window).or_default().stack(direction).push(Act::Edit(step));
+    }
+
+    /// Returns whether a window has done something that can be taken in a direction.
+    pub fn is_empty(&self, window: WindowId, direction: Direction) -> bool {
+        self.last_act(window, direction).is_none()
+    }
+
+    /// Returns the last step of a window in a direction, if that is an edit.
+    pub fn last(&self, window: WindowId, direction: Direction) -> Option<&UndoStep> {
+        self.last_act(window, direction)?.edit()
+    }
+
+    /// Returns the change of the layout that was the last act of a window in a direction, if it was one.
+    pub fn last_layout(&self, window: WindowId, direction: Direction) -> Option<u64> {
+        match self.last_act(window, direction)? {
+            Act::Layout(layout) => Some(*layout),
+            Act::Edit(_) => None,
         }
     }
 
-    /// Returns the last step of a window in a direction.
-    pub fn last(&self, window: WindowId, direction: Direction) -> Option<&UndoStep> {
+    /// Moves the last act to the other stack if it is a change of the layout, and returns that.
+    pub fn repeat_layout(&mut self, window: WindowId, direction: Direction) -> Option<u64> {
+        let layout = self.last_layout(window, direction)?;
+        let stacks = self.windows.get_mut(&window)?;
+        let act = stacks.stack(direction).pop()?;
+        stacks.stack(direction.opposite()).push(act);
+        Some(layout)
+    }
+
+    /// Pops the last step from the stack of a direction, if it is an edit.
+    pub fn pop(&mut self, window: WindowId, direction: Direction) -> Option<UndoStep> {
+        match self.windows.get_mut(&window)?.stack(direction).pop_if(|act| act.edit().is_some())? {
+            Act::Edit(step) => Some(step),
+            Act::Layout(_) => None,
+        }
+    }
+
+    fn last_act(&self, window: WindowId, direction: Direction) -> Option<&Act> {
         let stacks = self.windows.get(&window)?;
         match direction {
             Direction::Undo => stacks.undo.last(),
             Direction::Redo => stacks.redo.last(),
-        }
-    }
-
-    /// Pops the last step from the stack of a direction.
-    pub fn pop(&mut self, window: WindowId, direction: Direction) -> Option<UndoStep> {
-        let stacks = self.windows.get_mut(&window)?;
-        match direction {
-            Direction::Undo => stacks.undo.pop(),
-            Direction::Redo => stacks.redo.pop(),
         }
     }
 
@@ -149,9 +197,9 @@ impl UndoStacks {
         let stacks = self.windows.get_mut(&window)?;
         let mut removed = Vec::new();
         for steps in [&mut stacks.undo, &mut stacks.redo] {
-            removed.extend(steps.extract_if(.., |step| step.edit == edit));
+            removed.extend(steps.extract_if(.., |act| act.edit().is_some_and(|step| step.edit == edit)));
         }
-        removed.first()?.repeated
+        removed.first()?.edit()?.repeated
     }
 
     /// Replaces an edit that the server rejected by another one, which makes only some of its changes.
@@ -163,7 +211,7 @@ impl UndoStacks {
         (edit, changes, inverse): (EditId, Vec<Change>, Vec<Change>),
     ) -> Option<Direction> {
         let stacks = self.windows.get_mut(&window)?;
-        let step = stacks.undo.iter_mut().chain(&mut stacks.redo).find(|step| step.edit == rejected)?;
+        let step = stacks.edits_mut().find(|step| step.edit == rejected)?;
         // The first edit of a step is the one that a redo repeats.
         let direction = step.repeated.unwrap_or(Direction::Redo);
         let replaced = step.clone().with_changes(direction, changes);
@@ -174,25 +222,37 @@ impl UndoStacks {
     /// Changes the number of a pending edit.
     pub fn renumber(&mut self, old: EditId, new: EditId) {
         self.windows.iter_mut().for_each(|(_, stacks)| {
-            let steps = stacks.undo.iter_mut().chain(&mut stacks.redo);
-            steps.filter(|step| step.edit == old).for_each(|step| step.edit = new);
+            stacks.edits_mut().filter(|step| step.edit == old).for_each(|step| step.edit = new);
         });
     }
 
     /// Removes all steps of a watchlist.
     pub fn forget_watchlist(&mut self, watchlist: WatchlistId) {
         self.windows.iter_mut().for_each(|(_, stacks)| {
-            stacks.undo.retain(|step| step.watchlist != watchlist);
-            stacks.redo.retain(|step| step.watchlist != watchlist);
+            for acts in [&mut stacks.undo, &mut stacks.redo] {
+                acts.retain(|act| act.edit().is_none_or(|step| step.watchlist != watchlist));
+            }
         });
     }
 }
 
 impl Stacks {
-    fn push_undo(&mut self, step: UndoStep) {
+    fn push_new(&mut self, act: Act) {
+        self.redo.clear();
         if self.undo.len() == MAX_STEPS {
             self.undo.remove(0);
         }
-        self.undo.push(step);
+        self.undo.push(act);
+    }
+
+    fn stack(&mut self, direction: Direction) -> &mut Vec<Act> {
+        match direction {
+            Direction::Undo => &mut self.undo,
+            Direction::Redo => &mut self.redo,
+        }
+    }
+
+    fn edits_mut(&mut self) -> impl Iterator<Item = &mut UndoStep> {
+        self.undo.iter_mut().chain(&mut self.redo).filter_map(Act::edit_mut)
     }
 }

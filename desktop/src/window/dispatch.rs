@@ -17,7 +17,7 @@ use crate::{
         sharing::SharingDialog,
     },
     state::{ANOTHER_EDITS, AppState, Joined},
-    store::{Notice, Spot},
+    store::{Direction, Notice},
 };
 
 /// Returns why the person's role on a command's watchlist does not suffice.
@@ -40,14 +40,8 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         window.grid.expect_removal();
     }
     match command {
-        Command::Undo => {
-            let spot = state.store.undo(window.id(), now);
-            show_repeated((spot, "Undone", When::Undo), window, state, now);
-        }
-        Command::Redo => {
-            let spot = state.store.redo(window.id(), now);
-            show_repeated((spot, "Redone", When::Redo), window, state, now);
-        }
+        Command::Undo => repeat(Direction::Undo, window, state, now),
+        Command::Redo => repeat(Direction::Redo, window, state, now),
         Command::Show(watchlist) => window.show_list(watchlist),
         Command::ShowAdjacent { is_next } => {
             let lists = state.store.replica().summaries().unwrap_or_default();
@@ -132,13 +126,26 @@ fn shown_name(window: &Window, state: &AppState) -> Arc<str> {
     window.list().map(|list| state.list_name(list)).unwrap_or_default()
 }
 
-/// Shows what was undone or redone. If that is in another watchlist or not shown, a notice says what it was.
-fn show_repeated(
-    (spot, done, when): (Option<Spot>, &str, When),
-    window: &mut Window,
-    state: &mut AppState,
-    now: Duration,
-) {
+/// Undoes or redoes the last act if it is a change of the window's layout. Returns whether it was.
+fn repeat_layout(window: &mut Window, state: &mut AppState, direction: Direction) -> bool {
+    let Some(number) = state.store.repeat_layout(window.id(), direction) else { return false };
+    if let Some((watchlist, config)) = window.layouts.repeat(number, direction) {
+        window.show_list(watchlist);
+        window.grid.config = config;
+    }
+    true
+}
+
+/// Undoes or redoes the last act, and shows it. If it is in another watchlist or not shown, a notice says what it
+/// was.
+fn repeat(direction: Direction, window: &mut Window, state: &mut AppState, now: Duration) {
+    if repeat_layout(window, state, direction) {
+        return;
+    }
+    let (spot, done, when) = match direction {
+        Direction::Undo => (state.store.undo(window.id(), now), "Undone", When::Undo),
+        Direction::Redo => (state.store.redo(window.id(), now), "Redone", When::Redo),
+    };
     let Some(spot) = spot else { return state.store.notify_in(window.id(), when.reason(), now) };
     let cell = match &spot.cell {
         Some((row, Some(column))) => state.store.cell_name(spot.watchlist, *row, column),
@@ -183,7 +190,7 @@ fn open_dialog(kind: DialogKind, window: &mut Window, state: &AppState) {
             let columns = state.store.watchlist(list).map(|watchlist| watchlist.columns());
             let entry = columns.and_then(|columns| columns.get(&key));
             let column = entry.map(|entry| entry.column.clone());
-            Dialog::column_type(&column.unwrap_or_else(|| Column::new(&key.0, "", ColumnKind::Text)))
+            Dialog::column_type(list, &column.unwrap_or_else(|| Column::new(&key.0, "", ColumnKind::Text)))
         }
     });
 }

@@ -30,7 +30,7 @@ use crate::{
         top_bar,
     },
     state::{AppState, Draft, Joined, OFFLINE},
-    store::Connection,
+    store::{Connection, Direction},
     theme::{self, Palette},
 };
 
@@ -128,6 +128,7 @@ impl Window {
             ui.request_repaint_after(wait);
         }
         self.follow(ui, state);
+        self.record_layout(ui, state, now);
         let title = self.title(state);
         speech::describe(ui, &title, self.lists.shown, state, now);
         self.viewport.sync(ui, title);
@@ -321,8 +322,8 @@ impl Window {
             separators: state.region.separators,
             new_row: &|| RowId(Uuid::now_v7()),
             role: state.store.role(id),
-            can_undo: state.store.undo_list(self.id).is_some(),
-            can_redo: state.store.redo_list(self.id).is_some(),
+            can_undo: state.store.can_repeat(self.id, Direction::Undo),
+            can_redo: state.store.can_repeat(self.id, Direction::Redo),
             accepts_keyboard: self.is_grid_uncovered()
                 && !state.joined.as_ref().is_some_and(Joined::needs_consent),
             flash: self.grid.flash,
@@ -400,6 +401,16 @@ impl Window {
                 ui.request_repaint();
             }
             Some(LinkUpdate::Published) => state.wake_windows(),
+        }
+    }
+
+    /// Records what the person has changed in the layout. What is dragged counts once it is released.
+    fn record_layout(&mut self, ui: &Ui, state: &mut AppState, now: Duration) {
+        let is_dragging = ui.input(|input| input.pointer.any_down());
+        let Some(watchlist) = self.lists.shown.filter(|_| !is_dragging) else { return };
+        let last_act = state.store.last_layout(self.id);
+        if let Some(new) = self.layouts.record((watchlist, &self.grid.config), last_act, now) {
+            state.store.record_layout(self.id, new);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{pacing::Pacing, presence::Presence, viewport::Viewport};
+use super::{layouts::Layouts, pacing::Pacing, presence::Presence, viewport::Viewport};
 use crate::{
     command::Menu,
     follow::Link,
@@ -48,6 +48,8 @@ pub struct Window {
     pub(super) pacing: Pacing,
     /// What to do once the open editor is committed.
     pub(super) next: Option<AfterEditor>,
+    /// The changes of the layout that can be undone.
+    pub(super) layouts: Layouts,
     /// The cursor position reported to others.
     pub(super) presence: Presence,
     /// The newest notice when the window was opened.
@@ -157,6 +159,7 @@ impl Window {
             keyboard: Keyboard::default(),
             pacing: Pacing::default(),
             next: None,
+            layouts: Layouts::default(),
             presence: Presence::default(),
             last_notice: 0,
             account: None,

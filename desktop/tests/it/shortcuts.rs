@@ -121,7 +121,7 @@ fn only_the_table_has_the_title_of_a_command() {
 }
 
 /// The variants of the command enums that have no entry in the table, each with the reason.
-const WITHOUT_ENTRY: [(&str, &str); 24] = [
+const WITHOUT_ENTRY: [(&str, &str); 25] = [
     ("AppCommand::Connect", "confirms the dialog of `Connect`"),
     ("AppCommand::Create", "confirms the dialog of `NewWatchlist`"),
     ("AppCommand::Delete", "confirms the dialog of `Delete`"),
@@ -130,6 +130,7 @@ const WITHOUT_ENTRY: [(&str, &str); 24] = [
     ("AppCommand::Export", "`GridCommand::Export` with what is shown"),
     ("AppCommand::Import", "confirms the dialog of `Import`"),
     ("AppCommand::Notify", "answers a command that cannot run"),
+    ("AppCommand::Overwrite", "`OVERWRITE` is its title"),
     ("AppCommand::RequestCellHistory", "the pointer rests on a cell"),
     ("AppCommand::RequestDeleted", "opens the menu of the + button"),
     ("AppCommand::Restore", "`RESTORE_WATCHLIST` and `RESTORE` are its titles"),

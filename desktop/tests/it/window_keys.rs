@@ -1,6 +1,6 @@
 //! Keys of a whole window: shortcuts, and the order of keys that arrive together.
 
-use desktop::command::{AppCommand, Command, DialogKind, GridCommand, Step};
+use desktop::command::{AppCommand, ColumnCommand, Command, DialogKind, GridCommand, Step};
 use egui::{Event, Key, Modifiers};
 use shared::{column::ColumnKind, edit::Change, value::Literal};
 
@@ -66,8 +66,8 @@ fn what_is_typed_at_once_goes_where_it_goes_when_it_is_typed_slowly() {
         let folder = tempfile::tempdir().unwrap();
         let mut headless = Headless::start(folder.path());
         go_to_price(&mut headless, 0);
-        headless.typed(events);
-        (0..40).for_each(|_| headless.frame(Vec::new()));
+        headless.typed(with_releases(events));
+        (0..60).for_each(|_| headless.frame(Vec::new()));
         headless.settle();
         let shown = headless.shown().unwrap();
         let prices = [0, 1].map(|index| {
@@ -96,15 +96,23 @@ fn an_undo_that_is_not_seen_is_said() {
     headless.key(Modifiers::COMMAND, Key::Z);
     assert_eq!(notices(&headless), [""; 0], "the cursor shows it");
     type_price(&mut headless);
+    // A window that was restored has a layout that nothing of this run has made.
     headless.window.grid.config.hidden.insert("price".into());
-    headless.key(Modifiers::COMMAND, Key::Z);
+    headless.execute(Command::Undo);
+    headless.frame(Vec::new());
     assert_eq!(notices(&headless), ["Undone: MMM Price, which is not shown here."]);
     headless.window.grid.config.hidden.clear();
+    headless.key(Modifiers::NONE, Key::Escape);
+    assert_eq!(notices(&headless), [""; 0]);
+    type_price(&mut headless);
     headless.window.grid.config.has_filters = true;
     headless.window.grid.config.filters.insert("symbol".into(), "AA".to_owned());
-    headless.key(Modifiers::COMMAND, Key::Y);
-    assert_eq!(notices(&headless).last().unwrap(), "Redone: MMM Price, which is not shown here.");
+    headless.execute(Command::Undo);
+    headless.frame(Vec::new());
+    assert_eq!(notices(&headless), ["Undone: MMM Price, which is not shown here."]);
     headless.window.grid.config.close_filters();
+    headless.frame(Vec::new());
+    type_price(&mut headless);
     let other = create(&mut headless, "Other");
     assert_eq!(headless.window.list(), Some(other));
     headless.key(Modifiers::COMMAND, Key::Z);
@@ -136,14 +144,47 @@ fn enter_chooses_from_what_is_found_for_all_that_was_typed_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     let before = headless.window.grid.density;
-    headless.typed(vec![press(Modifiers::COMMAND, Key::K)]);
+    let list = headless.window.list().unwrap();
+    headless.execute(Command::OpenDialog(DialogKind::Rename(list)));
+    headless.frame(Vec::new());
+    headless.typed(vec![text("Renamed"), press(Modifiers::NONE, Key::Enter)]);
+    headless.settle();
+    assert_eq!(&**headless.shown().unwrap().name(), "Renamed", "of a dialog");
+    headless.typed(with_releases(vec![press(Modifiers::COMMAND, Key::K)]));
+    headless.frame(Vec::new());
     headless.typed(vec![text("comfortable"), press(Modifiers::NONE, Key::Enter)]);
     assert_ne!(headless.window.grid.density, before);
     headless.stop();
 }
 
 fn press(modifiers: Modifiers, key: Key) -> Event {
-    Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+    event(modifiers, key, true)
+}
+
+fn event(modifiers: Modifiers, key: Key, pressed: bool) -> Event {
+    Event::Key { key, physical_key: None, pressed, repeat: false, modifiers }
+}
+
+/// Adds the release of every pressed key.
+fn with_releases(events: Vec<Event>) -> Vec<Event> {
+    let released = events.into_iter().flat_map(|pressed| {
+        let release = match &pressed {
+            Event::Key { key, modifiers, .. } => Some(event(*modifiers, *key, false)),
+            _ => None,
+        };
+        [Some(pressed), release]
+    });
+    let mut released: Vec<Event> = released.flatten().collect();
+    // A text comes with the press of its key.
+    for index in 2..released.len() {
+        if matches!(
+            (&released[index - 1], &released[index]),
+            (Event::Key { pressed: false, .. }, Event::Text(_))
+        ) {
+            released.swap(index - 1, index);
+        }
+    }
+    released
 }
 
 fn text(text: &str) -> Event {
@@ -259,5 +300,50 @@ fn a_changed_column_type_is_undone_as_a_whole() {
     headless.key(Modifiers::COMMAND, Key::Y);
     headless.settle();
     assert_eq!(note(&headless).1, Literal::from("1200000"));
+    headless.stop();
+}
+
+#[test]
+fn changes_of_the_layout_are_undone_in_their_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let config = |headless: &Headless| headless.window.grid.config.clone();
+    let plain = config(&headless);
+    let price_of = |headless: &Headless| {
+        let shown = headless.shown().unwrap();
+        shown.cell(shown.rows().at(0).unwrap().id, &"price".into()).to_literal()
+    };
+    go_to_price(&mut headless, 0);
+    headless.enter("42");
+    headless.settle();
+    let hide = GridCommand::Column(ColumnCommand::Hide);
+    go_to_price(&mut headless, 0);
+    headless.execute(Command::Grid(hide));
+    (0..3).for_each(|_| headless.frame(Vec::new()));
+    let hidden = config(&headless);
+    assert!(hidden.hidden.contains(&"price".into()));
+    headless.window.grid.config.sort_by(&"symbol".into(), false);
+    headless.frame(Vec::new());
+    let undo = |headless: &mut Headless| headless.key(Modifiers::COMMAND, Key::Z);
+    let redo = |headless: &mut Headless| headless.key(Modifiers::COMMAND, Key::Y);
+    let sorted = config(&headless);
+    undo(&mut headless);
+    assert_eq!((config(&headless), price_of(&headless)), (hidden.clone(), Literal::from("42")), "the sort");
+    undo(&mut headless);
+    assert_eq!(
+        (config(&headless), price_of(&headless)),
+        (plain.clone(), Literal::from("42")),
+        "the hidden column"
+    );
+    undo(&mut headless);
+    headless.settle();
+    assert_eq!((config(&headless), price_of(&headless)), (plain, Literal::from("71.72")), "the value");
+    redo(&mut headless);
+    headless.settle();
+    assert_eq!(price_of(&headless), Literal::from("42"));
+    redo(&mut headless);
+    assert_eq!(config(&headless), hidden);
+    redo(&mut headless);
+    assert_eq!(config(&headless), sorted);
     headless.stop();
 }

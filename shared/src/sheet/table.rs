@@ -17,8 +17,10 @@ use crate::{
     wire::codec::Encoding,
 };
 
-/// Number of significant digits of a previous close that is computed from a change in percent.
-const CLOSE_DIGITS: u32 = 8;
+/// Number of digits that a previous close has beyond those of the price if it is computed from a change in
+/// percent, and the maximum number of its digits.
+const CLOSE_DIGITS: u32 = 4;
+const MAX_CLOSE_DIGITS: u32 = 20;
 /// Maximum number of decimals that a column shows at first.
 const MAX_DECIMALS: u8 = 8;
 
@@ -47,7 +49,7 @@ enum Target {
     Standard(Column),
     /// A derived column. Its values are computed, so if the file has prices its own are ignored, except that
     /// the change, as a number or in percent, yields the previous close.
-    Derived(ColumnKey),
+    Derived(Column),
     Own,
 }
 
@@ -72,18 +74,18 @@ impl Table {
                     filled.insert(column.key.clone());
                     table.fill_standard(&column, title, fields)?;
                 }
-                Target::Derived(key) => {
-                    derived.entry(key).or_insert((title, fields));
+                Target::Derived(column) => {
+                    derived.entry(column.key).or_insert((title, fields));
                 }
                 Target::Own => table.fill_own(number, title, fields),
             }
         }
-        for (key, close_before) in [("change", before_change as CloseBefore), ("changePct", before_percent)] {
+        table.show_decimals();
+        for (key, is_percent) in [("change", false), ("changePct", true)] {
             if let Some((title, fields)) = derived.get(&ColumnKey::from(key)) {
-                table.derive_close((&price, &close), title, fields, close_before)?;
+                table.derive_close((&price, &close), title, fields, is_percent)?;
             }
         }
-        table.show_decimals(&[price, close]);
         Ok(table)
     }
 
@@ -153,21 +155,24 @@ impl Table {
         self.columns.push(Column { key, ..Column::new("", &title, kind) });
     }
 
-    /// Computes the previous close of the rows that have none from their price and change.
+    /// Computes the previous close of the rows that have none from their price and change, which may be written
+    /// in percent.
     fn derive_close(
         &mut self,
         (price, close): (&ColumnKey, &ColumnKey),
         title: &str,
         changes: &[String],
-        close_before: CloseBefore,
+        is_percent: bool,
     ) -> Result<(), BadValue> {
-        for (index, (row, change)) in self.rows.iter_mut().zip(changes).enumerate() {
-            if change.trim().is_empty() || row.contains_key(close) {
+        for (index, (row, field)) in self.rows.iter_mut().zip(changes).enumerate() {
+            if field.trim().is_empty() || row.contains_key(close) {
                 continue;
             }
-            let change = read_number(index, title, change.trim().trim_end_matches('%'))?;
+            let is_percent = is_percent || field.contains('%');
+            let change = read_number(index, title, &field.replace('%', ""))?;
             let Some(Literal::Text(price)) = row.get(price) else { continue };
             let price = number::parse_exact(price).ok();
+            let close_before = if is_percent { close_before_percent } else { Decimal::checked_sub };
             if let Some(previous) = price.and_then(|price| close_before(price, change)) {
                 row.insert(close.clone(), Literal::Text(previous.to_string().into()));
             }
@@ -176,19 +181,20 @@ impl Table {
     }
 
     /// Lets the columns of prices show all decimals of those in the file.
-    fn show_decimals(&mut self, prices: &[ColumnKey]) {
-        let cells = self.rows.iter().flat_map(|row| row.get(&prices[0]));
+    fn show_decimals(&mut self) {
+        const PRICES: [&str; 3] = ["price", "previousClose", "target"];
+        let cells = self.rows.iter().flat_map(|row| PRICES.iter().filter_map(|key| row.get(&(*key).into())));
         let scales = cells.filter_map(|cell| match cell {
             Literal::Text(text) => Some(number::parse_exact(text).ok()?.normalize().scale()),
             _ => None,
         });
-        let Some(most) = scales.max().and_then(|scale| u8::try_from(scale).ok()) else { return };
+        let most = scales.max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0).min(MAX_DECIMALS);
         for column in &mut self.columns {
-            let is_price = prices.contains(&column.key) || ["change", "target"].contains(&&*column.key.0);
+            let is_price = PRICES.contains(&&*column.key.0) || &*column.key.0 == "change";
             if let ColumnKind::Number { decimals } = &mut column.kind
                 && is_price
             {
-                *decimals = most.clamp(*decimals, MAX_DECIMALS);
+                *decimals = most.max(*decimals);
             }
         }
     }
@@ -202,18 +208,20 @@ fn read_number(row: usize, title: &str, field: &str) -> Result<Decimal, BadValue
     read.map_err(|error| BadValue { row, title: title.to_owned(), message: error.to_string() })
 }
 
-/// Computes the previous close from a price and its change.
-type CloseBefore = fn(Decimal, Decimal) -> Option<Decimal>;
-
-fn before_change(price: Decimal, change: Decimal) -> Option<Decimal> {
-    price.checked_sub(change)
-}
-
-/// It has so many digits that the change computed from it is the same.
-fn before_percent(price: Decimal, percent: Decimal) -> Option<Decimal> {
-    let factor = Decimal::ONE.checked_add(percent.checked_div(Decimal::ONE_HUNDRED)?)?;
-    let close = price.checked_div(factor)?.round_sf(CLOSE_DIGITS)?;
-    (!factor.is_sign_negative()).then(|| close.normalize())
+/// Returns the previous close of a price that has changed by a percentage of it, with more digits than the price.
+fn close_before_percent(price: Decimal, percent: Decimal) -> Option<Decimal> {
+    if percent.is_zero() {
+        return Some(price);
+    }
+    let share = percent.checked_div(Decimal::ONE_HUNDRED)?;
+    // The percentage is one of the close without its sign.
+    let factor = Decimal::ONE.checked_add(if price.is_sign_negative() { -share } else { share })?;
+    if factor <= Decimal::ZERO {
+        return None;
+    }
+    let digits = u32::try_from(price.mantissa().unsigned_abs().to_string().len()).ok()?;
+    let close = price.checked_div(factor)?.round_sf((digits + CLOSE_DIGITS).min(MAX_CLOSE_DIGITS))?;
+    Some(close.normalize())
 }
 
 fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
@@ -228,7 +236,7 @@ fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
     let key = aliases.iter().find(|(alias, _)| *alias == key).map_or(key.as_str(), |(_, key)| key);
     let standard = standard_columns().into_iter().find(|column| folded(&column.key.0) == key);
     match standard {
-        Some(column) if column.derive.is_some() => Target::Derived(column.key),
+        Some(column) if column.derive.is_some() => Target::Derived(column),
         Some(column) if !filled.contains(&column.key) => Target::Standard(column),
         _ => Target::Own,
     }
@@ -242,11 +250,11 @@ fn standard_key(title: &str) -> Option<ColumnKey> {
     }
 }
 
-/// Returns the kind of the standard column that a column of a file fills, if it fills one.
+/// Returns the kind of the standard column that a column of a file is for, if it is for one.
 pub(super) fn standard_kind(title: &str) -> Option<ColumnKind> {
     match target_of(title, &HashSet::new()) {
-        Target::Standard(column) => Some(column.kind),
-        Target::Derived(_) | Target::Own => None,
+        Target::Standard(column) | Target::Derived(column) => Some(column.kind),
+        Target::Own => None,
     }
 }
 
@@ -261,8 +269,8 @@ struct Written {
 }
 
 impl Written {
-    /// Reads a field, unless it may be something else: a code with leading zeros, a fraction, a date, or a
-    /// number with a letter.
+    /// Reads a field, unless it may be something else: a code with leading zeros, a fraction, a date, an
+    /// ordinal, or a number with a letter.
     fn read(field: &str) -> Option<Self> {
         let (text, is_percent) = match field.trim().strip_suffix('%') {
             Some(text) => (text.trim_end(), true),
@@ -275,6 +283,7 @@ impl Written {
             || text.contains('/')
             || text.contains(char::is_alphabetic)
             || text.contains(['=', ':'])
+            || text.ends_with('.')
         {
             return None;
         }
@@ -339,9 +348,16 @@ mod tests {
         assert_eq!(kind(&["9%", "10%", "", "-2.5%"]), percent(1));
         assert_eq!(kind(&["$1,200.50", "$90.00", "$700", "(8)"]), number(2));
         assert_eq!(kind(&["1,234", "+5", "7"]), number(0));
-        for fields in
-            [&["9%", "7"][..], &["007", "1"], &["1/4"], &["1.2k"], &["12:30"], &["n/a", "1"], &["1,23"]]
-        {
+        for fields in [
+            &["9%", "7"][..],
+            &["007", "1"],
+            &["1/4"],
+            &["1.2k"],
+            &["12:30"],
+            &["n/a", "1"],
+            &["1,23"],
+            &["1.", "2."],
+        ] {
             assert_eq!(kind(fields), ColumnKind::Text, "{fields:?}");
         }
         let fields = vec!["$1,200.50".to_owned(), "(8)".to_owned()];
@@ -365,7 +381,7 @@ mod tests {
         ];
         let table = Table::fill(&titles, &fields).unwrap();
         let closes = table.rows.iter().map(|row| row.get(&"previousClose".into()));
-        let expected = ["184.87602", "0.06", "-900", "9.6899225", "", ""];
+        let expected = ["184.876025", "0.06", "-900", "9.68992", "", ""];
         for (close, expected) in closes.zip(expected) {
             assert_eq!(close.cloned(), (!expected.is_empty()).then(|| Literal::from(expected)));
         }
@@ -379,6 +395,24 @@ mod tests {
             .map(|row| watchlist.cell(row.id, &"changePct".into()).to_literal().to_string())
             .collect();
         assert_eq!(percents, ["\"1.23\"", "\"-16.67\"", "\"111.11\"", "\"3.20\"", "empty", "empty"]);
+    }
+
+    #[test]
+    fn a_change_in_percent_is_the_same_when_it_is_computed_from_the_close() {
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+        for (price, percent) in [
+            ("123456.7891", "0"),
+            ("123456.7891", "0.01"),
+            ("-7.5", "25"),
+            ("0.00000853", "1.43"),
+            ("1", "-99.9"),
+        ] {
+            let (price, percent) = (decimal(price), decimal(percent));
+            let close = close_before_percent(price, percent).unwrap();
+            let computed = (price - close) / close.abs() * Decimal::ONE_HUNDRED;
+            assert_eq!(computed.round_dp(4), percent, "{price} {close}");
+        }
+        assert_eq!(close_before_percent(decimal("1"), decimal("-100")), None);
     }
 
     #[test]
@@ -407,6 +441,12 @@ mod tests {
 
     #[test]
     fn columns_of_prices_show_all_their_decimals() {
+        let titles = ["Price", "Previous close"].map(str::to_owned);
+        let table = Table::fill(&titles, &[vec!["1".to_owned()], vec!["0.875".to_owned()]]).unwrap();
+        assert_eq!(
+            table.columns.iter().find(|column| &*column.key.0 == "price").unwrap().kind.decimals(),
+            Some(3)
+        );
         let decimals = |price: &str| {
             let table =
                 Table::fill(&["Price".to_owned()], &[vec![price.to_owned(), "1".to_owned()]]).unwrap();

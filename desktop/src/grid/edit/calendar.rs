@@ -2,13 +2,13 @@
 
 use egui::{Align2, Button, RichText, Sense, Ui, vec2};
 use jiff::{
-    ToSpan,
+    ToSpan, Zoned,
     civil::{Date, Weekday},
 };
 
 use crate::{
     command::{EditorCommand, GridCommand, PickerCommand, entry_of},
-    grid::{filter::parse_timestamp, view::GridView},
+    grid::{typed::read_time, view::GridView},
     theme,
 };
 
@@ -19,17 +19,21 @@ const WEEKS: i64 = 6;
 
 /// Parses the day in a text.
 pub(super) fn day_of(text: &str, view: &GridView<'_>) -> Option<Date> {
-    Some(parse_timestamp(text.trim(), view.zone)?.to_zoned(view.zone.clone()).date())
+    Some(local_time(text, view)?.date())
 }
 
 /// Formats a day for the editor, keeping the time of day in `text`.
 pub(super) fn format_day(day: Date, text: &str, view: &GridView<'_>) -> String {
-    let time =
-        parse_timestamp(text.trim(), view.zone).map(|moment| moment.to_zoned(view.zone.clone()).time());
+    let time = local_time(text, view).map(|local| local.time());
     match time.filter(|time| *time != jiff::civil::Time::midnight()) {
         Some(time) => format!("{day} {}", time.strftime("%H:%M:%S")),
         None => day.to_string(),
     }
+}
+
+fn local_time(text: &str, view: &GridView<'_>) -> Option<Zoned> {
+    let time = read_time(text.trim(), view.zone, view.today).ok()?;
+    Some(time.to_jiff().to_zoned(view.zone.clone()))
 }
 
 /// Returns the day that a command of the calendar leads to.

@@ -9,8 +9,10 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use shared::{
     column::ColumnKind,
     edit::{Change, ColumnRef, SetColumn},
+    ids::WatchlistId,
     value::Literal,
 };
+use uuid::Uuid;
 
 use super::desk::{GridHarness, LIST, harness, painted, row, three_rows};
 
@@ -270,7 +272,7 @@ fn a_column_of_texts_becomes_one_of_numbers_as_they_are_typed_and_back() {
     let mut harness = harness(&[("A", "1", "1.2M"), ("B", "2", "99 1/4"), ("C", "3", "7"), ("D", "4", "")]);
     let change = |harness: &mut GridHarness, kind: ColumnKind| {
         let set = SetColumn { key: "note".into(), title: None, kind: Some(kind), after: None };
-        run(harness, GridCommand::SetColumn(set));
+        run(harness, GridCommand::SetColumn(LIST, set));
     };
     change(&mut harness, ColumnKind::Number { decimals: 2 });
     assert_eq!(harness.app().edits.last().map(Vec::len), Some(3), "two texts, and the type");
@@ -284,4 +286,19 @@ fn a_column_of_texts_becomes_one_of_numbers_as_they_are_typed_and_back() {
     change(&mut harness, ColumnKind::Number { decimals: 2 });
     assert_eq!(harness.app().edits.len(), before);
     assert_eq!(notes(&harness)[2], "halted");
+    let other = WatchlistId(Uuid::from_u128(99));
+    let set = SetColumn { key: "price".into(), title: None, kind: Some(ColumnKind::Text), after: None };
+    run(&mut harness, GridCommand::SetColumn(other, set));
+    assert_eq!(harness.app().edits.len(), before, "the dialog was about another watchlist");
+}
+
+#[test]
+fn a_choice_that_the_new_type_does_not_have_is_not_written_into_the_column_of_choices() {
+    let mut harness = harness(&[("A", "1", "1.2M")]);
+    let options = ColumnKind::Choice(["1.2M".into()].into());
+    for kind in [options, ColumnKind::Number { decimals: 2 }] {
+        let set = SetColumn { key: "note".into(), title: None, kind: Some(kind), after: None };
+        run(&mut harness, GridCommand::SetColumn(LIST, set));
+    }
+    assert_eq!((harness.app().edits.len(), harness.cell("Note of A")), (1, "1.2M".to_owned()));
 }

@@ -442,6 +442,18 @@ fn conflicts_that_come_together_are_one_notice_and_can_be_overwritten_together()
         Some(Offer::Overwrite(LIST, changes)) => assert_eq!(changes.len(), 20),
         other => panic!("{other:?}"),
     }
+    // A minute later a person reads another notice.
+    desk.store.edit(LIST, WindowId(1), vec![price_set(1, "7", "105")]).unwrap();
+    let edit = sent(&mut desk)[0].0;
+    let rejection = Rejection {
+        change: Some(0),
+        current: Some("8".into()),
+        by: Some("bob".into()),
+        ..Rejection::new(Code::Conflict, "the cell is 8")
+    };
+    let rejected = ServerMessage::Rejected(Rejected { watchlist: LIST, edit, rejection });
+    desk.store.receive(rejected, NOW + Duration::from_secs(60));
+    assert_eq!(desk.notices().len(), 2, "{:?}", desk.notices());
 }
 
 #[test]
