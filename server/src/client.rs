@@ -69,7 +69,7 @@ pub enum ClientError {
         message: String,
     },
     /// An import has failed, and what it has created could not be deleted again.
-    #[error("the watchlist {watchlist} has only some of the rows, and could not be deleted")]
+    #[error("the watchlist {watchlist} is incomplete and could not be deleted")]
     Incomplete {
         /// The watchlist.
         watchlist: WatchlistId,

@@ -42,7 +42,7 @@ pub struct Block {
     pub rows: Span<RowId>,
     /// The columns.
     pub columns: Span<ColumnKey>,
-    /// The rows in the order in which the person has seen them, unless all are selected.
+    /// The rows in display order at the time of the selection, unless all are selected.
     sequence: Arc<[RowId]>,
 }
 
@@ -164,7 +164,7 @@ impl Blocks {
         Arc::make_mut(&mut self.blocks).push(block);
     }
 
-    /// Returns the rows in the order in which the person has seen them, if one block of some rows is selected.
+    /// Returns the rows in display order at the time of the selection, if one block of some rows is selected.
     pub fn sequence(&self) -> Option<&[RowId]> {
         match &**self.blocks {
             [block] if !block.sequence.is_empty() => Some(&block.sequence),
@@ -172,7 +172,7 @@ impl Blocks {
         }
     }
 
-    /// Forgets the order in which the rows were seen: the person has chosen another one.
+    /// Forgets that order: the person has chosen another one.
     pub fn forget_sequence(&mut self) {
         if self.sequence().is_some() {
             Arc::make_mut(&mut self.blocks).iter_mut().for_each(|block| block.sequence = Arc::default());

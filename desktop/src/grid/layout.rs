@@ -28,7 +28,7 @@ pub(super) struct ColumnLayout {
     pub(super) frozen: bool,
     /// Whether this is the first column, which names the rows.
     pub(super) is_first: bool,
-    /// The width that the numbers in view need, as far as they were too wide.
+    /// The width that the numbers in view need; zero if they fit.
     pub(super) needed: Cell<f32>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Grown(BTreeMap<ColumnKey, f32>);
 
 impl Grown {
     /// Widens the columns whose numbers were too wide in this frame, unless the person has chosen their width.
-    /// Returns whether there are such.
+    /// Returns whether a column has grown.
     pub(super) fn grow(&mut self, layout: &Layout, config: &GridConfig) -> bool {
         let mut has_grown = false;
         for column in &layout.columns {

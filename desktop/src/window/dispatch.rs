@@ -71,8 +71,8 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         }
         Command::DismissNewestNotice => {
             // Values that exist nowhere else are not dismissed by a key that is pressed out of habit.
-            let is_harmless = |notice: &&Notice| notice.rejected.is_empty();
-            let newest = window.addressee().notices(state).rev().find(is_harmless).map(|notice| notice.id);
+            let has_no_values = |notice: &&Notice| notice.rejected.is_empty();
+            let newest = window.addressee().notices(state).rev().find(has_no_values).map(|notice| notice.id);
             newest.into_iter().for_each(|newest| state.store.dismiss(newest));
         }
         Command::OpenPalette => {

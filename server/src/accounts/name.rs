@@ -9,7 +9,7 @@ use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 const MAX_CHARACTERS: usize = 64;
 /// Punctuation that a name may contain, besides letters and digits.
 const PUNCTUATION: &str = "-_.@' ";
-/// Names that would be taken for those who have no account of their own.
+/// Names that stand for callers without an account.
 const RESERVED: [&str; 2] = ["everyone", "local"];
 
 /// The name of an account, in the form in which others see it.
@@ -36,7 +36,7 @@ pub(super) enum InvalidName {
     /// It mixes scripts, such as Latin and Cyrillic letters.
     #[error("the name {0:?} mixes letters of different scripts")]
     MixedScripts(String),
-    /// It would be taken for those who have no account of their own.
+    /// It stands for callers without an account.
     #[error("the name {0:?} is reserved")]
     Reserved(String),
 }

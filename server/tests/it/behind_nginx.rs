@@ -61,7 +61,7 @@ fn start(folder: &Path, site: &str) -> Option<Nginx> {
 async fn people_sign_in_and_connect_through_nginx_as_the_readme_configures_it() {
     let folder = tempfile::tempdir().unwrap();
     let created =
-        create_self_signed(&folder.path().join("tls"), &[NAME.to_owned()], (server::clock::system())())
+        create_self_signed(&folder.path().join("tls"), &[NAME.to_owned()], server::clock::system()())
             .unwrap();
     let (settings, site) = documented();
     let settings: Settings = toml::from_str(&settings).unwrap();

@@ -95,9 +95,11 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, CsvError> {
 
 /// Returns the separator that a first line such as `sep=;` names, which spreadsheets write, and what follows the line.
 fn named_separator(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let (separator, rest) = bytes.strip_prefix(b"sep=")?.split_first()?;
+    let (name, rest) = bytes.split_at_checked(b"sep=".len())?;
+    let (separator, rest) = rest.split_first()?;
     let rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"))?;
-    Some((*separator, rest))
+    let is_separator = name.eq_ignore_ascii_case(b"sep=") && b",;\t|".contains(separator);
+    is_separator.then_some((*separator, rest))
 }
 
 fn read_separated(bytes: &[u8], separator: u8, limits: &Limits) -> Result<Table, CsvError> {
@@ -509,7 +511,7 @@ mod tests {
 
     #[test]
     fn a_first_line_may_name_the_separator() {
-        for text in ["sep=;\r\nSymbol;Price\r\nMMM;71,72\r\n", "sep=|\nSymbol|Price\nMMM|71.72\n"] {
+        for text in ["sep=;\r\nSymbol;Price\r\nMMM;71,72\r\n", "Sep=|\nSymbol|Price\nMMM|71.72\n"] {
             let table = read(text).unwrap();
             assert_eq!(cell(&table, 0, "price"), Some(&"71.72".into()), "{text}");
         }

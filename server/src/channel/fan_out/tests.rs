@@ -188,8 +188,12 @@ async fn connections_that_cannot_be_told_to_resume_share_a_snapshot() {
             let (full, _cancel) = QueuedSnapshot::new(snapshot(1));
             assert!(subscriber.outbox.push_always(Outgoing::Snapshot(full)));
             fan_out.subscribe(subscriber, Some(at(from)));
-            if let Some(job) = fan_out.next_job() {
-                assert!(matches!(job, Job::Read(_)) && !older.is_empty(), "{job:?}");
+            let job = fan_out.next_job();
+            // One read serves those that come later, if its commits fit into memory.
+            let is_read = !older.is_empty() && (number == 2 || older[0] > 10);
+            assert_eq!(job.is_some(), is_read, "{job:?}");
+            if let Some(job) = job {
+                assert!(matches!(job, Job::Read(_)), "{job:?}");
                 let sizes = older.iter().chain(&[10, 10]);
                 let commits = (5..=10).zip(sizes).map(|(revision, size)| commit(revision, revision, *size));
                 fan_out.commits_read(Ok(Some(commits.collect())));
