@@ -13,6 +13,7 @@ pub mod glow;
 pub mod history;
 mod list_view;
 pub mod log;
+mod naming;
 mod notices;
 pub mod outbox;
 pub mod recent;

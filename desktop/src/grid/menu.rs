@@ -97,10 +97,12 @@ pub(super) fn show_column_menu(
 fn show_decimals(ui: &mut Ui, decimals: u32) -> Option<ColumnCommand> {
     let mut chosen = None;
     ui.horizontal(|ui| {
+        // As the titles of the items above and below.
+        ui.add_space(ui.spacing().button_padding.x);
         ui.label(format!("{decimals} {}", if decimals == 1 { "decimal" } else { "decimals" }));
         for (text, more) in [("\u{2212}", false), ("+", true)] {
             let command = ColumnCommand::Decimals { more };
-            if ui.small_button(text).on_hover_text(entry_of(&command.into()).title).clicked() {
+            if ui.button(text).on_hover_text(entry_of(&command.into()).title).clicked() {
                 chosen = Some(command);
             }
         }

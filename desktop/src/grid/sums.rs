@@ -71,9 +71,15 @@ struct Selected {
     columns: Vec<ColumnEntry>,
 }
 
-/// The input of a summary: the selection's version, the cursor, the grid's settings, and the number of orders
-/// that were applied.
-type SummaryKey = (u64, Option<Cursor>, GridConfig, u64);
+/// What a summary depends on besides the values.
+#[derive(Clone, Debug, PartialEq)]
+struct SummaryKey {
+    blocks: u64,
+    cursor: Option<Cursor>,
+    config: GridConfig,
+    /// Number of orders that were applied.
+    orders: u64,
+}
 
 /// The summary of the last selection.
 #[derive(Default)]
@@ -100,7 +106,7 @@ impl Sums {
         &mut self,
         selection: &Selection,
         config: &GridConfig,
-        (table, applied): (&Table<'_>, u64),
+        (table, orders): (&Table<'_>, u64),
         now: Duration,
         wake: impl FnOnce() + Send + 'static,
     ) -> Option<Duration> {
@@ -115,12 +121,13 @@ impl Sums {
                 Err(mpsc::TryRecvError::Empty) => return None,
             }
         }
-        let is_same = self.key.as_ref().is_some_and(|(blocks, cursor, known, order)| {
-            *blocks == selection.blocks.version()
-                && *cursor == selection.cursor
-                && *known == *config
-                && *order == applied
-        });
+        let key = SummaryKey {
+            blocks: selection.blocks.version(),
+            cursor: selection.cursor.clone(),
+            config: config.clone(),
+            orders,
+        };
+        let is_same = self.key.as_ref() == Some(&key);
         let version = table.watchlist.version();
         if is_same && version == self.version {
             return None;
@@ -131,7 +138,7 @@ impl Sums {
         }
         let columns = selection.columns(table).into_iter().filter_map(|column| column.data());
         let selected = Selected { cells: selection.blocks.clone(), columns: columns.cloned().collect() };
-        self.key = Some((selection.blocks.version(), selection.cursor.clone(), config.clone(), applied));
+        self.key = Some(key);
         (self.version, self.at) = (version, now);
         if table.len() * selected.columns.len() <= MAX_INLINE_CELLS {
             let rows = (0..table.len()).filter_map(|index| table.row_at(index)).map(Arc::as_ref);

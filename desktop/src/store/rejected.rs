@@ -1,7 +1,7 @@
 //! Rejected edits: what remains of one is sent again, and a notice says what does not, with every value that
 //! the person would otherwise lose.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use shared::{
     column::ColumnKey,
@@ -9,7 +9,6 @@ use shared::{
     ids::{EditId, RowId, WatchlistId, WindowId},
     rejection::{Code, Rejection},
     replica::ListReplica,
-    watchlist::Watchlist,
     wire::server::{Error, ErrorCode, ServerMessage},
 };
 
@@ -17,7 +16,7 @@ use super::{
     notices::Offer,
     rest::{Dropped, LostEdits, MAX_LISTED, Report, Rest, Rules, overwriting, rest_of},
     state::{Absence, Store},
-    words::{Names, not_entered_text, rejection_text, rest_text, row_name},
+    words::{Names, not_entered_text, rejection_text, rest_text},
 };
 
 impl Store {
@@ -141,24 +140,6 @@ impl Store {
         if let (Some(closed), Some(state)) = (closed, list.and_then(ListReplica::state)) {
             self.closed.insert(closed, state.clone());
         }
-    }
-
-    /// Returns a watchlist as it is, or as it was when the server closed it.
-    fn last_state(&self, watchlist: WatchlistId) -> Option<&Watchlist> {
-        self.watchlist(watchlist).or_else(|| self.closed.get(&watchlist))
-    }
-
-    /// Returns the name of a cell: that of its row and the title of its column.
-    pub fn cell_name(&self, watchlist: WatchlistId, row: RowId, column: &ColumnKey) -> Option<String> {
-        let row_name = |row| self.row_name(watchlist, row);
-        let state = self.last_state(watchlist)?;
-        Some(Names { state: Some(state), row_name: &row_name }.cell(row, column))
-    }
-
-    /// Returns the name of a row, also of one that was removed not long ago.
-    pub fn row_name(&self, watchlist: WatchlistId, row: RowId) -> Option<Arc<str>> {
-        let shown = self.last_state(watchlist).and_then(|watchlist| row_name(watchlist, row));
-        shown.or_else(|| self.lists.get(watchlist)?.removed_name(row).cloned())
     }
 }
 

@@ -2,6 +2,6 @@
 
 mod commands;
 mod ending;
-mod people;
+pub mod people;
 mod rights;
 mod signing_in;

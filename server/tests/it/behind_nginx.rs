@@ -16,8 +16,9 @@ use tokio::{
 use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
 
 use crate::{
+    accounts::people::PASSWORD,
     support::{TestServer, skipped, wait_for},
-    tls::{NAME, PASSWORD, encrypted},
+    tls_client::{NAME, connect_tls},
 };
 
 /// A running nginx, which ends with the test.
@@ -85,7 +86,7 @@ async fn people_sign_in_and_connect_through_nginx_as_the_readme_configures_it() 
     };
     let tcp = || async { TcpStream::connect(("127.0.0.1", port)).await };
     drop(wait_for("nginx", async || tcp().await.ok()).await);
-    let connect = || async { encrypted(tcp().await.unwrap(), &created.authority, NAME).await.unwrap() };
+    let connect = || async { connect_tls(tcp().await.unwrap(), &created.authority, NAME).await.unwrap() };
     let body = json!({ "name": "ann", "password": PASSWORD }).to_string();
     let head = format!("POST /api/v1/session HTTP/1.1\r\nhost: {NAME}\r\nconnection: close");
     let mut stream = connect().await;

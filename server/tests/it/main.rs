@@ -40,6 +40,7 @@ mod stored;
 mod subscribing;
 mod support;
 mod tls;
+mod tls_client;
 mod token;
 mod two_writers;
 mod upgrading;

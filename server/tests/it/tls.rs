@@ -1,11 +1,5 @@
 //! Encrypted connections.
 
-use std::sync::Arc;
-
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
 use serde_json::json;
 use server::{
     settings::Settings,
@@ -17,13 +11,14 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
 
-use crate::support::{PATIENCE, TestServer};
-
-pub const NAME: &str = "desk.example";
-pub const PASSWORD: &str = "harbour lamp forty";
+use crate::{
+    accounts::people::PASSWORD,
+    support::{PATIENCE, TestServer},
+    tls_client::{NAME, connect_tls},
+};
 
 /// A server with a certificate for a name.
 struct Encrypted {
@@ -54,7 +49,7 @@ impl Encrypted {
         authority: &std::path::Path,
         name: &str,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        encrypted(self.tcp().await, authority, name).await
+        connect_tls(self.tcp().await, authority, name).await
     }
 
     /// Sends a request and returns the answer until the connection is closed.
@@ -68,21 +63,6 @@ impl Encrypted {
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     }
-}
-
-/// Encrypts a connection, as a client that trusts an authority, to a server of a name.
-pub async fn encrypted(
-    stream: TcpStream,
-    authority: &std::path::Path,
-    name: &str,
-) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
