@@ -7,11 +7,12 @@ mod tls;
 
 use std::{
     env, fs,
+    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::{
     ids::WatchlistId,
@@ -34,6 +35,9 @@ use crate::{
     settings::Settings,
     start::{start, system_user_name},
 };
+
+/// Maximum size of a file that is imported, in bytes.
+const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Serves shared watchlists.
 #[derive(Parser, Debug)]
@@ -332,7 +336,13 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
 }
 
 fn read_table(file: &Path) -> anyhow::Result<Table> {
-    let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file);
+    let read = opened.and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("{} cannot be read", file.display()))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        bail!("{} has more than {} MiB", file.display(), MAX_FILE_BYTES >> 20);
+    }
     sheet::csv::read(&bytes, &Limits::default())
         .map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
 }

@@ -1,6 +1,7 @@
 //! The watchlists of this server. The hub starts the room and the channel of each and joins them. A call on a
 //! person's behalf carries the caller, and is refused if the caller may not make it.
 
+mod creations;
 mod history;
 mod lists;
 mod open_list;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 pub use self::open_list::OpenList;
 use self::{
+    creations::Creations,
     lists::{Deletion, Lists},
     refusal::{unavailable, unknown},
 };
@@ -49,6 +51,7 @@ impl ListState {
 pub struct Hub {
     lists: Arc<Lists>,
     accounts: Arc<Accounts>,
+    creations: Arc<Creations>,
 }
 
 impl Hub {
@@ -62,7 +65,7 @@ impl Hub {
         let records = context.journal.watchlists().await?;
         let lists = Arc::new(Lists::new(context.clone(), records));
         context.tasks.spawn(retention::run(context.clone(), Arc::downgrade(&lists), accounts.clone()));
-        Ok(Self { lists, accounts })
+        Ok(Self { lists, accounts, creations: Arc::default() })
     }
 
     /// Returns the watchlists that the caller sees, oldest first.
@@ -142,9 +145,14 @@ impl Hub {
         let columns = columns.unwrap_or_else(standard_columns);
         let (lists, name) = (self.lists.clone(), name.to_owned());
         let (accounts, caller) = (self.accounts.clone(), caller.clone());
+        let creations = self.creations.clone();
         self.run_to_completion(async move {
             let is_visible = || accounts.rights(&caller, id).is_some();
-            lists.create(id, (&name, columns), is_visible, accounts.own(&caller, id)).await
+            let claim = async {
+                creations.count(caller.user, accounts.role(&caller))?;
+                accounts.own(&caller, id).await
+            };
+            lists.create(id, (&name, columns), is_visible, claim).await
         })
         .await
     }

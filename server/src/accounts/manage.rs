@@ -18,7 +18,7 @@ use super::{
     record::{Account, Change, Token},
     refusal::{invalid, unavailable},
     secret::Secret,
-    state::Accounts,
+    state::{Accounts, Queue},
     store::Store,
 };
 use crate::access::{Caller, Credential};
@@ -143,6 +143,9 @@ impl Accounts {
     ) -> Result<(), Rejection> {
         let hash = self.hash_of(password).await?;
         let _changing = self.changing.lock().await;
+        if self.role(caller).is_none() {
+            return Err(Rejection::new(Code::Forbidden, "the session has ended"));
+        }
         let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
         let event = Event::PasswordChanged { account: account.name.to_string() };
         let mut changes = vec![Change::Account(Account { password: hash, ..account })];
@@ -161,7 +164,7 @@ impl Accounts {
     }
 
     async fn hash_of(&self, password: Password) -> Result<String, Rejection> {
-        let hash = self.hash(move |memory| password.hash(memory)).await;
+        let hash = self.hash(Queue::Known, move |memory| password.hash(memory)).await;
         hash.ok_or_else(|| {
             Rejection::new(Code::Unavailable, "too many passwords are being compared; try again")
         })
@@ -189,6 +192,9 @@ impl Accounts {
         address: IpAddr,
     ) -> Result<(Uuid, Secret), Rejection> {
         self.check_administer(caller)?;
+        if add.expires.is_some_and(|expires| expires <= (self.clock)()) {
+            return Err(invalid("the token would have ended already".to_owned()));
+        }
         let AccountName { name, .. } =
             AccountName::read(&add.name).map_err(|error| invalid(error.to_string()))?;
         let _changing = self.changing.lock().await;
@@ -207,7 +213,7 @@ impl Accounts {
             name: name.clone(),
             account: user,
             digest: secret.digest(),
-            scope: add.scope,
+            scope: add.scope(),
             created: (self.clock)(),
             expires: add.expires,
             last_used: None,

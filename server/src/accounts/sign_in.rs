@@ -17,7 +17,7 @@ use super::{
     record::{Account, Change, Session},
     refusal::{invalid, unavailable},
     secret::{Digest, Secret},
-    state::{Accounts, TURN_TIMEOUT},
+    state::{Accounts, Queue, TURN_TIMEOUT},
 };
 use crate::access::{Caller, Credential};
 
@@ -69,9 +69,9 @@ impl Accounts {
         previous: Option<&str>,
     ) -> Result<SignedIn, SignInError> {
         let key = name::key_of(&name.chars().take(256).collect::<String>());
-        self.count_try(&key, address)?;
+        let queue = self.count_try(&key, address)?;
         let account = self.directory().account_named(&key).cloned();
-        let is_right = self.is_password(password, account.as_ref()).await;
+        let is_right = self.is_password(queue, password, account.as_ref()).await;
         let Some(is_right) = is_right else { return Err(SignInError::TooMany(TURN_TIMEOUT)) };
         let _changing = self.changing.lock().await;
         // It may have been changed while the password was compared.
@@ -90,22 +90,23 @@ impl Accounts {
         signed_in.map_err(SignInError::Unavailable)
     }
 
-    /// Counts a try as failed until its password is found to be right.
-    fn count_try(&self, key: &Arc<str>, address: IpAddr) -> Result<(), SignInError> {
+    /// Counts a try as failed until its password is found to be right. Returns the queue that it waits in.
+    fn count_try(&self, key: &Arc<str>, address: IpAddr) -> Result<Queue, SignInError> {
         let now = Instant::now();
         let mut throttle = self.throttle();
         if let Some(wait) = throttle.wait(key, address, now) {
             return Err(SignInError::TooMany(wait));
         }
+        let queue = if throttle.has_failed(address, now) { Queue::Guessing } else { Queue::Known };
         throttle.failed(key, address, now);
-        Ok(())
+        Ok(queue)
     }
 
     /// Compares a password. Returns `None` if too many others are being compared.
-    async fn is_password(&self, password: &str, account: Option<&Account>) -> Option<bool> {
+    async fn is_password(&self, queue: Queue, password: &str, account: Option<&Account>) -> Option<bool> {
         let password = Password::read(password);
         let hash = account.map(|account| account.password.clone());
-        self.hash(move |memory| password::verify(password.as_ref(), hash.as_deref(), memory)).await
+        self.hash(queue, move |memory| password::verify(password.as_ref(), hash.as_deref(), memory)).await
     }
 
     /// Adds a refusal to the audit log. If that fails, the server's log says why, and the refusal stands.
@@ -150,7 +151,7 @@ impl Accounts {
             && let Some(password) = Password::read(password)
         {
             // If too many others wait, it is replaced another time.
-            if let Some(hash) = self.hash(move |memory| password.hash(memory)).await {
+            if let Some(hash) = self.hash(Queue::Known, move |memory| password.hash(memory)).await {
                 account.password = hash;
                 changes.push(Change::Account(account));
             }
@@ -237,8 +238,12 @@ impl Accounts {
         if !matches!(caller.credential, Credential::Session(_)) {
             return Ok(Err(Rejection::new(Code::Forbidden, "a token may not change a password")));
         }
+        // The session may have ended while the request arrived.
+        if self.role(caller).is_none() {
+            return Ok(Err(Rejection::new(Code::Forbidden, "the session has ended")));
+        }
         self.count_try(&account.key, address)?;
-        match self.is_password(old, Some(&account)).await {
+        match self.is_password(Queue::Known, old, Some(&account)).await {
             None => return Err(SignInError::TooMany(TURN_TIMEOUT)),
             Some(false) => {
                 let _changing = self.changing.lock().await;
@@ -344,5 +349,31 @@ mod tests {
         let own = accounts.directory().account_named("ann").unwrap().id;
         assert_eq!(accounts.directory().sessions_of(own).len(), MAX_SESSIONS);
         assert!(is_signed_in(&accounts, &first), "the one that was not used for longest has ended");
+    }
+
+    /// Many addresses guess at once.
+    #[tokio::test]
+    async fn a_person_signs_in_while_hundreds_of_addresses_guess() {
+        let (accounts, _) = with_ann().await;
+        let accounts = Arc::new(accounts);
+        let guess = |number: u32| {
+            let (accounts, address) = (accounts.clone(), IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number)));
+            async move { accounts.sign_in(("ann", "wrong lamp forty"), (address, "x"), None).await.err() }
+        };
+        // Each has failed before.
+        for number in 0..200 {
+            accounts.throttle().failed(
+                &"ann".into(),
+                Ipv4Addr::from(0x0a00_0000 + number).into(),
+                Instant::now(),
+            );
+        }
+        let guessing = tokio::spawn(futures_util::future::join_all((0..200).map(guess)));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let started = std::time::Instant::now();
+        assert!(accounts.sign_in(("ann", PASSWORD), (HERE, "x"), None).await.is_ok());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert!(!guessing.is_finished(), "the others still wait");
+        guessing.abort();
     }
 }

@@ -39,10 +39,10 @@ use crate::{
 const END_INTERVAL: Duration = Duration::from_secs(1);
 /// Number of those intervals after which it is stored when sessions and tokens were last used.
 const INTERVALS_PER_SAVE: u32 = 60;
-/// Maximum number of passwords that are hashed at once, each with 19 MiB of memory.
-const MAX_HASHING: usize = 2;
-/// Maximum number of passwords that wait to be hashed.
-const MAX_WAITING: usize = 64;
+/// Maximum number of passwords that are hashed at once in each queue, each with 19 MiB of memory.
+const MAX_HASHING: usize = 1;
+/// Maximum number of passwords that wait to be hashed in each queue.
+const MAX_WAITING: usize = 256;
 /// How long a password waits to be hashed.
 pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -67,19 +67,39 @@ pub struct Accounts {
     pub(super) clock: Clock,
 }
 
-/// What passwords are hashed with: a few threads at once, each with its memory.
+/// Who a password is hashed for: those who guess wait in a queue of their own, however many addresses they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// An address that has not failed in the last hour, or someone who is signed in.
+    Known,
+    /// An address that has failed.
+    Guessing,
+}
+
+/// What passwords are hashed with: a thread for each queue, each with its memory.
+#[derive(Default)]
 struct Hashing {
-    turns: Arc<Semaphore>,
-    waiting: Semaphore,
+    known: Turns,
+    guessing: Turns,
     memory: Mutex<Vec<HashingMemory>>,
 }
 
+struct Turns {
+    turns: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(MAX_HASHING)), waiting: Semaphore::new(MAX_WAITING) }
+    }
+}
+
 impl Hashing {
-    fn new() -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(MAX_HASHING)),
-            waiting: Semaphore::new(MAX_WAITING),
-            memory: Mutex::default(),
+    fn turns(&self, queue: Queue) -> &Turns {
+        match queue {
+            Queue::Known => &self.known,
+            Queue::Guessing => &self.guessing,
         }
     }
 
@@ -151,7 +171,7 @@ impl Accounts {
             throttle: Mutex::default(),
             denials: Mutex::default(),
             pending_entries: Mutex::default(),
-            hashing: Arc::new(Hashing::new()),
+            hashing: Arc::new(Hashing::default()),
             lifetimes,
             clock,
         })
@@ -346,11 +366,13 @@ impl Accounts {
     /// caller has gone away. Returns `None` if too many others wait.
     pub(super) async fn hash<T: Send + 'static>(
         &self,
+        queue: Queue,
         job: impl FnOnce(&mut HashingMemory) -> T + Send + 'static,
     ) -> Option<T> {
         let hashing = self.hashing.clone();
-        let waiting = self.hashing.waiting.try_acquire().ok()?;
-        let turn = timeout(TURN_TIMEOUT, hashing.turns.clone().acquire_owned()).await.ok()?;
+        let Turns { turns, waiting } = self.hashing.turns(queue);
+        let waiting = waiting.try_acquire().ok()?;
+        let turn = timeout(TURN_TIMEOUT, turns.clone().acquire_owned()).await.ok()?;
         drop(waiting);
         let turn = turn.expect("the semaphore is never closed");
         let run = move || {

@@ -50,6 +50,12 @@ impl Throttle {
         pair.max(self.addresses.wait(&address, FREE_OF_ADDRESS, now))
     }
 
+    /// Whether an address has failed in the last hour.
+    pub(super) fn has_failed(&self, address: IpAddr, now: Instant) -> bool {
+        let failed = self.addresses.by_key.get(&network(address));
+        failed.is_some_and(|failed| failed.count > 0 && now < failed.last + MEMORY)
+    }
+
     /// Counts a try that failed. Call it before the password is compared, so that tries at the same time are
     /// counted, too.
     pub(super) fn failed(&mut self, account: &Arc<str>, address: IpAddr, now: Instant) {

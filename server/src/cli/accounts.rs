@@ -199,15 +199,12 @@ pub(super) fn token(args: TokenArgs) -> anyhow::Result<()> {
 fn add_token(client: &Client, args: AddTokenArgs) -> anyhow::Result<()> {
     let user = args.user.map(|name| account(client, &name)).transpose()?;
     let now = clock::system()();
-    let scope = Scope {
-        lists: args.lists.map(|lists| lists.into_iter().map(WatchlistId).collect()),
-        ticks_only: args.ticks_only,
-        columns: args.columns.map(|keys| keys.iter().map(|key| ColumnKey::from(key.as_str())).collect()),
-    };
     let add = AddToken {
         name: args.name,
         user,
-        scope,
+        lists: args.lists.map(|lists| lists.into_iter().map(WatchlistId).collect()),
+        ticks_only: args.ticks_only,
+        columns: args.columns.map(|keys| keys.iter().map(|key| ColumnKey::from(key.as_str())).collect()),
         expires: args.expires.map(|days| Timestamp::from_millis(now.as_millis() + days * MILLIS_PER_DAY)),
     };
     let AddedToken { token: Hidden(token), .. } = client.send("POST", "/api/v1/tokens", &add)?;

@@ -121,7 +121,8 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_of_too_many_downloads_gives_way_but_none_that_has_ended() {
         let (limit, budget) = (Arc::new(ConnectionLimit::new(1)), budget(&Settings::default()));
-        let places: Vec<Arc<Place>> = (0..MAX_DOWNLOADS + 2).map(|_| Arc::new(limit.admit())).collect();
+        let places: Vec<Arc<Place>> =
+            (0..MAX_DOWNLOADS + 2).map(|_| Arc::new(limit.admit([127, 0, 0, 1].into()))).collect();
         drop(budget.download(&places[0]));
         let mut downloads: Vec<Download> = places[1..].iter().map(|place| budget.download(place)).collect();
         let is_evicted = |place: &Arc<Place>| place.evicted().now_or_never().is_some();

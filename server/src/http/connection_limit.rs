@@ -2,7 +2,7 @@
 //! up that of others.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,18 +12,59 @@ use shared::ids::UserId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::oldest_first::OldestFirst;
-
-/// Maximum number of unauthenticated connections. A further one evicts the oldest.
-pub const MAX_UNAUTHENTICATED: usize = 256;
+/// Maximum number of unauthenticated connections. A further one evicts the oldest of the address that has most of
+/// them.
+pub const MAX_UNAUTHENTICATED: usize = 1_024;
 
 /// The limits of a server's connections.
 pub struct ConnectionLimit {
-    unauthenticated: Mutex<OldestFirst<CancellationToken>>,
+    unauthenticated: Mutex<Unauthenticated>,
     /// Permits for connections of authenticated callers.
     authenticated: Arc<Semaphore>,
     /// Number of connections of each account and address that has a limit of its own.
     held: Mutex<HashMap<Holder, usize>>,
+}
+
+/// The unauthenticated connections, by their numbers in the order of their beginnings.
+#[derive(Default)]
+struct Unauthenticated {
+    next: u64,
+    by_number: BTreeMap<u64, (IpAddr, CancellationToken)>,
+    of_address: HashMap<IpAddr, usize>,
+}
+
+impl Unauthenticated {
+    /// Adds a connection, evicts another one if there are too many, and returns the number of the new one.
+    fn add(&mut self, address: IpAddr, evicted: CancellationToken) -> u64 {
+        let address = address.to_canonical();
+        if self.by_number.len() >= MAX_UNAUTHENTICATED
+            && let Some(most) = self.of_address.values().max().copied()
+        {
+            let has_most =
+                |(_, (address, _)): &(&u64, &(IpAddr, CancellationToken))| self.of_address[address] == most;
+            let oldest = self.by_number.iter().find(has_most).map(|(number, _)| *number);
+            if let Some((_, evicted)) = oldest.and_then(|oldest| self.remove(oldest)) {
+                evicted.cancel();
+            }
+        }
+        let number = self.next;
+        self.next += 1;
+        self.by_number.insert(number, (address, evicted));
+        *self.of_address.entry(address).or_default() += 1;
+        number
+    }
+
+    /// Removes a connection unless it has been evicted.
+    fn remove(&mut self, number: u64) -> Option<(IpAddr, CancellationToken)> {
+        let removed = self.by_number.remove(&number)?;
+        if let Some(count) = self.of_address.get_mut(&removed.0) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_address.remove(&removed.0);
+            }
+        }
+        Some(removed)
+    }
 }
 
 /// Whose connections are limited together.
@@ -60,17 +101,14 @@ impl ConnectionLimit {
     /// Creates the limits for a number of authenticated connections.
     pub fn new(connections: usize) -> Self {
         let permits = connections.clamp(1, Semaphore::MAX_PERMITS);
-        let unauthenticated = Mutex::new(OldestFirst::new(MAX_UNAUTHENTICATED));
-        Self { unauthenticated, authenticated: Arc::new(Semaphore::new(permits)), held: Mutex::default() }
+        let authenticated = Arc::new(Semaphore::new(permits));
+        Self { unauthenticated: Mutex::default(), authenticated, held: Mutex::default() }
     }
 
-    /// Adds a connection, and evicts the oldest unauthenticated one if there are too many.
-    pub(super) fn admit(self: &Arc<Self>) -> Place {
+    /// Adds a connection from an address, and evicts an unauthenticated one if there are too many.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Place {
         let evicted = CancellationToken::new();
-        let (number, oldest) = self.unauthenticated().add(evicted.clone());
-        if let Some(oldest) = oldest {
-            oldest.cancel();
-        }
+        let number = self.unauthenticated().add(address, evicted.clone());
         Place { limit: self.clone(), number, evicted, permit: Mutex::default() }
     }
 
@@ -102,7 +140,7 @@ impl ConnectionLimit {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unauthenticated(&self) -> MutexGuard<'_, OldestFirst<CancellationToken>> {
+    fn unauthenticated(&self) -> MutexGuard<'_, Unauthenticated> {
         self.unauthenticated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,30 +190,32 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     #[test]
     fn the_oldest_unauthenticated_connection_makes_room_for_a_new_one() {
         let limit = Arc::new(ConnectionLimit::new(2));
-        let mut open: Vec<Place> = (0..MAX_UNAUTHENTICATED).map(|_| limit.admit()).collect();
+        let mut open: Vec<Place> = (0..MAX_UNAUTHENTICATED).map(|_| limit.admit(HERE)).collect();
         assert_eq!(open[0].authenticate(&[]), Ok(()));
         assert_eq!(
             open[0].authenticate(&[]),
             Ok(()),
             "a connection counts once, however often its caller authenticates"
         );
-        let new = [limit.admit(), limit.admit()];
+        let new = [limit.admit(HERE), limit.admit(HERE)];
         let evicted: Vec<usize> =
             (0..MAX_UNAUTHENTICATED).filter(|index| open[*index].evicted.is_cancelled()).collect();
         assert_eq!(evicted, [1], "the oldest that has not authenticated");
         assert!(new.iter().all(|place| !place.evicted.is_cancelled()));
         open.remove(5);
-        let _another = limit.admit();
+        let _another = limit.admit(HERE);
         assert!(!open[2].evicted.is_cancelled(), "a connection that has ended does not count");
     }
 
     #[test]
     fn authenticated_connections_are_limited() {
         let limit = Arc::new(ConnectionLimit::new(1));
-        let (one, two) = (limit.admit(), limit.admit());
+        let (one, two) = (limit.admit(HERE), limit.admit(HERE));
         assert_eq!(one.authenticate(&[]), Ok(()));
         assert_eq!(two.authenticate(&[]), Err(NoPlace::Full));
         assert!(!two.is_authenticated());
@@ -190,7 +230,7 @@ mod tests {
         let ann = Holder::Account(UserId(uuid::Uuid::from_u128(1)));
         let near = Holder::Address([10, 0, 0, 1].into());
         let far = Holder::Address([10, 0, 0, 2].into());
-        let places: Vec<Place> = (0..4).map(|_| limit.admit()).collect();
+        let places: Vec<Place> = (0..4).map(|_| limit.admit(HERE)).collect();
         assert_eq!(places[0].authenticate(&[(ann, 2), (near, 1)]), Ok(()));
         assert_eq!(places[1].authenticate(&[(ann, 2), (near, 1)]), Err(NoPlace::HolderFull(near, 1)));
         assert_eq!(
@@ -201,5 +241,20 @@ mod tests {
         assert_eq!(places[2].authenticate(&[(ann, 2)]), Err(NoPlace::HolderFull(ann, 2)));
         drop(places);
         assert!(limit.held().is_empty());
+    }
+
+    #[test]
+    fn an_address_with_many_connections_makes_room_for_others() {
+        let limit = Arc::new(ConnectionLimit::new(2));
+        let first = limit.admit([10, 0, 0, 1].into());
+        let mut flood: Vec<Place> = (0..4 * MAX_UNAUTHENTICATED).map(|_| limit.admit(HERE)).collect();
+        assert!(!first.evicted.is_cancelled(), "it is the oldest, but another address has more");
+        let others: Vec<Place> = (0..200).map(|number| limit.admit([10, 0, 1, number].into())).collect();
+        flood.extend((0..MAX_UNAUTHENTICATED).map(|_| limit.admit(HERE)));
+        assert!(others.iter().all(|place| !place.evicted.is_cancelled()));
+        let open = flood.iter().filter(|place| !place.evicted.is_cancelled()).count();
+        assert_eq!(open + others.len() + 1, MAX_UNAUTHENTICATED);
+        drop((first, flood, others));
+        assert!(limit.unauthenticated().of_address.is_empty());
     }
 }

@@ -63,8 +63,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let place = Arc::new(limit.admit());
+            Ok((stream, remote)) => {
+                let place = Arc::new(limit.admit(remote.ip()));
                 tasks.spawn(accept(stream, kind.clone(), app.clone(), place, stop.clone()));
             }
             Err(error) if is_of_client(&error) => {}

@@ -31,7 +31,7 @@ async fn silent_strangers_keep_nobody_out() {
     let mut client = server.client().await;
     client.greet().await;
     let mut strangers = Vec::new();
-    for number in 0..600 {
+    for number in 0..1_300 {
         let mut stream = connect(&server).await;
         if number % 2 == 0 {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.unwrap();

@@ -1,13 +1,15 @@
-//! The bodies of the calls of the HTTP API about accounts, sessions and access.
+//! The bodies of the calls of the HTTP API about accounts, sessions and access. A field that is not known is
+//! refused where leaving it out would give more rights than are meant.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     account::{ListRole, Role, Scope, User},
-    ids::UserId,
+    column::ColumnKey,
+    ids::{UserId, WatchlistId},
     time::Timestamp,
 };
 
@@ -109,6 +111,7 @@ pub struct SetAccess {
 
 /// Adds an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AddAccount {
     /// Its name.
     pub name: String,
@@ -128,6 +131,7 @@ pub struct AddedAccount {
 
 /// Changes an account. What is left out stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChangeAccount {
     /// The new password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,20 +160,33 @@ pub struct AccountSummary {
 }
 
 /// Adds a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AddToken {
     /// Its name.
     pub name: String,
     /// The account whose rights it has; left out, the caller's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// What it is restricted to.
-    #[serde(flatten)]
-    pub scope: Scope,
+    /// The only watchlists that it may be used for; left out, all of the account's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists: Option<BTreeSet<WatchlistId>>,
+    /// Whether it may only send prices, and read nothing.
+    #[serde(default)]
+    pub ticks_only: bool,
+    /// The only columns that it may set; left out, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<BTreeSet<ColumnKey>>,
     /// When it ends; left out if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+}
+
+impl AddToken {
+    /// Returns what the token is restricted to.
+    pub fn scope(&self) -> Scope {
+        Scope { lists: self.lists.clone(), ticks_only: self.ticks_only, columns: self.columns.clone() }
+    }
 }
 
 /// Answers [`AddToken`].

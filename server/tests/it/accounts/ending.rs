@@ -6,6 +6,7 @@ use serde_json::json;
 use server::settings::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     time::timeout,
 };
 
@@ -108,6 +109,40 @@ async fn a_changed_password_ends_the_other_sessions() {
     assert_eq!(desk.call(&elsewhere, "GET", "/api/v1/session", None).await.0, 401);
     assert_eq!(desk.try_sign_in("ann", PASSWORD, &Proof::Nothing, &[]).await.0, 401);
     desk.sign_in_with("ann", NEW).await;
+}
+
+/// The rest of a request arrives after the end of its session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_has_ended_changes_no_password() {
+    const NEW: &str = "quiet river ninety";
+    let desk = Desk::start().await;
+    let (id, first) = desk.person("ann").await;
+    let second = desk.sign_in("ann").await;
+    for (proof, is_disabled) in [(first, false), (second, true)] {
+        let body = json!({ "old": PASSWORD, "new": NEW }).to_string();
+        let (name, value) = proof.header().unwrap();
+        let (start, rest) = body.split_at(body.len() - 1);
+        let head = format!(
+            "POST /api/v1/session/password HTTP/1.1\r\nhost: localhost\r\n{name}: {value}\r\n\
+             content-length: {}\r\n\r\n{start}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(desk.server.running.serving.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if is_disabled {
+            desk.change(&id, json!({ "disabled": true })).await;
+        } else {
+            assert_eq!(desk.call(&proof, "DELETE", "/api/v1/session", None).await.0, 204);
+        }
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 1_024];
+        let read = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        assert!(!answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+    desk.change(&id, json!({ "disabled": false })).await;
+    desk.sign_in_with("ann", PASSWORD).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

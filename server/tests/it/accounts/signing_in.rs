@@ -60,6 +60,31 @@ async fn unknown_names_wrong_passwords_and_disabled_accounts_get_the_same_answer
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
 }
 
+/// A field that is spelt otherwise must not leave more rights than are meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_fields_of_accounts_and_tokens_are_refused() {
+    let desk = Desk::start().await;
+    let ann = desk.add("ann", true).await;
+    let path = format!("/api/v1/accounts/{ann}");
+    for (method, path, body) in [
+        ("PATCH", &*path, json!({ "role": "user" })),
+        ("PATCH", &path, json!({ "isDisabled": true })),
+        ("POST", "/api/v1/accounts", json!({ "name": "bob", "password": PASSWORD, "role": "user" })),
+        ("POST", "/api/v1/tokens", json!({ "name": "feed", "column": ["price"] })),
+        ("POST", "/api/v1/tokens", json!({ "name": "feed", "ticks_only": true })),
+        ("POST", "/api/v1/tokens", json!({ "name": "feed", "watchlists": [] })),
+    ] {
+        let (status, answer) = desk.call(&desk.local(), method, path, body.clone()).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("badMessage")), "{body}");
+    }
+    let past = json!({ "name": "feed", "ticksOnly": true, "expires": "2000-01-01T00:00:00.000Z" });
+    assert_eq!(desk.call(&desk.local(), "POST", "/api/v1/tokens", past).await.0, 422);
+    let narrow = json!({ "name": "feed", "ticksOnly": true, "columns": ["price"] });
+    assert_eq!(desk.call(&desk.local(), "POST", "/api/v1/tokens", narrow).await.0, 201);
+    let tokens = desk.call(&desk.local(), "GET", "/api/v1/tokens", None).await.1;
+    assert_eq!(tokens["list"][0]["columns"], json!(["price"]), "{tokens}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_no_sign_in_are_refused_without_quoting_them() {
     let desk = Desk::start().await;

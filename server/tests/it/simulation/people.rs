@@ -16,7 +16,7 @@ use server::{
     hub::Hub,
 };
 use shared::{
-    account::{ListRole, Role, Scope, User},
+    account::{ListRole, Role, User},
     rejection::Code,
     wire::account_api::AddToken,
 };
@@ -50,8 +50,8 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
             let mut tokens = Vec::new();
             for name in NAMES {
                 let user = accounts.add(&local, (name, "harbour lamp forty"), false, address).await.unwrap();
-                let (name, scope) = (format!("{name}s program"), Scope::default());
-                let add = AddToken { name, user: Some(user), scope, expires: None };
+                let name = format!("{name}s program");
+                let add = AddToken { name, user: Some(user), ..AddToken::default() };
                 let (_, secret) = accounts.add_token(&local, add, address).await.unwrap();
                 tokens.push(secret.text().to_owned());
             }
