@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Milliseconds since 1970-01-01 UTC, within the years 0000 to 9999.
+/// Milliseconds since 1970-01-01 UTC, from the year 0000 to the last day but one of 9999.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
@@ -19,10 +19,11 @@ pub struct NotATime {
 pub const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 const FIRST: i64 = -62_167_219_200_000;
-const LAST: i64 = 253_402_300_799_999;
+/// The last moment that has a day in every time zone.
+const LAST: i64 = 253_402_207_200_000;
 
 impl Timestamp {
-    /// Creates a timestamp from milliseconds since 1970-01-01 UTC, clamped to the years 0000 to 9999.
+    /// Creates a timestamp from milliseconds since 1970-01-01 UTC, clamped to the times that there are.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(FIRST, LAST))
     }
@@ -34,7 +35,7 @@ impl Timestamp {
 
     /// Converts it to a `jiff` timestamp, for time zone conversions.
     pub fn to_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.0).expect("years 0000 to 9999 fit jiff's range")
+        jiff::Timestamp::from_millisecond(self.0).expect("it is within jiff's range")
     }
 }
 
@@ -78,6 +79,16 @@ mod tests {
         let moment: Timestamp = "2026-11-22T20:00:00Z".parse().unwrap();
         assert_eq!(moment.to_string(), "2026-11-22T20:00:00.000Z");
         assert_eq!("2026-11-22T21:00:00.0004+01:00".parse::<Timestamp>().unwrap(), moment);
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_are_written_and_read() {
+        for (millis, text) in [(i64::MIN, "0000-01-01T00:00:00.000Z"), (i64::MAX, "9999-12-30T22:00:00.000Z")]
+        {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(time.to_string(), text);
+            assert_eq!(text.parse(), Ok(time));
+        }
     }
 
     #[test]

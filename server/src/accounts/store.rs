@@ -5,6 +5,7 @@ use std::{io, path::Path};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 
 use super::{
     audit::{self, Entry, Stored},
@@ -14,8 +15,8 @@ use crate::files::create_private;
 
 /// Name of the file in a data folder.
 pub const FILE: &str = "accounts.sqlite";
-/// Version of the file's tables.
-const VERSION: i64 = 1;
+/// Version of the file's tables. The records of the first one had no checksums.
+const VERSION: i64 = 2;
 /// How long a write waits for another program that has locked the file, in milliseconds.
 const BUSY_MILLIS: u32 = 2_000;
 
@@ -36,6 +37,12 @@ pub enum StoreError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A record does not have its checksum.
+    #[error("the record {0} of the accounts was changed by another program, or is damaged")]
+    Changed(String),
+    /// An entry of the audit log is missing or was changed.
+    #[error("entry {0} of the audit log is missing or was changed")]
+    AuditBroken(i64),
     /// A newer version wrote the file.
     #[error("the accounts were written by a newer version of Afterglow")]
     Newer,
@@ -77,16 +84,22 @@ pub fn prepare_copy(file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Checks a copy of the accounts without changing it.
+/// Checks every record of a file with accounts, and its audit log, without changing it.
 ///
 /// # Errors
-/// The copy is damaged.
+/// The file is damaged, or was written by a newer version.
 pub fn check(file: &Path) -> Result<(), StoreError> {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS.into()))?;
     let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-    match found == "ok" {
-        true => Ok(()),
-        false => Err(StoreError::Sqlite(rusqlite::Error::InvalidQuery)),
+    if found != "ok" {
+        return Err(StoreError::Sqlite(rusqlite::Error::InvalidQuery));
+    }
+    let store = Store::read(connection)?;
+    store.load()?;
+    match store.audit()?.1 {
+        Some(number) => Err(StoreError::AuditBroken(number)),
+        None => Ok(()),
     }
 }
 
@@ -133,20 +146,26 @@ impl Store {
         Self::prepare(connection)
     }
 
-    fn prepare(connection: Connection) -> Result<Self, StoreError> {
+    fn prepare(mut connection: Connection) -> Result<Self, StoreError> {
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS.into()))?;
         connection.pragma_update(None, "synchronous", "full")?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version > VERSION {
-            return Err(StoreError::Newer);
+        match version_of(&connection)? {
+            1 => upgrade(&mut connection)?,
+            version if version > VERSION => return Err(StoreError::Newer),
+            _ => {}
         }
         connection.execute_batch(
-            "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+            "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, body TEXT NOT NULL, sum TEXT NOT NULL) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, entry TEXT NOT NULL, hash TEXT NOT NULL);
              CREATE TABLE IF NOT EXISTS audit_end (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, hash TEXT NOT NULL);
              INSERT OR IGNORE INTO audit_end SELECT 1, number, hash FROM audit ORDER BY number DESC LIMIT 1;",
         )?;
         connection.pragma_update(None, "user_version", VERSION)?;
+        Self::read(connection)
+    }
+
+    /// Returns a store whose tables are there.
+    fn read(connection: Connection) -> Result<Self, StoreError> {
         // Not the last entry that is there: if it was removed, the next one must not take its place.
         let last = "SELECT number, hash FROM audit_end";
         let last = connection.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -158,10 +177,21 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub(super) fn load(&self) -> Result<Vec<Change>, StoreError> {
-        let mut statement = self.connection.prepare("SELECT key, body FROM record ORDER BY key")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let sum = match version_of(&self.connection)? {
+            1 => "NULL",
+            version if version > VERSION => return Err(StoreError::Newer),
+            _ => "sum",
+        };
+        let select = format!("SELECT key, body, {sum} FROM record ORDER BY key");
+        let mut statement = self.connection.prepare(&select)?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+        })?;
         rows.map(|row| {
-            let (key, body) = row?;
+            let (key, body, sum) = row?;
+            if sum.is_some_and(|sum| sum != sum_of(&key, &body)) {
+                return Err(StoreError::Changed(key));
+            }
             match key.split('/').next() {
                 Some("account") => read(&key, &body).map(Change::Account),
                 Some("session") => read(&key, &body).map(Change::Session),
@@ -181,8 +211,10 @@ impl Store {
         for change in changes {
             match row_of(change) {
                 (key, Some(body)) => {
-                    let put = "INSERT INTO record (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = ?2";
-                    transaction.prepare_cached(put)?.execute(params![key, body])?;
+                    let put = "INSERT INTO record (key, body, sum) VALUES (?1, ?2, ?3)
+                               ON CONFLICT (key) DO UPDATE SET body = ?2, sum = ?3";
+                    let sum = sum_of(&key, &body);
+                    transaction.prepare_cached(put)?.execute(params![key, body, sum])?;
                 }
                 (key, None) => {
                     transaction.prepare_cached("DELETE FROM record WHERE key = ?1")?.execute([key])?;
@@ -220,6 +252,35 @@ impl Store {
         let broken_at = audit::first_broken(&entries, (self.last.0, &self.last.1));
         Ok((entries, broken_at))
     }
+}
+
+fn version_of(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Adds the checksums to the records of the first version.
+fn upgrade(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    transaction.execute("ALTER TABLE record ADD COLUMN sum TEXT NOT NULL DEFAULT ''", [])?;
+    let mut statement = transaction.prepare("SELECT key, body FROM record")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let records: Vec<(String, String)> = rows.collect::<Result<_, _>>()?;
+    drop(statement);
+    for (key, body) in &records {
+        let set = "UPDATE record SET sum = ?2 WHERE key = ?1";
+        transaction.prepare_cached(set)?.execute(params![key, sum_of(key, body)])?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Returns the checksum of a record: the SHA-256 of its key and its body.
+fn sum_of(key: &str, body: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(key.as_bytes());
+    hasher.update([0]);
+    hasher.update(body.as_bytes());
+    hex::encode(hasher.finalize())
 }
 
 fn read<T: DeserializeOwned>(key: &str, body: &str) -> Result<T, StoreError> {
@@ -324,6 +385,53 @@ mod tests {
         assert_eq!((log.last().unwrap().number, broken_at), (4, Some(2)), "no later entry hides it");
     }
 
+    #[test]
+    fn every_record_and_entry_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let mut store = Store::create(folder.path()).unwrap();
+        store.write(&changes(), &[entry(), entry()]).unwrap();
+        check(&file).unwrap();
+        for (damage, mend) in [
+            (
+                "UPDATE record SET body = replace(body, 'test/1', 'test/2')",
+                "UPDATE record SET body = replace(body, 'test/2', 'test/1')",
+            ),
+            (
+                "UPDATE record SET body = replace(body, 'editor', 'viewer')",
+                "UPDATE record SET body = replace(body, 'viewer', 'editor')",
+            ),
+            (
+                "UPDATE audit SET entry = replace(entry, 'ann', 'bob') WHERE number = 1",
+                "UPDATE audit SET entry = replace(entry, 'bob', 'ann')",
+            ),
+        ] {
+            assert!(store.connection.execute(damage, []).unwrap() > 0);
+            assert!(check(&file).is_err(), "{damage}");
+            store.connection.execute(mend, []).unwrap();
+            check(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_gets_checksums() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::create(folder.path()).unwrap();
+        store.write(&changes(), &[entry()]).unwrap();
+        let before = store.load().unwrap();
+        store
+            .connection
+            .execute_batch("ALTER TABLE record DROP COLUMN sum; PRAGMA user_version = 1")
+            .unwrap();
+        drop(store);
+        let file = folder.path().join(FILE);
+        check(&file).unwrap();
+        let store = Store::open_existing(folder.path()).unwrap().unwrap();
+        assert_eq!(store.load().unwrap(), before);
+        store.connection.execute("UPDATE record SET body = '{}' WHERE key LIKE 'grant/%'", []).unwrap();
+        assert!(matches!(check(&file), Err(StoreError::Changed(_))));
+    }
+
     #[cfg(unix)]
     #[test]
     fn the_file_is_readable_by_its_user_alone() {
@@ -338,7 +446,8 @@ mod tests {
     fn a_newer_or_damaged_file_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(folder.path()).unwrap();
-        store.connection.execute("INSERT INTO record VALUES ('token/x', '{}')", []).unwrap();
+        let insert = "INSERT INTO record VALUES ('token/x', '{}', ?1)";
+        store.connection.execute(insert, [sum_of("token/x", "{}")]).unwrap();
         assert!(store.load().unwrap_err().to_string().contains("token/x"));
         store.connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
         drop(store);

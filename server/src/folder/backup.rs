@@ -83,7 +83,9 @@ pub async fn check(file: &Path) -> anyhow::Result<Vec<CheckedList>> {
     }
     let (sound, wrong) = sqlite::check(file).await.map_err(|error| with_causes(&error))?;
     if wrong.is_empty() {
-        let accounts = with_suffix(file, ACCOUNTS);
+        let is_of_folder = file.file_name().is_some_and(|name| name == sqlite::FILE);
+        let accounts =
+            if is_of_folder { file.with_file_name(store::FILE) } else { with_suffix(file, ACCOUNTS) };
         if accounts.exists() {
             store::check(&accounts).with_context(|| format!("{} is damaged", accounts.display()))?;
         }
