@@ -261,7 +261,9 @@ fn accounts(client: &Client) -> anyhow::Result<Vec<AccountSummary>> {
 
 fn account(client: &Client, name: &str) -> anyhow::Result<UserId> {
     let accounts = accounts(client)?;
-    let found = accounts.iter().find(|account| *account.name == *name || account.id.to_string() == name);
+    // As at a sign-in: no two names differ in capital letters only.
+    let is_named = |known: &str| known.to_lowercase() == name.to_lowercase();
+    let found = accounts.iter().find(|account| is_named(&account.name) || account.id.to_string() == name);
     found.map(|account| account.id).with_context(|| format!("there is no account {name:?}"))
 }
 
