@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use egui::{Context, Event, FullOutput, Key, OutputCommand, Plugin, RawInput, Ui, ViewportId};
+use egui::{Context, Event, FullOutput, Key, OutputCommand, Plugin, Pos2, RawInput, Ui, ViewportId};
 
 /// Number of passes to wait after a step: what it leads to is shown in the next pass, and has the focus in the one
 /// after that.
 const SETTLING: usize = 1;
+/// Distance from which a pressed pointer drags, in points.
+const DRAG_DISTANCE: f32 = 6.0;
 /// Number of events from which on the passes in between are left out: input that no person types.
 const MAX_HELD: usize = 256;
 
@@ -30,8 +32,12 @@ struct Queue {
     settling: usize,
     /// The keys that are held down.
     down: BTreeSet<Key>,
+    /// Whether a step ends with the text that follows.
+    ends_with_text: bool,
     /// Number of events at the front that were there when a text was copied.
     before_copy: usize,
+    /// Where the pointer was pressed, until it is released.
+    pressed_at: Option<Pos2>,
 }
 
 impl KeyOrder {
@@ -53,15 +59,26 @@ impl Plugin for KeyOrder {
         if is_settling && queue.events.iter().any(is_for_focus) {
             return;
         }
+        let mut has_dragged = false;
         while let Some(event) = queue.events.pop_front() {
+            if has_dragged && is_release(&event) {
+                // The pass before the release is where the drag has led to.
+                queue.events.push_front(event);
+                break;
+            }
+            has_dragged |= queue.is_drag(&event);
             let is_stale = count_down(&mut queue.before_copy);
             let is_step = queue.is_step(&event);
+            let begins_drag = queue.begins_drag(&event);
             input.events.push(match (event, &self.copied) {
                 (Event::Paste(_), Some(copied)) if is_stale => Event::Paste(copied.clone()),
                 (event, _) => event,
             });
             if is_step {
                 queue.settling = SETTLING;
+                break;
+            }
+            if begins_drag {
                 break;
             }
         }
@@ -108,17 +125,47 @@ fn is_for_focus(event: &Event) -> bool {
     )
 }
 
+/// Whether an event releases the pointer.
+fn is_release(event: &Event) -> bool {
+    matches!(event, Event::PointerButton { pressed: false, .. })
+}
+
 impl Queue {
+    /// Whether an event moves the pressed pointer far enough for a drag.
+    fn is_drag(&self, event: &Event) -> bool {
+        let is_far = |from: Pos2, to: &Pos2| from.distance(*to) > DRAG_DISTANCE;
+        matches!((self.pressed_at, event), (Some(from), Event::PointerMoved(to)) if is_far(from, to))
+    }
+
+    /// Records a press or a release of the pointer. Returns whether a drag follows, whose beginning is a pass of its
+    /// own.
+    fn begins_drag(&mut self, event: &Event) -> bool {
+        match event {
+            Event::PointerButton { pressed: true, pos, .. } => {
+                self.pressed_at = Some(*pos);
+                self.events.iter().take_while(|event| !is_release(event)).any(|event| self.is_drag(event))
+            }
+            Event::PointerButton { pressed: false, .. }
+            | Event::PointerGone
+            | Event::WindowFocused(false) => {
+                self.pressed_at = None;
+                false
+            }
+            _ => false,
+        }
+    }
+
     /// Whether what follows an event must wait for its effect. A key that writes a text is followed by it; one that
     /// is held down goes on with what it has begun.
     fn is_step(&mut self, event: &Event) -> bool {
         match event {
             Event::Key { key, pressed: true, modifiers, .. } => {
                 let is_repeated = !self.down.insert(*key);
-                let writes = matches!(self.events.front(), Some(Event::Text(_)))
-                    && may_write(*key)
-                    && (modifiers.alt || !(modifiers.ctrl || modifiers.command));
-                !is_repeated && !writes
+                let writes = matches!(self.events.front(), Some(Event::Text(_))) && may_write(*key);
+                let is_shortcut = modifiers.alt != (modifiers.ctrl || modifiers.command);
+                // On Linux, Alt with a letter comes with the text of the letter.
+                self.ends_with_text = writes && is_shortcut && modifiers.alt;
+                !is_repeated && (!writes || is_shortcut && !modifiers.alt)
             }
             Event::Key { key, pressed: false, .. } => {
                 self.down.remove(key);
@@ -129,7 +176,7 @@ impl Queue {
                 false
             }
             // It also presses the focused button.
-            Event::Text(text) => text == " ",
+            Event::Text(text) => std::mem::take(&mut self.ends_with_text) || text == " ",
             // The second click of a double click follows at once.
             Event::PointerButton { pressed: false, .. } => !matches!(
                 self.events.iter().find(|event| is_for_focus(event)),
@@ -251,7 +298,39 @@ mod tests {
         let clicks = vec![button(true), button(false), button(true), button(false), text("1")];
         assert_eq!(frame(&ctx, clicks, None).0.len(), 4);
         assert_eq!((0..2).map(|_| frame(&ctx, vec![], None).0.len()).collect::<Vec<_>>(), [0, 1]);
+        let alt = Event::Key {
+            key: Key::S,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers: Modifiers::ALT,
+        };
+        assert_eq!(frame(&ctx, vec![alt, text("s"), key(Key::Escape)], None).0.len(), 2, "Alt and a letter");
+        assert_eq!((0..2).map(|_| frame(&ctx, vec![], None).0.len()).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(frame(&ctx, vec![], None).0, []);
         assert_eq!(frame(&ctx, vec![key(Key::Space), text(" "), text("1")], None).0.len(), 2);
+    }
+
+    #[test]
+    fn the_beginning_the_way_and_the_end_of_a_drag_are_passes_of_their_own() {
+        let ctx = context();
+        let at = |y| egui::pos2(5.0, y);
+        let button = |pressed, y| Event::PointerButton {
+            pos: at(y),
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        let way = [Event::PointerMoved(at(20.0)), Event::PointerMoved(at(60.0))];
+        let drag = [vec![button(true, 1.0)], way.to_vec(), vec![button(false, 60.0), text("1")]].concat();
+        assert_eq!(frame(&ctx, drag, None).0, [button(true, 1.0)]);
+        assert_eq!(frame(&ctx, vec![], None).0, way);
+        assert_eq!(frame(&ctx, vec![], None).0, [button(false, 60.0)]);
+        assert_eq!((0..2).map(|_| frame(&ctx, vec![], None).0.len()).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(frame(&ctx, vec![button(true, 1.0)], None).0.len(), 1);
+        let end = vec![Event::PointerMoved(at(60.0)), button(false, 60.0)];
+        assert_eq!(frame(&ctx, end, None).0, [Event::PointerMoved(at(60.0))]);
+        assert_eq!(frame(&ctx, vec![], None).0, [button(false, 60.0)]);
     }
 
     #[test]

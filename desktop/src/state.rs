@@ -394,8 +394,8 @@ impl AppState {
     }
 
     /// Opens another window, which shows this watchlist.
-    pub fn open_window(&mut self, watchlist: Option<WatchlistId>) {
-        self.windows.request(SavedWindow { watchlist, ..SavedWindow::default() });
+    pub fn open_window(&mut self, window: SavedWindow) {
+        self.windows.request(window);
         wake_root(&self.ctx);
     }
 

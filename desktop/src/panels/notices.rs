@@ -1,7 +1,7 @@
 //! Notices at the lower right of the grid, shown until they are dismissed or expire.
 
 use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, accesskit::Live, vec2};
-use shared::ids::WindowId;
+use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
     command::{AppCommand, COPY_VALUES, Command, DISMISS, OVERWRITE, RESTORE, entry_of},
@@ -46,7 +46,13 @@ impl Addressee {
 }
 
 /// Draws the notices over the grid, which ends at `right`, without covering the panels beside it.
-pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette: &Palette) -> Vec<Command> {
+pub fn show(
+    ui: &Ui,
+    right: f32,
+    state: &AppState,
+    (addressee, shown_list): (Addressee, Option<WatchlistId>),
+    palette: &Palette,
+) -> Vec<Command> {
     let mut commands = Vec::new();
     let window = ui.ctx().content_rect();
     let fitting = (1..MAX_SHOWN).filter(|count| ROOM * (*count as f32 + 1.0) <= window.height()).count() + 1;
@@ -72,7 +78,7 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
                         .inner_margin(INNER_MARGIN);
                     frame.show(ui, |ui| {
                         ui.set_width(width);
-                        let text = ui.label(&notice.text);
+                        let text = ui.label(text_of(notice, shown_list, state));
                         // A screen reader reads it when it appears.
                         ui.ctx().accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
                         ui.horizontal(|ui| {
@@ -88,6 +94,16 @@ pub fn show(ui: &Ui, right: f32, state: &AppState, addressee: Addressee, palette
         focus::record(ui, Region::Notices, area.response.rect, first);
     }
     commands
+}
+
+/// Returns the text of a notice, with the name of the watchlist that its button changes if another one is shown.
+fn text_of(notice: &Notice, shown_list: Option<WatchlistId>, state: &AppState) -> String {
+    match &notice.offer {
+        Some(Offer::Overwrite(watchlist, _)) if Some(*watchlist) != shown_list => {
+            format!("In \u{201c}{}\u{201d}: {}", state.list_name(*watchlist), notice.text)
+        }
+        _ => notice.text.clone(),
+    }
 }
 
 /// Shows what a notice offers, and the button that dismisses it. Returns the first button and what was

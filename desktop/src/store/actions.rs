@@ -156,9 +156,9 @@ impl Store {
         self.edits.undo.push_layout(window, layout);
     }
 
-    /// Returns the change of the layout that is the last act of a window.
-    pub fn last_layout(&self, window: WindowId) -> Option<u64> {
-        self.edits.undo.last_layout(window, Direction::Undo)
+    /// Returns the change of the layout that is the last act of a window in a direction.
+    pub fn last_layout(&self, window: WindowId, direction: Direction) -> Option<u64> {
+        self.edits.undo.last_layout(window, direction)
     }
 
     /// Undoes or redoes the last act of a window if it is a change of the layout, and returns that.

@@ -10,15 +10,20 @@ use shared::{
 use super::state::{AfterEditor, Window};
 use crate::{
     account::AccountCommand,
-    command::{AppCommand, Command, DialogKind, Menu, When, refusal_of_role},
+    command::{AppCommand, Command, DialogKind, Menu, When, entry_of, refusal_of_role},
     follow::Link,
     panels::{
         account::AccountDialog, dialogs::Dialog, history::HistoryPanel, palette::CommandPalette,
         sharing::SharingDialog,
     },
+    settings::SavedWindow,
     state::{ANOTHER_EDITS, AppState, Joined},
     store::{Direction, Notice},
 };
+
+/// Time within which a second undo or redo is made in another watchlist, and after which a person has read that.
+const ELSEWHERE: Duration = Duration::from_secs(10);
+const READING: Duration = Duration::from_millis(500);
 
 /// Returns why the person's role on a command's watchlist does not suffice.
 fn refusal(command: &Command, window: &Window, state: &AppState) -> Option<&'static str> {
@@ -97,7 +102,12 @@ pub fn dispatch(command: impl Into<Command>, window: &mut Window, state: &mut Ap
         Command::SetFlash(flash) => window.grid.flash = flash,
         Command::SetOnTop(on_top) => window.viewport.on_top = on_top,
         Command::Link(group) => window.link = Link::new(group),
-        Command::OpenWindow => state.open_window(window.list()),
+        Command::OpenWindow => {
+            // What is typed next is for the same cell.
+            let cursors = window.list().zip(window.grid.selection.cursor.clone()).into_iter().collect();
+            let (watchlist, saved) = (window.list(), SavedWindow::default());
+            state.open_window(SavedWindow { watchlist, cursors, ..saved });
+        }
         Command::CloseWindow => window.close(),
         // A dialog may contain typed text, and an open editor is committed first.
         Command::App(AppCommand::Quit) if window.overlays.dialog.is_some() => {}
@@ -126,6 +136,37 @@ fn shown_name(window: &Window, state: &AppState) -> Arc<str> {
     window.list().map(|list| state.list_name(list)).unwrap_or_default()
 }
 
+/// Whether the last act may be undone or redone: in another watchlist only when the person, who has read that it is
+/// there, asks a second time. What they type next would go there.
+fn may_repeat(direction: Direction, window: &mut Window, state: &mut AppState, now: Duration) -> bool {
+    let list = match (state.store.last_layout(window.id(), direction), direction) {
+        (Some(layout), _) => window.layouts.list_of(layout),
+        (None, Direction::Undo) => state.store.undo_list(window.id()),
+        (None, Direction::Redo) => state.store.redo_list(window.id()),
+    };
+    let elsewhere = list.filter(|list| window.list().is_some_and(|shown| shown != *list));
+    let told = std::mem::take(&mut window.keyboard.elsewhere);
+    let Some(elsewhere) = elsewhere else { return true };
+    match told.filter(|(list, at)| *list == elsewhere && now < *at + ELSEWHERE) {
+        Some((_, at)) if at + READING <= now => return true,
+        // It was pressed before the person could read it.
+        Some(told) => window.keyboard.elsewhere = Some(told),
+        None => {
+            window.keyboard.elsewhere = Some((elsewhere, now));
+            let (what, command) = match direction {
+                Direction::Undo => ("undo", Command::Undo),
+                Direction::Redo => ("redo", Command::Redo),
+            };
+            let (name, key) = (state.list_name(elsewhere), entry_of(&command).key());
+            let text = format!(
+                "The last change to {what} is in \u{201c}{name}\u{201d}. Press {key} again to {what} it there."
+            );
+            state.store.notify_in(window.id(), text, now);
+        }
+    }
+    false
+}
+
 /// Undoes or redoes the last act if it is a change of the window's layout. Returns whether it was.
 fn repeat_layout(window: &mut Window, state: &mut AppState, direction: Direction) -> bool {
     let Some(number) = state.store.repeat_layout(window.id(), direction) else { return false };
@@ -139,6 +180,9 @@ fn repeat_layout(window: &mut Window, state: &mut AppState, direction: Direction
 /// Undoes or redoes the last act, and shows it. If it is in another watchlist or not shown, a notice says what it
 /// was.
 fn repeat(direction: Direction, window: &mut Window, state: &mut AppState, now: Duration) {
+    if !may_repeat(direction, window, state, now) {
+        return;
+    }
     if repeat_layout(window, state, direction) {
         return;
     }

@@ -59,6 +59,11 @@ impl Layouts {
         Some(self.last)
     }
 
+    /// Returns the watchlist of a change.
+    pub(super) fn list_of(&self, number: u64) -> Option<WatchlistId> {
+        self.steps.iter().find(|step| step.number == number).map(|step| step.watchlist)
+    }
+
     /// Returns the layout before or after a change, and takes it for the one that is shown.
     pub(super) fn repeat(&mut self, number: u64, direction: Direction) -> Option<(WatchlistId, GridConfig)> {
         let step = self.steps.iter().find(|step| step.number == number)?;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     account::AccountCommand,
     command::{AppCommand, Command, release_keys},
-    focus,
+    focus::{self, Regions},
     follow::{LinkUpdate, Place},
     grid::{self, GridView},
     panels::{
@@ -79,21 +79,14 @@ impl Window {
         self.show_history(ui, state, today, palette, &mut commands);
         let shown =
             CentralPanel::no_frame().show(ui, |ui| self.body(ui, state, now, today, palette, &mut commands));
-        match self.next.take().filter(|_| self.grid.editor().is_none()) {
-            Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
-            Some(AfterEditor::OpenMenu(menu)) => {
-                self.keyboard.menu = Some(menu);
-                ui.request_repaint();
-            }
-            Some(AfterEditor::FocusRegion { is_next }) => regions.move_focus(ui.ctx(), is_next),
-            Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
-            Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
-            Some(AfterEditor::SignOut) => {
-                commands.push(AppCommand::Account(AccountCommand::SignOut).into());
-            }
-            None => {}
-        }
-        commands.extend(notices::show(ui, shown.response.rect.right(), state, self.addressee(), palette));
+        self.do_after_editor(ui, &regions, &mut commands);
+        commands.extend(notices::show(
+            ui,
+            shown.response.rect.right(),
+            state,
+            (self.addressee(), self.lists.shown),
+            palette,
+        ));
         self.show_dialog(ui, state, now, &mut commands);
         if let Some(joined) = state.joined.as_ref().filter(|joined| joined.needs_consent()) {
             commands.extend(joining::show(ui, &joined.joining).map(Command::from));
@@ -138,6 +131,24 @@ impl Window {
             ui.request_repaint_after(wait);
         }
         self.schedule_repaint(ui, state, now);
+    }
+
+    /// Does what has waited for the open editor to be committed.
+    fn do_after_editor(&mut self, ui: &Ui, regions: &Regions, commands: &mut Vec<Command>) {
+        match self.next.take().filter(|_| self.grid.editor().is_none()) {
+            Some(AfterEditor::Show(list)) => self.switch_list(Some(list)),
+            Some(AfterEditor::OpenMenu(menu)) => {
+                self.keyboard.menu = Some(menu);
+                ui.request_repaint();
+            }
+            Some(AfterEditor::FocusRegion { is_next }) => regions.move_focus(ui.ctx(), is_next),
+            Some(AfterEditor::Close) => ui.send_viewport_cmd(egui::ViewportCommand::Close),
+            Some(AfterEditor::Quit) => commands.push(AppCommand::Quit.into()),
+            Some(AfterEditor::SignOut) => {
+                commands.push(AppCommand::Account(AccountCommand::SignOut).into());
+            }
+            None => {}
+        }
     }
 
     /// Returns what is typed in the open editor.
@@ -408,7 +419,7 @@ impl Window {
     fn record_layout(&mut self, ui: &Ui, state: &mut AppState, now: Duration) {
         let is_dragging = ui.input(|input| input.pointer.any_down());
         let Some(watchlist) = self.lists.shown.filter(|_| !is_dragging) else { return };
-        let last_act = state.store.last_layout(self.id);
+        let last_act = state.store.last_layout(self.id, Direction::Undo);
         if let Some(new) = self.layouts.record((watchlist, &self.grid.config), last_act, now) {
             state.store.record_layout(self.id, new);
         }

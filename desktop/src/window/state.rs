@@ -69,6 +69,8 @@ pub(super) struct Keyboard {
     pub(super) next_region: Option<bool>,
     /// When a key was last pressed.
     pub(super) pressed_at: Option<Duration>,
+    /// The other watchlist that the next undo or redo is in, and when the person was told so.
+    pub(super) elsewhere: Option<(WatchlistId, Duration)>,
 }
 
 /// Dialogs and panels that cover the grid of a window.

@@ -1,5 +1,7 @@
 //! Keys of a whole window: shortcuts, and the order of keys that arrive together.
 
+use std::time::Duration;
+
 use desktop::command::{AppCommand, ColumnCommand, Command, DialogKind, GridCommand, Step};
 use egui::{Event, Key, Modifiers};
 use shared::{column::ColumnKind, edit::Change, value::Literal};
@@ -61,6 +63,13 @@ fn what_is_typed_at_once_goes_where_it_goes_when_it_is_typed_slowly() {
     cases.push(("paste", pasted, ["1", "5"]));
     let copied = vec![Event::Copy, key(Key::ArrowDown), Event::Paste("7".to_owned())];
     cases.push(("copy", copied, ["71.72", "71.72"]));
+    for (name, letter) in
+        [("settings menu", Key::S), ("new menu", Key::N), ("link menu", Key::L), ("column menu", Key::C)]
+    {
+        // On Linux, the text of the letter comes with it.
+        let opened = vec![press(Modifiers::ALT, letter), text(letter.name()), key(Key::Escape)];
+        cases.push((name, [opened, value().into()].concat(), ["52.7", "29.01"]));
+    }
     cases.push(("insert", [vec![key(Key::Insert)], value().into()].concat(), ["52.7", "71.72"]));
     for (name, events, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -116,6 +125,15 @@ fn an_undo_that_is_not_seen_is_said() {
     let other = create(&mut headless, "Other");
     assert_eq!(headless.window.list(), Some(other));
     headless.key(Modifiers::COMMAND, Key::Z);
+    headless.key(Modifiers::COMMAND, Key::Z);
+    let asked =
+        "The last change to undo is in \u{201c}Companies\u{201d}. Press Ctrl+Z again to undo it there.";
+    assert_eq!(
+        (headless.window.list(), notices(&headless).last().map(String::as_str)),
+        (Some(other), Some(asked))
+    );
+    headless.advance(Duration::from_secs(1));
+    headless.key(Modifiers::COMMAND, Key::Z);
     assert_eq!(headless.window.list(), Some(companies));
     assert_eq!(notices(&headless).last().unwrap(), "Undone: MMM Price in \u{201c}Companies\u{201d}.");
     headless.stop();
@@ -136,6 +154,37 @@ fn escape_does_not_dismiss_values_that_exist_nowhere_else() {
     assert_eq!(left, [1]);
     headless.click("Dismiss");
     assert!(headless.state.store.notices().is_empty());
+    headless.stop();
+}
+
+/// On a busy computer the press, the way and the release of a drag arrive in one frame, and the next key, too.
+#[test]
+fn a_key_after_a_drag_is_for_what_was_dragged_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let places = ["General Electric Company, row GE", "Honeywell Intl Inc, row HON"]
+        .map(|name| headless.find(&format!("Company, {name}")).unwrap());
+    let moved = |at| Event::PointerMoved(at);
+    let button = |pressed, pos| Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    let [from, to] = places;
+    let middle = egui::pos2(from.x, (from.y + to.y) / 2.0);
+    let drag = vec![moved(from), button(true, from), moved(middle), moved(to), button(false, to)];
+    headless.typed(with_releases([drag, vec![press(Modifiers::NONE, Key::Delete)]].concat()));
+    (0..20).for_each(|_| headless.frame(Vec::new()));
+    headless.settle();
+    let shown = headless.shown().unwrap();
+    let cleared: Vec<String> = shown
+        .rows()
+        .iter()
+        .filter(|row| shown.cell(row.id, &"company".into()).is_empty())
+        .map(|row| shown.cell(row.id, &"symbol".into()).to_literal().to_string())
+        .collect();
+    assert_eq!(cleared, ["\"GE\"", "\"GM\"", "\"HPQ\"", "\"HON\""]);
     headless.stop();
 }
 

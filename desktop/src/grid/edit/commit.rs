@@ -223,7 +223,7 @@ fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
     } else if is_replaced {
         Some(Problem::Replaced)
     } else {
-        (editor.has_own_sign() && is_over_positive).then_some(Problem::Negative)
+        (editor.makes_negative() && is_over_positive).then_some(Problem::Negative)
     }
 }
 

@@ -160,8 +160,17 @@ impl Editor {
     /// Whether the text starts with a minus that is the number's own, because the column has negative
     /// numbers.
     pub(super) fn has_own_sign(&self) -> bool {
+        self.is_signed && self.starts_with_minus()
+    }
+
+    /// Whether the text is a negative number: a minus that subtracts if it is typed over the cell.
+    pub(super) fn makes_negative(&self) -> bool {
+        (self.is_signed || !self.typed_over) && self.starts_with_minus()
+    }
+
+    fn starts_with_minus(&self) -> bool {
         let text = self.text.trim();
-        self.is_signed && text.starts_with(['-', MINUS]) && !text.ends_with('%')
+        text.starts_with(['-', MINUS]) && !text.ends_with('%')
     }
 }
 

@@ -138,6 +138,26 @@ fn a_second_change_asks_for_confirmation_again() {
     assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
 }
 
+/// In text that was opened a minus is the number's own, where the same keys typed over the cell subtract.
+#[test]
+fn a_negative_number_in_an_opened_text_is_asked_about() {
+    let mut harness = three_rows();
+    harness.go(1, PRICE);
+    let before = harness.app().edits.len();
+    harness.key(Key::Enter);
+    harness.text("-0.5");
+    harness.key(Key::Enter);
+    harness.0.get_by_label("Change 20.00 to \u{2212}0.50?");
+    assert_eq!(harness.app().edits.len(), before);
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of BBB"), "\u{2212}0.50");
+    harness.go(1, PRICE);
+    harness.key(Key::Enter);
+    harness.text("-0.75");
+    harness.key(Key::Enter);
+    assert_eq!(harness.cell("Price of BBB"), "\u{2212}0.75", "it was negative before");
+}
+
 #[test]
 fn a_cell_that_changes_all_the_time_is_overwritten_by_the_second_answer() {
     for (text, sent) in [("21", Some("21.00")), ("+1", None)] {
