@@ -86,8 +86,8 @@ pub(super) fn show(
         editor.last_column = Rangef::new(column.left, column.left + column.width);
     }
     let rect = editor_rect(ui, &editor, &kind, layout);
-    if editor.refused.is_some() && is_corrected(ui, rect) {
-        editor.refused = None;
+    if !editor.refused.is_empty() && is_corrected(ui, rect) {
+        editor.refused.clear();
     }
     let is_removed = editor.cursor.row.is_some_and(|row| view.watchlist.rows().get(row).is_none());
     if is_removed {
@@ -109,7 +109,7 @@ pub(super) fn show(
             editing.end_run();
             return Some(Vec::new());
         }
-        Some(Answer::Copy) => ui.copy_text(editor.text.clone()),
+        Some(Answer::Copy) => ui.copy_text(editor.copied_text()),
         Some(Answer::Commit) => keys.commit = Some(Commit::Stay),
         Some(Answer::BringBack) => {
             editor.problem = Some(Problem::RowRemoved);

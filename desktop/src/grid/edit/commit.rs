@@ -100,7 +100,7 @@ pub(in crate::grid) fn open(
         is_signed: typed_over && is_signed(view.watchlist, storage),
         problem: None,
         is_asked_again: false,
-        refused: None,
+        refused: Vec::new(),
         refused_at: view.now,
         opening: Some(opening),
         picker,
@@ -217,7 +217,7 @@ fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
     let is_confirmed =
         matches!(editor.problem, Some(Problem::Negative | Problem::Changed(_) | Problem::RowRemoved));
     let is_replaced = editor.problem != Some(Problem::Replaced)
-        && editor.refused.as_ref().is_some_and(|refused| *refused != editor.text);
+        && editor.refused.first().is_some_and(|refused| *refused != editor.text);
     if is_confirmed {
         None
     } else if is_replaced {

@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// Maximum number of refused texts that are kept.
+const MAX_REFUSED: usize = 1_000;
+
 /// How an editor is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::grid) enum Opening {
@@ -92,8 +95,9 @@ pub struct Editor {
     pub(super) problem: Option<Problem>,
     /// Whether the question was answered, and asked again because the cell had changed once more.
     pub(super) is_asked_again: bool,
-    /// The refused text, until the person corrects it with other keys than those that replace it.
-    pub(super) refused: Option<String>,
+    /// The refused texts, the first one of which is for this cell, until the person corrects the text with other
+    /// keys than those that replace it.
+    pub(super) refused: Vec<String>,
     /// When the last commit failed, on the clock of the grid.
     pub(super) refused_at: Duration,
     pub(super) opening: Option<Opening>,
@@ -122,11 +126,21 @@ impl Editor {
     /// Keeps the editor open, for a reason. What is typed in place of the text is asked about, until the person
     /// corrects it: of several refused texts, the first one is for this cell.
     pub(super) fn refuse(&mut self, problem: Problem, now: Duration) {
-        self.refused.get_or_insert_with(|| self.text.clone());
+        if self.refused.len() < MAX_REFUSED && self.refused.last() != Some(&self.text) {
+            self.refused.push(self.text.clone());
+        }
         let is_changed = |problem: &Problem| matches!(problem, Problem::Changed(_));
         self.is_asked_again = is_changed(&problem) && self.problem.as_ref().is_some_and(is_changed);
         self.problem = Some(problem);
         self.refused_at = now;
+    }
+
+    /// Returns what is copied from the editor: its text, or one below the other all that were refused.
+    pub(super) fn copied_text(&self) -> String {
+        match &self.problem {
+            Some(Problem::Replaced) => self.refused.join("\n"),
+            _ => self.text.clone(),
+        }
     }
 
     /// Whether a question has been shown long enough to be read.

@@ -26,7 +26,7 @@ pub(super) enum Answer {
     Overwrite,
     /// Discards the typed text.
     Discard,
-    /// Copies the typed text to the clipboard.
+    /// Copies the typed text to the clipboard, or all that were refused.
     Copy,
     /// Inserts the removed row again, with the typed text.
     BringBack,
@@ -68,6 +68,11 @@ const CHANGED: &[Choice] =
 const ASKED: &[Choice] =
     &[(OVERWRITE, COMMIT, Answer::Overwrite), ("Keep their value", DISCARD, Answer::Discard)];
 const REPLACED: &[Choice] = &[("Yes", COMMIT, Answer::Commit), ("Discard", DISCARD, Answer::Discard)];
+const REPLACED_SEVERAL: &[Choice] = &[
+    ("Yes", COMMIT, Answer::Commit),
+    ("Copy all", COPY, Answer::Copy),
+    ("Discard", DISCARD, Answer::Discard),
+];
 const ROW_REMOVED: &[Choice] = &[
     ("Bring it back", COMMIT, Answer::BringBack),
     ("Copy text", COPY, Answer::Copy),
@@ -166,9 +171,21 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
             Some(Note::new(question, palette.down).with_answers(ASKED))
         }
         Some(Problem::Replaced) => {
-            let refused = editor.refused.as_deref().unwrap_or_default();
-            let question = format!("{} in place of \u{201c}{refused}\u{201d}?", editor.text.trim());
-            Some(Note::new(question, palette.down).with_answers(REPLACED))
+            let refused = editor.refused.first().map(String::as_str).unwrap_or_default();
+            let text = editor.text.trim();
+            // A person who types a list without looking has typed several.
+            match editor.refused.len() {
+                0..=2 => {
+                    let question = format!("{text} in place of \u{201c}{refused}\u{201d}?");
+                    Some(Note::new(question, palette.down).with_answers(REPLACED))
+                }
+                count => {
+                    let question = format!(
+                        "{text} in place of \u{201c}{refused}\u{201d}? You have typed {count} values here."
+                    );
+                    Some(Note::new(question, palette.down).with_answers(REPLACED_SEVERAL))
+                }
+            }
         }
         Some(Problem::Negative) => {
             let kind = &entry.column.kind;

@@ -138,6 +138,24 @@ fn a_second_change_asks_for_confirmation_again() {
     assert_eq!((harness.editor(), harness.cell("Price of BBB")), (None, "21.00".to_owned()));
 }
 
+/// A person types a list without looking, and somebody else has changed its first cell.
+#[test]
+fn every_value_of_a_list_that_meets_a_question_can_be_copied() {
+    let mut harness = three_rows();
+    harness.go(1, PRICE);
+    harness.text("1.25");
+    harness.others(&[Change::set(row(2), &"price".into(), Literal::from("70"))]);
+    harness.key(Key::Enter);
+    for text in ["2.25", "3.25", "4.25"] {
+        harness.text(text);
+        harness.key(Key::Enter);
+    }
+    harness.0.get_by_label("4.25 in place of \u{201c}1.25\u{201d}? You have typed 4 values here.");
+    click(&mut harness, "Copy all");
+    assert_eq!(harness.app().copied, "1.25\n2.25\n3.25\n4.25");
+    assert_eq!(harness.cell("Price of BBB"), "70.00");
+}
+
 /// In text that was opened a minus is the number's own, where the same keys typed over the cell subtract.
 #[test]
 fn a_negative_number_in_an_opened_text_is_asked_about() {

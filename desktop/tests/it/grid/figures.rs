@@ -29,7 +29,7 @@ fn a_list_typed_on_after_a_refused_figure_sends_nothing() {
         }
         assert!(harness.app().edits.is_empty(), "{:?}", harness.app().edits);
         assert_eq!(harness.editor().as_deref(), Some("7"), "the last figure takes the place of the others");
-        harness.0.get_by_label("7 in place of \u{201c}12,5\u{201d}?");
+        harness.0.get_by_label("7 in place of \u{201c}12,5\u{201d}? You have typed 4 values here.");
         harness.key(Key::Enter);
         assert_eq!((harness.cell("Price of AAA"), harness.editor()), ("7.00".to_owned(), None));
     }
