@@ -59,8 +59,15 @@ impl Plugin for KeyOrder {
         if is_settling && queue.events.iter().any(is_for_focus) {
             return;
         }
-        let mut has_dragged = false;
+        let (mut has_dragged, mut has_typed) = (false, false);
         while let Some(event) = queue.events.pop_front() {
+            if has_typed && matches!(event, Event::PointerButton { pressed: true, .. }) {
+                // What was typed before a click is for what had the focus, which opens an editor first.
+                queue.events.push_front(event);
+                queue.settling = SETTLING + 1;
+                break;
+            }
+            has_typed |= matches!(event, Event::Text(_) | Event::Ime(_));
             if has_dragged && is_release(&event) {
                 // The pass before the release is where the drag has led to.
                 queue.events.push_front(event);
@@ -177,11 +184,13 @@ impl Queue {
             }
             // It also presses the focused button.
             Event::Text(text) => std::mem::take(&mut self.ends_with_text) || text == " ",
-            // The second click of a double click follows at once.
-            Event::PointerButton { pressed: false, .. } => !matches!(
-                self.events.iter().find(|event| is_for_focus(event)),
-                Some(Event::PointerButton { .. })
-            ),
+            // The second click of a double click follows at once, another click in its turn.
+            Event::PointerButton { pressed: false, pos, .. } => {
+                match self.events.iter().find(|event| is_for_focus(event)) {
+                    Some(Event::PointerButton { pos: next, .. }) => pos.distance(*next) > DRAG_DISTANCE,
+                    _ => true,
+                }
+            }
             Event::Copy | Event::Cut | Event::Paste(_) | Event::AccessKitActionRequest(_) => true,
             _ => false,
         }
@@ -295,6 +304,17 @@ mod tests {
             pressed,
             modifiers: Modifiers::NONE,
         };
+        let elsewhere = |pressed| Event::PointerButton {
+            pos: egui::pos2(90.0, 1.0),
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        let two = vec![text("1"), button(true), button(false), elsewhere(true), elsewhere(false)];
+        let passes: Vec<usize> = std::iter::once(frame(&ctx, two, None).0.len())
+            .chain((0..6).map(|_| frame(&ctx, vec![], None).0.len()))
+            .collect();
+        assert_eq!(passes, [1, 0, 0, 2, 0, 2, 0], "a text, a click, and one elsewhere");
         let clicks = vec![button(true), button(false), button(true), button(false), text("1")];
         assert_eq!(frame(&ctx, clicks, None).0.len(), 4);
         assert_eq!((0..2).map(|_| frame(&ctx, vec![], None).0.len()).collect::<Vec<_>>(), [0, 1]);

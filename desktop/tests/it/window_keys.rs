@@ -188,6 +188,47 @@ fn a_key_after_a_drag_is_for_what_was_dragged_over() {
     headless.stop();
 }
 
+/// Text and clicks that arrive in one frame act one after the other.
+#[test]
+fn text_is_for_the_cell_that_was_clicked_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let click = |pos| {
+        let button = |pressed| Event::PointerButton {
+            pos,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        vec![Event::PointerMoved(pos), button(true), button(false)]
+    };
+    let digits = |number: &str| number.chars().map(|digit| text(&digit.to_string())).collect::<Vec<_>>();
+    let at = |headless: &mut Headless, symbol: &str, price: &str| {
+        headless.find(&format!("Price, {price}, row {symbol}")).unwrap()
+    };
+    let places = [("MMM", "71.72"), ("AIG", "64.13"), ("C", "49.37")]
+        .map(|(symbol, price)| at(&mut headless, symbol, price));
+    let batch = [
+        click(places[0]),
+        digits("911"),
+        click(places[1]),
+        digits("912"),
+        click(places[2]),
+        digits("913"),
+        vec![press(Modifiers::NONE, Key::Enter)],
+    ];
+    headless.typed(with_releases(batch.concat()));
+    (0..60).for_each(|_| headless.frame(Vec::new()));
+    headless.settle();
+    let shown = headless.shown().unwrap();
+    let prices = [0, 3, 6].map(|index| {
+        let row = shown.rows().at(index).unwrap().id;
+        shown.cell(row, &"price".into()).to_literal()
+    });
+    assert_eq!(prices, ["911", "912", "913"].map(Literal::from));
+    headless.stop();
+}
+
 #[test]
 fn enter_chooses_from_what_is_found_for_all_that_was_typed_before_it() {
     let folder = tempfile::tempdir().unwrap();
