@@ -211,10 +211,10 @@ impl GridState {
             if self.arranger.is_requested() {
                 self.selection.blocks.forget_sequence();
             }
-        }
-        if self.arranger.applied() != before && !self.editing.is_open() {
-            // The view does not follow the row under the pointer into the new order.
-            self.scroll.release_anchor();
+            if !self.editing.is_open() {
+                // The view does not follow the row under the pointer into the new order.
+                self.scroll.release_anchor();
+            }
         }
         let rest = self.pointer.rest_in.max(run).filter(|_| self.arranger.is_waiting());
         for wait in [wait, rest].into_iter().flatten() {

@@ -107,8 +107,8 @@ pub(super) fn execute_column_command(
     None
 }
 
-/// Changes the type of a column. A text that is written in another way than the new type stores it is written
-/// anew, in the same edit. Values that the new type does not have are named, and nothing is changed.
+/// Changes the type of a column. A text that the new type stores in another form is converted in the same edit.
+/// If a value cannot be converted, nothing is changed, and a notice shows the first such value.
 pub(super) fn change_type(frame: &Frame<'_>, mut set: SetColumn) -> Command {
     let view = frame.view;
     let (Some(kind), Ok(entry)) = (&mut set.kind, view.watchlist.columns().visible_column(&set.key)) else {
@@ -158,7 +158,7 @@ pub(super) fn change_type(frame: &Frame<'_>, mut set: SetColumn) -> Command {
         ));
     }
     if changes.len() >= limits.changes {
-        return Command::notify("The type was not changed: too many values have to be written anew.");
+        return Command::notify("The type was not changed: too many values would have to be converted.");
     }
     changes.push(Change::SetColumn(set));
     view.edit(changes)

@@ -14,8 +14,7 @@ use shared::{
     wire::{
         client::{self, ClientMessage},
         server::{
-            Access, Changes, Created, Error, ErrorCode, History as HistoryAnswer, Resumed, ServerMessage,
-            Watchlists,
+            Access, Created, Error, ErrorCode, History as HistoryAnswer, Resumed, ServerMessage, Watchlists,
         },
         snapshot::SnapshotRow,
     },
@@ -24,7 +23,7 @@ use uuid::Uuid;
 
 use crate::screen::wait_for;
 
-use self::desk::{Desk, LIST, NOW, cells, commit, row, rows_of};
+use self::desk::{Desk, LIST, NOW, cells, commit, commit_of_bob, row, rows_of};
 
 #[test]
 fn a_start_without_the_server_shows_the_last_copy_and_takes_edits() {
@@ -70,15 +69,7 @@ fn sparklines_are_kept_across_a_restart() {
     let rows = vec![SnapshotRow { row: row(1), position, cells, changed: BTreeMap::new() }];
     desk.snapshot_with(LIST, "Core book", 1, rows);
     for (revision, price) in [(6, "71"), (7, "72.5")] {
-        let commits = vec![commit(revision, vec![Change::set(row(1), &"price".into(), price.into())])];
-        let (from, to) = (Revision(revision - 1), Revision(revision));
-        desk.receive(ServerMessage::Changes(Changes {
-            watchlist: LIST,
-            from,
-            to,
-            conflated: false,
-            commits,
-        }));
+        commit_of_bob(&mut desk, revision, vec![Change::set(row(1), &"price".into(), price.into())]);
     }
     let values = |desk: &Desk| {
         let sparklines = desk.store.sparklines(LIST)?;

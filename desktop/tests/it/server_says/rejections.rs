@@ -10,12 +10,12 @@ use shared::{
     rejection::{Code, Rejection},
     wire::{
         client::ClientMessage,
-        server::{Changes, Closed, ClosedReason, Rejected, ServerMessage},
+        server::{Closed, ClosedReason, Rejected, ServerMessage},
     },
 };
 
 use super::desk::{
-    Desk, LIST, NOW, cells, commit, commit_of_bob, price_set, reject, row, rows_of, sent, server_accepted,
+    Desk, LIST, NOW, cells, commit_of_bob, price_set, reject, row, rows_of, sent, server_accepted,
 };
 
 #[test]
@@ -34,9 +34,7 @@ fn rejected_edits_name_their_rows_and_can_overwrite() {
         })
         .collect();
     let changes = vec![Change::set(row(1), &"price".into(), "55.55".into()), Change::remove(row(2), None)];
-    let commits = vec![commit(6, changes)];
-    let (from, to) = (Revision(5), Revision(6));
-    desk.receive(ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits }));
+    commit_of_bob(&mut desk, 6, changes);
     let rejection = |code, current: Option<&str>| Rejection {
         change: Some(0),
         current: current.map(Into::into),
@@ -75,9 +73,7 @@ fn the_rest_of_a_rejected_edit_is_made_and_can_be_undone() {
         Change::set(row(3), &"price".into(), "77".into()),
         Change::remove(row(4), None),
     ];
-    let (from, to) = (Revision(5), Revision(6));
-    let commits = vec![commit(6, changes)];
-    desk.receive(ServerMessage::Changes(Changes { watchlist: LIST, from, to, conflated: false, commits }));
+    commit_of_bob(&mut desk, 6, changes);
     let rejection = Rejection {
         change: Some(1),
         current: Some("66".into()),
@@ -422,17 +418,9 @@ fn conflicts_that_come_together_are_one_notice_and_can_be_overwritten_together()
         // Only some of them are sent at once.
         waiting.extend(sent(&mut desk).into_iter().map(|(edit, _)| edit));
         let Some(edit) = waiting.pop_front() else { break };
-        let (from, to) = (Revision(revision), Revision(revision + 1));
         let theirs = format!("10{revision}");
         let set = Change::set(row(u128::from(revision) - 4), &"price".into(), theirs.as_str().into());
-        let commits = vec![commit(to.0, vec![set])];
-        desk.receive(ServerMessage::Changes(Changes {
-            watchlist: LIST,
-            from,
-            to,
-            conflated: false,
-            commits,
-        }));
+        commit_of_bob(&mut desk, revision + 1, vec![set]);
         conflict(&mut desk, edit, &theirs);
         revision += 1;
     }
