@@ -26,11 +26,14 @@ use crate::command::{Command, GridCommand, When, entry_of};
 /// Number of rows above which a person is asked before they are removed or cleared.
 const MANY_ROWS: usize = 100;
 
-/// Clears the selected cells for a command that does this.
+/// Clears the selected cells for a command that does this. The titles of sections are cleared only if nothing
+/// else is selected: they stand between the cells that are meant.
 pub(super) fn clear(selection: &Selection, frame: &Frame<'_>, command: &GridCommand) -> Vec<Command> {
     let columns = selection.columns(frame.table);
+    let (sections, rows): (Vec<RowId>, Vec<RowId>) =
+        selection.rows(frame.table).into_iter().partition(|row| frame.table.is_section_row(*row));
     let mut changes = Vec::new();
-    for row in selection.rows(frame.table) {
+    for row in if rows.is_empty() { sections } else { rows } {
         for column in columns.iter().filter(|column| selection.contains(row, column.key())) {
             if let Some((storage, value)) = frame.table.editable(Some(row), column)
                 && !value.is_empty()

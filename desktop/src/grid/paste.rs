@@ -1,14 +1,15 @@
 //! Copy and paste. A paste is planned as a whole. It needs confirmation if it adds rows, has text that cannot
 //! be parsed or is too large for one edit.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use egui::{Id, Ui};
 use shared::{
     column::{ColumnKey, ColumnKind},
     edit::Change,
     ids::RowId,
     value::{Literal, Value},
-    watchlist::ColumnEntry,
+    watchlist::{ColumnEntry, Row},
 };
 
 use super::{
@@ -34,6 +35,10 @@ const SCATTERED: &str = "The selected rows were sorted apart by changes of other
 const MAX_LISTED: usize = 8;
 /// Maximum number of characters shown of each.
 const MAX_SHOWN_CHARS: usize = 40;
+
+/// The cells that a grid copied last.
+#[derive(Clone)]
+struct CopiedCells(Arc<str>);
 
 /// A pasted cell that is not valid in its column.
 struct InvalidCell {
@@ -65,19 +70,42 @@ struct Plan {
     columns: Vec<ColumnKey>,
 }
 
-/// Returns the selected cells as tab-separated text.
-pub(super) fn selection_text(selection: &Selection, frame: &Frame<'_>) -> String {
+/// Copies the selected cells to the clipboard as tab-separated text.
+pub(super) fn copy(ui: &Ui, selection: &Selection, frame: &Frame<'_>) {
+    let text = selection_text(selection, frame);
+    ui.data_mut(|data| data.insert_temp(Id::NULL, CopiedCells(text.as_str().into())));
+    ui.copy_text(text);
+}
+
+/// Whether a text was copied from a grid of this program.
+fn is_own(ui: &Ui, text: &str) -> bool {
+    let copied = ui.data(|data| data.get_temp::<CopiedCells>(Id::NULL));
+    copied.is_some_and(|CopiedCells(copied)| copied.lines().eq(text.lines()))
+}
+
+/// Returns the selected cells as tab-separated text. Sections of which the title is not selected are left out:
+/// their empty lines would empty cells where they are pasted.
+fn selection_text(selection: &Selection, frame: &Frame<'_>) -> String {
     let columns = selection.columns(frame.table);
-    let rows = selection.rows_as_selected(frame.table).into_iter().map(|row| {
-        let row = frame.view.watchlist.rows().get(row);
-        // Cells between several blocks that are not selected stay empty.
-        let cell = |column: &&ViewColumn| {
-            let row = row.filter(|row| selection.contains(row.id, column.key()));
-            row.map_or_else(String::new, |row| as_text(&frame.table.value(row, column), frame))
-        };
-        columns.iter().map(cell).collect::<Vec<String>>()
-    });
-    let rows: Vec<Vec<String>> = rows.collect();
+    let selected = selection.rows_as_selected(frame.table);
+    let has_cells = |row: &&Arc<Row>| {
+        !frame.table.is_section(row)
+            || columns.iter().any(|column| {
+                selection.contains(row.id, column.key()) && frame.table.storage_column(row, column).is_some()
+            })
+    };
+    let rows = selected.into_iter().filter_map(|row| frame.view.watchlist.rows().get(row));
+    let rows: Vec<Vec<String>> = rows
+        .filter(has_cells)
+        .map(|row| {
+            // Cells between several blocks that are not selected stay empty.
+            let cell = |column: &&ViewColumn| match selection.contains(row.id, column.key()) {
+                true => as_text(&frame.table.value(row, column), frame),
+                false => String::new(),
+            };
+            columns.iter().map(cell).collect()
+        })
+        .collect();
     tsv::write(rows.iter().map(|row| row.iter().map(String::as_str)))
 }
 
@@ -93,7 +121,7 @@ fn as_text(value: &Value, frame: &Frame<'_>) -> String {
 
 /// Pastes text into cells, starting at the first selected one, and selects what it pasted. A single value
 /// fills the whole selection.
-pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
+pub(super) fn paste(ui: &Ui, selection: &mut Selection, frame: &Frame<'_>, text: &str) -> Vec<Command> {
     let cells = tsv::read(text);
     if let Some(why) = gone_target(selection, frame.table, cells.len()) {
         return vec![Command::notify(why)];
@@ -106,7 +134,7 @@ pub(super) fn paste(selection: &mut Selection, frame: &Frame<'_>, text: &str) ->
     let plan = match cells.as_slice() {
         [] => return Vec::new(),
         [row] if row.len() == 1 && !selection.blocks.is_single() => plan_one(selection, frame, &row[0]),
-        rows => plan_block(selection, frame, rows),
+        rows => plan_block(selection, frame, rows, is_own(ui, text)),
     };
     let mut plan = plan.unwrap_or_default();
     if plan.is_too_long {
@@ -142,7 +170,7 @@ fn plan_one(selection: &Selection, frame: &Frame<'_>, text: &str) -> Option<Plan
     Some(plan)
 }
 
-fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) -> Option<Plan> {
+fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>], is_own: bool) -> Option<Plan> {
     let table = frame.table;
     let cursor = selection.cursor.as_ref()?;
     // Others may have sorted the rows apart since they were selected.
@@ -165,10 +193,11 @@ fn plan_block(selection: &Selection, frame: &Frame<'_>, rows: &[Vec<String>]) ->
     for (index, texts) in rows.iter().enumerate() {
         plan.line = index + 1;
         let columns = table.columns().get(first_column..).unwrap_or_default();
-        // As when they are typed one below the other, figures pass over the titles of sections. What was
-        // copied from this list has an empty line for a title.
-        let is_blank = texts.iter().all(|text| text.trim().is_empty());
-        while first_column > 0 && !is_blank && row_at(next_row).is_some_and(|row| is_section(row, frame)) {
+        // As when they are typed one below the other, figures pass over the titles of sections. In a sheet with
+        // the same sections, an empty line is beside a title.
+        let is_beside_title = !is_own && texts.iter().all(|text| text.trim().is_empty());
+        let is_title = |row: Option<RowId>| row.is_some_and(|row| table.is_section_row(row));
+        while first_column > 0 && !is_beside_title && is_title(row_at(next_row)) {
             next_row += 1;
         }
         let at = next_row;
@@ -215,7 +244,7 @@ impl Plan {
         if let Some(value) = self.parse_cell(storage, text, frame)
             && value != current
         {
-            if is_section(row, frame) {
+            if frame.table.is_section_row(row) {
                 self.titles.push((truncated(&plain_text(&current)), truncated(&plain_text(&value))));
             }
             let read = frame.view.read_value(row, &storage.column.key, current);
@@ -226,7 +255,7 @@ impl Plan {
     /// Skips a cell that cannot be edited. Text over a computed cell is expected; text over a section is
     /// reported, because it would be lost.
     fn skip_cell(&mut self, row: RowId, column: &ViewColumn, text: &str, frame: &Frame<'_>) {
-        if !is_section(row, frame) {
+        if !frame.table.is_section_row(row) {
             self.note_computed(column.title(), text);
         } else if !text.trim().is_empty() {
             self.note_invalid(column.title(), text, "a section has only a title".to_owned());
@@ -314,10 +343,6 @@ impl Plan {
         lines.extend(left_out);
         edit_or_confirm(&GridCommand::RequestPaste, lines, changes, frame.view)
     }
-}
-
-fn is_section(row: RowId, frame: &Frame<'_>) -> bool {
-    frame.view.watchlist.rows().get(row).is_some_and(|row| frame.table.is_section(row))
 }
 
 fn read_pasted(text: &str, kind: &ColumnKind, view: &GridView<'_>) -> Result<Value, String> {

@@ -56,12 +56,10 @@ impl Run {
 
     /// Returns the list of the rows and columns that a person has seen, with those that are gone.
     fn of_shown(table: &Table<'_>, (rows, columns): (&[RowId], &[ColumnKey]), has_sections: bool) -> Self {
-        let is_section =
-            |row: &RowId| table.watchlist.rows().get(*row).is_some_and(|row| table.is_section(row));
         let takes_values =
             |key: &ColumnKey| table.column(key).is_none_or(|column| table.editable(None, column).is_some());
         Self {
-            rows: rows.iter().copied().filter(|row| has_sections || !is_section(row)).collect(),
+            rows: rows.iter().copied().filter(|row| has_sections || !table.is_section_row(*row)).collect(),
             has_end: false,
             columns: columns.iter().map(|key| (key.clone(), takes_values(key))).collect(),
         }

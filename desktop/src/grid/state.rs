@@ -401,7 +401,7 @@ impl GridState {
             }
             GridCommand::OpenAll => self.open_editor(frame, Opening::All, commands),
             GridCommand::Type(text) => self.open_editor(frame, Opening::Typed(text), commands),
-            GridCommand::Copy => ui.copy_text(paste::selection_text(&self.selection, frame)),
+            GridCommand::Copy => paste::copy(ui, &self.selection, frame),
             GridCommand::RequestPaste => ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
             GridCommand::SortAgain => self.arranger.refresh(),
             GridCommand::ClearSort => self.config.sort.clear(),
@@ -496,10 +496,10 @@ impl GridState {
         let changes = match command {
             GridCommand::Clear => ops::clear(selection, frame, &command),
             GridCommand::Cut => {
-                ui.copy_text(paste::selection_text(selection, frame));
+                paste::copy(ui, selection, frame);
                 ops::clear(selection, frame, &command)
             }
-            GridCommand::Paste(text) => paste::paste(selection, frame, &text),
+            GridCommand::Paste(text) => paste::paste(ui, selection, frame, &text),
             GridCommand::FillDown => ops::fill_down(selection, frame),
             GridCommand::FillRight => ops::fill_right(selection, frame),
             GridCommand::InsertAbove => ops::insert_row(selection, frame, false),

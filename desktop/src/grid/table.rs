@@ -110,6 +110,11 @@ impl<'a> Table<'a> {
         row.section(self.section).is_some()
     }
 
+    /// Whether a row is a section, by its id.
+    pub fn is_section_row(&self, row: RowId) -> bool {
+        self.watchlist.rows().get(row).is_some_and(|row| self.is_section(row))
+    }
+
     /// Returns the column that stores the value that a row shows in a column. In a section row, the first
     /// column shows the title and the others nothing. A sparkline has no stored value.
     pub fn storage_column<'t>(&'t self, row: &Row, column: &'t ViewColumn) -> Option<&'t ColumnEntry> {

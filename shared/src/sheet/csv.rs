@@ -464,13 +464,15 @@ mod tests {
 
     #[test]
     fn a_file_without_prices_has_only_its_own_columns() {
-        let keys = |text| -> Vec<String> {
+        let keys = |text: &str| -> Vec<String> {
             read(text).unwrap().columns.iter().map(|column| column.key.to_string()).collect()
         };
         assert_eq!(keys("Symbol\nMMM\nAA\n"), ["symbol"]);
         assert_eq!(keys("Code,Note,Change\nX,y,1\n"), ["note", "code", "change"]);
-        assert_eq!(keys("Symbol,Last,% Change\nX,2,1\n"), ["symbol", "last", "change"]);
-        assert_eq!(keys("Symbol,Price\nMMM,\n").len(), standard_columns().len());
+        assert_eq!(keys("Symbol,Ask,% Change\nX,2,1\n"), ["symbol", "ask", "change"]);
+        for title in ["Price", "Last", "Last price", "Px Last"] {
+            assert_eq!(keys(&format!("Symbol,{title}\nMMM,\n")).len(), standard_columns().len(), "{title}");
+        }
     }
 
     #[test]

@@ -17,10 +17,8 @@ use crate::{
     wire::codec::Encoding,
 };
 
-/// Number of digits that a previous close has beyond those of the price if it is computed from a change in
-/// percent, and the maximum number of its digits.
-const CLOSE_DIGITS: u32 = 4;
-const MAX_CLOSE_DIGITS: u32 = 20;
+/// Number of decimals that a change in percent is shown with.
+const PERCENT_DECIMALS: u32 = 2;
 /// Maximum number of decimals that a column shows at first.
 const MAX_DECIMALS: u8 = 8;
 
@@ -208,20 +206,24 @@ fn read_number(row: usize, title: &str, field: &str) -> Result<Decimal, BadValue
     read.map_err(|error| BadValue { row, title: title.to_owned(), message: error.to_string() })
 }
 
-/// Returns the previous close of a price that has changed by a percentage of it, with more digits than the price.
+/// Returns the previous close of a price that has changed by a percentage of it: the one with the fewest decimals, but
+/// no fewer than the price, from which the same percentage is computed.
 fn close_before_percent(price: Decimal, percent: Decimal) -> Option<Decimal> {
-    if percent.is_zero() {
-        return Some(price);
-    }
     let share = percent.checked_div(Decimal::ONE_HUNDRED)?;
     // The percentage is one of the close without its sign.
     let factor = Decimal::ONE.checked_add(if price.is_sign_negative() { -share } else { share })?;
     if factor <= Decimal::ZERO {
         return None;
     }
-    let digits = u32::try_from(price.mantissa().unsigned_abs().to_string().len()).ok()?;
-    let close = price.checked_div(factor)?.round_sf((digits + CLOSE_DIGITS).min(MAX_CLOSE_DIGITS))?;
-    Some(close.normalize())
+    let exact = price.checked_div(factor)?;
+    let decimals = percent.scale().max(PERCENT_DECIMALS);
+    let computes_it = |close: &Decimal| {
+        let computed = price.checked_sub(*close).and_then(|change| change.checked_div(close.abs()));
+        let computed = computed.and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
+        computed.is_some_and(|computed| number::round(computed, decimals) == percent)
+    };
+    let mut rounded = (price.scale()..exact.scale()).map(|scale| number::round(exact, scale));
+    Some(rounded.find(computes_it).unwrap_or(exact).normalize())
 }
 
 fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
@@ -229,8 +231,15 @@ fn target_of(title: &str, filled: &HashSet<ColumnKey>) -> Target {
     let aliases: &[(&str, &str)] = &[
         ("security", "company"),
         ("ticker", "symbol"),
+        ("last", "price"),
+        ("lastprice", "price"),
+        ("currentprice", "price"),
+        ("pxlast", "price"),
+        ("chg", "change"),
         ("%change", "changepct"),
         ("change%", "changepct"),
+        ("%chg", "changepct"),
+        ("chg%", "changepct"),
         ("prevclose", "previousclose"),
     ];
     let key = aliases.iter().find(|(alias, _)| *alias == key).map_or(key.as_str(), |(_, key)| key);
@@ -381,7 +390,7 @@ mod tests {
         ];
         let table = Table::fill(&titles, &fields).unwrap();
         let closes = table.rows.iter().map(|row| row.get(&"previousClose".into()));
-        let expected = ["184.876025", "0.06", "-900", "9.68992", "", ""];
+        let expected = ["184.88", "0.06", "-900", "9.69", "", ""];
         for (close, expected) in closes.zip(expected) {
             assert_eq!(close.cloned(), (!expected.is_empty()).then(|| Literal::from(expected)));
         }
@@ -410,7 +419,9 @@ mod tests {
             let (price, percent) = (decimal(price), decimal(percent));
             let close = close_before_percent(price, percent).unwrap();
             let computed = (price - close) / close.abs() * Decimal::ONE_HUNDRED;
-            assert_eq!(computed.round_dp(4), percent, "{price} {close}");
+            assert_eq!(number::round(computed, 2), percent, "{price} {close}");
+            let again = close_before_percent(price, number::round(computed, 2)).unwrap();
+            assert_eq!(again, close, "what is exported is imported as it was");
         }
         assert_eq!(close_before_percent(decimal("1"), decimal("-100")), None);
     }

@@ -7,6 +7,7 @@ use shared::{edit::Change, value::Literal};
 use super::desk::{GridHarness, harness, row};
 
 const PRICE: usize = 2;
+const TARGET: usize = 7;
 
 /// Returns a grid of D, C and a section with B, A.
 fn in_sections() -> GridHarness {
@@ -192,6 +193,37 @@ fn after_a_figure_typed_on_a_section_enter_moves_down() {
     harness.text("14");
     harness.key(Key::Enter);
     assert_eq!((&*harness.symbols()[2], &*harness.cell("Price of B")), ("Banks", "14.00"));
+}
+
+#[test]
+fn figures_copied_across_a_section_are_pasted_anywhere_without_a_gap() {
+    let mut harness = in_sections();
+    harness.go(3, PRICE);
+    harness.key(Key::Delete);
+    harness.go(0, PRICE);
+    (0..4).for_each(|_| harness.keys(Modifiers::SHIFT, Key::ArrowDown));
+    harness.event(Event::Copy);
+    let copied = harness.app().copied.clone();
+    assert_eq!(copied.lines().collect::<Vec<_>>(), ["4", "3", "", "1"]);
+    let before = harness.app().edits.len();
+    harness.paste(&copied);
+    assert_eq!(harness.app().edits.len(), before, "pasting the copied cells back changes nothing");
+    harness.go(0, TARGET);
+    harness.paste(&copied);
+    let targets = ["Target of D", "Target of C", "Target of B", "Target of A"].map(|cell| harness.cell(cell));
+    assert_eq!(targets, ["4.00", "3.00", "", "1.00"]);
+}
+
+#[test]
+fn clearing_across_a_section_keeps_its_title() {
+    let mut harness = in_sections();
+    harness.go(1, 0);
+    (0..2).for_each(|_| harness.keys(Modifiers::SHIFT, Key::ArrowDown));
+    harness.key(Key::Delete);
+    assert_eq!(harness.symbols(), ["D", "Banks", "A"]);
+    harness.go(2, 0);
+    harness.key(Key::Delete);
+    assert_eq!(harness.symbols(), ["D", "A"], "a title alone is meant");
 }
 
 #[test]
