@@ -399,12 +399,12 @@ async fn connect(
                 Some(SocketEvent::Heard) => heartbeat.data_received(now_ms()),
                 // The round trip of a ping during a silence says nothing about the next ones.
                 Some(SocketEvent::Pong) if is_silent => {
-                    heartbeat.pong_received(0);
+                    heartbeat.pong_received();
                     heartbeat.ping_soon(now_ms());
                     pings = Pings::default();
                 }
                 Some(SocketEvent::Pong) => if let Some(round_trip) = pings.answered() {
-                    heartbeat.pong_received(u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX));
+                    heartbeat.pong_received();
                     if pings.is_worth_reporting(round_trip) {
                         out.send_for(attempt, NetEvent::RoundTrip(round_trip));
                     }

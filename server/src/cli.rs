@@ -2,6 +2,7 @@
 
 mod accounts;
 mod connection;
+mod migrate;
 mod output;
 mod tls;
 
@@ -25,6 +26,7 @@ pub use self::output::printable;
 use self::{
     accounts::{AuditArgs, TokenArgs, UserArgs, audit, token, user},
     connection::{Folder, Missing, Target, default_data_dir_or_error, runtime, with_server},
+    migrate::{MigrateArgs, migrate},
     output::print,
     tls::{TlsArgs, tls},
 };
@@ -63,6 +65,8 @@ enum CliCommand {
     Backup(BackupArgs),
     /// Replace a data folder's journal with a backup; the replaced journal is kept.
     Restore(BackupArgs),
+    /// Move the journal of a data folder into a PostgreSQL database, or back, while no server uses it.
+    Migrate(MigrateArgs),
     /// Create certificates for a server that has none.
     Tls(TlsArgs),
     /// Add, list and change accounts.
@@ -154,6 +158,7 @@ impl Cli {
             | CliCommand::Check(_)
             | CliCommand::Backup(_)
             | CliCommand::Restore(_)
+            | CliCommand::Migrate(_)
             | CliCommand::Tls(_)
             | CliCommand::User(_)
             | CliCommand::Token(_)
@@ -199,6 +204,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 None => Ok(()),
             }
         }
+        CliCommand::Migrate(args) => migrate(args),
         CliCommand::Tls(args) => tls(args),
         CliCommand::User(args) => user(args),
         CliCommand::Token(args) => token(args),

@@ -4,6 +4,7 @@ pub mod backup;
 mod default_dir;
 mod journal_place;
 mod lock;
+pub mod migration;
 mod serve_or_join;
 mod version;
 

@@ -1,6 +1,7 @@
 //! The journal: the durable record of every watchlist. An edit is accepted only once it is in the journal.
 
 pub mod confirm;
+pub mod copying;
 mod form;
 pub mod postgres;
 mod record;

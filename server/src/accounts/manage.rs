@@ -143,9 +143,7 @@ impl Accounts {
     ) -> Result<(), Rejection> {
         let hash = self.hash_of(password).await?;
         let _changing = self.changing.lock().await;
-        if self.role(caller).is_none() {
-            return Err(Rejection::new(Code::Forbidden, "the session has ended"));
-        }
+        self.check_current(caller)?;
         let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
         let event = Event::PasswordChanged { account: account.name.to_string() };
         let mut changes = vec![Change::Account(Account { password: hash, ..account })];
@@ -155,6 +153,12 @@ impl Accounts {
         };
         changes.extend(self.sessions_to_end(id, kept));
         self.record(changes, caller, address, event).await
+    }
+
+    /// Checks that the caller's session has not ended since the request arrived.
+    pub(super) fn check_current(&self, caller: &Caller) -> Result<(), Rejection> {
+        let ended = || Rejection::new(Code::Forbidden, "the session has ended");
+        self.role(caller).map(drop).ok_or_else(ended)
     }
 
     fn sessions_to_end(&self, account: UserId, kept: Option<Uuid>) -> Vec<Change> {

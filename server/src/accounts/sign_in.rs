@@ -238,9 +238,8 @@ impl Accounts {
         if !matches!(caller.credential, Credential::Session(_)) {
             return Ok(Err(Rejection::new(Code::Forbidden, "a token may not change a password")));
         }
-        // The session may have ended while the request arrived.
-        if self.role(caller).is_none() {
-            return Ok(Err(Rejection::new(Code::Forbidden, "the session has ended")));
+        if let Err(rejection) = self.check_current(caller) {
+            return Ok(Err(rejection));
         }
         self.count_try(&account.key, address)?;
         match self.is_password(Queue::Known, old, Some(&account)).await {

@@ -102,7 +102,7 @@ pub async fn check(file: &Path) -> anyhow::Result<Vec<CheckedList>> {
     )
 }
 
-fn with_causes(error: &JournalError) -> anyhow::Error {
+pub(super) fn with_causes(error: &JournalError) -> anyhow::Error {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     anyhow::anyhow!("{}", causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
 }
@@ -191,10 +191,7 @@ async fn flushed<T>(file: &Path, writing: impl Future<Output = T>) -> T {
 /// The folder is served, the backup is damaged, or a file cannot be written. Nothing is changed then.
 pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let sound = check(file).await?;
-    let folder = DataFolder::lock(data_dir).map_err(|error| match error {
-        FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
-        error => error.into(),
-    })?;
+    let folder = lock_idle(data_dir)?;
     check_journal_place(folder.path(), None)?;
     let journal = folder.path().join(sqlite::FILE);
     if fs::canonicalize(&journal)
@@ -252,10 +249,18 @@ fn new_accounts(folder: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
     Ok(Some(new))
 }
 
+/// Locks a data folder that has to be idle.
+pub(super) fn lock_idle(data_dir: &Path) -> anyhow::Result<DataFolder> {
+    DataFolder::lock(data_dir).map_err(|error| match error {
+        FolderError::Served { .. } => anyhow::anyhow!("{error}: stop it first"),
+        error => error.into(),
+    })
+}
+
 /// Renames a file, such as the journal, and its write-ahead log. The journal goes first: from then on the
 /// folder cannot be served until the new journal is in place, and a write-ahead log is never next to another
 /// journal than its own.
-fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
+pub(super) fn rename_replaced(journal: &Path) -> io::Result<Option<PathBuf>> {
     let others = [LOGS[0], LOGS[1], ACCOUNTS];
     let is_free =
         |aside: &PathBuf| !aside.exists() && others.iter().all(|other| !with_suffix(aside, other).exists());

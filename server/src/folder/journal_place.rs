@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{files::write_atomically, journal::sqlite};
+use crate::{
+    files::{remove_if_exists, write_atomically},
+    journal::sqlite,
+};
 
 /// Name of the file that holds the place.
 const FILE: &str = "journal.place";
@@ -68,6 +71,14 @@ pub fn check_journal_place(folder: &Path, database: Option<&str>) -> Result<(), 
 /// The folder cannot be written.
 pub fn set_journal_place(folder: &Path, database: &str) -> Result<(), JournalPlaceError> {
     Ok(write_atomically(&folder.join(FILE), format!("{database}\n").as_bytes())?)
+}
+
+/// Records that the journal of a data folder is in the folder.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(super) fn forget_journal_place(folder: &Path) -> Result<(), JournalPlaceError> {
+    Ok(remove_if_exists(&folder.join(FILE))?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! written by one statement (`append`), which compares the revision of each.
 
 mod append;
+pub(super) mod archive;
 mod connections;
 mod encryption;
 mod guardian;
@@ -59,10 +60,8 @@ impl PostgresJournal {
     /// The URL is not one, the database cannot be reached, belongs to another program or to a newer version,
     /// or another server uses it.
     pub async fn open(url: &str) -> Result<Self, JournalError> {
-        let target = url::parse(url).map_err(|error| JournalError::NotOurs(error.to_string()))?;
-        let connections = Arc::new(Connections::new(&target)?);
-        schema::prepare(&connections).await?;
-        let guardian = Guardian::start(connections.clone()).await?;
+        let connections = Arc::new(Connections::to(url)?);
+        let guardian = reserved(&connections, schema::prepare(&connections)).await?;
         keep::finish_erasing(&connections).await?;
         let appender = Appender::start(connections.clone(), guardian.standing());
         Ok(Self { connections, appender, guardian })
@@ -109,6 +108,21 @@ impl PostgresJournal {
         match lease.execute(update, &[&id.0, &at.map(Timestamp::as_millis)]).await? {
             0 => Err(JournalError::Refused(format!("there is no watchlist {id}"))),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Reserves the journal, and prepares its tables for that.
+async fn reserved(
+    connections: &Arc<Connections>,
+    prepare: impl Future<Output = Result<(), JournalError>>,
+) -> Result<Guardian, JournalError> {
+    let guardian = Guardian::start(connections.clone()).await?;
+    match prepare.await {
+        Ok(()) => Ok(guardian),
+        Err(error) => {
+            guardian.close().await;
+            Err(error)
         }
     }
 }

@@ -6,6 +6,7 @@
 //! (`state`).
 
 mod append;
+pub(super) mod archive;
 mod block;
 mod check;
 mod checkpoint;

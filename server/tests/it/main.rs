@@ -28,6 +28,8 @@ mod keeping;
 mod linearizable;
 mod managing;
 #[cfg(unix)]
+mod migrating;
+#[cfg(unix)]
 mod postgres;
 #[cfg(target_os = "linux")]
 mod pressure;

@@ -34,18 +34,17 @@ impl Backoff {
     }
 }
 
-/// Monitors one connection: schedules pings, stores the round-trip time and detects a dead connection.
+/// Monitors one connection: schedules pings and detects a dead connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Heartbeat {
     next_ping: u64,
     unanswered_since: Option<u64>,
-    round_trip: Option<u64>,
 }
 
 impl Heartbeat {
     /// Starts monitoring a connection opened at `now_ms`, in milliseconds of any monotonic clock.
     pub fn new(now_ms: u64) -> Self {
-        Self { next_ping: now_ms, unanswered_since: None, round_trip: None }
+        Self { next_ping: now_ms, unanswered_since: None }
     }
 
     /// Returns whether to ping now. If so, the next ping is scheduled.
@@ -68,10 +67,9 @@ impl Heartbeat {
         self.next_ping = self.next_ping.min(now_ms.max(last + EARLY_PING_MS));
     }
 
-    /// Records the pong for the last ping and the round-trip time in microseconds.
-    pub fn pong_received(&mut self, micros: u64) {
+    /// Records the pong for the last ping.
+    pub fn pong_received(&mut self) {
         self.unanswered_since = None;
-        self.round_trip = Some(micros);
     }
 
     /// Records that other data was received.
@@ -90,11 +88,6 @@ impl Heartbeat {
     /// Returns whether nothing was received for [`MAX_SILENCE_MS`] after a ping.
     pub fn is_dead(&self, now_ms: u64) -> bool {
         self.unanswered_since.is_some_and(|since| now_ms.saturating_sub(since) >= MAX_SILENCE_MS)
-    }
-
-    /// Returns the last round-trip time in microseconds.
-    pub fn round_trip_micros(&self) -> Option<u64> {
-        self.round_trip
     }
 }
 
@@ -119,7 +112,7 @@ mod tests {
         assert_eq!((heartbeat.silence(1_999), heartbeat.silence(2_500)), (None, Some(2_500)));
         heartbeat.data_received(2_600);
         assert_eq!(heartbeat.silence(4_000), None);
-        heartbeat.pong_received(900);
+        heartbeat.pong_received();
         assert_eq!(heartbeat.silence(10_000), None, "no ping is unanswered");
         heartbeat.ping_soon(500);
         assert!(!heartbeat.ping_due(999) && heartbeat.ping_due(1_000), "a second after the last one");
@@ -128,7 +121,7 @@ mod tests {
             !heartbeat.ping_due(2_500),
             "one is unanswered, and its answer would be taken for that of another"
         );
-        heartbeat.pong_received(900);
+        heartbeat.pong_received();
         heartbeat.ping_soon(3_000);
         assert!(heartbeat.ping_due(3_000) && !heartbeat.ping_due(7_999) && heartbeat.ping_due(8_000));
     }
@@ -139,9 +132,7 @@ mod tests {
         assert!(heartbeat.ping_due(0) && !heartbeat.ping_due(4_999));
         heartbeat.data_received(10_000);
         assert!(!heartbeat.is_dead(29_999) && heartbeat.is_dead(30_000));
-        assert_eq!(heartbeat.round_trip_micros(), None);
-        heartbeat.pong_received(1_200);
+        heartbeat.pong_received();
         assert!(!heartbeat.is_dead(30_000));
-        assert_eq!(heartbeat.round_trip_micros(), Some(1_200));
     }
 }

@@ -207,6 +207,7 @@ impl Writer {
     async fn try_write(&self, batches: &[Waiting]) -> Result<Vec<Uuid>, JournalError> {
         self.standing.check()?;
         let columns = Columns::new(batches);
+        let (segments, answers) = (&columns.segments, &columns.answers);
         let lease = self.connections.lease(Use::Append).await?;
         let rows = lease
             .query(
@@ -218,21 +219,21 @@ impl Writer {
                     &columns.names,
                     &columns.rows,
                     &columns.bytes,
-                    &columns.segment_of,
-                    &columns.before,
-                    &columns.last,
-                    &columns.at,
-                    &columns.data,
-                    &columns.sums,
-                    &columns.terms,
-                    &columns.answer_of,
-                    &columns.accounts,
-                    &columns.clients,
-                    &columns.edits,
-                    &columns.digests,
-                    &columns.revisions,
-                    &columns.rejections,
-                    &columns.answer_sums,
+                    &segments.of,
+                    &segments.before,
+                    &segments.last,
+                    &segments.at,
+                    &segments.data,
+                    &segments.sums,
+                    &segments.terms,
+                    &answers.of,
+                    &answers.accounts,
+                    &answers.clients,
+                    &answers.edits,
+                    &answers.digests,
+                    &answers.revisions,
+                    &answers.rejections,
+                    &answers.sums,
                 ],
             )
             .await?;
@@ -253,21 +254,34 @@ struct Columns<'a> {
     names: Vec<&'a [u8]>,
     rows: Vec<i64>,
     bytes: Vec<i64>,
-    segment_of: Vec<Uuid>,
-    before: Vec<i64>,
-    last: Vec<i64>,
-    at: Vec<i64>,
-    data: Vec<&'a [u8]>,
-    sums: Vec<i64>,
-    terms: Vec<String>,
-    answer_of: Vec<Uuid>,
-    accounts: Vec<Uuid>,
-    clients: Vec<Uuid>,
-    edits: Vec<i64>,
-    digests: Vec<&'a [u8]>,
-    revisions: Vec<Option<i64>>,
-    rejections: Vec<Option<&'a str>>,
-    answer_sums: Vec<i64>,
+    segments: Segments<'a>,
+    answers: Answers<'a>,
+}
+
+/// Segments, column by column.
+#[derive(Default)]
+pub(super) struct Segments<'a> {
+    pub(super) of: Vec<Uuid>,
+    pub(super) before: Vec<i64>,
+    pub(super) last: Vec<i64>,
+    pub(super) at: Vec<i64>,
+    pub(super) data: Vec<&'a [u8]>,
+    pub(super) sums: Vec<i64>,
+    /// Each is the text of an array.
+    pub(super) terms: Vec<String>,
+}
+
+/// Answers, column by column.
+#[derive(Default)]
+pub(super) struct Answers<'a> {
+    pub(super) of: Vec<Uuid>,
+    pub(super) accounts: Vec<Uuid>,
+    pub(super) clients: Vec<Uuid>,
+    pub(super) edits: Vec<i64>,
+    pub(super) digests: Vec<&'a [u8]>,
+    pub(super) revisions: Vec<Option<i64>>,
+    pub(super) rejections: Vec<Option<&'a str>>,
+    pub(super) sums: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -281,31 +295,18 @@ impl<'a> Columns<'a> {
             columns.rows.push(stored(batch.rows as u64));
             let bytes: usize = batch.segments.iter().map(|segment| segment.data.len()).sum();
             columns.bytes.push(stored(bytes as u64));
-            for segment in &batch.segments {
-                columns.add_segment(batch.id, segment);
-            }
-            for (sender, answer) in &batch.answers {
-                columns.answer_of.push(batch.id.0);
-                columns.accounts.push(sender.user.0);
-                columns.clients.push(sender.client.0);
-                columns.edits.push(stored(answer.edit.0));
-                columns.digests.push(&answer.digest);
-                let (revision, rejection) = match &answer.verdict {
-                    StoredVerdict::Accepted(revision) => (Some(stored(revision.0)), None),
-                    StoredVerdict::Rejected(json) => (None, Some(&**json)),
-                };
-                columns.revisions.push(revision);
-                columns.rejections.push(rejection);
-                columns.answer_sums.push(answer_sum(batch.id, *sender, answer));
-            }
+            batch.segments.iter().for_each(|segment| columns.segments.push(batch.id, segment));
+            batch.answers.iter().for_each(|(sender, answer)| columns.answers.push(batch.id, *sender, answer));
         }
         columns
     }
+}
 
-    fn add_segment(&mut self, id: WatchlistId, segment: &'a NewSegment) {
+impl<'a> Segments<'a> {
+    pub(super) fn push(&mut self, id: WatchlistId, segment: &'a NewSegment) {
         let NewSegment { before, last, data, index } = segment;
         let place = Place { seq: 0, before: *before, last: *last };
-        self.segment_of.push(id.0);
+        self.of.push(id.0);
         self.before.push(stored(before.0));
         self.last.push(stored(last.0));
         self.at.push(index.at);
@@ -313,5 +314,22 @@ impl<'a> Columns<'a> {
         self.sums.push(segment_sum(id, place, data));
         let terms: Vec<String> = index.terms.iter().map(|term| term.cast_signed().to_string()).collect();
         self.terms.push(format!("{{{}}}", terms.join(",")));
+    }
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn push(&mut self, id: WatchlistId, sender: Sender, answer: &'a StoredAnswer) {
+        self.of.push(id.0);
+        self.accounts.push(sender.user.0);
+        self.clients.push(sender.client.0);
+        self.edits.push(stored(answer.edit.0));
+        self.digests.push(&answer.digest);
+        let (revision, rejection) = match &answer.verdict {
+            StoredVerdict::Accepted(revision) => (Some(stored(revision.0)), None),
+            StoredVerdict::Rejected(json) => (None, Some(&**json)),
+        };
+        self.revisions.push(revision);
+        self.rejections.push(rejection);
+        self.sums.push(answer_sum(id, sender, answer));
     }
 }

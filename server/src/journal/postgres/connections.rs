@@ -20,7 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     encryption::verified,
-    url::{Encryption, Target},
+    url::{Encryption, parse},
 };
 use crate::journal::{form::error::store, store::JournalError};
 
@@ -92,8 +92,9 @@ pub(super) fn code_of(error: &JournalError) -> Option<&SqlState> {
 }
 
 impl Connections {
-    /// Creates the pool. No connection is opened yet.
-    pub(super) fn new(target: &Target) -> Result<Self, JournalError> {
+    /// Creates the pool for the database of a URL. No connection is opened yet.
+    pub(super) fn to(url: &str) -> Result<Self, JournalError> {
+        let target = parse(url).map_err(|error| JournalError::NotOurs(error.to_string()))?;
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match &target.encryption {
             Encryption::None => Manager::from_config(target.config.clone(), NoTls, config),
@@ -126,7 +127,7 @@ impl Connections {
             .build()
             .map_err(store)?;
         let shares = SHARES.map(|(_, share)| Arc::new(Semaphore::new(share)));
-        Ok(Self { pool, shares, place: target.place.clone() })
+        Ok(Self { pool, shares, place: target.place })
     }
 
     /// Returns host, port and database.

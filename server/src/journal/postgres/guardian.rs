@@ -88,6 +88,12 @@ impl Guardian {
     }
 }
 
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 /// Tries to reserve the journal: `None` if another server has.
 async fn reserve(connections: &Connections) -> Result<Option<Lease>, JournalError> {
     let lease = connections.lease(Use::Guard).await?;

@@ -29,17 +29,26 @@ pub(super) async fn save_part(
 ) -> Result<(), JournalError> {
     let part = EncodedPart::new(id, &part);
     let lease = connections.lease(Use::Keep).await?;
-    let insert = "INSERT INTO afterglow.snapshots (watchlist, revision, part, parts, data, checksum)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (watchlist, revision, part) DO UPDATE SET parts = $4, data = $5, checksum = $6";
-    let EncodedPart { revision, part: number, parts, data, sum } = &part;
-    lease.execute(insert, &[&id.0, revision, number, parts, data, sum]).await?;
+    write_part(&lease, id, &part).await?;
     if part.is_last() {
         let delete =
             format!("DELETE FROM afterglow.snapshots WHERE watchlist = $1 AND revision < ({NEWEST_WHOLE})");
         lease.execute(&delete, &[&id.0]).await?;
     }
     Ok(())
+}
+
+/// Writes a part of a snapshot, and replaces one that an interrupted snapshot left.
+pub(super) async fn write_part(
+    lease: &Lease,
+    id: WatchlistId,
+    part: &EncodedPart,
+) -> Result<(), JournalError> {
+    let insert = "INSERT INTO afterglow.snapshots (watchlist, revision, part, parts, data, checksum)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (watchlist, revision, part) DO UPDATE SET parts = $4, data = $5, checksum = $6";
+    let EncodedPart { revision, part: number, parts, data, sum } = part;
+    lease.execute(insert, &[&id.0, revision, number, parts, data, sum]).await.map(drop)
 }
 
 /// See [`Journal::purge`](crate::journal::Journal::purge).

@@ -23,7 +23,7 @@ use crate::journal::{
 };
 
 /// Maximum number of segments that one statement reads.
-const SEGMENTS: i64 = 32;
+pub(super) const SEGMENTS: i64 = 32;
 /// Number of revisions that one read of a history looks through.
 const WINDOW: u64 = 50_000;
 /// Number of bytes after which one read of a history stops.
@@ -35,7 +35,7 @@ pub(super) const NEWEST_WHOLE: &str = "SELECT max(revision) FROM (
     GROUP BY revision HAVING count(*) = max(parts)) AS whole";
 
 /// Returns a number that is not negative.
-fn number(stored: i64) -> Result<u64, JournalError> {
+pub(super) fn number(stored: i64) -> Result<u64, JournalError> {
     u64::try_from(stored).map_err(|_negative| damaged(format!("the number {stored} is negative")))
 }
 
@@ -99,12 +99,20 @@ impl OpenSnapshot {
     }
 }
 
+/// Selects segments with commits after a revision, oldest first.
+pub(super) const SEGMENTS_AFTER: &str = "SELECT before, last, data, checksum FROM afterglow.log
+    WHERE watchlist = $1 AND last > $2 ORDER BY last LIMIT $3";
+
 /// Reads a segment and verifies it. The row has before, last, data and checksum.
-fn segment(id: WatchlistId, row: &Row) -> Result<(Place, Vec<Commit>, usize), JournalError> {
+pub(super) fn read_segment(id: WatchlistId, row: &Row) -> Result<(Place, Segment, &[u8]), JournalError> {
     let (before, last) = (Revision(number(row.get(0))?), Revision(number(row.get(1))?));
     let (place, data) = (Place { seq: 0, before, last }, row.get::<_, &[u8]>(2));
-    let commits = Segment::read(id, place, data, row.get(3))?.commits;
-    Ok((place, commits, data.len()))
+    Ok((place, Segment::read(id, place, data, row.get(3))?, data))
+}
+
+fn segment(id: WatchlistId, row: &Row) -> Result<(Place, Vec<Commit>, usize), JournalError> {
+    let (place, segment, data) = read_segment(id, row)?;
+    Ok((place, segment.commits, data.len()))
 }
 
 /// See [`Journal::commits`](crate::journal::Journal::commits).
@@ -117,9 +125,7 @@ pub(super) async fn commits(
     let lease = connections.lease(Use::Read).await?;
     let (mut commits, mut bytes, mut after) = (Vec::new(), 0, after);
     loop {
-        let select = "SELECT before, last, data, checksum FROM afterglow.log
-            WHERE watchlist = $1 AND last > $2 ORDER BY last LIMIT $3";
-        let rows = lease.query(select, &[&id.0, &stored(after.0), &SEGMENTS]).await?;
+        let rows = lease.query(SEGMENTS_AFTER, &[&id.0, &stored(after.0), &SEGMENTS]).await?;
         for row in &rows {
             let (place, read, size) = segment(id, row)?;
             if place.before > after && !commits.is_empty() {
@@ -207,6 +213,15 @@ pub(super) async fn answers(
 }
 
 fn answer(id: WatchlistId, sender: Sender, row: &Row) -> Result<AnswerRecord, JournalError> {
+    stored_answer(id, sender, row)?.decoded(sender)
+}
+
+/// Reads an answer and verifies it. The row has edit, digest, revision, rejection and checksum.
+pub(super) fn stored_answer(
+    id: WatchlistId,
+    sender: Sender,
+    row: &Row,
+) -> Result<StoredAnswer, JournalError> {
     let edit = EditId(number(row.get(0))?);
     let name = || format!("the answer to edit {edit} of client {}", sender.client);
     let incomplete = || damaged(format!("{} is incomplete", name()));
@@ -218,5 +233,5 @@ fn answer(id: WatchlistId, sender: Sender, row: &Row) -> Result<AnswerRecord, Jo
     };
     let stored = StoredAnswer { edit, digest, verdict };
     verify(answer_sum(id, sender, &stored), row.get(4), name)?;
-    stored.decoded(sender)
+    Ok(stored)
 }

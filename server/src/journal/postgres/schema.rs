@@ -92,7 +92,13 @@ async fn prepare_locked(connections: &Connections, lease: &Lease) -> Result<(), 
         (true, true) => {
             let row = lease.query_one("SELECT version FROM afterglow.meta", &[]).await?;
             match row.map(|row| row.get::<_, i32>(0)) {
-                Some(VERSION) => Ok(()),
+                Some(VERSION) => match copied_from(lease).await? {
+                    None => Ok(()),
+                    Some(source) => Err(JournalError::NotOurs(format!(
+                        "the journal {place} is not complete: it is being copied from {source}. Run the same \
+                         `afterglow-server migrate` again"
+                    ))),
+                },
                 Some(version) if version > VERSION => Err(JournalError::NotOurs(format!(
                     "the journal {place} was written by a newer version of Afterglow (its version is {version}, this \
                      program knows {VERSION})"
@@ -104,6 +110,44 @@ async fn prepare_locked(connections: &Connections, lease: &Lease) -> Result<(), 
             }
         }
     }
+}
+
+/// Returns what the journal is being copied from.
+async fn copied_from(lease: &Lease) -> Result<Option<String>, JournalError> {
+    let exists = lease.query_one("SELECT to_regclass('afterglow.copying') IS NOT NULL", &[]).await?;
+    if !exists.is_some_and(|row| row.get(0)) {
+        return Ok(None);
+    }
+    let source = lease.query_one("SELECT source FROM afterglow.copying", &[]).await?;
+    Ok(source.map(|row| row.get(0)))
+}
+
+/// Marks a journal without watchlists as a copy that is not complete, unless it is marked as such a copy already.
+pub(super) async fn begin_copy(connections: &Connections, source: &str) -> Result<(), JournalError> {
+    let lease = connections.lease(Use::Keep).await?;
+    let is_there = lease.query_one("SELECT to_regclass('afterglow.meta') IS NOT NULL", &[]).await?;
+    if is_there.is_some_and(|row| row.get(0))
+        && copied_from(&lease).await?.is_some_and(|known| known == source)
+    {
+        return Ok(());
+    }
+    drop(lease);
+    prepare(connections).await?;
+    let lease = connections.lease(Use::Keep).await?;
+    if lease.query_one("SELECT 1 FROM afterglow.watchlists LIMIT 1", &[]).await?.is_some() {
+        let place = connections.place();
+        return Err(JournalError::NotOurs(format!(
+            "the journal {place} has watchlists: name an empty database"
+        )));
+    }
+    lease.batch("BEGIN; CREATE TABLE afterglow.copying (source text NOT NULL)").await?;
+    lease.execute("INSERT INTO afterglow.copying VALUES ($1)", &[&source]).await?;
+    lease.batch("COMMIT").await
+}
+
+/// Marks a copy as complete.
+pub(super) async fn end_copy(connections: &Connections) -> Result<(), JournalError> {
+    connections.lease(Use::Keep).await?.batch("DROP TABLE afterglow.copying").await
 }
 
 /// Writes something of no importance, to check that writes are stored.

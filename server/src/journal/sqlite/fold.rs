@@ -144,7 +144,7 @@ pub(super) fn insert_block(
 }
 
 /// A run of a sender, without its answers.
-struct Run {
+pub(super) struct Run {
     first: i64,
     last: i64,
     count: u32,
@@ -203,7 +203,7 @@ pub(super) fn fold_answers(connection: &Connection, folded: &FoldedSender) -> Re
 }
 
 /// Writes a run of answers, which are ordered by edit.
-fn insert_run(
+pub(super) fn insert_run(
     connection: &Connection,
     (id, key): (WatchlistId, i64),
     sender: Sender,

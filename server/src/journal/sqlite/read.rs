@@ -63,6 +63,12 @@ pub(super) fn read_segment(
     id: WatchlistId,
     place: Place,
 ) -> Result<Segment, JournalError> {
+    let (data, sum) = read_data(connection, place)?;
+    Segment::read(id, place, &data, sum)
+}
+
+/// Reads the data of a segment, and its checksum.
+pub(super) fn read_data(connection: &Connection, place: Place) -> Result<(Vec<u8>, i64), JournalError> {
     let found: Option<(i64, i64, Vec<u8>, i64)> = connection
         .prepare_cached("SELECT before, last, data, checksum FROM log WHERE seq = ?")
         .and_then(|mut select| {
@@ -76,7 +82,29 @@ pub(super) fn read_segment(
     if (before, last) != (stored(place.before.0), stored(place.last.0)) {
         return Err(damaged(format!("the checksum of {} does not match", place.name())));
     }
-    Segment::read(id, place, &data, sum)
+    Ok((data, sum))
+}
+
+/// Reads the runs of a sender, and verifies them. A run may repeat answers of another.
+pub(super) fn runs_of(
+    connection: &Connection,
+    (id, key): (WatchlistId, i64),
+    sender: Sender,
+) -> Result<Vec<StoredAnswer>, JournalError> {
+    let mut answers = Vec::new();
+    let mut select = connection
+        .prepare_cached(
+            "SELECT first, last, seq, data, checksum FROM runs WHERE watchlist = ? AND user = ? AND client = ?",
+        )
+        .map_err(store)?;
+    let (user, client) = (sender.user.0.into_bytes(), sender.client.0.into_bytes());
+    let mut rows = select.query(params![key, user, client]).map_err(store)?;
+    while let Some(row) = rows.next().map_err(store)? {
+        let read = || Ok(([row.get(0)?, row.get(1)?, row.get(2)?], row.get(3)?, row.get(4)?));
+        let (numbers, data, sum): (_, Vec<u8>, _) = read().map_err(|error: rusqlite::Error| store(error))?;
+        answers.extend(checked_run(id, sender, numbers, &data, sum)?);
+    }
+    Ok(answers)
 }
 
 /// Returns the number of the last segment that is pruned.
@@ -226,19 +254,7 @@ impl Source {
         let in_tail = self.tail.iter().flat_map(|segment| &segment.index.answers);
         let mut answers: Vec<StoredAnswer> =
             in_tail.filter(|(of, _)| *of == sender).map(|(_, answer)| answer.clone()).collect();
-        let mut select = connection
-            .prepare_cached(
-                "SELECT first, last, seq, data, checksum FROM runs WHERE watchlist = ? AND user = ? AND client = ?",
-            )
-            .map_err(store)?;
-        let (user, client) = (sender.user.0.into_bytes(), sender.client.0.into_bytes());
-        let mut rows = select.query(params![self.key, user, client]).map_err(store)?;
-        while let Some(row) = rows.next().map_err(store)? {
-            let read = || Ok(([row.get(0)?, row.get(1)?, row.get(2)?], row.get(3)?, row.get(4)?));
-            let (numbers, data, sum): (_, Vec<u8>, _) =
-                read().map_err(|error: rusqlite::Error| store(error))?;
-            answers.extend(checked_run(self.id, sender, numbers, &data, sum)?);
-        }
+        answers.extend(runs_of(connection, (self.id, self.key), sender)?);
         newest(answers).iter().map(|answer| answer.decoded(sender)).collect()
     }
 }

@@ -32,6 +32,16 @@ pub(super) fn read_part(
     revision: i64,
     part: i64,
 ) -> Result<Option<StoredPart>, JournalError> {
+    read_encoded(connection, key, revision, part)?.map(|part| part.decode(id)).transpose()
+}
+
+/// Reads the part of a snapshot with a number, if there is one, as it is stored.
+pub(super) fn read_encoded(
+    connection: &Connection,
+    key: i64,
+    revision: i64,
+    part: i64,
+) -> Result<Option<EncodedPart>, JournalError> {
     let found: Option<(i64, Vec<u8>, Option<i64>)> = connection
         .prepare_cached(
             "SELECT parts, data, checksum FROM snapshots WHERE watchlist = ? AND revision = ? AND part = ?",
@@ -45,5 +55,5 @@ pub(super) fn read_part(
     let Some((parts, data, sum)) = found else { return Ok(None) };
     let no_sum = || damaged(format!("part {part} of the snapshot at revision {revision} has no checksum"));
     let sum = sum.ok_or_else(no_sum)?;
-    EncodedPart { revision, part, parts, data, sum }.decode(id).map(Some)
+    Ok(Some(EncodedPart { revision, part, parts, data, sum }))
 }

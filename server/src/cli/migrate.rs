@@ -1,0 +1,114 @@
+//! The sub-command that moves a journal.
+
+use std::{env, path::PathBuf, str::FromStr};
+
+use anyhow::bail;
+use clap::Args;
+use shared::ids::{Revision, WatchlistId};
+
+use super::{
+    connection::runtime,
+    output::{print, printable},
+    pluralized,
+};
+use crate::{
+    folder::migration::{Moved, move_to_database, move_to_folder},
+    journal::{Record, copying::Copied},
+};
+
+/// Variable with the URL of a database, from which other users of the machine cannot read its password.
+const JOURNAL: &str = "AFTERGLOW_JOURNAL";
+
+#[derive(Args, Debug)]
+pub(super) struct MigrateArgs {
+    /// Where the journal is: sqlite:FOLDER for a data folder; for a database its URL, or `postgres` for the one in
+    /// AFTERGLOW_JOURNAL, which keeps its password from other users of this machine
+    #[arg(long, value_name = "PLACE")]
+    from: Place,
+    /// Where the journal is moved to, in the same form
+    #[arg(long, value_name = "PLACE")]
+    to: Place,
+}
+
+/// Where a journal is.
+#[derive(Clone, Debug)]
+enum Place {
+    Folder(PathBuf),
+    Database(String),
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("sqlite", folder)) if !folder.is_empty() => Ok(Self::Folder(folder.into())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Database(text.to_owned())),
+            None if text == "postgres" => env::var(JOURNAL)
+                .map(Self::Database)
+                .map_err(|_missing| format!("{JOURNAL} is not set to the URL of a database")),
+            Some(_) | None => {
+                Err("use sqlite:FOLDER, postgres://USER:PASSWORD@HOST:PORT/DATABASE, or postgres".to_owned())
+            }
+        }
+    }
+}
+
+/// Moves a journal.
+///
+/// # Errors
+/// A sentence for stderr.
+pub(super) fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
+    let runtime = runtime()?;
+    let mut progress = Progress::default();
+    let mut report = |record: &Record, revision| progress.show(record, revision);
+    let moved = match (args.from, args.to) {
+        (Place::Folder(folder), Place::Database(url)) => {
+            runtime.block_on(move_to_database(&folder, &url, &mut report))?
+        }
+        (Place::Database(url), Place::Folder(folder)) => {
+            runtime.block_on(move_to_folder(&url, &folder, &mut report))?
+        }
+        _ => bail!("a journal is moved from a data folder into a database, or back"),
+    };
+    print_moved(&moved)
+}
+
+fn print_moved(moved: &Moved) -> anyhow::Result<()> {
+    let line = |list: &Copied| {
+        let Copied { record, commits, answers, .. } = list;
+        format!(
+            "{}\t{}\t{}\trevision {}\t{}\t{}\n",
+            record.id,
+            printable(&record.name),
+            pluralized(record.rows as u64, "row"),
+            record.revision,
+            pluralized(*commits, "commit"),
+            pluralized(*answers, "answer"),
+        )
+    };
+    let lines: String = moved.lists.iter().map(line).collect();
+    let replaced = match &moved.replaced {
+        Some(file) => format!("; the file of before is kept as {}", file.display()),
+        None => "; the database of before keeps what it has, and is not to be served any more".to_owned(),
+    };
+    let count = pluralized(moved.lists.len() as u64, "watchlist");
+    print(format!("{lines}{count} moved and compared{replaced}\n").as_bytes())
+}
+
+/// Says on stderr how far a copy is.
+#[derive(Default)]
+struct Progress {
+    shown: Option<(WatchlistId, u64)>,
+}
+
+impl Progress {
+    /// Shows a watchlist once for each tenth of its commits.
+    fn show(&mut self, record: &Record, revision: Revision) {
+        let tenth = (revision.0 * 10).checked_div(record.revision.0).unwrap_or(10);
+        if self.shown != Some((record.id, tenth)) {
+            self.shown = Some((record.id, tenth));
+            eprintln!("{}: revision {revision} of {}", printable(&record.name), record.revision);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Moves the journal of a data folder into a database, or back into the folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::{
+    backup::{lock_idle, rename_replaced, with_causes},
+    check_journal_place,
+    journal_place::{forget_journal_place, set_journal_place},
+};
+use crate::{
+    files::{place, with_suffix},
+    journal::{
+        Journal,
+        copying::{Copied, Report, to_database, to_file},
+        postgres,
+        sqlite::{self, SqliteJournal},
+    },
+};
+
+/// Suffix of a journal that is being copied into a data folder.
+const COPYING: &str = ".copying";
+
+/// A journal that was moved.
+#[derive(Debug)]
+pub struct Moved {
+    /// What it holds.
+    pub lists: Vec<Copied>,
+    /// The file that held the journal, if it was one. It is not used any more.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Moves the journal of a data folder into an empty database. Nobody uses either in the meantime. If this is
+/// interrupted, it can be called again.
+///
+/// # Errors
+/// The folder is served or has no journal, the database cannot be used, or the copy differs. The folder keeps its
+/// journal then.
+pub async fn move_to_database(folder: &Path, url: &str, report: Report<'_>) -> anyhow::Result<Moved> {
+    let folder = lock_idle(folder)?;
+    let database = postgres::place(url)?;
+    check_journal_place(folder.path(), None)?;
+    let file = folder.path().join(sqlite::FILE);
+    if !file.exists() {
+        bail!("the data folder {} has no journal", folder.path().display());
+    }
+    // Upgrades a journal of an older version, and folds the log of one that was not closed.
+    let journal = SqliteJournal::open_file(file.clone()).await.map_err(|error| with_causes(&error))?;
+    Journal::close(&journal).await;
+    drop(journal);
+    let lists = to_database(&file, url, report).await.map_err(|error| with_causes(&error))?;
+    let unwritable = || format!("the data folder {} cannot be written", folder.path().display());
+    // From here on the folder is served with the database only.
+    set_journal_place(folder.path(), &database)?;
+    let replaced = rename_replaced(&file).with_context(unwritable)?;
+    Ok(Moved { lists, replaced })
+}
+
+/// Moves the journal of a data folder from a database into the folder. The database keeps what it has. If this is
+/// interrupted, it can be called again.
+///
+/// # Errors
+/// The folder is served or has a journal, the database cannot be used, or the copy differs. The journal stays in
+/// the database then.
+pub async fn move_to_folder(url: &str, folder: &Path, report: Report<'_>) -> anyhow::Result<Moved> {
+    let folder = lock_idle(folder)?;
+    check_journal_place(folder.path(), Some(&postgres::place(url)?))?;
+    let file = folder.path().join(sqlite::FILE);
+    let copying = with_suffix(&file, COPYING);
+    let lists = to_file(url, &copying, report).await.map_err(|error| with_causes(&error))?;
+    let unwritable = || format!("the data folder {} cannot be written", folder.path().display());
+    if with_suffix(&copying, "-wal").exists() {
+        bail!("{} could not be written completely", copying.display());
+    }
+    place(&copying, &file).with_context(unwritable)?;
+    forget_journal_place(folder.path())?;
+    Ok(Moved { lists, replaced: None })
+}
