@@ -43,6 +43,7 @@ mod state;
 mod steps;
 pub mod sums;
 pub mod table;
+mod times;
 mod typed;
 mod view;
 pub mod view_column;

@@ -8,6 +8,8 @@ use shared::{
     value::Value,
 };
 
+use super::times::read_span;
+
 /// A condition on the values of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
@@ -86,27 +88,29 @@ impl Filter {
         let filter = if text == "=" || text.eq_ignore_ascii_case("empty") {
             Filter::Empty
         } else if let Some(rest) = text.strip_prefix(">=") {
-            Filter::Between(Bound::Inclusive(parse_bound(rest, format)?), Bound::Unbounded)
+            Filter::Between(Bound::Inclusive(parse_span(rest, format)?.0), Bound::Unbounded)
         } else if let Some(rest) = text.strip_prefix('>') {
-            Filter::Between(Bound::Exclusive(parse_bound(rest, format)?), Bound::Unbounded)
+            Filter::Between(Bound::Exclusive(parse_span(rest, format)?.1), Bound::Unbounded)
         } else if let Some(rest) = text.strip_prefix("<=") {
-            Filter::Between(Bound::Unbounded, Bound::Inclusive(parse_bound(rest, format)?))
+            Filter::Between(Bound::Unbounded, Bound::Inclusive(parse_span(rest, format)?.1))
         } else if let Some(rest) = text.strip_prefix('<') {
-            Filter::Between(Bound::Unbounded, Bound::Exclusive(parse_bound(rest, format)?))
+            Filter::Between(Bound::Unbounded, Bound::Exclusive(parse_span(rest, format)?.0))
         } else if let Some(rest) = text.strip_prefix('=') {
             match format.kind {
-                ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
-                    let number = parse_bound(rest, format)?;
-                    Filter::Between(Bound::Inclusive(number), Bound::Inclusive(number))
+                kind if is_ordered(kind) => {
+                    let (first, last) = parse_span(rest, format)?;
+                    Filter::Between(Bound::Inclusive(first), Bound::Inclusive(last))
                 }
                 _ => Filter::Equals(rest.trim().to_lowercase()),
             }
         } else if let Some((from, to)) = text.split_once("..").filter(|_| is_ordered(format.kind)) {
-            let end = |text: &str| match text.trim() {
-                "" => Ok(Bound::Unbounded),
-                text => parse_bound(text, format).map(Bound::Inclusive),
+            let span = |text: &str| match text.trim() {
+                "" => Ok(None),
+                text => parse_span(text, format).map(Some),
             };
-            Filter::Between(end(from)?, end(to)?)
+            let (from, to) = (span(from)?, span(to)?);
+            let bound = |end: Option<Decimal>| end.map_or(Bound::Unbounded, Bound::Inclusive);
+            Filter::Between(bound(from.map(|(first, _)| first)), bound(to.map(|(_, last)| last)))
         } else {
             Filter::Contains(text.to_lowercase())
         };
@@ -162,31 +166,24 @@ fn ordinal(value: &Value) -> Option<Decimal> {
     }
 }
 
-fn parse_bound(text: &str, format: ValueFormat<'_>) -> Result<Decimal, String> {
+/// Parses a number, or a time, of which a date is a whole day: returns the first and the last value.
+fn parse_span(text: &str, format: ValueFormat<'_>) -> Result<(Decimal, Decimal), String> {
     let text = text.trim();
     match format.kind {
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
             let text = text.trim_end_matches('%');
             let typed = number::parse_typed(text, None, format.separators);
-            typed.map(|typed| typed.number).map_err(|error| error.to_string())
+            typed.map(|typed| (typed.number, typed.number)).map_err(|error| error.to_string())
         }
-        ColumnKind::Time => parse_timestamp(text, format.zone)
-            .map(|moment| Decimal::from(moment.as_millisecond()))
-            .ok_or_else(|| format!("{text:?} is not a time. Use 2026-11-22 or 2026-11-22 14:30")),
+        ColumnKind::Time => {
+            let invalid = || format!("{text:?} is not a time. Use 2026-11-22 or 2026-11-22 14:30");
+            let span = read_span(text, format.zone).unwrap_or_else(|| Err(invalid()))?;
+            Ok((Decimal::from(span.start().as_millis()), Decimal::from(span.end().as_millis())))
+        }
         ColumnKind::Text | ColumnKind::Flag | ColumnKind::Choice(_) => {
             Err("this column has no numbers to compare. Use text, =text or !text".to_owned())
         }
     }
-}
-
-/// Parses a date or a date and time in a zone, or a timestamp with its own offset.
-pub fn parse_timestamp(text: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
-    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Some(moment);
-    }
-    let local = text.parse::<jiff::civil::DateTime>().ok();
-    let local = local.or_else(|| text.parse::<jiff::civil::Date>().ok().map(jiff::civil::DateTime::from));
-    Some(local?.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
 #[cfg(test)]
@@ -242,8 +239,20 @@ mod tests {
     fn times_are_compared_in_the_users_zone() {
         let noon = Value::Time("2026-11-22T12:00:00.000Z".parse::<Timestamp>().unwrap());
         let kind = ColumnKind::Time;
-        assert!(matches(&kind, ">2026-11-22", &noon) && !matches(&kind, ">2026-11-22 12:30", &noon));
+        assert!(matches(&kind, ">2026-11-22 11:30", &noon) && !matches(&kind, ">2026-11-22 12:30", &noon));
         assert!(matches(&kind, "2026-11-22", &noon), "a date matches the whole day");
+        for day in ["2026-11-22", "22-Nov-2026", "22.11.2026", "11/22/2026"] {
+            for (filter, is_match) in
+                [("=", true), ("!=", false), (">=", true), (">", false), ("<=", true), ("<", false)]
+            {
+                assert_eq!(matches(&kind, &format!("{filter}{day}"), &noon), is_match, "{filter}{day}");
+            }
+        }
+        assert!(matches(&kind, "2026-11-20..2026-11-22", &noon), "the last day counts");
+        assert!(!matches(&kind, "..2026-11-21", &noon) && matches(&kind, "22 Nov 2026..", &noon));
+        let format = ValueFormat { kind: &kind, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
+        assert!(Filter::read(">5/6/2026", format).unwrap_err().contains("is ambiguous"));
+        assert!(Filter::read("=soon", format).unwrap_err().contains("is not a time"));
     }
 
     #[test]

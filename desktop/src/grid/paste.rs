@@ -17,7 +17,8 @@ use super::{
     place::{ListIndex, insert_changes},
     selection::Selection,
     table::{Table, guarded_set, is_editable},
-    typed::{local_text, plain_text, read_typed},
+    times::local_text,
+    typed::{plain_text, read_typed},
     view::{Frame, GridView},
     view_column::ViewColumn,
 };

@@ -8,7 +8,7 @@ use jiff::{
 
 use crate::{
     command::{EditorCommand, GridCommand, PickerCommand, entry_of},
-    grid::{typed::read_time, view::GridView},
+    grid::{times::read_time, view::GridView},
     theme,
 };
 

@@ -23,7 +23,8 @@ use crate::{
         place::{ListIndex, insert_changes},
         selection::Selection,
         table::guarded_set,
-        typed::{local_text, plain_text, read_typed},
+        times::local_text,
+        typed::{plain_text, read_typed},
         view::Frame,
     },
 };
