@@ -1,18 +1,12 @@
 //! CSV files: reads one into a [`Table`], with errors that name the line, and writes a watchlist to one.
 
-use std::collections::HashMap;
+mod decimals;
+mod write;
 
+use self::decimals::{clear_missing, use_decimal_points};
+pub use self::write::{Extent, Separator, write, write_extent};
 use super::table::{BadValue, Table, standard_kind};
-use crate::{
-    column::{ColumnKey, ColumnKind},
-    ids::RowId,
-    limits::Limits,
-    value::{Literal, Value},
-    watchlist::{ColumnEntry, Frozen, Row},
-};
-
-/// Number of rows in a piece of a written file.
-const PIECE_ROWS: usize = 100;
+use crate::limits::Limits;
 
 /// Why a file cannot be read. Each message says where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,100 +149,6 @@ fn read_separated(bytes: &[u8], separator: u8, limits: &Limits) -> Result<Table,
     Ok(table)
 }
 
-/// Which part of a watchlist is written, and how. The default is everything, with commas.
-#[derive(Clone, Debug, Default)]
-pub struct Extent {
-    /// The rows, in order; `None` for all of them.
-    pub rows: Option<Vec<RowId>>,
-    /// The columns, in order; `None` for all that are visible.
-    pub columns: Option<Vec<ColumnKey>>,
-    /// What separates the fields of a row.
-    pub separator: Separator,
-}
-
-/// What separates the fields of a row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Separator {
-    /// CSV.
-    #[default]
-    Comma,
-    /// TSV.
-    Tab,
-}
-
-/// Writes a watchlist's visible columns as CSV, derived ones included, with their titles in the first line. A
-/// section's title is written to the first text column of its row, if the cell there is empty. The file is
-/// returned in pieces of some rows each.
-pub fn write(watchlist: Frozen) -> impl Iterator<Item = Vec<u8>> + Send {
-    write_extent(watchlist, Extent::default())
-}
-
-/// Writes a part of a watchlist, as [`write()`] does. Rows and columns that it does not have are left out.
-pub fn write_extent(watchlist: Frozen, extent: Extent) -> impl Iterator<Item = Vec<u8>> + Send {
-    let Extent { rows, columns, separator } = extent;
-    let columns: Vec<ColumnEntry> = match columns {
-        None => watchlist.columns.data().cloned().collect(),
-        Some(keys) => {
-            keys.iter().filter_map(|key| watchlist.columns.visible_column(key).ok()).cloned().collect()
-        }
-    };
-    let rows: Option<Vec<usize>> = rows.map(|rows| {
-        let indices: HashMap<RowId, usize> =
-            watchlist.rows().enumerate().map(|(index, row)| (row.id, index)).collect();
-        rows.iter().filter_map(|row| indices.get(row).copied()).collect()
-    });
-    let count = rows.as_ref().map_or(watchlist.len(), Vec::len);
-    let delimiter = match separator {
-        Separator::Comma => b',',
-        Separator::Tab => b'\t',
-    };
-    let mut next = None;
-    std::iter::from_fn(move || {
-        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
-        let start = match next {
-            None => {
-                let titles = columns.iter().map(|entry| &*entry.column.title);
-                writer.write_record(titles).expect("writing to memory does not fail");
-                0
-            }
-            Some(row) if row < count => row,
-            Some(_) => return None,
-        };
-        let end = count.min(start + PIECE_ROWS);
-        for place in start..end {
-            let index = rows.as_ref().map_or(place, |rows| rows[place]);
-            write_row(&mut writer, &watchlist, &columns, watchlist.row(index));
-        }
-        next = Some(end);
-        Some(writer.into_inner().expect("writing to memory does not fail"))
-    })
-}
-
-fn write_row(writer: &mut csv::Writer<Vec<u8>>, watchlist: &Frozen, columns: &[ColumnEntry], row: &Row) {
-    let section = row.section(watchlist.columns.sections()).map(Value::to_literal);
-    let mut is_titled = section.is_none();
-    let fields = columns.iter().map(|entry| {
-        let literal = watchlist.value(row, entry).to_literal();
-        // The title is written once, into the first text column.
-        if !is_titled && entry.column.kind == ColumnKind::Text {
-            is_titled = true;
-            if literal == Literal::Empty {
-                return field(section.clone().unwrap_or(Literal::Empty));
-            }
-        }
-        field(literal)
-    });
-    writer.write_record(fields).expect("writing to memory does not fail");
-}
-
-fn field(literal: Literal) -> String {
-    match literal {
-        Literal::Empty | Literal::Foreign(_) => String::new(),
-        Literal::Flag(flag) => flag.to_string(),
-        Literal::Text(text) => text.to_string(),
-    }
-}
-
 /// Returns the field separator: a comma, or if the first line has none, the semicolon or tab that it
 /// contains.
 fn separator(bytes: &[u8]) -> u8 {
@@ -263,125 +163,6 @@ fn separator(bytes: &[u8]) -> u8 {
         }
     }
     found
-}
-
-/// Texts that stand for a number that is not known.
-const MISSING: [&str; 10] = ["n/a", "#n/a", "na", "nan", "null", "none", "-", "--", "\u{2013}", "\u{2014}"];
-
-/// How a field may be read as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    /// It is the same with a decimal comma and with a decimal point.
-    Either,
-    /// With a decimal comma only.
-    Comma,
-    /// With a decimal point only.
-    Point,
-    /// As two numbers: `1.000` is one or a thousand.
-    Ambiguous,
-    /// It is no number.
-    Text,
-}
-
-/// Empties the fields of a column of numbers that stand for an unknown number.
-fn clear_missing(title: &str, fields: &mut [String]) {
-    let is_missing = |field: &str| MISSING.contains(&field.trim().to_lowercase().as_str());
-    let is_number = |field: &str| !field.trim().is_empty() && reading(field) != Reading::Text;
-    let is_empty = |field: &str| field.trim().is_empty();
-    let is_of_numbers = standard_kind(title).is_some_and(|kind| kind.is_numeric())
-        || fields.iter().any(|field| is_number(field))
-            && fields.iter().all(|field| is_number(field) || is_empty(field) || is_missing(field));
-    if is_of_numbers {
-        fields.iter_mut().filter(|field| is_missing(field)).for_each(String::clear);
-    }
-}
-
-/// Rewrites the numbers of a file with semicolons, in which they may have decimal commas, to decimal points. A
-/// number that can be read in two ways is read as those of the other columns, which settle it for the file.
-fn use_decimal_points(lines: &[u64], columns: &mut [(&str, &mut Vec<String>)]) -> Result<(), CsvError> {
-    let readings: Vec<Vec<Reading>> =
-        columns.iter().map(|(_, fields)| fields.iter().map(|field| reading(field)).collect()).collect();
-    // A column with texts is no evidence: codes and versions have points, too.
-    let is_of_numbers = |readings: &Vec<Reading>| !readings.contains(&Reading::Text);
-    let has = |wanted: Reading| {
-        readings.iter().filter(|readings| is_of_numbers(readings)).any(|readings| readings.contains(&wanted))
-    };
-    let of_file = match (has(Reading::Comma), has(Reading::Point)) {
-        (true, false) => Some(Reading::Comma),
-        (false, true) => Some(Reading::Point),
-        _ => None,
-    };
-    for ((title, fields), readings) in columns.iter_mut().zip(&readings) {
-        if !is_of_numbers(readings) {
-            continue;
-        }
-        let of_column = match (readings.contains(&Reading::Comma), readings.contains(&Reading::Point)) {
-            (true, false) => Some(Reading::Comma),
-            (false, true) => Some(Reading::Point),
-            (true, true) => None,
-            (false, false) => of_file,
-        };
-        let ambiguous = readings.iter().position(|reading| *reading == Reading::Ambiguous);
-        match (of_column, ambiguous) {
-            (None, Some(index)) => {
-                let message = format!(
-                    "{:?} may be a decimal number or have groups of thousands, and no other number of the file \
-                     tells which; write it without the separator, or with another number of decimals",
-                    fields[index]
-                );
-                return Err(bad_value(lines[index], title, &message));
-            }
-            (Some(Reading::Comma), _) => fields.iter_mut().for_each(|field| *field = with_point(field)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Returns how a field may be read as a number.
-fn reading(field: &str) -> Reading {
-    let digits: String = unsigned(field);
-    if digits.is_empty() {
-        return if field.trim().is_empty() { Reading::Either } else { Reading::Text };
-    }
-    if digits.chars().any(|c| !c.is_ascii_digit() && !['.', ','].contains(&c)) {
-        return Reading::Text;
-    }
-    match (is_number(&digits, ',', '.'), is_number(&digits, '.', ',')) {
-        (true, true) if digits.contains(['.', ',']) => Reading::Ambiguous,
-        (true, true) => Reading::Either,
-        (true, false) => Reading::Comma,
-        (false, true) => Reading::Point,
-        (false, false) => Reading::Text,
-    }
-}
-
-/// Returns a number without its sign, its currency, its percent sign, and spaces between its groups.
-fn unsigned(field: &str) -> String {
-    let around = |c: char| !c.is_ascii_digit() && !c.is_alphabetic() && !['.', ','].contains(&c);
-    let trimmed = field.trim().trim_matches(around);
-    trimmed.replace([' ', '\u{a0}', '\u{202f}'], "")
-}
-
-/// Whether digits are a number with a decimal separator and groups of three digits.
-fn is_number(digits: &str, decimal: char, group: char) -> bool {
-    let (whole, fraction) = digits.split_once(decimal).unwrap_or((digits, "0"));
-    let mut groups = whole.split(group);
-    let first = groups.next().unwrap_or_default();
-    let rest: Vec<&str> = groups.collect();
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_grouped = rest.is_empty() || (1..=3).contains(&first.len()) && !first.starts_with('0');
-    is_digits(fraction)
-        && is_digits(first)
-        && is_grouped
-        && rest.iter().all(|group| group.len() == 3 && is_digits(group))
-}
-
-/// Rewrites a number with a decimal comma to one with a decimal point and without groups.
-fn with_point(field: &str) -> String {
-    let spaces = |c: char| c == ' ' || c == '\u{a0}' || c == '\u{202f}';
-    let kept = field.trim().chars().filter(|c| *c != '.' && !spaces(*c));
-    kept.map(|c| if c == ',' { '.' } else { c }).collect()
 }
 
 /// Rejects an unclosed quote. The CSV reader would read everything up to the end of the file as one field.
@@ -435,9 +216,11 @@ fn csv_error(error: &csv::Error, bytes: &[u8]) -> CsvError {
 mod tests {
     use super::*;
     use crate::{
-        column::standard_columns,
+        column::{ColumnKey, ColumnKind, standard_columns},
         edit::Change,
+        ids::RowId,
         position::Position,
+        value::Literal,
         watchlist::{Watchlist, apply::Mode},
     };
 
