@@ -27,7 +27,7 @@ use self::{
     accounts::{AuditArgs, TokenArgs, UserArgs, audit, token, user},
     connection::{Folder, Missing, Target, default_data_dir_or_error, runtime, with_server},
     migrate::{MigrateArgs, migrate},
-    output::print,
+    output::{pluralized, print},
     tls::{TlsArgs, tls},
 };
 use crate::{
@@ -248,10 +248,6 @@ fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
     };
     let lines: String = lists.iter().map(line).collect();
     print(format!("{lines}{} is undamaged\n", file.display()).as_bytes())
-}
-
-fn pluralized(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn serve(args: ServeArgs) -> anyhow::Result<()> {

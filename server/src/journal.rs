@@ -1,5 +1,6 @@
 //! The journal: the durable record of every watchlist. An edit is accepted only once it is in the journal.
 
+mod archive;
 pub mod confirm;
 pub mod copying;
 mod form;

@@ -1,40 +1,40 @@
 //! The sub-command that moves a journal.
 
-use std::{env, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use shared::ids::{Revision, WatchlistId};
 
 use super::{
     connection::runtime,
-    output::{print, printable},
-    pluralized,
+    output::{pluralized, print, printable},
 };
 use crate::{
     folder::migration::{Moved, move_to_database, move_to_folder},
     journal::{Record, copying::Copied},
 };
 
-/// Variable with the URL of a database, from which other users of the machine cannot read its password.
-const JOURNAL: &str = "AFTERGLOW_JOURNAL";
-
 #[derive(Args, Debug)]
 pub(super) struct MigrateArgs {
-    /// Where the journal is: sqlite:FOLDER for a data folder; for a database its URL, or `postgres` for the one in
-    /// AFTERGLOW_JOURNAL, which keeps its password from other users of this machine
+    /// Where the journal is: sqlite:FOLDER for a data folder; for a database its URL, or `postgres` for the one of --journal
     #[arg(long, value_name = "PLACE")]
     from: Place,
     /// Where the journal is moved to, in the same form
     #[arg(long, value_name = "PLACE")]
     to: Place,
+    /// URL of the database that `postgres` stands for. Other users of this machine can read a command line: the variable
+    /// keeps the password from them
+    #[arg(long, value_name = "URL", env = "AFTERGLOW_JOURNAL", hide_env_values = true)]
+    journal: Option<String>,
 }
 
 /// Where a journal is.
 #[derive(Clone, Debug)]
 enum Place {
     Folder(PathBuf),
-    Database(String),
+    /// The URL of a database; `None` for the one that is named by itself.
+    Database(Option<String>),
 }
 
 impl FromStr for Place {
@@ -43,10 +43,8 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("sqlite", folder)) if !folder.is_empty() => Ok(Self::Folder(folder.into())),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Database(text.to_owned())),
-            None if text == "postgres" => env::var(JOURNAL)
-                .map(Self::Database)
-                .map_err(|_missing| format!("{JOURNAL} is not set to the URL of a database")),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Database(Some(text.to_owned()))),
+            None if text == "postgres" => Ok(Self::Database(None)),
             Some(_) | None => {
                 Err("use sqlite:FOLDER, postgres://USER:PASSWORD@HOST:PORT/DATABASE, or postgres".to_owned())
             }
@@ -62,12 +60,15 @@ pub(super) fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
     let runtime = runtime()?;
     let mut progress = Progress::default();
     let mut report = |record: &Record, revision| progress.show(record, revision);
+    let url = |url: Option<String>| {
+        url.or(args.journal).context("which database? Set AFTERGLOW_JOURNAL to its URL, or give --journal")
+    };
     let moved = match (args.from, args.to) {
-        (Place::Folder(folder), Place::Database(url)) => {
-            runtime.block_on(move_to_database(&folder, &url, &mut report))?
+        (Place::Folder(folder), Place::Database(database)) => {
+            runtime.block_on(move_to_database(&folder, &url(database)?, &mut report))?
         }
-        (Place::Database(url), Place::Folder(folder)) => {
-            runtime.block_on(move_to_folder(&url, &folder, &mut report))?
+        (Place::Database(database), Place::Folder(folder)) => {
+            runtime.block_on(move_to_folder(&url(database)?, &folder, &mut report))?
         }
         _ => bail!("a journal is moved from a data folder into a database, or back"),
     };

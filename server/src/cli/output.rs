@@ -19,3 +19,8 @@ pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
         Ok(()) => Ok(()),
     }
 }
+
+/// Returns a number of things.
+pub(super) fn pluralized(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

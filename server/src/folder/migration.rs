@@ -6,8 +6,7 @@ use anyhow::{Context, bail};
 
 use super::{
     backup::{lock_idle, rename_replaced, with_causes},
-    check_journal_place,
-    journal_place::{forget_journal_place, set_journal_place},
+    journal_place::{check_journal_place, forget_journal_place, set_journal_place},
 };
 use crate::{
     files::{place, with_suffix},

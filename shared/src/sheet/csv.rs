@@ -1,79 +1,17 @@
 //! CSV files: reads one into a [`Table`], with errors that name the line, and writes a watchlist to one.
 
 mod decimals;
+mod error;
 mod write;
 
-use self::decimals::{clear_missing, use_decimal_points};
+pub use self::error::CsvError;
 pub use self::write::{Extent, Separator, write, write_extent};
+use self::{
+    decimals::{clear_missing, use_decimal_points},
+    error::bad_value,
+};
 use super::table::{BadValue, Table, standard_kind};
 use crate::limits::Limits;
-
-/// Why a file cannot be read. Each message says where, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CsvError {
-    /// The file has no header.
-    #[error("the file is empty; its first line must name the columns")]
-    Empty,
-    /// A line with more or fewer fields than the header.
-    #[error(
-        "line {line} has {found} {fields}; {expected} expected, as in the first line (a field that contains a comma needs quotes)",
-        fields = if *found == 1 { "field" } else { "fields" }
-    )]
-    Ragged {
-        /// Number of the line, from 1.
-        line: u64,
-        /// Number of fields in the line.
-        found: u64,
-        /// Number of fields in the header.
-        expected: u64,
-    },
-    /// A line that is not UTF-8.
-    #[error("line {line} is not UTF-8 text; save the file as CSV in UTF-8")]
-    NotUtf8 {
-        /// Number of the line, from 1.
-        line: u64,
-    },
-    /// A quote that is never closed.
-    #[error("the quote opened on line {line} is never closed")]
-    UnclosedQuote {
-        /// Number of the line, from 1.
-        line: u64,
-    },
-    /// A value in a standard number column that is not a number.
-    #[error("line {line}, column {title}: {message}")]
-    BadValue {
-        /// Number of the line, from 1.
-        line: u64,
-        /// The column's title in the file.
-        title: String,
-        /// What is wrong with the value.
-        message: String,
-    },
-    /// More rows or columns than a watchlist may have.
-    #[error("the file has {found} {what}; the limit of a watchlist is {limit}")]
-    TooLarge {
-        /// `rows` or `columns`.
-        what: &'static str,
-        /// Number in the file.
-        found: usize,
-        /// Maximum number in a watchlist.
-        limit: usize,
-    },
-}
-
-impl CsvError {
-    /// Returns the error of a file that has one line more before.
-    fn on_next_line(mut self) -> Self {
-        match &mut self {
-            Self::Ragged { line, .. }
-            | Self::NotUtf8 { line }
-            | Self::UnclosedQuote { line }
-            | Self::BadValue { line, .. } => *line += 1,
-            Self::Empty | Self::TooLarge { .. } => {}
-        }
-        self
-    }
-}
 
 /// Reads a file whose first line names its columns. A line that names the separator may be before it.
 ///
@@ -182,10 +120,6 @@ fn check_quotes(bytes: &[u8], separator: u8) -> Result<(), CsvError> {
         line += u64::from(byte == b'\n');
     }
     opened.map_or(Ok(()), |line| Err(CsvError::UnclosedQuote { line }))
-}
-
-fn bad_value(line: u64, title: &str, message: &str) -> CsvError {
-    CsvError::BadValue { line, title: title.to_owned(), message: message.to_owned() }
 }
 
 /// Returns the byte at which a record starts. The reader's position is the end of the previous record, before

@@ -17,7 +17,7 @@ use super::{
     reserved, schema,
 };
 use crate::journal::{
-    copying::Archive,
+    archive::Archive,
     form::{answer::StoredAnswer, codec::stored, part::EncodedPart, segment::NewSegment},
     record::{Record, Sender},
     store::{Answer, JournalError},

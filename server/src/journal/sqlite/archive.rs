@@ -22,7 +22,7 @@ use super::{
     snapshot::{read_encoded, write_part},
 };
 use crate::journal::{
-    copying::Archive,
+    archive::Archive,
     form::{
         answer::{StoredAnswer, newest},
         codec::stored,

@@ -1,7 +1,7 @@
 //! Finds out how the numbers of a file are written: with decimal points or decimal commas, and with what for
 //! those that are not known.
 
-use super::{CsvError, bad_value};
+use super::error::{CsvError, bad_value};
 use crate::sheet::table::standard_kind;
 
 /// Texts that stand for a number that is not known.
