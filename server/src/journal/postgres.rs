@@ -61,7 +61,7 @@ impl PostgresJournal {
     /// or another server uses it.
     pub async fn open(url: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = reserved(&connections, schema::prepare(&connections)).await?;
+        let guardian = Guardian::start(&connections, schema::prepare(&connections)).await?;
         keep::finish_erasing(&connections).await?;
         let appender = Appender::start(connections.clone(), guardian.standing());
         Ok(Self { connections, appender, guardian })
@@ -108,21 +108,6 @@ impl PostgresJournal {
         match lease.execute(update, &[&id.0, &at.map(Timestamp::as_millis)]).await? {
             0 => Err(JournalError::Refused(format!("there is no watchlist {id}"))),
             _ => Ok(()),
-        }
-    }
-}
-
-/// Reserves the journal, and prepares its tables for that.
-async fn reserved(
-    connections: &Arc<Connections>,
-    prepare: impl Future<Output = Result<(), JournalError>>,
-) -> Result<Guardian, JournalError> {
-    let guardian = Guardian::start(connections.clone()).await?;
-    match prepare.await {
-        Ok(()) => Ok(guardian),
-        Err(error) => {
-            guardian.close().await;
-            Err(error)
         }
     }
 }

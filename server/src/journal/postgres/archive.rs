@@ -14,7 +14,7 @@ use super::{
     guardian::Guardian,
     keep::{finish_erasing, write_part},
     read::{self, NEWEST_WHOLE, SEGMENTS, SEGMENTS_AFTER, number, read_segment, stored_answer},
-    reserved, schema,
+    schema,
 };
 use crate::journal::{
     archive::Archive,
@@ -41,7 +41,7 @@ impl PostgresArchive {
     /// See [`PostgresJournal::open`](super::PostgresJournal::open).
     pub(in crate::journal) async fn source(url: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = reserved(&connections, schema::prepare(&connections)).await?;
+        let guardian = Guardian::start(&connections, schema::prepare(&connections)).await?;
         finish_erasing(&connections).await?;
         Ok(Self { connections, guardian })
     }
@@ -52,7 +52,7 @@ impl PostgresArchive {
     /// See [`PostgresJournal::open`](super::PostgresJournal::open); it has watchlists.
     pub(in crate::journal) async fn target(url: &str, source: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = reserved(&connections, schema::begin_copy(&connections, source)).await?;
+        let guardian = Guardian::start(&connections, schema::begin_copy(&connections, source)).await?;
         Ok(Self { connections, guardian })
     }
 

@@ -51,11 +51,25 @@ fn taken() -> JournalError {
 }
 
 impl Guardian {
-    /// Reserves the journal.
+    /// Reserves the journal, and prepares its tables.
     ///
     /// # Errors
-    /// Another server uses it.
-    pub(super) async fn start(connections: Arc<Connections>) -> Result<Self, JournalError> {
+    /// Another server uses it, or it cannot be prepared.
+    pub(super) async fn start(
+        connections: &Arc<Connections>,
+        prepare: impl Future<Output = Result<(), JournalError>>,
+    ) -> Result<Self, JournalError> {
+        let guardian = Self::reserve(connections.clone()).await?;
+        match prepare.await {
+            Ok(()) => Ok(guardian),
+            Err(error) => {
+                guardian.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn reserve(connections: Arc<Connections>) -> Result<Self, JournalError> {
         let started = Instant::now();
         let lease = loop {
             match reserve(&connections).await? {
