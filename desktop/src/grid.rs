@@ -63,7 +63,7 @@ pub use view::{GridView, PersonAt};
 use self::{
     arranger::Request,
     conditions::conditions,
-    displacement::REMOVED_AT_CLICK,
+    displacement::Reason,
     edit::Opening,
     layout::Layout,
     order::{Locale, OrderSpec},
@@ -337,7 +337,7 @@ impl GridState {
             Gesture::PressRemoved => {
                 // What is typed next is meant for the row that was there.
                 if self.commit(frame, commands) {
-                    self.selection.displace(REMOVED_AT_CLICK);
+                    self.selection.displace(Reason::RemovedAtClick);
                 }
             }
             Gesture::PressRow(index, modifiers) => {

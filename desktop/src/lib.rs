@@ -21,6 +21,7 @@ pub mod region;
 pub mod remote;
 pub mod servers;
 pub mod settings;
+mod shortened;
 pub mod state;
 pub mod store;
 pub mod text_field;

@@ -182,8 +182,9 @@ impl Hub {
         let lists = self.lists.clone();
         let (accounts, caller) = (self.accounts.clone(), caller.clone());
         self.run_to_completion(async move {
-            lists.restore(id).await?;
-            accounts.append_audit_entry(&caller, None, Event::WatchlistRestored { watchlist: id });
+            if lists.restore(id).await? {
+                accounts.append_audit_entry(&caller, None, Event::WatchlistRestored { watchlist: id });
+            }
             Ok(())
         })
         .await

@@ -108,7 +108,7 @@ pub async fn start(
     user_name: &str,
     clock: Clock,
 ) -> Result<Running, StartError> {
-    let tls = tls_of(&settings)?;
+    let tls = tls_of(&settings, clock.clone())?;
     if !settings.listen.ip().is_loopback() && tls.is_none() && !settings.insecure_lan {
         return Err(StartError::NotEncrypted(settings.listen));
     }
@@ -182,11 +182,11 @@ async fn open_journal(settings: &Settings, folder: &Path) -> Result<Arc<dyn Jour
 }
 
 /// Reads the certificate of the settings, if they name one.
-fn tls_of(settings: &Settings) -> Result<Option<Arc<Tls>>, StartError> {
+fn tls_of(settings: &Settings, clock: Clock) -> Result<Option<Arc<Tls>>, StartError> {
     let (certificate, key) = (settings.tls_cert.clone(), settings.tls_key.clone());
     match (certificate.as_os_str().is_empty(), key.as_os_str().is_empty()) {
         (true, true) => Ok(None),
-        (false, false) => Ok(Some(Arc::new(Tls::open(TlsFiles { certificate, key })?))),
+        (false, false) => Ok(Some(Arc::new(Tls::open(TlsFiles { certificate, key }, clock)?))),
         (true, false) | (false, true) => Err(StartError::HalfCertificate),
     }
 }

@@ -5,6 +5,7 @@ mod self_signed;
 
 use std::{
     fmt, fs, io,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
@@ -18,11 +19,14 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
+use shared::time::Timestamp;
 use tokio::time::interval;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
-use webpki::EndEntityCert;
+use tracing::{error, info, warn};
+use x509_parser::{extensions::GeneralName, parse_x509_certificate};
+
+use crate::clock::Clock;
 
 pub use self::self_signed::{Created, SelfSignedError, create_self_signed};
 
@@ -68,6 +72,7 @@ pub enum TlsError {
 /// A certificate in use.
 pub struct Tls {
     files: TlsFiles,
+    clock: Clock,
     config: Arc<ServerConfig>,
     current: Arc<Current>,
 }
@@ -103,20 +108,20 @@ impl Current {
 }
 
 impl Tls {
-    /// Reads a certificate and its key.
+    /// Reads a certificate and its key. One that has ended is logged.
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
+    pub fn open(files: TlsFiles, clock: Clock) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let current = Arc::new(Current(RwLock::new(load(&files, &provider)?)));
+        let current = Arc::new(Current(RwLock::new(load(&files, &provider, clock())?)));
         let unusable = |error| TlsError::Unusable(files.clone(), error);
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(unusable)?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { files, config: Arc::new(config), current })
+        Ok(Self { files, clock, config: Arc::new(config), current })
     }
 
     /// Returns what makes a connection an encrypted one.
@@ -152,7 +157,7 @@ impl Tls {
     }
 
     fn reload(&self) {
-        match load(&self.files, &ring::default_provider()) {
+        match load(&self.files, &ring::default_provider(), (self.clock)()) {
             Ok(loaded) => {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = loaded;
                 info!(certificate = %self.files.certificate.display(), "the certificate was read again");
@@ -171,7 +176,7 @@ fn stamp(files: &TlsFiles) -> Stamp {
     })
 }
 
-fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<Loaded, TlsError> {
+fn load(files: &TlsFiles, provider: &CryptoProvider, now: Timestamp) -> Result<Loaded, TlsError> {
     let stamp = stamp(files);
     check_is_private(&files.key)?;
     let read = |file: &Path| fs::read(file).map_err(|error| TlsError::Read(file.to_owned(), error));
@@ -183,16 +188,42 @@ fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<Loaded, TlsError>
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).ok();
     let key = key.ok_or_else(|| missing(&files.key, "private key"))?;
     let names = names_of(&certificates[0]);
+    check_dates(&files.certificate, &certificates[0], now);
     let key = CertifiedKey::from_der(certificates, key, provider);
     let key = key.map_err(|error| TlsError::Unusable(files.clone(), error))?;
     Ok(Loaded { key: Arc::new(key), names, stamp })
 }
 
-/// Returns the host names of a certificate. Those with a `*` cannot be one of a request.
+/// Returns the host names and addresses of a certificate. Names with a `*` cannot be one of a request.
 fn names_of(certificate: &CertificateDer<'_>) -> Arc<[String]> {
-    let parsed = EndEntityCert::try_from(certificate).ok();
-    let names = parsed.iter().flat_map(|parsed| parsed.valid_dns_names());
-    names.filter(|name| !name.contains('*')).map(str::to_owned).collect()
+    let parsed = parse_x509_certificate(certificate).ok();
+    let alternative =
+        parsed.as_ref().and_then(|(_, parsed)| parsed.subject_alternative_name().ok().flatten());
+    let names = alternative.iter().flat_map(|names| &names.value.general_names);
+    names
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()).filter(|name| !name.contains('*')),
+            GeneralName::IPAddress(bytes) => address_of(bytes).map(|address| address.to_string()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn address_of(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_not_v4| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+/// Logs that a certificate has ended or has not begun yet: no client accepts it.
+fn check_dates(file: &Path, certificate: &CertificateDer<'_>, now: Timestamp) {
+    let Ok((_, parsed)) = parse_x509_certificate(certificate) else { return };
+    let (validity, now) = (parsed.validity(), now.as_millis().div_euclid(1_000));
+    let certificate = file.display();
+    if now > validity.not_after.timestamp() {
+        warn!(%certificate, end = %validity.not_after, "the certificate has ended: clients refuse to connect");
+    } else if now < validity.not_before.timestamp() {
+        warn!(%certificate, start = %validity.not_before, "the certificate is not valid yet: clients refuse to connect");
+    }
 }
 
 /// Checks that not every user of the machine can read a key. A group may: it is how a service gets it.
@@ -210,29 +241,30 @@ fn check_is_private(_: &Path) -> Result<(), TlsError> {
 
 #[cfg(test)]
 mod tests {
-    use shared::time::Timestamp;
-
     use super::*;
+    use crate::clock;
 
-    fn created(folder: &Path, name: &str) -> TlsFiles {
+    fn created(folder: &Path, names: &[&str]) -> TlsFiles {
         let now = Timestamp::from_millis(1_790_000_000_000);
-        let created = create_self_signed(&folder.join("tls"), &[name.to_owned()], now).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let created = create_self_signed(&folder.join("tls"), &names, now).unwrap();
         TlsFiles { certificate: created.certificate, key: created.key }
     }
 
     #[test]
     fn a_certificate_is_used_with_its_key_and_names() {
         let folder = tempfile::tempdir().unwrap();
-        let tls = Tls::open(created(folder.path(), "desk.example")).unwrap();
-        assert_eq!(&*tls.names(), ["desk.example"]);
+        let names = ["desk.example", "203.0.113.5", "2001:db8::5"];
+        let tls = Tls::open(created(folder.path(), &names), clock::system()).unwrap();
+        assert_eq!(&*tls.names(), names);
     }
 
     #[test]
     fn changed_files_are_used_and_broken_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let files = created(folder.path(), "desk.example");
-        let tls = Tls::open(files.clone()).unwrap();
-        created(folder.path(), "other.example");
+        let files = created(folder.path(), &["desk.example"]);
+        let tls = Tls::open(files.clone(), clock::system()).unwrap();
+        created(folder.path(), &["other.example"]);
         tls.reload();
         assert_eq!(&*tls.names(), ["other.example"]);
         fs::write(&files.certificate, "no certificate").unwrap();
@@ -243,9 +275,9 @@ mod tests {
     #[test]
     fn an_error_says_which_file_is_wrong() {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let files = created(folder.path(), "desk.example");
-        let other = created(elsewhere.path(), "desk.example");
-        let error = |files: TlsFiles| Tls::open(files).map(drop).unwrap_err().to_string();
+        let files = created(folder.path(), &["desk.example"]);
+        let other = created(elsewhere.path(), &["desk.example"]);
+        let error = |files: TlsFiles| Tls::open(files, clock::system()).map(drop).unwrap_err().to_string();
         let swapped = TlsFiles { key: other.key, ..files.clone() };
         assert!(error(swapped).contains("cannot be used"));
         let reversed = TlsFiles { certificate: files.key.clone(), key: files.key.clone() };

@@ -111,6 +111,22 @@ impl Blocks {
         blocks.push(block_between(anchor, to, shown));
     }
 
+    /// Moves the last block's opposite corner by a key: entire rows and columns stay entire.
+    pub fn extend_by_key(&mut self, cursor: &Cursor, to: Cursor, shown: &impl DisplayOrder) {
+        let last = self.blocks.last();
+        let has_all_rows = last.is_some_and(|block| block.rows == Span::All);
+        let has_all_columns = last.is_some_and(|block| block.columns == Span::All);
+        self.extend(cursor, to, shown);
+        let Some(block) = Arc::make_mut(&mut self.blocks).last_mut() else { return };
+        if has_all_columns {
+            block.columns = Span::All;
+        }
+        if has_all_rows {
+            let Block { anchor, end, columns, .. } = block.clone();
+            *block = Block::of_all_rows(anchor, end, columns);
+        }
+    }
+
     /// Returns the corner that Shift moves.
     pub fn moving_corner<'a>(&'a self, cursor: &'a Cursor) -> &'a Cursor {
         self.blocks.last().map_or(cursor, |block| &block.end)

@@ -25,6 +25,7 @@ use self::{
     note::Answer,
 };
 use super::{
+    displacement::Reason,
     layout::Layout,
     metrics::{ARROW, PADDING},
     reveal::reveal,
@@ -44,9 +45,6 @@ const MIN_EDITOR_WIDTH: f32 = 96.0;
 /// Minimum width of the editor of a time, in points. Its text is longer than the one in the cell.
 const MIN_TIME_EDITOR_WIDTH: f32 = 168.0;
 
-/// Why nothing is typed into the next cell after a pause.
-const CHANGED_SINCE_PAUSE: &str =
-    "The rows or columns have changed since you paused. Choose a cell to go on.";
 /// Room for the caret beside the text, in points.
 const CARET_ROOM: f32 = 4.0;
 
@@ -322,7 +320,8 @@ fn move_after_commit(
             _ => selection.step_in_run(frame.table, run, step, layout.page_rows()),
         }
         if has_changed {
-            selection.displace(CHANGED_SINCE_PAUSE);
+            let is_vertical = matches!(step, Step::Up | Step::Down);
+            selection.displace(if is_vertical { Reason::RowAfterPause } else { Reason::ColumnAfterPause });
         }
         scroll.release_anchor();
         reveal(scroll, selection, frame.table, layout);

@@ -238,6 +238,7 @@ pub(super) fn go_to_match(find: &Find, selection: &mut Selection, frame: &Frame<
     });
     if let Some(place) = found {
         selection.blocks.clear();
+        selection.settle();
         selection.go_to(table, place / columns, place % columns);
     }
     found.is_some()

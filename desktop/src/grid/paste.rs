@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     command::{Command, GridCommand},
+    shortened::shortened,
     tsv,
 };
 
@@ -246,7 +247,10 @@ impl Plan {
             && value != current
         {
             if frame.table.is_section_row(row) {
-                self.titles.push((truncated(&plain_text(&current)), truncated(&plain_text(&value))));
+                self.titles.push((
+                    shortened(&plain_text(&current), MAX_SHOWN_CHARS),
+                    shortened(&plain_text(&value), MAX_SHOWN_CHARS),
+                ));
             }
             let read = frame.view.read_value(row, &storage.column.key, current);
             self.changes.push(guarded_set(row, storage, value.to_literal(), &read));
@@ -265,7 +269,12 @@ impl Plan {
 
     fn note_invalid(&mut self, title: &str, text: &str, why: String) {
         let column = title.to_owned();
-        self.invalid.push(InvalidCell { line: self.line, text: truncated(text), column, why });
+        self.invalid.push(InvalidCell {
+            line: self.line,
+            text: shortened(text, MAX_SHOWN_CHARS),
+            column,
+            why,
+        });
     }
 
     fn note_computed(&mut self, title: &str, text: &str) {
@@ -356,13 +365,5 @@ fn read_pasted(text: &str, kind: &ColumnKind, view: &GridView<'_>) -> Result<Val
             read_typed(kind, trimmed.strip_prefix('+').unwrap_or(trimmed), None, view)
         }
         _ => read_typed(kind, text, None, view),
-    }
-}
-
-/// Truncates a text and ends it with an ellipsis if it is too long.
-fn truncated(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN_CHARS) {
-        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
-        None => text.to_owned(),
     }
 }

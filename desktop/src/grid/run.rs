@@ -2,18 +2,15 @@
 
 use shared::{column::ColumnKey, ids::RowId};
 
-use super::{cursor::Cursor, table::Table};
+use super::{
+    cursor::Cursor,
+    displacement::{Reason, is_removed},
+    table::Table,
+};
 use crate::command::Step;
 
 /// Maximum number of rows before and after the first value that are remembered.
 const MAX_ROWS: usize = 2_000;
-
-/// Why nothing is typed into the row that follows in a list of values.
-const NEXT_ROW_REMOVED: &str = "The next row was removed. Choose a cell to go on.";
-/// Why nothing is typed into the row that follows in a list of values.
-const NEXT_ROW_HIDDEN: &str = "The next row does not match the filter any more. Choose a cell to go on.";
-/// Why nothing is typed into the column that follows in a list of values.
-const NEXT_COLUMN_REMOVED: &str = "The next column was removed. Choose a cell to go on.";
 
 /// The rows and columns as they were shown when the first value was typed. Those that others insert, remove
 /// or move while the person goes on, looking at other things, shift no value.
@@ -31,8 +28,8 @@ pub(super) struct Run {
 pub(super) enum Next {
     /// To this cell.
     Cell(Cursor),
-    /// Its row or column was removed, for the person to read.
-    Removed(&'static str),
+    /// Its row or column is gone.
+    Gone(Reason),
     /// The list does not say.
     Unknown,
 }
@@ -81,7 +78,7 @@ impl Run {
             Step::Down | Step::Up => match self.next_row(table, row, step == Step::Down) {
                 Ok(Some(row)) => Next::Cell(Cursor { row, column: cell.column.clone() }),
                 Ok(None) => Next::Unknown,
-                Err(why) => Next::Removed(why),
+                Err(reason) => Next::Gone(reason),
             },
             Step::Next | Step::Previous => self.next_editable(table, (row, cell), step == Step::Next),
             Step::Left | Step::Right => {
@@ -100,13 +97,13 @@ impl Run {
         table: &Table<'_>,
         row: RowId,
         forward: bool,
-    ) -> Result<Option<Option<RowId>>, &'static str> {
+    ) -> Result<Option<Option<RowId>>, Reason> {
         let Some(place) = self.rows.iter().position(|known| *known == row) else { return Ok(None) };
         let next = if forward { Some(place + 1) } else { place.checked_sub(1) };
         match next.and_then(|next| self.rows.get(next)) {
-            Some(next) if table.watchlist.rows().get(*next).is_none() => Err(NEXT_ROW_REMOVED),
+            Some(next) if table.watchlist.rows().get(*next).is_none() => Err(Reason::NextRowRemoved),
             Some(next) if table.index_of(*next).is_some() => Ok(Some(Some(*next))),
-            Some(_) => Err(NEXT_ROW_HIDDEN),
+            Some(_) => Err(Reason::NextRowHidden),
             None if forward && self.has_end => Ok(Some(None)),
             None => Ok(None),
         }
@@ -125,7 +122,7 @@ impl Run {
         let first = if forward { (0..count).find(takes_values) } else { (0..count).rev().find(takes_values) };
         match (self.next_row(table, row, forward), first) {
             (Ok(Some(Some(row))), Some(first)) => self.cell(table, row, first),
-            (Err(why), _) => Next::Removed(why),
+            (Err(reason), _) => Next::Gone(reason),
             _ => Next::Unknown,
         }
     }
@@ -151,14 +148,9 @@ impl Run {
         if table.column(column).is_some() {
             Next::Cell(Cursor { row: Some(row), column: column.clone() })
         } else if is_removed(table, column) {
-            Next::Removed(NEXT_COLUMN_REMOVED)
+            Next::Gone(Reason::NextColumnRemoved)
         } else {
             Next::Unknown
         }
     }
-}
-
-/// Whether a column was removed.
-pub(super) fn is_removed(table: &Table<'_>, column: &ColumnKey) -> bool {
-    table.watchlist.columns().get(column).is_some_and(|entry| entry.column.removed)
 }

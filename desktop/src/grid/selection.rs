@@ -5,8 +5,8 @@ use shared::{column::ColumnKey, ids::RowId};
 use super::{
     blocks::Blocks,
     cursor::Cursor,
-    displacement::{self, Displacement},
-    run::{Next, Run, is_removed},
+    displacement::{Displacement, Reason, is_removed},
+    run::{Next, Run},
     steps::{index_of, step_target},
     table::Table,
     view_column::ViewColumn,
@@ -95,13 +95,12 @@ impl Selection {
     /// Returns why nothing is typed into the cell under the cursor: somebody else removed the one that the
     /// person meant.
     pub fn displacement(&self) -> Option<&'static str> {
-        self.displaced.as_ref().map(|displaced| displaced.why)
+        self.displaced.as_ref().map(Displacement::why)
     }
 
     /// Returns the same, once.
     pub(super) fn take_displacement(&mut self) -> Option<&'static str> {
-        let displaced = self.displaced.as_mut()?;
-        std::mem::take(&mut displaced.is_new).then_some(displaced.why)
+        self.displaced.as_mut()?.take_why()
     }
 
     /// Accepts the cell under the cursor as the one that the person means.
@@ -166,28 +165,30 @@ impl Selection {
         let before = self.cursor.clone();
         let has_moved = self.place_cursor(table);
         let is_own = std::mem::take(&mut self.expects_removal);
-        if let Some(why) =
-            before.as_ref().and_then(|before| displacement::why_removed(before, table)).filter(|_| !is_own)
-        {
-            self.displace(why);
-        }
-        if std::mem::take(&mut self.is_other_list) {
-            self.displace(displacement::LIST_GONE);
-        }
+        let reason = before.as_ref().and_then(|before| Reason::of(before, table)).filter(|_| !is_own);
+        let reason = if std::mem::take(&mut self.is_other_list) { Some(Reason::ListGone) } else { reason };
         let row = self.cursor.as_ref().and_then(|cursor| cursor.row);
         self.appended.take_if(|appended| row != Some(*appended));
         if self.cursor.as_ref().is_none_or(|cursor| !self.blocks.include(cursor)) {
             self.blocks.clear();
         }
         // What is left of a selection is still meant.
-        self.displaced
-            .take_if(|displaced| self.cursor.as_ref() != Some(&displaced.cell) || !self.blocks.is_single());
+        if let Some(reason) = reason.filter(|_| self.blocks.is_single()) {
+            self.displace(reason);
+        }
+        self.displaced.take_if(|displaced| displaced.is_left_by(self.cursor.as_ref()));
         has_moved
     }
 
-    /// Lets nothing be typed into the cursor's cell until the person has chosen one, for a reason.
-    pub(super) fn displace(&mut self, why: &'static str) {
-        self.displaced = self.cursor.clone().map(|cell| Displacement { cell, why, is_new: true });
+    /// Lets nothing be typed into the cursor's cell until the person has chosen one.
+    pub(super) fn displace(&mut self, reason: Reason) {
+        self.displaced = self.cursor.clone().map(|cell| Displacement::new(cell, reason));
+    }
+
+    /// Chooses the row or column that has taken the place of a removed one, if a step leads to it from that one.
+    /// Returns whether it does.
+    pub(super) fn step_into_place(&mut self, step: Step) -> bool {
+        self.displaced.take_if(|displaced| displaced.is_chosen_by(step)).is_some()
     }
 
     fn place_cursor(&mut self, table: &Table<'_>) -> bool {
@@ -270,7 +271,7 @@ impl Selection {
         }
         if is_lost {
             self.step(table, step, page);
-            return self.displace(displacement::FIRST_COLUMN_REMOVED);
+            return self.displace(Reason::FirstColumnRemoved);
         }
         self.step_in_run(table, run, step, page);
         while matches!(step, Step::Up | Step::Down)
@@ -299,9 +300,9 @@ impl Selection {
                 self.last_index = next.row.and_then(|row| table.index_of(row)).unwrap_or(table.len());
                 self.move_to(next);
             }
-            Next::Removed(why) => {
+            Next::Gone(reason) => {
                 self.step(table, step, page);
-                self.displace(why);
+                self.displace(reason);
             }
         }
     }
@@ -377,7 +378,7 @@ impl Selection {
         if let Some((index, column)) = step_target(table, &end, self.last_index, step, page) {
             let index = index.min(table.len().saturating_sub(1));
             let to = Cursor { row: table.id_at(index), column: table.columns()[column].key().clone() };
-            self.blocks.extend(&cursor, to, table);
+            self.blocks.extend_by_key(&cursor, to, table);
         }
     }
 

@@ -323,7 +323,11 @@ impl GridState {
         } else {
             if matches!(command, GridCommand::Move(_) | GridCommand::Extend(_)) {
                 self.moved_at = Some(frame.view.now);
-                self.selection.settle();
+            }
+            if let GridCommand::Move(step) = command
+                && self.selection.step_into_place(step)
+            {
+                return;
             }
             self.execute_allowed(ui, frame, layout, command, commands);
         }

@@ -34,6 +34,7 @@ use crate::{
     store::{
         history::RequestState,
         log::{Entry, Log, LogQuery},
+        recent::REACTION,
     },
     theme,
 };
@@ -69,6 +70,8 @@ pub struct HistoryPanel {
     toggled: BTreeSet<Revision>,
     /// Whether new entries are held back, because the pointer is over the entries or they are scrolled.
     pub is_paused: bool,
+    /// The newest entry, and when it became that, in seconds of egui's clock: the others moved down then.
+    newest: Option<(Revision, f64)>,
 }
 
 /// A line of the panel.
@@ -91,6 +94,11 @@ impl HistoryPanel {
     /// Whether the changes of an edit are shown below its heading.
     fn is_open(&self, revision: Revision, changes: usize) -> bool {
         (changes <= FEW_CHANGES) != self.toggled.contains(&revision)
+    }
+
+    /// Whether the entries have moved so recently that a click may be meant for another one.
+    fn has_just_moved(&self, now: f64) -> bool {
+        self.newest.is_some_and(|(_, at)| now - at < REACTION.as_secs_f64())
     }
 
     /// Returns the lines of the loaded history.
@@ -213,6 +221,12 @@ fn entries(ui: &mut Ui, panel: &mut HistoryPanel, view: &View<'_>, commands: &mu
         }
         RequestState::Waiting(_) | RequestState::Answered => {}
     }
+    let newest = log.entries().first().map(|newest| newest.revision);
+    if newest != panel.newest.map(|(revision, _)| revision) {
+        // The first ones have moved no other.
+        let at = panel.newest.map_or(f64::NEG_INFINITY, |_| ui.input(|input| input.time));
+        panel.newest = newest.map(|newest| (newest, at));
+    }
     let lines = panel.lines(log);
     let is_wide = ui.available_width() >= WIDE;
     let is_today = |entry: &Entry| entry.at.to_jiff().to_zoned(view.zone.clone()).date() == view.today;
@@ -312,25 +326,27 @@ fn show_edit(
         }
         let (by, at) = (&entries[0].by, entries[0].at.to_jiff().to_zoned(view.zone.clone()));
         let what = format!("Restore what this edit of {by} at {} replaced", at.strftime("%H:%M:%S"));
-        if restore_button(ui, RESTORE_EDIT, what) {
-            commands.extend(restoration_commands(restore_edit(log, edit, view), view));
+        if restore_button(ui, RESTORE_EDIT, &what) {
+            let question =
+                panel.has_just_moved(ui.input(|input| input.time)).then(|| format!("{what}: {text}."));
+            commands.extend(restoration_commands(restore_edit(log, edit, view), question, view));
         }
     });
 }
 
 /// Shows a button whose purpose a screen reader reads, too. Returns whether it was clicked.
-fn restore_button(ui: &mut Ui, title: &str, what: String) -> bool {
+fn restore_button(ui: &mut Ui, title: &str, what: &str) -> bool {
     let button = ui.small_button(title);
     scroll_to_focus(ui, &button, NEIGHBORS);
-    ui.ctx().accesskit_node_builder(button.id, |node| node.set_description(what.clone()));
+    ui.ctx().accesskit_node_builder(button.id, |node| node.set_description(what));
     button.on_hover_text(what).clicked()
 }
 
-/// Returns the commands that restore an edit, or one that asks first: if not everything can be restored, if
-/// many rows would be removed, or if it takes several edits.
-fn restoration_commands(restoration: Restoration, view: &View<'_>) -> Vec<Command> {
+/// Returns the commands that restore an edit, or one that asks first: if there is a question, if not everything can
+/// be restored, if rows would be removed, or if it takes several edits.
+fn restoration_commands(restoration: Restoration, question: Option<String>, view: &View<'_>) -> Vec<Command> {
     let Restoration { changes, left_out } = restoration;
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = question.into_iter().collect();
     if left_out > 0 {
         let changes = view.separators.format_count(left_out, "change", "changes");
         lines.push(format!(
@@ -373,10 +389,13 @@ fn show_change(
     });
     row.col(|ui| match restore_of(log, index, view) {
         Restore::Edit(change, what) => {
-            if restore_button(ui, RESTORE, what) {
+            if restore_button(ui, RESTORE, &what) {
                 // The button goes away: what follows is for the history, and not for the rows.
                 line.into_iter().for_each(|line| ui.memory_mut(|memory| memory.request_focus(line)));
-                let lines = changed_since(log, &change, view).into_iter().collect();
+                let mut lines: Vec<String> = changed_since(log, &change, view).into_iter().collect();
+                if !lines.is_empty() || panel.has_just_moved(ui.input(|input| input.time)) {
+                    lines.insert(0, format!("{what}?"));
+                }
                 let to = (view.id, view.separators);
                 commands.extend(edits_or_question((RESTORE, RESTORE), lines, vec![change], to));
             }

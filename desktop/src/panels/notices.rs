@@ -1,6 +1,6 @@
 //! Notices at the lower right of the grid, shown until they are dismissed or expire.
 
-use egui::{Align2, Area, Frame, Id, Order, Stroke, Ui, accesskit::Live, vec2};
+use egui::{Align2, Area, Frame, Id, Order, ScrollArea, Stroke, Ui, accesskit::Live, vec2};
 use shared::ids::{WatchlistId, WindowId};
 
 use crate::{
@@ -22,6 +22,9 @@ const MARGIN: f32 = 20.0;
 const INNER_MARGIN: i8 = 12;
 /// Height of the window that each notice needs, in points: more of them would cover the rows.
 const ROOM: f32 = 160.0;
+
+/// Part of the window's height that a text takes at most: the buttons below it have to be reachable.
+const MAX_TEXT_HEIGHT: f32 = 0.3;
 
 /// Which notices a window shows: its own, and those for all that were added after it was opened.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +81,10 @@ pub fn show(
                         .inner_margin(INNER_MARGIN);
                     frame.show(ui, |ui| {
                         ui.set_width(width);
-                        let text = ui.label(text_of(notice, shown_list, state));
+                        let text = ScrollArea::vertical()
+                            .max_height(window.height() * MAX_TEXT_HEIGHT)
+                            .show(ui, |ui| ui.label(text_of(notice, shown_list, state)))
+                            .inner;
                         // A screen reader reads it when it appears.
                         ui.ctx().accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
                         ui.horizontal(|ui| {

@@ -164,7 +164,8 @@ fn find_people(
             let best = new.iter().find(is_exact).or(new.first().filter(|_| new.len() == 1));
             let entered = best.filter(|_| std::mem::take(&mut dialog.is_entered)).map(|person| person.id);
             if new.is_empty() {
-                ui.weak("No matching person.");
+                let is_listed = !people.is_empty();
+                ui.weak(if is_listed { "Already on the list above." } else { "No matching person." });
             }
             ScrollArea::vertical().id_salt("found").max_height(MAX_HEIGHT).show(ui, |ui| {
                 for person in new.into_iter().take(MAX_FOUND) {

@@ -96,7 +96,7 @@ fn explain(server: &Server, host: &str, error: io::Error) -> String {
         Some(inner) => server.trust.explain(host, inner),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             format!(
-                "{host} closed the connection instead of encrypting it. Check the address, or use http://"
+                "{host} closed the connection instead of encrypting it. Check the address and the network"
             )
         }
         None => format!("no encrypted connection to {host} ({error})"),

@@ -194,7 +194,7 @@ impl Trust {
                 }
             },
             Error::InvalidMessage(_) => {
-                format!("{host} does not speak TLS at this port. Check the address, or use http://")
+                format!("{host} does not encrypt at this port. Check the address")
             }
             other => format!("no encrypted connection to {host} ({other})"),
         }

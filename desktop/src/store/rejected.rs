@@ -15,7 +15,7 @@ use shared::{
 use super::{
     notices::Offer,
     rest::{Dropped, LostEdits, MAX_LISTED, Report, Rest, Rules, overwriting, rest_of},
-    state::{Absence, Store},
+    state::Store,
     words::{Names, not_entered_text, rejection_text, rest_text},
 };
 
@@ -122,19 +122,13 @@ impl Store {
     }
 
     /// Keeps the state of a watchlist that the server closes, because its rows name the edits that are
-    /// rejected next, and why it is gone.
+    /// rejected next.
     pub(super) fn keep_closed(&mut self, message: &ServerMessage) {
         let closed = match message {
             ServerMessage::Closed(closed) => Some(closed.watchlist),
             ServerMessage::Error(Error { code: ErrorCode::UnknownWatchlist, watchlist, .. }) => *watchlist,
             _ => None,
         };
-        if let (Some(closed), ServerMessage::Error(_)) = (closed, message)
-            && self.role(closed).is_some()
-            && let Some(absence) = self.absences.get_mut(&closed)
-        {
-            *absence = Some(Absence::Unknown);
-        }
         let is_needed = |list: &&ListReplica| list.unanswered_count() > 0;
         let list = closed.and_then(|closed| self.replica.list(closed)).filter(is_needed);
         if let (Some(closed), Some(state)) = (closed, list.and_then(ListReplica::state)) {

@@ -176,6 +176,13 @@ impl Store {
         self.absences.get(&watchlist).copied().flatten()
     }
 
+    /// Records what is known of why a loaded watchlist will be missing, until the server says more: with accounts, it
+    /// may be deleted or no longer shared.
+    pub(super) fn expect_absence(&mut self, watchlist: WatchlistId) {
+        let absence = if self.role(watchlist).is_some() { Absence::Unknown } else { Absence::Deleted };
+        self.absences.insert(watchlist, Some(absence));
+    }
+
     /// Returns this account's role on a watchlist, as the server last told it; `None` without accounts.
     pub fn role(&self, id: WatchlistId) -> Option<ListRole> {
         let listed = || self.replica.summaries()?.iter().find(|summary| summary.watchlist == id)?.role;

@@ -15,6 +15,10 @@ use super::{
     rest::{Cause, Dropped, RejectedValue},
     undo::Direction,
 };
+use crate::shortened::shortened;
+
+/// Maximum number of characters shown of a value or the name of a row.
+const MAX_CHARS: usize = 60;
 
 /// What names the cells and rows of a watchlist.
 pub(super) struct Names<'s> {
@@ -28,10 +32,10 @@ impl Names<'_> {
     /// Describes a change as the person's: "72 for MMM Price".
     fn own(&self, change: &Change) -> Option<String> {
         Some(match change {
-            Change::Set(set) => format!("{} for {}", plain(&set.value), self.cell(set.row, &set.column)),
-            Change::Insert(insert) => format!("row {}", self.inserted(insert)?),
-            Change::Remove(removed) => format!("removal of {}", (self.row_name)(removed.row)?),
-            Change::Move(moved) => format!("move of {}", (self.row_name)(moved.row)?),
+            Change::Set(set) => format!("{} for {}", brief(&set.value), self.cell(set.row, &set.column)),
+            Change::Insert(insert) => format!("row {}", shortened(&self.inserted(insert)?, MAX_CHARS)),
+            Change::Remove(removed) => format!("removal of {}", self.short_row_name(removed.row)?),
+            Change::Move(moved) => format!("move of {}", self.short_row_name(moved.row)?),
             _ => return None,
         })
     }
@@ -40,7 +44,7 @@ impl Names<'_> {
     pub(super) fn dropped(&self, (change, cause): &Dropped) -> String {
         let own = self.own(change).unwrap_or_else(|| "another change".to_owned());
         match cause {
-            Cause::Changed(current) => format!("{own} (now {})", plain(current)),
+            Cause::Changed(current) => format!("{own} (now {})", brief(current)),
             Cause::Removed => format!("{own} (removed)"),
             Cause::Edit => own,
         }
@@ -66,7 +70,11 @@ impl Names<'_> {
     /// Returns the name of a cell: that of its row and the title of its column.
     pub(super) fn cell(&self, row: RowId, column: &ColumnKey) -> String {
         let title = self.title(column);
-        (self.row_name)(row).map_or_else(|| title.clone(), |name| format!("{name} {title}"))
+        self.short_row_name(row).map_or_else(|| title.clone(), |name| format!("{name} {title}"))
+    }
+
+    fn short_row_name(&self, row: RowId) -> Option<String> {
+        (self.row_name)(row).map(|name| shortened(&name, MAX_CHARS))
     }
 
     fn title(&self, column: &ColumnKey) -> String {
@@ -99,8 +107,8 @@ pub(super) fn rejection_text(
     let rejected = rejection.change.and_then(|index| changes.get(index));
     let change = rejected.or(changes.first());
     let by = rejection.by.as_deref().unwrap_or("someone else");
-    let current = rejection.current.as_ref().filter(|_| rejection.code == Code::Conflict).map(plain);
-    let name = rejected.and_then(Change::row).and_then(names.row_name);
+    let current = rejection.current.as_ref().filter(|_| rejection.code == Code::Conflict).map(brief);
+    let name = rejected.and_then(Change::row).and_then(|row| names.short_row_name(row));
     let why = match (rejection.code, rejected, &name) {
         (Code::UnknownRow, ..) => "the row was removed".to_owned(),
         (Code::UnknownWatchlist, ..) => {
@@ -178,6 +186,11 @@ fn done(direction: Direction) -> &'static str {
         Direction::Undo => "undone",
         Direction::Redo => "redone",
     }
+}
+
+/// Returns a value as a person types it, shortened.
+fn brief(literal: &Literal) -> String {
+    shortened(&plain(literal), MAX_CHARS)
 }
 
 /// Returns a value as a person types it.

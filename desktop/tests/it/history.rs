@@ -96,7 +96,10 @@ fn desk() -> Harness<'static, Desk> {
         is_open: true,
         has_theme: false,
     };
-    let builder = Harness::builder().with_size(Vec2::new(780.0, 410.0)).renderer(CpuPainter::default());
+    let builder = Harness::builder()
+        .with_step_dt(0.05)
+        .with_size(Vec2::new(780.0, 410.0))
+        .renderer(CpuPainter::default());
     let mut harness = builder.build_ui_state(frame, desk);
     harness.run_steps(4);
     harness
@@ -196,8 +199,35 @@ fn a_restoration_asks_before_it_replaces_a_value_that_the_history_does_not_show_
         panic!("the first command is not a question: {:?}", desk.state().commands)
     };
     let text = "Price of MMM was changed to 404.50, which the history does not show yet.";
-    assert_eq!(question.lines, [text]);
+    assert_eq!(question.lines, ["Restore Price of MMM to 71.72?", text]);
     assert_eq!(question.edits.len(), 1);
+}
+
+/// New entries have just moved the button under the pointer.
+#[test]
+fn a_restoration_asks_if_the_entries_have_just_moved() {
+    let mut desk = desk();
+    let Desk { commits, log, .. } = desk.state_mut();
+    let newest = Commit {
+        revision: Revision(9),
+        changes: vec![set(row(2), "note", "sell", Some("watch"))],
+        ..commits[0].clone()
+    };
+    let all: Vec<Commit> = [&newest].into_iter().chain(&*commits).cloned().collect();
+    drop(log.next_request(false));
+    log.add_page(&all, None);
+    desk.step();
+    desk.get_all_by_label("Restore").last().unwrap().click();
+    desk.step();
+    let asks = |desk: &Harness<'_, Desk>| {
+        matches!(desk.state().commands.first(), Some(Command::Grid(GridCommand::Confirm(_))))
+    };
+    assert!(asks(&desk), "{:?}", desk.state().commands);
+    desk.state_mut().commands.clear();
+    desk.run_steps(10);
+    desk.get_all_by_label("Restore").last().unwrap().click();
+    desk.run_steps(2);
+    assert!(!desk.state().commands.is_empty() && !asks(&desk), "{:?}", desk.state().commands);
 }
 
 #[test]
@@ -209,7 +239,7 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     drop(log.next_request(false));
     log.add_page(newer, None);
     let first = first.clone();
-    desk.run_steps(3);
+    desk.run_steps(10);
     desk.get_by_label("Unknown row removed");
     desk.get_by_label("Show row").click();
     desk.run_steps(3);
@@ -218,7 +248,7 @@ fn a_removed_row_is_restored_once_all_its_changes_are_loaded() {
     let log = &mut desk.state_mut().log;
     drop(log.next_request(true));
     log.add_page(&[first], None);
-    desk.run_steps(3);
+    desk.run_steps(10);
     desk.get_by_label("OLD removed");
     assert!(desk.query_by_label("Show row").is_none());
     // The first one restores a column.
@@ -245,7 +275,7 @@ fn a_removal_that_says_what_the_row_was_names_and_restores_it_without_older_chan
     let newest = Commit { revision: Revision(9), changes, ..commits[0].clone() };
     drop(log.next_request(false));
     log.add_page(&[newest], None);
-    desk.run_steps(3);
+    desk.run_steps(10);
     desk.get_by_label("2 rows removed");
     desk.get_by_label("OLD removed");
     desk.get_by_label("HUGE removed");
@@ -339,7 +369,7 @@ fn the_restoration_of_an_edit_that_added_many_rows_is_asked_for() {
     let newest = Commit { revision: Revision(9), changes, ..commits[0].clone() };
     drop(log.next_request(false));
     log.add_page(&[newest], None);
-    desk.run_steps(3);
+    desk.run_steps(10);
     assert!(desk.query_by_label_contains("Unnamed row").is_none(), "many changes are closed at first");
     desk.get_by_label("Revert edit").click();
     desk.run_steps(3);
@@ -355,7 +385,7 @@ fn a_search_that_the_server_ended_early_can_be_continued() {
     let log = &mut desk.state_mut().log;
     drop(log.next_request(false));
     log.add_page(&[], Some(Revision(17)));
-    desk.run_steps(3);
+    desk.run_steps(10);
     assert!(desk.query_by_label("No changes found").is_none());
     desk.get_by_label("Show older changes").click();
     desk.run_steps(3);
@@ -364,7 +394,7 @@ fn a_search_that_the_server_ended_early_can_be_continued() {
     let log = &mut desk.state_mut().log;
     assert_eq!(log.next_request(true).before, Some(Revision(17)));
     log.add_page(&[], None);
-    desk.run_steps(3);
+    desk.run_steps(10);
     desk.get_by_label("No changes found");
 }
 

@@ -285,6 +285,7 @@ fn a_watchlist_that_is_unknown_after_an_absence_is_not_said_to_be_deleted() {
         }
         desk.store.disconnected("lost".to_owned(), Some(NOW), NOW);
         desk.connect();
+        assert_eq!(desk.store.absence(LIST), Some(expected), "it may not be among the listed ones");
         desk.errs(ErrorCode::UnknownWatchlist, "there is no such watchlist", Some(LIST));
         assert_eq!(desk.store.absence(LIST), Some(expected));
     }

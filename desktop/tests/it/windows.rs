@@ -557,12 +557,12 @@ fn a_linked_window_chooses_no_cell_in_place_of_a_removed_row() {
         assert_eq!(price(&two.ann, 2 + round), before, "round {round}");
         let told = notices(&two.ann);
         assert!(told.iter().any(|notice| notice.starts_with("The row under the cursor was removed.")));
-        // The person chooses a cell, which the other window follows.
+        // The person chooses the row that took its place, which the other window follows.
         two.ann.advance(Duration::from_secs(2));
         two.ann.key(Modifiers::NONE, Key::ArrowDown);
         (0..3).for_each(|_| two.ann.frame(Vec::new()));
         let followed = two.ann.others[0].0.grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
-        assert_eq!(followed, Some(id(&two.ann, 3 + round)), "round {round}");
+        assert_eq!(followed, Some(id(&two.ann, 2 + round)), "round {round}");
         two.ann.advance(Duration::from_secs(10));
     }
     two.stop();

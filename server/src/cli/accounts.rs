@@ -198,6 +198,15 @@ pub(super) fn token(args: TokenArgs) -> anyhow::Result<()> {
 
 fn add_token(client: &Client, args: AddTokenArgs) -> anyhow::Result<()> {
     let user = args.user.map(|name| account(client, &name)).transpose()?;
+    let known = client.list()?.list;
+    let is_known = |list: &Uuid| known.iter().any(|summary| summary.watchlist.0 == *list);
+    if let Some(unknown) = args.lists.iter().flatten().find(|list| !is_known(list)) {
+        bail!("there is no watchlist {unknown}; `afterglow-server list` prints the ids");
+    }
+    if args.columns.iter().flatten().any(|key| key.trim().is_empty()) {
+        bail!("--columns has an empty key; name columns by their keys, such as price,volume");
+    }
+    let is_restricted = user.is_some() || args.lists.is_some() || args.columns.is_some() || args.ticks_only;
     let now = clock::system()();
     let add = AddToken {
         name: args.name,
@@ -208,6 +217,11 @@ fn add_token(client: &Client, args: AddTokenArgs) -> anyhow::Result<()> {
         expires: args.expires.map(|days| Timestamp::from_millis(now.as_millis() + days * MILLIS_PER_DAY)),
     };
     let AddedToken { token: Hidden(token), .. } = client.send("POST", "/api/v1/tokens", &add)?;
+    if !is_restricted {
+        eprintln!(
+            "afterglow-server: this token may do everything, from any machine: --user, --lists and --columns restrict one"
+        );
+    }
     print(format!("{token}\n").as_bytes())
 }
 

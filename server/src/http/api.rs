@@ -123,6 +123,8 @@ pub(super) async fn read(
     let list = context.session.hub.connect(&caller, id)?;
     let download = budget.download(&place);
     let (frozen, at) = list.read().await.map_err(Rejection::from)?;
+    // They may have been taken away in the meantime.
+    list.rights()?;
     let tag = format!("\"{}-{}\"", at.epoch, at.revision);
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());

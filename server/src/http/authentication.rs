@@ -54,11 +54,17 @@ pub(super) async fn authenticate(
     request.extensions_mut().insert(caller.clone());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let response = next.run(request).await;
-    if response.status() == StatusCode::FORBIDDEN {
-        let what = format!("{method} {}", uri.path());
-        context.session.hub.accounts().record_denial(&caller, Some(client.origin.address), &what);
+    let accounts = context.session.hub.accounts();
+    match response.status() {
+        StatusCode::FORBIDDEN => {
+            let what = format!("{method} {}", uri.path());
+            accounts.record_denial(&caller, Some(client.origin.address), &what);
+            response
+        }
+        // Nothing is found for a session that has ended while its request arrived.
+        StatusCode::NOT_FOUND if accounts.role(&caller).is_none() => Problem::unauthorized().into_response(),
+        _ => response,
     }
-    response
 }
 
 /// Rejects requests that a page of another site sent.
@@ -151,19 +157,19 @@ struct OwnNames<'a> {
     address: IpAddr,
     /// The names and addresses of the settings.
     public: &'a [String],
-    /// The names of the certificate.
+    /// The names and addresses of the certificate.
     certified: &'a [String],
 }
 
 impl OwnNames<'_> {
     fn contain(self, name: &str) -> bool {
+        let mut own = self.public.iter().chain(self.certified);
         match name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             Ok(ip) => {
                 let is_reached = !self.address.is_unspecified() && ip == self.address.to_canonical();
-                ip.is_loopback() || is_reached || self.public.iter().any(|own| own == name)
+                ip.is_loopback() || is_reached || own.any(|own| own.parse() == Ok(ip))
             }
             Err(_name) => {
-                let mut own = self.public.iter().chain(self.certified);
                 name.eq_ignore_ascii_case("localhost") || own.any(|own| own.eq_ignore_ascii_case(name))
             }
         }
@@ -220,8 +226,10 @@ mod tests {
 
     #[test]
     fn requests_to_other_names_are_rejected() {
-        let (public, certified) =
-            (["Desk.example".to_owned(), "10.0.0.9".to_owned()], ["tls.example".to_owned()]);
+        let (public, certified) = (
+            ["Desk.example".to_owned(), "10.0.0.9".to_owned()],
+            ["tls.example".to_owned(), "2001:db8::5".to_owned()],
+        );
         let names =
             |address: [u8; 4]| OwnNames { address: address.into(), public: &public, certified: &certified };
         for (host, is_own) in [
@@ -234,6 +242,8 @@ mod tests {
             ("10.0.0.9", true),
             ("desk.example:7878", true),
             ("TLS.example", true),
+            ("[2001:DB8:0::5]:7878", true),
+            ("[2001:db8::6]", false),
             ("10.0.0.6", false),
             ("evil.example", false),
             ("localhost.evil.example", false),

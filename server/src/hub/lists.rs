@@ -168,14 +168,14 @@ impl Lists {
         Ok(())
     }
 
-    /// Restores a watchlist. Nothing happens if it is not deleted.
-    pub(super) async fn restore(&self, id: WatchlistId) -> Result<(), Rejection> {
+    /// Restores a watchlist. Returns false if it is not deleted.
+    pub(super) async fn restore(&self, id: WatchlistId) -> Result<bool, Rejection> {
         let managing = self.managing(id)?;
         // The deletion ends only when the room and the channel have ended: there is never a second room
         // beside an old one.
         let _managing = managing.lock().await;
         if self.with_entry(id, |entry| entry.deleted.is_none())? {
-            return Ok(());
+            return Ok(false);
         }
         let restored = confirm::set_deleted(&*self.context.journal, id, None).await;
         restored.map_err(|error| unavailable(&error))?;
@@ -184,7 +184,7 @@ impl Lists {
             entry.live.changed();
         })?;
         self.changed.send_modify(|version| *version += 1);
-        Ok(())
+        Ok(true)
     }
 
     fn managing(&self, id: WatchlistId) -> Result<Arc<sync::Mutex<()>>, Rejection> {

@@ -285,13 +285,14 @@ fn ungroup(text: &str, separators: Separators) -> Option<(String, bool)> {
 }
 
 /// Returns whether the last group has three digits, and the others as many as groups of the locale, or three.
-/// The first may be shorter. A single group may have any length.
+/// The first may be shorter, and does not start with a zero: `0,125` is meant as a decimal number. A single
+/// group may have any length.
 fn are_usual_groups(groups: &[&str], separators: Separators) -> bool {
     let [first, middle @ .., last] = groups else { return true };
     let fits = |digits: usize| {
         (1..=digits).contains(&first.len()) && middle.iter().all(|group| group.len() == digits)
     };
-    last.len() == 3 && (fits(3) || fits(separators.group_digits))
+    !first.starts_with('0') && last.len() == 3 && (fits(3) || fits(separators.group_digits))
 }
 
 #[cfg(test)]
@@ -305,6 +306,32 @@ mod tests {
 
     fn typed(text: &str, separators: Separators) -> Option<String> {
         parse_typed(text, None, separators).ok().map(|typed| typed.number.to_string())
+    }
+
+    #[test]
+    fn no_group_starts_with_a_zero() {
+        let forms = ["", "$", "=", "+", "-", "(", "00"];
+        let texts = ["0,125", "0,500", "01,234", "0,001,000", "0,125k", "0,125e3", "0,125 1/2", "0,125.5"];
+        for text in texts {
+            for form in forms {
+                let text = format!("{form}{text}{}", if form == "(" { ")" } else { "" });
+                for current in [None, Some(Decimal::ONE_HUNDRED)] {
+                    for separators in [Separators::ENGLISH, INDIAN, SWISS] {
+                        let read = parse_typed(&text, current, separators);
+                        assert!(read.is_err(), "{text} {separators:?} {read:?}");
+                    }
+                }
+            }
+        }
+        for text in ["0.125", "01.234", "0.001.000", "0\u{202f}125", "0 125", "0'125"] {
+            assert_eq!(typed(text, GERMAN), None, "{text}");
+        }
+        assert!(matches!(
+            parse_typed("0,125", None, Separators::ENGLISH),
+            Err(NotANumber::Misplaced { separator: ',', decimal: '.', .. })
+        ));
+        assert_eq!(typed("10,125", Separators::ENGLISH).as_deref(), Some("10125"));
+        assert_eq!((typed("0", GERMAN).as_deref(), typed("007", GERMAN).as_deref()), (Some("0"), Some("7")));
     }
 
     #[test]

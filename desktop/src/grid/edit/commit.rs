@@ -213,10 +213,10 @@ fn is_positive(value: &Value) -> bool {
 }
 
 /// Returns the question that has to be answered before the text is committed: whether it is meant for this
-/// cell, and for a number whether it is negative. Committing again answers it.
+/// cell, and for a number whether its sign is its own. Committing again answers it.
 fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
     let is_confirmed =
-        matches!(editor.problem, Some(Problem::Negative | Problem::Changed(_) | Problem::RowRemoved));
+        matches!(editor.problem, Some(Problem::Signed | Problem::Changed(_) | Problem::RowRemoved));
     let is_replaced = editor.problem != Some(Problem::Replaced)
         && editor.refused.first().is_some_and(|refused| *refused != editor.text);
     if is_confirmed {
@@ -224,8 +224,16 @@ fn question(editor: &Editor, is_over_positive: bool) -> Option<Problem> {
     } else if is_replaced {
         Some(Problem::Replaced)
     } else {
-        (editor.makes_negative() && is_over_positive).then_some(Problem::Negative)
+        (editor.is_asked_about_sign() && is_over_positive).then_some(Problem::Signed)
     }
+}
+
+/// Says how a change in percent is entered.
+fn lost_change(editor: &Editor) -> String {
+    format!(
+        "{:?} changes a number that it is typed over: discard the text, and type it without opening the cell",
+        editor.text.trim()
+    )
 }
 
 fn try_commit(
@@ -247,7 +255,9 @@ fn try_commit(
         picker.complete(&entry.column.kind, &mut editor.text);
     }
     let current = editor.current_number();
-    let value = read_typed(&entry.column.kind, &editor.text, current, view).map_err(Problem::Invalid)?;
+    let value = read_typed(&entry.column.kind, &editor.text, current, view);
+    let value = value
+        .map_err(|why| Problem::Invalid(if editor.is_lost_change() { lost_change(editor) } else { why }))?;
     if let Some(question) = question(editor, is_positive(&editor.seen)) {
         return Err(question);
     }

@@ -54,9 +54,9 @@ pub(super) enum Problem {
     /// The text was typed in place of a refused one. It may be meant for another cell: a person who types a
     /// list of figures without looking goes on after a refusal.
     Replaced,
-    /// The text is a negative number over one that is not, in a column in which a minus is the sign of the
-    /// number. Elsewhere the same keys subtract.
-    Negative,
+    /// The text is a number with a sign of its own over one that is not negative. Elsewhere the same keys add or
+    /// subtract.
+    Signed,
 }
 
 /// What was last known of the edited row, in case it is removed.
@@ -152,7 +152,7 @@ impl Editor {
     pub(super) fn has_question(&self) -> bool {
         matches!(
             self.problem,
-            Some(Problem::Changed(_) | Problem::RowRemoved | Problem::Replaced | Problem::Negative)
+            Some(Problem::Changed(_) | Problem::RowRemoved | Problem::Replaced | Problem::Signed)
         )
     }
 
@@ -174,17 +174,23 @@ impl Editor {
     /// Whether the text starts with a minus that is the number's own, because the column has negative
     /// numbers.
     pub(super) fn has_own_sign(&self) -> bool {
-        self.is_signed && self.starts_with_minus()
+        self.is_signed && self.starts_with(&['-', MINUS])
     }
 
-    /// Whether the text is a negative number: a minus that subtracts if it is typed over the cell.
-    pub(super) fn makes_negative(&self) -> bool {
-        (self.is_signed || !self.typed_over) && self.starts_with_minus()
+    /// Whether the text starts with a sign of its own, where one that is typed over the cell adds or subtracts.
+    pub(super) fn is_asked_about_sign(&self) -> bool {
+        self.has_own_sign() || !self.typed_over && self.starts_with(&['-', MINUS, '+'])
     }
 
-    fn starts_with_minus(&self) -> bool {
+    /// Whether the text is a change in percent, which only counts if it is typed over the cell.
+    pub(super) fn is_lost_change(&self) -> bool {
         let text = self.text.trim();
-        text.starts_with(['-', MINUS]) && !text.ends_with('%')
+        !self.is_relative && text.starts_with(['-', MINUS, '+']) && text.ends_with('%')
+    }
+
+    fn starts_with(&self, signs: &[char]) -> bool {
+        let text = self.text.trim();
+        text.starts_with(signs) && !text.ends_with('%')
     }
 }
 

@@ -187,7 +187,7 @@ fn note_for(editor: &Editor, view: &GridView<'_>) -> Option<Note> {
                 }
             }
         }
-        Some(Problem::Negative) => {
+        Some(Problem::Signed) => {
             let kind = &entry.column.kind;
             let value = read_typed(kind, &editor.text, None, view).unwrap_or(Value::Empty);
             let value = filter::display_text(&value, view.value_format(kind));

@@ -434,6 +434,71 @@ fn nothing_is_typed_into_a_row_that_slides_under_the_cursor() {
     );
 }
 
+/// Somebody else removes the row or the column of the cursor, and a person who has not seen it goes on along it.
+#[test]
+fn a_step_along_what_took_the_place_of_a_removed_row_or_column_chooses_no_cell() {
+    type Keys = &'static [(Modifiers, Key)];
+    let none = |key| (Modifiers::NONE, key);
+    let row_keys: [Keys; 6] = [
+        &[(Modifiers::NONE, Key::ArrowRight)],
+        &[(Modifiers::NONE, Key::Tab)],
+        &[
+            (Modifiers::NONE, Key::Home),
+            (Modifiers::NONE, Key::ArrowRight),
+            (Modifiers::NONE, Key::ArrowRight),
+        ],
+        &[(Modifiers::SHIFT, Key::ArrowRight)],
+        &[(Modifiers::SHIFT, Key::Space)],
+        &[(Modifiers::COMMAND, Key::ArrowLeft)],
+    ];
+    let column_keys: [Keys; 3] = [
+        &[(Modifiers::NONE, Key::ArrowDown)],
+        &[(Modifiers::NONE, Key::PageDown)],
+        &[(Modifiers::COMMAND, Key::Space)],
+    ];
+    let remove_price = Change::RemoveColumn(ColumnRef { key: "price".into() });
+    let cases = row_keys.iter().map(|keys| (Change::remove(row(2), None), keys));
+    for (removal, keys) in cases.chain(column_keys.iter().map(|keys| (remove_price.clone(), keys))) {
+        let mut harness = three_rows();
+        harness.go(1, PRICE);
+        harness.others(&[removal]);
+        let before = harness.app().edits.len();
+        keys.iter().for_each(|(modifiers, key)| harness.keys(*modifiers, *key));
+        harness.text("45");
+        harness.key(Key::Enter);
+        harness.key(Key::Delete);
+        assert_eq!((harness.editor(), harness.app().edits.len()), (None, before), "{keys:?}");
+    }
+    // From the removed row the next one is the one that took its place.
+    for (key, cell) in [(Key::ArrowDown, "Price of CCC"), (Key::ArrowUp, "Price of AAA")] {
+        let mut harness = three_rows();
+        harness.go(1, PRICE);
+        harness.others(&[Change::remove(row(2), None)]);
+        let (modifiers, key) = none(key);
+        harness.keys(modifiers, key);
+        harness.text("45");
+        harness.key(Key::Enter);
+        assert_eq!(harness.cell(cell), "45.00");
+    }
+}
+
+/// In text that was opened a plus is part of the number, where the same keys typed over the cell add.
+#[test]
+fn a_sign_in_an_opened_text_is_asked_about() {
+    let mut harness = three_rows();
+    harness.go(1, PRICE);
+    harness.key(Key::Enter);
+    harness.text("+5");
+    harness.key(Key::Enter);
+    harness.0.get_by_label("Change 20.00 to 5.00?");
+    harness.key(Key::Escape);
+    harness.key(Key::Enter);
+    harness.text("-2%");
+    harness.key(Key::Enter);
+    harness.0.get_by_label_contains("without opening the cell");
+    assert_eq!(harness.cell("Price of BBB"), "20.00");
+}
+
 fn four_rows() -> GridHarness {
     harness(&[("A", "10", ""), ("B", "20", ""), ("C", "30", ""), ("D", "40", "")])
 }

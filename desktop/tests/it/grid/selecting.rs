@@ -90,6 +90,23 @@ fn ctrl_click_on_a_header_selects_the_column_and_ctrl_a_selects_all() {
 }
 
 #[test]
+fn entire_rows_and_columns_stay_entire_as_shift_and_an_arrow_add_more() {
+    let copied = |first: (Modifiers, Key), more: Key| {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        harness.keys(first.0, first.1);
+        harness.keys(Modifiers::SHIFT, more);
+        harness.event(Event::Copy);
+        let lines: Vec<usize> =
+            harness.app().copied.lines().map(|line| line.matches('\t').count() + 1).collect();
+        lines
+    };
+    let (columns, rows) = (copied((Modifiers::COMMAND, Key::A), Key::ArrowUp)[0], 3);
+    assert_eq!(copied((Modifiers::SHIFT, Key::Space), Key::ArrowDown), [columns; 2]);
+    assert_eq!(copied((Modifiers::COMMAND, Key::Space), Key::ArrowRight), vec![2; rows]);
+}
+
+#[test]
 fn pasting_copied_cells_back_changes_nothing() {
     let rows: Vec<(String, String, String)> = (0..1_000)
         .map(|number| {
