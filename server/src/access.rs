@@ -185,5 +185,10 @@ fn forbidden(what: &str) -> Rejection {
     Rejection::new(Code::Forbidden, format!("your account may not {what}"))
 }
 
+/// Returns the rejection for a watchlist that does not exist, or not for the caller.
+pub fn unknown(id: WatchlistId) -> Rejection {
+    Rejection::new(Code::UnknownWatchlist, format!("there is no watchlist {id}"))
+}
+
 #[cfg(test)]
 mod tests;

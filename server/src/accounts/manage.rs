@@ -18,7 +18,7 @@ use super::{
     record::{Account, Change, Token},
     refusal::{invalid, unavailable},
     secret::Secret,
-    state::{Accounts, Queue},
+    state::{Accounts, ChangeLock, Queue},
     store::Store,
 };
 use crate::access::{Caller, Credential};
@@ -59,7 +59,8 @@ impl Accounts {
             AccountName::read(name).map_err(|error| invalid(error.to_string()))?;
         let password = Password::new(password, &name).map_err(|error| invalid(error.to_string()))?;
         let hash = self.hash_of(password).await?;
-        let _changing = self.changing.lock().await;
+        let lock = self.lock_changes().await;
+        self.check_administer(caller)?;
         if let Some(taken) = self.look_alike(&name).or_else(|| self.token_alike(&name)) {
             return Err(invalid(format!("the name {name:?} is taken, or looks like {taken:?}, which is")));
         }
@@ -77,11 +78,11 @@ impl Accounts {
         };
         let id = account.id;
         let event = Event::AccountAdded { account: name.to_string(), is_admin };
-        self.record(vec![Change::Account(account)], caller, Some(address), event).await?;
+        self.record(lock, vec![Change::Account(account)], caller, Some(address), vec![event]).await?;
         Ok(id)
     }
 
-    /// Changes an account. A new password and a disabled account end its sessions.
+    /// Changes an account, completely or not at all. A new password and a disabled account end its sessions.
     ///
     /// # Errors
     /// `forbidden`, `invalidValue` for an unknown account or the password, `unavailable`.
@@ -93,44 +94,42 @@ impl Accounts {
         address: IpAddr,
     ) -> Result<(), Rejection> {
         self.check_administer(caller)?;
-        let account = self.directory().account(id).cloned();
-        let account = account.ok_or_else(|| invalid(format!("there is no account {id}")))?;
-        if let Some(Hidden(text)) = change.password {
-            let password = Password::new(&text, &account.name).map_err(|error| invalid(error.to_string()))?;
-            self.set_password(id, password, caller, Some(address)).await?;
-        }
-        if let Some(is_disabled) = change.disabled {
-            self.set_disabled(id, is_disabled, caller, address).await?;
-        }
-        if let Some(is_admin) = change.admin {
-            let _changing = self.changing.lock().await;
-            let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
-            let event = Event::AdminChanged { account: account.name.to_string(), is_admin };
-            let changes = vec![Change::Account(Account { role: role(is_admin), ..account })];
-            self.record(changes, caller, Some(address), event).await?;
-        }
-        Ok(())
-    }
-
-    async fn set_disabled(
-        &self,
-        id: UserId,
-        is_disabled: bool,
-        caller: &Caller,
-        address: IpAddr,
-    ) -> Result<(), Rejection> {
-        let _changing = self.changing.lock().await;
-        let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
-        let name = account.name.to_string();
-        let event = match is_disabled {
-            true => Event::AccountDisabled { account: name },
-            false => Event::AccountEnabled { account: name },
+        let unknown = || invalid(format!("there is no account {id}"));
+        let ChangeAccount { password, disabled, admin } = change;
+        let hash = match password {
+            None => None,
+            Some(Hidden(text)) => {
+                let name = self.directory().account(id).map(|account| account.name.clone());
+                let password = Password::new(&text, &name.ok_or_else(unknown)?);
+                Some(self.hash_of(password.map_err(|error| invalid(error.to_string()))?).await?)
+            }
         };
-        let mut changes = vec![Change::Account(Account { is_disabled, ..account })];
-        if is_disabled {
-            changes.extend(self.sessions_to_end(id, None));
+        let lock = self.lock_changes().await;
+        self.check_administer(caller)?;
+        let mut account = self.directory().account(id).cloned().ok_or_else(unknown)?;
+        let (name, mut events) = (account.name.to_string(), Vec::new());
+        let ends_sessions = hash.is_some() || disabled == Some(true);
+        if let Some(hash) = hash {
+            account.password = hash;
+            events.push(Event::PasswordChanged { account: name.clone() });
         }
-        self.record(changes, caller, Some(address), event).await
+        if let Some(is_disabled) = disabled {
+            account.is_disabled = is_disabled;
+            events.push(match is_disabled {
+                true => Event::AccountDisabled { account: name.clone() },
+                false => Event::AccountEnabled { account: name.clone() },
+            });
+        }
+        if let Some(is_admin) = admin {
+            account.role = role(is_admin);
+            events.push(Event::AdminChanged { account: name, is_admin });
+        }
+        let mut changes = vec![Change::Account(account)];
+        if ends_sessions {
+            let kept = if disabled == Some(true) { None } else { own_session(caller) };
+            changes.extend(self.sessions_to_end(id, kept));
+        }
+        self.record(lock, changes, caller, Some(address), events).await
     }
 
     /// Sets the password of an account and ends its sessions, except the caller's own.
@@ -142,17 +141,13 @@ impl Accounts {
         address: Option<IpAddr>,
     ) -> Result<(), Rejection> {
         let hash = self.hash_of(password).await?;
-        let _changing = self.changing.lock().await;
+        let lock = self.lock_changes().await;
         self.check_current(caller)?;
         let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
         let event = Event::PasswordChanged { account: account.name.to_string() };
         let mut changes = vec![Change::Account(Account { password: hash, ..account })];
-        let kept = match caller.credential {
-            Credential::Session(session) => Some(session),
-            Credential::Local | Credential::Token(_) => None,
-        };
-        changes.extend(self.sessions_to_end(id, kept));
-        self.record(changes, caller, address, event).await
+        changes.extend(self.sessions_to_end(id, own_session(caller)));
+        self.record(lock, changes, caller, address, vec![event]).await
     }
 
     /// Checks that the caller's session has not ended since the request arrived.
@@ -195,13 +190,13 @@ impl Accounts {
         add: AddToken,
         address: IpAddr,
     ) -> Result<(Uuid, Secret), Rejection> {
+        let lock = self.lock_changes().await;
         self.check_administer(caller)?;
         if add.expires.is_some_and(|expires| expires <= (self.clock)()) {
             return Err(invalid("the token would have ended already".to_owned()));
         }
         let AccountName { name, .. } =
             AccountName::read(&add.name).map_err(|error| invalid(error.to_string()))?;
-        let _changing = self.changing.lock().await;
         // Others see the name as the author of the token's edits.
         if let Some(person) = self.look_alike(&name) {
             return Err(invalid(format!("the name {name:?} looks like the account {person:?}")));
@@ -224,7 +219,7 @@ impl Accounts {
         };
         let id = token.id;
         let event = Event::TokenAdded { token: name.to_string(), account: account.to_string() };
-        self.record(vec![Change::Token(token)], caller, Some(address), event).await?;
+        self.record(lock, vec![Change::Token(token)], caller, Some(address), vec![event]).await?;
         Ok((id, secret))
     }
 
@@ -233,12 +228,12 @@ impl Accounts {
     /// # Errors
     /// `forbidden`, `invalidValue` for an unknown token, `unavailable`.
     pub async fn revoke_token(&self, caller: &Caller, id: Uuid, address: IpAddr) -> Result<(), Rejection> {
+        let lock = self.lock_changes().await;
         self.check_administer(caller)?;
-        let _changing = self.changing.lock().await;
         let name = self.directory().token(id).map(|live| live.token.name.to_string());
         let name = name.ok_or_else(|| invalid(format!("there is no token {id}")))?;
         let event = Event::TokenRevoked { token: name };
-        self.record(vec![Change::RevokeToken(id)], caller, Some(address), event).await
+        self.record(lock, vec![Change::RevokeToken(id)], caller, Some(address), vec![event]).await
     }
 
     /// Returns the audit log, oldest entry first, and the number of the first entry that is missing or was
@@ -273,16 +268,17 @@ impl Accounts {
         names.find(|other| name::look_alike(other, name))
     }
 
-    /// Stores and applies changes with an entry of the audit log. The caller has locked `changing`.
+    /// Stores and applies changes with entries of the audit log.
     pub(super) async fn record(
         &self,
+        lock: ChangeLock,
         changes: Vec<Change>,
         caller: &Caller,
         address: Option<IpAddr>,
-        event: Event,
+        events: Vec<Event>,
     ) -> Result<(), Rejection> {
-        let entry = self.entry(&caller.name, address, event);
-        self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))
+        let entries = events.into_iter().map(|event| self.entry(&caller.name, address, event)).collect();
+        self.store_and_apply(lock, changes, entries).await.map_err(|error| unavailable(&error))
     }
 
     /// Adds to the audit log that a caller may not do something, unless that was added a short time ago.
@@ -300,6 +296,14 @@ impl Accounts {
             let entry = self.entry(&caller.name, address, event);
             self.pending_entries().push(entry);
         }
+    }
+}
+
+/// Returns the caller's session, which a change of a password leaves.
+fn own_session(caller: &Caller) -> Option<Uuid> {
+    match caller.credential {
+        Credential::Session(session) => Some(session),
+        Credential::Local | Credential::Token(_) => None,
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     refusal::{invalid, unavailable},
     state::Accounts,
 };
-use crate::access::{Caller, Credential};
+use crate::access::{Action, Caller, Credential, unknown};
 
 /// Maximum number of accounts that a search returns.
 const MAX_FOUND: usize = 50;
@@ -58,25 +58,36 @@ impl Accounts {
         list
     }
 
-    /// Makes the caller the owner of a watchlist that it is about to create. The data folder's user owns
+    /// Makes the caller the only owner of a watchlist that it is about to create. The data folder's user owns
     /// every watchlist anyway.
     ///
     /// # Errors
     /// `unavailable`.
     pub async fn own(&self, caller: &Caller, watchlist: WatchlistId) -> Result<(), Rejection> {
-        if caller.credential == Credential::Local {
+        let lock = self.lock_changes().await;
+        // A creation that failed may have left others.
+        let mut changes = self.grants_to_revoke(watchlist);
+        if caller.credential != Credential::Local {
+            let grant = Grant { watchlist, user: Some(caller.user), role: ListRole::Owner };
+            changes.push(Change::Grant(grant));
+        }
+        if changes.is_empty() {
             return Ok(());
         }
-        let _changing = self.changing.lock().await;
-        let grant = Grant { watchlist, user: Some(caller.user), role: ListRole::Owner };
-        let stored = self.store_and_apply(vec![Change::Grant(grant)], Vec::new()).await;
+        let stored = self.store_and_apply(lock, changes, Vec::new()).await;
         stored.map_err(|error| unavailable(&error))
+    }
+
+    fn grants_to_revoke(&self, watchlist: WatchlistId) -> Vec<Change> {
+        let grants = self.directory().grants(watchlist);
+        grants.into_keys().map(|user| Change::Revoke(watchlist, user)).collect()
     }
 
     /// Gives an account, or everyone who is signed in, a role on a watchlist, or takes it away.
     ///
     /// # Errors
-    /// `invalidValue` for an unknown account, `lastOwner`, `unavailable`.
+    /// `unknownWatchlist` and `forbidden` if the caller may no longer share it, `invalidValue` for an unknown account,
+    /// `lastOwner`, `unavailable`.
     pub async fn share(
         &self,
         caller: &Caller,
@@ -84,7 +95,9 @@ impl Accounts {
         (user, role): (Option<UserId>, Option<ListRole>),
         address: IpAddr,
     ) -> Result<(), Rejection> {
-        let _changing = self.changing.lock().await;
+        let lock = self.lock_changes().await;
+        let rights = self.rights(caller, watchlist);
+        rights.ok_or_else(|| unknown(watchlist))?.check(Action::Share)?;
         let grants = self.directory().grants(watchlist);
         let account = match user {
             None => None,
@@ -116,21 +129,16 @@ impl Accounts {
             Some(role) => Change::Grant(Grant { watchlist, user, role }),
             None => Change::Revoke(watchlist, user),
         };
-        self.record(vec![change], caller, Some(address), Event::Shared { watchlist, account, role }).await
+        let event = Event::Shared { watchlist, account, role };
+        self.record(lock, vec![change], caller, Some(address), vec![event]).await
     }
 
     /// Removes the grants of watchlists that were erased.
     pub async fn forget(&self, watchlists: &[WatchlistId]) {
-        let _changing = self.changing.lock().await;
-        let changes: Vec<Change> = {
-            let directory = self.directory();
-            let grants = watchlists
-                .iter()
-                .flat_map(|list| directory.grants(*list).into_keys().map(|user| Change::Revoke(*list, user)));
-            grants.collect()
-        };
+        let lock = self.lock_changes().await;
+        let changes: Vec<Change> = watchlists.iter().flat_map(|list| self.grants_to_revoke(*list)).collect();
         if !changes.is_empty()
-            && let Err(error) = self.store_and_apply(changes, Vec::new()).await
+            && let Err(error) = self.store_and_apply(lock, changes, Vec::new()).await
         {
             drop(unavailable(&error));
         }

@@ -17,7 +17,7 @@ use super::{
     record::{Account, Change, Session},
     refusal::{invalid, unavailable},
     secret::{Digest, Secret},
-    state::{Accounts, Queue, TURN_TIMEOUT},
+    state::{Accounts, ChangeLock, Queue, TURN_TIMEOUT},
 };
 use crate::access::{Caller, Credential};
 
@@ -72,8 +72,12 @@ impl Accounts {
         let queue = self.count_try(&key, address)?;
         let account = self.directory().account_named(&key).cloned();
         let is_right = self.is_password(queue, password, account.as_ref()).await;
-        let Some(is_right) = is_right else { return Err(SignInError::TooMany(TURN_TIMEOUT)) };
-        let _changing = self.changing.lock().await;
+        let Some(is_right) = is_right else {
+            // A password that was not compared is no wrong one.
+            self.throttle().uncount(&key, address);
+            return Err(SignInError::TooMany(TURN_TIMEOUT));
+        };
+        let lock = self.lock_changes().await;
         // It may have been changed while the password was compared.
         let current = account.as_ref().and_then(|account| self.directory().account(account.id).cloned());
         let is_same =
@@ -86,7 +90,7 @@ impl Accounts {
             return Err(SignInError::BadCredentials);
         };
         self.throttle().succeeded(&key, address);
-        let signed_in = self.start_session(account, password, (address, app), previous).await;
+        let signed_in = self.start_session(lock, account, password, (address, app), previous).await;
         signed_in.map_err(SignInError::Unavailable)
     }
 
@@ -109,16 +113,15 @@ impl Accounts {
         self.hash(queue, move |memory| password::verify(password.as_ref(), hash.as_deref(), memory)).await
     }
 
-    /// Adds a refusal to the audit log. If that fails, the server's log says why, and the refusal stands.
+    /// Adds a refusal to the audit log.
     async fn record_failure(&self, name: &str, address: IpAddr, event: Event) {
         let entry = self.entry(name, Some(address), event);
-        if let Err(error) = self.store(Vec::new(), vec![entry]).await {
-            drop(unavailable(&error));
-        }
+        self.store_entries(vec![entry]).await;
     }
 
     async fn start_session(
         &self,
+        lock: ChangeLock,
         mut account: Account,
         password: &str,
         (address, app): (IpAddr, &str),
@@ -157,7 +160,7 @@ impl Accounts {
             }
         }
         changes.push(Change::Session(session));
-        self.store_and_apply(changes, vec![entry]).await.map_err(|error| unavailable(&error))?;
+        self.store_and_apply(lock, changes, vec![entry]).await.map_err(|error| unavailable(&error))?;
         let absolute = i64::try_from(self.lifetimes.absolute.as_millis()).unwrap_or(i64::MAX);
         let expires = Timestamp::from_millis(created.as_millis().saturating_add(absolute));
         Ok(SignedIn { secret, user, expires })
@@ -214,12 +217,12 @@ impl Accounts {
     }
 
     async fn end(&self, caller: &Caller, id: Uuid, address: IpAddr, event: Event) -> Result<(), Rejection> {
-        let _changing = self.changing.lock().await;
+        let lock = self.lock_changes().await;
         let is_own = self.directory().session(id).is_some_and(|live| live.session.account == caller.user);
         if !is_own {
             return Ok(());
         }
-        self.record(vec![Change::EndSession(id)], caller, Some(address), event).await
+        self.record(lock, vec![Change::EndSession(id)], caller, Some(address), vec![event]).await
     }
 
     /// Changes the caller's own password, and ends its other sessions.
@@ -243,9 +246,11 @@ impl Accounts {
         }
         self.count_try(&account.key, address)?;
         match self.is_password(Queue::Known, old, Some(&account)).await {
-            None => return Err(SignInError::TooMany(TURN_TIMEOUT)),
+            None => {
+                self.throttle().uncount(&account.key, address);
+                return Err(SignInError::TooMany(TURN_TIMEOUT));
+            }
             Some(false) => {
-                let _changing = self.changing.lock().await;
                 self.record_failure(&account.name, address, Event::OldPasswordWrong).await;
                 return Err(SignInError::BadCredentials);
             }

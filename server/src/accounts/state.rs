@@ -13,7 +13,7 @@ use shared::{
     time::Timestamp,
 };
 use tokio::{
-    sync::{self, Semaphore, watch},
+    sync::{self, OwnedMutexGuard, Semaphore, watch},
     time::{Instant, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -51,20 +51,26 @@ pub struct Accounts {
     local: LocalAccount,
     /// The data folder; `None` keeps everything in memory.
     folder: Option<PathBuf>,
-    directory: RwLock<Directory>,
+    directory: Arc<RwLock<Directory>>,
     /// `None` until there is something to store.
     pub(super) store: Arc<Mutex<Option<Store>>>,
-    /// Serialises changes: one is stored and applied before the next is judged.
-    pub(super) changing: sync::Mutex<()>,
+    /// Serialises changes: see [`ChangeLock`].
+    changing: Arc<sync::Mutex<()>>,
     /// Grows when what accounts may use has changed.
     changed: watch::Sender<u64>,
     pub(super) throttle: Mutex<Throttle>,
     denials: Mutex<Denials>,
     /// Entries of the audit log that are not stored yet. Their number is limited by that of the refusals.
-    pending_entries: Mutex<Vec<Entry>>,
+    pending_entries: Arc<Mutex<Vec<Entry>>>,
     hashing: Arc<Hashing>,
     pub(super) lifetimes: Lifetimes,
     pub(super) clock: Clock,
+}
+
+/// The lock that a change needs: it is stored and applied before the next one is judged, even if its caller goes
+/// away.
+pub(super) struct ChangeLock {
+    _guard: OwnedMutexGuard<()>,
 }
 
 /// Who a password is hashed for: those who guess wait in a queue of their own, however many addresses they have.
@@ -164,13 +170,13 @@ impl Accounts {
         Ok(Self {
             local,
             folder,
-            directory: RwLock::new(directory),
+            directory: Arc::new(RwLock::new(directory)),
             store: Arc::new(Mutex::new(store)),
-            changing: sync::Mutex::default(),
+            changing: Arc::default(),
             changed: watch::channel(0).0,
             throttle: Mutex::default(),
             denials: Mutex::default(),
-            pending_entries: Mutex::default(),
+            pending_entries: Arc::default(),
             hashing: Arc::new(Hashing::default()),
             lifetimes,
             clock,
@@ -311,7 +317,7 @@ impl Accounts {
     /// server stops.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = interval(END_INTERVAL);
-        let mut tick: u32 = 0;
+        let (mut tick, mut saved) = (0_u32, (self.clock)());
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
@@ -321,44 +327,58 @@ impl Accounts {
             self.store_pending_entries().await;
             tick = tick.wrapping_add(1);
             if tick.is_multiple_of(INTERVALS_PER_SAVE) {
-                self.save_uses().await;
+                saved = self.save_uses(saved).await;
             }
         }
-        self.save_uses().await;
+        self.save_uses(saved).await;
         self.store_pending_entries().await;
     }
 
     async fn end_expired(&self) {
         let (now, wall) = (Instant::now(), (self.clock)());
-        let changes: Vec<Change> = {
+        let expired = || -> Vec<Change> {
             let directory = self.directory();
             // An expired token is still listed, until it is revoked.
             directory.tokens().filter(|live| !is_valid(live, wall)).for_each(|live| live.ended.cancel());
             let over = directory.sessions().filter(|live| !self.is_live(live, now));
             over.map(|live| Change::EndSession(live.session.id)).collect()
         };
-        if changes.is_empty() {
+        if expired().is_empty() {
             return;
         }
-        let _changing = self.changing.lock().await;
-        if let Err(error) = self.store_and_apply(changes, Vec::new()).await {
+        let lock = self.lock_changes().await;
+        if let Err(error) = self.store_and_apply(lock, expired(), Vec::new()).await {
             // They are not accepted in any case: see `role`.
             warn!(error = &error as &dyn std::error::Error, "failed to store that sessions have ended");
         }
     }
 
-    async fn save_uses(&self) {
+    /// Stores when the sessions and tokens were last used that were used after a time. Returns the time from which
+    /// on uses are not stored yet.
+    async fn save_uses(&self, after: Timestamp) -> Timestamp {
+        // A session that is ended at the same time is not stored again.
+        let lock = self.lock_changes().await;
+        let now = (self.clock)();
         let changes: Vec<Change> = {
             let directory = self.directory();
-            let sessions = directory.sessions().map(|live| Change::Session(live.session.clone()));
-            sessions.chain(directory.tokens().map(|live| Change::Token(live.token.clone()))).collect()
+            let sessions = directory.sessions().filter(|live| live.session.last_used >= after);
+            let tokens =
+                directory.tokens().filter(|live| live.token.last_used.is_some_and(|used| used >= after));
+            let sessions = sessions.map(|live| Change::Session(live.session.clone()));
+            sessions.chain(tokens.map(|live| Change::Token(live.token.clone()))).collect()
         };
         if changes.is_empty() {
-            return;
+            return now;
         }
-        let _changing = self.changing.lock().await;
-        if let Err(error) = self.store(changes, Vec::new()).await {
-            warn!(error = &error as &dyn std::error::Error, "failed to store when sessions were last used");
+        match self.store(changes, Vec::new(), move |_stored| drop(lock)).await {
+            Ok(()) => now,
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "failed to store when sessions were last used"
+                );
+                after
+            }
         }
     }
 
@@ -407,10 +427,14 @@ impl Accounts {
 
     /// Stores the entries that wait. If that fails, the server's log says why, and they wait on.
     pub(super) async fn store_pending_entries(&self) {
-        if self.pending_entries().is_empty() {
-            return;
+        if !self.pending_entries().is_empty() {
+            self.store_entries(Vec::new()).await;
         }
-        if let Err(error) = self.store(Vec::new(), Vec::new()).await {
+    }
+
+    /// Stores entries of the audit log after those that wait. If that fails, the server's log says why.
+    pub(super) async fn store_entries(&self, entries: Vec<Entry>) {
+        if let Err(error) = self.store(Vec::new(), entries, drop).await {
             warn!(error = &error as &dyn std::error::Error, "failed to store entries of the audit log");
         }
     }
@@ -420,42 +444,67 @@ impl Accounts {
         Entry { at: (self.clock)(), by: by.to_owned(), address, event }
     }
 
-    /// Stores changes and then applies them. The caller has locked `changing`.
+    /// Waits until every earlier change is stored and applied. What a change depends on is read after that.
+    pub(super) async fn lock_changes(&self) -> ChangeLock {
+        ChangeLock { _guard: self.changing.clone().lock_owned().await }
+    }
+
+    /// Stores changes and then applies them, also if the caller does not wait for that.
     pub(super) async fn store_and_apply(
         &self,
+        lock: ChangeLock,
         changes: Vec<Change>,
         entries: Vec<Entry>,
     ) -> Result<(), StoreError> {
-        self.store(changes.clone(), entries).await?;
-        let now = ((self.clock)(), Instant::now());
-        {
-            let mut directory = self.directory_mut();
-            changes.into_iter().for_each(|change| directory.apply(change, self.lifetimes, now));
-        }
-        self.changed.send_modify(|version| *version += 1);
-        Ok(())
+        let (directory, changed) = (self.directory.clone(), self.changed.clone());
+        let (lifetimes, now) = (self.lifetimes, ((self.clock)(), Instant::now()));
+        let apply = move |stored: Vec<Change>| {
+            {
+                let mut directory = directory.write().unwrap_or_else(PoisonError::into_inner);
+                stored.into_iter().for_each(|change| directory.apply(change, lifetimes, now));
+            }
+            changed.send_modify(|version| *version += 1);
+            drop(lock);
+        };
+        self.store(changes, entries, apply).await
     }
 
-    /// Stores changes, and entries of the audit log after those that wait.
-    pub(super) async fn store(&self, changes: Vec<Change>, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let (store, folder) = (self.store.clone(), self.folder.clone());
-        let waiting = std::mem::take(&mut *self.pending_entries());
-        let all: Vec<Entry> = waiting.iter().cloned().chain(entries).collect();
+    /// Stores changes, and entries of the audit log after those that wait, and does what follows then, also if the
+    /// caller does not wait for that.
+    async fn store(
+        &self,
+        changes: Vec<Change>,
+        entries: Vec<Entry>,
+        then: impl FnOnce(Vec<Change>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let (store, folder, pending) =
+            (self.store.clone(), self.folder.clone(), self.pending_entries.clone());
         let write = move || {
-            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-            if store.is_none()
-                && let Some(folder) = &folder
-            {
-                *store = Some(Store::create(folder)?);
+            let waiting = std::mem::take(&mut *pending.lock().unwrap_or_else(PoisonError::into_inner));
+            let all: Vec<Entry> = waiting.iter().cloned().chain(entries).collect();
+            let written = write_to(&store, folder.as_deref(), &changes, &all);
+            match written {
+                Ok(()) => then(changes),
+                Err(_) => drop(pending.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, waiting)),
             }
-            store.as_mut().map_or(Ok(()), |store| store.write(&changes, &all))
+            written
         };
-        let written = tokio::task::spawn_blocking(write).await.expect("writing does not panic");
-        if written.is_err() {
-            self.pending_entries().splice(0..0, waiting);
-        }
-        written
+        tokio::task::spawn_blocking(write).await.expect("writing does not panic")
     }
+}
+
+/// Writes to the store, which is created for the first change.
+fn write_to(
+    store: &Mutex<Option<Store>>,
+    folder: Option<&Path>,
+    changes: &[Change],
+    entries: &[Entry],
+) -> Result<(), StoreError> {
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (None, Some(folder)) = (&*store, folder) {
+        *store = Some(Store::create(folder)?);
+    }
+    store.as_mut().map_or(Ok(()), |store| store.write(changes, entries))
 }
 
 fn is_valid(live: &LiveToken, now: Timestamp) -> bool {

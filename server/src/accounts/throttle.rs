@@ -64,6 +64,14 @@ impl Throttle {
         self.addresses.add(address, now);
     }
 
+    /// Uncounts a try whose password was not compared.
+    pub(super) fn uncount(&mut self, account: &Arc<str>, address: IpAddr) {
+        let address = network(address);
+        let counts =
+            [self.pairs.by_key.get_mut(&(account.clone(), address)), self.addresses.by_key.get_mut(&address)];
+        counts.into_iter().flatten().for_each(|failed| failed.count = failed.count.saturating_sub(1));
+    }
+
     /// Forgets the failures of an address with an account: the person has signed in.
     pub(super) fn succeeded(&mut self, account: &Arc<str>, address: IpAddr) {
         let address = network(address);
@@ -149,6 +157,17 @@ mod tests {
         fail(&mut throttle, 5, "ann", HERE, now);
         throttle.succeeded(&"ann".into(), HERE);
         assert_eq!(throttle.wait(&"ann".into(), HERE, now), None);
+    }
+
+    #[test]
+    fn a_try_that_was_not_compared_counts_for_nothing() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        for _ in 0..10 {
+            fail(&mut throttle, 1, "ann", HERE, now);
+            throttle.uncount(&"ann".into(), HERE);
+        }
+        assert!(throttle.wait(&"ann".into(), HERE, now).is_none() && !throttle.has_failed(HERE, now));
+        throttle.uncount(&"bob".into(), THERE);
     }
 
     #[test]

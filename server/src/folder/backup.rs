@@ -204,8 +204,9 @@ pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
         remove_if_exists(&with_suffix(&new, leftover))?;
     }
     let unwritable = || format!("the data folder {} cannot be written", data_dir.display());
-    let copied = create_private(&new).and_then(|mut copy| io::copy(&mut File::open(file)?, &mut copy));
-    copied.with_context(unwritable)?;
+    create_private(&new).with_context(unwritable)?;
+    // With what is only in its write-ahead log.
+    sqlite::copy(file, &new).await.map_err(|error| with_causes(&error))?;
     let copy = SqliteJournal::open_file(new.clone()).await.map_err(|error| with_causes(&error))?;
     copy.renew_epochs().await.map_err(|error| with_causes(&error))?;
     Journal::close(&copy).await;

@@ -1,17 +1,10 @@
 //! Why the hub refuses a request.
 
-use shared::{
-    ids::WatchlistId,
-    rejection::{Code, Rejection},
-};
+use shared::rejection::{Code, Rejection};
 use tracing::error;
 
+pub(super) use crate::access::unknown;
 use crate::{journal::JournalError, unavailable::Unavailable};
-
-/// Returns the rejection for a watchlist that does not exist.
-pub(super) fn unknown(id: WatchlistId) -> Rejection {
-    Rejection::new(Code::UnknownWatchlist, format!("there is no watchlist {id}"))
-}
 
 /// Returns the rejection of a request that failed in the journal, and logs why.
 pub(super) fn unavailable(error: &JournalError) -> Rejection {

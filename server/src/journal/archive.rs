@@ -22,9 +22,13 @@ pub(super) trait Archive: Sync {
 
     /// Adds a watchlist, unless it is there.
     fn add(&self, record: Record) -> Answer<'_, ()>;
+    /// Deletes everything of a watchlist but its record, which is replaced.
+    fn reset(&self, record: Record) -> Answer<'_, ()>;
+    /// Deletes a watchlist.
+    fn remove(&self, id: WatchlistId) -> Answer<'_, ()>;
     /// Appends segments to a watchlist.
     fn append(&self, id: WatchlistId, segments: Vec<NewSegment>) -> Answer<'_, ()>;
-    /// Stores the answers of senders, in the place of any that they have.
+    /// Stores the answers of senders. Those that are there stay.
     fn put_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()>;
     /// Stores a part of a snapshot, in the place of the same one.
     fn put_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()>;

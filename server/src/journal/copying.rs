@@ -1,14 +1,14 @@
 //! Copies everything that a journal holds into an empty one of another kind, and compares the two. A copy that
-//! was interrupted continues where it stopped. Nobody else uses either journal in the meantime.
+//! was interrupted continues where it stopped. No server uses either journal meanwhile.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use sha2::{Digest, Sha256};
-use shared::ids::Revision;
+use shared::ids::{Revision, WatchlistId};
 
 use super::{
     archive::Archive,
-    form::{answer::answer_sum, segment::NewSegment},
+    form::{answer::answer_sum, error::store, segment::NewSegment},
     postgres::archive::PostgresArchive,
     record::Record,
     sqlite::archive::SqliteArchive,
@@ -27,64 +27,83 @@ pub struct Copied {
     digest: [u8; 32],
 }
 
-/// Is told how far a copy is: the watchlist, and its last revision that is copied.
+/// Callback for the progress of a copy: the watchlist, and its last revision that is copied.
 pub type Report<'a> = &'a mut (dyn FnMut(&Record, Revision) + Send);
 
-/// Copies the journal in a file into a database, and returns what both hold then.
-///
-/// # Errors
-/// Either cannot be read or written, the database has watchlists, or the two differ.
-pub async fn to_database(file: &Path, url: &str, report: Report<'_>) -> Result<Vec<Copied>, JournalError> {
-    let from = SqliteArchive::open(file)?;
-    let to = PostgresArchive::target(url, &file.display().to_string()).await?;
-    let copied = copy_all(&from, &to, report).await;
-    let copied = match copied {
-        Ok(copied) => to.complete().await.map(|()| copied),
-        Err(error) => Err(error),
-    };
-    to.close().await;
-    copied
+/// A copy in a database. Servers do not use it until it is marked as complete.
+pub struct DatabaseCopy {
+    to: PostgresArchive,
+    lists: Vec<Copied>,
+}
+
+impl DatabaseCopy {
+    /// Copies the journal in a file into a database, and compares what both hold.
+    ///
+    /// # Errors
+    /// Either cannot be read or written, or the database has a journal that is no copy of this one.
+    pub async fn of_file(file: &Path, url: &str, report: Report<'_>) -> Result<Self, JournalError> {
+        let source = std::path::absolute(file).map_err(store)?;
+        let from = SqliteArchive::open(file)?;
+        let to = PostgresArchive::target(url, &source.display().to_string()).await?;
+        let lists = copy_all(&from, &to, report).await?;
+        Ok(Self { to, lists })
+    }
+
+    /// Marks the copy as complete, and returns what it holds.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn complete(self) -> Result<Vec<Copied>, JournalError> {
+        self.to.complete().await?;
+        self.to.close().await;
+        Ok(self.lists)
+    }
 }
 
 /// Copies the journal in a database into a file, and returns what both hold then.
 ///
 /// # Errors
-/// Either cannot be read or written, the file has something else, or the two differ.
-pub async fn to_file(url: &str, file: &Path, report: Report<'_>) -> Result<Vec<Copied>, JournalError> {
+/// Either cannot be read or written, the database has no journal, or the file has another copy.
+pub async fn copy_to_file(url: &str, file: &Path, report: Report<'_>) -> Result<Vec<Copied>, JournalError> {
     let from = PostgresArchive::source(url).await?;
-    let copied = copy_to_file(&from, file, report).await;
-    from.close().await;
-    copied
-}
-
-async fn copy_to_file(
-    from: &PostgresArchive,
-    file: &Path,
-    report: Report<'_>,
-) -> Result<Vec<Copied>, JournalError> {
     let to = SqliteArchive::target(file, from.place())?;
-    let copied = copy_all(from, &to, report).await?;
+    let copied = copy_all(&from, &to, report).await?;
     to.complete()?;
     to.close()?;
+    from.close().await;
     Ok(copied)
 }
 
-/// Copies the watchlists of a journal, and compares what both hold.
+/// Copies the watchlists of a journal, and compares what both hold. A watchlist that has changed since an earlier
+/// copy is copied again.
 async fn copy_all(
     from: &dyn Archive,
     to: &dyn Archive,
     report: Report<'_>,
 ) -> Result<Vec<Copied>, JournalError> {
+    let records = from.records().await?;
+    for known in to.records().await? {
+        if !records.iter().any(|record| record.id == known.id) {
+            to.remove(known.id).await?;
+        }
+    }
     copy(from, to, report).await?;
-    let (source, copied) = (read_all(from).await?, read_all(to).await?);
-    let differs = source.iter().zip(&copied).find(|(source, copied)| source != copied);
-    if let Some((list, _)) = differs {
-        return Err(of_list(&list.record, JournalError::Damaged("its copy differs".to_owned())));
+    let mut copies: BTreeMap<WatchlistId, Record> =
+        to.records().await?.into_iter().map(|record| (record.id, record)).collect();
+    let mut lists = Vec::new();
+    for record in records {
+        let source = read(from, &record).await?;
+        let copied = copies.remove(&record.id).unwrap_or_else(|| record.clone());
+        if read(to, &copied).await? != source {
+            to.reset(record.clone()).await?;
+            copy_list(from, to, &record, report).await.map_err(|error| of_list(&record, error))?;
+            if read(to, &record).await? != source {
+                return Err(of_list(&record, JournalError::Damaged("its copy differs".to_owned())));
+            }
+        }
+        lists.push(source);
     }
-    match source.len() == copied.len() {
-        true => Ok(copied),
-        false => Err(JournalError::Damaged("the copy has other watchlists".to_owned())),
-    }
+    Ok(lists)
 }
 
 async fn copy(from: &dyn Archive, to: &dyn Archive, report: Report<'_>) -> Result<(), JournalError> {
@@ -136,17 +155,12 @@ fn of_list(record: &Record, error: JournalError) -> JournalError {
     }
 }
 
-/// Reads everything that a journal holds.
-async fn read_all(archive: &dyn Archive) -> Result<Vec<Copied>, JournalError> {
-    let mut lists = Vec::new();
-    for record in archive.records().await? {
-        let list = read(archive, &record).await.map_err(|error| of_list(&record, error))?;
-        lists.push(list);
-    }
-    Ok(lists)
+/// Reads everything that a journal holds of a watchlist.
+async fn read(archive: &dyn Archive, record: &Record) -> Result<Copied, JournalError> {
+    read_list(archive, record).await.map_err(|error| of_list(record, error))
 }
 
-async fn read(archive: &dyn Archive, record: &Record) -> Result<Copied, JournalError> {
+async fn read_list(archive: &dyn Archive, record: &Record) -> Result<Copied, JournalError> {
     let id = record.id;
     let (mut hash, mut head, mut commits, mut answers) = (Sha256::new(), Revision(0), 0, 0);
     loop {

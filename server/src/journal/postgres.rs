@@ -45,6 +45,14 @@ pub fn place(url: &str) -> Result<String, UrlError> {
     url::parse(url).map(|target| target.place)
 }
 
+/// Whether the database of a URL has a complete journal.
+///
+/// # Errors
+/// The URL is not one, or the database cannot be reached, belongs to another program or to a newer version.
+pub async fn has_journal(url: &str) -> Result<bool, JournalError> {
+    schema::is_complete(&Connections::to(url)?).await
+}
+
 /// A journal in a PostgreSQL database.
 pub struct PostgresJournal {
     connections: Arc<Connections>,
@@ -65,6 +73,15 @@ impl PostgresJournal {
         keep::finish_erasing(&connections).await?;
         let appender = Appender::start(connections.clone(), guardian.standing());
         Ok(Self { connections, appender, guardian })
+    }
+
+    /// Writes something, unless another server has reserved the journal.
+    async fn writing<T>(
+        &self,
+        write: impl Future<Output = Result<T, JournalError>>,
+    ) -> Result<T, JournalError> {
+        self.guardian.standing().check()?;
+        write.await
     }
 
     async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
@@ -124,15 +141,15 @@ impl Journal for PostgresJournal {
     }
 
     fn create(&self, record: Record, first: StoredPart) -> Answer<'_, ()> {
-        Box::pin(self.write_new(record, first))
+        Box::pin(self.writing(self.write_new(record, first)))
     }
 
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()> {
-        Box::pin(self.write_deleted(id, at))
+        Box::pin(self.writing(self.write_deleted(id, at)))
     }
 
     fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>> {
-        Box::pin(keep::purge(&self.connections, before))
+        Box::pin(self.writing(keep::purge(&self.connections, before)))
     }
 
     fn snapshot(&self, id: WatchlistId) -> Parts<'_> {
@@ -162,15 +179,15 @@ impl Journal for PostgresJournal {
     }
 
     fn save_part(&self, id: WatchlistId, part: StoredPart) -> Answer<'_, ()> {
-        Box::pin(keep::save_part(&self.connections, id, part))
+        Box::pin(self.writing(keep::save_part(&self.connections, id, part)))
     }
 
     fn prune(&self, id: WatchlistId, retention: Retention) -> Answer<'_, ()> {
-        Box::pin(keep::prune(&self.connections, id, retention))
+        Box::pin(self.writing(keep::prune(&self.connections, id, retention)))
     }
 
     fn expire_answers(&self, now: Timestamp, days: u32) -> Answer<'_, ()> {
-        Box::pin(keep::expire_answers(&self.connections, now, days))
+        Box::pin(self.writing(keep::expire_answers(&self.connections, now, days)))
     }
 
     fn ready(&self) -> Answer<'_, ()> {

@@ -33,8 +33,8 @@ async fn in_journal(journal: &SqliteJournal) -> Served {
     records.iter().filter(|record| record.deleted_at.is_none()).map(|record| record.id).collect()
 }
 
-/// Calls the hub, and drops the call after a number of polls.
-async fn abandon(call: impl Future, polls: usize) {
+/// Makes a call, and drops it after a number of polls.
+pub async fn abandon(call: impl Future, polls: usize) {
     let yields = async {
         for _ in 0..polls {
             tokio::task::yield_now().await;

@@ -219,28 +219,90 @@ async fn a_journal_is_moved_by_the_command_line_only_where_nothing_is_lost() {
     assert_eq!(in_database(&empty).await, written);
 }
 
+/// A copy is interrupted, and then its source changes, or the copy is damaged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_damaged_is_not_moved_and_a_copy_that_differs_is_found() {
+async fn what_has_changed_since_an_interruption_is_copied_again() {
     let Some((folder, written, url)) = places().await else { return };
-    let file = folder.path().join("journal.sqlite");
     let last = written.last().unwrap().record.id;
     interrupted(async |report| move_to_database(folder.path(), &url, report).await, last).await;
-    let change = "UPDATE afterglow.watchlists SET rows = rows + 1 WHERE name = 'List'";
-    postgres().unwrap().execute(&url, change).await;
-    let error = move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap_err().to_string();
-    assert!(
-        error.contains(&written[0].record.id.to_string()) && error.contains("its copy differs"),
-        "{error}"
-    );
+    let journal = SqliteJournal::open(folder.path()).await.unwrap();
+    journal.set_deleted(written[2].record.id, None).await.unwrap();
+    journal.prune(written[0].record.id, newest(30)).await.unwrap();
+    StoredList::create(&journal, 6, 2).await;
+    journal.close().await;
+    let damage =
+        "UPDATE afterglow.watchlists SET rows = rows + 1; DELETE FROM afterglow.answers WHERE edit = 2;
+        INSERT INTO afterglow.watchlists (id, epoch, name, revision, rows)
+            SELECT gen_random_uuid(), epoch, name, 0, 0 FROM afterglow.watchlists LIMIT 1";
+    postgres().unwrap().execute(&url, damage).await;
+    let written = in_folder(folder.path()).await;
+    move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap();
+    assert_eq!(in_database(&url).await, written);
+    interrupted(async |report| move_to_folder(&url, folder.path(), report).await, last).await;
+    let journal = PostgresJournal::open(&url).await.unwrap();
+    journal.set_deleted(last, Some(Timestamp::from_millis(99))).await.unwrap();
+    StoredList::create(&journal, 7, 2).await;
+    let written = content(&journal).await;
+    journal.close().await;
+    move_to_folder(&url, folder.path(), &mut |_, _| {}).await.unwrap();
+    assert_eq!(in_folder(folder.path()).await, written);
+}
+
+/// The steps after the copy are done up to each of them, and then the move is called again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_is_interrupted_at_its_end_can_be_called_again() {
+    let Some((folder, written, url)) = places().await else { return };
+    let (file, copied) = (folder.path().join("journal.sqlite"), folder.path().join("copied"));
+    std::fs::copy(&file, &copied).unwrap();
+    move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap();
+    let place = folder.path().join("journal.place");
+    let recorded = std::fs::read(&place).unwrap();
+    // The file was not renamed.
+    std::fs::rename(&copied, &file).unwrap();
+    let moved = move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap();
+    assert!(moved.replaced.is_some() && !file.exists());
+    // The database was not marked as complete.
+    std::fs::copy(moved.replaced.unwrap(), &file).unwrap();
+    let source = file.display();
+    let mark = format!("CREATE TABLE afterglow.copying AS SELECT '{source}'::text AS source");
+    postgres().unwrap().execute(&url, &mark).await;
+    move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap();
+    assert_eq!(in_database(&url).await, written);
+    // The copy is complete, and not in its place.
+    move_to_folder(&url, folder.path(), &mut |_, _| {}).await.unwrap();
+    std::fs::rename(&file, folder.path().join("journal.sqlite.copying")).unwrap();
+    std::fs::write(&place, &recorded).unwrap();
+    move_to_folder(&url, folder.path(), &mut |_, _| {}).await.unwrap();
+    // It is in its place, and the database is still recorded.
+    std::fs::write(&place, &recorded).unwrap();
+    let error = move_to_folder(&url, folder.path(), &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(error.contains("is there already"), "{error}");
+    std::fs::remove_file(&place).unwrap();
+    assert_eq!(in_folder(folder.path()).await, written);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_journal_or_damaged_is_not_moved() {
+    let Some((folder, _, url)) = places().await else { return };
+    let nowhere = folder.path().join("nowhere");
+    let error = move_to_database(&nowhere, &url, &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(error.contains("does not exist") && !nowhere.exists(), "{error}");
+    let other = tempfile::tempdir().unwrap();
+    let error = move_to_folder(&url, other.path(), &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(error.contains("has no journal"), "{error}");
+    let file = folder.path().join("journal.sqlite");
     let connection = rusqlite::Connection::open(&file).unwrap();
     let damage = "UPDATE log SET data = zeroblob(length(data)) WHERE seq = (SELECT max(seq) - 3 FROM log)";
     assert_eq!(connection.execute(damage, []).unwrap(), 1);
     connection.close().unwrap();
-    let empty = postgres().unwrap().database().await;
-    let error = move_to_database(folder.path(), &empty, &mut |_, _| {}).await.unwrap_err().to_string();
+    let error = move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap_err().to_string();
     assert!(error.contains("watchlist") && error.contains("checksum"), "{error}");
     assert!(
         file.exists() && check_journal_place(folder.path(), None).is_ok(),
         "the folder keeps its journal"
     );
+    std::fs::write(&file, "").unwrap();
+    std::fs::write(folder.path().join("local.token"), "x").unwrap();
+    let error = move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(error.contains("is empty: it was truncated"), "{error}");
 }

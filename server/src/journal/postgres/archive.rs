@@ -1,4 +1,4 @@
-//! A whole journal in PostgreSQL, as the records that it consists of, while nobody else uses it.
+//! A whole journal in PostgreSQL, as the records that it consists of, while no server uses it.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::{
     append::{Answers, Segments},
-    connections::{Connections, Use},
+    connections::{Connections, Lease, Use},
     guardian::Guardian,
-    keep::{finish_erasing, write_part},
+    keep::{erase, finish_erasing, write_part},
     read::{self, NEWEST_WHOLE, SEGMENTS, SEGMENTS_AFTER, number, read_segment, stored_answer},
     schema,
 };
@@ -38,10 +38,10 @@ impl PostgresArchive {
     /// Opens a journal that is copied into another.
     ///
     /// # Errors
-    /// See [`PostgresJournal::open`](super::PostgresJournal::open).
+    /// See [`PostgresJournal::open`](super::PostgresJournal::open); the database has no journal.
     pub(in crate::journal) async fn source(url: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = Guardian::start(&connections, schema::prepare(&connections)).await?;
+        let guardian = Guardian::start(&connections, schema::check(&connections)).await?;
         finish_erasing(&connections).await?;
         Ok(Self { connections, guardian })
     }
@@ -49,7 +49,7 @@ impl PostgresArchive {
     /// Opens a journal without watchlists, or continues a copy of the same source.
     ///
     /// # Errors
-    /// See [`PostgresJournal::open`](super::PostgresJournal::open); it has watchlists.
+    /// See [`PostgresJournal::open`](super::PostgresJournal::open); the database has another journal.
     pub(in crate::journal) async fn target(url: &str, source: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
         let guardian = Guardian::start(&connections, schema::begin_copy(&connections, source)).await?;
@@ -63,17 +63,24 @@ impl PostgresArchive {
 
     /// Marks the copy as complete: servers can use it.
     pub(in crate::journal) async fn complete(&self) -> Result<(), JournalError> {
+        self.guardian.standing().check()?;
         schema::end_copy(&self.connections).await
     }
 
-    /// Gives the journal up.
+    /// Releases the journal.
     pub(in crate::journal) async fn close(&self) {
         self.guardian.close().await;
         self.connections.close();
     }
 
+    /// Waits for a connection, unless a server has reserved the journal.
+    async fn lease(&self, purpose: Use) -> Result<Lease, JournalError> {
+        self.guardian.standing().check()?;
+        self.connections.lease(purpose).await
+    }
+
     async fn read_segments(&self, id: WatchlistId, after: Revision) -> Result<Vec<NewSegment>, JournalError> {
-        let lease = self.connections.lease(Use::Read).await?;
+        let lease = self.lease(Use::Read).await?;
         let rows = lease.query(SEGMENTS_AFTER, &[&id.0, &stored(after.0), &SEGMENTS]).await?;
         let segment = |row| {
             let (place, segment, data) = read_segment(id, row)?;
@@ -88,7 +95,7 @@ impl PostgresArchive {
         id: WatchlistId,
         after: Option<Sender>,
     ) -> Result<Vec<(Sender, Vec<StoredAnswer>)>, JournalError> {
-        let lease = self.connections.lease(Use::Read).await?;
+        let lease = self.lease(Use::Read).await?;
         let (account, client) =
             after.map_or((Uuid::nil(), Uuid::nil()), |after| (after.user.0, after.client.0));
         let condition = if after.is_some() { ">" } else { ">=" };
@@ -109,7 +116,7 @@ impl PostgresArchive {
     }
 
     async fn read_part(&self, id: WatchlistId, number: i64) -> Result<Option<EncodedPart>, JournalError> {
-        let lease = self.connections.lease(Use::Read).await?;
+        let lease = self.lease(Use::Read).await?;
         let select = format!(
             "SELECT revision, parts, data, checksum FROM afterglow.snapshots
              WHERE watchlist = $1 AND part = $2 AND revision = ({NEWEST_WHOLE})"
@@ -124,10 +131,27 @@ impl PostgresArchive {
         let Record { id, epoch, name, revision, rows, deleted_at } = record;
         let insert = "INSERT INTO afterglow.watchlists (id, epoch, name, revision, rows, deleted_at)
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
-        let lease = self.connections.lease(Use::Keep).await?;
+        let lease = self.lease(Use::Keep).await?;
         let (revision, rows) = (stored(revision.0), stored(rows as u64));
         let (name, deleted_at) = (name.as_bytes(), deleted_at.map(Timestamp::as_millis));
         lease.execute(insert, &[&id.0, &epoch.0, &name, &revision, &rows, &deleted_at]).await.map(drop)
+    }
+
+    async fn reset_list(&self, record: Record) -> Result<(), JournalError> {
+        let Record { id, epoch, name, revision, rows, deleted_at } = record;
+        let lease = self.lease(Use::Keep).await?;
+        erase(&lease, id.0).await?;
+        let update = "UPDATE afterglow.watchlists
+            SET epoch = $2, name = $3, revision = $4, rows = $5, deleted_at = $6, bytes = 0 WHERE id = $1";
+        let (revision, rows) = (stored(revision.0), stored(rows as u64));
+        let (name, deleted_at) = (name.as_bytes(), deleted_at.map(Timestamp::as_millis));
+        lease.execute(update, &[&id.0, &epoch.0, &name, &revision, &rows, &deleted_at]).await.map(drop)
+    }
+
+    async fn remove_list(&self, id: WatchlistId) -> Result<(), JournalError> {
+        let lease = self.lease(Use::Keep).await?;
+        erase(&lease, id.0).await?;
+        lease.execute("DELETE FROM afterglow.watchlists WHERE id = $1", &[&id.0]).await.map(drop)
     }
 
     async fn write_segments(&self, id: WatchlistId, segments: Vec<NewSegment>) -> Result<(), JournalError> {
@@ -141,7 +165,7 @@ impl PostgresArchive {
                 RETURNING length(data) AS size)
             UPDATE afterglow.watchlists SET bytes = bytes + (SELECT sum(size) FROM logged)::int8 WHERE id = $1";
         let Segments { before, last, at, data, sums, terms, .. } = &columns;
-        let lease = self.connections.lease(Use::Keep).await?;
+        let lease = self.lease(Use::Keep).await?;
         lease.execute(insert, &[&id.0, before, last, at, data, sums, terms]).await.map(drop)
     }
 
@@ -150,7 +174,7 @@ impl PostgresArchive {
         id: WatchlistId,
         answers: Vec<(Sender, Vec<StoredAnswer>)>,
     ) -> Result<(), JournalError> {
-        let lease = self.connections.lease(Use::Keep).await?;
+        let lease = self.lease(Use::Keep).await?;
         let all: Vec<(Sender, &StoredAnswer)> =
             answers.iter().flat_map(|(sender, list)| list.iter().map(|answer| (*sender, answer))).collect();
         for step in all.chunks(STEP_ANSWERS) {
@@ -172,7 +196,7 @@ impl PostgresArchive {
     }
 
     async fn read_head(&self, id: WatchlistId) -> Result<Revision, JournalError> {
-        let lease = self.connections.lease(Use::Read).await?;
+        let lease = self.lease(Use::Read).await?;
         let select = "SELECT coalesce(max(last), 0) FROM afterglow.log WHERE watchlist = $1";
         let row = lease.query_one(select, &[&id.0]).await?;
         row.map_or(Ok(Revision(0)), |row| number(row.get(0)).map(Revision))
@@ -204,6 +228,14 @@ impl Archive for PostgresArchive {
         Box::pin(self.add_list(record))
     }
 
+    fn reset(&self, record: Record) -> Answer<'_, ()> {
+        Box::pin(self.reset_list(record))
+    }
+
+    fn remove(&self, id: WatchlistId) -> Answer<'_, ()> {
+        Box::pin(self.remove_list(id))
+    }
+
     fn append(&self, id: WatchlistId, segments: Vec<NewSegment>) -> Answer<'_, ()> {
         Box::pin(self.write_segments(id, segments))
     }
@@ -213,7 +245,7 @@ impl Archive for PostgresArchive {
     }
 
     fn put_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()> {
-        Box::pin(async move { write_part(&self.connections.lease(Use::Keep).await?, id, &part).await })
+        Box::pin(async move { write_part(&self.lease(Use::Keep).await?, id, &part).await })
     }
 
     fn head(&self, id: WatchlistId) -> Answer<'_, Revision> {

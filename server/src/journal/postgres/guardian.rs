@@ -35,10 +35,12 @@ pub(super) struct Guardian {
 }
 
 impl Standing {
+    /// Checks that the journal is reserved.
+    ///
     /// # Errors
-    /// Another server uses the journal.
+    /// Another server uses it, or may use it.
     pub(super) fn check(&self) -> Result<(), JournalError> {
-        if *self.0.lock().unwrap_or_else(PoisonError::into_inner) { Ok(()) } else { Err(taken()) }
+        if *self.0.lock().unwrap_or_else(PoisonError::into_inner) { Ok(()) } else { Err(not_reserved()) }
     }
 
     fn set(&self, may_write: bool) {
@@ -46,8 +48,8 @@ impl Standing {
     }
 }
 
-fn taken() -> JournalError {
-    JournalError::Refused("another server uses this journal".to_owned())
+fn not_reserved() -> JournalError {
+    JournalError::Refused("another server uses this journal, or its reservation is lost".to_owned())
 }
 
 impl Guardian {
@@ -95,7 +97,7 @@ impl Guardian {
         self.standing.clone()
     }
 
-    /// Gives the reservation up.
+    /// Releases the journal.
     pub(super) async fn close(&self) {
         self.stop.cancel();
         self.ended.cancelled().await;
@@ -134,6 +136,8 @@ async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop
             if let Some(lost) = lease.take() {
                 lost.discard();
             }
+            // Another server may reserve it now.
+            standing.set(false);
         }
         match reserve(connections).await {
             Ok(Some(reserved)) => {
@@ -145,7 +149,7 @@ async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop
                 error!(journal = connections.place(), "another server has taken over the journal");
                 standing.set(false);
             }
-            // Its state is unknown, and nothing can be written.
+            // It is tried again.
             Err(_unreachable) => {}
         }
     }

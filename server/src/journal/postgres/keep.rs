@@ -5,6 +5,7 @@ use shared::{
     limits::MAX_KEPT_ANSWERS,
     time::{MILLIS_PER_DAY, Timestamp},
 };
+use uuid::Uuid;
 
 use super::{
     connections::{Connections, Lease, Use},
@@ -63,28 +64,34 @@ pub(super) async fn purge(
     let rows = lease.query(purge, &[&before.as_millis()]).await?;
     let purged: Vec<WatchlistId> = rows.iter().map(|row| WatchlistId(row.get(0))).collect();
     if !purged.is_empty() {
-        erase(&lease).await?;
+        erase_all(&lease).await?;
     }
     Ok(purged)
 }
 
 /// Erases the records of watchlists that a server had begun to erase.
 pub(super) async fn finish_erasing(connections: &Connections) -> Result<(), JournalError> {
-    erase(&connections.lease(Use::Keep).await?).await
+    erase_all(&connections.lease(Use::Keep).await?).await
 }
 
-async fn erase(lease: &Lease) -> Result<(), JournalError> {
+async fn erase_all(lease: &Lease) -> Result<(), JournalError> {
     for row in lease.query("SELECT watchlist FROM afterglow.erased", &[]).await? {
-        let id: uuid::Uuid = row.get(0);
-        for table in ["log", "answers", "snapshots"] {
-            // A watchlist is in one partition of a table, so that `ctid` is unique.
-            let delete = format!(
-                "DELETE FROM afterglow.{table} WHERE watchlist = $1 AND ctid = ANY (ARRAY(
-                     SELECT ctid FROM afterglow.{table} WHERE watchlist = $1 LIMIT $2))"
-            );
-            while lease.execute(&delete, &[&id, &STEP_RECORDS]).await? > 0 {}
-        }
+        let id: Uuid = row.get(0);
+        erase(lease, id).await?;
         lease.execute("DELETE FROM afterglow.erased WHERE watchlist = $1", &[&id]).await?;
+    }
+    Ok(())
+}
+
+/// Erases everything of a watchlist but its record.
+pub(super) async fn erase(lease: &Lease, id: Uuid) -> Result<(), JournalError> {
+    for table in ["log", "answers", "snapshots"] {
+        // A watchlist is in one partition of a table, so that `ctid` is unique.
+        let delete = format!(
+            "DELETE FROM afterglow.{table} WHERE watchlist = $1 AND ctid = ANY (ARRAY(
+                 SELECT ctid FROM afterglow.{table} WHERE watchlist = $1 LIMIT $2))"
+        );
+        while lease.execute(&delete, &[&id, &STEP_RECORDS]).await? > 0 {}
     }
     Ok(())
 }

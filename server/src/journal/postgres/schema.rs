@@ -60,55 +60,82 @@ const TABLES: &str = "
 
 /// Creates the tables in a database that has none, or changes those of an older version.
 pub(super) async fn prepare(connections: &Connections) -> Result<(), JournalError> {
-    let lease = connections.lease(Use::Keep).await?;
-    lease.query("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
-    let prepared = prepare_locked(connections, &lease).await;
-    lease.query("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
-    prepared
+    let lease = lock(connections).await?;
+    if !exists(connections, &lease).await? {
+        create(&lease).await?;
+    }
+    check_complete(connections, &lease).await
 }
 
-async fn prepare_locked(connections: &Connections, lease: &Lease) -> Result<(), JournalError> {
+/// Checks that the database has a journal of this version, which is complete.
+pub(super) async fn check(connections: &Connections) -> Result<(), JournalError> {
+    let lease = lock(connections).await?;
+    if !exists(connections, &lease).await? {
+        let place = connections.place();
+        return Err(JournalError::NotOurs(format!("the database {place} has no journal")));
+    }
+    check_complete(connections, &lease).await
+}
+
+/// Returns a connection that has locked the tables for changes of them, until it is dropped.
+async fn lock(connections: &Connections) -> Result<Lease, JournalError> {
+    let lease = connections.lease(Use::Keep).await?;
+    // The lock ends with the connection, whatever has failed on it.
+    lease.discard();
+    lease.query("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+    Ok(lease)
+}
+
+async fn create(lease: &Lease) -> Result<(), JournalError> {
+    let partitions = ["log", "answers"].into_iter().flat_map(|table| {
+        (0..PARTITIONS).map(move |number| {
+            format!(
+                "CREATE TABLE afterglow.{table}_{number} PARTITION OF afterglow.{table}
+                 FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number});"
+            )
+        })
+    });
+    let partitions: String = partitions.collect();
+    let version = format!("INSERT INTO afterglow.meta (version) VALUES ({VERSION});");
+    lease.batch(&format!("BEGIN; {TABLES} {partitions} {version} COMMIT")).await
+}
+
+/// Whether the database has a journal, which is of this version.
+async fn exists(connections: &Connections, lease: &Lease) -> Result<bool, JournalError> {
     let exists = "SELECT to_regnamespace('afterglow') IS NOT NULL, to_regclass('afterglow.meta') IS NOT NULL";
     let found = lease.query_one(exists, &[]).await?;
-    let (has_schema, has_meta) = found.map_or((false, false), |row| (row.get(0), row.get(1)));
     let place = connections.place();
-    match (has_schema, has_meta) {
-        (false, _) => {
-            let partitions = ["log", "answers"].into_iter().flat_map(|table| {
-                (0..PARTITIONS).map(move |number| {
-                    format!(
-                        "CREATE TABLE afterglow.{table}_{number} PARTITION OF afterglow.{table}
-                         FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number});"
-                    )
-                })
-            });
-            let partitions: String = partitions.collect();
-            let version = format!("INSERT INTO afterglow.meta (version) VALUES ({VERSION});");
-            lease.batch(&format!("BEGIN; {TABLES} {partitions} {version} COMMIT")).await
+    match found.map_or((false, false), |row| (row.get(0), row.get(1))) {
+        (false, _) => return Ok(false),
+        (true, false) => {
+            return Err(JournalError::NotOurs(format!(
+                "the database {place} has a schema \u{201c}afterglow\u{201d} that is no journal: name another database"
+            )));
         }
-        (true, false) => Err(JournalError::NotOurs(format!(
-            "the database {place} has a schema \u{201c}afterglow\u{201d} that is no journal: name another database"
+        (true, true) => {}
+    }
+    let row = lease.query_one("SELECT version FROM afterglow.meta", &[]).await?;
+    match row.map(|row| row.get::<_, i32>(0)) {
+        Some(VERSION) => Ok(true),
+        Some(version) if version > VERSION => Err(JournalError::NotOurs(format!(
+            "the journal {place} was written by a newer version of Afterglow (its version is {version}, this \
+             program knows {VERSION})"
         ))),
-        (true, true) => {
-            let row = lease.query_one("SELECT version FROM afterglow.meta", &[]).await?;
-            match row.map(|row| row.get::<_, i32>(0)) {
-                Some(VERSION) => match copied_from(lease).await? {
-                    None => Ok(()),
-                    Some(source) => Err(JournalError::NotOurs(format!(
-                        "the journal {place} is not complete: it is being copied from {source}. Run the same \
-                         `afterglow-server migrate` again"
-                    ))),
-                },
-                Some(version) if version > VERSION => Err(JournalError::NotOurs(format!(
-                    "the journal {place} was written by a newer version of Afterglow (its version is {version}, this \
-                     program knows {VERSION})"
-                ))),
-                Some(version) => Err(JournalError::NotOurs(format!(
-                    "the journal {place} has version {version}, which never was released"
-                ))),
-                None => Err(JournalError::Damaged(format!("the journal {place} has no version"))),
-            }
+        Some(version) => {
+            Err(JournalError::NotOurs(format!("the journal {place} has the unsupported version {version}")))
         }
+        None => Err(JournalError::Damaged(format!("the journal {place} has no version"))),
+    }
+}
+
+async fn check_complete(connections: &Connections, lease: &Lease) -> Result<(), JournalError> {
+    match copied_from(lease).await? {
+        None => Ok(()),
+        Some(source) => Err(JournalError::NotOurs(format!(
+            "the journal {} is not complete: it is being copied from {source}. Run the same `afterglow-server \
+             migrate` again",
+            connections.place()
+        ))),
     }
 }
 
@@ -124,16 +151,14 @@ async fn copied_from(lease: &Lease) -> Result<Option<String>, JournalError> {
 
 /// Marks a journal without watchlists as a copy that is not complete, unless it is marked as such a copy already.
 pub(super) async fn begin_copy(connections: &Connections, source: &str) -> Result<(), JournalError> {
-    let lease = connections.lease(Use::Keep).await?;
-    let is_there = lease.query_one("SELECT to_regclass('afterglow.meta') IS NOT NULL", &[]).await?;
-    if is_there.is_some_and(|row| row.get(0))
-        && copied_from(&lease).await?.is_some_and(|known| known == source)
-    {
+    let lease = lock(connections).await?;
+    if !exists(connections, &lease).await? {
+        create(&lease).await?;
+    }
+    if copied_from(&lease).await?.is_some_and(|known| known == source) {
         return Ok(());
     }
-    drop(lease);
-    prepare(connections).await?;
-    let lease = connections.lease(Use::Keep).await?;
+    check_complete(connections, &lease).await?;
     if lease.query_one("SELECT 1 FROM afterglow.watchlists LIMIT 1", &[]).await?.is_some() {
         let place = connections.place();
         return Err(JournalError::NotOurs(format!(
@@ -143,6 +168,12 @@ pub(super) async fn begin_copy(connections: &Connections, source: &str) -> Resul
     lease.batch("BEGIN; CREATE TABLE afterglow.copying (source text NOT NULL)").await?;
     lease.execute("INSERT INTO afterglow.copying VALUES ($1)", &[&source]).await?;
     lease.batch("COMMIT").await
+}
+
+/// Whether the database has a journal that servers can use.
+pub(super) async fn is_complete(connections: &Connections) -> Result<bool, JournalError> {
+    let lease = lock(connections).await?;
+    Ok(exists(connections, &lease).await? && copied_from(&lease).await?.is_none())
 }
 
 /// Marks a copy as complete.

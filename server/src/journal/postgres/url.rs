@@ -109,7 +109,9 @@ fn place(config: &Config) -> String {
         }
     });
     let hosts: Vec<String> = hosts.collect();
-    format!("{} at {}", config.get_dbname().unwrap_or("the default database"), hosts.join(", "))
+    // Without a name, PostgreSQL takes that of the user.
+    let database = config.get_dbname().or(config.get_user()).unwrap_or("the default database");
+    format!("{database} at {}", hosts.join(", "))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A whole journal in SQLite, as the records that it consists of, while nobody uses it.
+//! A whole journal in SQLite, as the records that it consists of, while no server uses it.
 
 use std::{
     path::Path,
@@ -21,6 +21,7 @@ use super::{
     read::{Blocks, read_data, runs_of, visit_blocks},
     snapshot::{read_encoded, write_part},
 };
+use crate::files::{remove_if_exists, with_suffix};
 use crate::journal::{
     archive::Archive,
     form::{
@@ -49,6 +50,8 @@ impl SqliteArchive {
     /// The file is not a journal of this version, or its log is not folded.
     pub(in crate::journal) fn open(path: &Path) -> Result<Self, JournalError> {
         let connection = file::open(path)?.connection;
+        // Otherwise the log of a copy would grow to its size.
+        connection.pragma_update(None, "wal_autocheckpoint", 1_000).map_err(store)?;
         if load_state(&connection)?.state.tail().next().is_some() {
             return Err(JournalError::NotOurs(format!(
                 "{} was not closed properly: serve it once, and stop the server",
@@ -63,23 +66,37 @@ impl SqliteArchive {
     /// # Errors
     /// The file has something else.
     pub(in crate::journal) fn target(path: &Path, source: &str) -> Result<Self, JournalError> {
-        let is_new = !path.exists();
-        let archive = Self::open(path)?;
-        let begin = "BEGIN; CREATE TABLE copying (source TEXT NOT NULL) STRICT";
-        if is_new {
+        let mut archive = Self::open(path)?;
+        if archive.source()?.is_none() {
+            // A copy that was marked as complete and not moved into its place, or nothing.
+            archive.close()?;
+            for suffix in ["", "-wal", "-shm"] {
+                remove_if_exists(&with_suffix(path, suffix)).map_err(store)?;
+            }
+            archive = Self::open(path)?;
+            let begin = "BEGIN; CREATE TABLE copying (source TEXT NOT NULL) STRICT";
             let connection = archive.connection();
             connection.execute_batch(begin).map_err(store)?;
             connection.execute("INSERT INTO copying VALUES (?)", [source]).map_err(store)?;
             connection.execute_batch("COMMIT").map_err(store)?;
         }
-        let known =
-            archive.connection().query_row("SELECT source FROM copying", [], |row| row.get(0)).optional();
-        match known {
-            Ok(Some::<String>(known)) if known == source => Ok(archive),
-            Ok(_) | Err(_) => Err(JournalError::NotOurs(format!(
-                "{} is no copy of {source}: delete it to start over",
-                path.display()
-            ))),
+        if archive.source()?.as_deref() == Some(source) {
+            return Ok(archive);
+        }
+        let path = path.display();
+        Err(JournalError::NotOurs(format!("{path} is a copy of another journal: delete it to start over")))
+    }
+
+    /// Returns what the journal is being copied from.
+    fn source(&self) -> Result<Option<String>, JournalError> {
+        let connection = self.connection();
+        let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'copying'";
+        match connection.query_row(exists, [], |row| row.get::<_, i64>(0)).map_err(store)? {
+            0 => Ok(None),
+            _ => connection
+                .query_row("SELECT source FROM copying", [], |row| row.get(0))
+                .optional()
+                .map_err(store),
         }
     }
 
@@ -172,6 +189,32 @@ impl SqliteArchive {
         self.connection().execute(insert, values).map(drop).map_err(store)
     }
 
+    fn reset_list(&self, record: &Record) -> Result<(), JournalError> {
+        let Record { id, epoch, name, revision, rows, deleted_at } = record;
+        self.write(*id, |connection, key| {
+            delete_records(connection, key)?;
+            let values = params![
+                epoch.0.as_bytes(),
+                &**name,
+                stored(revision.0),
+                stored(*rows as u64),
+                deleted_at.map(Timestamp::as_millis),
+                key,
+            ];
+            let update =
+                "UPDATE watchlists SET epoch = ?, name = ?, revision = ?, rows = ?, deleted_at = ?, bytes = 0
+                WHERE key = ?";
+            connection.execute(update, values).map(drop).map_err(store)
+        })
+    }
+
+    fn remove_list(&self, id: WatchlistId) -> Result<(), JournalError> {
+        self.write(id, |connection, key| {
+            delete_records(connection, key)?;
+            connection.execute("DELETE FROM watchlists WHERE key = ?", [key]).map(drop).map_err(store)
+        })
+    }
+
     fn write_segments(&self, id: WatchlistId, segments: &[NewSegment]) -> Result<(), JournalError> {
         self.write(id, |connection, key| {
             let last: i64 = connection
@@ -215,13 +258,22 @@ impl SqliteArchive {
     }
 }
 
+/// Deletes everything of a watchlist but its record.
+fn delete_records(connection: &Connection, key: i64) -> Result<(), JournalError> {
+    for table in ["log", "blocks", "runs", "snapshots"] {
+        let delete = format!("DELETE FROM {table} WHERE watchlist = ?");
+        connection.execute(&delete, [key]).map_err(store)?;
+    }
+    Ok(())
+}
+
 fn key_of(connection: &Connection, id: WatchlistId) -> Result<i64, JournalError> {
     let select = "SELECT key FROM watchlists WHERE id = ?";
     let key = connection.query_row(select, [id.0.as_bytes()], |row| row.get(0)).optional().map_err(store)?;
     key.ok_or_else(|| damaged(format!("watchlist {id} does not exist")))
 }
 
-/// Answers at once: nobody else waits for this thread.
+/// Answers at once: a command line has nothing else to do.
 fn done<'a, T: Send + 'a>(result: Result<T, JournalError>) -> Answer<'a, T> {
     Box::pin(std::future::ready(result))
 }
@@ -256,6 +308,14 @@ impl Archive for SqliteArchive {
 
     fn add(&self, record: Record) -> Answer<'_, ()> {
         done(self.add_list(&record))
+    }
+
+    fn reset(&self, record: Record) -> Answer<'_, ()> {
+        done(self.reset_list(&record))
+    }
+
+    fn remove(&self, id: WatchlistId) -> Answer<'_, ()> {
+        done(self.remove_list(id))
     }
 
     fn append(&self, id: WatchlistId, segments: Vec<NewSegment>) -> Answer<'_, ()> {
