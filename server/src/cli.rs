@@ -195,7 +195,13 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }
         CliCommand::Backup(args) => {
             let written = runtime()?.block_on(backup::backup(&args.folder.path()?, &args.file))?;
-            print_checked(&args.file, &written.lists)?;
+            match &written.database {
+                None => print_checked(&args.file, &written.lists)?,
+                Some(database) => {
+                    let line = format!("the journal is the database {database}, which pg_dump copies\n");
+                    print(line.as_bytes())?;
+                }
+            }
             match written.accounts {
                 Some(accounts) => print(
                     format!("the accounts are in {}; keep both files together\n", accounts.display())

@@ -167,15 +167,19 @@ fn find_people(
                 let is_listed = !people.is_empty();
                 ui.weak(if is_listed { "Already on the list above." } else { "No matching person." });
             }
+            let mut add = entered;
             ScrollArea::vertical().id_salt("found").max_height(MAX_HEIGHT).show(ui, |ui| {
                 for person in new.into_iter().take(MAX_FOUND) {
-                    if ui.button(&*person.name).clicked() || entered == Some(person.id) {
-                        let (user, role) = (Some(person.id), Some(dialog.role));
-                        chosen.push(AccountCommand::SetAccess { watchlist, user, role });
-                        added = true;
+                    if ui.button(&*person.name).clicked() {
+                        add = Some(person.id);
                     }
                 }
             });
+            if let Some(user) = add {
+                let role = Some(dialog.role);
+                chosen.push(AccountCommand::SetAccess { watchlist, user: Some(user), role });
+                added = true;
+            }
         }
     }
     if added {

@@ -180,7 +180,9 @@ async fn read(answer: hyper::Response<Incoming>) -> Result<Answer, CallError> {
     let body = body.to_bytes();
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     if head.status.is_success() {
-        let session = text(SET_COOKIE).and_then(session_of);
+        // A load balancer may set cookies of its own.
+        let cookies = head.headers.get_all(SET_COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        let session = cookies.filter_map(session_of).next();
         return Ok(Answer { body, session });
     }
     let problem = serde_json::from_slice::<Problem>(&body).ok();

@@ -49,7 +49,8 @@ const DEFAULT_PORT: u16 = 7878;
 pub(super) fn tls(args: TlsArgs) -> anyhow::Result<()> {
     let TlsCommand::SelfSigned { name, out, folder } = args.command;
     let hosts: Vec<String> = name.iter().map(|name| host_of(name)).collect::<Result<_, _>>()?;
-    let host = hosts.first().map(String::as_str).unwrap_or_default();
+    // A name with a star stands for others, of which the person knows one.
+    let host = hosts.iter().find(|host| !host.contains('*')).map_or("NAME", String::as_str);
     let out = out.map_or_else(|| Ok(folder.path()?.join("tls")), anyhow::Ok)?;
     let Created { certificate, key, authority, fingerprint } =
         create_self_signed(&out, &name, clock::system()())?;

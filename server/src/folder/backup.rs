@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use tokio::task::spawn_blocking;
 
 use super::{
-    journal_place::check_journal_place,
+    journal_place::{check_journal_place, database_of},
     lock::DataFolder,
     version::{FolderError, is_current},
 };
@@ -43,6 +43,8 @@ pub struct Written {
     pub lists: Vec<CheckedList>,
     /// The file with the accounts, if the data folder has any.
     pub accounts: Option<PathBuf>,
+    /// The database that has the journal, which is not copied, if one has.
+    pub database: Option<String>,
 }
 
 /// A restored backup.
@@ -62,7 +64,12 @@ pub struct Restored {
 /// The folder has no journal.
 pub fn existing_journal(data_dir: &Path) -> anyhow::Result<PathBuf> {
     is_current(data_dir)?;
-    check_journal_place(data_dir, None)?;
+    if let Some(database) = database_of(data_dir)? {
+        bail!(
+            "the journal of the data folder {} is the database {database}: use pg_dump and pg_restore for it",
+            data_dir.display()
+        );
+    }
     let journal = data_dir.join(sqlite::FILE);
     if !journal.is_file() {
         bail!("the data folder {} has no journal; name another with --data-dir", data_dir.display());
@@ -79,7 +86,10 @@ pub async fn check(file: &Path) -> anyhow::Result<Vec<CheckedList>> {
         Ok(found) if found.is_dir() => bail!("{} is a folder: name a file", file.display()),
         Ok(found) if found.len() == 0 => bail!("{} is empty and not a journal of Afterglow", file.display()),
         Ok(_) => {}
-        Err(_) => bail!("the file {} does not exist", file.display()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("the file {} does not exist", file.display())
+        }
+        Err(error) => bail!("the file {} cannot be read: {error}", file.display()),
     }
     let (sound, wrong) = sqlite::check(file).await.map_err(|error| with_causes(&error))?;
     if wrong.is_empty() {
@@ -107,8 +117,8 @@ pub(super) fn with_causes(error: &JournalError) -> anyhow::Error {
     anyhow::anyhow!("{}", causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
 }
 
-/// Writes a checked copy of a data folder's journal, and beside it one of the accounts. The folder may be
-/// served in the meantime.
+/// Writes a checked copy of a data folder's journal, and beside it one of the accounts. If the journal is in a
+/// database, only the accounts are copied. The folder may be served meanwhile.
 ///
 /// # Errors
 /// A file exists or cannot be written, or the journal or the accounts are damaged.
@@ -117,13 +127,17 @@ pub async fn backup(data_dir: &Path, file: &Path) -> anyhow::Result<Written> {
     if let Some(existing) = [file, &accounts].into_iter().find(|file| file.exists()) {
         bail!("{} already exists: name another file", existing.display());
     }
-    let lists = backup_journal(data_dir, file).await?;
+    let database = database_of(data_dir)?;
+    let lists = match database {
+        None => backup_journal(data_dir, file).await?,
+        Some(_) => Vec::new(),
+    };
     // After the journal: a role on a watchlist that the journal does not have yet is harmless.
     let copied = copy_accounts(data_dir, &accounts);
-    if copied.is_err() {
+    if copied.is_err() && database.is_none() {
         drop(fs::remove_file(file));
     }
-    Ok(Written { lists, accounts: copied?.then_some(accounts) })
+    Ok(Written { lists, accounts: copied?.then_some(accounts), database })
 }
 
 fn copy_accounts(data_dir: &Path, file: &Path) -> anyhow::Result<bool> {

@@ -49,12 +49,7 @@ pub enum JournalPlaceError {
 /// # Errors
 /// See [`JournalPlaceError`]. Nothing is changed.
 pub fn check_journal_place(folder: &Path, database: Option<&str>) -> Result<(), JournalPlaceError> {
-    let known = match fs::read_to_string(folder.join(FILE)) {
-        Ok(text) => Some(text.trim().to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
-    };
-    match (known, database) {
+    match (database_of(folder)?, database) {
         (Some(known), database) if database != Some(known.as_str()) => {
             Err(JournalPlaceError::Elsewhere { folder: folder.to_owned(), known })
         }
@@ -62,6 +57,18 @@ pub fn check_journal_place(folder: &Path, database: Option<&str>) -> Result<(), 
             Err(JournalPlaceError::Here { folder: folder.to_owned() })
         }
         (Some(_), _) | (None, _) => Ok(()),
+    }
+}
+
+/// Returns the database that has the journal of a data folder, if one has.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn database_of(folder: &Path) -> Result<Option<String>, JournalPlaceError> {
+    match fs::read_to_string(folder.join(FILE)) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -56,13 +56,15 @@ pub(super) async fn authenticate(
     let response = next.run(request).await;
     let accounts = context.session.hub.accounts();
     match response.status() {
+        // A session that has ended while its request arrived finds nothing, and may do nothing.
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if accounts.role(&caller).is_none() => {
+            Problem::unauthorized().into_response()
+        }
         StatusCode::FORBIDDEN => {
             let what = format!("{method} {}", uri.path());
             accounts.record_denial(&caller, Some(client.origin.address), &what);
             response
         }
-        // Nothing is found for a session that has ended while its request arrived.
-        StatusCode::NOT_FOUND if accounts.role(&caller).is_none() => Problem::unauthorized().into_response(),
         _ => response,
     }
 }

@@ -85,10 +85,15 @@ async fn commands_use_the_database_of_the_data_folder_and_no_other_journal() {
     let import = ["import", file.to_str().unwrap(), "--name", "Prices"];
     let id = stdout(&run_with(&url, &import, &data)).trim().to_owned();
     assert_eq!(stdout(&run_with(&url, &["list"], &data)), format!("{id}\tPrices\t1\n"));
-    for arguments in [&["list"][..], &["check"], &["backup", "/nowhere/backup"], &import] {
+    for arguments in [&["list"][..], &import] {
         let message = error_message(&run(arguments, &data));
         assert!(message.contains("name it with --journal"), "{arguments:?}: {message}");
     }
+    let message = error_message(&run(&["check"], &data));
+    assert!(message.contains("use pg_dump"), "{message}");
+    let backup = folder.path().join("backup");
+    let copied = run(&["backup", backup.to_str().unwrap()], &data);
+    assert!(stdout(&copied).contains("which pg_dump copies") && !backup.exists());
     let own = folder.path().join("own");
     stdout(&run(&import, &own));
     let message = error_message(&run_with(&url, &["list"], &own));

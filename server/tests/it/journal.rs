@@ -255,6 +255,29 @@ async fn a_backup_of_a_running_server_is_restored_with_a_new_epoch() {
     assert_eq!(answer["revision"], 6, "revisions continue");
 }
 
+/// A server is killed, and its journal, which is mostly in the write-ahead log, is replaced and restored again.
+#[tokio::test]
+async fn a_journal_that_was_not_closed_is_restored_with_its_write_ahead_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let backup = folder.path().join("backup.sqlite");
+    let backup = backup.to_str().unwrap();
+    stdout(&run(&["backup", backup], folder.path()));
+    let (list, row) = list_with_row(&mut client, "Unclosed").await;
+    for value in 2..30 {
+        client.edit_answered(&list, price(&row, value)).await;
+    }
+    drop((client, served));
+    stdout(&run(&["restore", backup], folder.path()));
+    assert_eq!(stdout(&run(&["list"], folder.path())), "", "the backup has no watchlist");
+    let replaced = folder.path().join("journal.sqlite.replaced-1");
+    assert!(folder.path().join("journal.sqlite.replaced-1-wal").metadata().unwrap().len() > 0);
+    stdout(&run(&["restore", replaced.to_str().unwrap()], folder.path()));
+    let listed = stdout(&run(&["list"], folder.path()));
+    assert!(listed.trim_end().ends_with("Unclosed\t1"), "{listed}");
+}
+
 #[tokio::test]
 async fn a_damaged_backup_and_an_interrupted_restore_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -233,10 +233,7 @@ fn a_certificate_is_created_with_a_connection_file_and_only_for_possible_names()
     assert!(out.contains("server = \"https://desk.example:7878\"\nca_fingerprint = \""), "{out}");
     for name in ["a b", "desk/x", "desk..example", "desk-"] {
         let message = error_message(&run(&["tls", "self-signed", "--name", name], folder.path()));
-        assert!(
-            message.contains("neither a host name nor an address") || message.contains("value"),
-            "{message}"
-        );
+        assert!(message.contains("neither a host name nor an address"), "{name}: {message}");
     }
 }
 

@@ -195,7 +195,7 @@ async fn call(cast: &Cast, (method, path): (&str, &str), proof: &Proof) -> Strin
         ("POST", "/api/v1/session") => json!({ "name": "viewer", "password": PASSWORD }),
         ("POST", "/api/v1/accounts") => json!({ "name": "viewer", "password": PASSWORD }),
         ("POST", "/api/v1/tokens") => json!({ "name": "new" }),
-        ("PATCH", _) => json!({}),
+        ("PATCH", _) => json!({ "disabled": false }),
         _ => Value::Null,
     };
     let path = match path {
