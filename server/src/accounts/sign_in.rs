@@ -70,28 +70,45 @@ impl Accounts {
     ) -> Result<SignedIn, SignInError> {
         let key = name::key_of(&name.chars().take(256).collect::<String>());
         let queue = self.count_try(&key, address)?;
-        let account = self.directory().account_named(&key).cloned();
-        let is_right = self.is_password(queue, password, account.as_ref()).await;
-        let Some(is_right) = is_right else {
-            // A password that was not compared is no wrong one.
-            self.throttle().uncount(&key, address);
-            return Err(SignInError::TooMany(TURN_TIMEOUT));
-        };
-        let lock = self.lock_changes().await;
-        // It may have been changed while the password was compared.
-        let current = account.as_ref().and_then(|account| self.directory().account(account.id).cloned());
-        let is_same =
-            |current: &Account| account.as_ref().is_some_and(|before| before.password == current.password);
-        let Some(account) = current.filter(|current| is_right && !current.is_disabled && is_same(current))
-        else {
-            // A person may have typed the password into the field of the name.
-            let name = self.directory().account_named(&key).map(|known| known.name.clone());
-            self.record_failure(name.as_deref().unwrap_or("unknown"), address, Event::SignInFailed).await;
-            return Err(SignInError::BadCredentials);
+        let (lock, account, renewed) = loop {
+            let account = self.directory().account_named(&key).cloned();
+            let is_right = self.is_password(queue, password, account.as_ref()).await;
+            let Some(is_right) = is_right else {
+                // A password that was not compared is no wrong one.
+                self.throttle().uncount(&key, address);
+                return Err(SignInError::TooMany(TURN_TIMEOUT));
+            };
+            let renewed = self.renewed_hash(account.as_ref().filter(|_| is_right), password).await;
+            let lock = self.lock_changes().await;
+            let current = self.directory().account_named(&key).cloned();
+            if is_right
+                && current.as_ref().map(|now| &now.password) != account.as_ref().map(|then| &then.password)
+            {
+                // It was changed while the password was compared.
+                continue;
+            }
+            match current.filter(|current| is_right && !current.is_disabled) {
+                Some(account) => break (lock, account, renewed),
+                None => {
+                    // A person may have typed the password into the field of the name.
+                    let name = self.directory().account_named(&key).map(|known| known.name.clone());
+                    let name = name.as_deref().unwrap_or("unknown");
+                    self.record_failure(name, address, Event::SignInFailed).await;
+                    return Err(SignInError::BadCredentials);
+                }
+            }
         };
         self.throttle().succeeded(&key, address);
-        let signed_in = self.start_session(lock, account, password, (address, app), previous).await;
+        let signed_in = self.start_session(lock, (account, renewed), (address, app), previous).await;
         signed_in.map_err(SignInError::Unavailable)
+    }
+
+    /// Returns another hash of the password of an account, if the present one is not as costly as it should be. If
+    /// too many others wait, it is replaced another time.
+    async fn renewed_hash(&self, account: Option<&Account>, password: &str) -> Option<String> {
+        account.filter(|account| password::needs_rehash(&account.password))?;
+        let password = Password::read(password)?;
+        self.hash(Queue::Known, move |memory| password.hash(memory)).await
     }
 
     /// Counts a try as failed until its password is found to be right. Returns the queue that it waits in.
@@ -122,8 +139,7 @@ impl Accounts {
     async fn start_session(
         &self,
         lock: ChangeLock,
-        mut account: Account,
-        password: &str,
+        (mut account, renewed): (Account, Option<String>),
         (address, app): (IpAddr, &str),
         previous: Option<&str>,
     ) -> Result<SignedIn, Rejection> {
@@ -150,14 +166,9 @@ impl Accounts {
         }
         let user = User { id: account.id, name: account.name.clone(), role: account.role };
         let entry = self.entry(&account.name, Some(address), Event::SignedIn { app: session.app.clone() });
-        if password::needs_rehash(&account.password)
-            && let Some(password) = Password::read(password)
-        {
-            // If too many others wait, it is replaced another time.
-            if let Some(hash) = self.hash(Queue::Known, move |memory| password.hash(memory)).await {
-                account.password = hash;
-                changes.push(Change::Account(account));
-            }
+        if let Some(hash) = renewed {
+            account.password = hash;
+            changes.push(Change::Account(account));
         }
         changes.push(Change::Session(session));
         self.store_and_apply(lock, changes, vec![entry]).await.map_err(|error| unavailable(&error))?;
@@ -353,6 +364,26 @@ mod tests {
         let own = accounts.directory().account_named("ann").unwrap().id;
         assert_eq!(accounts.directory().sessions_of(own).len(), MAX_SESSIONS);
         assert!(is_signed_in(&accounts, &first), "the one that was not used for longest has ended");
+    }
+
+    /// The cost of a hash was lower when the password was set.
+    #[tokio::test]
+    async fn windows_that_sign_in_at_once_renew_the_hash_and_all_succeed() {
+        let (accounts, _) = with_ann().await;
+        let params = argon2::Params::new(8_192, 1, 1, None).unwrap();
+        let cheap = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let cheap = argon2::password_hash::PasswordHasher::hash_password(&cheap, PASSWORD.as_bytes())
+            .unwrap()
+            .to_string();
+        let ann = accounts.directory().account_named("ann").cloned().unwrap();
+        let weaker = Account { password: cheap.clone(), ..ann };
+        let lock = accounts.lock_changes().await;
+        accounts.store_and_apply(lock, vec![Change::Account(weaker)], Vec::new()).await.unwrap();
+        let signing_in = (0..3).map(|_| sign_in(&accounts));
+        let secrets = futures_util::future::join_all(signing_in).await;
+        assert!(secrets.iter().all(|secret| is_signed_in(&accounts, secret)));
+        let hash = accounts.directory().account_named("ann").unwrap().password.clone();
+        assert!(hash != cheap && !password::needs_rehash(&hash));
     }
 
     /// Many addresses guess at once.
