@@ -101,7 +101,8 @@ pub(super) fn show(
     if picked {
         keys.commit = Some(Commit::Move(Step::Down));
     }
-    match note::show(ui, &editor, view, rect) {
+    let cell = name_out_of_view(&editor, frame, layout);
+    match note::show(ui, (&editor, cell), view, rect) {
         None => {}
         Some(Answer::Discard) => {
             editing.end_run();
@@ -362,6 +363,24 @@ fn editor_rect(ui: &Ui, editor: &Editor, kind: &ColumnKind, layout: &Layout) -> 
     let left = min.min(room.right() - width).max(room.left());
     let top = layout.editor_top(editor.last_row.index).min(room.bottom() - layout.row).max(room.top());
     Rect::from_min_size(pos2(left, top), vec2(width, layout.row))
+}
+
+/// Returns the name of the edited cell if it is scrolled out of view: the editor is over another one then.
+fn name_out_of_view(editor: &Editor, frame: &Frame<'_>, layout: &Layout) -> Option<String> {
+    let column = frame.table.column(&editor.cursor.column)?;
+    let is_frozen = layout.column(&editor.cursor.column).is_some_and(|column| column.frozen);
+    let (top, Rangef { min, max }) = (layout.editor_top(editor.last_row.index), editor.last_column);
+    let is_below_or_above =
+        top + layout.row / 2.0 < layout.body.top() || top + layout.row / 2.0 > layout.body.bottom();
+    let is_beside = !is_frozen && (max <= layout.frozen_right || min >= layout.body.right());
+    if !is_below_or_above && !is_beside {
+        return None;
+    }
+    let row = editor.cursor.row.and_then(|row| frame.view.watchlist.rows().get(row));
+    let first = frame.table.columns().first();
+    let row = row.zip(first).map(|(row, first)| frame.text(row, first)).filter(|name| !name.is_empty());
+    let title = column.title();
+    Some(row.map_or_else(|| title.to_string(), |row| format!("{row} {title}")))
 }
 
 fn paint_frame(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) {

@@ -42,7 +42,7 @@ pub enum Event {
     AccountAdded { account: String, is_admin: bool },
     /// The password of an account was changed.
     PasswordChanged { account: String },
-    /// In a session of the account, somebody gave a wrong old password to change it.
+    /// In a session of the account, someone entered a wrong old password to change it.
     OldPasswordWrong,
     /// An account was disabled.
     AccountDisabled { account: String },

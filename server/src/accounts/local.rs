@@ -93,7 +93,7 @@ fn check_is_private(token_file: &Path) -> io::Result<()> {
         return Ok(());
     };
     let message = format!(
-        "{TOKEN_FILE} {what}: delete it, and the server creates a new one at its next start, or, if nobody else has read it, run chmod 600"
+        "{TOKEN_FILE} {what}: delete it, and the server creates a new one at its next start, or, if no one else has read it, run chmod 600"
     );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
 }

@@ -117,7 +117,7 @@ impl Accounts {
         if is_owner(grants.get(&user).copied()) && !is_owner(role) && !has_other {
             return Err(Rejection::new(
                 Code::LastOwner,
-                "a watchlist needs an owner; make somebody else an owner first",
+                "a watchlist needs an owner; make someone else an owner first",
             ));
         }
         if grants.len() >= MAX_GRANTS && !grants.contains_key(&user) {

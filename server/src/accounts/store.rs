@@ -70,7 +70,7 @@ pub fn copy_file(from: &Path, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Checks a copy and prepares it for a data folder: all sessions end, because somebody may have been signed
+/// Checks a copy and prepares it for a data folder: all sessions end, because someone may have been signed
 /// out since.
 ///
 /// # Errors

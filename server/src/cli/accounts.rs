@@ -108,7 +108,7 @@ struct AddTokenArgs {
     /// The only watchlists that it may use, by id.
     #[arg(long, value_delimiter = ',')]
     lists: Option<Vec<Uuid>>,
-    /// It may only send ticks of a feed, which this version does not take yet, and read nothing.
+    /// It may only send ticks of a feed, which this version does not support yet, and read nothing.
     #[arg(long)]
     ticks_only: bool,
     /// The only columns whose cells it may set, by key.

@@ -61,7 +61,8 @@ pub(super) fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
     let mut progress = Progress::default();
     let mut report = |record: &Record, revision| progress.show(record, revision);
     let url = |url: Option<String>| {
-        url.or(args.journal).context("which database? Set AFTERGLOW_JOURNAL to its URL, or give --journal")
+        url.or(args.journal)
+            .context("no database is named; set AFTERGLOW_JOURNAL to its URL, or use --journal")
     };
     let moved = match (args.from, args.to) {
         (Place::Folder(folder), Place::Database(database)) => {
@@ -90,8 +91,8 @@ fn print_moved(moved: &Moved) -> anyhow::Result<()> {
     };
     let lines: String = moved.lists.iter().map(line).collect();
     let replaced = match &moved.replaced {
-        Some(file) => format!("; the file of before is kept as {}", file.display()),
-        None => "; the database of before keeps what it has, and is not to be served any more".to_owned(),
+        Some(file) => format!(". The previous file is kept as {}", file.display()),
+        None => ". The database is unchanged; do not serve it again".to_owned(),
     };
     let count = pluralized(moved.lists.len() as u64, "watchlist");
     print(format!("{lines}{count} moved and compared{replaced}\n").as_bytes())

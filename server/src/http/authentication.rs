@@ -179,7 +179,7 @@ impl OwnNames<'_> {
 }
 
 /// Whether a request comes from a program, which sends no `Origin`, or from a page of this server. A page that
-/// somebody on the network may have changed is not one of an encrypted server.
+/// someone on the network may have changed is not one of an encrypted server.
 fn is_own_origin(headers: &HeaderMap, is_encrypted: bool) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     headers.get_all(header::ORIGIN).into_iter().all(|origin| {

@@ -29,9 +29,9 @@ pub(super) trait Archive: Sync {
     /// Appends segments to a watchlist.
     fn append(&self, id: WatchlistId, segments: Vec<NewSegment>) -> Answer<'_, ()>;
     /// Stores the answers of senders. Those that are there stay.
-    fn put_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()>;
+    fn add_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()>;
     /// Stores a part of a snapshot, in the place of the same one.
-    fn put_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()>;
+    fn add_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()>;
     /// Returns the revision of the last commit that was appended.
     fn head(&self, id: WatchlistId) -> Answer<'_, Revision>;
 }

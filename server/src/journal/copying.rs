@@ -135,11 +135,11 @@ async fn copy_list(
         let answers = from.answers(id, after).await?;
         let Some((last, _)) = answers.last() else { break };
         after = Some(*last);
-        to.put_answers(id, answers).await?;
+        to.add_answers(id, answers).await?;
     }
     let mut number = 1;
     while let Some(part) = from.part(id, number).await? {
-        to.put_part(id, part).await?;
+        to.add_part(id, part).await?;
         number += 1;
     }
     Ok(())

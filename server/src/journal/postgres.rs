@@ -71,7 +71,7 @@ impl PostgresJournal {
         let connections = Arc::new(Connections::to(url)?);
         let guardian = Guardian::start(&connections, schema::prepare(&connections)).await?;
         keep::finish_erasing(&connections).await?;
-        let appender = Appender::start(connections.clone(), guardian.standing());
+        let appender = Appender::start(connections.clone(), guardian.permission());
         Ok(Self { connections, appender, guardian })
     }
 
@@ -80,7 +80,7 @@ impl PostgresJournal {
         &self,
         write: impl Future<Output = Result<T, JournalError>>,
     ) -> Result<T, JournalError> {
-        self.guardian.standing().check()?;
+        self.guardian.permission().check()?;
         write.await
     }
 
@@ -192,7 +192,7 @@ impl Journal for PostgresJournal {
 
     fn ready(&self) -> Answer<'_, ()> {
         Box::pin(async {
-            self.guardian.standing().check()?;
+            self.guardian.permission().check()?;
             if self.appender.is_failing() {
                 schema::write(&self.connections).await?;
                 self.appender.recovered();

@@ -80,9 +80,19 @@ const ROW_REMOVED: &[Choice] = &[
 ];
 const COLUMN_REMOVED: &[Choice] = &[("Copy text", COPY, Answer::Copy), ("Discard", DISCARD, Answer::Discard)];
 
-/// Shows the note below or above the editor. Returns the user's choice.
-pub(super) fn show(ui: &Ui, editor: &Editor, view: &GridView<'_>, rect: Rect) -> Option<Answer> {
-    let note = note_for(editor, view)?;
+/// Shows the note below or above the editor. An editor whose cell is out of view has the name of its `cell`. Returns
+/// the user's choice.
+pub(super) fn show(
+    ui: &Ui,
+    (editor, cell): (&Editor, Option<String>),
+    view: &GridView<'_>,
+    rect: Rect,
+) -> Option<Answer> {
+    let note = match (note_for(editor, view), cell) {
+        (note, None) => note?,
+        (None, Some(cell)) => Note::new(cell, view.palette.muted),
+        (Some(note), Some(cell)) => Note { text: format!("{cell}: {}", note.text), is_number: false, ..note },
+    };
     let frame = egui::Frame::popup(&ui.global_style()).inner_margin(vec2(MARGIN, 4.0));
     let room = ui.max_rect();
     // The picker is on the other side of the editor.

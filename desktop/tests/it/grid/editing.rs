@@ -310,6 +310,7 @@ fn an_editor_whose_cell_is_scrolled_away_stays_at_the_edge() {
     let mut harness = super::desk::harness(&rows);
     harness.go(0, PRICE);
     harness.text("5");
+    assert!(harness.0.query_by_label("S000 Price").is_none(), "the cell is in view");
     harness.app().grid.scroll.row = 100.0;
     let at = egui::pos2(400.0, 300.0);
     harness.0.hover_at(at);
@@ -328,6 +329,10 @@ fn an_editor_whose_cell_is_scrolled_away_stays_at_the_edge() {
     assert!(grid.contains_rect(editor), "{grid:?} {editor:?}");
     assert!(editor.top() > grid.top() + 20.0, "not over the header");
     assert_eq!(harness.editor().as_deref(), Some("5"));
+    harness.0.get_by_label("S000 Price");
+    harness.text("x");
+    harness.key(Key::Enter);
+    harness.0.get_by_label_contains("S000 Price: \"5x\" is not a number");
 }
 
 #[test]

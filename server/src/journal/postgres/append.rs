@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connections, Use, code_of},
-    guardian::Standing,
+    guardian::WritePermission,
 };
 use crate::journal::{
     form::{
@@ -89,15 +89,15 @@ pub(super) struct Appender {
 /// What the task and its statements share.
 struct Writer {
     connections: Arc<Connections>,
-    standing: Standing,
+    permission: WritePermission,
     is_failing: Arc<AtomicBool>,
 }
 
 impl Appender {
-    pub(super) fn start(connections: Arc<Connections>, standing: Standing) -> Self {
+    pub(super) fn start(connections: Arc<Connections>, permission: WritePermission) -> Self {
         let (queue, requests) = mpsc::channel(MAX_WAITING);
         let is_failing = Arc::new(AtomicBool::new(false));
-        let writer = Arc::new(Writer { connections, standing, is_failing: is_failing.clone() });
+        let writer = Arc::new(Writer { connections, permission, is_failing: is_failing.clone() });
         tokio::spawn(run(writer, requests));
         Self { queue, is_failing }
     }
@@ -205,7 +205,7 @@ impl Writer {
 
     /// Writes batches, and returns the watchlists of those that were not refused.
     async fn try_write(&self, batches: &[Waiting]) -> Result<Vec<Uuid>, JournalError> {
-        self.standing.check()?;
+        self.permission.check()?;
         let columns = Columns::new(batches);
         let (segments, answers) = (&columns.segments, &columns.answers);
         let lease = self.connections.lease(Use::Append).await?;

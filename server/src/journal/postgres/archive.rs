@@ -63,7 +63,7 @@ impl PostgresArchive {
 
     /// Marks the copy as complete: servers can use it.
     pub(in crate::journal) async fn complete(&self) -> Result<(), JournalError> {
-        self.guardian.standing().check()?;
+        self.guardian.permission().check()?;
         schema::end_copy(&self.connections).await
     }
 
@@ -75,7 +75,7 @@ impl PostgresArchive {
 
     /// Waits for a connection, unless a server has reserved the journal.
     async fn lease(&self, purpose: Use) -> Result<Lease, JournalError> {
-        self.guardian.standing().check()?;
+        self.guardian.permission().check()?;
         self.connections.lease(purpose).await
     }
 
@@ -240,11 +240,11 @@ impl Archive for PostgresArchive {
         Box::pin(self.write_segments(id, segments))
     }
 
-    fn put_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()> {
+    fn add_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()> {
         Box::pin(self.write_answers(id, answers))
     }
 
-    fn put_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()> {
+    fn add_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()> {
         Box::pin(async move { write_part(&self.lease(Use::Keep).await?, id, &part).await })
     }
 

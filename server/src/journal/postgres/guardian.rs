@@ -25,16 +25,16 @@ const DETECT_LOSS: &str =
 
 /// Whether this server may write the journal, for those that write.
 #[derive(Clone)]
-pub(super) struct Standing(Arc<Mutex<bool>>);
+pub(super) struct WritePermission(Arc<Mutex<bool>>);
 
 /// The task that holds the reservation.
 pub(super) struct Guardian {
-    standing: Standing,
+    permission: WritePermission,
     stop: CancellationToken,
     ended: CancellationToken,
 }
 
-impl Standing {
+impl WritePermission {
     /// Checks that the journal is reserved.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Guardian {
         connections: &Arc<Connections>,
         prepare: impl Future<Output = Result<(), JournalError>>,
     ) -> Result<Self, JournalError> {
-        let guardian = Self::reserve(connections.clone()).await?;
+        let guardian = Self::wait_for_reservation(connections.clone()).await?;
         match prepare.await {
             Ok(()) => Ok(guardian),
             Err(error) => {
@@ -71,7 +71,7 @@ impl Guardian {
         }
     }
 
-    async fn reserve(connections: Arc<Connections>) -> Result<Self, JournalError> {
+    async fn wait_for_reservation(connections: Arc<Connections>) -> Result<Self, JournalError> {
         let started = Instant::now();
         let lease = loop {
             match reserve(&connections).await? {
@@ -83,18 +83,18 @@ impl Guardian {
                 }
             }
         };
-        let standing = Standing(Arc::new(Mutex::new(true)));
+        let permission = WritePermission(Arc::new(Mutex::new(true)));
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let guardian = Self { standing: standing.clone(), stop: stop.clone(), ended: ended.clone() };
+        let guardian = Self { permission: permission.clone(), stop: stop.clone(), ended: ended.clone() };
         tokio::spawn(async move {
             let _ended = ended.drop_guard();
-            hold(&connections, lease, &standing, &stop).await;
+            hold(&connections, lease, &permission, &stop).await;
         });
         Ok(guardian)
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        self.standing.clone()
+    pub(super) fn permission(&self) -> WritePermission {
+        self.permission.clone()
     }
 
     /// Releases the journal.
@@ -120,7 +120,12 @@ async fn reserve(connections: &Connections) -> Result<Option<Lease>, JournalErro
 }
 
 /// Holds the reservation until it is given up. A connection that is lost is replaced.
-async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop: &CancellationToken) {
+async fn hold(
+    connections: &Connections,
+    lease: Lease,
+    permission: &WritePermission,
+    stop: &CancellationToken,
+) {
     let mut lease = Some(lease);
     loop {
         tokio::select! {
@@ -137,17 +142,17 @@ async fn hold(connections: &Connections, lease: Lease, standing: &Standing, stop
                 lost.discard();
             }
             // Another server may reserve it now.
-            standing.set(false);
+            permission.set(false);
         }
         match reserve(connections).await {
             Ok(Some(reserved)) => {
                 info!(journal = connections.place(), "reserved the journal again");
-                standing.set(true);
+                permission.set(true);
                 lease = Some(reserved);
             }
             Ok(None) => {
                 error!(journal = connections.place(), "another server has taken over the journal");
-                standing.set(false);
+                permission.set(false);
             }
             // It is tried again.
             Err(_unreachable) => {}

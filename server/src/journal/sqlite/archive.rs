@@ -322,11 +322,11 @@ impl Archive for SqliteArchive {
         done(self.write_segments(id, &segments))
     }
 
-    fn put_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()> {
+    fn add_answers(&self, id: WatchlistId, answers: Vec<(Sender, Vec<StoredAnswer>)>) -> Answer<'_, ()> {
         done(self.write_answers(id, answers))
     }
 
-    fn put_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()> {
+    fn add_part(&self, id: WatchlistId, part: EncodedPart) -> Answer<'_, ()> {
         done(self.write(id, |connection, key| write_part(connection, key, &part)))
     }
 
