@@ -127,6 +127,11 @@ impl Displacement {
         }
     }
 
+    /// Whether another watchlist is shown, in which every step chooses a cell.
+    pub(super) fn is_of_list(&self) -> bool {
+        self.reason == Reason::ListGone
+    }
+
     /// Whether a step chooses the row or column under the cursor: from the removed one it leads there.
     pub(super) fn is_chosen_by(&self, step: Step) -> bool {
         self.reason.leads_to_replacement(step)

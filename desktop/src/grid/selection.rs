@@ -188,6 +188,7 @@ impl Selection {
     /// Chooses the row or column that has taken the place of a removed one, if a step leads to it from that one.
     /// Returns whether it does.
     pub(super) fn step_into_place(&mut self, step: Step) -> bool {
+        self.displaced.take_if(|displaced| displaced.is_of_list());
         self.displaced.take_if(|displaced| displaced.is_chosen_by(step)).is_some()
     }
 

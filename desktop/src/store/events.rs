@@ -51,6 +51,7 @@ impl Store {
         }
         self.connection.lost(reason, retry_at);
         self.lists.disconnected();
+        self.expect_unknown_absences();
         self.replica.disconnected();
         self.handle_events(now);
     }
@@ -68,7 +69,7 @@ impl Store {
             if self.lists.opened().contains(&watchlist) {
                 let is_shown = self.replica.restore_copy(watchlist, state, at);
                 self.lists.restored(watchlist, sparklines, is_shown.then_some(saved_at));
-                self.expect_absence(watchlist);
+                self.absences.insert(watchlist, Some(Absence::Unknown));
             }
         }
         self.edits.now = now;
@@ -106,13 +107,6 @@ impl Store {
 
     /// Closes a watchlist that no longer exists, or that this account may no longer see.
     fn close(&mut self, watchlist: WatchlistId, reason: ClosedReason, now: Duration) {
-        // Unless it was deleted here.
-        if let Some(absence @ Some(_)) = self.absences.get_mut(&watchlist) {
-            *absence = Some(match reason {
-                ClosedReason::Deleted => Absence::Deleted,
-                ClosedReason::Forbidden => Absence::Forbidden,
-            });
-        }
         if reason == ClosedReason::Forbidden {
             let name = self.known_lists().into_iter().find(|(known, _)| *known == watchlist);
             let name =
@@ -204,7 +198,7 @@ impl Store {
     fn loaded(&mut self, watchlist: WatchlistId, is_other_history: bool, now: Duration) {
         self.windows.loaded(watchlist);
         self.lists.loaded(watchlist);
-        self.expect_absence(watchlist);
+        self.absences.insert(watchlist, Some(Absence::Deleted));
         if is_other_history {
             self.edits.undo.forget_watchlist(watchlist);
             let name = self.watchlist(watchlist).map(|watchlist| watchlist.name().to_string());

@@ -9,13 +9,13 @@ use shared::{
     ids::{EditId, RowId, WatchlistId, WindowId},
     rejection::{Code, Rejection},
     replica::ListReplica,
-    wire::server::{Error, ErrorCode, ServerMessage},
+    wire::server::{ClosedReason, Error, ErrorCode, ServerMessage},
 };
 
 use super::{
     notices::Offer,
     rest::{Dropped, LostEdits, MAX_LISTED, Report, Rest, Rules, overwriting, rest_of},
-    state::Store,
+    state::{Absence, Store},
     words::{Names, not_entered_text, rejection_text, rest_text},
 };
 
@@ -122,13 +122,22 @@ impl Store {
     }
 
     /// Keeps the state of a watchlist that the server closes, because its rows name the edits that are
-    /// rejected next.
+    /// rejected next, and why it is gone.
     pub(super) fn keep_closed(&mut self, message: &ServerMessage) {
         let closed = match message {
             ServerMessage::Closed(closed) => Some(closed.watchlist),
             ServerMessage::Error(Error { code: ErrorCode::UnknownWatchlist, watchlist, .. }) => *watchlist,
             _ => None,
         };
+        // Unless it was deleted here.
+        if let ServerMessage::Closed(closed) = message
+            && let Some(Some(absence)) = self.absences.get_mut(&closed.watchlist)
+        {
+            *absence = match closed.reason {
+                ClosedReason::Deleted => Absence::Deleted,
+                ClosedReason::Forbidden => Absence::Forbidden,
+            };
+        }
         let is_needed = |list: &&ListReplica| list.unanswered_count() > 0;
         let list = closed.and_then(|closed| self.replica.list(closed)).filter(is_needed);
         if let (Some(closed), Some(state)) = (closed, list.and_then(ListReplica::state)) {

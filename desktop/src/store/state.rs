@@ -176,11 +176,16 @@ impl Store {
         self.absences.get(&watchlist).copied().flatten()
     }
 
-    /// Records what is known of why a loaded watchlist will be missing, until the server says more: with accounts, it
-    /// may be deleted or no longer shared.
-    pub(super) fn expect_absence(&mut self, watchlist: WatchlistId) {
-        let absence = if self.role(watchlist).is_some() { Absence::Unknown } else { Absence::Deleted };
-        self.absences.insert(watchlist, Some(absence));
+    /// Records that watchlists may be deleted or no longer shared while the server cannot be reached: it does not say
+    /// which, if there are accounts.
+    pub(super) fn expect_unknown_absences(&mut self) {
+        let known: Vec<WatchlistId> =
+            self.absences.keys().copied().filter(|id| self.role(*id).is_some()).collect();
+        for watchlist in known {
+            if let Some(Some(absence)) = self.absences.get_mut(&watchlist) {
+                *absence = Absence::Unknown;
+            }
+        }
     }
 
     /// Returns this account's role on a watchlist, as the server last told it; `None` without accounts.

@@ -78,7 +78,7 @@ fn a_server_without_encryption_or_without_life_is_explained() {
     });
     let server = Server { base: format!("https://localhost:{port}"), ..desk.server() };
     let error = reach(&desk, &server).unwrap_err();
-    assert!(error.contains("does not speak TLS") && error.contains("http://"), "{error}");
+    assert!(error.contains("does not encrypt at this port") && !error.contains("http://"), "{error}");
     answering.unwrap().join().unwrap();
     let error = reach(&desk, &server).unwrap_err();
     assert!(error.contains("no server is running at https://localhost"), "{error}");
