@@ -148,6 +148,16 @@ impl Blocks {
         self.push_block(Block::new(anchor, end, rows, Span::All), keep_others);
     }
 
+    /// Selects the entire rows of the only block, if there is one with some rows. Returns whether there is.
+    pub fn widen_to_rows(&mut self) -> bool {
+        let has_rows = matches!(&**self.blocks, [block] if matches!(block.rows, Span::Some(_)));
+        if has_rows {
+            self.version += 1;
+            Arc::make_mut(&mut self.blocks).iter_mut().for_each(|block| block.columns = Span::All);
+        }
+        has_rows
+    }
+
     /// Selects the whole columns between two. `keep_others` keeps the existing blocks.
     pub fn select_columns(
         &mut self,

@@ -90,6 +90,17 @@ impl Reason {
     }
 }
 
+/// What a step from the place of a cell that is gone chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// The row or column under the cursor, to which it leads.
+    Here,
+    /// The cell that it leads to.
+    Target,
+    /// No cell: it stays in the row or column that is not meant.
+    Nothing,
+}
+
 /// That the cursor's cell is not the one that the person means, because somebody else has removed or moved
 /// that one.
 #[derive(Clone, Debug)]
@@ -127,14 +138,30 @@ impl Displacement {
         }
     }
 
-    /// Whether another watchlist is shown, in which every step chooses a cell.
-    pub(super) fn is_of_list(&self) -> bool {
-        self.reason == Reason::ListGone
-    }
-
-    /// Whether a step chooses the row or column under the cursor: from the removed one it leads there.
-    pub(super) fn is_chosen_by(&self, step: Step) -> bool {
-        self.reason.leads_to_replacement(step)
+    /// Returns what a step chooses.
+    pub(super) fn chosen_by(&self, step: Step) -> Chosen {
+        if self.reason.leads_to_replacement(step) {
+            return Chosen::Here;
+        }
+        let is_along = match self.reason.wrong() {
+            Wrong::Row => matches!(
+                step,
+                Step::Left
+                    | Step::Right
+                    | Step::FarLeft
+                    | Step::FarRight
+                    | Step::RowStart
+                    | Step::RowEnd
+                    | Step::Next
+                    | Step::Previous
+            ),
+            Wrong::Column => matches!(
+                step,
+                Step::Up | Step::Down | Step::PageUp | Step::PageDown | Step::Top | Step::Bottom
+            ),
+            Wrong::Cell => false,
+        };
+        if is_along { Chosen::Nothing } else { Chosen::Target }
     }
 }
 

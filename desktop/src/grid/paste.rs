@@ -61,6 +61,10 @@ struct Plan {
     invalid: Vec<InvalidCell>,
     /// Titles of the computed columns for which there was text.
     computed: Vec<String>,
+    /// Texts with a single separator of groups, such as `1,234`, with the titles of their columns.
+    grouped: Vec<String>,
+    /// Whether a separator of groups is the decimal separator of another pasted number.
+    has_other_decimals: bool,
     /// Whether more rows are pasted than are selected, and those were sorted apart.
     is_too_long: bool,
     /// Number of cells beyond the last column.
@@ -102,13 +106,22 @@ fn selection_text(selection: &Selection, frame: &Frame<'_>) -> String {
         .map(|row| {
             // Cells between several blocks that are not selected stay empty.
             let cell = |column: &&ViewColumn| match selection.contains(row.id, column.key()) {
-                true => as_text(&frame.table.value(row, column), frame),
+                true => as_text(&read_value(row, column, frame), frame),
                 false => String::new(),
             };
             columns.iter().map(cell).collect()
         })
         .collect();
     tsv::write(rows.iter().map(|row| row.iter().map(String::as_str)))
+}
+
+/// Returns the value that the person has read in a cell: not one that others have just set.
+fn read_value(row: &Row, column: &ViewColumn, frame: &Frame<'_>) -> Value {
+    let value = frame.table.value(row, column);
+    match frame.table.storage_column(row, column).filter(|storage| is_editable(storage)) {
+        Some(storage) => frame.view.read_value(row.id, &storage.column.key, value),
+        None => value,
+    }
 }
 
 /// Formats a value for spreadsheets: every digit, no grouping, times in the user's zone.
@@ -289,9 +302,17 @@ impl Plan {
             self.note_computed(&entry.column.title, text);
             return None;
         }
+        let group = frame.view.separators.group;
         match read_pasted(text, &entry.column.kind, frame.view) {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                if entry.column.kind.is_numeric() && text.matches(group).count() == 1 {
+                    self.grouped.push(shortened(text.trim(), MAX_SHOWN_CHARS));
+                }
+                Some(value)
+            }
             Err(why) => {
+                self.has_other_decimals |= entry.column.kind.is_numeric()
+                    && read_pasted(&text.replace(group, ""), &entry.column.kind, frame.view).is_ok();
                 self.note_invalid(&entry.column.title, text, why);
                 None
             }
@@ -300,6 +321,7 @@ impl Plan {
 
     fn edit(self, frame: &Frame<'_>) -> Vec<Command> {
         let Plan { mut changes, new_rows, invalid, computed, beyond, titles, .. } = self;
+        let (grouped, has_other_decimals) = (self.grouped, self.has_other_decimals);
         let added = new_rows.len();
         if added > 0 {
             let end = ListIndex::end(frame.view.watchlist);
@@ -335,6 +357,14 @@ impl Plan {
                     separators.format((invalid.len() - MAX_LISTED).into(), 0)
                 ));
             }
+        }
+        if has_other_decimals && !grouped.is_empty() {
+            let named = grouped.iter().take(MAX_LISTED).map(|text| format!("\u{201c}{text}\u{201d}"));
+            lines.push(format!(
+                "Read as thousands, although others have decimals there: {}{}.",
+                named.collect::<Vec<_>>().join(", "),
+                if grouped.len() > MAX_LISTED { " \u{2026}" } else { "" }
+            ));
         }
         if beyond > 0 {
             lines.push(format!(

@@ -5,7 +5,7 @@ use shared::{column::ColumnKey, ids::RowId};
 use super::{
     blocks::Blocks,
     cursor::Cursor,
-    displacement::{Displacement, Reason, is_removed},
+    displacement::{Chosen, Displacement, Reason, is_removed},
     run::{Next, Run},
     steps::{index_of, step_target},
     table::Table,
@@ -188,8 +188,11 @@ impl Selection {
     /// Chooses the row or column that has taken the place of a removed one, if a step leads to it from that one.
     /// Returns whether it does.
     pub(super) fn step_into_place(&mut self, step: Step) -> bool {
-        self.displaced.take_if(|displaced| displaced.is_of_list());
-        self.displaced.take_if(|displaced| displaced.is_chosen_by(step)).is_some()
+        let chosen = self.displaced.as_ref().map(|displaced| displaced.chosen_by(step));
+        if matches!(chosen, Some(Chosen::Here | Chosen::Target)) {
+            self.displaced = None;
+        }
+        chosen == Some(Chosen::Here)
     }
 
     fn place_cursor(&mut self, table: &Table<'_>) -> bool {
@@ -405,6 +408,8 @@ impl Selection {
         let Some(cursor) = self.cursor.clone() else { return };
         let end = self.blocks.moving_corner(&cursor).clone();
         match what {
+            // Rows that others have inserted between the selected ones are not selected.
+            GridCommand::SelectRows if self.blocks.widen_to_rows() => {}
             GridCommand::SelectRows => self.blocks.select_rows(cursor, end, false, table),
             GridCommand::SelectColumns => self.blocks.select_columns(cursor, end, false, table),
             _ => self.blocks.select_all(cursor),

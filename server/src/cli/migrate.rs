@@ -92,7 +92,7 @@ fn print_moved(moved: &Moved) -> anyhow::Result<()> {
     let lines: String = moved.lists.iter().map(line).collect();
     let replaced = match &moved.replaced {
         Some(file) => format!(". The previous file is kept as {}", file.display()),
-        None => ". The database is unchanged; do not serve it again".to_owned(),
+        None => ". The database keeps its copy, which no server uses any more".to_owned(),
     };
     let count = pluralized(moved.lists.len() as u64, "watchlist");
     print(format!("{lines}{count} moved and compared{replaced}\n").as_bytes())

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use tokio::task::spawn_blocking;
 
 use super::{
-    journal_place::{check_journal_place, database_of},
+    journal_place::database_of,
     lock::DataFolder,
     version::{FolderError, is_current},
 };
@@ -64,17 +64,20 @@ pub struct Restored {
 /// The folder has no journal.
 pub fn existing_journal(data_dir: &Path) -> anyhow::Result<PathBuf> {
     is_current(data_dir)?;
-    if let Some(database) = database_of(data_dir)? {
-        bail!(
-            "the journal of the data folder {} is the database {database}: use pg_dump and pg_restore for it",
-            data_dir.display()
-        );
-    }
+    check_is_here(data_dir)?;
     let journal = data_dir.join(sqlite::FILE);
     if !journal.is_file() {
         bail!("the data folder {} has no journal; name another with --data-dir", data_dir.display());
     }
     Ok(journal)
+}
+
+fn check_is_here(data_dir: &Path) -> anyhow::Result<()> {
+    let Some(database) = database_of(data_dir)? else { return Ok(()) };
+    bail!(
+        "the journal of the data folder {} is the database {database}: use pg_dump and pg_restore for it",
+        data_dir.display()
+    )
 }
 
 /// Checks every record of a journal, which may be in use.
@@ -206,7 +209,7 @@ async fn flushed<T>(file: &Path, writing: impl Future<Output = T>) -> T {
 pub async fn restore(data_dir: &Path, file: &Path) -> anyhow::Result<Restored> {
     let sound = check(file).await?;
     let folder = lock_idle(data_dir)?;
-    check_journal_place(folder.path(), None)?;
+    check_is_here(folder.path())?;
     let journal = folder.path().join(sqlite::FILE);
     if fs::canonicalize(&journal)
         .is_ok_and(|journal| fs::canonicalize(file).is_ok_and(|file| file == journal))

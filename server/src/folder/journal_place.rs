@@ -77,6 +77,9 @@ pub(super) fn database_of(folder: &Path) -> Result<Option<String>, JournalPlaceE
 /// # Errors
 /// The folder cannot be written.
 pub fn set_journal_place(folder: &Path, database: &str) -> Result<(), JournalPlaceError> {
+    if database_of(folder)?.as_deref() == Some(database) {
+        return Ok(());
+    }
     Ok(write_atomically(&folder.join(FILE), format!("{database}\n").as_bytes())?)
 }
 

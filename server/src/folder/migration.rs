@@ -13,7 +13,7 @@ use crate::{
     files::{place, with_suffix},
     journal::{
         Journal,
-        copying::{Copied, DatabaseCopy, Report, copy_to_file},
+        copying::{Copied, DatabaseCopy, Report, move_to_file},
         postgres,
         sqlite::{self, SqliteJournal},
     },
@@ -64,8 +64,8 @@ pub async fn move_to_database(folder: &Path, url: &str, report: Report<'_>) -> a
     Ok(Moved { lists, replaced: rename_replaced(&file).with_context(unwritable)? })
 }
 
-/// Moves the journal of a data folder from a database into the folder. The database keeps what it has. If this is
-/// interrupted, it can be called again.
+/// Moves the journal of a data folder from a database into the folder. The database keeps what it has, but no
+/// server uses it any more. If this is interrupted, it can be called again.
 ///
 /// # Errors
 /// The folder is served or has a journal, the database has none or cannot be used, or the copy differs. The journal
@@ -79,7 +79,8 @@ pub async fn move_to_folder(url: &str, folder: &Path, report: Report<'_>) -> any
         bail!("{} is there already: move it away", file.display());
     }
     let copying = with_suffix(&file, COPYING);
-    let lists = copy_to_file(url, &copying, report).await.map_err(|error| with_causes(&error))?;
+    let moved = move_to_file(url, (folder.path(), &copying), report).await;
+    let lists = moved.map_err(|error| with_causes(&error))?;
     let unwritable = || format!("the data folder {} cannot be written", folder.path().display());
     if with_suffix(&copying, "-wal").exists() {
         bail!("{} could not be written completely", copying.display());

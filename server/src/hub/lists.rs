@@ -102,6 +102,7 @@ impl Lists {
         is_visible: impl Fn() -> bool + Send,
         claim: impl Future<Output = Result<(), Rejection>> + Send,
     ) -> Result<WatchlistId, Rejection> {
+        let watchlist = Watchlist::new(name, columns, &self.context.settings.limits)?;
         let _creating = self.creating.lock().await;
         match self.entries().iter().find(|entry| entry.id == id) {
             Some(_) if !is_visible() => {
@@ -120,7 +121,6 @@ impl Lists {
             let message = format!("the limit of a server is {MAX_LISTS} watchlists, deleted ones included");
             return Err(Rejection::new(Code::TooLarge, message));
         }
-        let watchlist = Watchlist::new(name, columns, &self.context.settings.limits)?;
         let epoch = Epoch(Uuid::new_v4());
         let at = At { epoch, revision: Revision(0) };
         let part = Snapshot::parts(&watchlist.freeze(), id, at, usize::MAX).next();

@@ -60,16 +60,23 @@ impl DatabaseCopy {
     }
 }
 
-/// Copies the journal in a database into a file, and returns what both hold then.
+/// Copies the journal in a database into a file for a data folder, marks the one in the database as moved, and
+/// returns what both hold then.
 ///
 /// # Errors
 /// Either cannot be read or written, the database has no journal, or the file has another copy.
-pub async fn copy_to_file(url: &str, file: &Path, report: Report<'_>) -> Result<Vec<Copied>, JournalError> {
-    let from = PostgresArchive::source(url).await?;
+pub async fn move_to_file(
+    url: &str,
+    (folder, file): (&Path, &Path),
+    report: Report<'_>,
+) -> Result<Vec<Copied>, JournalError> {
+    let target = format!("the data folder {}", std::path::absolute(folder).map_err(store)?.display());
+    let from = PostgresArchive::source(url, &target).await?;
     let to = SqliteArchive::target(file, from.place())?;
     let copied = copy_all(&from, &to, report).await?;
     to.complete()?;
     to.close()?;
+    from.end_use(&target).await?;
     from.close().await;
     Ok(copied)
 }

@@ -155,6 +155,14 @@ async fn a_journal_goes_into_a_database_and_back_with_everything_that_it_has() {
     let moved = move_to_folder(&url, folder.path(), &mut |_, _| {}).await.unwrap();
     assert_eq!(moved.lists.len(), 5);
     check_journal_place(folder.path(), None).unwrap();
+    // No server uses the database beside the folder.
+    let error = PostgresJournal::open(&url).await.unwrap_err().to_string();
+    assert!(error.contains("was moved to the data folder"), "{error}");
+    let error = move_to_database(folder.path(), &url, &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(error.contains("was moved to the data folder"), "{error}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let error = move_to_folder(&url, elsewhere.path(), &mut |_, _| {}).await.unwrap_err().to_string();
+    assert!(error.contains("was moved to the data folder"), "{error}");
     let undamaged = backup::check(&folder.path().join("journal.sqlite")).await.unwrap();
     assert_eq!(undamaged.len(), 5);
     assert_eq!(in_folder(folder.path()).await, written);

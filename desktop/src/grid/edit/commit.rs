@@ -68,6 +68,11 @@ pub(in crate::grid) fn open(
         return Some(Command::notify(format!("{} is computed from other columns.", column.title())));
     };
     let view = frame.view;
+    // Not one that others have just set: the person goes on from the value that they have read.
+    let value = match cursor.row {
+        Some(row) => view.read_value(row, &storage.column.key, value),
+        None => value,
+    };
     if storage.column.kind == ColumnKind::Flag && opening == Opening::Typed(" ".to_owned()) {
         let toggled = Literal::Flag(value != Value::Flag(true));
         return cursor.row.map(|row| view.edit(vec![guarded_set(row, storage, toggled, &value)]));
@@ -85,16 +90,11 @@ pub(in crate::grid) fn open(
     let last_place = cursor.row.and_then(|row| ListIndex::of(view.watchlist, row));
     let last_place = last_place.unwrap_or_else(|| ListIndex::end(view.watchlist));
     let column = storage.column.key.clone();
-    // A person who opens the editor with a key reads the value in it.
-    let seen = match cursor.row {
-        Some(row) if typed_over => view.read_value(row, &column, value),
-        _ => value,
-    };
     let editor = Editor {
         cursor,
         column,
         text,
-        seen,
+        seen: value,
         seen_beside: seen_cells(selection, frame),
         is_relative: typed_over,
         typed_over,

@@ -482,6 +482,20 @@ fn a_step_along_what_took_the_place_of_a_removed_row_or_column_chooses_no_cell()
     }
 }
 
+/// An absolute step chooses the cell that it leads to, also if that is where the cursor is.
+#[test]
+fn an_absolute_step_after_a_removal_chooses_its_cell() {
+    for key in [Key::Home, Key::ArrowUp] {
+        let mut harness = three_rows();
+        harness.go(0, PRICE);
+        harness.others(&[Change::remove(row(1), None)]);
+        harness.keys(Modifiers::COMMAND, key);
+        harness.key(Key::ArrowDown);
+        let cursor = harness.app_ref().grid.selection.cursor.as_ref().and_then(|cursor| cursor.row);
+        assert_eq!(cursor, Some(row(3)), "{key:?}");
+    }
+}
+
 /// In text that was opened a plus is part of the number, where the same keys typed over the cell add.
 #[test]
 fn a_sign_in_an_opened_text_is_asked_about() {

@@ -65,6 +65,79 @@ fn an_arrow_leads_to_the_row_that_was_next_when_somebody_inserts_one() {
     }
 }
 
+/// Others set a value in the moment in which the person opens the one before it.
+#[test]
+fn an_editor_opens_with_the_value_that_was_read_and_asks_before_it_replaces_another() {
+    type Keys = fn(&mut GridHarness);
+    let cases: [(Keys, &str); 4] = [
+        (
+            |harness| {
+                harness.key(Key::F2);
+                harness.key(Key::Backspace);
+                harness.text("9");
+            },
+            "Replace bob\u{2019}s 200.00 with 29.00?",
+        ),
+        (
+            |harness| {
+                harness.key(Key::F2);
+                harness.text("5");
+            },
+            "Replace bob\u{2019}s 200.00 with 205.00?",
+        ),
+        (
+            |harness| {
+                harness.key(Key::F2);
+                harness.keys(Modifiers::COMMAND, Key::ArrowUp);
+            },
+            "Replace bob\u{2019}s 200.00 with 20.01?",
+        ),
+        (
+            |harness| {
+                harness.key(Key::Enter);
+                harness.keys(Modifiers::COMMAND, Key::ArrowUp);
+            },
+            "Replace bob\u{2019}s 200.00 with 20.01?",
+        ),
+    ];
+    for (keys, question) in cases {
+        let mut harness = grid();
+        harness.others_at_once(&[set(2, "200")]);
+        keys(&mut harness);
+        assert_eq!((typed(&mut harness, ""), harness.editor().is_some()), (Vec::new(), true), "{question}");
+        harness.0.get_by_label(question);
+    }
+}
+
+#[test]
+fn what_is_copied_is_what_was_read() {
+    for event in [Event::Copy, Event::Cut] {
+        let mut harness = grid();
+        harness.others_at_once(&[set(2, "200")]);
+        harness.event(event);
+        assert_eq!(harness.app_ref().copied.trim_end(), "20");
+    }
+    let mut harness = grid();
+    harness.others_at_once(&[set(2, "200")]);
+    harness.0.run_steps(40);
+    harness.event(Event::Copy);
+    assert_eq!(harness.app_ref().copied.trim_end(), "200", "after a while it is read");
+}
+
+/// Others insert a row between the selected ones.
+#[test]
+fn the_entire_rows_of_a_selection_are_those_that_were_selected() {
+    let mut harness = grid();
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    harness.keys(Modifiers::SHIFT, Key::ArrowDown);
+    let insertion = harness.insertion_at(2, "new");
+    harness.others(&[insertion]);
+    rest(&mut harness);
+    harness.keys(Modifiers::SHIFT, Key::Space);
+    harness.keys(Modifiers::COMMAND, Key::Delete);
+    assert_eq!(harness.symbols(), ["A", "new", "E", "F"]);
+}
+
 #[test]
 fn an_arrow_leads_to_the_row_that_was_next_when_the_rows_are_sorted_again() {
     for (wait, number) in [(50, 3), (600, 6)] {

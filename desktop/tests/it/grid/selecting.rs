@@ -201,6 +201,20 @@ fn invalid_cells_are_listed_and_nothing_is_sent_without_confirmation() {
     );
 }
 
+/// A block with decimal commas: those that can be read have lost them.
+#[test]
+fn numbers_that_others_of_a_paste_make_doubtful_are_named() {
+    let mut harness = three_rows();
+    harness.go(0, PRICE);
+    harness.paste("71,5\n1,234\n2.5\n");
+    harness.0.get_by_label_contains(
+        "Read as thousands, although others have decimals there: \u{201c}1,234\u{201d}.",
+    );
+    harness.key(Key::Escape);
+    harness.paste("abc\n1,234\n2.5\n");
+    assert!(harness.0.query_by_label_contains("Read as thousands").is_none());
+}
+
 #[test]
 fn a_large_ragged_paste_with_an_unclosed_quote_is_handled() {
     let mut harness = three_rows();

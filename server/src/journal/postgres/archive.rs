@@ -39,9 +39,9 @@ impl PostgresArchive {
     ///
     /// # Errors
     /// See [`PostgresJournal::open`](super::PostgresJournal::open); the database has no journal.
-    pub(in crate::journal) async fn source(url: &str) -> Result<Self, JournalError> {
+    pub(in crate::journal) async fn source(url: &str, target: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = Guardian::start(&connections, schema::check(&connections)).await?;
+        let guardian = Guardian::start(&connections, schema::check(&connections, target)).await?;
         finish_erasing(&connections).await?;
         Ok(Self { connections, guardian })
     }
@@ -65,6 +65,12 @@ impl PostgresArchive {
     pub(in crate::journal) async fn complete(&self) -> Result<(), JournalError> {
         self.guardian.permission().check()?;
         schema::end_copy(&self.connections).await
+    }
+
+    /// Marks the journal as moved to another place: servers do not use it any more.
+    pub(in crate::journal) async fn end_use(&self, target: &str) -> Result<(), JournalError> {
+        self.guardian.permission().check()?;
+        schema::end_use(&self.connections, target).await
     }
 
     /// Releases the journal.

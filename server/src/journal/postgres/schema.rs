@@ -67,12 +67,15 @@ pub(super) async fn prepare(connections: &Connections) -> Result<(), JournalErro
     check_complete(connections, &lease).await
 }
 
-/// Checks that the database has a journal of this version, which is complete.
-pub(super) async fn check(connections: &Connections) -> Result<(), JournalError> {
+/// Checks that the database has a journal of this version, which is complete, or was moved to this target.
+pub(super) async fn check(connections: &Connections, target: &str) -> Result<(), JournalError> {
     let lease = lock(connections).await?;
     if !exists(connections, &lease).await? {
         let place = connections.place();
         return Err(JournalError::NotOurs(format!("the database {place} has no journal")));
+    }
+    if mark(&lease, "moved", "target").await?.as_deref() == Some(target) {
+        return Ok(());
     }
     check_complete(connections, &lease).await
 }
@@ -129,6 +132,12 @@ async fn exists(connections: &Connections, lease: &Lease) -> Result<bool, Journa
 }
 
 async fn check_complete(connections: &Connections, lease: &Lease) -> Result<(), JournalError> {
+    if let Some(target) = mark(lease, "moved", "target").await? {
+        let place = connections.place();
+        return Err(JournalError::NotOurs(format!(
+            "the journal {place} was moved to {target}: name another database, or drop the schema \u{201c}afterglow\u{201d}"
+        )));
+    }
     match copied_from(lease).await? {
         None => Ok(()),
         Some(source) => Err(JournalError::NotOurs(format!(
@@ -141,12 +150,23 @@ async fn check_complete(connections: &Connections, lease: &Lease) -> Result<(), 
 
 /// Returns what the journal is being copied from.
 async fn copied_from(lease: &Lease) -> Result<Option<String>, JournalError> {
-    let exists = lease.query_one("SELECT to_regclass('afterglow.copying') IS NOT NULL", &[]).await?;
-    if !exists.is_some_and(|row| row.get(0)) {
+    mark(lease, "copying", "source").await
+}
+
+/// Returns the text of a mark, which is a table of one row.
+async fn mark(lease: &Lease, table: &str, column: &str) -> Result<Option<String>, JournalError> {
+    let exists = format!("SELECT to_regclass('afterglow.{table}') IS NOT NULL");
+    if !lease.query_one(&exists, &[]).await?.is_some_and(|row| row.get(0)) {
         return Ok(None);
     }
-    let source = lease.query_one("SELECT source FROM afterglow.copying", &[]).await?;
-    Ok(source.map(|row| row.get(0)))
+    let row = lease.query_one(&format!("SELECT {column} FROM afterglow.{table}"), &[]).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+async fn set_mark(lease: &Lease, table: &str, column: &str, text: &str) -> Result<(), JournalError> {
+    lease.batch(&format!("BEGIN; CREATE TABLE afterglow.{table} ({column} text NOT NULL)")).await?;
+    lease.execute(&format!("INSERT INTO afterglow.{table} VALUES ($1)"), &[&text]).await?;
+    lease.batch("COMMIT").await
 }
 
 /// Marks a journal without watchlists as a copy that is not complete, unless it is marked as such a copy already.
@@ -165,9 +185,16 @@ pub(super) async fn begin_copy(connections: &Connections, source: &str) -> Resul
             "the journal {place} has watchlists: name an empty database"
         )));
     }
-    lease.batch("BEGIN; CREATE TABLE afterglow.copying (source text NOT NULL)").await?;
-    lease.execute("INSERT INTO afterglow.copying VALUES ($1)", &[&source]).await?;
-    lease.batch("COMMIT").await
+    set_mark(&lease, "copying", "source", source).await
+}
+
+/// Marks a journal as moved to another place, so that no server uses it any more.
+pub(super) async fn end_use(connections: &Connections, target: &str) -> Result<(), JournalError> {
+    let lease = lock(connections).await?;
+    match mark(&lease, "moved", "target").await? {
+        Some(_) => Ok(()),
+        None => set_mark(&lease, "moved", "target", target).await,
+    }
 }
 
 /// Whether the database has a journal that servers can use.
