@@ -54,7 +54,7 @@ pub enum Action {
     EditStructure,
     /// Deletes or restores the watchlist.
     Delete,
-    /// Reads and changes who may use the watchlist.
+    /// Changes who may use the watchlist. Everyone who reads it reads that, too.
     Share,
 }
 

@@ -255,6 +255,8 @@ impl Hub {
     ) -> Result<HistoryPage, Rejection> {
         self.rights(caller, id)?;
         let found = history::read(&*self.lists.context.journal, id, filter).await;
+        // They may have been taken away while it was read.
+        self.rights(caller, id)?;
         found.map_err(|error| unavailable(&error))
     }
 

@@ -1,6 +1,6 @@
 //! Where a request comes from: the address of the client, also behind a proxy.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
@@ -52,7 +52,7 @@ pub(super) fn client_of(connection: Connection, headers: &HeaderMap, trusted_pro
     }
     // Each proxy appends the address that it was called from: what is left of the last untrusted one, the
     // client may have made up.
-    let named = forwarded().into_iter().rev().map(|text| text.parse::<IpAddr>().ok());
+    let named = forwarded().into_iter().rev().map(address_of);
     let mut address = remote;
     for named in named {
         let Some(named) = named else { break };
@@ -64,6 +64,12 @@ pub(super) fn client_of(connection: Connection, headers: &HeaderMap, trusted_pro
     let protocol = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     let is_encrypted = protocol.is_some_and(|protocol| protocol.trim().eq_ignore_ascii_case("https"));
     Client { origin: Origin { address, is_remote: true }, is_encrypted }
+}
+
+/// Returns the address in an element of `X-Forwarded-For`, which some proxies give a port.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
+    text.parse().or_else(|_not_alone| with_port()).ok()
 }
 
 #[cfg(test)]
@@ -104,6 +110,10 @@ mod tests {
         assert_eq!(address("1.2.3.4, 10.0.0.9, 10.0.0.2"), "10.0.0.9");
         assert_eq!(address("1.2.3.4, nonsense, 10.0.0.2"), "10.0.0.2");
         assert_eq!(address("nonsense"), "127.0.0.1");
+        assert_eq!(
+            (address("10.0.0.9:5678"), address("[2001:db8::1]:9")),
+            ("10.0.0.9".into(), "2001:db8::1".into())
+        );
         let two = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "10.0.0.9")];
         assert_eq!(client("127.0.0.1", &two, &proxies).0, "10.0.0.9");
     }
