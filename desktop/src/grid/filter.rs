@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use shared::{
     column::ColumnKind,
     number::{self, Separators},
+    time::Timestamp,
     value::Value,
 };
 
@@ -111,6 +112,10 @@ impl Filter {
             let (from, to) = (span(from)?, span(to)?);
             let bound = |end: Option<Decimal>| end.map_or(Bound::Unbounded, Bound::Inclusive);
             Filter::Between(bound(from.map(|(first, _)| first)), bound(to.map(|(_, last)| last)))
+        } else if let (ColumnKind::Time, Some(span)) = (format.kind, read_span(text, format.zone)) {
+            let span = span?;
+            let bound = |time: &Timestamp| Bound::Inclusive(Decimal::from(time.as_millis()));
+            Filter::Between(bound(span.start()), bound(span.end()))
         } else {
             Filter::Contains(text.to_lowercase())
         };
@@ -188,7 +193,7 @@ fn parse_span(text: &str, format: ValueFormat<'_>) -> Result<(Decimal, Decimal),
 
 #[cfg(test)]
 mod tests {
-    use shared::{number::parse_exact, time::Timestamp};
+    use shared::number::parse_exact;
 
     use super::*;
 
@@ -242,16 +247,25 @@ mod tests {
         assert!(matches(&kind, ">2026-11-22 11:30", &noon) && !matches(&kind, ">2026-11-22 12:30", &noon));
         assert!(matches(&kind, "2026-11-22", &noon), "a date matches the whole day");
         for day in ["2026-11-22", "22-Nov-2026", "22.11.2026", "11/22/2026"] {
-            for (filter, is_match) in
-                [("=", true), ("!=", false), (">=", true), (">", false), ("<=", true), ("<", false)]
-            {
+            for (filter, is_match) in [
+                ("", true),
+                ("=", true),
+                ("!=", false),
+                (">=", true),
+                (">", false),
+                ("<=", true),
+                ("<", false),
+            ] {
                 assert_eq!(matches(&kind, &format!("{filter}{day}"), &noon), is_match, "{filter}{day}");
             }
         }
         assert!(matches(&kind, "2026-11-20..2026-11-22", &noon), "the last day counts");
         assert!(!matches(&kind, "..2026-11-21", &noon) && matches(&kind, "22 Nov 2026..", &noon));
         let format = ValueFormat { kind: &kind, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
-        assert!(Filter::read(">5/6/2026", format).unwrap_err().contains("is ambiguous"));
+        assert!(matches(&kind, "12:00", &noon) && !matches(&kind, "23-Nov-2026", &noon));
+        for ambiguous in [">5/6/2026", "5/6/2026"] {
+            assert!(Filter::read(ambiguous, format).unwrap_err().contains("is ambiguous"));
+        }
         assert!(Filter::read("=soon", format).unwrap_err().contains("is not a time"));
     }
 

@@ -93,6 +93,7 @@ pub(in crate::grid) fn open(
     let editor = Editor {
         cursor,
         column,
+        opened_text: (!typed_over).then(|| text.clone()),
         text,
         seen: value,
         seen_beside: seen_cells(selection, frame),
@@ -251,6 +252,13 @@ fn try_commit(
         .columns()
         .visible_column(&editor.column)
         .map_err(|_gone| Problem::Invalid("This column was removed".to_owned()))?;
+    if editor.opened_text.as_ref() == Some(&editor.text)
+        && editor.problem.is_none()
+        && editor.cursor.row.is_some()
+    {
+        // The person has only looked at it.
+        return Ok(None);
+    }
     if let Some(picker) = &editor.picker {
         picker.complete(&entry.column.kind, &mut editor.text);
     }

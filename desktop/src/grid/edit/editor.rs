@@ -79,6 +79,8 @@ pub struct Editor {
     pub column: ColumnKey,
     /// The current text.
     pub text: String,
+    /// The text with which the editor was opened, unless a key was typed over the value.
+    pub(super) opened_text: Option<String>,
     /// The value that the user last saw in the cell: the one when the editor was opened, or the one in the
     /// warning.
     pub(super) seen: Value,

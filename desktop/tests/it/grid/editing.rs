@@ -335,6 +335,21 @@ fn an_editor_whose_cell_is_scrolled_away_stays_at_the_edge() {
     harness.0.get_by_label_contains("S000 Price: \"5x\" is not a number");
 }
 
+/// A person looks at a value, which somebody else changes.
+#[test]
+fn a_text_that_was_opened_and_not_changed_replaces_nothing() {
+    for key in [Key::F2, Key::Enter] {
+        let mut harness = three_rows();
+        harness.go(1, PRICE);
+        harness.key(key);
+        harness.others(&[Change::set(row(2), &"price".into(), Literal::from("62.22"))]);
+        let before = harness.app().edits.len();
+        harness.key(Key::Enter);
+        assert_eq!((harness.editor(), harness.app().edits.len()), (None, before));
+        assert_eq!(harness.cell("Price of BBB"), "62.22");
+    }
+}
+
 #[test]
 fn editing_a_computed_column_shows_a_notice() {
     let mut harness = three_rows();
