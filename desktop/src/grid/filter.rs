@@ -1,6 +1,6 @@
 //! Column filters: parsing their text and matching values.
 
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use shared::{
     column::ColumnKind,
@@ -9,7 +9,7 @@ use shared::{
     value::Value,
 };
 
-use super::times::read_span;
+use super::times::{read_span, read_time};
 
 /// A condition on the values of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,30 +76,30 @@ impl Filter {
     /// `empty` for empty cells, `!` for non-empty cells. Returns `None` for an empty text.
     ///
     /// # Errors
-    /// A message for the user if a bound is not a number or not a time.
-    pub fn read(text: &str, format: ValueFormat<'_>) -> Result<Option<Self>, String> {
+    /// A message for the user if a bound is not a number or not a time. A time without a date is of `today`.
+    pub fn read(text: &str, format: ValueFormat<'_>, today: Date) -> Result<Option<Self>, String> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(None);
         }
         if let Some(rest) = text.strip_prefix('!') {
-            let inner = Self::read(rest, format)?.unwrap_or(Filter::Empty);
+            let inner = Self::read(rest, format, today)?.unwrap_or(Filter::Empty);
             return Ok(Some(Filter::Not(Box::new(inner))));
         }
         let filter = if text == "=" || text.eq_ignore_ascii_case("empty") {
             Filter::Empty
         } else if let Some(rest) = text.strip_prefix(">=") {
-            Filter::Between(Bound::Inclusive(parse_span(rest, format)?.0), Bound::Unbounded)
+            Filter::Between(Bound::Inclusive(parse_span(rest, format, today)?.0), Bound::Unbounded)
         } else if let Some(rest) = text.strip_prefix('>') {
-            Filter::Between(Bound::Exclusive(parse_span(rest, format)?.1), Bound::Unbounded)
+            Filter::Between(Bound::Exclusive(parse_span(rest, format, today)?.1), Bound::Unbounded)
         } else if let Some(rest) = text.strip_prefix("<=") {
-            Filter::Between(Bound::Unbounded, Bound::Inclusive(parse_span(rest, format)?.1))
+            Filter::Between(Bound::Unbounded, Bound::Inclusive(parse_span(rest, format, today)?.1))
         } else if let Some(rest) = text.strip_prefix('<') {
-            Filter::Between(Bound::Unbounded, Bound::Exclusive(parse_span(rest, format)?.0))
+            Filter::Between(Bound::Unbounded, Bound::Exclusive(parse_span(rest, format, today)?.0))
         } else if let Some(rest) = text.strip_prefix('=') {
             match format.kind {
                 kind if is_ordered(kind) => {
-                    let (first, last) = parse_span(rest, format)?;
+                    let (first, last) = parse_span(rest, format, today)?;
                     Filter::Between(Bound::Inclusive(first), Bound::Inclusive(last))
                 }
                 _ => Filter::Equals(rest.trim().to_lowercase()),
@@ -107,7 +107,7 @@ impl Filter {
         } else if let Some((from, to)) = text.split_once("..").filter(|_| is_ordered(format.kind)) {
             let span = |text: &str| match text.trim() {
                 "" => Ok(None),
-                text => parse_span(text, format).map(Some),
+                text => parse_span(text, format, today).map(Some),
             };
             let (from, to) = (span(from)?, span(to)?);
             let bound = |end: Option<Decimal>| end.map_or(Bound::Unbounded, Bound::Inclusive);
@@ -172,7 +172,7 @@ fn ordinal(value: &Value) -> Option<Decimal> {
 }
 
 /// Parses a number, or a time, of which a date is a whole day: returns the first and the last value.
-fn parse_span(text: &str, format: ValueFormat<'_>) -> Result<(Decimal, Decimal), String> {
+fn parse_span(text: &str, format: ValueFormat<'_>, today: Date) -> Result<(Decimal, Decimal), String> {
     let text = text.trim();
     match format.kind {
         ColumnKind::Number { .. } | ColumnKind::Percent { .. } => {
@@ -181,8 +181,8 @@ fn parse_span(text: &str, format: ValueFormat<'_>) -> Result<(Decimal, Decimal),
             typed.map(|typed| (typed.number, typed.number)).map_err(|error| error.to_string())
         }
         ColumnKind::Time => {
-            let invalid = || format!("{text:?} is not a time. Use 2026-11-22 or 2026-11-22 14:30");
-            let span = read_span(text, format.zone).unwrap_or_else(|| Err(invalid()))?;
+            let moment = || read_time(text, format.zone, today).map(|moment| moment..=moment);
+            let span = read_span(text, format.zone).unwrap_or_else(moment)?;
             Ok((Decimal::from(span.start().as_millis()), Decimal::from(span.end().as_millis())))
         }
         ColumnKind::Text | ColumnKind::Flag | ColumnKind::Choice(_) => {
@@ -197,11 +197,12 @@ mod tests {
 
     use super::*;
 
+    const TODAY: Date = Date::constant(2026, 11, 22);
     const NUMBER: ColumnKind = ColumnKind::Number { decimals: 2 };
 
     fn matches(kind: &ColumnKind, filter: &str, value: &Value) -> bool {
         let format = ValueFormat { kind, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
-        Filter::read(filter, format).unwrap().unwrap().matches(value, format)
+        Filter::read(filter, format, TODAY).unwrap().unwrap().matches(value, format)
     }
 
     #[test]
@@ -262,21 +263,23 @@ mod tests {
         assert!(matches(&kind, "2026-11-20..2026-11-22", &noon), "the last day counts");
         assert!(!matches(&kind, "..2026-11-21", &noon) && matches(&kind, "22 Nov 2026..", &noon));
         let format = ValueFormat { kind: &kind, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
+        assert!(matches(&kind, ">11:30", &noon) && !matches(&kind, ">3pm", &noon), "of today");
+        assert!(matches(&kind, "11:30..12:00", &noon) && !matches(&kind, "<12:00", &noon));
         assert!(matches(&kind, "12:00", &noon) && !matches(&kind, "23-Nov-2026", &noon));
         for ambiguous in [">5/6/2026", "5/6/2026"] {
-            assert!(Filter::read(ambiguous, format).unwrap_err().contains("is ambiguous"));
+            assert!(Filter::read(ambiguous, format, TODAY).unwrap_err().contains("is ambiguous"));
         }
-        assert!(Filter::read("=soon", format).unwrap_err().contains("is not a time"));
+        assert!(Filter::read("=soon", format, TODAY).unwrap_err().contains("is not a time"));
     }
 
     #[test]
     fn an_invalid_bound_is_an_error() {
         let format = ValueFormat { kind: &NUMBER, separators: Separators::ENGLISH, zone: &TimeZone::UTC };
-        assert_eq!(Filter::read(">abc", format).unwrap_err(), "\"abc\" is not a number");
-        assert!(Filter::read("1..x", format).is_err());
+        assert_eq!(Filter::read(">abc", format, TODAY).unwrap_err(), "\"abc\" is not a number");
+        assert!(Filter::read("1..x", format, TODAY).is_err());
         let format = ValueFormat { kind: &ColumnKind::Text, ..format };
-        assert!(Filter::read(">abc", format).unwrap_err().contains("no numbers"));
-        assert_eq!(Filter::read("a..b", format), Ok(Some(Filter::Contains("a..b".to_owned()))));
-        assert_eq!(Filter::read("  ", format), Ok(None));
+        assert!(Filter::read(">abc", format, TODAY).unwrap_err().contains("no numbers"));
+        assert_eq!(Filter::read("a..b", format, TODAY), Ok(Some(Filter::Contains("a..b".to_owned()))));
+        assert_eq!(Filter::read("  ", format, TODAY), Ok(None));
     }
 }

@@ -40,7 +40,7 @@ impl Filters {
 pub(super) fn active_filters(config: &GridConfig, view: &GridView<'_>) -> Vec<(ColumnKey, Filter)> {
     let typed = config.filters.iter().filter_map(|(key, text)| {
         let entry = view.watchlist.columns().visible_column(key).ok()?;
-        let filter = Filter::read(text, view.value_format(&entry.column.kind)).ok()??;
+        let filter = Filter::read(text, view.value_format(&entry.column.kind), view.today).ok()??;
         Some((key.clone(), filter))
     });
     typed.collect()
@@ -71,7 +71,7 @@ pub(super) fn show(
         let Some(entry) = column.shown.data().filter(|_| clip.intersects(rect)) else { continue };
         let key = &entry.column.key;
         let mut text = config.filters.get(key).cloned().unwrap_or_default();
-        let error = Filter::read(&text, frame.view.value_format(&entry.column.kind)).err();
+        let error = Filter::read(&text, frame.view.value_format(&entry.column.kind), frame.view.today).err();
         let id = ui.scope_id().with(("filter", key));
         let color = if error.is_some() { palette.down } else { palette.text };
         let hint = if column.is_first { "Filter" } else { "" };
