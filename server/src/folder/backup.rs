@@ -121,7 +121,7 @@ pub(super) fn with_causes(error: &JournalError) -> anyhow::Error {
 }
 
 /// Writes a checked copy of a data folder's journal, and beside it one of the accounts. If the journal is in a
-/// database, only the accounts are copied. The folder may be served meanwhile.
+/// database, only the accounts are copied. A server may use the folder at the same time.
 ///
 /// # Errors
 /// A file exists or cannot be written, or the journal or the accounts are damaged.

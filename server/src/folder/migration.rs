@@ -31,7 +31,7 @@ pub struct Moved {
     pub replaced: Option<PathBuf>,
 }
 
-/// Moves the journal of a data folder into an empty database. No server uses either meanwhile. If this is
+/// Moves the journal of a data folder into an empty database. No server uses either while it runs. If this is
 /// interrupted, it can be called again.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
 //! Copies everything that a journal holds into an empty one of another kind, and compares the two. A copy that
-//! was interrupted continues where it stopped. No server uses either journal meanwhile.
+//! was interrupted continues where it stopped. No server uses either journal while it runs.
 
 use std::{collections::BTreeMap, path::Path};
 
