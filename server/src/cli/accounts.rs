@@ -198,10 +198,12 @@ pub(super) fn token(args: TokenArgs) -> anyhow::Result<()> {
 
 fn add_token(client: &Client, args: AddTokenArgs) -> anyhow::Result<()> {
     let user = args.user.map(|name| account(client, &name)).transpose()?;
-    let known = client.list()?.list;
-    let is_known = |list: &Uuid| known.iter().any(|summary| summary.watchlist.0 == *list);
-    if let Some(unknown) = args.lists.iter().flatten().find(|list| !is_known(list)) {
-        bail!("there is no watchlist {unknown}; `afterglow-server list` prints the ids");
+    if let Some(lists) = &args.lists {
+        let known = client.list()?.list;
+        let is_known = |list: &Uuid| known.iter().any(|summary| summary.watchlist.0 == *list);
+        if let Some(unknown) = lists.iter().find(|list| !is_known(list)) {
+            bail!("there is no watchlist {unknown}; `afterglow-server list` prints the ids");
+        }
     }
     if args.columns.iter().flatten().any(|key| key.trim().is_empty()) {
         bail!("--columns has an empty key; name columns by their keys, such as price,volume");
