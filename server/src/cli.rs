@@ -27,7 +27,7 @@ use self::{
     accounts::{AuditArgs, TokenArgs, UserArgs, audit, token, user},
     connection::{Folder, Missing, Target, default_data_dir_or_error, runtime, with_server},
     migrate::{MigrateArgs, migrate},
-    output::{pluralized, print},
+    output::{print, summary},
     tls::{TlsArgs, tls},
 };
 use crate::{
@@ -240,17 +240,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn print_checked(file: &Path, lists: &[CheckedList]) -> anyhow::Result<()> {
     let line = |list: &CheckedList| {
-        let CheckedList { record, commits, answers } = list;
-        let name = printable(&record.name);
-        let state = if record.deleted_at.is_some() { "deleted" } else { "undamaged" };
-        format!(
-            "{}\t{name}\t{}\trevision {}\t{}\t{}\t{state}\n",
-            record.id,
-            pluralized(record.rows as u64, "row"),
-            record.revision,
-            pluralized(*commits, "commit"),
-            pluralized(*answers, "answer"),
-        )
+        let state = if list.record.deleted_at.is_some() { "deleted" } else { "undamaged" };
+        format!("{}\t{state}\n", summary(&list.record, list.commits, list.answers))
     };
     let lines: String = lists.iter().map(line).collect();
     print(format!("{lines}{} is undamaged\n", file.display()).as_bytes())

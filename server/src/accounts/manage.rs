@@ -110,8 +110,7 @@ impl Accounts {
         let (name, mut events) = (account.name.to_string(), Vec::new());
         let ends_sessions = hash.is_some() || disabled == Some(true);
         if let Some(hash) = hash {
-            account.password = hash;
-            events.push(Event::PasswordChanged { account: name.clone() });
+            events.push(replace_password(&mut account, hash));
         }
         if let Some(is_disabled) = disabled {
             account.is_disabled = is_disabled;
@@ -126,7 +125,7 @@ impl Accounts {
         }
         let mut changes = vec![Change::Account(account)];
         if ends_sessions {
-            let kept = if disabled == Some(true) { None } else { own_session(caller) };
+            let kept = if disabled == Some(true) { None } else { Some(caller) };
             changes.extend(self.sessions_to_end(id, kept));
         }
         self.record(lock, changes, caller, Some(address), events).await
@@ -138,16 +137,16 @@ impl Accounts {
         id: UserId,
         password: Password,
         caller: &Caller,
-        address: Option<IpAddr>,
+        address: IpAddr,
     ) -> Result<(), Rejection> {
         let hash = self.hash_of(password).await?;
         let lock = self.lock_changes().await;
         self.check_current(caller)?;
-        let Some(account) = self.directory().account(id).cloned() else { return Ok(()) };
-        let event = Event::PasswordChanged { account: account.name.to_string() };
-        let mut changes = vec![Change::Account(Account { password: hash, ..account })];
-        changes.extend(self.sessions_to_end(id, own_session(caller)));
-        self.record(lock, changes, caller, address, vec![event]).await
+        let Some(mut account) = self.directory().account(id).cloned() else { return Ok(()) };
+        let event = replace_password(&mut account, hash);
+        let mut changes = vec![Change::Account(account)];
+        changes.extend(self.sessions_to_end(id, Some(caller)));
+        self.record(lock, changes, caller, Some(address), vec![event]).await
     }
 
     /// Checks that the caller's session has not ended since the request arrived.
@@ -156,7 +155,12 @@ impl Accounts {
         self.role(caller).map(drop).ok_or_else(ended)
     }
 
-    fn sessions_to_end(&self, account: UserId, kept: Option<Uuid>) -> Vec<Change> {
+    /// Returns the end of every session of an account, except that of the caller whose session is kept.
+    fn sessions_to_end(&self, account: UserId, kept: Option<&Caller>) -> Vec<Change> {
+        let kept = kept.and_then(|caller| match caller.credential {
+            Credential::Session(session) => Some(session),
+            Credential::Local | Credential::Token(_) => None,
+        });
         let directory = self.directory();
         let own = directory.sessions_of(account).into_iter().map(|live| live.session.id);
         own.filter(|id| Some(*id) != kept).map(Change::EndSession).collect()
@@ -299,12 +303,9 @@ impl Accounts {
     }
 }
 
-/// Returns the caller's session, which a change of a password leaves.
-fn own_session(caller: &Caller) -> Option<Uuid> {
-    match caller.credential {
-        Credential::Session(session) => Some(session),
-        Credential::Local | Credential::Token(_) => None,
-    }
+fn replace_password(account: &mut Account, hash: String) -> Event {
+    account.password = hash;
+    Event::PasswordChanged { account: account.name.to_string() }
 }
 
 fn role(is_admin: bool) -> Role {

@@ -271,7 +271,7 @@ impl Accounts {
             Ok(password) => password,
             Err(error) => return Ok(Err(invalid(error.to_string()))),
         };
-        Ok(self.set_password(account.id, password, caller, Some(address)).await)
+        Ok(self.set_password(account.id, password, caller, address).await)
     }
 
     pub(super) fn throttle(&self) -> std::sync::MutexGuard<'_, super::throttle::Throttle> {

@@ -8,7 +8,7 @@ use shared::ids::{Revision, WatchlistId};
 
 use super::{
     connection::runtime,
-    output::{pluralized, print, printable},
+    output::{pluralized, print, printable, summary},
 };
 use crate::{
     folder::migration::{Moved, move_to_database, move_to_folder},
@@ -77,18 +77,7 @@ pub(super) fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
 }
 
 fn print_moved(moved: &Moved) -> anyhow::Result<()> {
-    let line = |list: &Copied| {
-        let Copied { record, commits, answers, .. } = list;
-        format!(
-            "{}\t{}\t{}\trevision {}\t{}\t{}\n",
-            record.id,
-            printable(&record.name),
-            pluralized(record.rows as u64, "row"),
-            record.revision,
-            pluralized(*commits, "commit"),
-            pluralized(*answers, "answer"),
-        )
-    };
+    let line = |list: &Copied| format!("{}\n", summary(&list.record, list.commits, list.answers));
     let lines: String = moved.lists.iter().map(line).collect();
     let replaced = match &moved.replaced {
         Some(file) => format!(". The previous file is kept as {}", file.display()),

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 
+use crate::journal::Record;
+
 /// Replaces control characters, which a terminal would act on, by spaces.
 pub fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
@@ -23,4 +25,17 @@ pub(super) fn print(bytes: &[u8]) -> anyhow::Result<()> {
 /// Returns a number of things.
 pub(super) fn pluralized(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Returns what a journal has of a watchlist, in columns.
+pub(super) fn summary(record: &Record, commits: u64, answers: u64) -> String {
+    format!(
+        "{}\t{}\t{}\trevision {}\t{}\t{}",
+        record.id,
+        printable(&record.name),
+        pluralized(record.rows as u64, "row"),
+        record.revision,
+        pluralized(commits, "commit"),
+        pluralized(answers, "answer"),
+    )
 }

@@ -154,9 +154,11 @@ impl SqliteJournal {
     }
 
     async fn write_new(&self, record: Record, first: StoredPart) -> Result<(), JournalError> {
-        let part = EncodedPart::new(record.id, &first);
+        let (part, id) = (EncodedPart::new(record.id, &first), record.id);
+        // A watchlist that was purged may still have its record.
+        while self.writer.step(move |writer| writer.erase_step(Some(id))).await? {}
         let create = move |writer: &mut Writer| {
-            let Record { id, epoch, name, .. } = record;
+            let Record { epoch, name, .. } = record;
             let written = writer.transaction(Durability::Synced, |connection| {
                 let values = params![id.0.as_bytes(), epoch.0.as_bytes(), &*name];
                 connection

@@ -57,7 +57,7 @@ pub trait Journal: Send + Sync + 'static {
     /// Marks a watchlist as deleted at a time, or as restored.
     fn set_deleted(&self, id: WatchlistId, at: Option<Timestamp>) -> Answer<'_, ()>;
     /// Erases watchlists that were deleted before this time, and returns them. They do not exist any more
-    /// once this returns, even if their records are erased later.
+    /// once this returns, and their ids are free, even if their records are erased later.
     fn purge(&self, before: Timestamp) -> Answer<'_, Vec<WatchlistId>>;
     /// Returns the parts of the newest complete snapshot, one after the other.
     fn snapshot(&self, id: WatchlistId) -> Parts<'_>;

@@ -152,8 +152,15 @@ async fn watchlists_that_were_deleted_long_ago_are_erased() {
         assert!(revisions(&*journal, lists[1].id).await.is_empty());
         let parts: Vec<StoredPart> = journal.snapshot(lists[1].id).try_collect().await.unwrap();
         assert!(parts.is_empty());
-        // Its id is free again.
-        StoredList::create(&*journal, 2, 1).await;
+        // Its id is free at once, however much of it remains to be erased.
+        for _ in 0..10 {
+            let mut list = StoredList::create(&*journal, 2, 500).await;
+            list.append_notes(&*journal, 20, "erased").await;
+            journal.set_deleted(list.id, Some(Timestamp::from_millis(5))).await.unwrap();
+            assert_eq!(journal.purge(Timestamp::from_millis(6)).await.unwrap(), [list.id]);
+        }
+        let list = StoredList::create(&*journal, 2, 1).await;
+        assert_eq!(revisions(&*journal, list.id).await, [1]);
         place.finish(journal).await;
     }
 }

@@ -96,16 +96,19 @@ impl Writer {
         Ok(deleted == STEP_PARTS)
     }
 
-    /// Erases a part of a watchlist that was deleted long ago.
-    pub(super) fn erase_step(&mut self) -> Result<(), JournalError> {
-        let Some((id, key)) = self.erasing.last().copied() else { return Ok(()) };
-        let erased = self.transaction(Durability::WithTheNext, |connection| erase(connection, (id, key)));
+    /// Erases a part of a watchlist that was purged: of this one, or of any. Returns whether there may be
+    /// more to erase.
+    pub(super) fn erase_step(&mut self, of: Option<WatchlistId>) -> Result<bool, JournalError> {
+        let is_meant = |(id, _): &(WatchlistId, i64)| of.is_none_or(|of| of == *id);
+        let Some(index) = self.erasing.iter().rposition(is_meant) else { return Ok(false) };
+        let list = self.erasing[index];
+        let erased = self.transaction(Durability::WithTheNext, |connection| erase(connection, list));
         if !matches!(erased, Ok(false)) {
             // After an error the next start tries again.
-            self.erasing.pop();
+            self.erasing.remove(index);
             self.may_shrink = true;
         }
-        erased.map(drop)
+        erased.map(|is_erased| !is_erased)
     }
 
     /// Shortens the file by a few pages if a large part of it is free.

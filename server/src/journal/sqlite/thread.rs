@@ -245,7 +245,7 @@ impl WriterThread {
         let done = if is_fold_due {
             self.writer.fold_step().map(drop)
         } else if !self.writer.erasing.is_empty() {
-            self.writer.erase_step()
+            self.writer.erase_step(None).map(drop)
         } else {
             self.writer.shrink_step()
         };
