@@ -78,13 +78,6 @@ type_price() {
   xdotool key Return
 }
 
-# Returns whether a row glows in the half of a screenshot that starts at a column. Nothing else there is yellow.
-has_glow() {
-  local yellow
-  yellow=$(convert "$1" -crop "780x700+$2+40" +repage -fx 'r>0.25 && g>0.2 && r-b>0.18 && g-b>0.12 ? 1 : 0' -format '%[fx:mean*w*h]' info:)
-  [ "${yellow%.*}" -gt 2000 ]
-}
-
 check_nsis() {
   local folder data
   wine_new nsis
