@@ -27,7 +27,7 @@ pub use self::url::UrlError;
 use self::{
     append::Appender,
     connections::{Connections, Use},
-    guardian::Guardian,
+    guardian::{Guardian, Reservation},
 };
 use super::{
     form::{codec::stored, part::EncodedPart},
@@ -68,8 +68,22 @@ impl PostgresJournal {
     /// The URL is not one, the database cannot be reached, belongs to another program or to a newer version,
     /// or another server uses it.
     pub async fn open(url: &str) -> Result<Self, JournalError> {
+        Self::reserve(url, Reservation::Exclusive).await
+    }
+
+    /// Connects like [`Self::open`], and reserves the journal for all servers that use it in this way. What one
+    /// of them writes makes the journal refuse batches of the others that do not know it.
+    ///
+    /// # Errors
+    /// See [`Self::open`]; a server uses the journal alone.
+    pub async fn open_shared(url: &str) -> Result<Self, JournalError> {
+        Self::reserve(url, Reservation::Shared).await
+    }
+
+    async fn reserve(url: &str, reservation: Reservation) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = Guardian::start(&connections, schema::prepare(&connections)).await?;
+        let prepare = schema::prepare(&connections);
+        let guardian = Guardian::start(&connections, reservation, prepare).await?;
         keep::finish_erasing(&connections).await?;
         let appender = Appender::start(connections.clone(), guardian.permission());
         Ok(Self { connections, appender, guardian })

@@ -70,7 +70,7 @@ pub trait Journal: Send + Sync + 'static {
     /// are kept in memory, if there are as many. They do not depend on the commits that are kept.
     fn answers(&self, id: WatchlistId, sender: Sender) -> Answer<'_, Vec<AnswerRecord>>;
     /// Writes a batch atomically, if the watchlist is not deleted and has the revision that the batch
-    /// expects. Otherwise another process has written it, and the batch is [refused](JournalError::Refused).
+    /// expects. Otherwise another server has written it, and the batch is [refused](JournalError::Refused).
     /// Once this returns, the batch survives a crash and a power failure.
     fn append(&self, id: WatchlistId, batch: Arc<Batch>) -> Answer<'_, ()>;
     /// Writes one part of a snapshot. The last part deletes older snapshots.

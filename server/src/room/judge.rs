@@ -86,6 +86,8 @@ impl Judge {
     pub(super) fn replay(&mut self, commit: &Commit) -> Result<(), Rejection> {
         self.watchlist.apply(&commit.changes, &Mode::Confirmed { at: commit.at })?;
         drop(self.authorship.record(commit));
+        // Its answer is in the journal only.
+        self.answers.evict(Sender { user: commit.by.user, client: commit.by.client });
         self.revision = commit.revision;
         self.last_at = commit.at;
         Ok(())

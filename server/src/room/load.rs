@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt;
 use shared::{
+    edit::Commit,
     ids::{Revision, WatchlistId},
     watchlist::Watchlist,
 };
@@ -49,18 +50,34 @@ pub(super) async fn load(
             .await?;
         judge.last_at = newest.first().map_or(judge.last_at, |commit| commit.at);
     }
+    replay(context, watchlist, &mut judge, drop).await?;
+    Ok((judge, revision))
+}
+
+/// Applies the commits that the journal has after a state, and passes each on.
+///
+/// # Errors
+/// The journal cannot be read, or does not continue the state.
+pub(super) async fn replay(
+    context: &RoomContext,
+    watchlist: WatchlistId,
+    judge: &mut Judge,
+    mut applied: impl FnMut(Commit),
+) -> Result<(), JournalError> {
+    let damaged = |what: String| JournalError::Damaged(format!("watchlist {watchlist}: {what}"));
     loop {
         let commits = context.journal.commits(watchlist, judge.revision, REPLAY_LIMIT).await?;
-        for commit in &commits {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        for commit in commits {
             if commit.revision != judge.revision.next() {
                 return Err(damaged(format!("revision {} is missing", judge.revision.next())));
             }
             judge
-                .replay(commit)
+                .replay(&commit)
                 .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
-        }
-        if commits.is_empty() {
-            return Ok((judge, revision));
+            applied(commit);
         }
     }
 }

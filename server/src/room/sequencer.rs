@@ -16,7 +16,7 @@ use super::{
     command::EditRequest,
     context::RoomContext,
     judge::{Judge, Judgement, Unwritten, too_old},
-    load::load,
+    load::{load, replay},
     withheld::Withheld,
 };
 use crate::{
@@ -32,8 +32,6 @@ pub(super) struct Sequencer {
     pub(super) state: Judge,
     /// Whether the state may differ from the journal: a write has failed.
     is_suspect: bool,
-    /// Whether the journal has refused a batch: another room has written the watchlist.
-    is_superseded: bool,
 }
 
 /// Edits that were judged together.
@@ -54,6 +52,9 @@ pub(super) struct Sequenced {
     pub(super) answered: Vec<(EditRequest, Verdict)>,
     /// Edits that could not be made durable.
     pub(super) withheld: Vec<EditRequest>,
+    /// Edits of a batch that the journal has refused: they were judged against a state that another server
+    /// has changed. None of them is stored.
+    pub(super) refused: Vec<EditRequest>,
     /// Commits that are durable now, in order.
     pub(super) commits: Vec<Arc<Commit>>,
 }
@@ -68,12 +69,7 @@ impl Judged {
 impl Sequencer {
     /// Creates the sequencer of a loaded watchlist.
     pub(super) fn new(context: RoomContext, watchlist: WatchlistId, state: Judge) -> Self {
-        Self { context, watchlist, state, is_suspect: false, is_superseded: false }
-    }
-
-    /// Whether another room has written the watchlist. Nothing that this one judges can be written any more.
-    pub(super) fn is_superseded(&self) -> bool {
-        self.is_superseded
+        Self { context, watchlist, state, is_suspect: false }
     }
 
     /// Whether the state may differ from the journal. No edit is judged until it has been read again.
@@ -154,18 +150,16 @@ impl Sequencer {
             sequenced.commits = judged.unwritten.batch.commits.iter().map(|new| new.commit.clone()).collect();
             return sequenced;
         };
+        self.state.revert(judged.unwritten);
+        if matches!(error, JournalError::Refused(_)) {
+            sequenced.refused = judged.waiting.into_iter().map(|(request, _)| request).collect();
+            return sequenced;
+        }
         error!(
             watchlist = %self.watchlist,
             error = &error as &dyn std::error::Error,
             "failed to write edits; they are rejected as unavailable"
         );
-        self.state.revert(judged.unwritten);
-        if matches!(error, JournalError::Refused(_)) {
-            self.is_superseded = true;
-            let waiting = judged.waiting.into_iter();
-            sequenced.withheld = waiting.map(|(request, _)| self.withhold(request)).collect();
-            return sequenced;
-        }
         self.is_suspect = true;
         // What the journal holds decides before anyone is answered.
         sequenced.commits = self.recover_if_suspect().await.unwrap_or_default();
@@ -187,6 +181,17 @@ impl Sequencer {
             }
         }
         sequenced
+    }
+
+    /// Applies what other servers have written since, and returns it.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or does not continue the state.
+    pub(super) async fn catch_up(&mut self) -> Result<Vec<Arc<Commit>>, JournalError> {
+        let mut commits = Vec::new();
+        replay(&self.context, self.watchlist, &mut self.state, |commit| commits.push(Arc::new(commit)))
+            .await?;
+        Ok(commits)
     }
 
     /// Reads the state from the journal again after a failed write. Returns the commits that are stored after

@@ -12,7 +12,7 @@ use tokio::{
     sync::mpsc,
     time::{Duration, Instant},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     command::{Command, EditRequest, MAX_QUEUED, NOT_STORED, RoomHandle, unavailable},
@@ -35,6 +35,9 @@ use crate::{
 
 /// How long a watchlist with damaged records is rejected before the records are read again.
 const DAMAGED_REST: Duration = Duration::from_secs(30);
+
+/// How long edits are judged again because other servers change the watchlist at the same time.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the room of a watchlist. It loads the watchlist first; commands wait in its queue.
 pub fn spawn(
@@ -60,8 +63,19 @@ pub fn spawn(
                 let saver = Saver::new(context.clone(), watchlist, own, saved);
                 let sequencer = Sequencer::new(context.clone(), watchlist, judge);
                 let recovery = Recovery::default();
-                let room =
-                    Room { context, watchlist, epoch, live, publisher, sequencer, recovery, saver, idle };
+                let is_superseded = false;
+                let room = Room {
+                    context,
+                    watchlist,
+                    epoch,
+                    live,
+                    publisher,
+                    sequencer,
+                    recovery,
+                    saver,
+                    idle,
+                    is_superseded,
+                };
                 room.run(commands).await;
             }
             Err(error) => {
@@ -93,6 +107,8 @@ struct Room {
     recovery: Recovery,
     saver: Saver,
     idle: IdleTimer,
+    /// Whether the journal refuses what this room writes.
+    is_superseded: bool,
 }
 
 impl Room {
@@ -141,7 +157,7 @@ impl Room {
     }
 
     /// Executes the edits first, so that every other command sees what is on disk. Returns false once the
-    /// room is to end: the watchlist is deleted, or another room has written it.
+    /// room is to end: the watchlist is deleted, or the journal refuses its edits.
     async fn execute_all(&mut self, commands: Vec<Command>) -> bool {
         let (mut edits, mut others) = (Vec::new(), Vec::new());
         for command in commands {
@@ -153,7 +169,7 @@ impl Room {
         if !edits.is_empty() {
             self.edit(edits).await;
         }
-        if self.sequencer.is_superseded() {
+        if self.is_superseded {
             // The next request starts a room with the state of the journal.
             others.into_iter().for_each(|rest| refuse(rest, Unavailable::NotServed));
             return false;
@@ -210,12 +226,32 @@ impl Room {
         At { epoch: self.epoch, revision: self.sequencer.state.revision }
     }
 
-    async fn edit(&mut self, requests: Vec<EditRequest>) {
-        // Before the edits are durable: an answer does not wait for the channel.
-        self.publisher.ready().await;
+    async fn edit(&mut self, mut requests: Vec<EditRequest>) {
+        let (started, mut unexplained) = (Instant::now(), 0);
+        loop {
+            // Before the edits are durable: an answer does not wait for the channel.
+            self.publisher.ready().await;
+            requests = self.try_edit(requests).await;
+            if requests.is_empty() {
+                return;
+            }
+            unexplained = if self.catch_up().await { 0 } else { unexplained + 1 };
+            // Another server may have rejected one of the edits, so the answers are read again. If that is not
+            // the reason, the room cannot know it: the next request starts one with the state of the journal.
+            self.is_superseded |= unexplained > 1;
+            if self.is_superseded || started.elapsed() > CATCH_UP_TIMEOUT {
+                warn!(watchlist = %self.watchlist, "the journal refuses edits; they are rejected as unavailable");
+                return self.withhold(requests);
+            }
+        }
+    }
+
+    /// Judges edits and writes them. Returns those that the journal has refused, which have to be judged
+    /// again.
+    async fn try_edit(&mut self, requests: Vec<EditRequest>) -> Vec<EditRequest> {
         if !self.recover_if_suspect().await {
-            let requests = requests.into_iter().map(|request| self.sequencer.withhold(request));
-            return self.answer_unavailable(requests.collect());
+            self.withhold(requests);
+            return Vec::new();
         }
         let mut judged = self.sequencer.judge(requests).await;
         self.answer(std::mem::take(&mut judged.answered));
@@ -230,6 +266,29 @@ impl Room {
         self.publish_if_any(sequenced.commits);
         self.answer(sequenced.answered);
         self.answer_unavailable(sequenced.withheld);
+        sequenced.refused
+    }
+
+    /// Applies and publishes what other servers have written since. Returns whether there was anything.
+    async fn catch_up(&mut self) -> bool {
+        match self.sequencer.catch_up().await {
+            Ok(commits) => {
+                let has_commits = !commits.is_empty();
+                self.publish_if_any(commits);
+                has_commits
+            }
+            Err(error) => {
+                let (watchlist, error) = (self.watchlist, &error as &dyn std::error::Error);
+                error!(%watchlist, error, "failed to read what other servers have written");
+                self.is_superseded = true;
+                false
+            }
+        }
+    }
+
+    fn withhold(&mut self, requests: Vec<EditRequest>) {
+        let requests = requests.into_iter().map(|request| self.sequencer.withhold(request));
+        self.answer_unavailable(requests.collect());
     }
 
     async fn write(&self, judged: &mut Judged) -> Result<(), JournalError> {

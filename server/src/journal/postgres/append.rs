@@ -8,6 +8,7 @@ use std::sync::{
 
 use shared::ids::{Revision, WatchlistId};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::{
@@ -193,6 +194,12 @@ impl Writer {
                     Box::pin(self.write(vec![batch])).await;
                 }
             }
+            // Another server has stored an answer to one of its edits.
+            Err(error) if code_of(&error) == Some(&SqlState::UNIQUE_VIOLATION) => {
+                for batch in batches {
+                    drop(batch.reply.send(Err(refused(batch.expected))));
+                }
+            }
             Err(error) => {
                 self.is_failing.store(true, Ordering::Relaxed);
                 let cause = Arc::new(error);
@@ -242,7 +249,9 @@ impl Writer {
 }
 
 fn refused(expected: Revision) -> JournalError {
-    JournalError::Refused(format!("the watchlist is deleted, or no longer at revision {expected}"))
+    JournalError::Refused(format!(
+        "the watchlist is deleted or no longer at revision {expected}, or an edit is answered already"
+    ))
 }
 
 /// The parameters of the statement: batches, segments and answers, column by column.

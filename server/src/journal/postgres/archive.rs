@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     append::{Answers, Segments},
     connections::{Connections, Lease, Use},
-    guardian::Guardian,
+    guardian::{Guardian, Reservation},
     keep::{erase, finish_erasing, write_part},
     read::{self, NEWEST_WHOLE, SEGMENTS, SEGMENTS_AFTER, number, read_segment, stored_answer},
     schema,
@@ -41,7 +41,9 @@ impl PostgresArchive {
     /// See [`PostgresJournal::open`](super::PostgresJournal::open); the database has no journal.
     pub(in crate::journal) async fn source(url: &str, target: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = Guardian::start(&connections, schema::check(&connections, target)).await?;
+        let guardian =
+            Guardian::start(&connections, Reservation::Exclusive, schema::check(&connections, target))
+                .await?;
         finish_erasing(&connections).await?;
         Ok(Self { connections, guardian })
     }
@@ -52,7 +54,9 @@ impl PostgresArchive {
     /// See [`PostgresJournal::open`](super::PostgresJournal::open); the database has another journal.
     pub(in crate::journal) async fn target(url: &str, source: &str) -> Result<Self, JournalError> {
         let connections = Arc::new(Connections::to(url)?);
-        let guardian = Guardian::start(&connections, schema::begin_copy(&connections, source)).await?;
+        let guardian =
+            Guardian::start(&connections, Reservation::Exclusive, schema::begin_copy(&connections, source))
+                .await?;
         Ok(Self { connections, guardian })
     }
 

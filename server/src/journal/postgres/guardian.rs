@@ -1,4 +1,4 @@
-//! Reserves the journal for one server. The reservation is a lock of a connection's session, so that it ends
+//! Reserves the journal for one server, or for those that share it. The reservation is a lock of a connection's session, so that it ends
 //! with the server, however that ends.
 
 use std::{
@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::connections::{Connections, Lease, Use};
 use crate::journal::store::JournalError;
 
-/// The lock of the server that uses a journal.
+/// The lock of the servers that use a journal.
 const LOCK: i64 = 0x6166_7465_7267_6c02;
 /// Interval at which the connection is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,6 +22,15 @@ const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// Within seconds of the server's end its connection does not hold the lock any more.
 const DETECT_LOSS: &str =
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
+/// Who may use a journal at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reservation {
+    /// One server, or one copy.
+    Exclusive,
+    /// Several servers.
+    Shared,
+}
 
 /// Whether this server may write the journal, for those that write.
 #[derive(Clone)]
@@ -59,9 +68,10 @@ impl Guardian {
     /// Another server uses it, or it cannot be prepared.
     pub(super) async fn start(
         connections: &Arc<Connections>,
+        reservation: Reservation,
         prepare: impl Future<Output = Result<(), JournalError>>,
     ) -> Result<Self, JournalError> {
-        let guardian = Self::wait_for_reservation(connections.clone()).await?;
+        let guardian = Self::wait_for(connections.clone(), reservation).await?;
         match prepare.await {
             Ok(()) => Ok(guardian),
             Err(error) => {
@@ -71,10 +81,10 @@ impl Guardian {
         }
     }
 
-    async fn wait_for_reservation(connections: Arc<Connections>) -> Result<Self, JournalError> {
+    async fn wait_for(connections: Arc<Connections>, reservation: Reservation) -> Result<Self, JournalError> {
         let started = Instant::now();
         let lease = loop {
-            match reserve(&connections).await? {
+            match reserve(&connections, reservation).await? {
                 Some(lease) => break lease,
                 None if started.elapsed() < START_TIMEOUT => sleep(CHECK_INTERVAL / 4).await,
                 None => {
@@ -88,7 +98,7 @@ impl Guardian {
         let guardian = Self { permission: permission.clone(), stop: stop.clone(), ended: ended.clone() };
         tokio::spawn(async move {
             let _ended = ended.drop_guard();
-            hold(&connections, lease, &permission, &stop).await;
+            hold(&connections, (lease, reservation), &permission, &stop).await;
         });
         Ok(guardian)
     }
@@ -111,10 +121,14 @@ impl Drop for Guardian {
 }
 
 /// Tries to reserve the journal: `None` if another server has.
-async fn reserve(connections: &Connections) -> Result<Option<Lease>, JournalError> {
+async fn reserve(connections: &Connections, reservation: Reservation) -> Result<Option<Lease>, JournalError> {
     let lease = connections.lease(Use::Guard).await?;
     lease.batch(DETECT_LOSS).await?;
-    let row = lease.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await?;
+    let lock = match reservation {
+        Reservation::Exclusive => "SELECT pg_try_advisory_lock($1)",
+        Reservation::Shared => "SELECT pg_try_advisory_lock_shared($1)",
+    };
+    let row = lease.query_one(lock, &[&LOCK]).await?;
     let is_reserved = row.is_some_and(|row| row.get(0));
     Ok(is_reserved.then_some(lease))
 }
@@ -122,7 +136,7 @@ async fn reserve(connections: &Connections) -> Result<Option<Lease>, JournalErro
 /// Holds the reservation until it is given up. A connection that is lost is replaced.
 async fn hold(
     connections: &Connections,
-    lease: Lease,
+    (lease, reservation): (Lease, Reservation),
     permission: &WritePermission,
     stop: &CancellationToken,
 ) {
@@ -144,7 +158,7 @@ async fn hold(
             // Another server may reserve it now.
             permission.set(false);
         }
-        match reserve(connections).await {
+        match reserve(connections, reservation).await {
             Ok(Some(reserved)) => {
                 info!(journal = connections.place(), "reserved the journal again");
                 permission.set(true);

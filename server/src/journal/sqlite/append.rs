@@ -68,7 +68,8 @@ impl Heads {
 impl Writer {
     /// Writes batches in one transaction, and answers each. Returns whether they are written.
     pub(super) fn append_all(&mut self, appends: Vec<Append>) -> bool {
-        let (mut heads, mut next_seq, mut accepted) = (Heads::default(), 0, Vec::new());
+        let (mut heads, mut next_seq) = (Heads::default(), 0);
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         {
             let state = self.state();
             next_seq += state.next_seq;
@@ -79,11 +80,17 @@ impl Writer {
                         heads.0.insert(append.id, last);
                         accepted.push((append, key));
                     }
-                    // A caller that is gone needs no answer.
-                    Err(refused) => drop(append.reply.send(Err(refused))),
+                    Err(error) => refused.push((append.reply, error)),
                 }
             }
         }
+        let is_written = self.append_accepted(accepted, next_seq);
+        // A caller that is gone needs no answer. The others find what was written instead of their batches.
+        refused.into_iter().for_each(|(reply, error)| drop(reply.send(Err(error))));
+        is_written
+    }
+
+    fn append_accepted(&mut self, accepted: Vec<(Append, i64)>, mut next_seq: i64) -> bool {
         if accepted.is_empty() {
             return false;
         }
