@@ -2,6 +2,7 @@
 //! copy of the list, and the result replaces the order as a whole. The caller passes the time.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -13,6 +14,7 @@ use shared::{
 };
 
 use super::order::{Locale, Order, OrderSpec};
+use crate::store::recent::REACTION;
 
 /// Minimum time between two rebuilds of a live order.
 const LIVE_INTERVAL: Duration = Duration::from_millis(250);
@@ -50,6 +52,8 @@ pub struct Arranger {
     build: Option<Build>,
     /// A finished order that waits until rows may move.
     ready: Option<(Order, OrderSpec, Version)>,
+    /// The orders that live ones have replaced while the person had no time to read those, with when, the oldest first.
+    replaced: VecDeque<(Duration, Arc<Order>)>,
     /// Whether a refresh was requested.
     is_refresh_requested: bool,
     /// Number of orders that were applied.
@@ -95,6 +99,25 @@ impl Arranger {
         self.is_refresh_requested = true;
     }
 
+    /// Shows the rows again as the person has seen them, if a live order has just replaced that. The live order
+    /// waits. Rows that were added or removed since are as they are now.
+    pub fn take_back(&mut self, watchlist: &Watchlist, now: Duration) {
+        self.forget_replaced(now);
+        let Some((_, mut seen)) = self.replaced.pop_front() else { return };
+        self.replaced.clear();
+        Arc::make_mut(&mut seen).sync_rows(watchlist);
+        let live = std::mem::replace(&mut self.order, seen);
+        if self.ready.is_none() {
+            self.ready = Some((Arc::unwrap_or_clone(live), self.spec.clone(), self.built_from));
+        }
+        self.applied += 1;
+    }
+
+    /// Forgets the replaced orders that a person has had time to forget.
+    fn forget_replaced(&mut self, now: Duration) {
+        while self.replaced.pop_front_if(|(at, _)| *at + REACTION <= now).is_some() {}
+    }
+
     /// Updates the order if rows may move. `wake` is called when a build has finished. Returns the time until
     /// the next update is due.
     pub fn update(
@@ -127,7 +150,8 @@ impl Arranger {
                 Err(mpsc::TryRecvError::Empty) => {}
             }
         }
-        self.apply_ready(request);
+        self.forget_replaced(now);
+        self.apply_ready(request, now);
         if self.synced.rows != version.rows {
             Arc::make_mut(&mut self.order).sync_rows(watchlist);
         }
@@ -137,7 +161,7 @@ impl Arranger {
         let is_due = request.is_live && self.is_behind(watchlist, request) && now >= due_at;
         if self.build.is_none() && (is_other || self.is_refresh_requested || is_due) {
             self.start_build(watchlist, request, now, wake);
-            self.apply_ready(request);
+            self.apply_ready(request, now);
         }
         // A running build wakes the window when it is done.
         let waits = request.is_live && self.build.is_none() && self.is_behind(watchlist, request);
@@ -153,7 +177,7 @@ impl Arranger {
     }
 
     /// Applies the finished order: immediately if the user requested it, otherwise only if it is not held.
-    fn apply_ready(&mut self, request: &Request<'_>) {
+    fn apply_ready(&mut self, request: &Request<'_>, now: Duration) {
         let Some((_, spec, _)) = &self.ready else { return };
         if *spec != *request.spec {
             self.ready = None;
@@ -162,6 +186,10 @@ impl Arranger {
         let is_requested = self.is_refresh_requested || self.spec != *spec;
         if is_requested || !request.is_held {
             let (order, spec, of) = self.ready.take().expect("an order is ready");
+            match is_requested {
+                true => self.replaced.clear(),
+                false => self.replaced.push_back((now, self.order.clone())),
+            }
             (self.order, self.spec, self.built_from, self.synced) = (Arc::new(order), spec, of, of);
             (self.is_refresh_requested, self.is_requested) = (false, is_requested);
             self.applied += 1;
@@ -242,5 +270,39 @@ mod tests {
         assert_eq!(update(&list, false, 1_300).0, row(1), "the rows may not move");
         assert_eq!(update(&list, false, 1_700), (row(1), None), "nothing has changed since the last build");
         assert_eq!(update(&list, true, 1_800), (row(2), None), "they may move now");
+    }
+
+    #[test]
+    fn a_live_order_is_taken_back_as_long_as_a_person_has_not_read_it() {
+        let limits = Limits::default();
+        let sort = vec![SortKey { column: "price".into(), descending: false }];
+        let spec = OrderSpec { sort, ..OrderSpec::default() };
+        let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
+        for (taken_back_after, expected) in [(299, [1, 2, 3]), (300, [2, 3, 1])] {
+            let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
+            let positions = Position::between(None, None, 3).unwrap();
+            for (number, position) in (1..=3_u128).zip(&positions) {
+                let cells = BTreeMap::from([("price".into(), Literal::from(number.to_string().as_str()))]);
+                list.apply(
+                    &[Change::insert(row(number), position, cells)],
+                    &Mode::Pending { limits: &limits },
+                )
+                .unwrap();
+            }
+            let mut arranger = Arranger::default();
+            let update = |arranger: &mut Arranger, list: &Watchlist, is_held: bool, millis: u64| {
+                let request = Request { spec: &spec, is_live: true, is_held, exempt: None, locale: &locale };
+                arranger.update(list, &request, Duration::from_millis(millis), || {});
+                let order = arranger.order();
+                [0, 1, 2].map(|index| order.at(list, index).unwrap().id.0.as_u128())
+            };
+            update(&mut arranger, &list, false, 1_000);
+            let set = Change::set(row(1), &"price".into(), Literal::from("9"));
+            list.apply(&[set], &Mode::Pending { limits: &limits }).unwrap();
+            assert_eq!(update(&mut arranger, &list, false, 2_000), [2, 3, 1]);
+            arranger.take_back(&list, Duration::from_millis(2_000 + taken_back_after));
+            assert_eq!(update(&mut arranger, &list, true, 2_500), expected);
+            assert_eq!(update(&mut arranger, &list, false, 3_000), [2, 3, 1], "it only waits");
+        }
     }
 }

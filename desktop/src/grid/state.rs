@@ -196,6 +196,10 @@ impl GridState {
             return;
         }
         commands.extend(edit::open(&mut self.editing, &mut self.selection, frame, opening));
+        if self.editing.is_open() {
+            // A list of values goes to the rows as the person has seen them, which are shown while it is typed.
+            self.arranger.take_back(frame.view.watchlist, frame.view.now);
+        }
     }
 
     /// Passes a part's commands on: a confirmation is opened here, the grid's own wait for the next frame,
@@ -446,6 +450,7 @@ impl GridState {
 
     fn move_cursor(&mut self, table: &Table<'_>, step: Step, page: usize, now: Duration) {
         if table.before().is_some() && step.is_to_neighbour() {
+            self.arranger.take_back(table.watchlist, now);
             let run = self.editing.current_run(now).or_seen(table, step);
             self.selection.step_in_run(table, &run, step, page);
             if matches!(step, Step::Down | Step::Next) {

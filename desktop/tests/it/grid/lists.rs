@@ -193,6 +193,41 @@ fn each_value_goes_to_the_cell_that_was_meant_or_nowhere() {
     assert!(arrived * 2 > typed, "{arrived} of {typed} values arrived: most changes are no reason to stop");
 }
 
+/// A price changes again and again, and the rows are sorted by it: the first key always follows a new order.
+#[test]
+fn a_list_goes_to_the_rows_that_are_shown_while_it_is_typed() {
+    for pause in [20, 100, 200, 290, 310, 1_000] {
+        let mut harness = grid();
+        harness.app().grid.config.sort = vec![SortKey { column: "price".into(), descending: false }];
+        harness.0.run_steps(10);
+        harness.app().pace = Duration::from_millis(1);
+        harness.go(2, 7);
+        harness.app().now += Duration::from_secs(10);
+        harness.0.run_steps(10);
+        // I moves between C, which has the cursor, and D.
+        harness.others_at_once(&[Change::set(row(9), &"price".into(), "35".into())]);
+        harness.app().now += Duration::from_millis(300);
+        harness.0.run_steps(5);
+        assert_eq!(harness.symbols()[..5], ["A", "B", "C", "I", "D"], "the order is live");
+        harness.app().now += Duration::from_millis(pause);
+        harness.text("71");
+        harness.frames();
+        let shown = harness.symbols();
+        harness.key(Key::Enter);
+        for value in ["72", "73", "74"] {
+            harness.text(value);
+            assert_eq!(harness.symbols(), shown, "after {pause} ms: the rows rest while a list is typed");
+            harness.key(Key::Enter);
+        }
+        for (symbol, value) in shown[2..].iter().zip(["71.00", "72.00", "73.00", "74.00"]) {
+            assert_eq!(harness.cell(&format!("Target of {symbol}")), value, "after {pause} ms: {shown:?}");
+        }
+        harness.app().now += Duration::from_secs(6);
+        harness.0.run_steps(10);
+        assert_eq!(harness.symbols()[..5], ["A", "B", "C", "I", "D"], "the order only waits");
+    }
+}
+
 /// Somebody inserts a row while a list is typed; then the person goes back and types by what is shown.
 #[test]
 fn a_chosen_cell_begins_a_list_of_the_rows_that_are_shown() {
