@@ -378,7 +378,14 @@ impl AppState {
             return self.transfers.finish(window, Some(When::List.reason().to_owned()));
         };
         let frozen = watchlist.freeze();
-        let count = rows.as_ref().map_or(frozen.len(), Vec::len);
+        // Without sections, as the status bar counts.
+        let sections = frozen.columns.sections();
+        let is_counted =
+            |row: &RowId| watchlist.rows().get(*row).is_some_and(|row| row.section(sections).is_none());
+        let count = match &rows {
+            Some(rows) => rows.iter().filter(|row| is_counted(row)).count(),
+            None => frozen.rows().filter(|row| row.section(sections).is_none()).count(),
+        };
         let count = self.region.separators.format_count(count, "row was", "rows were");
         let done = format!("{count} exported to {}.", path.display());
         let has_tabs = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));

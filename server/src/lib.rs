@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod answer_slots;
 pub mod bus;
 pub mod channel;
 pub mod cli;

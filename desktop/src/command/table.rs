@@ -234,14 +234,16 @@ fn columns() -> Vec<Entry> {
         ),
         in_field(
             Scope::FilterRow,
-            "Clear the filter and return to the rows",
+            "Clear the filter of the column and return to the rows",
             [plain(Key::Escape)],
             G::ClearFilter,
         ),
         on_column("Hide column", [], C::Hide).when(When::OtherColumns).also("remove column from this window"),
         on_grid("Show hidden columns", [], G::ShowAllColumns).when(When::HiddenColumns),
         on_column("Freeze columns up to this one", [], C::Freeze).also("pin, lock, split"),
-        on_grid("Freeze only the first column", [], G::FreezeFirst).when(When::FrozenColumns),
+        on_grid("Freeze only the first column", [], G::FreezeFirst)
+            .when(When::FrozenColumns)
+            .also("unfreeze, unpin"),
         on_column("Auto-fit column width", [], C::Fit).also("fit to content, resize"),
         on_column("Widen column", [], C::Width { wider: true }),
         on_column("Narrow column", [], C::Width { wider: false }),

@@ -1,6 +1,6 @@
-//! A button that opens a list of choices.
+//! A choice of several: a button that opens a list, and radio buttons.
 
-use egui::{ComboBox, Ui};
+use egui::{ComboBox, Key, Response, Ui};
 
 /// Draws a list that opens with the focus on the current choice, so that the arrow keys start there. The focus
 /// returns to the button when keys close the list.
@@ -41,4 +41,25 @@ pub(super) fn choose<T: Clone + PartialEq>(
     if was_open && !is_open && !was_clicked {
         shown.response.request_focus();
     }
+}
+
+/// Draws a radio button for each choice. The arrow keys move the focus between them, and choose.
+pub(super) fn radio_buttons<T: Clone + PartialEq>(
+    ui: &mut Ui,
+    current: &mut T,
+    choices: impl IntoIterator<Item = (T, &'static str)>,
+) -> Vec<Response> {
+    const ARROWS: [Key; 4] = [Key::ArrowLeft, Key::ArrowRight, Key::ArrowUp, Key::ArrowDown];
+    let has_arrow = ui.input(|input| ARROWS.iter().any(|arrow| input.key_pressed(*arrow)));
+    let id = ui.id().with("an arrow was pressed");
+    // The focus moves at the end of the frame of the key.
+    let had_arrow = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, has_arrow), has_arrow));
+    let radio = |(value, name): (T, &'static str)| {
+        let response = ui.radio_value(current, value.clone(), name);
+        if had_arrow && response.gained_focus() {
+            *current = value;
+        }
+        response
+    };
+    choices.into_iter().map(radio).collect()
 }

@@ -6,7 +6,7 @@ mod messages;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use egui::{Id, Key, Modal, PointerButton, TextEdit, Ui};
+use egui::{Id, Key, Modal, PointerButton, Response, TextEdit, Ui};
 use shared::{
     address::address,
     column::{Column, ColumnKey, ColumnKind, check_title},
@@ -21,6 +21,7 @@ use self::{
     browse::{Browse, Purpose},
     messages::Answer,
 };
+use super::choice::radio_buttons;
 use crate::{
     command::{AppCommand, ColumnCommand, Command, DialogKind, GridCommand, entry_of},
     files::typed_path,
@@ -154,8 +155,8 @@ impl NewKind {
     fn show(&mut self, ui: &mut Ui) -> Choices {
         let mut shown = Choices::default();
         ui.horizontal_wrapped(|ui| {
-            for (index, (name, _)) in new_column_kinds().iter().enumerate() {
-                let radio = ui.radio_value(&mut self.chosen, index, *name);
+            let kinds = new_column_kinds().into_iter().enumerate().map(|(index, (name, _))| (index, name));
+            for radio in radio_buttons(ui, &mut self.chosen, kinds) {
                 shown.has_keys |= radio.has_focus();
                 shown.is_clicked |= radio.clicked_by(PointerButton::Primary);
             }
@@ -527,10 +528,8 @@ fn show_joined(ui: &mut Ui, joined: &[String]) -> Option<String> {
 
 /// Asks what is exported. Returns whether one of the choices has the focus.
 fn show_extent(ui: &mut Ui, only_shown: &mut bool, exists: bool) -> bool {
-    let mut has_focus = false;
-    for (value, text) in [(true, "Shown rows and columns, in their order"), (false, "Everything")] {
-        has_focus |= ui.radio_value(only_shown, value, text).has_focus();
-    }
+    let extents = [(true, "Shown rows and columns, in their order"), (false, "Everything")];
+    let has_focus = radio_buttons(ui, only_shown, extents).iter().any(Response::has_focus);
     ui.weak("A name that ends in .tsv is written with tabs, any other as CSV.");
     if exists {
         ui.colored_label(ui.visuals().warn_fg_color, "This file exists. It will be replaced.");

@@ -234,6 +234,8 @@ impl Window {
             self.overlays.sign_in = SignInForm::default();
         }
         if account.user().is_none() {
+            // What is known of others is forgotten with the session, and asked for in the next one.
+            self.overlays.asked_owners.clear();
             return;
         }
         if let Some(mut dialog) = self.overlays.account.take() {

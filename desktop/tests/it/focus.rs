@@ -445,6 +445,31 @@ fn tab_from_the_last_button_of_the_bar_leads_back_to_the_same_cell() {
     headless.stop();
 }
 
+/// The kind of a new column is chosen by the arrow keys alone, as radio buttons are elsewhere.
+#[test]
+fn arrow_keys_choose_between_radio_buttons() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = Headless::start(folder.path());
+    let list = headless.window.list().unwrap();
+    headless.execute(Command::OpenDialog(DialogKind::AddColumn(list, "price".into())));
+    headless.frame(Vec::new());
+    headless.typed(vec![Event::Text("When".to_owned())]);
+    headless.key(Modifiers::NONE, Key::Tab);
+    assert_eq!(headless.focused().as_deref(), Some("Number"));
+    // Tab passes over a choice, an arrow makes it.
+    headless.key(Modifiers::NONE, Key::Tab);
+    headless.key(Modifiers::SHIFT, Key::Tab);
+    while headless.focused().as_deref() != Some("Time") {
+        headless.key(Modifiers::NONE, Key::ArrowRight);
+    }
+    headless.key(Modifiers::NONE, Key::Enter);
+    headless.settle();
+    let shown = headless.shown().unwrap();
+    let new = shown.columns().visible().find(|entry| &*entry.column.title == "When").unwrap();
+    assert_eq!(new.column.kind, ColumnKind::Time);
+    headless.stop();
+}
+
 #[test]
 fn a_dialog_moves_the_focus_to_the_field_that_still_needs_a_text() {
     let folder = tempfile::tempdir().unwrap();

@@ -435,6 +435,10 @@ fn shown_rows_are_exported_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut headless = Headless::start(folder.path());
     go_to_price(&mut headless, 0);
+    headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    headless.enter("Held");
+    headless.settle();
+    go_to_price(&mut headless, 1);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
     headless.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
     let file = folder.path().join("shown.tsv");
@@ -448,7 +452,8 @@ fn shown_rows_are_exported_in_their_order() {
     });
     let lines: Vec<Vec<&str>> = written.lines().map(|line| line.split('\t').collect()).collect();
     assert_eq!(lines[0][..3], ["Symbol", "Company", "Price"]);
-    assert_eq!((lines.len(), lines[1][2]), (21, "71.72"), "the highest price first");
+    assert_eq!((lines.len(), lines[1][0]), (22, "Held"), "a section is exported, and not counted as a row");
+    assert_eq!(lines[2][2], "71.72", "the highest price first");
     wait_for("the notice", || {
         headless.frame(Vec::new());
         notices(&headless).iter().any(|text| text.starts_with("20 rows were exported to")).then_some(())

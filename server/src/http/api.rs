@@ -22,7 +22,7 @@ use shared::{
 };
 
 use super::{
-    body::{RequestBody, streamed, watchlist_json},
+    body::{RequestBody, pieces, streamed, watchlist_json},
     budget::Budget,
     connection_limit::Place,
     context::HttpContext,
@@ -158,9 +158,10 @@ pub(super) async fn edit(
 pub(super) async fn history(
     State(context): State<HttpContext>,
     Extension(caller): Extension<Caller>,
+    Extension(place): Extension<Arc<Place>>,
     WatchlistPath(id): WatchlistPath,
     query: Result<Query<HistoryQuery>, QueryRejection>,
-) -> Result<Json<History>, Problem> {
+) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::bad_message(error.body_text()))?;
     let filter = HistoryFilter {
         row: query.row,
@@ -169,8 +170,17 @@ pub(super) async fn history(
         before: query.before,
         limit: history_limit(query.limit),
     };
-    let HistoryPage { commits, next } = context.session.hub.history(&caller, id, filter).await?;
-    Ok(Json(History { commits, next }))
+    let slot = context.session.histories.take(caller.user, place.eviction()).await;
+    let hub = context.session.hub;
+    let HistoryPage { commits, next } = hub.history(&caller, id, filter).await?;
+    let json = Encoding::Json.encode(&History { commits, next });
+    slot.ready();
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CONTENT_LENGTH, HeaderValue::from(json.len())),
+    ];
+    let may_read = move || hub.accounts().rights(&caller, id).is_some();
+    Ok((headers, streamed(pieces(json), may_read, slot)).into_response())
 }
 
 /// Returns whether the client has the state of a tag already (RFC 9110, section 13.1.2).

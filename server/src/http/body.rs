@@ -21,11 +21,7 @@ use shared::{
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
-use super::{
-    budget::{Budget, Download},
-    context::HttpContext,
-    problem::Problem,
-};
+use super::{budget::Budget, context::HttpContext, problem::Problem};
 use crate::long_work::{self, LONG_BYTES};
 
 /// Maximum time that a client may take to send a body.
@@ -106,17 +102,26 @@ fn check_declared(request: &Request, limit: usize) -> Result<(), Problem> {
 }
 
 /// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in
-/// memory. It counts as a download until its end, and is cut off once the caller may no longer read it.
+/// memory. What it counts as is held until its end. It is cut off once the caller may no longer read it.
 pub(super) fn streamed(
     pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
     may_read: impl Fn() -> bool + Send + 'static,
-    download: Download,
+    counted: impl Send + 'static,
 ) -> Body {
     let pieces = pieces.map(move |piece| {
-        let _counted = &download;
+        let _counted = &counted;
         if may_read() { Ok(piece) } else { Err(io::Error::other("the caller may no longer read this")) }
     });
     Body::from_stream(stream::iter(pieces))
+}
+
+/// Returns bytes in pieces.
+pub(super) fn pieces(bytes: Vec<u8>) -> impl Iterator<Item = Vec<u8>> + Send {
+    let mut rest = Bytes::from(bytes);
+    std::iter::from_fn(move || {
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then(|| piece.to_vec())
+    })
 }
 
 /// Returns the JSON of a [`Whole`] watchlist, with its derived cells, in pieces.

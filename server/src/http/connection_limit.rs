@@ -171,6 +171,11 @@ impl Place {
         self.evicted.cancel();
     }
 
+    /// Returns what ends the connection when it is cancelled.
+    pub(super) fn eviction(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
+
     /// Waits until the connection has to make room for another.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;

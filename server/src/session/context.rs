@@ -6,7 +6,10 @@ use shared::{ids::WatchlistId, wire::codec::Encoding};
 use tokio_util::sync::CancellationToken;
 
 use super::lists::EncodedLists;
-use crate::{access::Caller, channel::ConnectionId, clock::Clock, hub::Hub, settings::Settings};
+use crate::{
+    access::Caller, answer_slots::AnswerSlots, channel::ConnectionId, clock::Clock, hub::Hub,
+    settings::Settings,
+};
 
 /// Dependencies shared by all sessions.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub struct SessionContext {
     pub lists: Arc<EncodedLists>,
     /// Limits and intervals.
     pub settings: Arc<Settings>,
+    /// The answers to history requests that are in memory.
+    pub histories: Arc<AnswerSlots>,
     /// The wall clock.
     pub clock: Clock,
     /// Ends the session.

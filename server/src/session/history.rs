@@ -10,12 +10,26 @@ use shared::wire::{
 use super::error::request_failed;
 use crate::{
     access::Caller,
+    answer_slots::AnswerSlot,
+    dialect::{Dialect, frame::Frame},
     hub::Hub,
     journal::{HistoryFilter, HistoryPage},
 };
 
-/// Reads the requested commits.
-pub(super) async fn history(hub: Arc<Hub>, caller: Caller, request: client::History) -> ServerMessage {
+/// Reads the requested commits, and returns the encoded answer with its slot, which is free once it is written.
+pub(super) async fn history(
+    (hub, caller): (Arc<Hub>, Caller),
+    slot: impl Future<Output = AnswerSlot>,
+    request: client::History,
+    dialect: Dialect,
+) -> (Frame, AnswerSlot) {
+    let slot = slot.await;
+    let answer = dialect.encode(&read(&hub, &caller, request).await);
+    slot.ready();
+    (answer, slot)
+}
+
+async fn read(hub: &Hub, caller: &Caller, request: client::History) -> ServerMessage {
     let filter = HistoryFilter {
         row: request.row,
         column: request.column,
@@ -23,7 +37,7 @@ pub(super) async fn history(hub: Arc<Hub>, caller: Caller, request: client::Hist
         before: request.before,
         limit: history_limit(request.limit),
     };
-    match hub.history(&caller, request.watchlist, filter).await {
+    match hub.history(caller, request.watchlist, filter).await {
         Ok(HistoryPage { commits, next }) => {
             ServerMessage::History(server::History { request: request.request, commits, next })
         }

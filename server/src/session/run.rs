@@ -35,7 +35,9 @@ use super::{
 };
 use crate::{
     accounts::Accounts,
+    answer_slots::AnswerSlot,
     channel::{Outbox, Recipient, Subscriber},
+    dialect::frame::Frame,
     hub::OpenList,
     journal::Sender,
     long_work::{self, LONG_BYTES},
@@ -144,7 +146,9 @@ struct Session {
     pace: Pace,
     last_heard: Instant,
     /// Histories that are being read. A slow one delays nothing else.
-    histories: JoinSet<ServerMessage>,
+    histories: JoinSet<(Frame, AnswerSlot)>,
+    /// Cancelled if others wait for memory that an answer takes which the client does not read.
+    reads_too_slowly: CancellationToken,
     /// The request that awaits a room, a channel or the journal. Later messages may refer to its result, so
     /// they are read after it.
     current: JoinSet<Finished>,
@@ -195,6 +199,7 @@ impl Session {
             not_found: None,
             last_heard: now,
             histories: JoinSet::new(),
+            reads_too_slowly: CancellationToken::new(),
             current: JoinSet::new(),
         }
     }
@@ -204,7 +209,7 @@ impl Session {
         socket: &mut Socket<S>,
         writer: Writer,
     ) -> End {
-        let stop = self.context.stop.clone();
+        let (stop, reads_too_slowly) = (self.context.stop.clone(), self.reads_too_slowly.clone());
         tokio::select! {
             served = self.serve_until_end(socket, writer) => match served {
                 Err(end) => end,
@@ -212,6 +217,7 @@ impl Session {
             },
             // A client that does not read what is being written does not delay the end of the server.
             () = stop.cancelled().then(|()| sleep(STOP_TIMEOUT)) => End::Gone,
+            () = reads_too_slowly.cancelled() => End::Gone,
         }
     }
 
@@ -258,7 +264,9 @@ impl Session {
                     Box::pin(self.send_result(socket, finished.map_err(|_ended| End::Gone)?)).await?;
                 }
                 Some(history) = self.histories.join_next() => {
-                    Box::pin(socket.send(&history.map_err(|_ended| End::Gone)?)).await?;
+                    let (answer, _slot) = history.map_err(|_ended| End::Gone)?;
+                    self.check_signed_in()?;
+                    Box::pin(socket.write(answer.bytes())).await?;
                 }
                 () = lists.due(), if self.forbidden == 0 => self.send_lists(socket, &mut lists).await?,
                 _ = ping.tick() => socket.ping().await?,
@@ -317,9 +325,7 @@ impl Session {
         &mut self,
         socket: &mut Socket<S>,
     ) -> Result<(), End> {
-        if self.accounts().role(&self.peer.caller).is_none() {
-            return Err(signed_out());
-        }
+        self.check_signed_in()?;
         let connection = self.peer.connection;
         let ids: Vec<WatchlistId> = self.lists.keys().copied().collect();
         for watchlist in ids {
@@ -345,6 +351,12 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the caller's session or token has not ended. A caller without one may see nothing, which is no
+    /// answer to what they have sent: they send it again once they have signed in.
+    fn check_signed_in(&self) -> Result<(), End> {
+        if self.accounts().role(&self.peer.caller).is_some() { Ok(()) } else { Err(signed_out()) }
     }
 
     /// Counts the watchlists that the client was told it may no longer see.
@@ -428,10 +440,16 @@ impl Session {
                 self.run_request(socket, restored.map(Finished::Managed)).await
             }
             ClientMessage::DeletedLists(request) => {
-                socket.send(&manage::deleted_lists(hub, caller, request)).await
+                let answer = manage::deleted_lists(hub, caller, request);
+                self.check_signed_in()?;
+                socket.send(&answer).await
             }
             ClientMessage::History(request) => {
-                self.histories.spawn(history(hub.clone(), caller.clone(), request));
+                let (slots, connection) = (self.context.histories.clone(), self.reads_too_slowly.clone());
+                let user = caller.user;
+                let slot = async move { slots.take(user, connection).await };
+                let by = (hub.clone(), caller.clone());
+                self.histories.spawn(history(by, slot, request, socket.dialect()));
                 Ok(())
             }
         }
@@ -459,7 +477,10 @@ impl Session {
         finished: Finished,
     ) -> Result<(), End> {
         match finished {
-            Finished::Managed(answer) => socket.send(&answer).await,
+            Finished::Managed(answer) => {
+                self.check_signed_in()?;
+                socket.send(&answer).await
+            }
             Finished::Queued | Finished::Subscribed(_, Ok(())) | Finished::Forbidden(_, Ok(())) => Ok(()),
             Finished::Forbidden(watchlist, Err(_ended)) => {
                 let reason = ClosedReason::Forbidden;
@@ -508,6 +529,7 @@ impl Session {
                 Unavailable::NotServed.into()
             }
         };
+        self.check_signed_in()?;
         socket.send(&rejected(watchlist, edit, rejection)).await
     }
 
@@ -527,6 +549,7 @@ impl Session {
         let (list, role) = match connected.and_then(|list| Ok((list.rights()?.role, list))) {
             Ok((role, list)) => (list, role),
             Err(rejection) => {
+                self.check_signed_in()?;
                 let code = error_code(rejection.code);
                 self.not_found = Some(watchlist);
                 return socket.send(&watchlist_error(watchlist, code, rejection.message)).await;

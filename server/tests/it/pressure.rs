@@ -113,6 +113,61 @@ async fn a_client_that_never_reads_costs_bounded_memory_and_catches_up_once_it_r
     }
 }
 
+/// Histories are asked for over sockets and over HTTP, and not read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_that_are_not_read_cost_bounded_memory_and_keep_no_other_from_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = program();
+    server.stderr(Stdio::null());
+    let served = Served::spawn(server, folder.path());
+    let mut reader = client_of(&served, folder.path()).await;
+    let list = reader.create("Notes").await;
+    reader.open(&list).await;
+    for edit in 0..8_u64 {
+        let note = "x".repeat(4_000);
+        let inserts: Vec<Value> = (0..200)
+            .map(|row| insert(&format!("{:04x}80", edit * 200 + row + 1), json!({ "note": note })).1)
+            .collect();
+        assert_eq!(reader.edit_answered(&list, json!(inserts)).await["type"], "accepted");
+    }
+    let request = json!({ "type": "history", "request": 1, "watchlist": list, "limit": 1_000 });
+    reader.send(&request).await;
+    let page = reader.expect("history").await;
+    let before = resident(served.child.id());
+    let mut silent = Vec::new();
+    for _ in 0..16 {
+        let mut client = client_with_small_buffer(&served, folder.path()).await;
+        client.greet().await;
+        for _ in 0..20 {
+            client.send(&request).await;
+        }
+        silent.push(client);
+    }
+    let mut calls = Vec::new();
+    for _ in 0..16 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 * 1024).unwrap();
+        let mut stream = socket.connect(served.address.parse().unwrap()).await.unwrap();
+        let token = std::fs::read_to_string(folder.path().join("local.token")).unwrap();
+        let head = format!(
+            "GET /api/v1/watchlists/{list}/history?limit=1000 HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\r\n",
+            served.address
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        calls.push(stream);
+    }
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(3) {
+        let growth = resident(served.child.id()).saturating_sub(before);
+        assert!(growth < 48 * 1024, "the server grew by {growth} KiB");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Those who hold what this one waits for are disconnected.
+    reader.send(&request).await;
+    assert_eq!(reader.expect("history").await, page);
+    drop((silent, calls));
+}
+
 #[tokio::test]
 async fn a_flood_of_edits_is_throttled_and_not_rejected() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
 use server::settings::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use super::people::{Desk, PASSWORD, Proof, cookie, ended, until};
 use crate::support::{Client, PATIENCE, insert, settable_clock};
@@ -420,4 +422,62 @@ async fn a_client_is_told_last_of_a_watchlist_that_it_may_see_again() {
         all += closed;
     }
     assert!(all > 0, "the right was never seen to be missing");
+}
+
+/// The account is disabled while its sockets send requests of every kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_when_a_session_ends_is_not_answered_as_if_the_right_were_missing() {
+    let desk = start().await;
+    let (ann, _) = desk.person("ann").await;
+    let list = desk.list("Prices").await;
+    desk.share(&list, Some(&ann), Some("owner")).await;
+    for round in 0..40 {
+        let proof = desk.sign_in("ann").await;
+        let mut sending = Vec::new();
+        for socket in sockets(&desk, &proof, 6).await {
+            let list = list.clone();
+            sending.push(tokio::spawn(async move {
+                let (mut sink, mut stream) = socket.socket.split();
+                let flood = async {
+                    for number in 1_u64.. {
+                        let rename = json!([{ "rename": { "name": format!("List {number}") } }]);
+                        for message in [
+                            json!({ "type": "edit", "watchlist": list, "edit": number, "changes": rename }),
+                            json!({ "type": "history", "request": number, "watchlist": list, "limit": 1 }),
+                            json!({ "type": "open", "watchlist": list }),
+                            json!({ "type": "restore", "request": number, "watchlist": list }),
+                        ] {
+                            if sink.send(Message::text(message.to_string())).await.is_err() {
+                                return;
+                            }
+                        }
+                        tokio::time::sleep(Duration::from_millis(8)).await;
+                    }
+                };
+                let read = async {
+                    let (mut seen, mut code) = (Vec::new(), Value::Null);
+                    while let Some(Ok(message)) = stream.next().await {
+                        // Pings, and the close.
+                        let Message::Text(text) = message else { continue };
+                        let message: Value = serde_json::from_str(&text).unwrap();
+                        match message["code"].as_str() {
+                            Some("signedOut") => code = message["code"].clone(),
+                            Some(_) => seen.push(message),
+                            None => {}
+                        }
+                    }
+                    (seen, code)
+                };
+                let ((), answers) = tokio::join!(flood, read);
+                answers
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(100 + round)).await;
+        desk.change(&ann, json!({ "disabled": true })).await;
+        for sending in sending {
+            let (seen, code) = sending.await.unwrap();
+            assert_eq!((seen, code), (Vec::new(), json!("signedOut")), "round {round}");
+        }
+        desk.change(&ann, json!({ "disabled": false })).await;
+    }
 }
