@@ -51,7 +51,7 @@ pub(super) fn radio_buttons<T: Clone + PartialEq>(
 ) -> Vec<Response> {
     const ARROWS: [Key; 4] = [Key::ArrowLeft, Key::ArrowRight, Key::ArrowUp, Key::ArrowDown];
     let has_arrow = ui.input(|input| ARROWS.iter().any(|arrow| input.key_pressed(*arrow)));
-    let id = ui.id().with("an arrow was pressed");
+    let id = ui.scope_id().with("an arrow was pressed");
     // The focus moves at the end of the frame of the key.
     let had_arrow = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, has_arrow), has_arrow));
     let radio = |(value, name): (T, &'static str)| {

@@ -62,7 +62,7 @@ const TABLE: [&str; 2] = ["command/table.rs", "command/shortcut.rs"];
 
 /// The only other files that name keys, each with the reason. These keys belong to no command: every list,
 /// dialog and scroll area of every program has them.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("grid.rs", "Esc takes the focus from another widget"),
     ("grid/edit.rs", "the keys that correct a text"),
     ("grid/filters.rs", "Tab goes to fields that are out of view, too"),
@@ -70,6 +70,7 @@ const KEYS: [(&str, &str); 13] = [
     ("panels/dialogs.rs", "Enter confirms a dialog"),
     ("panels/dialogs/messages.rs", "Enter and Esc answer a question"),
     ("panels/account.rs", "Enter in the last field changes the password"),
+    ("panels/choice.rs", "the arrows between radio buttons"),
     ("panels/history.rs", "the arrow keys that move the edge of the panel"),
     ("panels/joining.rs", "Esc closes a dialog"),
     ("panels/palette.rs", "the arrows and Enter choose from a list"),
