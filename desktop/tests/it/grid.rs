@@ -6,6 +6,7 @@ pub mod desk;
 mod editing;
 mod figures;
 mod handles;
+mod in_view;
 mod lists;
 mod menus;
 mod pictures;

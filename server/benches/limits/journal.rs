@@ -348,6 +348,62 @@ async fn database(report: &mut Report) {
     }
 }
 
+/// Measures servers that share a database, all of which change one watchlist, or each its own: edits a second of 48
+/// clients, and the time that an edit of one more takes, who waits for each answer.
+async fn shared_database(report: &mut Report) {
+    let Ok(url) = std::env::var("AFTERGLOW_BENCH_DATABASE") else { return };
+    let open = async || Bench::on(Arc::new(PostgresJournal::open_shared(&url).await.unwrap())).await;
+    for (nodes, is_one) in [(1, true), (2, true), (3, true), (1, false), (2, false), (3, false)] {
+        let first = open().await;
+        let known = first.journal.watchlists().await.unwrap().len() as u128;
+        let mut clients = Vec::new();
+        for number in 1..=if is_one { 1 } else { nodes } {
+            clients.push(first.list(known + number).await);
+        }
+        // The others read the watchlists when they start.
+        let mut benches = vec![first];
+        for _ in 1..nodes {
+            benches.push(open().await);
+        }
+        let lists: Vec<_> = clients.iter().map(|client| (client.list, client.rows.clone())).collect();
+        let client = |number: u128| {
+            let node = usize::try_from(number % nodes).unwrap();
+            let (list, rows) = &lists[if is_one { 0 } else { node }];
+            benches[node].client(*list, rows.clone(), 10_000 + known * 100 + number)
+        };
+        let mut person = client(nodes - 1);
+        let end = Instant::now() + TIME;
+        let floods: Vec<_> =
+            (nodes..nodes + 48).map(|number| tokio::spawn(client(number).flood(end))).collect();
+        let mut took = Vec::new();
+        while Instant::now() < end {
+            let started = Instant::now();
+            let change = person.price();
+            person.answered(vec![change]).await;
+            took.push(started.elapsed().as_secs_f64() * 1_000.0);
+        }
+        let mut edits = 0;
+        for flood in floods {
+            edits += flood.await.unwrap();
+        }
+        took.sort_by(f64::total_cmp);
+        let what =
+            format!("{nodes} servers, {}", if is_one { "one watchlist" } else { "one watchlist each" });
+        report.note(&what, edits as f64 / TIME.as_secs_f64(), "edits/s");
+        report.note(&format!("{what}: a person's edit, median"), took[took.len() / 2], "ms");
+        report.note(&format!("{what}: a person's edit, 99th percentile"), took[took.len() * 99 / 100], "ms");
+        for bench in benches {
+            bench.close().await;
+        }
+    }
+}
+
+/// Measures the database, if one is named.
+pub async fn measure_database(report: &mut Report) {
+    database(report).await;
+    shared_database(report).await;
+}
+
 /// Measures everything, with a journal of this many MiB for the start.
 pub async fn measure(mebibytes: u64, report: &mut Report) {
     let (rate, bytes) = flood(1, CLIENTS).await;
@@ -359,7 +415,7 @@ pub async fn measure(mebibytes: u64, report: &mut Report) {
     let (rate, bytes) = flood(CLIENTS, CLIENTS).await;
     report.note("disk bytes a price change, 64 watchlists", bytes, "bytes");
     report.at_least("64 watchlists with one client each", rate, 15_000.0, "edits/s");
-    database(report).await;
+    measure_database(report).await;
     person(10_100, report).await;
     start(mebibytes, report).await;
 }

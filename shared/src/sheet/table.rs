@@ -275,6 +275,7 @@ fn folded(title: &str) -> String {
 struct Written {
     number: Decimal,
     is_percent: bool,
+    has_exponent: bool,
 }
 
 impl Written {
@@ -288,17 +289,30 @@ impl Written {
         let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
         let has_leading_zero =
             digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit());
+        let has_exponent = has_exponent(text);
         if has_leading_zero
             || text.contains('/')
-            || text.contains(char::is_alphabetic)
+            || text.contains(char::is_alphabetic) && !has_exponent
             || text.contains(['=', ':'])
             || text.ends_with('.')
         {
             return None;
         }
         let number = number::parse_typed(text, None, Separators::ENGLISH).ok()?.number;
-        Some(Self { number, is_percent })
+        Some(Self { number, is_percent, has_exponent })
     }
+}
+
+/// Whether a number has an exponent, as in `1.5e-3`.
+fn has_exponent(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let is_exponent = |text: &str| {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    text.split_once(['e', 'E']).is_some_and(|(number, exponent)| {
+        is_number(number.strip_prefix(['+', '-']).unwrap_or(number)) && is_exponent(exponent)
+    })
 }
 
 /// Returns the narrowest kind that represents every field: exactly as written, or as a number that is written
@@ -319,6 +333,8 @@ fn guess_kind(fields: &[String]) -> ColumnKind {
     let written: Option<Vec<Written>> = filled().map(|field| Written::read(field)).collect();
     if let Some(written) = written
         && written.iter().all(|number| number.is_percent == written[0].is_percent)
+        // A column of codes may have nothing else.
+        && !written.iter().all(|number| number.has_exponent)
     {
         let scales = written.iter().map(|written| written.number.scale());
         let decimals = scales.max().and_then(|scale| u8::try_from(scale).ok()).unwrap_or(0).min(MAX_DECIMALS);
@@ -357,6 +373,8 @@ mod tests {
         assert_eq!(kind(&["9%", "10%", "", "-2.5%"]), percent(1));
         assert_eq!(kind(&["$1,200.50", "$90.00", "$700", "(8)"]), number(2));
         assert_eq!(kind(&["1,234", "+5", "7"]), number(0));
+        assert_eq!(kind(&["1e3", "-2.5E+2", "7.25"]), number(2));
+        assert_eq!(kind(&["2e-3", "1"]), number(3));
         for fields in [
             &["9%", "7"][..],
             &["007", "1"],
@@ -366,6 +384,10 @@ mod tests {
             &["n/a", "1"],
             &["1,23"],
             &["1.", "2."],
+            &["1e3", "2E10"],
+            &["e3", "1"],
+            &["1e", "1"],
+            &["1e300", "1"],
         ] {
             assert_eq!(kind(fields), ColumnKind::Text, "{fields:?}");
         }

@@ -176,7 +176,7 @@ fn a_column_is_removed_for_everyone_but_a_computed_one_is_not() {
     run(&mut harness, ColumnCommand::Remove);
     assert!(matches!(&harness.app().edits[0][..], [Change::RemoveColumn(_)]));
     assert!(!headers(&harness).contains(&"Note".to_owned()));
-    assert!(harness.focused().is_some(), "the cursor moved to another column");
+    assert_eq!(harness.focused().as_deref(), Some("Done of AAA"), "the cursor moved to the next column");
 }
 
 #[test]
