@@ -120,10 +120,17 @@ struct Choices {
     has_keys: bool,
     /// Whether one of them confirms it.
     is_confirmed: bool,
-    /// Whether a kind of column was clicked.
+    /// Whether a radio button was clicked: what is typed next is for the text field.
     is_clicked: bool,
     /// The field with the options of a choice.
     options: Option<Id>,
+}
+
+impl Choices {
+    fn add_radio_buttons(&mut self, buttons: &[Response]) {
+        self.has_keys |= buttons.iter().any(Response::has_focus);
+        self.is_clicked |= buttons.iter().any(|button| button.clicked_by(PointerButton::Primary));
+    }
 }
 
 impl NewKind {
@@ -156,10 +163,8 @@ impl NewKind {
         let mut shown = Choices::default();
         ui.horizontal_wrapped(|ui| {
             let kinds = new_column_kinds().into_iter().enumerate().map(|(index, (name, _))| (index, name));
-            for radio in radio_buttons(ui, &mut self.chosen, kinds) {
-                shown.has_keys |= radio.has_focus();
-                shown.is_clicked |= radio.clicked_by(PointerButton::Primary);
-            }
+            let radios = radio_buttons(ui, &mut self.chosen, kinds);
+            shown.add_radio_buttons(&radios);
         });
         if let ColumnKind::Choice(options) = self.kind() {
             let field = TextEdit::singleline(&mut self.options).hint_text("buy, hold, sell");
@@ -382,10 +387,7 @@ impl Dialog {
                 Choices { is_confirmed, ..Choices::default() }
             }
             Kind::AddColumn(_, _, kind) | Kind::ColumnType(_, _, kind, _) => kind.show(ui),
-            Kind::Export { only_shown, replaced } => {
-                let has_keys = show_extent(ui, only_shown, replaced.is_some());
-                Choices { has_keys, ..Choices::default() }
-            }
+            Kind::Export { only_shown, replaced } => show_extent(ui, only_shown, replaced.is_some()),
             _ => Choices::default(),
         }
     }
@@ -526,15 +528,16 @@ fn show_joined(ui: &mut Ui, joined: &[String]) -> Option<String> {
     joined.iter().find(|base| ui.button(base.as_str()).clicked()).cloned()
 }
 
-/// Asks what is exported. Returns whether one of the choices has the focus.
-fn show_extent(ui: &mut Ui, only_shown: &mut bool, exists: bool) -> bool {
+/// Asks what is exported.
+fn show_extent(ui: &mut Ui, only_shown: &mut bool, exists: bool) -> Choices {
     let extents = [(true, "Shown rows and columns, in their order"), (false, "Everything")];
-    let has_focus = radio_buttons(ui, only_shown, extents).iter().any(Response::has_focus);
+    let mut shown = Choices::default();
+    shown.add_radio_buttons(&radio_buttons(ui, only_shown, extents));
     ui.weak("A name that ends in .tsv is written with tabs, any other as CSV.");
     if exists {
         ui.colored_label(ui.visuals().warn_fg_color, "This file exists. It will be replaced.");
     }
-    has_focus
+    shown
 }
 
 /// Returns a column key that starts with the title's letters and has a random suffix to be unique.

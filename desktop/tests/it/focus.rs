@@ -142,7 +142,7 @@ fn the_focused_button_of_a_question_is_what_enter_chooses() {
 
 /// Opens a part of the window, and walks through it with a key: every control that appeared has a name and
 /// gets the focus.
-fn walk(headless: &mut Headless, part: &str, step: Key, open: impl FnOnce(&mut Headless)) {
+pub fn walk(headless: &mut Headless, part: &str, step: Key, open: impl FnOnce(&mut Headless)) {
     headless.key(Modifiers::NONE, Key::Escape);
     headless.key(Modifiers::COMMAND, Key::Home);
     let before = headless.controls();
@@ -152,9 +152,11 @@ fn walk(headless: &mut Headless, part: &str, step: Key, open: impl FnOnce(&mut H
     assert!(!left.is_empty(), "{part} opens");
     assert!(left.values().all(|name| !name.is_empty()), "{part}: every control has a name: {left:?}");
     for _ in 0..2 * left.len() + before.len() {
-        for focused in headless.focused_controls() {
-            left.remove(&focused);
+        let focused = headless.focused_controls();
+        if focused.iter().any(|control| left.contains_key(control)) {
+            assert!(headless.is_focus_shown(), "{part}: the focus is not seen: {:?}", headless.focused());
         }
+        focused.iter().for_each(|control| drop(left.remove(control)));
         if left.is_empty() {
             break;
         }
@@ -178,6 +180,7 @@ fn every_control_of_every_part_is_reached_by_keys_and_has_a_name() {
         DialogKind::Delete(list),
         DialogKind::Import,
         DialogKind::Export,
+        DialogKind::Connect,
         DialogKind::AddColumn(companies, price.clone()),
         DialogKind::RenameColumn(companies, price.clone()),
         DialogKind::ColumnType(companies, price),

@@ -24,7 +24,7 @@ use desktop::{
 };
 use egui::{
     Context, DroppedFile, Event, Key, Modifiers, OutputCommand, PlatformOutput, PointerButton, Pos2,
-    RawInput, Rect, Vec2,
+    RawInput, Rect, Shape, Vec2,
     accesskit::{Action, Node, NodeId, Role, TreeUpdate},
     pos2, vec2,
 };
@@ -43,6 +43,8 @@ pub struct Headless {
     ctx: Context,
     /// The accessibility tree of the first window, once a test has read it.
     tree: Option<TreeUpdate>,
+    /// What the first window has outlined as focused.
+    outlines: Vec<Rect>,
     /// The texts that the first window has copied.
     pub copied: Vec<String>,
     /// The embedded server, unless another one was joined.
@@ -70,7 +72,8 @@ impl Headless {
         let stores = folder.join("outboxes");
         let open_store: OpenStore = Box::new(move |account| {
             let name = account.map_or_else(|| "none".to_owned(), |account| account.0.to_string());
-            Store::open(&stores.join(name), Instant::now, write_atomically)
+            let store = Store::open(&stores.join(&name), Instant::now, write_atomically)?;
+            store.with_copies(stores.join("copies").join(name), write_atomically, wake())
         });
         let store = open_store(joining.account().map(|known| known.id)).unwrap();
         let (remote, joined) = join(joining, open_store, &wake()).unwrap();
@@ -96,6 +99,7 @@ impl Headless {
             size: vec2(1200.0, 800.0),
             ctx,
             tree: None,
+            outlines: Vec::new(),
             copied: Vec::new(),
             host,
             started: Instant::now(),
@@ -152,16 +156,23 @@ impl Headless {
     }
 
     /// Returns the centre of what the first window shows under this name.
-    #[expect(clippy::cast_possible_truncation, reason = "egui's coordinates have 32 bits")]
     pub fn find(&mut self, name: &str) -> Option<Pos2> {
         self.ctx.enable_accesskit();
         (0..2).for_each(|_| self.draw(RawInput::default()));
         let nodes = &self.tree.as_ref()?.nodes;
-        let named =
-            |text: Option<&str>| text.is_some_and(|text| text.trim_end_matches([' ', '\u{23f5}']) == name);
+        Self::center_of(nodes, |text| text.trim_end_matches([' ', '\u{23f5}']) == name)
+    }
+
+    /// Returns the centre of what the first window shows with a text in its name.
+    pub fn find_containing(&mut self, part: &str) -> Option<Pos2> {
+        self.find("");
+        Self::center_of(&self.tree.as_ref()?.nodes, |text| text.contains(part))
+    }
+
+    fn center_of(nodes: &[(NodeId, Node)], is_named: impl Fn(&str) -> bool) -> Option<Pos2> {
+        let named = |text: Option<&str>| text.is_some_and(&is_named);
         let (_, node) = nodes.iter().find(|(_, node)| named(node.label()) || named(node.value()))?;
-        let bounds = node.bounds()?;
-        Some(pos2((bounds.x0 + bounds.x1) as f32 / 2.0, (bounds.y0 + bounds.y1) as f32 / 2.0))
+        rect_of(node).map(|rect| rect.center())
     }
 
     /// Returns the name of what has the keyboard focus in the first window.
@@ -217,6 +228,24 @@ impl Headless {
         [Some(tree.focus), selected].into_iter().flatten().collect()
     }
 
+    /// Whether the first window outlines what has the keyboard focus, or that marks it by itself, as text fields and
+    /// the rows do.
+    pub fn is_focus_shown(&mut self) -> bool {
+        self.focused();
+        let Some(tree) = &self.tree else { return false };
+        let Some((_, node)) = tree.nodes.iter().find(|(id, _)| *id == tree.focus) else { return false };
+        if matches!(
+            node.role(),
+            Role::TextInput | Role::PasswordInput | Role::MultilineTextInput | Role::Grid
+        ) {
+            return true;
+        }
+        let Some(bounds) = rect_of(node) else { return false };
+        self.outlines.iter().any(|outline| {
+            outline.expand(2.0).contains_rect(bounds) && bounds.expand(2.0).contains_rect(*outline)
+        })
+    }
+
     /// Clicks what the first window shows under this name.
     pub fn click(&mut self, name: &str) {
         let at = wait_for(name, || self.find(name));
@@ -236,7 +265,8 @@ impl Headless {
         let screen_rect = Some(Rect::from_min_size(pos2(0.0, 0.0), self.size));
         let input = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..input };
         let quiet = RawInput { screen_rect, time: Some(now.as_secs_f64()), ..RawInput::default() };
-        let output = show(&mut self.window, &self.ctx, &mut self.state, input, now);
+        let (output, outlines) = show(&mut self.window, &self.ctx, &mut self.state, input, now);
+        self.outlines = outlines;
         self.tree = output.accesskit_update;
         self.copied.extend(output.commands.into_iter().filter_map(|command| match command {
             OutputCommand::CopyText(text) => Some(text),
@@ -282,10 +312,20 @@ impl Headless {
 
     /// Saves the workspace and stops, as closing the last window does.
     pub fn stop(mut self) {
+        let now = self.now();
+        self.state.store.finish_copies(now);
         self.state.close_window(self.window.id(), self.started.elapsed());
         drop(self.state);
         self.host.iter().for_each(Host::stop);
     }
+}
+
+/// Returns where a node is shown.
+#[expect(clippy::cast_possible_truncation, reason = "egui's coordinates have 32 bits")]
+fn rect_of(node: &Node) -> Option<Rect> {
+    let bounds = node.bounds()?;
+    let (min, max) = ((bounds.x0 as f32, bounds.y0 as f32), (bounds.x1 as f32, bounds.y1 as f32));
+    Some(Rect::from_min_max(min.into(), max.into()))
 }
 
 fn wake() -> Wake {
@@ -298,8 +338,14 @@ fn show(
     state: &mut AppState,
     input: RawInput,
     now: Duration,
-) -> PlatformOutput {
+) -> (PlatformOutput, Vec<Rect>) {
     let mut output = ctx.run_ui(input, |ui| window.show(ui, state, now, jiff::Timestamp::now()));
     output.textures_delta.clear();
-    output.platform_output
+    let accent = ctx.global_style().visuals.hyperlink_color;
+    let outlines = output.shapes.iter().filter_map(|clipped| match &clipped.shape {
+        Shape::Rect(shape) if shape.stroke.color == accent && shape.stroke.width >= 2.0 => Some(shape.rect),
+        _ => None,
+    });
+    let outlines = outlines.collect();
+    (output.platform_output, outlines)
 }

@@ -13,11 +13,14 @@ use shared::{
     account::ListRole,
     edit::Change,
     ids::{RowId, WatchlistId},
+    position::Position,
     wire::account_api::AccessEntry,
 };
+use uuid::Uuid;
 
 use crate::{
     account_server::{AccountServer, PASSWORD},
+    focus::walk,
     headless::Headless,
     screen::wait_for,
     windows::go_to_price,
@@ -223,6 +226,83 @@ fn a_viewer_changes_nothing_and_is_told_why_until_they_become_an_editor() {
     bob.stop();
 }
 
+/// Bob pastes 10,000 cells, and his role is taken away before all of them have arrived.
+#[test]
+fn a_role_that_is_taken_away_in_the_middle_of_a_large_paste_loses_no_value() {
+    const ROWS: usize = 5_000;
+    let desk = AccountServer::start();
+    desk.add("ann");
+    desk.add("bob");
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut ann = signed_in(&desk, folders[0].path(), "ann");
+    let list = import(&mut ann);
+    share(&mut ann, list, "bob", Some(ListRole::Editor));
+    let mut bob = signed_in(&desk, folders[1].path(), "bob");
+    wait_until_shown(&mut bob);
+    // Several edits, of which some arrive before the change of the role and others after it.
+    let rows: Vec<RowId> = (1..=ROWS as u128).map(|row| RowId(Uuid::from_u128(row))).collect();
+    let positions = Position::between(None, None, ROWS).unwrap();
+    for (index, (rows, positions)) in rows.chunks(100).zip(positions.chunks(100)).enumerate() {
+        let insert = |(row, position): (&RowId, &Position)| {
+            let cells = [("symbol".into(), "NEW".into()), ("price".into(), "7".into())].into();
+            Change::insert(*row, position, cells)
+        };
+        let changes = rows.iter().zip(positions).map(insert).collect();
+        bob.state.store.edit(list, bob.window.id(), changes).unwrap();
+        bob.frame(Vec::new());
+        if index == 5 {
+            share(&mut ann, list, "bob", Some(ListRole::Viewer));
+        }
+    }
+    wait_for("the new role", || {
+        ann.frame(Vec::new());
+        bob.frame(Vec::new());
+        (bob.state.store.role(list) == Some(ListRole::Viewer)).then_some(())
+    });
+    bob.settle();
+    bob.click("Copy values");
+    let rejected = bob.copied.last().unwrap().lines().filter(|line| line.ends_with("\tPrice\t7")).count();
+    let stored = wait_for("the same rows in both windows", || {
+        ann.frame(Vec::new());
+        bob.frame(Vec::new());
+        let [ann, bob] = [&ann, &bob].map(|headless| headless.shown().unwrap().rows().len() - 20);
+        (ann == bob).then_some(ann)
+    });
+    assert_eq!(stored + rejected, ROWS, "{stored} rows are stored, {rejected} are rejected");
+    assert!(stored >= 100 && rejected >= 100, "{stored} rows are stored, {rejected} are rejected");
+    ann.stop();
+    bob.stop();
+}
+
+/// Where there is no password store, as in tests on a machine without a session bus.
+#[test]
+fn without_a_password_store_the_person_is_told_and_the_next_start_shows_the_last_copy() {
+    let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
+        || std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).join("bus").exists());
+    if has_bus {
+        return;
+    }
+    let desk = AccountServer::start();
+    desk.add("ann");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = open(&desk, folder.path());
+    fill(&mut headless, "Name", "ann");
+    fill(&mut headless, "Password", PASSWORD);
+    headless.key(Modifiers::NONE, Key::Enter);
+    wait_until_up(&mut headless);
+    let told = "You are signed in until Afterglow is closed. This computer has no password store that could keep the session.";
+    wait_for("the notice", || {
+        headless.frame(Vec::new());
+        notices(&headless).iter().any(|notice| notice == told).then_some(())
+    });
+    import(&mut headless);
+    headless.stop();
+    let mut headless = open(&desk, folder.path());
+    wait_until_shown(&mut headless);
+    assert!(headless.find_containing("Offline copy from ").is_some(), "the status bar says how old it is");
+    headless.stop();
+}
+
 #[test]
 fn an_account_that_is_disabled_is_asked_to_sign_in_and_its_edits_wait_for_it() {
     let desk = AccountServer::start();
@@ -383,6 +463,39 @@ fn the_dialogs_about_the_account_keep_the_focus() {
         headless.key(Modifiers::NONE, Key::Enter);
         assert_eq!(headless.focused().as_deref(), Some(list), "it is closed");
     }
+    headless.stop();
+}
+
+#[test]
+fn every_control_of_the_dialogs_about_the_account_is_reached_by_keys_and_has_a_name() {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    desk.add("bob");
+    let folder = tempfile::tempdir().unwrap();
+    let mut headless = signed_in(&desk, folder.path(), "ann");
+    let list = import(&mut headless);
+    share(&mut headless, list, "bob", Some(ListRole::Editor));
+    walk(&mut headless, "my account", Key::Tab, |headless| {
+        headless.execute(Command::OpenAccount);
+        wait_for("this session", || headless.find("This one"));
+    });
+    walk(&mut headless, "change of the password", Key::Tab, |headless| {
+        headless.execute(Command::OpenAccount);
+        headless.tab_to("Change password\u{2026}");
+        headless.key(Modifiers::NONE, Key::Enter);
+    });
+    walk(&mut headless, "sharing", Key::Tab, |headless| {
+        headless.execute(Command::ShareShownList);
+        wait_for("bob", || headless.find("Remove bob"));
+    });
+    headless.key(Modifiers::NONE, Key::Escape);
+    headless.execute(AppCommand::Account(AccountCommand::SignOut));
+    wait_until_asked(&mut headless);
+    headless.click("Not now");
+    walk(&mut headless, "sign-in", Key::Tab, |headless| {
+        headless.key(Modifiers::ALT, Key::A);
+        wait_until_asked(headless);
+    });
     headless.stop();
 }
 

@@ -9,6 +9,7 @@ use desktop::{
     panels::dialogs::Dialog,
     settings::Workspace,
     store::{Connection, recent::REACTION},
+    theme::Flash,
 };
 use egui::{Event, Key, Modifiers};
 use shared::{
@@ -197,15 +198,20 @@ fn a_window_is_restored_after_a_restart() {
     headless.window.grid.queue_command(GridCommand::Column(ColumnCommand::ToggleSparkline));
     headless.window.link = Link::new(Some(Group::Green));
     headless.window.viewport.on_top = true;
+    headless.execute(Command::SetFlash(Flash::Cell));
     headless.frame(Vec::new());
     let (config, cursor) =
         (headless.window.grid.config.clone(), headless.window.grid.selection.cursor.clone());
     assert!(config.has_filters && config.sort.len() == 1 && config.sparklines.len() == 1);
     headless.stop();
-    let headless = Headless::start(folder.path());
+    let mut headless = Headless::start(folder.path());
     assert_eq!(headless.window.list(), Some(companies));
     assert_eq!((&headless.window.grid.config, &headless.window.grid.selection.cursor), (&config, &cursor));
     assert_eq!((headless.window.link.group(), headless.window.viewport.on_top), (Some(Group::Green), true));
+    assert_eq!(headless.window.grid.flash, Flash::Cell);
+    // It is a setting of the window.
+    headless.open_window();
+    assert_eq!(headless.others[0].0.grid.flash, Flash::Row);
     headless.stop();
 }
 
@@ -475,6 +481,22 @@ fn shown_rows_are_exported_in_their_order() {
         headless.frame(Vec::new());
         headless.window.overlays.dialog.is_none().then_some(())
     });
+    // Everything, in the order of the list, whatever is shown.
+    headless.window.grid.queue_command(GridCommand::Column(ColumnCommand::Hide));
+    headless.frame(Vec::new());
+    let everything = folder.path().join("everything.csv");
+    headless.key(Modifiers::COMMAND, Key::E);
+    headless.click("Everything");
+    assert_eq!(headless.focused().as_deref(), Some("Path of the file"), "what is typed next is for it");
+    headless.key(Modifiers::COMMAND, Key::A);
+    headless.enter(&everything.display().to_string());
+    let written = wait_for("the file", || {
+        headless.frame(Vec::new());
+        std::fs::read_to_string(&everything).ok()
+    });
+    let lines: Vec<Vec<&str>> = written.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((lines[0][..3].to_vec(), lines[1][0]), (vec!["Symbol", "Company", "Price"], "Held"));
+    assert_eq!((lines.len(), lines[2][0], lines[2][2]), (22, "MMM", "71.72"));
     headless.stop();
 }
 

@@ -59,6 +59,43 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
     assert!(started.elapsed() > Duration::from_secs(5), "a slow client has some time");
 }
 
+/// Strangers who begin to sign in and never finish.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_do_not_end_delay_no_one_and_are_given_up() {
+    let server = TestServer::start().await;
+    let head = "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n\r\n{\"name\": \"";
+    let (started, mut strangers) = (Instant::now(), Vec::new());
+    for _ in 0..1_000 {
+        let mut stream = connect(&server).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        strangers.push(stream);
+    }
+    let mut client = server.client().await;
+    client.greet().await;
+    client.create("Still served").await;
+    assert!(started.elapsed() < Duration::from_secs(15), "while the strangers are still connected");
+    let (mut answered, mut first) = (0, None);
+    for mut stream in strangers {
+        let mut bytes = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes)).await;
+        drop(read.expect("a body that never ends is given up"));
+        first.get_or_insert(started.elapsed());
+        answered += usize::from(bytes.starts_with(b"HTTP/1.1 408 "));
+    }
+    assert!(first.unwrap() > Duration::from_secs(15), "a slow client has some time");
+    assert!(answered > 900, "{answered} were told why");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_without_a_hello_is_given_up() {
+    let server = TestServer::with(Settings { hello_seconds: 1, ..Settings::default() }).await;
+    let mut client = server.client().await;
+    let error = client.expect("error").await;
+    assert_eq!(error["code"], "helloExpected");
+    assert!(client.next().await.is_none());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_declared_too_large_is_not_waited_for() {
     let server = TestServer::start().await;

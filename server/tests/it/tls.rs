@@ -1,5 +1,6 @@
 //! Encrypted connections.
 
+use rustls::ProtocolVersion;
 use serde_json::json;
 use server::{
     settings::Settings,
@@ -17,7 +18,7 @@ use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
 use crate::{
     accounts::people::PASSWORD,
     support::{PATIENCE, TestServer},
-    tls_client::{NAME, connect_tls},
+    tls_client::{NAME, connect_tls, connect_tls_with},
 };
 
 /// A server with a certificate for a name.
@@ -76,7 +77,6 @@ async fn requests_and_sockets_are_encrypted_and_the_cookie_is_secure() {
     assert!(answer.contains("; HttpOnly; SameSite=Strict; Path=/; Secure\r\n"), "{answer}");
     let secret = answer.split("afterglow_session=").nth(1).unwrap().split(';').next().unwrap();
     let stream = desk.connect(&desk.created.authority, NAME).await.unwrap();
-    assert!(stream.get_ref().1.protocol_version().is_some());
     let mut request = format!("wss://{NAME}/ws").into_client_request().unwrap();
     for (name, value) in [
         ("cookie", format!("afterglow_session={secret}")),
@@ -97,10 +97,36 @@ async fn a_client_that_does_not_trust_the_authority_or_expects_another_name_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tls_1_2_and_1_3_are_spoken_with_http_1_1_and_nothing_older() {
+    let desk = Encrypted::start().await;
+    let to = (desk.created.authority.as_path(), NAME);
+    for (version, expected) in [
+        (&rustls::version::TLS12, ProtocolVersion::TLSv1_2),
+        (&rustls::version::TLS13, ProtocolVersion::TLSv1_3),
+    ] {
+        let stream = connect_tls_with(desk.tcp().await, to, &[version], &["h2", "http/1.1"]).await.unwrap();
+        let (_, session) = stream.get_ref();
+        assert_eq!(session.protocol_version(), Some(expected));
+        assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
+    }
+    assert!(connect_tls_with(desk.tcp().await, to, rustls::DEFAULT_VERSIONS, &["h2"]).await.is_err());
+    // A hello of TLS 1.1 with one suite is answered by a fatal alert.
+    let mut hello = vec![1, 0, 0, 41, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);
+    let mut stream = desk.tcp().await;
+    stream.write_all(&[0x16, 3, 1, 0, 45]).await.unwrap();
+    stream.write_all(&hello).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("it ends").unwrap();
+    assert_eq!((answer[0], answer[5]), (0x15, 2), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_that_do_not_encrypt_or_never_finish_delay_no_one() {
     let desk = Encrypted::start().await;
-    let mut silent = Vec::new();
-    for _ in 0..300 {
+    let (started, mut silent) = (std::time::Instant::now(), Vec::new());
+    for _ in 0..1_000 {
         let mut stream = desk.tcp().await;
         // The start of a handshake record.
         stream.write_all(&[0x16, 3, 1, 0, 200]).await.unwrap();
@@ -114,6 +140,15 @@ async fn clients_that_do_not_encrypt_or_never_finish_delay_no_one() {
     assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1 200"));
     let answer = timeout(PATIENCE, desk.request("GET /healthz HTTP/1.1", "")).await.expect("it is answered");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(started.elapsed() < PATIENCE, "while the others are still connected");
+    for mut stream in silent {
+        let mut rest = Vec::new();
+        drop(
+            timeout(PATIENCE * 2, stream.read_to_end(&mut rest))
+                .await
+                .expect("a handshake that never ends is cut"),
+        );
+    }
 }
 
 /// The user of the data folder connects from this machine, as before.

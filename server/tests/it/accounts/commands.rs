@@ -154,11 +154,18 @@ async fn no_password_and_no_secret_is_logged() {
     assert_eq!(status, 401);
     let bearer = format!("Bearer {}", token.trim());
     assert_eq!(call("GET", url("watchlists"), Some(bearer), None).await.0, 200);
+    let listed = stdout(&run(&["token", "list"], &data));
+    let last_used = listed.trim_end().split('\t').nth(5).unwrap();
+    assert!(last_used.starts_with("20"), "the last use is kept: {listed}");
     let local = std::fs::read_to_string(data.join("local.token")).unwrap();
     drop(client_of(&served, &data).await);
     drop(served);
     let text = std::fs::read_to_string(&log).unwrap();
     assert!(text.contains("listening"), "{text}");
+    assert!(
+        text.contains("there are no accounts") && text.contains("`afterglow-server user add NAME`"),
+        "{text}"
+    );
     for secret in [PASSWORD, "another secret lamp", token.trim(), &session, local.trim()] {
         assert!(!text.contains(secret), "{secret} is logged");
     }

@@ -424,6 +424,26 @@ async fn a_client_is_told_last_of_a_watchlist_that_it_may_see_again() {
     assert!(all > 0, "the right was never seen to be missing");
 }
 
+/// The code with which a socket is closed is that of the contract.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_of_an_ended_session_is_closed_with_4401() {
+    let desk = start().await;
+    let (_, ann) = desk.person("ann").await;
+    let mut client = desk.socket(&ann).await.unwrap();
+    assert_eq!(desk.call(&ann, "DELETE", "/api/v1/session", None).await.0, 204);
+    loop {
+        let message = timeout(PATIENCE, client.socket.next()).await.expect("it is closed in time");
+        if let Message::Close(frame) = message.unwrap().unwrap() {
+            let frame = frame.expect("it has a code");
+            assert_eq!(
+                (u16::from(frame.code), frame.reason.as_str()),
+                (4401, "your session has ended; sign in again")
+            );
+            return;
+        }
+    }
+}
+
 /// The account is disabled while its sockets send requests of every kind.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_arrives_when_a_session_ends_is_not_answered_as_if_the_right_were_missing() {
