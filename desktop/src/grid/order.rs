@@ -76,6 +76,15 @@ pub struct Order {
     has_exception: bool,
 }
 
+/// The rows in view as a person has seen them, and those beyond: none where the list began or ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeenRows {
+    pub(super) above: Option<RowId>,
+    /// The rows in view, from the top.
+    pub(super) rows: Vec<RowId>,
+    pub(super) below: Option<RowId>,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Arranged {
     rows: Vec<RowId>,
@@ -169,18 +178,29 @@ impl Order {
         self.arranged.as_ref().is_none_or(|arranged| arranged.display_index(handle, row).is_some())
     }
 
-    /// Returns this order with some rows in the sequence in which they were shown before, where the first of
-    /// them is now. Rows that have come between them follow.
-    pub(super) fn as_shown_before(&self, watchlist: &Watchlist, before: &[RowId]) -> Self {
-        let index_of = |row: &RowId| self.index_of(watchlist, *row);
-        let known: Vec<RowId> = before.iter().copied().filter(|row| index_of(row).is_some()).collect();
-        let Some(first) = known.iter().filter_map(index_of).min() else { return self.clone() };
+    /// Returns this order as a person has seen it: the rows in view in the sequence in which they were shown, where
+    /// the first of them is now, between those that were beyond the view. Rows that have come among them are
+    /// missing, but for `kept`.
+    pub(super) fn as_seen(&self, watchlist: &Watchlist, seen: &SeenRows, kept: Option<RowId>) -> Self {
+        let index_of = |row: RowId| self.index_of(watchlist, row);
+        let known: Vec<RowId> = seen.rows.iter().copied().filter(|row| index_of(*row).is_some()).collect();
+        let Some(first) = known.iter().copied().filter_map(index_of).min() else { return self.clone() };
+        let len = self.len(watchlist);
+        let start = match seen.above {
+            Some(above) => index_of(above).filter(|above| *above < first).map_or(first, |above| above + 1),
+            None => 0,
+        };
+        let end = match seen.below {
+            Some(below) => index_of(below).filter(|below| *below > first).unwrap_or(first + known.len()),
+            None => len,
+        };
         let among: HashSet<RowId> = known.iter().copied().collect();
         let others = |from: usize, to: usize| {
             let rows = (from..to).filter_map(|index| self.at(watchlist, index)).map(|row| row.id);
             rows.filter(|row| !among.contains(row))
         };
-        let rows = others(0, first).chain(known.iter().copied()).chain(others(first, self.len(watchlist)));
+        let kept = kept.filter(|kept| others(start, end).any(|row| row == *kept));
+        let rows = others(0, start).chain(known.iter().copied()).chain(kept).chain(others(end, len));
         let mut arranged = self.arranged.clone().unwrap_or_default();
         let handles = watchlist.rows();
         arranged.set_rows(rows.filter_map(|row| Some((row, handles.handle(row)?))));

@@ -165,6 +165,7 @@ pub(super) fn paste(ui: &Ui, selection: &mut Selection, frame: &Frame<'_>, text:
 fn gone_target(selection: &Selection, table: &Table<'_>, count: usize) -> Option<&'static str> {
     let (rows, columns) = table.before()?;
     let cursor = selection.cursor.as_ref().filter(|_| selection.blocks.is_single())?;
+    let rows = &rows.rows;
     let first = rows.iter().position(|row| Some(*row) == cursor.row)?;
     let is_gone = |row: &RowId| table.index_of(*row).is_none();
     let has_row_gone = rows.iter().skip(first).take(count).any(is_gone);

@@ -5,6 +5,7 @@ use shared::{column::ColumnKey, ids::RowId};
 use super::{
     cursor::Cursor,
     displacement::{Reason, is_removed},
+    order::SeenRows,
     table::Table,
 };
 use crate::command::Step;
@@ -17,6 +18,8 @@ const MAX_ROWS: usize = 2_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
     rows: Vec<RowId>,
+    /// Whether the first of them is the first of the list.
+    has_start: bool,
     /// Whether the empty row at the end follows.
     has_end: bool,
     /// The columns, and whether values can be typed into each.
@@ -34,30 +37,44 @@ pub(super) enum Next {
     Unknown,
 }
 
+/// The row after one of a list, or before it.
+enum NextRow {
+    Row(RowId),
+    /// The empty row at the end.
+    New,
+    /// None: it is the first row of the list.
+    Start,
+    /// The list does not say.
+    Unknown,
+}
+
 impl Run {
     /// Begins a list of values at a row; `None` is the empty row at the end.
     pub(super) fn starting(table: &Table<'_>, row: Option<RowId>) -> Self {
         if let (Some((rows, columns)), Some(row)) = (table.before(), row)
-            && rows.contains(&row)
+            && rows.rows.contains(&row)
         {
             return Self::of_shown(table, (rows, columns), false);
         }
         let index = row.and_then(|row| table.index_of(row)).unwrap_or(table.len());
         let end = (index + MAX_ROWS).min(table.len());
-        let rows = (index.saturating_sub(MAX_ROWS)..end).filter_map(|index| table.row_at(index));
+        let start = index.saturating_sub(MAX_ROWS);
+        let rows = (start..end).filter_map(|index| table.row_at(index));
         let rows = rows.filter(|row| !table.is_section(row)).map(|row| row.id).collect();
         let is_editable = |column| table.editable(None, column).is_some();
         let columns = table.columns().iter().map(|column| (column.key().clone(), is_editable(column)));
-        Self { rows, has_end: end == table.len(), columns: columns.collect() }
+        Self { rows, has_start: start == 0, has_end: end == table.len(), columns: columns.collect() }
     }
 
     /// Returns the list of the rows and columns that a person has seen, with those that are gone.
-    fn of_shown(table: &Table<'_>, (rows, columns): (&[RowId], &[ColumnKey]), has_sections: bool) -> Self {
+    fn of_shown(table: &Table<'_>, (seen, columns): (&SeenRows, &[ColumnKey]), has_sections: bool) -> Self {
         let takes_values =
             |key: &ColumnKey| table.column(key).is_none_or(|column| table.editable(None, column).is_some());
+        let rows = seen.above.iter().chain(&seen.rows).chain(&seen.below).copied();
         Self {
-            rows: rows.iter().copied().filter(|row| has_sections || !table.is_section_row(*row)).collect(),
-            has_end: false,
+            rows: rows.filter(|row| has_sections || !table.is_section_row(*row)).collect(),
+            has_start: seen.above.is_none(),
+            has_end: seen.below.is_none(),
             columns: columns.iter().map(|key| (key.clone(), takes_values(key))).collect(),
         }
     }
@@ -76,8 +93,10 @@ impl Run {
         let Some(row) = cell.row else { return Next::Unknown };
         match step {
             Step::Down | Step::Up => match self.next_row(table, row, step == Step::Down) {
-                Ok(Some(row)) => Next::Cell(Cursor { row, column: cell.column.clone() }),
-                Ok(None) => Next::Unknown,
+                Ok(NextRow::Row(row)) => Next::Cell(Cursor { row: Some(row), column: cell.column.clone() }),
+                Ok(NextRow::New) => Next::Cell(Cursor { row: None, column: cell.column.clone() }),
+                Ok(NextRow::Start) => Next::Cell(cell.clone()),
+                Ok(NextRow::Unknown) => Next::Unknown,
                 Err(reason) => Next::Gone(reason),
             },
             Step::Next | Step::Previous => self.next_editable(table, (row, cell), step == Step::Next),
@@ -90,22 +109,19 @@ impl Run {
         }
     }
 
-    /// Returns the next row, or the one before: `Some(None)` is the empty row at the end, and `None` says that
-    /// the list ends.
-    fn next_row(
-        &self,
-        table: &Table<'_>,
-        row: RowId,
-        forward: bool,
-    ) -> Result<Option<Option<RowId>>, Reason> {
-        let Some(place) = self.rows.iter().position(|known| *known == row) else { return Ok(None) };
+    /// Returns the next row, or the one before.
+    fn next_row(&self, table: &Table<'_>, row: RowId, forward: bool) -> Result<NextRow, Reason> {
+        let Some(place) = self.rows.iter().position(|known| *known == row) else {
+            return Ok(NextRow::Unknown);
+        };
         let next = if forward { Some(place + 1) } else { place.checked_sub(1) };
         match next.and_then(|next| self.rows.get(next)) {
             Some(next) if table.watchlist.rows().get(*next).is_none() => Err(Reason::NextRowRemoved),
-            Some(next) if table.index_of(*next).is_some() => Ok(Some(Some(*next))),
+            Some(next) if table.index_of(*next).is_some() => Ok(NextRow::Row(*next)),
             Some(_) => Err(Reason::NextRowHidden),
-            None if forward && self.has_end => Ok(Some(None)),
-            None => Ok(None),
+            None if forward && self.has_end => Ok(NextRow::New),
+            None if !forward && self.has_start => Ok(NextRow::Start),
+            None => Ok(NextRow::Unknown),
         }
     }
 
@@ -121,7 +137,8 @@ impl Run {
         }
         let first = if forward { (0..count).find(takes_values) } else { (0..count).rev().find(takes_values) };
         match (self.next_row(table, row, forward), first) {
-            (Ok(Some(Some(row))), Some(first)) => self.cell(table, row, first),
+            (Ok(NextRow::Row(row)), Some(first)) => self.cell(table, row, first),
+            (Ok(NextRow::Start), _) => Next::Cell(cell.clone()),
             (Err(reason), _) => Next::Gone(reason),
             _ => Next::Unknown,
         }

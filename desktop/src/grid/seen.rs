@@ -6,13 +6,13 @@ use std::{collections::VecDeque, time::Duration};
 use egui::{Pos2, Rangef};
 use shared::{column::ColumnKey, ids::RowId};
 
-use super::{cursor::Cursor, layout::Layout, table::Table};
+use super::{cursor::Cursor, layout::Layout, order::SeenRows, table::Table};
 use crate::store::recent::REACTION;
 
 /// The rows in view at one moment, and the columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
-    rows: Vec<RowId>,
+    rows: SeenRows,
     /// Where the first of them begins: its distance from the top of the body, in rows.
     top: f64,
     /// The columns in display order.
@@ -25,13 +25,16 @@ impl Shown {
     pub(super) fn new(table: &Table<'_>, layout: &Layout) -> Self {
         let visible = layout.visible_rows();
         let top = visible.start as f64 - layout.scroll_row;
+        let above = visible.start.checked_sub(1).and_then(|index| table.id_at(index));
+        let below = table.id_at(visible.end);
         let rows = visible.filter_map(|index| table.id_at(index)).collect();
+        let rows = SeenRows { above, rows, below };
         let columns = table.columns().iter().map(|column| column.key().clone()).collect();
         Self { rows, top, columns, places: layout.column_places() }
     }
 
-    /// Returns the rows, from the top.
-    pub(super) fn rows(&self) -> &[RowId] {
+    /// Returns the rows.
+    pub(super) fn rows(&self) -> &SeenRows {
         &self.rows
     }
 
@@ -51,7 +54,7 @@ impl Shown {
     pub(super) fn row_at(&self, distance: f64) -> Option<RowId> {
         let from_first = distance - self.top;
         let is_here = |place: u32| (f64::from(place)..f64::from(place) + 1.0).contains(&from_first);
-        (0..).zip(&self.rows).find(|(place, _)| is_here(*place)).map(|(_, row)| *row)
+        (0..).zip(&self.rows.rows).find(|(place, _)| is_here(*place)).map(|(_, row)| *row)
     }
 }
 
@@ -111,6 +114,7 @@ mod tests {
 
     fn shown(rows: &[u128]) -> Shown {
         let rows = rows.iter().map(|number| RowId(Uuid::from_u128(*number))).collect();
+        let rows = SeenRows { above: None, rows, below: None };
         Shown { rows, top: -0.5, columns: Vec::new(), places: Vec::new() }
     }
 

@@ -135,7 +135,7 @@ impl GridState {
     /// Returns the rows and columns as the person has seen them, if others have just moved rows.
     pub(super) fn table_before<'a>(&self, watchlist: &'a Watchlist) -> Option<Table<'a>> {
         let before = self.seen.before()?;
-        Some(self.table(watchlist).as_shown_before(before.rows(), before.columns()))
+        Some(self.table(watchlist).as_seen(before.rows(), before.columns(), self.selection.cursor.as_ref()))
     }
 
     /// Returns the totals of the selection, for the status bar.

@@ -10,7 +10,13 @@ use shared::{
     watchlist::{ColumnEntry, Row, Watchlist},
 };
 
-use super::{blocks::DisplayOrder, config::GridConfig, order::Order, view_column::ViewColumn};
+use super::{
+    blocks::DisplayOrder,
+    config::GridConfig,
+    cursor::Cursor,
+    order::{Order, SeenRows},
+    view_column::ViewColumn,
+};
 
 /// The rows and columns shown in one frame.
 #[derive(Clone)]
@@ -21,8 +27,8 @@ pub struct Table<'a> {
     columns: Arc<[ViewColumn]>,
     /// The column that stores the titles of section rows.
     section: Option<&'a ColumnEntry>,
-    /// The rows and columns in view as the person has seen them, if others have just moved or removed some.
-    before: Option<Arc<(Vec<RowId>, Vec<ColumnKey>)>>,
+    /// The rows and columns as the person has seen them, if others have just moved, inserted or removed some.
+    before: Option<Arc<(SeenRows, Vec<ColumnKey>)>>,
 }
 
 impl<'a> Table<'a> {
@@ -32,21 +38,26 @@ impl<'a> Table<'a> {
         Self { watchlist, order, columns, section: watchlist.columns().sections(), before: None }
     }
 
-    /// Returns the table with its rows and columns in the sequence in which they were shown before. New ones
-    /// follow.
-    pub(super) fn as_shown_before(&self, rows: &[RowId], columns: &[ColumnKey]) -> Self {
-        let order = Arc::new(self.order.as_shown_before(self.watchlist, rows));
+    /// Returns the table with its rows and columns as the person has seen them. Those that have come since are missing,
+    /// but for the cell of the cursor.
+    pub(super) fn as_seen(&self, rows: &SeenRows, columns: &[ColumnKey], cursor: Option<&Cursor>) -> Self {
+        let kept = cursor.and_then(|cursor| cursor.row);
+        let order = Arc::new(self.order.as_seen(self.watchlist, rows, kept));
         let known = columns.iter().filter_map(|key| self.column(key));
-        let new = self.columns.iter().filter(|column| !columns.contains(column.key()));
-        let sequence: Vec<ViewColumn> = known.chain(new).cloned().collect();
-        let before = Some(Arc::new((rows.to_vec(), columns.to_vec())));
+        let kept = cursor.filter(|cursor| !columns.contains(&cursor.column));
+        let kept = kept.and_then(|cursor| self.column(&cursor.column));
+        let sequence: Vec<ViewColumn> = known.chain(kept).cloned().collect();
+        if sequence.is_empty() {
+            return self.clone();
+        }
+        let before = Some(Arc::new((rows.clone(), columns.to_vec())));
         Self { order, columns: sequence.into(), before, ..self.clone() }
     }
 
-    /// Returns the rows and columns in view as the person has seen them, with those that are gone, if others have
-    /// just moved or removed some.
-    pub(super) fn before(&self) -> Option<(&[RowId], &[ColumnKey])> {
-        self.before.as_deref().map(|(rows, columns)| (&rows[..], &columns[..]))
+    /// Returns the rows and columns as the person has seen them, with those that are gone, if others have just moved,
+    /// inserted or removed some.
+    pub(super) fn before(&self) -> Option<(&SeenRows, &[ColumnKey])> {
+        self.before.as_deref().map(|(rows, columns)| (rows, &columns[..]))
     }
 
     /// Returns the shown columns in display order.

@@ -14,5 +14,6 @@ mod reading;
 mod rows;
 mod sections;
 mod seen;
+mod seen_keys;
 mod selecting;
 mod ticking;
