@@ -181,6 +181,9 @@ impl GridState {
         let shown = self.arranger.spec();
         if (&spec.filters, &spec.quick) != (&shown.filters, &shown.quick) {
             self.selection.forget_insertion();
+            let is_wider =
+                spec.filters.len() < shown.filters.len() || (spec.quick.is_none() && shown.quick.is_some());
+            self.scroll.reveal_next |= is_wider;
             // A list of values goes on with the rows that the person chooses to see.
             self.editing.end_run();
         }

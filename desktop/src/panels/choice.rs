@@ -50,16 +50,29 @@ pub(super) fn radio_buttons<T: Clone + PartialEq>(
     choices: impl IntoIterator<Item = (T, &'static str)>,
 ) -> Vec<Response> {
     const ARROWS: [Key; 4] = [Key::ArrowLeft, Key::ArrowRight, Key::ArrowUp, Key::ArrowDown];
+    let choices: Vec<(T, &str)> = choices.into_iter().collect();
+    let buttons: Vec<Response> =
+        choices.iter().map(|(value, name)| ui.radio_value(current, value.clone(), *name)).collect();
+    // An arrow moves the focus after the frame of the key.
     let has_arrow = ui.input(|input| ARROWS.iter().any(|arrow| input.key_pressed(*arrow)));
-    let id = ui.scope_id().with("an arrow was pressed");
-    // The focus moves at the end of the frame of the key.
-    let had_arrow = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, has_arrow), has_arrow));
-    let radio = |(value, name): (T, &'static str)| {
-        let response = ui.radio_value(current, value.clone(), name);
-        if had_arrow && response.gained_focus() {
-            *current = value;
-        }
-        response
-    };
-    choices.into_iter().map(radio).collect()
+    let focused = buttons.iter().position(Response::has_focus);
+    let id = ui.scope_id().with("focus");
+    let before = ui.data_mut(|data| {
+        std::mem::replace(data.get_temp_mut_or(id, Focus::default()), Focus { has_arrow, focused })
+    });
+    if let (Some(from), Some(to)) = (before.focused, focused)
+        && from != to
+        && (before.has_arrow || has_arrow)
+    {
+        current.clone_from(&choices[to].0);
+        ui.ctx().request_repaint();
+    }
+    buttons
+}
+
+/// The radio button that had the focus in a frame, and whether an arrow was pressed.
+#[derive(Clone, Copy, Default)]
+struct Focus {
+    has_arrow: bool,
+    focused: Option<usize>,
 }

@@ -72,6 +72,38 @@ fn the_row_of_the_cursor_is_in_view_when_a_filter_is_cleared() {
     }
 }
 
+/// Its row matches all the time.
+#[test]
+fn the_row_of_the_cursor_stays_in_view_when_more_rows_are_shown() {
+    for is_find in [false, true] {
+        let mut harness = many_rows();
+        if is_find {
+            harness.keys(Modifiers::COMMAND, Key::F);
+            harness.text("S15");
+            harness.keys(Modifiers::ALT, Key::F);
+        } else {
+            let config: &mut GridConfig = &mut harness.app().grid.config;
+            config.has_filters = true;
+            config.filters.insert("symbol".into(), "S15".to_owned());
+        }
+        harness.frames();
+        harness.frames();
+        assert_eq!(harness.symbols()[0], "S150");
+        harness.key(if is_find { Key::Enter } else { Key::ArrowDown });
+        let cursor = harness.app().grid.selection.cursor.clone().unwrap();
+        assert_eq!(cursor.row, Some(row(152)));
+        if is_find {
+            harness.key(Key::Escape);
+        } else {
+            harness.app().grid.config.filters.clear();
+        }
+        harness.frames();
+        harness.frames();
+        assert_eq!(harness.app().grid.selection.cursor, Some(cursor));
+        assert!(is_in_view(&harness, "S151"), "find: {is_find}: {:?}", harness.symbols());
+    }
+}
+
 /// Digits that are typed while no row matches make no row without a name.
 #[test]
 fn what_is_typed_while_a_filter_hides_every_row_adds_none() {

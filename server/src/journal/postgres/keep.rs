@@ -139,17 +139,18 @@ pub(super) async fn prune(
 
 /// Deletes the answers of each sender that are too many.
 async fn drop_old_answers(lease: &Lease, id: WatchlistId) -> Result<(), JournalError> {
-    let delete = "
-        DELETE FROM afterglow.answers USING (
-            SELECT account, client, edit FROM (
-                SELECT account, client, edit,
-                    row_number() OVER (PARTITION BY account, client ORDER BY edit DESC) AS place
-                FROM afterglow.answers WHERE watchlist = $1) AS placed
-            WHERE place > $2 LIMIT $3) AS old
-        WHERE answers.watchlist = $1 AND answers.account = old.account AND answers.client = old.client
-            AND answers.edit = old.edit";
     let kept = stored(MAX_KEPT_ANSWERS as u64);
-    while lease.execute(delete, &[&id.0, &kept, &STEP_RECORDS]).await? > 0 {}
+    let senders = "SELECT account, client FROM afterglow.answers WHERE watchlist = $1
+        GROUP BY account, client HAVING count(*) > $2";
+    // By edit, the last column of the key: a step reads no more than it deletes and what is kept.
+    let delete = "DELETE FROM afterglow.answers
+        WHERE watchlist = $1 AND account = $2 AND client = $3 AND edit = ANY (ARRAY(
+            SELECT edit FROM afterglow.answers WHERE watchlist = $1 AND account = $2 AND client = $3
+            ORDER BY edit DESC OFFSET $4 LIMIT $5))";
+    for sender in lease.query(senders, &[&id.0, &kept]).await? {
+        let (account, client): (Uuid, Uuid) = (sender.get(0), sender.get(1));
+        while lease.execute(delete, &[&id.0, &account, &client, &kept, &STEP_RECORDS]).await? > 0 {}
+    }
     Ok(())
 }
 
