@@ -19,6 +19,7 @@ network_new() {
 network_end() {
   local name
   for name in "${hosts[@]}"; do ip netns del "$network-$name" 2>/dev/null || true; done
+  hosts=()
 }
 
 host_new() {
@@ -119,7 +120,7 @@ assert_left_glows() {
 }
 
 check_network() {
-  local process id ann bob at settings=$work/chroot/etc/afterglow/server.toml host
+  local process ann_process id ann bob at settings=$work/chroot/etc/afterglow/server.toml host
   chroot_new
   chroot_install "$(package 'afterglow_*-1_*.deb')" "$(package 'afterglow-server_*-1_*.deb')"
   in_chroot apt-get install -y -qq --no-install-recommends tinyproxy-bin >/dev/null 2>&1 || fail "tinyproxy cannot be installed"
@@ -146,7 +147,7 @@ check_network() {
 
   # Ann creates a watchlist and lets bob view it.
   desktop_up ann /tmp/desk.afterglow
-  ann=$id
+  ann=$id ann_process=$process
   xdotool windowsize --sync "$ann" 780 700 windowmove --sync "$ann" 0 40
   sign_in "$ann" ann 'harbour lamp forty'
   await_audit '"by":"ann","event":"signedIn"'
@@ -212,7 +213,9 @@ check_network() {
   [ "$(first_price)" = 89.0 ] || fail "the price is $(first_price) on the server"
   grep -q desk.example "$work/proxy.out" || fail "the proxy was not used: $(cat "$work/proxy.out")"
   close "$bob" "$process"
+  close "$ann" "$ann_process"
   server_down
+  network_end
   release
   say "network: signed in on two hosts, shared, refused, edited, also through a proxy"
 }

@@ -14,9 +14,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Maximum number of answers to one caller,
+/// Maximum number of answers to one caller. Most have less than a mebibyte, and the largest, with one commit, a few.
 const MAX_OF_CALLER: usize = 8;
-/// and to all callers, of about a mebibyte each.
+/// Maximum number of answers to all callers.
 const MAX_SLOTS: usize = 48;
 /// Time that a connection may take to read an answer for which others wait.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct AnswerSlots {
     held: Mutex<Held>,
-    /// Wakes those that wait once a slot is free.
-    freed: Notify,
+    /// Wakes those that wait once a slot is free, or its answer is ready.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ struct Held {
 struct Holder {
     number: u64,
     user: UserId,
-    /// Since when its reader could read it.
+    /// When the answer was ready to be read; `None` while it is being made.
     ready: Option<Instant>,
     connection: CancellationToken,
 }
@@ -55,14 +55,14 @@ pub struct AnswerSlot {
 impl AnswerSlots {
     /// Waits for a slot of a caller. If its answer is ready and not read for long while others wait, `connection`
     /// is cancelled.
-    pub async fn take(self: &Arc<Self>, user: UserId, connection: CancellationToken) -> AnswerSlot {
+    pub async fn acquire(self: &Arc<Self>, user: UserId, connection: CancellationToken) -> AnswerSlot {
         loop {
-            let mut freed = std::pin::pin!(self.freed.notified());
-            freed.as_mut().enable();
-            match self.try_take(user, &connection, Instant::now()) {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            match self.try_acquire(user, &connection, Instant::now()) {
                 Ok(number) => return AnswerSlot { number, slots: self.clone() },
                 Err(retry_at) => tokio::select! {
-                    () = freed => {}
+                    () = changed => {}
                     () = sleep_until(retry_at) => {}
                 },
             }
@@ -70,15 +70,20 @@ impl AnswerSlots {
     }
 
     /// Takes a slot if one is free, and returns its number; otherwise returns when to try again.
-    fn try_take(&self, user: UserId, connection: &CancellationToken, now: Instant) -> Result<u64, Instant> {
+    fn try_acquire(
+        &self,
+        user: UserId,
+        connection: &CancellationToken,
+        now: Instant,
+    ) -> Result<u64, Instant> {
         let mut held = self.held();
         let has_own = |holder: &Holder| holder.user == user;
         let is_full = held.slots.iter().filter(|holder| has_own(holder)).count() >= MAX_OF_CALLER;
         if is_full || held.slots.len() >= MAX_SLOTS {
-            let hindering = if is_full { Some(user) } else { held.largest() };
-            let ready = |holder: &&Holder| Some(holder.user) == hindering && holder.ready.is_some();
-            let oldest = held.slots.iter().find(ready).map(|holder| (holder.number, holder.ready));
-            let Some((number, Some(since))) = oldest else { return Err(now + PATIENCE) };
+            let blocking = if is_full { Some(user) } else { held.largest() };
+            let of_it = held.slots.iter().filter(|holder| Some(holder.user) == blocking);
+            let ready = of_it.filter_map(|holder| Some((holder.ready?, holder.number)));
+            let Some((since, number)) = ready.min() else { return Err(now + PATIENCE) };
             if since + PATIENCE > now {
                 return Err(since + PATIENCE);
             }
@@ -119,13 +124,16 @@ impl AnswerSlot {
         let mut held = self.slots.held();
         let own = held.slots.iter_mut().find(|holder| holder.number == self.number);
         own.into_iter().for_each(|holder| holder.ready = Some(Instant::now()));
+        drop(held);
+        // Those that wait know now how long.
+        self.slots.changed.notify_waiters();
     }
 }
 
 impl Drop for AnswerSlot {
     fn drop(&mut self) {
         self.slots.held().remove(self.number);
-        self.slots.freed.notify_waiters();
+        self.slots.changed.notify_waiters();
     }
 }
 
@@ -141,54 +149,73 @@ mod tests {
     }
 
     /// Takes a slot if one is free now.
-    fn take(slots: &Arc<AnswerSlots>, of: u128, connection: &CancellationToken) -> Option<AnswerSlot> {
-        slots.take(user(of), connection.clone()).now_or_never()
+    fn try_acquire(slots: &Arc<AnswerSlots>, of: u128, connection: &CancellationToken) -> Option<AnswerSlot> {
+        slots.acquire(user(of), connection.clone()).now_or_never()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_waits_for_their_own_slots_and_those_who_do_not_read_give_way() {
         let (slots, slow, quick) =
             (Arc::<AnswerSlots>::default(), CancellationToken::new(), CancellationToken::new());
-        let held: Vec<AnswerSlot> = (0..MAX_OF_CALLER).map(|_| take(&slots, 1, &slow).unwrap()).collect();
-        assert!(take(&slots, 1, &quick).is_none() && take(&slots, 2, &quick).is_some());
-        // An answer that is still being looked for is no fault of its reader.
+        let held: Vec<AnswerSlot> =
+            (0..MAX_OF_CALLER).map(|_| try_acquire(&slots, 1, &slow).unwrap()).collect();
+        assert!(try_acquire(&slots, 1, &quick).is_none() && try_acquire(&slots, 2, &quick).is_some());
+        // An answer that is still being looked for cannot be read yet.
         let started = Instant::now();
-        let waiting = slots.take(user(1), quick.clone());
+        let waiting = slots.acquire(user(1), quick.clone());
         let read = async {
             tokio::time::sleep(PATIENCE * 3).await;
             held[3].ready();
         };
         let (_slot, ()) = tokio::join!(waiting, read);
         assert!(slow.is_cancelled() && !quick.is_cancelled());
-        assert!(started.elapsed() >= PATIENCE * 4, "{:?}", started.elapsed());
+        assert_eq!(started.elapsed(), PATIENCE * 4);
         drop(held);
-        assert!(take(&slots, 1, &quick).is_some(), "a slot that has ended is free");
+        assert!(try_acquire(&slots, 1, &quick).is_some(), "a slot that has ended is free");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_caller_with_most_slots_gives_way_to_others() {
         let slots = Arc::<AnswerSlots>::default();
         let small = CancellationToken::new();
-        let first = take(&slots, 100, &small).unwrap();
+        let first = try_acquire(&slots, 100, &small).unwrap();
         first.ready();
         let tokens: Vec<CancellationToken> = (1..MAX_SLOTS).map(|_| CancellationToken::new()).collect();
         let of = |index: usize| 1 + (index / MAX_OF_CALLER) as u128;
-        let held: Vec<AnswerSlot> =
-            tokens.iter().enumerate().map(|(index, token)| take(&slots, of(index), token).unwrap()).collect();
+        let held: Vec<AnswerSlot> = tokens
+            .iter()
+            .enumerate()
+            .map(|(index, token)| try_acquire(&slots, of(index), token).unwrap())
+            .collect();
         held.iter().for_each(AnswerSlot::ready);
         let another = CancellationToken::new();
-        let _slot = slots.take(user(200), another.clone()).await;
+        let _slot = slots.acquire(user(200), another.clone()).await;
         let cut: Vec<usize> = (0..tokens.len()).filter(|index| tokens[*index].is_cancelled()).collect();
         assert_eq!((cut, small.is_cancelled()), (vec![0], false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_answer_that_was_ready_first_gives_way() {
+        let slots = Arc::<AnswerSlots>::default();
+        let tokens: Vec<CancellationToken> = (0..MAX_OF_CALLER).map(|_| CancellationToken::new()).collect();
+        let held: Vec<AnswerSlot> =
+            tokens.iter().map(|token| try_acquire(&slots, 1, token).unwrap()).collect();
+        held[5].ready();
+        tokio::time::sleep(PATIENCE).await;
+        // A search that took long.
+        held[0].ready();
+        let _slot = slots.acquire(user(1), CancellationToken::new()).await;
+        let cut: Vec<usize> = (0..tokens.len()).filter(|index| tokens[*index].is_cancelled()).collect();
+        assert_eq!(cut, [5]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slot_that_ends_goes_to_one_that_waits() {
         let (slots, token) = (Arc::<AnswerSlots>::default(), CancellationToken::new());
         let mut held: Vec<AnswerSlot> =
-            (0..MAX_OF_CALLER).map(|_| take(&slots, 1, &token).unwrap()).collect();
+            (0..MAX_OF_CALLER).map(|_| try_acquire(&slots, 1, &token).unwrap()).collect();
         let started = Instant::now();
-        let waiting = slots.take(user(1), token.clone());
+        let waiting = slots.acquire(user(1), token.clone());
         let (_slot, ()) = tokio::join!(waiting, async { drop(held.pop()) });
         assert_eq!(started.elapsed(), Duration::ZERO);
         assert!(!token.is_cancelled());

@@ -52,7 +52,7 @@ pub struct Arranger {
     build: Option<Build>,
     /// A finished order that waits until rows may move.
     ready: Option<(Order, OrderSpec, Version)>,
-    /// The orders that live ones have replaced while the person had no time to read those, with when, the oldest first.
+    /// The orders that live ones have replaced less than [`REACTION`] ago, oldest first, and the times of that.
     replaced: VecDeque<(Duration, Arc<Order>)>,
     /// Whether a refresh was requested.
     is_refresh_requested: bool,

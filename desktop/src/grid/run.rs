@@ -42,7 +42,7 @@ enum NextRow {
     Row(RowId),
     /// The empty row at the end.
     New,
-    /// None: it is the first row of the list.
+    /// There is none: the row is the first of the list.
     Start,
     /// The list does not say.
     Unknown,
@@ -60,10 +60,11 @@ impl Run {
         let end = (index + MAX_ROWS).min(table.len());
         let start = index.saturating_sub(MAX_ROWS);
         let rows = (start..end).filter_map(|index| table.row_at(index));
-        let rows = rows.filter(|row| !table.is_section(row)).map(|row| row.id).collect();
+        let rows: Vec<RowId> = rows.filter(|row| !table.is_section(row)).map(|row| row.id).collect();
+        let has_start = start == 0 && table.id_at(0) == rows.first().copied();
         let is_editable = |column| table.editable(None, column).is_some();
         let columns = table.columns().iter().map(|column| (column.key().clone(), is_editable(column)));
-        Self { rows, has_start: start == 0, has_end: end == table.len(), columns: columns.collect() }
+        Self { rows, has_start, has_end: end == table.len(), columns: columns.collect() }
     }
 
     /// Returns the list of the rows and columns that a person has seen, with those that are gone.
@@ -71,9 +72,10 @@ impl Run {
         let takes_values =
             |key: &ColumnKey| table.column(key).is_none_or(|column| table.editable(None, column).is_some());
         let rows = seen.above.iter().chain(&seen.rows).chain(&seen.below).copied();
+        let rows: Vec<RowId> = rows.filter(|row| has_sections || !table.is_section_row(*row)).collect();
         Self {
-            rows: rows.filter(|row| has_sections || !table.is_section_row(*row)).collect(),
-            has_start: seen.above.is_none(),
+            has_start: seen.above.is_none() && seen.rows.first() == rows.first(),
+            rows,
             has_end: seen.below.is_none(),
             columns: columns.iter().map(|key| (key.clone(), takes_values(key))).collect(),
         }

@@ -33,6 +33,12 @@ impl Shown {
         Self { rows, top, columns, places: layout.column_places() }
     }
 
+    /// Whether the same rows and columns are in view, whatever is beyond.
+    fn is_same_view(&self, other: &Self) -> bool {
+        let Self { rows, top, columns, places } = self;
+        (&rows.rows, top, columns, places) == (&other.rows.rows, &other.top, &other.columns, &other.places)
+    }
+
     /// Returns the rows.
     pub(super) fn rows(&self) -> &SeenRows {
         &self.rows
@@ -80,12 +86,15 @@ impl Seen {
     pub(super) fn begin_frame(&mut self, shown: Shown, moves: u64, now: Duration) {
         let is_by_others = std::mem::take(&mut self.is_moved) | (self.moves != moves);
         self.moves = moves;
-        let is_known = self.shown.back().is_some_and(|(_, last)| *last == shown);
-        if !is_known && !is_by_others {
-            self.shown.clear();
-        }
-        if !is_known {
-            self.shown.push_back((now, shown));
+        let last = self.shown.back_mut().map(|(_, last)| last).filter(|last| last.is_same_view(&shown));
+        match last {
+            Some(last) => *last = shown,
+            None => {
+                if !is_by_others {
+                    self.shown.clear();
+                }
+                self.shown.push_back((now, shown));
+            }
         }
         while self.shown.get(1).is_some_and(|(since, _)| *since + REACTION <= now) {
             self.shown.pop_front();

@@ -170,7 +170,7 @@ pub(super) async fn history(
         before: query.before,
         limit: history_limit(query.limit),
     };
-    let slot = context.session.histories.take(caller.user, place.eviction()).await;
+    let slot = context.session.histories.acquire(caller.user, place.eviction()).await;
     let hub = context.session.hub;
     let HistoryPage { commits, next } = hub.history(&caller, id, filter).await?;
     let json = Encoding::Json.encode(&History { commits, next });

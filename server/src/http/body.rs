@@ -102,7 +102,7 @@ fn check_declared(request: &Request, limit: usize) -> Result<(), Problem> {
 }
 
 /// Returns a body that is written piece by piece while it is sent, so that a slow reader holds one piece in
-/// memory. What it counts as is held until its end. It is cut off once the caller may no longer read it.
+/// memory. `counted` is held until its end. It is cut off once the caller may no longer read it.
 pub(super) fn streamed(
     pieces: impl Iterator<Item = Vec<u8>> + Send + 'static,
     may_read: impl Fn() -> bool + Send + 'static,

@@ -72,7 +72,8 @@ impl PostgresJournal {
     }
 
     /// Connects like [`Self::open`], and reserves the journal for all servers that use it in this way. What one
-    /// of them writes makes the journal refuse batches of the others that do not know it.
+    /// of them writes makes the journal refuse batches of the others that do not know it. Servers do not use this
+    /// yet: they do not share accounts, presence and the list of watchlists.
     ///
     /// # Errors
     /// See [`Self::open`]; a server uses the journal alone.

@@ -50,11 +50,11 @@ pub(super) async fn load(
             .await?;
         judge.last_at = newest.first().map_or(judge.last_at, |commit| commit.at);
     }
-    replay(context, watchlist, &mut judge, drop).await?;
+    while !replay(context, watchlist, &mut judge).await?.is_empty() {}
     Ok((judge, revision))
 }
 
-/// Applies the commits that the journal has after a state, and passes each on.
+/// Applies some of the commits that the journal has after a state, and returns them: none if there are no more.
 ///
 /// # Errors
 /// The journal cannot be read, or does not continue the state.
@@ -62,22 +62,16 @@ pub(super) async fn replay(
     context: &RoomContext,
     watchlist: WatchlistId,
     judge: &mut Judge,
-    mut applied: impl FnMut(Commit),
-) -> Result<(), JournalError> {
+) -> Result<Vec<Commit>, JournalError> {
     let damaged = |what: String| JournalError::Damaged(format!("watchlist {watchlist}: {what}"));
-    loop {
-        let commits = context.journal.commits(watchlist, judge.revision, REPLAY_LIMIT).await?;
-        if commits.is_empty() {
-            return Ok(());
+    let commits = context.journal.commits(watchlist, judge.revision, REPLAY_LIMIT).await?;
+    for commit in &commits {
+        if commit.revision != judge.revision.next() {
+            return Err(damaged(format!("revision {} is missing", judge.revision.next())));
         }
-        for commit in commits {
-            if commit.revision != judge.revision.next() {
-                return Err(damaged(format!("revision {} is missing", judge.revision.next())));
-            }
-            judge
-                .replay(&commit)
-                .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
-            applied(commit);
-        }
+        judge
+            .replay(commit)
+            .map_err(|rejection| damaged(format!("revision {}: {rejection}", commit.revision)))?;
     }
+    Ok(commits)
 }

@@ -52,9 +52,14 @@ pub(super) struct Sequenced {
     pub(super) answered: Vec<(EditRequest, Verdict)>,
     /// Edits that could not be made durable.
     pub(super) withheld: Vec<EditRequest>,
+    /// Edits that another server has accepted, whose commits are not applied here yet. They are published before
+    /// the answers.
+    pub(super) ahead: Vec<(EditRequest, Verdict)>,
     /// Edits of a batch that the journal has refused: they were judged against a state that another server
     /// has changed. None of them is stored.
     pub(super) refused: Vec<EditRequest>,
+    /// Why the journal has refused them.
+    pub(super) refusal: Option<JournalError>,
     /// Commits that are durable now, in order.
     pub(super) commits: Vec<Arc<Commit>>,
 }
@@ -153,6 +158,7 @@ impl Sequencer {
         self.state.revert(judged.unwritten);
         if matches!(error, JournalError::Refused(_)) {
             sequenced.refused = judged.waiting.into_iter().map(|(request, _)| request).collect();
+            sequenced.refusal = Some(error);
             return sequenced;
         }
         error!(
@@ -183,15 +189,14 @@ impl Sequencer {
         sequenced
     }
 
-    /// Applies what other servers have written since, and returns it.
+    /// Applies some of the commits that other servers have written since, and returns them: none if there are no
+    /// more.
     ///
     /// # Errors
     /// The journal cannot be read, or does not continue the state.
     pub(super) async fn catch_up(&mut self) -> Result<Vec<Arc<Commit>>, JournalError> {
-        let mut commits = Vec::new();
-        replay(&self.context, self.watchlist, &mut self.state, |commit| commits.push(Arc::new(commit)))
-            .await?;
-        Ok(commits)
+        let commits = replay(&self.context, self.watchlist, &mut self.state).await?;
+        Ok(commits.into_iter().map(Arc::new).collect())
     }
 
     /// Reads the state from the journal again after a failed write. Returns the commits that are stored after

@@ -23,7 +23,7 @@ use super::{
     recovery::Recovery,
     refuse::{refuse, refuse_all, refuse_until},
     saver::Saver,
-    sequencer::{Judged, Sequencer},
+    sequencer::{Judged, Sequenced, Sequencer},
 };
 use crate::{
     bus::local::Publisher,
@@ -231,57 +231,68 @@ impl Room {
         loop {
             // Before the edits are durable: an answer does not wait for the channel.
             self.publisher.ready().await;
-            requests = self.try_edit(requests).await;
-            if requests.is_empty() {
-                return;
-            }
-            unexplained = if self.catch_up().await { 0 } else { unexplained + 1 };
+            let Sequenced { refused, refusal, ahead, .. } = self.try_edit(requests).await;
+            let is_behind = refusal.is_some() || !ahead.is_empty();
+            let has_caught_up = is_behind && self.catch_up().await;
+            self.answer(ahead);
+            let Some(refusal) = refusal else { return };
+            requests = refused;
+            unexplained = if has_caught_up { 0 } else { unexplained + 1 };
             // Another server may have rejected one of the edits, so the answers are read again. If that is not
             // the reason, the room cannot know it: the next request starts one with the state of the journal.
             self.is_superseded |= unexplained > 1;
             if self.is_superseded || started.elapsed() > CATCH_UP_TIMEOUT {
-                warn!(watchlist = %self.watchlist, "the journal refuses edits; they are rejected as unavailable");
+                let error = &refusal as &dyn std::error::Error;
+                warn!(watchlist = %self.watchlist, error, "the journal refuses edits; they are rejected as unavailable");
                 return self.withhold(requests);
             }
         }
     }
 
-    /// Judges edits and writes them. Returns those that the journal has refused, which have to be judged
-    /// again.
-    async fn try_edit(&mut self, requests: Vec<EditRequest>) -> Vec<EditRequest> {
+    /// Judges edits, writes them and answers those that are not refused.
+    async fn try_edit(&mut self, requests: Vec<EditRequest>) -> Sequenced {
         if !self.recover_if_suspect().await {
             self.withhold(requests);
-            return Vec::new();
+            return Sequenced::default();
         }
         let mut judged = self.sequencer.judge(requests).await;
-        self.answer(std::mem::take(&mut judged.answered));
+        let head = self.sequencer.state.revision;
+        let is_ahead = |verdict: &Verdict| matches!(verdict, Verdict::Accepted(revision) if *revision > head);
+        let answered = std::mem::take(&mut judged.answered).into_iter();
+        let (ahead, answered): (Vec<_>, Vec<_>) = answered.partition(|(_, verdict)| is_ahead(verdict));
+        self.answer(answered);
         self.answer_unavailable(std::mem::take(&mut judged.withheld));
         let written = self.write(&mut judged).await;
-        let sequenced = self.sequencer.finish(judged, written).await;
+        let mut sequenced = self.sequencer.finish(judged, written).await;
         if self.sequencer.is_suspect() {
             // An edit that was stored after all must be published even if its sender does not retry.
             self.recovery.plan(Instant::now());
         }
         // Before the answers, so that a connection that subscribes after an answer gets the edit.
-        self.publish_if_any(sequenced.commits);
-        self.answer(sequenced.answered);
-        self.answer_unavailable(sequenced.withheld);
-        sequenced.refused
+        self.publish_if_any(std::mem::take(&mut sequenced.commits));
+        self.answer(std::mem::take(&mut sequenced.answered));
+        self.answer_unavailable(std::mem::take(&mut sequenced.withheld));
+        sequenced.ahead = ahead;
+        sequenced
     }
 
     /// Applies and publishes what other servers have written since. Returns whether there was anything.
     async fn catch_up(&mut self) -> bool {
-        match self.sequencer.catch_up().await {
-            Ok(commits) => {
-                let has_commits = !commits.is_empty();
-                self.publish_if_any(commits);
-                has_commits
-            }
-            Err(error) => {
-                let (watchlist, error) = (self.watchlist, &error as &dyn std::error::Error);
-                error!(%watchlist, error, "failed to read what other servers have written");
-                self.is_superseded = true;
-                false
+        let mut has_commits = false;
+        loop {
+            match self.sequencer.catch_up().await {
+                Ok(commits) if commits.is_empty() => return has_commits,
+                Ok(commits) => {
+                    has_commits = true;
+                    self.publish(commits);
+                    self.publisher.ready().await;
+                }
+                Err(error) => {
+                    let (watchlist, error) = (self.watchlist, &error as &dyn std::error::Error);
+                    error!(%watchlist, error, "failed to read what other servers have written");
+                    self.is_superseded = true;
+                    return has_commits;
+                }
             }
         }
     }

@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::{
     context::{Peer, SessionContext},
@@ -217,7 +217,10 @@ impl Session {
             },
             // A client that does not read what is being written does not delay the end of the server.
             () = stop.cancelled().then(|()| sleep(STOP_TIMEOUT)) => End::Gone,
-            () = reads_too_slowly.cancelled() => End::Gone,
+            () = reads_too_slowly.cancelled() => {
+                info!(user = %self.peer.caller.name, "disconnecting a client that does not read a history, for others that wait");
+                End::Gone
+            }
         }
     }
 
@@ -354,7 +357,7 @@ impl Session {
     }
 
     /// Checks that the caller's session or token has not ended. A caller without one may see nothing, which is no
-    /// answer to what they have sent: they send it again once they have signed in.
+    /// answer to what they have sent: edits are sent again, and watchlists opened, after the next sign-in.
     fn check_signed_in(&self) -> Result<(), End> {
         if self.accounts().role(&self.peer.caller).is_some() { Ok(()) } else { Err(signed_out()) }
     }
@@ -447,7 +450,7 @@ impl Session {
             ClientMessage::History(request) => {
                 let (slots, connection) = (self.context.histories.clone(), self.reads_too_slowly.clone());
                 let user = caller.user;
-                let slot = async move { slots.take(user, connection).await };
+                let slot = async move { slots.acquire(user, connection).await };
                 let by = (hub.clone(), caller.clone());
                 self.histories.spawn(history(by, slot, request, socket.dialect()));
                 Ok(())
@@ -478,7 +481,9 @@ impl Session {
     ) -> Result<(), End> {
         match finished {
             Finished::Managed(answer) => {
-                self.check_signed_in()?;
+                if matches!(answer, ServerMessage::Error(_)) {
+                    self.check_signed_in()?;
+                }
                 socket.send(&answer).await
             }
             Finished::Queued | Finished::Subscribed(_, Ok(())) | Finished::Forbidden(_, Ok(())) => Ok(()),

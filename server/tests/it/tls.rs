@@ -140,7 +140,7 @@ async fn clients_that_do_not_encrypt_or_never_finish_delay_no_one() {
     assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1 200"));
     let answer = timeout(PATIENCE, desk.request("GET /healthz HTTP/1.1", "")).await.expect("it is answered");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(started.elapsed() < PATIENCE, "while the others are still connected");
+    assert!(started.elapsed().as_secs() < 8, "while the others are still connected: they have ten seconds");
     for mut stream in silent {
         let mut rest = Vec::new();
         drop(

@@ -124,6 +124,9 @@ async fn an_edit_is_judged_by_what_the_other_writer_has_written() {
         assert_eq!(journal.answers(LIST, sender).await.unwrap().len(), 2);
         assert_eq!(accept(&first, (ann, 4), vec![price("73", None)]).await, Revision(5));
         assert_eq!(accept(&second, (ann, 4), vec![price("73", None)]).await, Revision(5));
+        let (state, at) = outdated.read().await.unwrap();
+        let cells = state.row(0).stored_cells(&state.columns);
+        assert_eq!((at.revision, &cells[&"price".into()]), (Revision(5), &Literal::from("73")));
     }
 }
 

@@ -280,7 +280,7 @@ struct Written {
 
 impl Written {
     /// Reads a field, unless it may be something else: a code with leading zeros, a fraction, a date, an
-    /// ordinal, or a number with a letter.
+    /// ordinal, or a number with a letter that is no exponent.
     fn read(field: &str) -> Option<Self> {
         let (text, is_percent) = match field.trim().strip_suffix('%') {
             Some(text) => (text.trim_end(), true),
@@ -303,16 +303,15 @@ impl Written {
     }
 }
 
-/// Whether a number has an exponent, as in `1.5e-3`.
+/// Whether a number has an exponent as spreadsheets write it, with a fraction or a sign: `1.5e3`, `2E+10`. `77E2` may be
+/// a code.
 fn has_exponent(text: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let is_exponent = |text: &str| {
-        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-        (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    text.split_once(['e', 'E']).is_some_and(|(number, exponent)| {
-        is_number(number.strip_prefix(['+', '-']).unwrap_or(number)) && is_exponent(exponent)
-    })
+    let Some((number, exponent)) = text.split_once(['e', 'E']) else { return false };
+    let number = number.strip_prefix(['+', '-']).unwrap_or(number);
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let is_exponent = (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && is_exponent && (number.contains('.') || digits.len() < exponent.len())
 }
 
 /// Returns the narrowest kind that represents every field: exactly as written, or as a number that is written
@@ -373,7 +372,7 @@ mod tests {
         assert_eq!(kind(&["9%", "10%", "", "-2.5%"]), percent(1));
         assert_eq!(kind(&["$1,200.50", "$90.00", "$700", "(8)"]), number(2));
         assert_eq!(kind(&["1,234", "+5", "7"]), number(0));
-        assert_eq!(kind(&["1e3", "-2.5E+2", "7.25"]), number(2));
+        assert_eq!(kind(&["1E+3", "-2.5E2", "7.25"]), number(2));
         assert_eq!(kind(&["2e-3", "1"]), number(3));
         for fields in [
             &["9%", "7"][..],
@@ -384,7 +383,8 @@ mod tests {
             &["n/a", "1"],
             &["1,23"],
             &["1.", "2."],
-            &["1e3", "2E10"],
+            &["1.5e3", "2E+10"],
+            &["1200", "77E2", "998"],
             &["e3", "1"],
             &["1e", "1"],
             &["1e300", "1"],

@@ -8,11 +8,10 @@ use std::sync::{
 
 use shared::ids::{Revision, WatchlistId};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::{
-    connections::{Connections, Use, code_of},
+    connections::{Connections, Use, code_of, is_duplicate_in},
     guardian::WritePermission,
 };
 use crate::journal::{
@@ -195,7 +194,7 @@ impl Writer {
                 }
             }
             // Another server has stored an answer to one of its edits.
-            Err(error) if code_of(&error) == Some(&SqlState::UNIQUE_VIOLATION) => {
+            Err(error) if is_duplicate_in(&error, "answers") => {
                 for batch in batches {
                     drop(batch.reply.send(Err(refused(batch.expected))));
                 }

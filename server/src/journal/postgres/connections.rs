@@ -91,6 +91,14 @@ pub(super) fn code_of(error: &JournalError) -> Option<&SqlState> {
     }
 }
 
+/// Whether an error says that a record of a table, or of a part of it, exists already.
+pub(super) fn is_duplicate_in(error: &JournalError, table: &str) -> bool {
+    let JournalError::Store(source) = error else { return false };
+    let Some(CallError::Failed(error)) = source.downcast_ref() else { return false };
+    let error = error.as_db_error().filter(|error| *error.code() == SqlState::UNIQUE_VIOLATION);
+    error.and_then(|error| error.table()).is_some_and(|name| name.starts_with(table))
+}
+
 impl Connections {
     /// Creates the pool for the database of a URL. No connection is opened yet.
     pub(super) fn to(url: &str) -> Result<Self, JournalError> {

@@ -1,5 +1,5 @@
-//! Reserves the journal for one server, or for those that share it. The reservation is a lock of a connection's session, so that it ends
-//! with the server, however that ends.
+//! Reserves the journal for one server, or for those that share it. The reservation is a lock of a
+//! connection's session, so that it ends with the server, however that ends.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -71,7 +71,7 @@ impl Guardian {
         reservation: Reservation,
         prepare: impl Future<Output = Result<(), JournalError>>,
     ) -> Result<Self, JournalError> {
-        let guardian = Self::wait_for(connections.clone(), reservation).await?;
+        let guardian = Self::wait_for_reservation(connections.clone(), reservation).await?;
         match prepare.await {
             Ok(()) => Ok(guardian),
             Err(error) => {
@@ -81,10 +81,13 @@ impl Guardian {
         }
     }
 
-    async fn wait_for(connections: Arc<Connections>, reservation: Reservation) -> Result<Self, JournalError> {
+    async fn wait_for_reservation(
+        connections: Arc<Connections>,
+        reservation: Reservation,
+    ) -> Result<Self, JournalError> {
         let started = Instant::now();
         let lease = loop {
-            match reserve(&connections, reservation).await? {
+            match try_lock(&connections, reservation).await? {
                 Some(lease) => break lease,
                 None if started.elapsed() < START_TIMEOUT => sleep(CHECK_INTERVAL / 4).await,
                 None => {
@@ -121,7 +124,10 @@ impl Drop for Guardian {
 }
 
 /// Tries to reserve the journal: `None` if another server has.
-async fn reserve(connections: &Connections, reservation: Reservation) -> Result<Option<Lease>, JournalError> {
+async fn try_lock(
+    connections: &Connections,
+    reservation: Reservation,
+) -> Result<Option<Lease>, JournalError> {
     let lease = connections.lease(Use::Guard).await?;
     lease.batch(DETECT_LOSS).await?;
     let lock = match reservation {
@@ -158,7 +164,7 @@ async fn hold(
             // Another server may reserve it now.
             permission.set(false);
         }
-        match reserve(connections, reservation).await {
+        match try_lock(connections, reservation).await {
             Ok(Some(reserved)) => {
                 info!(journal = connections.place(), "reserved the journal again");
                 permission.set(true);

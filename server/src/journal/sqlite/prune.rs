@@ -103,8 +103,7 @@ impl Writer {
         let Some(index) = self.erasing.iter().rposition(is_meant) else { return Ok(false) };
         let list = self.erasing[index];
         let erased = self.transaction(Durability::WithTheNext, |connection| erase(connection, list));
-        if !matches!(erased, Ok(false)) {
-            // After an error the next start tries again.
+        if matches!(erased, Ok(true)) {
             self.erasing.remove(index);
             self.may_shrink = true;
         }

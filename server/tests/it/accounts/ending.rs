@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use server::settings::Settings;
 use tokio::{
@@ -49,8 +49,7 @@ async fn signing_out_closes_the_sockets_of_that_session_and_no_other() {
     let closing = sockets(&desk, &first, 3).await;
     others.extend(sockets(&desk, &second, 2).await);
     assert_eq!(desk.call(&first, "DELETE", "/api/v1/session", None).await.0, 204);
-    for socket in closing {
-        let (code, took) = ended(socket).await;
+    for (code, took) in join_all(closing.into_iter().map(ended)).await {
         assert!(code == "signedOut" && took < SECOND, "{code} after {took:?}");
     }
     for socket in &mut others {
@@ -75,8 +74,7 @@ async fn disabling_an_account_reaches_its_windows_within_a_second() {
     windows.extend(sockets(&desk, &second, 2).await);
     windows.extend(sockets(&desk, &token, 1).await);
     desk.change(&ann, json!({ "disabled": true })).await;
-    for window in windows {
-        let (code, took) = ended(window).await;
+    for (code, took) in join_all(windows.into_iter().map(ended)).await {
         assert!(code == "signedOut" && took < SECOND, "{code} after {took:?}");
     }
     for proof in [&first, &second, &token] {
