@@ -240,6 +240,7 @@ pub(super) fn go_to_match(find: &Find, selection: &mut Selection, frame: &Frame<
         selection.blocks.clear();
         selection.settle();
         selection.go_to(table, place / columns, place % columns);
+        selection.cursor.clone().into_iter().for_each(|cell| selection.choose(cell));
     }
     found.is_some()
 }

@@ -19,7 +19,7 @@ pub(super) fn click(
         let cell = Cursor { row: frame.table.id_at(0), column: key.clone() };
         let is_first = selection.blocks.is_single();
         selection.blocks.select_columns(cell.clone(), cell.clone(), !is_first, frame.table);
-        selection.cursor = Some(cell);
+        selection.choose(cell);
     } else if frame.table.column(key).is_some_and(|column| column.data().is_some()) {
         config.sort_by(key, modifiers.shift);
     }

@@ -253,7 +253,7 @@ pub(super) fn select_row(selection: &mut Selection, frame: &Frame<'_>, index: us
         None => {
             let is_added = modifiers.command && !selection.blocks.is_single();
             selection.blocks.select_rows(cell.clone(), cell.clone(), is_added, frame.table);
-            selection.cursor = Some(cell);
+            selection.choose(cell);
         }
     }
 }
@@ -271,9 +271,10 @@ pub(super) fn select_cell(
         selection.blocks.extend(&cursor, target, frame.table);
     } else if modifiers.command {
         selection.blocks.add_cell(selection.cursor.as_ref(), target.clone());
-        selection.cursor = Some(target);
+        selection.choose(target);
     } else {
-        selection.move_to(target);
+        selection.blocks.clear();
+        selection.choose(target);
     }
 }
 

@@ -118,7 +118,7 @@ impl Selection {
         let unseen = unseen.filter(|_| !(is_gone || is_row_shown && is_column_shown));
         let Some(cursor) = self.cursor.as_mut().filter(|_| is_row_shown) else { return (false, unseen) };
         cursor.row = Some(row);
-        self.displaced = None;
+        (self.displaced, self.tabs_from) = (None, None);
         if let Some(column) = column.filter(|_| is_column_shown) {
             cursor.column = column;
         }
@@ -143,7 +143,7 @@ impl Selection {
         };
         let corners = corner(rows.first(), columns.first()).zip(corner(rows.last(), columns.last()));
         let Some((first, last)) = corners else { return false };
-        self.cursor = Some(first.clone());
+        self.choose(first.clone());
         if first == last {
             self.blocks.clear();
         } else {
@@ -482,6 +482,13 @@ impl Selection {
     /// Forgets the pending target row, because a cell is being edited.
     pub(super) fn drop_target(&mut self) {
         self.target = None;
+    }
+
+    /// Moves the cursor to a cell that the person has chosen otherwise than by a step: no run of Tabs leads back
+    /// from there.
+    pub(super) fn choose(&mut self, cell: Cursor) {
+        self.cursor = Some(cell);
+        self.tabs_from = None;
     }
 
     /// Moves the cursor to a cell and clears the blocks.

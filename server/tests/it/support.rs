@@ -57,7 +57,9 @@ impl TestServer {
 
     /// Starts a server with the given clock.
     pub async fn at(folder: Arc<TempDir>, settings: Settings, clock: Clock) -> Self {
-        let data_folder = DataFolder::lock(folder.path()).unwrap();
+        // A process that another test starts has the lock of a server that has stopped until it runs its own program.
+        let data_folder =
+            wait_for("the lock of the folder", async || DataFolder::lock(folder.path()).ok()).await;
         let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..settings };
         let running = start(settings, data_folder, "ann", clock).await.unwrap();
         Self { running, folder }

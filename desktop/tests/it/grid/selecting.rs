@@ -459,6 +459,47 @@ fn tab_and_enter_go_round_a_selection() {
     assert_eq!(harness.app().edits.len(), 3);
 }
 
+/// Whichever way another cell is chosen, the values of a list stay in its column: the run of Tabs before it is over.
+#[test]
+fn a_list_after_tabs_stays_in_the_column_of_the_cell_that_was_chosen() {
+    type Choose = fn(&mut GridHarness);
+    let ways: [(&str, Choose); 4] = [
+        ("click", |harness| {
+            let at = harness.node("Target of AAA").rect().center();
+            harness.quick_click(at);
+        }),
+        ("find", |harness| {
+            harness.keys(Modifiers::COMMAND, Key::F);
+            harness.text("=5.00");
+            harness.key(Key::Enter);
+            harness.key(Key::Escape);
+        }),
+        ("jump", |harness| {
+            harness.app().grid.selection.move_to_row(row(1), Some("target".into()));
+            harness.frames();
+        }),
+        ("screen reader", |harness| {
+            harness.node("Target of AAA").click_accesskit();
+            harness.frames();
+        }),
+    ];
+    for (way, choose) in ways {
+        let mut harness = three_rows();
+        harness.others_read(&[Change::set(row(1), &"target".into(), Literal::from("5"))]);
+        harness.go(1, PRICE);
+        harness.text("21");
+        harness.key(Key::Tab);
+        choose(&mut harness);
+        assert_eq!(harness.focused().as_deref(), Some("Target of AAA"), "{way}");
+        for value in ["201", "202", "203"] {
+            harness.text(value);
+            harness.key(Key::Enter);
+        }
+        let targets = ["AAA", "BBB", "CCC"].map(|symbol| harness.cell(&format!("Target of {symbol}")));
+        assert_eq!(targets, ["201.00", "202.00", "203.00"], "{way}");
+    }
+}
+
 #[test]
 fn enter_after_tabs_returns_to_the_column_in_which_they_began() {
     let mut harness = three_rows();
