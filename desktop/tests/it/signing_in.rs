@@ -16,6 +16,7 @@ use shared::{
     position::Position,
     wire::account_api::AccessEntry,
 };
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
@@ -112,6 +113,17 @@ fn price_of_first(headless: &Headless) -> String {
     format!("{:?}", list.cell(row, &"price".into()))
 }
 
+/// Starts a server for ann and bob, each with a folder, on which ann has imported a watchlist.
+fn two_people() -> (AccountServer, [TempDir; 2], Headless, WatchlistId) {
+    let desk = AccountServer::start();
+    desk.add("ann");
+    desk.add("bob");
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut ann = signed_in(&desk, folders[0].path(), "ann");
+    let list = import(&mut ann);
+    (desk, folders, ann, list)
+}
+
 #[test]
 fn a_person_signs_in_after_a_wrong_password_and_signs_out() {
     let desk = AccountServer::start();
@@ -142,12 +154,7 @@ fn a_person_signs_in_after_a_wrong_password_and_signs_out() {
 
 #[test]
 fn a_viewer_changes_nothing_and_is_told_why_until_they_become_an_editor() {
-    let desk = AccountServer::start();
-    desk.add("ann");
-    desk.add("bob");
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let mut ann = signed_in(&desk, folders[0].path(), "ann");
-    let list = import(&mut ann);
+    let (desk, folders, mut ann, list) = two_people();
     share(&mut ann, list, "bob", Some(ListRole::Viewer));
     let mut bob = signed_in(&desk, folders[1].path(), "bob");
     wait_until_shown(&mut bob);
@@ -230,12 +237,7 @@ fn a_viewer_changes_nothing_and_is_told_why_until_they_become_an_editor() {
 #[test]
 fn a_role_that_is_taken_away_in_the_middle_of_a_large_paste_loses_no_value() {
     const ROWS: usize = 5_000;
-    let desk = AccountServer::start();
-    desk.add("ann");
-    desk.add("bob");
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let mut ann = signed_in(&desk, folders[0].path(), "ann");
-    let list = import(&mut ann);
+    let (desk, folders, mut ann, list) = two_people();
     share(&mut ann, list, "bob", Some(ListRole::Editor));
     let mut bob = signed_in(&desk, folders[1].path(), "bob");
     wait_until_shown(&mut bob);

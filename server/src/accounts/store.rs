@@ -467,4 +467,25 @@ mod tests {
         store.write(&changes(), &[entry()]).unwrap();
         assert_eq!(store.audit().unwrap().1, None);
     }
+
+    #[test]
+    fn a_write_for_which_the_disk_has_no_room_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::create(folder.path()).unwrap();
+        store.write(&changes(), &[entry()]).unwrap();
+        let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        // SQLite reports the limit as it reports a full disk.
+        store.connection.pragma_update(None, "max_page_count", pages + 2).unwrap();
+        let (mut written, entries) = (1, vec![entry(); 10]);
+        while store.write(&[], &entries).is_ok() {
+            written += entries.len();
+        }
+        let records = store.load().unwrap().len();
+        assert!(store.write(&changes(), &entries).is_err());
+        assert_eq!((store.load().unwrap().len(), store.audit().unwrap().0.len()), (records, written));
+        assert_eq!(store.audit().unwrap().1, None, "the log is whole");
+        store.connection.pragma_update(None, "max_page_count", pages + 1_000).unwrap();
+        store.write(&changes(), &entries).unwrap();
+        assert_eq!(store.audit().unwrap().0.len(), written + entries.len());
+    }
 }
