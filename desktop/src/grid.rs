@@ -417,7 +417,7 @@ impl GridState {
             if let Some((index, column)) = number.or_else(|| layout.cell_at(position)) {
                 let target = Cursor { row: frame.table.id_at(index), column };
                 if !target.row.is_some_and(|row| self.selection.contains(row, &target.column)) {
-                    self.selection.move_to(target);
+                    self.selection.choose_alone(target);
                 }
             }
         }

@@ -66,8 +66,7 @@ pub(super) fn describe(
                 input.has_accesskit_action_request(cell_id, Action::Click)
                     || input.has_accesskit_action_request(cell_id, Action::Focus)
             }) {
-                selection.blocks.clear();
-                selection.choose(target.clone());
+                selection.choose_alone(target.clone());
             }
             let rect = layout.cell_rect(index, column).intersect(layout.body);
             row_ui.interact(rect, cell_id, Sense::hover());

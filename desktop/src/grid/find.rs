@@ -5,7 +5,10 @@ use std::time::Duration;
 use egui::{TextEdit, Ui};
 use shared::watchlist::{Row, Version};
 
-use super::{filter::Needle, order::QuickFilter, selection::Selection, view::Frame, view_column::ViewColumn};
+use super::{
+    cursor::Cursor, filter::Needle, order::QuickFilter, selection::Selection, view::Frame,
+    view_column::ViewColumn,
+};
 use crate::{
     command::{self, Command, GridCommand, Scope, entry_of},
     focus::{self, Region},
@@ -237,10 +240,10 @@ pub(super) fn go_to_match(find: &Find, selection: &mut Selection, frame: &Frame<
         table.row_at(place / columns).is_some_and(|row| cell_matches(&needle, row, column, frame))
     });
     if let Some(place) = found {
-        selection.blocks.clear();
+        let (index, column) = (place / columns, table.columns()[place % columns].key().clone());
         selection.settle();
-        selection.go_to(table, place / columns, place % columns);
-        selection.cursor.clone().into_iter().for_each(|cell| selection.choose(cell));
+        selection.last_index = index;
+        selection.choose_alone(Cursor { row: table.id_at(index), column });
     }
     found.is_some()
 }

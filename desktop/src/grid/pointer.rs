@@ -273,8 +273,7 @@ pub(super) fn select_cell(
         selection.blocks.add_cell(selection.cursor.as_ref(), target.clone());
         selection.choose(target);
     } else {
-        selection.blocks.clear();
-        selection.choose(target);
+        selection.choose_alone(target);
     }
 }
 

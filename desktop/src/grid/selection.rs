@@ -417,7 +417,7 @@ impl Selection {
     }
 
     /// Moves the cursor to a cell by its row and column index.
-    pub(super) fn go_to(&mut self, table: &Table<'_>, index: usize, column: usize) {
+    fn go_to(&mut self, table: &Table<'_>, index: usize, column: usize) {
         if let Some(column) = table.columns().get(column) {
             self.cursor = Some(Cursor { row: table.id_at(index), column: column.key().clone() });
             self.last_index = index;
@@ -491,8 +491,14 @@ impl Selection {
         self.tabs_from = None;
     }
 
+    /// The same, and clears the selection.
+    pub(super) fn choose_alone(&mut self, cell: Cursor) {
+        self.blocks.clear();
+        self.choose(cell);
+    }
+
     /// Moves the cursor to a cell and clears the blocks.
-    pub(super) fn move_to(&mut self, cell: Cursor) {
+    fn move_to(&mut self, cell: Cursor) {
         self.blocks.clear();
         self.cursor = Some(cell);
     }

@@ -463,7 +463,12 @@ fn tab_and_enter_go_round_a_selection() {
 #[test]
 fn a_list_after_tabs_stays_in_the_column_of_the_cell_that_was_chosen() {
     type Choose = fn(&mut GridHarness);
-    let ways: [(&str, Choose); 4] = [
+    let ways: [(&str, Choose); 5] = [
+        ("right click", |harness| {
+            harness.node("Target of AAA").click_secondary();
+            harness.frames();
+            harness.key(Key::Escape);
+        }),
         ("click", |harness| {
             let at = harness.node("Target of AAA").rect().center();
             harness.quick_click(at);
