@@ -14,6 +14,7 @@ use shared::{
     ids::{RowId, WatchlistId, WindowId},
     limits::Limits,
     sheet::csv::{Extent, Separator},
+    watchlist::Row,
 };
 use uuid::Uuid;
 
@@ -380,11 +381,10 @@ impl AppState {
         let frozen = watchlist.freeze();
         // Without sections, as the status bar counts.
         let sections = frozen.columns.sections();
-        let is_counted =
-            |row: &RowId| watchlist.rows().get(*row).is_some_and(|row| row.section(sections).is_none());
+        let is_counted = |row: &&Arc<Row>| row.section(sections).is_none();
         let count = match &rows {
-            Some(rows) => rows.iter().filter(|row| is_counted(row)).count(),
-            None => frozen.rows().filter(|row| row.section(sections).is_none()).count(),
+            Some(rows) => rows.iter().filter_map(|id| watchlist.rows().get(*id)).filter(is_counted).count(),
+            None => frozen.rows().filter(is_counted).count(),
         };
         let count = self.region.separators.format_count(count, "row was", "rows were");
         let done = format!("{count} exported to {}.", path.display());

@@ -136,14 +136,7 @@ pub async fn start(
     let serving = Serving { address, instance: Uuid::new_v4() };
     let limit = Arc::new(ConnectionLimit::new(allowed_connections(settings.connections)));
     let budgets = Arc::new(Budgets::new(&settings));
-    let session = SessionContext {
-        hub,
-        lists: Arc::default(),
-        settings,
-        histories: Arc::default(),
-        clock,
-        stop: stop.clone(),
-    };
+    let session = SessionContext::new(hub, settings, clock, stop.clone());
     let http = HttpContext {
         session,
         budgets,

@@ -242,8 +242,8 @@ mod tests {
         RowId(Uuid::from_u128(number))
     }
 
-    #[test]
-    fn a_held_order_waits_and_is_not_rebuilt_repeatedly() {
+    /// Returns three rows with prices from 1 to 3, and what sorts them by price.
+    fn list_by_price() -> (Watchlist, OrderSpec, Locale) {
         let limits = Limits::default();
         let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
         let positions = Position::between(None, None, 3).unwrap();
@@ -253,8 +253,13 @@ mod tests {
                 .unwrap();
         }
         let sort = vec![SortKey { column: "price".into(), descending: false }];
-        let spec = OrderSpec { sort, ..OrderSpec::default() };
         let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
+        (list, OrderSpec { sort, ..OrderSpec::default() }, locale)
+    }
+
+    #[test]
+    fn a_held_order_waits_and_is_not_rebuilt_repeatedly() {
+        let (mut list, spec, locale) = list_by_price();
         let mut arranger = Arranger::default();
         let mut update = |list: &Watchlist, may_move: bool, millis: u64| {
             let request =
@@ -265,7 +270,7 @@ mod tests {
         };
         assert_eq!(update(&list, true, 1_000), (row(1), None));
         let set = Change::set(row(1), &"price".into(), Literal::from("9"));
-        list.apply(&[set], &Mode::Pending { limits: &limits }).unwrap();
+        list.apply(&[set], &Mode::Pending { limits: &Limits::default() }).unwrap();
         assert_eq!(update(&list, false, 1_100), (row(1), Some(Duration::from_millis(150))), "not due yet");
         assert_eq!(update(&list, false, 1_300).0, row(1), "the rows may not move");
         assert_eq!(update(&list, false, 1_700), (row(1), None), "nothing has changed since the last build");
@@ -274,21 +279,8 @@ mod tests {
 
     #[test]
     fn a_live_order_is_taken_back_as_long_as_a_person_has_not_read_it() {
-        let limits = Limits::default();
-        let sort = vec![SortKey { column: "price".into(), descending: false }];
-        let spec = OrderSpec { sort, ..OrderSpec::default() };
-        let locale = Locale { separators: Separators::ENGLISH, zone: jiff::tz::TimeZone::UTC };
         for (taken_back_after, expected) in [(299, [1, 2, 3]), (300, [2, 3, 1])] {
-            let mut list = Watchlist::new("Test", standard_columns(), &limits).unwrap();
-            let positions = Position::between(None, None, 3).unwrap();
-            for (number, position) in (1..=3_u128).zip(&positions) {
-                let cells = BTreeMap::from([("price".into(), Literal::from(number.to_string().as_str()))]);
-                list.apply(
-                    &[Change::insert(row(number), position, cells)],
-                    &Mode::Pending { limits: &limits },
-                )
-                .unwrap();
-            }
+            let (mut list, spec, locale) = list_by_price();
             let mut arranger = Arranger::default();
             let update = |arranger: &mut Arranger, list: &Watchlist, is_held: bool, millis: u64| {
                 let request = Request { spec: &spec, is_live: true, is_held, exempt: None, locale: &locale };
@@ -298,7 +290,7 @@ mod tests {
             };
             update(&mut arranger, &list, false, 1_000);
             let set = Change::set(row(1), &"price".into(), Literal::from("9"));
-            list.apply(&[set], &Mode::Pending { limits: &limits }).unwrap();
+            list.apply(&[set], &Mode::Pending { limits: &Limits::default() }).unwrap();
             assert_eq!(update(&mut arranger, &list, false, 2_000), [2, 3, 1]);
             arranger.take_back(&list, Duration::from_millis(2_000 + taken_back_after));
             assert_eq!(update(&mut arranger, &list, true, 2_500), expected);

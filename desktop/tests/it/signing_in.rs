@@ -439,12 +439,7 @@ fn sessions_are_listed_and_ended_and_the_password_is_changed() {
 
 #[test]
 fn the_dialogs_about_the_account_keep_the_focus() {
-    let desk = AccountServer::start();
-    desk.add("ann");
-    desk.add("bob");
-    let folder = tempfile::tempdir().unwrap();
-    let mut headless = signed_in(&desk, folder.path(), "ann");
-    let list = import(&mut headless);
+    let (_desk, _folders, mut headless, list) = two_people();
     headless.execute(Command::OpenAccount);
     assert_eq!(headless.focused().as_deref(), Some("Close"));
     headless.tab_to("Change password\u{2026}");
@@ -472,12 +467,7 @@ fn the_dialogs_about_the_account_keep_the_focus() {
 
 #[test]
 fn every_control_of_the_dialogs_about_the_account_is_reached_by_keys_and_has_a_name() {
-    let desk = AccountServer::start();
-    desk.add("ann");
-    desk.add("bob");
-    let folder = tempfile::tempdir().unwrap();
-    let mut headless = signed_in(&desk, folder.path(), "ann");
-    let list = import(&mut headless);
+    let (_desk, _folders, mut headless, list) = two_people();
     share(&mut headless, list, "bob", Some(ListRole::Editor));
     walk(&mut headless, "my account", Key::Tab, |headless| {
         headless.execute(Command::OpenAccount);

@@ -49,6 +49,11 @@ impl Peer {
 }
 
 impl SessionContext {
+    /// Creates the dependencies of the sessions of a hub.
+    pub fn new(hub: Arc<Hub>, settings: Arc<Settings>, clock: Clock, stop: CancellationToken) -> Self {
+        Self { hub, lists: Arc::default(), settings, histories: Arc::default(), clock, stop }
+    }
+
     /// Returns how long a connection may be silent, and a write may take.
     pub fn silence(&self) -> Duration {
         Duration::from_secs(self.settings.silence_seconds.max(1))

@@ -9,6 +9,7 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use server::settings::Settings;
+use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
@@ -27,6 +28,18 @@ fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Starts a server with a client that has a new watchlist open.
+async fn start() -> (TempDir, Served, Client, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = program();
+    server.stderr(Stdio::null());
+    let served = Served::spawn(server, folder.path());
+    let mut client = client_of(&served, folder.path()).await;
+    let list = client.create("List").await;
+    client.open(&list).await;
+    (folder, served, client, list)
 }
 
 /// Returns a client with a small receive buffer in the kernel.
@@ -116,13 +129,7 @@ async fn a_client_that_never_reads_costs_bounded_memory_and_catches_up_once_it_r
 /// Histories are asked for over sockets and over HTTP, and not read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_that_are_not_read_cost_bounded_memory_and_keep_no_other_from_reading() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut server = program();
-    server.stderr(Stdio::null());
-    let served = Served::spawn(server, folder.path());
-    let mut reader = client_of(&served, folder.path()).await;
-    let list = reader.create("Notes").await;
-    reader.open(&list).await;
+    let (folder, served, mut reader, list) = start().await;
     for edit in 0..8_u64 {
         let note = "x".repeat(4_000);
         let inserts: Vec<Value> = (0..200)
@@ -235,13 +242,7 @@ async fn a_client_that_does_not_answer_pings_is_disconnected_and_leaves_presence
 async fn ten_thousand_column_changes_in_one_edit_cost_bounded_memory() {
     const COLUMNS: usize = 200;
     const WORDS: usize = 200;
-    let folder = tempfile::tempdir().unwrap();
-    let mut server = program();
-    server.stderr(Stdio::null());
-    let served = Served::spawn(server, folder.path());
-    let mut client = client_of(&served, folder.path()).await;
-    let list = client.create("Wide").await;
-    client.open(&list).await;
+    let (_folder, served, mut client, list) = start().await;
     let words: Vec<String> = (0..WORDS).map(|word| format!("word {word}")).collect();
     for column in 0..COLUMNS {
         let add = json!({ "key": format!("c{column}"), "title": "Choice", "kind": { "choice": words } });

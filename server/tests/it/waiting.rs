@@ -52,14 +52,7 @@ impl Connected {
         }
         let stop = CancellationToken::new();
         let (settings, clock) = (Arc::new(Settings::default()), clock::system());
-        let context = SessionContext {
-            hub: hub.clone(),
-            lists: Arc::default(),
-            settings,
-            histories: Arc::default(),
-            clock,
-            stop: stop.clone(),
-        };
+        let context = SessionContext::new(hub.clone(), settings, clock, stop.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();

@@ -97,14 +97,7 @@ impl SimulatedServer {
             renamed: watch::channel(0).0,
         };
         let hub = Arc::new(Hub::open(context, accounts.clone()).await.ok()?);
-        let context = SessionContext {
-            hub: hub.clone(),
-            lists: Arc::default(),
-            settings,
-            histories: Arc::default(),
-            clock,
-            stop,
-        };
+        let context = SessionContext::new(hub.clone(), settings, clock, stop);
         Some(Self { hub, upkeep_at: Instant::now() + DAY, context, tasks, connections: 0 })
     }
 
